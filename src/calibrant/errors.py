@@ -1,0 +1,135 @@
+"""What can go wrong. Every error says what was expected, what came, and what to do.
+
+    CalibrantError
+      UnusableInput          a log, a file or an array that cannot be used as it is
+        ColumnNotFound
+        NotEnoughLabels
+      UnknownName            no extension of that name
+      MissingExtra           an optional package is not installed
+      WrongFingerprint       a map was asked to calibrate scores it was not fitted for
+      ModelError             a model call failed
+        ModelRefused         the server understood and will not (4xx)
+        ModelUnavailable     overloaded, down, timed out or cut off: worth another try
+      BudgetSpent            a limit that the caller set was reached
+      StoreError             records cannot be written or read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CalibrantError(Exception):
+    """Root of everything calibrant raises on purpose. `code` is stable and machine-readable."""
+
+    code = "calibrant_error"
+
+
+class UnusableInput(CalibrantError, ValueError):
+    """Data that cannot be used as it is."""
+
+    code = "unusable_input"
+
+
+class ColumnNotFound(UnusableInput):
+    """A column was named, or guessed at, and is not there."""
+
+    code = "column_not_found"
+
+    def __init__(self, role: str, wanted: Iterable[str], available: Iterable[str]) -> None:
+        self.role, self.wanted, self.available = role, tuple(wanted), tuple(available)
+        looked = ", ".join(self.wanted)
+        super().__init__(
+            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. "
+            f"Name it with --{role} COLUMN."
+        )
+
+
+class NotEnoughLabels(UnusableInput):
+    """An estimate was asked for that needs more labelled rows than there are."""
+
+    code = "not_enough_labels"
+
+    def __init__(self, what: str, needed: int, got: int) -> None:
+        self.needed, self.got = needed, got
+        super().__init__(
+            f"{what} needs at least {needed} labelled rows with a usable confidence, but got {got}. "
+            "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
+        )
+
+
+class UnknownName(CalibrantError, KeyError):
+    """No extension of that name exists in the family."""
+
+    code = "unknown_name"
+
+    def __init__(self, family: str, name: str, known: Iterable[str]) -> None:
+        self.family, self.name, self.known = family, name, tuple(known)
+        close = get_close_matches(name, self.known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        self.message = f"No {family} named {name!r}.{hint} Known: {', '.join(self.known)}."
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class MissingExtra(CalibrantError, ImportError):
+    """Something was used whose optional package is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, what: str, package: str, install: str) -> None:
+        self.package, self.install = package, install
+        super().__init__(f"{what} needs {package!r}, which is not installed. Install it with: {install}")
+
+
+class WrongFingerprint(CalibrantError):
+    """A calibration map met scores of another model, prompt, signal, task or domain."""
+
+    code = "wrong_fingerprint"
+
+    def __init__(self, map_id: str, differences: Iterable[str]) -> None:
+        self.map_id, self.differences = map_id, tuple(differences)
+        super().__init__(
+            f"Calibration map {map_id} was fitted on other scores: {'; '.join(self.differences)}. "
+            "Fit one for these with `calibrant fit LOG -o MAPS`, or pass anyway=True to use it unverified."
+        )
+
+
+class ModelError(CalibrantError):
+    """A model call failed."""
+
+    code = "model_error"
+
+
+class ModelRefused(ModelError):
+    """The server understood the request and will not serve it; another try gives the same."""
+
+    code = "model_refused"
+
+
+class ModelUnavailable(ModelError):
+    """Overloaded, down, timed out, or the reply was cut off: worth another try.
+
+    `retry_after` is the server's own wish in seconds, where it stated one.
+    """
+
+    code = "model_unavailable"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class BudgetSpent(CalibrantError):
+    """A limit on calls, tokens, dollars or time that the caller set was reached."""
+
+    code = "budget_spent"
+
+
+class StoreError(CalibrantError):
+    """Records cannot be written or read."""
+
+    code = "store_error"

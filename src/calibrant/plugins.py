@@ -1,0 +1,58 @@
+"""The file name is the registry.
+
+`find("signals", "mean_logprob")` is the first name in `__all__` of `calibrant/signals/mean_logprob.py`.
+Other packages add to a family with an entry point in the group `calibrant.<family>`. Listing names
+imports nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from .errors import MissingExtra, UnknownName
+
+FAMILIES = (
+    "signals",
+    "calibrators",
+    "policies",
+    "graders",
+    "models",
+    "datasets",
+    "stores",
+    "routes",
+)
+
+
+@cache
+def names(family: str) -> tuple[str, ...]:
+    """Names in a family, sorted.
+
+    >>> "bands" in names("policies")
+    True
+    """
+    folder = Path(__file__).parent / family
+    own = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    return tuple(sorted(own | {point.name for point in entry_points(group=f"calibrant.{family}")}))
+
+
+@cache
+def find(family: str, name: str) -> Any:
+    """The class or function of that name; raises `UnknownName` with the nearest known one."""
+    if name not in names(family):
+        raise UnknownName(family, name, names(family))
+    for point in entry_points(group=f"calibrant.{family}", name=name):
+        return point.load()
+    module = import_module(f"{__package__}.{family}.{name}")
+    return getattr(module, module.__all__[0])
+
+
+def require(module: str, what: str, extra: str) -> Any:
+    """Import an optional package on use, or say which extra brings it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtra(what, module.partition(".")[0], f"pip install 'calibrant[{extra}]'") from error

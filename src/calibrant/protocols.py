@@ -1,0 +1,102 @@
+"""The extension points. Fulfil one in a file of its family's folder and it is found by the file's name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from .types import Ask, Completion, Confidence, Decision, Delta, Question, Reading, Record, Replies, Verdict
+
+if TYPE_CHECKING:
+    from .maps import CalibrationMap
+    from .tally import Tally
+
+
+class Model(Protocol):
+    """A language model that can be asked. Foreign errors leave as `ModelError`, nothing else does."""
+
+    @property
+    def name(self) -> str:
+        """The name that fingerprints carry."""
+        ...
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        """Answer an Ask with `ask.samples` completions."""
+        ...
+
+    def stream(self, ask: Ask) -> AsyncIterator[Delta]:
+        """Answer piece by piece; the last Delta carries the whole Completion."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections, processes and memory."""
+        ...
+
+
+class Signal(Protocol):
+    """One way of telling how sure a model is. Does no I/O: it yields Asks and is sent Replies.
+
+    `calls` is how many further calls a reading costs at the most, `needs` what the answer itself must
+    carry ("logprobs"), both known before anything is run.
+    """
+
+    calls: ClassVar[int]
+    needs: ClassVar[frozenset[str]]
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        """Yield the Asks that are wanted, then return the Reading."""
+        ...
+
+
+class Calibrator(Protocol):
+    """Fits a map from scores to probabilities on labelled scores."""
+
+    def fit(self, tally: Tally) -> CalibrationMap:
+        """Return a new immutable map; raises `NotEnoughLabels` when nothing can be said at all."""
+        ...
+
+
+class Policy(Protocol):
+    """From a confidence to an action."""
+
+    def decide(self, confidence: Confidence) -> Decision:
+        """Decide; without a probability the most careful action, with the reason."""
+        ...
+
+
+class Grader(Protocol):
+    """Is the answer right?"""
+
+    def grade(self, question: Question, completion: Completion) -> float | None:
+        """Grade in [0, 1], or None where the question has no references to grade against."""
+        ...
+
+
+class Dataset(Protocol):
+    """Labelled questions, with their licence."""
+
+    licence: ClassVar[str]
+
+    def questions(self) -> Iterator[Question]:
+        """The questions, always the same and in the same order."""
+        ...
+
+
+class Store(Protocol):
+    """Where records and verdicts are kept. Append-only; adding what is there already changes nothing."""
+
+    def add_records(self, records: Iterable[Record]) -> None:
+        """Durable when this returns."""
+        ...
+
+    def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Durable when this returns; raises `StoreError` for a verdict on an unknown record."""
+        ...
+
+    def record(self, record_id: str) -> Record | None:
+        """The record of that id."""
+        ...
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One flat row per record and signal, joined with its latest verdict: the columns of a log."""
+        ...

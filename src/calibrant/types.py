@@ -1,0 +1,275 @@
+"""The nouns, in the order in which they arise. All are frozen values.
+
+Units: log-probabilities in nats, latency in seconds, cost in US dollars, times as seconds since the
+epoch, probabilities and scores in [0, 1].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, NewType
+
+Score = NewType("Score", float)
+"""A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
+
+Probability = NewType("Probability", float)
+"""A calibrated probability of being right, in [0, 1]. Only a calibration map makes one."""
+
+Json = Mapping[str, Any]
+
+
+def score(value: float) -> Score:
+    """Check and mark a number as a `Score`.
+
+    >>> score(0.25)
+    0.25
+    """
+    if not 0.0 <= value <= 1.0:  # also False for NaN
+        raise ValueError(f"A score lies in [0, 1] and higher means surer; got {value!r}.")
+    return Score(float(value))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that the model asked for; `arguments` is the model's own JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked. Task and domain choose signals, map and policy.
+
+    `references` holds acceptable answers where they are known (a labelled question), else is empty.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    task: str | None = None
+    domain: str | None = None
+    references: tuple[str, ...] = ()
+    metadata: Json = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The last user turn."""
+        return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token with its log-probability (nats), and the alternatives the model weighed."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What a model answered. `tokens` is None where the server gave no log-probabilities."""
+
+    text: str
+    model: str
+    tokens: tuple[Token, ...] | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    cost: float | None = None
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed answer; the last piece carries the whole `completion`."""
+
+    text: str = ""
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """A call to a model. Equal Asks of several signals are made once.
+
+    `extra` is canonical JSON of further request fields that are passed on as they are (tools,
+    response_format ...); text, so that an Ask stays hashable.
+    """
+
+    messages: tuple[Message, ...]
+    samples: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 256
+    logprobs: bool = False
+    top_logprobs: int = 0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Content address: equal Asks, equal keys, on any machine."""
+        return digest(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What came back for an Ask: completions, or none and the reason."""
+
+    completions: tuple[Completion, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """One signal on one completion: a score, or None with a reason."""
+
+    signal: str
+    score: Score | None
+    reason: str | None = None
+    detail: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.reason is None):
+            raise ValueError("A Reading has a score, or None and a reason why; never both or neither.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fingerprint:
+    """What a score is a score of. None means: not stated, so any.
+
+    `prompt` is a digest of the instructions, `parameters` one of the signal's own settings.
+    """
+
+    model: str | None = None
+    signal: str | None = None
+    prompt: str | None = None
+    parameters: str | None = None
+    task: str | None = None
+    domain: str | None = None
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """Fields stated on this side that the other states differently or not at all.
+
+        >>> Fingerprint(model="a").differences(Fingerprint(model="b"))
+        ["model is 'b', not 'a'"]
+        """
+        pairs = [(name, value, getattr(other, name)) for name, value in asdict(self).items()]
+        return [f"{n} is {theirs!r}, not {mine!r}" for n, mine, theirs in pairs if mine not in (None, theirs)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confidence:
+    """A calibrated probability with its evidence, or None with a reason.
+
+    `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it.
+    """
+
+    p: Probability | None
+    low: float | None = None
+    high: float | None = None
+    map_id: str | None = None
+    fingerprint: Fingerprint | None = None
+    verdicts: int = 0
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.p is None) == (self.reason is None):
+            raise ValueError("A Confidence has a probability, or None and a reason why; never both or neither.")
+
+
+class Action(StrEnum):
+    """What to do with an answer, from the freest to the most careful."""
+
+    ANSWER = "answer"
+    DISCLAIM = "disclaim"
+    REVIEW = "review"
+    HAND_OFF = "hand_off"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """The action, the threshold that fired (None where no number was at hand), and why, in a sentence."""
+
+    action: Action
+    threshold: float | None
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """Everything needed to explain a decision later. Written once, never changed."""
+
+    id: str
+    time: float
+    question: Question
+    completion: Completion | None
+    readings: tuple[Reading, ...] = ()
+    confidence: Confidence | None = None
+    decision: Decision | None = None
+    policy: str | None = None
+    error: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Right (1), wrong (0), or a grade between, given to a record.
+
+    `propensity` in (0, 1] is the probability with which this record was chosen to be judged; the
+    verdict counts 1/propensity. `id` makes repeated delivery harmless.
+    """
+
+    id: str
+    record_id: str
+    grade: float
+    judge: str
+    time: float
+    propensity: float = 1.0
+    source: str = "reviewer"
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.grade <= 1.0:
+            raise ValueError(f"A grade lies in [0, 1] (0 wrong, 1 right); got {self.grade!r}.")
+        if not 0.0 < self.propensity <= 1.0:
+            raise ValueError(
+                f"A propensity is the probability of having been asked for, in (0, 1]; got {self.propensity!r}."
+            )
+
+
+def canonical(value: Any) -> str:
+    """JSON text that is equal for equal values: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON of a value.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
