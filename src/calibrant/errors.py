@@ -12,6 +12,8 @@
         ModelUnavailable     overloaded, down, timed out or cut off: worth another try
       BudgetSpent            a limit that the caller set was reached
       StoreError             records cannot be written or read
+        UnknownRecord        a verdict on a record that is not there
+        DifferentContent     the id is taken by something that says otherwise
 """
 
 from __future__ import annotations
@@ -133,3 +135,29 @@ class StoreError(CalibrantError):
     """Records cannot be written or read."""
 
     code = "store_error"
+
+
+class UnknownRecord(StoreError):
+    """A verdict was given on a record that is not in the store."""
+
+    code = "unknown_record"
+
+    def __init__(self, record_id: str) -> None:
+        self.record_id = record_id
+        super().__init__(
+            f"No record {record_id!r} in this store, so nothing to judge. Use the record id that came with "
+            "the answer (confidence.record_id, or the header x-calibrant-record-id)."
+        )
+
+
+class DifferentContent(StoreError):
+    """The same id was used for something else; what was written first stays."""
+
+    code = "different_content"
+
+    def __init__(self, where: str, id: str) -> None:
+        self.id = id
+        super().__init__(
+            f"Id {id!r} is already in {where} and says something else there. What is written is never changed: "
+            "give the new one an id of its own."
+        )

@@ -1,0 +1,63 @@
+"""calibrant gives every answer of a language model an honest probability of being right, and acts on it.
+
+>>> import calibrant
+>>> fitted = calibrant.fit([0.9, 0.9, 0.6, 0.6] * 25, [True, False, True, False] * 25)
+>>> bool(0.3 < fitted([0.9])[0] < 0.7)
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import metrics
+    from .auditing import Audit, audit
+    from .errors import CalibrantError
+    from .fitting import fit
+    from .maps import CalibrationMap, MapSet
+    from .tally import Tally
+    from .types import Action, Confidence, Decision
+
+__all__ = [
+    "Action",
+    "Audit",
+    "CalibrantError",
+    "CalibrationMap",
+    "Confidence",
+    "Decision",
+    "MapSet",
+    "Tally",
+    "audit",
+    "fit",
+    "metrics",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Action": "types",
+    "Audit": "auditing",
+    "CalibrantError": "errors",
+    "CalibrationMap": "maps",
+    "Confidence": "types",
+    "Decision": "types",
+    "MapSet": "maps",
+    "Tally": "tally",
+    "audit": "auditing",
+    "fit": "fitting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import calibrant` stays quick."""
+    if name == "metrics":
+        return import_module(".metrics", __name__)
+    if name in _HOMES:
+        found = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
