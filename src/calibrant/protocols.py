@@ -100,3 +100,7 @@ class Store(Protocol):
     def rows(self) -> Iterator[dict[str, Any]]:
         """One flat row per record and signal, joined with its latest verdict: the columns of a log."""
         ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...

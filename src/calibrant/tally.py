@@ -37,13 +37,21 @@ _CHUNK = 131_072
 _ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
 
 
-def cell_of(scores: NDArray[np.floating[Any]], bins: int) -> NDArray[np.intp]:
+def cell_of(
+    scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool = False
+) -> NDArray[np.intp]:
     """Index of the equal-width bin [k/bins, (k+1)/bins) of each score; the last bin is closed.
+
+    With `right_closed` the bins are (k/bins, (k+1)/bins], the first one closed.
 
     >>> cell_of(np.array([0.29, 0.3, 0.57, 1.0]), 100)
     array([29, 30, 57, 99])
     """
-    factor = bins * (1.0 + SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)]))
+    snap = SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)])
+    if right_closed:
+        upper = np.ceil(np.multiply(scores, bins * (1.0 - snap), dtype=np.float64)).astype(np.intp)
+        return np.maximum(upper - 1, 0)
+    factor = bins * (1.0 + snap)
     return np.minimum(np.multiply(scores, factor, dtype=np.float64).astype(np.intp), bins - 1)
 
 
@@ -137,7 +145,7 @@ class Tally:
         **rest: Any,
     ) -> Tally:
         """Make a tally of sums counted elsewhere, for instance by a GROUP BY; equal scores are merged."""
-        distinct, where = np.unique(_decimal(score), return_inverse=True)
+        distinct, where = np.unique(score, return_inverse=True)
         sums = [np.bincount(where, v, len(distinct)) for v in (weight, hits, hits2, weight2)]
         keep = sums[0] > 0
         values = [np.ascontiguousarray(v[keep], dtype=np.float64) for v in (distinct, *sums)]
@@ -262,10 +270,7 @@ def _refuse(name: str, a: NDArray[Any]) -> None:
 
 def _decimal(scores: NDArray[Any]) -> Floats:
     """Distinct scores as the decimals they were written as: float32 0.3 becomes 0.3."""
-    if scores.dtype == np.float32:
-        return scores.astype(str).astype(np.float64)
-    snapped = np.round(scores, 9)
-    return np.where(np.abs(snapped - scores) <= 1e-12, snapped, scores)
+    return scores.astype(str).astype(np.float64) if scores.dtype == np.float32 else scores
 
 
 def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:
@@ -320,6 +325,9 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
     mean = wc / w
     if dtype == np.float32:  # undo the float32 rounding of decimals; 7 digits are all it has
         mean = np.round(mean, 7)
+    else:  # and the rounding of a sum of equal decimals
+        snapped = np.round(mean, 9)
+        mean = np.where(np.abs(snapped - mean) <= 1e-12, snapped, mean)
     edge = np.arange(-1, GRID + 1)[filled] / GRID
     mean = np.clip(mean, np.maximum(edge, 0.0), 1.0)  # a mean of equal numbers may round below its cell
     return cls.from_sums(mean, w, wg, wg2, w2, rows, gridded=True, **rest)

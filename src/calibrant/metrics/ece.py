@@ -37,15 +37,17 @@ class Bins:
         return float((self.weight * np.abs(self.accuracy - self.confidence)).sum())
 
 
-def bins(tally: Tally, count: int = 15) -> Bins:
+def bins(tally: Tally, count: int = 15, *, right_closed: bool = False) -> Bins:
     """Equal-width bins [k/count, (k+1)/count), the last one closed, at exact decimal edges.
+
+    With `right_closed`, (k/count, (k+1)/count], the first one closed.
 
     >>> b = bins(Tally.of([0.3, 0.7, 1.0], [True, True, False]), 10)
     >>> b.low, b.confidence
     (array([0.3, 0.7, 0.9]), array([0.3, 0.7, 1. ]))
     """
     needs_rows("Binning", tally)
-    where = cell_of(tally.score, count)
+    where = cell_of(tally.score, count, right_closed=right_closed)
     filled = np.unique(where)
     return _gather(tally, np.searchsorted(filled, where), filled / count, (filled + 1) / count)
 
@@ -83,16 +85,17 @@ def _gather(tally: Tally, where: NDArray[np.intp], low: Floats, high: Floats) ->
     )
 
 
-def ece(tally: Tally, bins: int = 15) -> float:
+def ece(tally: Tally, bins: int = 15, *, right_closed: bool = False) -> float:
     """Expected calibration error on equal-width bins: sum of share x |accuracy - mean confidence|.
 
     With grades in [0, 1] in place of right and wrong this is Flex-ECE. It is biased up, by the
-    `noise_floor`, and has no interval worth printing; `l2` and `smooth_ece` have.
+    `noise_floor`, and has no interval worth printing; `l2` and `smooth_ece` have. Where scores lie on bin
+    edges, as stated confidence does, the edge rule decides much; `right_closed` gives the other one.
 
     >>> ece(Tally.of([0.8, 0.8, 0.8, 0.8], [True, True, True, False]), bins=10)
     0.05...
     """
-    return _width(tally, bins).error
+    return _width(tally, bins, right_closed=right_closed).error
 
 
 _width = bins  # the parameter of the public functions is called `bins`, as the field does

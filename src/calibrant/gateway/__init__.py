@@ -1,0 +1,1 @@
+"""An OpenAI-compatible gateway that attaches a confidence to every answer."""

@@ -1,0 +1,229 @@
+"""What clients get: answers, streams and errors in the OpenAI chat format. Pure functions, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from calibrant.errors import (
+    CalibrantError,
+    DifferentContent,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    StoreError,
+    UnknownRecord,
+)
+from calibrant.types import Action, Completion, Json, Record, Token
+
+from .incoming import PREFIX, BadRequest, ChatRequest
+
+__all__ = [
+    "Chunks",
+    "confidence_body",
+    "error_body",
+    "error_headers",
+    "error_status",
+    "event",
+    "headers",
+    "reply",
+]
+
+HELD = frozenset({Action.REVIEW, Action.HAND_OFF})
+"""Actions whose answer does not reach the client where the gate is "hold"."""
+
+HELD_TEXT = "This answer is being held back until a person has looked at it."
+"""What the client reads in place of a held answer."""
+
+KEPT = "The reason is kept with the record."
+"""What the client reads in place of a reason that may quote a held answer."""
+
+
+def reply(record: Record, chat: ChatRequest, *, hold: bool) -> dict[str, Any]:
+    """The body of a chat completion, with the confidence object beside the choices."""
+    shown = _shown(record, hold)
+    choice = {
+        "index": 0,
+        "message": {
+            "role": "assistant",
+            "content": shown.text if shown.text or not shown.tool_calls else None,
+            "refusal": None,
+        }
+        | ({"tool_calls": _tool_calls(shown)} if shown.tool_calls else {}),
+        "logprobs": _logprobs(shown) if chat.logprobs else None,
+        "finish_reason": shown.finish_reason,
+    }
+    frame = _frame(record.id, shown.model, "chat.completion", record.time)
+    return frame | {
+        "choices": [choice],
+        "usage": _usage(shown),
+        "confidence": confidence_body(record, hold=hold),
+    }
+
+
+def headers(record: Record) -> dict[str, str]:
+    """The headers that carry record id, action and, where there is one, the probability."""
+    made = {"x-calibrant-record-id": record.id}
+    if record.decision is not None:
+        made["x-calibrant-action"] = record.decision.action.value
+    if record.confidence is not None and record.confidence.p is not None:
+        made["x-calibrant-confidence"] = f"{record.confidence.p:.4f}"
+    return made
+
+
+def confidence_body(record: Record, *, hold: bool = False) -> dict[str, Any]:
+    """The confidence object: probability with its evidence, action and why, and where it is recorded."""
+    record = _without_reasons(record) if hold and _is_held(record) else record
+    confidence, decision = record.confidence, record.decision
+    mark = confidence and confidence.fingerprint
+    return {
+        "p": confidence and confidence.p,
+        "low": confidence and confidence.low,
+        "high": confidence and confidence.high,
+        "action": decision and decision.action.value,
+        "why": decision and decision.why,
+        "task": record.question.task,
+        "domain": record.question.domain,
+        "map_id": confidence and confidence.map_id,
+        "signal": mark and mark.signal,
+        "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
+        "record_id": record.id,
+        "reason": confidence and confidence.reason,
+    }
+
+
+class Chunks:
+    """Makes the events of one streamed answer, all with the same head."""
+
+    def __init__(self, record_id: str, model: str, time: float, chat: ChatRequest) -> None:
+        self._frame = _frame(record_id, model, "chat.completion.chunk", time)
+        self._chat = chat
+
+    def start(self) -> bytes:
+        """The first: whose turn it is."""
+        return self._event({"role": "assistant", "content": "", "refusal": None})
+
+    def text(self, text: str) -> bytes:
+        """A piece of the answer."""
+        return self._event({"content": text})
+
+    def end(self, record: Record, *, hold: bool) -> Iterable[bytes]:
+        """What follows the text: tool calls whole, the finish reason, confidence and usage, and [DONE]."""
+        shown = _shown(record, hold)
+        if shown.tool_calls:
+            calls = [{"index": index} | call for index, call in enumerate(_tool_calls(shown))]
+            yield self._event({"tool_calls": calls})
+        logprobs = _logprobs(shown) if self._chat.logprobs else None
+        yield self._event({}, shown.finish_reason, logprobs)
+        last = self._frame | {"choices": [], "confidence": confidence_body(record, hold=hold)}
+        yield event(last | ({"usage": _usage(shown)} if self._chat.include_usage else {}))
+        yield b"data: [DONE]\n\n"
+
+    def held(self, record: Record) -> Iterable[bytes]:
+        """A whole answer at once, after the decision."""
+        yield self.start()
+        if text := _shown(record, True).text:
+            yield self.text(text)
+        yield from self.end(record, hold=True)
+
+    def _event(self, delta: Json, finish_reason: str | None = None, logprobs: Json | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        usage = {"usage": None} if self._chat.include_usage else {}
+        return event(self._frame | {"choices": [choice]} | usage)
+
+
+def event(body: Json) -> bytes:
+    """One server-sent event."""
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+def error_status(error: CalibrantError) -> int:
+    """The HTTP status that an error of ours leaves with."""
+    if isinstance(error, BadRequest):
+        return error.status
+    if isinstance(error, StoreError):
+        return {UnknownRecord: 404, DifferentContent: 409}.get(type(error), 503)
+    if isinstance(error, ModelError):
+        return 504 if isinstance(error.__cause__, TimeoutError) else 502
+    return 500
+
+
+def error_headers(error: CalibrantError) -> dict[str, str]:
+    """When to try again, in the words that OpenAI's clients follow."""
+    if isinstance(error, ModelRefused):
+        return {"x-should-retry": "false"}
+    if isinstance(error, ModelUnavailable) and error.retry_after is not None:
+        return {"retry-after": f"{error.retry_after:g}"}
+    return {}
+
+
+def error_body(message: str, status: int, code: str, param: str | None = None) -> dict[str, Any]:
+    """An error in OpenAI's shape.
+
+    >>> error_body("No such model.", 404, "model_not_found", "model")["error"]["type"]
+    'invalid_request_error'
+    """
+    kinds = {401: "authentication_error", 502: "upstream_error", 503: "store_error", 504: "upstream_error"}
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _shown(record: Record, hold: bool) -> Completion:
+    """What the client may see: the answer, or where the gate holds it back the notice that it is held."""
+    answer = record.completion
+    assert (
+        answer is not None and record.decision is not None
+    )  # a record with neither is an error, raised before
+    if not (hold and _is_held(record)):
+        return answer
+    return Completion(text=HELD_TEXT, model=answer.model, finish_reason="content_filter", usage=answer.usage)
+
+
+def _is_held(record: Record) -> bool:
+    return record.decision is not None and record.decision.action in HELD
+
+
+def _without_reasons(record: Record) -> Record:
+    """A reason may quote what the model said, and so give away what is held."""
+    confidence, decision = record.confidence, record.decision
+    if confidence is not None and decision is not None and confidence.p is None:
+        confidence, decision = replace(confidence, reason=KEPT), replace(decision, why=KEPT)
+    readings = tuple(r if r.reason is None else replace(r, reason=KEPT) for r in record.readings)
+    return replace(record, confidence=confidence, decision=decision, readings=readings)
+
+
+def _frame(record_id: str, model: str, kind: str, time: float) -> dict[str, Any]:
+    return {"id": PREFIX + record_id, "object": kind, "created": int(time), "model": model}
+
+
+def _usage(completion: Completion) -> dict[str, int]:
+    usage = completion.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }
+
+
+def _tool_calls(completion: Completion) -> list[dict[str, Any]]:
+    return [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in completion.tool_calls
+    ]
+
+
+def _logprobs(completion: Completion) -> dict[str, Any] | None:
+    if completion.tokens is None:
+        return None
+    return {"content": [_token(token) for token in completion.tokens], "refusal": None}
+
+
+def _token(token: Token) -> dict[str, Any]:
+    return _weighed(token.text, token.logprob) | {"top_logprobs": [_weighed(*pair) for pair in token.top]}
+
+
+def _weighed(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode(errors="replace"))}

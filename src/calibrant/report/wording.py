@@ -1,0 +1,180 @@
+"""The words of the report: how numbers are said, in which order groups come, what the measures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .charts import FEW
+
+if TYPE_CHECKING:
+    from ..auditing import Audit, Group
+
+__all__ = ["ACTION_WORDS", "ASSUMPTIONS", "MEASURES", "group_key", "group_name", "too_few", "worst_first"]
+
+ACTION_WORDS = {"answer": "answer", "disclaim": "disclaim", "review": "review", "hand_off": "hand off"}
+
+MEASURES = (
+    ("Gap", "Mean confidence minus the share of right answers, in points of 100; above zero is over-confident. "
+            "Its 95 % interval says how far chance could have moved it."),
+    ("ECE and its floor", "Expected calibration error: the mean distance between confidence and share right over "
+            "bins. It is above zero even for a perfect model; the floor is what one would show at this n."),
+    ("Smooth ECE", "The same question asked without bins, with a 95 % interval that may reach 0. "
+            "An interval that starts above 0 shows miscalibration."),
+    ("Brier = MCB - DSC + UNC", "Mean squared distance between confidence and outcome, lower is better. MCB is what "
+            "recalibration could gain, DSC what the confidence tells, UNC how mixed the outcomes are."),
+    ("AUROC", "How often a right answer has a higher confidence than a wrong one: 0.5 is chance. "
+            "It does not change when confidences are moved without changing their order."),
+    ("AURC", "Mean share of wrong answers over all ways of sending only the surest; lower is better. "
+            "It depends on accuracy as well as on ranking."),
+    ("n and n_eff", "Rows, and the number of independent equally weighted rows that would tell as much. "
+            f"Below {FEW} effective rows no number is printed."),
+    ("Reliability diagram", "Blue: the share right after an isotonic (CORP) fit. Grey: where nine in ten such "
+            "curves would pass if the confidences were calibrated. Dots: bins, area in proportion to rows."),
+    ("Risk and coverage", "If only the surest answers were sent, how many of them would be wrong. "
+            "The right end sends everything; a curve that does not fall to the left cannot be thresholded."),
+)  # fmt: skip
+
+ASSUMPTIONS = (
+    "The verdicts on the rows are taken as true, and the labelled rows as drawn at random from the answers the "
+    "numbers are meant for (or weighted by how they were drawn).",
+    "Rows are independent, save where a cluster column was named; intervals widen for clusters.",
+    "Intervals hold for each group on its own. Among 20 calibrated groups about one would be called "
+    "miscalibrated by chance.",
+    "The numbers describe the past: a new model, prompt or kind of question needs a new audit.",
+    "This is evidence for a judgement, not a conformity assessment.",
+)
+
+
+def group_key(by: Mapping[str, str | None]) -> str:
+    """The name by which `actions` are given to a group.
+
+    >>> group_key({"model": "m", "domain": None}), group_key({})
+    ('model=m, domain=', 'all')
+    """
+    return ", ".join(f"{column}={'' if value is None else value}" for column, value in by.items()) or "all"
+
+
+def group_name(by: Mapping[str, str | None]) -> str:
+    """How a group is called in a heading.
+
+    >>> group_name({"model": "m", "domain": None}), group_name({})
+    ('m · no domain', 'The whole log')
+    """
+    said = [value if value not in (None, "") else f"no {column}" for column, value in by.items()]
+    return " · ".join(str(s) for s in said) or "The whole log"
+
+
+def too_few(group: Group) -> bool:
+    """Whether a group has too few effective rows for any number."""
+    return group.measures.get("verdict") == "too few rows" or group.tally.n_eff < FEW
+
+
+def worst_first(groups: Sequence[Group]) -> list[Group]:
+    """The whole log, then the groups by how large a gap is shown beyond chance; those with too few rows last."""
+    return sorted(groups, key=_evidence)
+
+
+def _evidence(group: Group) -> tuple[float, ...]:
+    if too_few(group):
+        return (2.0, -float(group.tally.rows))
+    gap, smooth = group.measures["gap"], group.measures["smooth_ece"]
+    shown = max(gap["low"], -gap["high"], 0.0)
+    return (float(bool(group.by)), -shown, -smooth["low"], -abs(gap["value"]))
+
+
+def answer_line(group: Group) -> str:
+    """The sentence on a group; without any number of merit where rows are too few."""
+    if not group.tally.rows:
+        return f"{group_name(group.by)}: no usable rows, so nothing can be said."
+    if too_few(group):
+        return (
+            f"{group_name(group.by)}: {count(group.tally.rows, 'row')}, worth {group.tally.n_eff:.0f} independent ones. "
+            f"Too few to say anything; {FEW} are needed."
+        )
+    return group.sentence
+
+
+def floor_sentence(group: Group) -> str:
+    """The ECE next to what a perfect model would show."""
+    ece = group.measures["ece"]
+    return (
+        f"ECE {num(ece['value'])} on {ece['bins']} bins; a perfect model would show "
+        f"{num(ece['noise_floor'])} at this n."
+    )
+
+
+def change_sentence(before: Group, after: Group | None) -> str:
+    """What calibration changed, on the same held-out rows."""
+    if after is None or too_few(before) or too_few(after):
+        return "Too few held-out rows to say what calibration changed."
+    b, a = before.measures, after.measures
+    better = a["brier"] < b["brier"]
+    lead = "Calibration" if better else "Calibration did not improve the Brier score here. It"
+    return (
+        f"{lead} moved the mean confidence from {of_100(b['mean_confidence'])} to "
+        f"{of_100(a['mean_confidence'])} of 100 (right: {of_100(a['accuracy'])}), the gap from {points(b['gap'])} to "
+        f"{points(a['gap'])}, ECE from {num(b['ece']['value'])} to {num(a['ece']['value'])} (a perfect model would show "
+        f"{num(a['ece']['noise_floor'])}), Brier from {num(b['brier'])} to {num(a['brier'])}. "
+        f"Now: {a['verdict']}."
+    )
+
+
+def read_lines(audit: Audit) -> list[tuple[str, str]]:
+    """What was read and what could not be used, with counts: (what, how many)."""
+    lines = [
+        ("rows read", f"{audit.rows:,}"),
+        ("rows used", f"{audit.used:,}" + _share(audit.used, audit.rows)),
+    ]
+    lines += [
+        (f"unusable: {why}", f"{n:,}{_share(n, audit.rows)}")
+        for why, n in sorted(audit.unusable.items(), key=lambda item: -item[1])
+    ]
+    if not audit.unusable:
+        lines.append(("unusable rows", "none"))
+    lines += [(f"read as: {how}", f"{n:,}") for how, n in audit.read_as.items()]
+    return lines
+
+
+def count(n: int, noun: str) -> str:
+    """A count with its noun: 1 row, 2 rows."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def of_100(value: float) -> str:
+    """A share in whole answers of 100; never 0 and never 100.
+
+    >>> of_100(0.874), of_100(0.999), of_100(0.001)
+    ('87', 'over 99', 'under 1')
+    """
+    whole = round(100 * value)
+    return "over 99" if whole >= 100 else "under 1" if whole <= 0 else str(whole)
+
+
+def points(gap: Mapping[str, float]) -> str:
+    """A signed gap in points."""
+    whole = round(100 * gap["value"])
+    return f"{whole:+d} point{'' if abs(whole) == 1 else 's'}" if whole else "less than half a point"
+
+
+def percent(value: float | None) -> str:
+    """A share as per cent; never 0 % and never 100 %."""
+    if value is None:
+        return "–"
+    whole = 100 * value
+    return "> 99 %" if whole > 99.45 else "< 1 %" if whole < 0.55 else f"{whole:.0f} %"
+
+
+def num(value: float | None) -> str:
+    """Three decimals, or a dash."""
+    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def interval(estimate: Mapping[str, float], scale: float = 1.0, digits: int = 3) -> str:
+    """Value and interval: 0.081 (0.040 to 0.122)."""
+    value, low, high = (f"{scale * estimate[k]:.{digits}f}".replace("-", "−") for k in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _share(part: int, whole: int) -> str:
+    return f" ({percent(part / whole)})" if 0 < part < whole else ""

@@ -1,0 +1,214 @@
+"""The store on real databases: SQLite and PostgreSQL, several writers, killed writers, refused changes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from calibrant.errors import DifferentContent, StoreError, UnknownRecord
+from calibrant.stores import _schema, sql
+from calibrant.stores.sql import SqlStore
+from calibrant.types import Completion, Message, Question, Reading, Record, Verdict, score
+
+WRITER = """
+import sys
+from calibrant.stores.sql import SqlStore
+from calibrant.types import Message, Question, Record
+url, name, count, batch = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+question = Question(id="q", messages=(Message("user", "x" * 2000),))
+store = SqlStore(url)
+for first in range(0, count, batch):
+    ids = [f"{name}-{number}" for number in range(first, first + batch)]
+    store.add_records(Record(id=id, time=0.0, question=question, completion=None) for id in ids)
+    print(ids[-1], flush=True)
+store.close()
+"""
+
+
+def make_record(id: str = "r1", text: str = "4", when: float = 1.0) -> Record:
+    question = Question(id="q1", messages=(Message("user", "2 + 2? 100 %\n\x00é"),), task="sums", domain="d")
+    readings = (
+        Reading(signal="mean_logprob", score=score(0.75)),
+        Reading(signal="verbalized", score=None, reason="the model gave no number"),
+    )
+    completion = Completion(text=text, model="m")
+    return Record(id=id, time=when, question=question, completion=completion, readings=readings)
+
+
+def make_verdict(id: str = "v1", record_id: str = "r1", **other: object) -> Verdict:
+    fields = {"grade": 1.0, "judge": "ana", "time": 2.0, "propensity": 0.25} | other
+    return Verdict(id=id, record_id=record_id, **fields)  # type: ignore[arg-type]
+
+
+def start_writer(url: str, name: str, count: int, batch: int = 1) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", "-c", WRITER, url, name, str(count), str(batch)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_record_comes_back_as_it_went_in(store: SqlStore) -> None:
+    store.add_records([make_record()])
+    assert store.record("r1") == make_record()
+    assert store.record("r2") is None
+
+
+def test_adding_again_changes_nothing(store: SqlStore) -> None:
+    for _ in range(2):
+        store.add_records([make_record(), make_record()])
+        store.add_verdicts([make_verdict()])
+    store.add_verdicts([make_verdict(time=99.0)])  # the same one, delivered later
+    assert store.counts() == {"records": 1, "verdicts": 1, "judged": 1}
+    assert [row["correct"] for row in store.rows()] == [1.0, 1.0]
+
+
+def test_an_id_is_never_used_for_something_else(store: SqlStore) -> None:
+    store.add_records([make_record()])
+    store.add_verdicts([make_verdict()])
+    with pytest.raises(DifferentContent, match="id of its own"):
+        store.add_records([make_record("r0"), make_record(text="5")])
+    with pytest.raises(DifferentContent, match="id of its own"):
+        store.add_records([make_record("r9"), make_record("r9", text="5")])
+    with pytest.raises(DifferentContent, match="id of its own"):
+        store.add_verdicts([make_verdict(grade=0.0)])
+    assert store.counts()["records"] == 1, "all of one call is written or none"
+    assert store.record("r1") == make_record()
+
+
+def test_a_verdict_on_an_unknown_record_says_so(store: SqlStore) -> None:
+    with pytest.raises(UnknownRecord, match=r"'r7'.*confidence.record_id"):
+        store.add_verdicts([make_verdict(record_id="r7")])
+
+
+@pytest.mark.parametrize("table", ["records", "verdicts"])
+def test_the_database_itself_refuses_changes(store: SqlStore, table: str) -> None:
+    store.add_records([make_record()])
+    store.add_verdicts([make_verdict()])
+    before = list(store.rows())
+    changes = [f"UPDATE {table} SET id = 'x'", f"DELETE FROM {table}"]
+    if store._engine.dialect.name == "postgresql":
+        changes.append(f"TRUNCATE {table} CASCADE")
+    for change in changes:
+        with pytest.raises(StoreError, match="append-only"), store._write() as connection:
+            connection.exec_driver_sql(change)
+    assert list(store.rows()) == before
+
+
+@pytest.mark.parametrize("table", ["records", "verdicts"])
+def test_sqlite_replaces_nothing_either(tmp_path: Path, table: str) -> None:
+    """INSERT OR REPLACE deletes a row without firing a delete trigger."""
+    store = SqlStore(str(tmp_path / "log.db"))
+    store.add_records([make_record()])
+    store.add_verdicts([make_verdict()])
+    before = list(store.rows())
+    changed = ", ".join("0.5" if name == "time" else name for name in columns_of(store, table))
+    with store._write() as connection:
+        connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table} SELECT {changed} FROM {table}")
+    assert list(store.rows()) == before
+    store.close()
+
+
+def columns_of(store: SqlStore, table: str) -> list[str]:
+    with store._read() as connection:
+        return list(connection.exec_driver_sql(f"SELECT * FROM {table}").keys())
+
+
+def test_rows_carry_the_latest_verdict_and_its_weight(store: SqlStore) -> None:
+    store.add_records([make_record("r2", when=2.0), make_record("r1", when=1.0)])
+    store.add_verdicts([make_verdict("v1", time=5.0, grade=0.0), make_verdict("v2", time=4.0)])
+    rows = list(store.rows())
+    assert [(r["record_id"], r["signal"]) for r in rows] == [
+        (id, signal) for id in ("r1", "r2") for signal in ("mean_logprob", "verbalized")
+    ]
+    judged = [(r["correct"], r["weight"], r["judge"]) for r in rows]
+    assert judged == [(0.0, 4.0, "ana")] * 2 + [(None, None, None)] * 2
+    assert rows[0]["confidence"] == 0.75
+    assert rows[1]["reason"] == "the model gave no number"
+
+
+def test_rows_are_streamed_in_bounded_memory(store: SqlStore) -> None:
+    number = 5000
+    store.add_records(make_record(f"r{n:05}", text="x" * 4000) for n in range(number))  # some 20 MB
+    tracemalloc.start()
+    count = sum(1 for _ in store.rows())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 2 * number
+    assert peak < 6e6
+
+
+def test_reading_does_not_hinder_writing(store: SqlStore) -> None:
+    store.add_records(make_record(f"r{n}") for n in range(1000))
+    rows = store.rows()
+    next(rows)
+    store.add_records([make_record("later")])
+    assert sum(1 for _ in rows) == 1999, "one snapshot"
+    assert store.counts()["records"] == 1001
+
+
+def test_several_processes_open_and_write_at_once(store_url: str) -> None:
+    writers = [start_writer(store_url, f"w{n}", count=40) for n in range(4)]
+    for writer in writers:
+        writer.communicate(timeout=60)
+        assert writer.returncode == 0
+    store = SqlStore(store_url)
+    assert store.counts()["records"] == 160
+    store.close()
+
+
+def test_a_killed_writer_leaves_what_it_reported_and_nothing_half_written(store_url: str) -> None:
+    batch = 150
+    writer = start_writer(store_url, "w", count=150_000, batch=batch)
+    assert writer.stdout is not None
+    reported = [writer.stdout.readline() for _ in range(3)]
+    time.sleep(0.05)
+    os.kill(writer.pid, signal.SIGKILL)
+    reported += writer.communicate(timeout=60)[0].splitlines()
+    store = SqlStore(store_url)
+    for _ in range(50):  # a server may take a moment to see that its client is gone
+        count = store.counts()["records"]
+        time.sleep(0.01)
+    assert count % batch == 0, "all of a call or none of it"
+    assert count >= len(reported) * batch
+    assert all(store.record(id.strip()) for id in reported)
+    store.add_records([make_record("after")])
+    assert sum(1 for _ in store.rows()) == count + 2
+    store.close()
+
+
+def test_an_older_store_is_migrated_and_a_newer_one_refused(
+    store: SqlStore, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_records([make_record()])
+    steps = (*_schema.MIGRATIONS, lambda c: c.exec_driver_sql("CREATE TABLE extra (id TEXT)"))
+    with monkeypatch.context() as later:
+        later.setattr(_schema, "MIGRATIONS", steps)
+        later.setattr(sql, "MIGRATIONS", steps)
+        for _ in range(2):
+            newer = SqlStore(store_url)
+            assert columns_of(newer, "extra") == ["id"]
+            assert newer.record("r1") == make_record()
+            newer.close()
+    with pytest.raises(StoreError, match=r"schema version 2; .* up to 1.*pip install --upgrade"):
+        SqlStore(store_url)
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", ":memory:"])
+def test_other_urls_are_refused_with_an_example(url: str) -> None:
+    with pytest.raises(StoreError, match=r'url = "calibrant.db"'):
+        SqlStore(url)
+
+
+def test_a_store_that_cannot_be_opened_is_a_store_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open"):
+        SqlStore(str(tmp_path / "absent" / "log.db"))
+    (tmp_path / "text.db").write_text("this is no database, but long enough to be looked at" * 50)
+    with pytest.raises(StoreError, match="not a database"):
+        SqlStore(str(tmp_path / "text.db"))
+    with pytest.raises(StoreError, match=r"\[store\] url"):
+        SqlStore(f"postgresql://nobody@/none?host={tmp_path}")
