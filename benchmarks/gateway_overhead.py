@@ -42,7 +42,7 @@ def main() -> None:
             server.process.wait()
             base = base or measured.cpu
             print(
-                f"  {kind:21} {measured.cpu * 1e6:6.0f} us CPU per request   {measured.cpu / base:5.2f} x bare"
+                f"  {kind:21} {measured.cpu * 1e6:6.0f} us CPU a request   {measured.cpu / base:5.2f} x bare"
                 f"   {measured.rate:6.0f} requests/s   p50 {measured.p50 * 1e3:5.1f} ms",
                 flush=True,
             )

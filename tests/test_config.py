@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,13 @@ def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert pipeline.new_id() != pipeline.new_id()
     pipeline.store.close()
     asyncio.run(pipeline.model.close())
+
+
+def test_the_example_in_the_documentation_is_right() -> None:
+    example = textwrap.dedent((load.__doc__ or "").partition("::\n")[2])
+    config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"})
+    assert config.policy.settings == {"answer": 0.85, "disclaim": 0.6, "review": 0.4}
+    assert config.model.settings["price"].prompt == 0.15
 
 
 @pytest.mark.parametrize(

@@ -515,6 +515,24 @@ def test_no_answer_leaves_when_it_cannot_be_recorded(gateway: Maker, stream: boo
     assert "disk" not in str(body), "what is wrong with the store is for the log"
 
 
+def test_a_stream_that_cannot_be_recorded_ends_in_an_error(gateway: Maker) -> None:
+    _, text, _ = gateway(store=Broken).post("/v1/chat/completions", ASK | {"stream": True})
+    assert b'"store_error"' in text
+    assert b"[DONE]" not in text
+
+
+def test_a_client_that_leaves_while_asking_is_no_error_of_ours(
+    gateway: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = gateway()
+    with socket.create_connection(("127.0.0.1", int(made.url.rpartition(":")[2]))) as client:
+        head = f"Host: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {KEY}\r\n"
+        client.sendall(f"POST /v1/chat/completions HTTP/1.1\r\n{head}Content-Length: 99\r\n\r\n{{".encode())
+        time.sleep(0.1)
+    assert made.client.models.list().data
+    assert "Traceback" not in caplog.text
+
+
 def test_a_bug_is_a_500_with_the_record_id(gateway: Maker, caplog: pytest.LogCaptureFixture) -> None:
     class Buggy(SqlStore):
         def add_records(self, records: object) -> None:

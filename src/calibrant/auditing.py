@@ -80,7 +80,7 @@ def audit(
     >>> frame = {"confidence": [0.9] * 60, "correct": [True] * 36 + [False] * 24}
     >>> import pandas
     >>> print(calibrant.audit(pandas.DataFrame(frame)).groups[0].sentence)
-    All rows: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 17 to 42; 60 rows).
+    All rows: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 18 to 43; 60 rows).
     Over-confident.
     """
     read = read_log(log, by=by, confidence=confidence, correct=correct, weight=weight, cluster=cluster)
@@ -89,7 +89,9 @@ def audit(
 
 def of_log(log: Log, bins: int = 15) -> Audit:
     """Audit a log that is already read."""
-    groups = [_group(dict(zip(log.roles.by, key, strict=True)), tally, bins) for key, tally in log.groups.items()]
+    groups = [
+        _group(dict(zip(log.roles.by, key, strict=True)), tally, bins) for key, tally in log.groups.items()
+    ]
     groups.sort(key=lambda g: -_evidence(g))
     roles = {k: v for k, v in asdict(log.roles).items() if isinstance(v, str)}
     return Audit(

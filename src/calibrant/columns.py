@@ -23,7 +23,17 @@ from numpy.typing import NDArray
 from .errors import ColumnNotFound
 from .tally import Floats
 
-__all__ = ["CONVENTIONS", "PHRASES", "RIGHT", "WRONG", "Parsed", "Roles", "find_roles", "parse_block", "percent"]
+__all__ = [
+    "CONVENTIONS",
+    "PHRASES",
+    "RIGHT",
+    "WRONG",
+    "Parsed",
+    "Roles",
+    "find_roles",
+    "parse_block",
+    "percent",
+]
 
 CONVENTIONS: Mapping[str, tuple[str, ...]] = {
     "confidence": (
@@ -131,7 +141,12 @@ def percent(values: NDArray[Any]) -> bool:
 
 
 def parse_block(
-    confidence: NDArray[Any], correct: NDArray[Any], weight: NDArray[Any] | None, *, in_percent: bool, inverse: bool
+    confidence: NDArray[Any],
+    correct: NDArray[Any],
+    weight: NDArray[Any] | None,
+    *,
+    in_percent: bool,
+    inverse: bool,
 ) -> Parsed:
     """Read a block of raw columns by the rules at the top of this module."""
     reasons: list[str] = [""]
@@ -218,7 +233,11 @@ def _number(value: Any) -> float:
 def score_of(value: Any, top: float) -> tuple[float, str, str]:
     nan = float("nan")
     text = value.strip() if isinstance(value, str) else value
-    if text is None or text == "" or (isinstance(text, str) and text.lower() in ("nan", "null", "none", "na", "n/a")):
+    if (
+        text is None
+        or text == ""
+        or (isinstance(text, str) and text.lower() in ("nan", "null", "none", "na", "n/a"))
+    ):
         return nan, "", MISSING
     if isinstance(text, bool) or (isinstance(text, str) and text.lower() in ("true", "false")):
         return nan, "", BOOLEAN
@@ -259,7 +278,9 @@ def _grade_of(value: Any) -> tuple[float, str, str]:
 
 
 def _weights(values: NDArray[Any], inverse: bool, refuse: _Refuse) -> Floats:
-    weights = values.astype(np.float64) if values.dtype.kind in "fiu" else np.array([_number(v) for v in values])
+    weights = (
+        values.astype(np.float64) if values.dtype.kind in "fiu" else np.array([_number(v) for v in values])
+    )
     with np.errstate(invalid="ignore"):
         good = (weights > 0) & (weights <= 1 if inverse else weights < np.inf)
     refuse(~good, BAD_WEIGHT)

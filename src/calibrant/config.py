@@ -264,3 +264,22 @@ def _named(options: tuple[Any, ...]) -> str:
         elif option is not type(None):
             names.append(words.get(option, "a table" if is_dataclass(option) else str(option)))
     return " or ".join(names)
+
+
+def model_from(name: str, *, url: str | None = None, api_key: str | None = None) -> Model:
+    """The model that a command names: "embedded", a .gguf file, or a model of the server at `url`.
+
+    `api_key` is "env:NAME", so that no key stands in a shell's history.
+    """
+    if url is not None:
+        if api_key is not None and not api_key.startswith("env:"):
+            raise UnusableInput("Expected --api-key env:NAME, the environment variable that holds the key.")
+        key = api_key and _resolved(api_key, "--api-key", os.environ)
+        made: Model = find("models", "openai_compatible")(url=url, model=name, api_key=key)
+        return made
+    if name == "embedded" or name.endswith(".gguf"):
+        embedded: Model = find("models", "embedded")(None if name == "embedded" else name)
+        return embedded
+    raise UnusableInput(
+        f"Expected --model embedded, --model FILE.gguf, or --url with --model; got --model {name!r}."
+    )

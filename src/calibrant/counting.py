@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from . import columns as rules
 from .columns import RIGHT, WRONG, Roles
 from .errors import UnusableInput
-from .logs import Key, Source, duckdb_reader, group_codes, quoted
 from .plugins import require
+from .sources import Key, Source, duckdb_reader, group_codes, quoted
 from .tally import GRID, SNAP, Tally
 
 __all__ = ["count_parquet"]
@@ -64,11 +64,12 @@ def count_parquet(source: Source, roles: Roles) -> _Counts:
 
 
 def _plain(values: Any) -> NDArray[Any]:
-    if isinstance(values, np.ma.MaskedArray):
-        if values.dtype.kind in "fiu":
-            return values.astype(np.float64).filled(np.nan)
-        return np.where(np.ma.getmaskarray(values), None, values.data.astype(object))
-    return np.asarray(values)
+    if not isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values)
+    numeric = values.dtype.kind in "fiu"
+    plain: NDArray[Any] = np.array(values.data, dtype=np.float64 if numeric else object)
+    plain[np.ma.getmaskarray(values)] = np.nan if numeric else None
+    return plain
 
 
 def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: str, in_percent: bool) -> str:
@@ -88,7 +89,9 @@ def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: st
     if roles.weight:
         value = f"TRY_CAST({found[roles.weight]} AS DOUBLE)"
         bound = f"{value} <= 1" if roles.inverse else f"{value} < 'inf'::DOUBLE"
-        weight = f", CASE WHEN {value} > 0 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
+        weight = (
+            f", CASE WHEN {value} > 0 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
+        )
         sums = [
             "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
         ]  # fmt: skip
@@ -121,8 +124,7 @@ def _grade(raw: str, kind: str) -> tuple[str, str]:
             f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
         )
     state = (
-        f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN g IS NULL OR isnan(g) THEN {_STATE} "
-        f"ELSE {2 * _STATE} END"
+        f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN g IS NULL OR isnan(g) THEN {_STATE} ELSE {2 * _STATE} END"
     )
     return f"({value})::DOUBLE", state
 
@@ -147,7 +149,7 @@ def _collect(
     counts.read_as = +counts.read_as
     keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(n))
     w = got["w"] if "w" in got else n.astype(np.float64)
-    w2 = got["w2"] if "w2" in got else w
+    w2 = got.get("w2", w)
     wg2 = got["wg2"] if "wg2" in got else got["wg"]  # of right and wrong, the square is the grade
     for k, key in enumerate(keys):
         rows = np.flatnonzero(good & (codes == k))
@@ -166,7 +168,9 @@ def _scores(
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.clip(got["wc"] / w, 0.0, 1.0)
     above = rules.ABOVE_PERCENT if in_percent else rules.ABOVE
-    why = np.select([cell == _MISSING, cell == _BELOW, cell == _ABOVE], [rules.MISSING, rules.BELOW, above], "").astype(object)
+    why = np.select(
+        [cell == _MISSING, cell == _BELOW, cell == _ABOVE], [rules.MISSING, rules.BELOW, above], ""
+    ).astype(object)
     if boolean:
         why[:] = rules.BOOLEAN
         return score, why

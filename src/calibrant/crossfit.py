@@ -46,7 +46,7 @@ def folds(tally: Tally, count: int = 5, *, seed: int = 0) -> list[Tally]:
 def _deal(amount: Floats, scale: float, count: int, rng: np.random.Generator) -> Floats:
     """Shares of each amount, shape (count, m), rows summing to it."""
     units = np.where(amount > 1e-9, np.maximum(np.rint(amount * scale), 1), 0).astype(np.int64)
-    dealt = rng.multinomial(units, np.full(count, 1 / count)).T
+    dealt = rng.multinomial(units, np.full(count, 1 / count)).T.astype(np.float64)
     return dealt * np.divide(amount, units, out=np.zeros_like(amount), where=units > 0)
 
 

@@ -87,6 +87,7 @@ class Logistic:
         return values
 
     def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
         eta = np.array([self.a, self.b, self.k]) @ self._features(scores)
         return self._with_atoms(scores, expit(eta), "p")
 
@@ -120,6 +121,7 @@ class Steps:
         return np.asarray(values)[np.maximum(where, 0)]
 
     def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
         return self._at(scores, self.p)
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
@@ -148,6 +150,7 @@ class Pair:
         return p0, np.r_[self.p1, 1.0][after]
 
     def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
         p0, p1 = self.interval(scores)
         return p1 / (1 - p0 + p1)
 
@@ -164,6 +167,7 @@ class Mixture:
     parts: tuple[Curve, ...]
 
     def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
         return sum((w * part(scores) for w, part in self._pairs()), start=np.zeros(len(scores)))
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
@@ -182,7 +186,9 @@ class Mixture:
 
 def curve_from_json(data: dict[str, Any]) -> Curve:
     """Read a curve back; raises `UnusableInput` for a shape this version does not know."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"}
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"
+    }
     match data.get("kind"):
         case "logistic":
             fields["covariance"] = tuple(tuple(row) for row in data["covariance"])

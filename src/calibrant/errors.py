@@ -1,19 +1,19 @@
 """What can go wrong. Every error says what was expected, what came, and what to do.
 
-    CalibrantError
-      UnusableInput          a log, a file or an array that cannot be used as it is
-        ColumnNotFound
-        NotEnoughLabels
-      UnknownName            no extension of that name
-      MissingExtra           an optional package is not installed
-      WrongFingerprint       a map was asked to calibrate scores it was not fitted for
-      ModelError             a model call failed
-        ModelRefused         the server understood and will not (4xx)
-        ModelUnavailable     overloaded, down, timed out or cut off: worth another try
-      BudgetSpent            a limit that the caller set was reached
-      StoreError             records cannot be written or read
-        UnknownRecord        a verdict on a record that is not there
-        DifferentContent     the id is taken by something that says otherwise
+CalibrantError
+  UnusableInput          a log, a file or an array that cannot be used as it is
+    ColumnNotFound
+    NotEnoughLabels
+  UnknownName            no extension of that name
+  MissingExtra           an optional package is not installed
+  WrongFingerprint       a map was asked to calibrate scores it was not fitted for
+  ModelError             a model call failed
+    ModelRefused         the server understood and will not (4xx)
+    ModelUnavailable     overloaded, down, timed out or cut off: worth another try
+  BudgetSpent            a limit that the caller set was reached
+  StoreError             records cannot be written or read
+    UnknownRecord        a verdict on a record that is not there
+    DifferentContent     the id is taken by something that says otherwise
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike
 from . import metrics
 from .crossfit import cross_fit, folds
 from .errors import NotEnoughLabels
-from .logs import Key, Log, read_log
+from .logs import Log, read_log
 from .maps import CalibrationMap, MapSet
 from .plugins import find
+from .sources import Key
 from .tally import Tally
 from .types import Fingerprint
 
@@ -120,13 +121,17 @@ class FittedLog:
         }  # fmt: skip
 
 
-def fit_log(source: Any, by: Sequence[str] = (), *, calibrator: str = "auto", **named: str | None) -> FittedLog:
+def fit_log(
+    source: Any, by: Sequence[str] = (), *, calibrator: str = "auto", **named: str | None
+) -> FittedLog:
     """Fit one map per group of a log and measure each by five-fold cross-fitting.
 
     `source`, `by` and the named columns are those of `calibrant.audit`.
     """
     log = read_log(source, by=by, folds=FOLDS, **named)
-    return FittedLog(log=log, groups=tuple(_fit_group(log, key, calibrator) for key in sorted(log.groups, key=str)))
+    return FittedLog(
+        log=log, groups=tuple(_fit_group(log, key, calibrator) for key in sorted(log.groups, key=str))
+    )
 
 
 def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:

@@ -41,7 +41,8 @@ def irls(x: Floats, hits: Floats, weight: Floats, prior: Floats, precision: Floa
             break
         step = -np.linalg.solve(hessian, slope)
         theta = theta + step
-    return theta, np.linalg.inv(hessian)
+    covariance: Floats = np.linalg.inv(hessian).astype(np.float64)
+    return theta, covariance
 
 
 def effective(tally: Tally) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Logs of answers, wherever they lie: data frames, Parquet, CSV and JSONL files, stores.
+"""Logs of answers as tallies.
 
 A log becomes one tally per group of its columns `by`, with every unusable row counted by reason. Files are
 read in blocks, so memory does not grow with the file; Parquet of more than a million rows is counted by the
@@ -8,40 +8,22 @@ engine that reads it (`counting.py`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Parsed, Roles, find_roles, parse_block, percent
+from .counting import count_parquet
 from .errors import UnusableInput
-from .plugins import find, require
+from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 from .tally import Tally
 
-__all__ = ["Block", "Key", "Log", "Source", "duckdb_reader", "group_codes", "open_source", "quoted", "read_log"]
+__all__ = ["Log", "read_log"]
 
-Block = Mapping[str, NDArray[Any]]
-Key = tuple[str | None, ...]
-BLOCK_ROWS = 131_072
 COUNT_IN_ENGINE = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where a log's rows come from: its name, its columns, and its blocks of chosen columns.
-
-    `parquet` is the path when the engine may count it by itself, `rows` the number of rows where known.
-    """
-
-    name: str
-    columns: list[str]
-    blocks: Callable[[Sequence[str]], Iterator[Block]]
-    rows: int | None = None
-    parquet: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +63,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
     opened = open_source(source)
     roles, notes = _roles(opened, tuple(by), named)
     if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
-        from .counting import count_parquet
-
-        counted = count_parquet(opened, roles)
+        counted: Counted = count_parquet(opened, roles)
     else:
         counted = _count_blocks(opened, roles, folds)
     if not counted.rows:
@@ -119,7 +99,9 @@ def _roles(source: Source, by: tuple[str, ...], named: dict[str, str | None]) ->
         first = next(source.blocks(["signal"]), {"signal": np.zeros(0)})["signal"]
         kinds = {str(v) for v in first[:BLOCK_ROWS]}
         if len(kinds) > 1:
-            notes.append(f"The log mixes the signals {', '.join(sorted(kinds))}: add --by signal to part them.")
+            notes.append(
+                f"The log mixes the signals {', '.join(sorted(kinds))}: add --by signal to part them."
+            )
     return roles, notes
 
 
@@ -127,6 +109,24 @@ def _all_missing(values: NDArray[Any]) -> bool:
     if values.dtype.kind == "f":
         return bool(np.isnan(values).all())
     return values.dtype.kind == "O" and all(v is None or v == "" for v in values)
+
+
+class Counted(Protocol):
+    """Rows counted, whichever way."""
+
+    rows: int
+    used: int
+    unusable: Counter[str]
+    read_as: Counter[str]
+    notes: list[str]
+
+    def tallies(self) -> dict[Key, Tally]:
+        """One tally per group."""
+        ...
+
+    def fold_tallies(self) -> dict[Key, list[Tally]]:
+        """The folds of each group, where they were made."""
+        ...
 
 
 class _Counted:
@@ -198,7 +198,9 @@ class _Counted:
             c, g, w, ids = (np.concatenate(v) for v in zip(*blocks, strict=True))
             _, code = np.unique(ids, return_inverse=True)
             fold = self.rng.integers(0, self.folds, int(code.max()) + 1)[code]
-            parts[key] = [Tally.of(c[m], g[m], w[m], ids[m]) for f in range(self.folds) if (m := fold == f).any()]
+            parts[key] = [
+                Tally.of(c[m], g[m], w[m], ids[m]) for f in range(self.folds) if (m := fold == f).any()
+            ]
         return parts
 
 
@@ -207,157 +209,3 @@ def _count_blocks(source: Source, roles: Roles, folds: int) -> _Counted:
     for block in source.blocks(roles.names):
         counted.add(block)
     return counted
-
-
-def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDArray[np.intp]]:
-    """Distinct combinations of the columns' values as text, and each row's index among them."""
-    if not columns:
-        return [()], np.zeros(rows, np.intp)
-    codes = np.zeros(rows, np.intp)
-    names: list[list[str | None]] = []
-    for values in columns:
-        seen: dict[Any, int] = {}
-        where = np.array([seen.setdefault(v if v == v else None, len(seen)) for v in values.tolist()], np.intp)
-        names.append([None if v is None else str(v) for v in seen])
-        codes = codes * len(seen) + where
-    distinct, codes = np.unique(codes, return_inverse=True)
-    keys = []
-    for code in distinct.tolist():
-        parts: list[str | None] = []
-        for values_of in reversed(names):
-            code, k = divmod(code, len(values_of))
-            parts.append(values_of[k])
-        keys.append(tuple(reversed(parts)))
-    return keys, codes
-
-
-def open_source(source: Any) -> Source:
-    """Find out what a log is and how to read it."""
-    if isinstance(source, str | Path):
-        text = str(source)
-        if "://" in text or Path(text).suffix in (".db", ".sqlite", ".sqlite3"):
-            return _store(text)
-        return _file(Path(text))
-    return _frame(source)
-
-
-def _frame(frame: Any) -> Source:
-    import narwhals as nw
-
-    try:
-        native = nw.from_native(frame)
-    except TypeError as error:
-        raise UnusableInput(f"Expected a data frame, a path or a store URL, got {type(frame).__name__}.") from error
-    eager = native.collect() if isinstance(native, nw.LazyFrame) else native
-
-    def blocks(names: Sequence[str]) -> Iterator[Block]:
-        columns = {name: _frame_column(eager[name]) for name in names}
-        for start in range(0, len(eager), COUNT_IN_ENGINE):
-            yield {name: values[start : start + COUNT_IN_ENGINE] for name, values in columns.items()}
-
-    return Source(name=f"a {type(frame).__name__}", columns=eager.columns, blocks=blocks, rows=len(eager))
-
-
-def _frame_column(series: Any) -> NDArray[Any]:
-    import narwhals as nw
-
-    if isinstance(series.dtype, nw.Categorical | nw.Enum):
-        series = series.cast(nw.String)
-    values: NDArray[Any] = series.to_numpy()
-    return values if values.dtype.kind in "bfiuO" else values.astype(object)
-
-
-def _store(url: str) -> Source:
-    store = find("stores", "sql")(url)
-    columns = list(next(iter(store.rows()), {}))
-
-    def blocks(names: Sequence[str]) -> Iterator[Block]:
-        rows = store.rows()
-        while chunk := list(islice(rows, BLOCK_ROWS)):
-            yield {name: _column_of(chunk, name) for name in names}
-
-    return Source(name=url, columns=columns, blocks=blocks)
-
-
-def _column_of(rows: Iterable[Mapping[str, Any]], name: str) -> NDArray[Any]:
-    values = np.array([row.get(name) for row in rows], dtype=object)
-    numeric = all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values)
-    return values.astype(np.float64) if numeric else values
-
-
-def quoted(name: str) -> str:
-    """A column name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def duckdb_reader(path: Path) -> tuple[Any, str, dict[str, str]]:
-    """A connection, the SQL table expression of a file, and the SQL of each of its columns."""
-    duckdb = require("duckdb", f"Reading {path.name}", "files")
-    con = duckdb.connect()
-    con.execute("SET preserve_insertion_order = true")
-    literal = "'" + str(path).replace("'", "''") + "'"
-    try:
-        match path.suffix.lower():
-            case ".parquet" | ".pq":
-                table = f"read_parquet({literal})"
-            case ".csv" | ".tsv" | ".txt":
-                table = f"read_csv({literal}, all_varchar = true, header = true, strict_mode = false)"
-            case ".jsonl" | ".ndjson":
-                table = f"(SELECT json FROM read_ndjson_objects({literal}, maximum_object_size = 67108864))"
-            case ".json":
-                table = f"(SELECT json FROM read_json_objects({literal}, maximum_object_size = 67108864))"
-            case suffix:
-                raise UnusableInput(
-                    f"Cannot tell what {path} holds from its ending {suffix!r}. Known: .parquet, .csv, .tsv, "
-                    ".jsonl, .ndjson, .json, .db, or a store URL."
-                )
-        if "objects" in table:
-            found = con.execute(f"SELECT DISTINCT unnest(json_keys(json)) FROM (FROM {table} LIMIT 10000)").fetchall()
-            names = _in_order(con, table, [row[0] for row in found])
-            return con, table, {n: f"json ->> {_json_path(n)}" for n in names}
-        names = [row[0] for row in con.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()]
-        return con, table, {name: quoted(name) for name in names}
-    except duckdb.Error as error:
-        first = str(error).splitlines()[0]
-        raise UnusableInput(f"{path} cannot be read: {first}") from error
-
-
-def _json_path(name: str) -> str:
-    return "'$.\"" + name.replace("'", "''").replace('"', '\\"') + "\"'"
-
-
-def _in_order(con: Any, table: str, names: list[str]) -> list[str]:
-    """Keys in the order of the first object, further ones after."""
-    first = con.execute(f"SELECT json_keys(json) FROM {table} LIMIT 1").fetchone()
-    head = list(first[0] or []) if first else []
-    return head + sorted(set(names) - set(head))
-
-
-def _file(path: Path) -> Source:
-    if not path.exists() and not any(c in str(path) for c in "*?["):
-        raise UnusableInput(f"There is no file {path}. `calibrant demo` makes a log to try things on.")
-    if path.exists() and path.stat().st_size == 0:
-        raise UnusableInput(f"{path} is empty. Expected a header line and one row per answer.")
-    require("pyarrow", f"Reading {path.name}", "files")
-    con, table, columns = duckdb_reader(path)
-    parquet = path.suffix.lower() in (".parquet", ".pq")
-    rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0] if parquet else None
-
-    def blocks(names: Sequence[str]) -> Iterator[Block]:
-        duckdb = require("duckdb", f"Reading {path.name}", "files")
-        wanted = ", ".join(f"{columns[name]} AS {quoted(name)}" for name in names)
-        try:
-            for batch in con.cursor().sql(f"SELECT {wanted} FROM {table}").to_arrow_reader(BLOCK_ROWS):
-                yield {name: _arrow_column(batch.column(i)) for i, name in enumerate(names)}
-        except duckdb.Error as error:
-            raise UnusableInput(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-
-    return Source(
-        name=str(path), columns=list(columns), blocks=blocks, rows=rows, parquet=str(path) if parquet else None
-    )
-
-
-def _arrow_column(column: Any) -> NDArray[Any]:
-    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return values
-

@@ -209,7 +209,9 @@ class MapSet:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
         if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:
             raise UnusableInput("Expected a file written by `calibrant fit LOG -o MAPS`.")
-        groups = tuple((tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"])
+        groups = tuple(
+            (tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"]
+        )
         return cls(by=tuple(data["by"]), groups=groups)
 
     @classmethod

@@ -37,9 +37,7 @@ _CHUNK = 131_072
 _ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
 
 
-def cell_of(
-    scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool = False
-) -> NDArray[np.intp]:
+def cell_of(scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool = False) -> NDArray[np.intp]:
     """Index of the equal-width bin [k/bins, (k+1)/bins) of each score; the last bin is closed.
 
     With `right_closed` the bins are (k/bins, (k+1)/bins], the first one closed.
@@ -50,9 +48,10 @@ def cell_of(
     snap = SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)])
     if right_closed:
         upper = np.ceil(np.multiply(scores, bins * (1.0 - snap), dtype=np.float64)).astype(np.intp)
-        return np.maximum(upper - 1, 0)
+        return np.clip(upper - 1, 0, bins - 1)
     factor = bins * (1.0 + snap)
-    return np.minimum(np.multiply(scores, factor, dtype=np.float64).astype(np.intp), bins - 1)
+    cells: NDArray[np.intp] = np.multiply(scores, factor, dtype=np.float64).astype(np.intp)
+    return np.clip(cells, 0, bins - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +145,7 @@ class Tally:
     ) -> Tally:
         """Make a tally of sums counted elsewhere, for instance by a GROUP BY; equal scores are merged."""
         distinct, where = np.unique(score, return_inverse=True)
-        sums = [np.bincount(where, v, len(distinct)) for v in (weight, hits, hits2, weight2)]
+        sums = [_sum(where, v, len(distinct)) for v in (weight, hits, hits2, weight2)]
         keep = sums[0] > 0
         values = [np.ascontiguousarray(v[keep], dtype=np.float64) for v in (distinct, *sums)]
         return cls(
@@ -273,14 +272,19 @@ def _decimal(scores: NDArray[Any]) -> Floats:
     return scores.astype(str).astype(np.float64) if scores.dtype == np.float32 else scores
 
 
+def _sum(where: NDArray[np.intp], values: NDArray[Any], size: int) -> Floats:
+    """Sums of `values` by index."""
+    sums: Floats = np.bincount(where, values, size).astype(np.float64, copy=False)
+    return sums
+
+
 def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:
     distinct, where, count = np.unique(c, return_inverse=True, return_counts=True)
     m = len(distinct)
-    hits = np.bincount(where, g if w is None else g * w, m)
-    binary = g.dtype.kind == "b"
-    hits2 = hits if binary else np.bincount(where, g * g if w is None else g * g * w, m)
-    weight = count.astype(np.float64) if w is None else np.bincount(where, w, m)
-    weight2 = weight if w is None else np.bincount(where, np.square(w, dtype=np.float64), m)
+    hits = _sum(where, g if w is None else g * w, m)
+    hits2 = hits if g.dtype.kind == "b" else _sum(where, g * g if w is None else g * g * w, m)
+    weight = count.astype(np.float64) if w is None else _sum(where, w, m)
+    weight2 = weight if w is None else _sum(where, np.square(w, dtype=np.float64), m)
     return cls.from_sums(_decimal(distinct), weight, hits, hits2, weight2, len(c))
 
 
@@ -336,14 +340,14 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
 def _regrid(cls: type[Tally], joined: list[Floats], rows: int, rest: dict[str, Any]) -> Tally:
     score, w, wg, wg2, w2 = joined
     cell = _cells(score)
-    sums = np.stack([np.bincount(cell, v, _SLOTS) for v in (score * w, w, wg, wg2, w2)])
+    sums = np.stack([_sum(cell, v, _SLOTS) for v in (score * w, w, wg, wg2, w2)])
     return _from_slots(cls, sums, rows, np.dtype(np.float64), **rest)
 
 
 def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
-    w = np.bincount(where, t.weight, cells)
+    w = _sum(where, t.weight, cells)
     keep = w > 0
-    sums = [np.bincount(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
+    sums = [_sum(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
     return Tally.from_sums(
         sums[0] / w[keep], w[keep], sums[1], sums[2], sums[3], t.rows,
         design_effect=t.design_effect, clusters=t.clusters, gridded=True,

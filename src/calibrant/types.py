@@ -198,7 +198,9 @@ class Confidence:
 
     def __post_init__(self) -> None:
         if (self.p is None) == (self.reason is None):
-            raise ValueError("A Confidence has a probability, or None and a reason why; never both or neither.")
+            raise ValueError(
+                "A Confidence has a probability, or None and a reason why; never both or neither."
+            )
 
 
 class Action(StrEnum):

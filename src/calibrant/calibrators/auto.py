@@ -46,7 +46,7 @@ class Auto:
         """Fit on right and wrong answers; about twenty fits on at most 1,024 scores."""
         t = tally if len(tally.score) <= 2048 else tally.coarse(1024)
         if t.n_eff < _FEW or not 0 < tally.accuracy < 1:
-            platt = find("calibrators", "platt")().fit(t)
+            platt: CalibrationMap = find("calibrators", "platt")().fit(t)
             return replace(platt, calibrator="auto", statistics={"weights": {"platt": 1.0}})
         weights = _weights(t)
         kept = [(name, w) for name, w in weights.items() if w > 1e-3]

@@ -29,7 +29,7 @@ class Temperature:
     >>> import calibrant
     >>> m = calibrant.fit([0.9, 0.9, 0.9, 0.1, 0.1, 0.1] * 20, [1, 1, 0, 0, 0, 1] * 20, "temperature")
     >>> m([0.9, 0.5]).round(2)
-    array([0.67, 0.5 ])
+    array([0.66, 0.5 ])
     """
 
     def fit(self, tally: Tally) -> CalibrationMap:

@@ -14,7 +14,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -167,6 +167,8 @@ class _Entrance:
         try:
             self._check_key(scope)
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            LOG.info("A client left while it was still asking")
         except Exception as error:  # noqa: BLE001 -- the one broad except of the gateway
             status, body, extra = _described(error, scope)
             if started:  # a stream broke off: say so, and end without [DONE]

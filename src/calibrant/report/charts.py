@@ -59,16 +59,19 @@ def risk_coverage(tallies: Mapping[str, Tally]) -> alt.LayerChart:
     a = _altair()
     curves = {name: _thinned(metrics.risk_coverage(t)) for name, t in tallies.items()}
     top = max(max((r for c, r in points if c >= 0.1), default=0.0) for points in curves.values())
-    rows = [{"curve": n, "coverage": c, "risk": r} for n, points in curves.items() for c, r in points]
+    rows = [
+        {"curve": n, "coverage": c, "risk": r, "width": 7 if i == 0 and len(curves) > 1 else 2.5}
+        for i, (n, points) in enumerate(curves.items())
+        for c, r in points
+    ]
     x = a.X("coverage:Q", title="share of answers sent, surest first", scale=a.Scale(domain=[0, 1]),
             axis=a.Axis(values=_FIFTHS, format=".1f"))  # fmt: skip
     y = a.Y("risk:Q", title=f"share {_wrong_word(tallies)} among them", axis=a.Axis(tickCount=5),
             scale=a.Scale(domain=[0, min(1.0, max(1.2 * top, 0.02))]))  # fmt: skip
     colour = _key(list(tallies), [BLUE] if len(tallies) == 1 else [SKY, INK, VERMILION], len(tallies) > 1)
-    widths = a.StrokeWidth("curve:N", legend=None, sort=None, scale=a.Scale(
-        domain=list(tallies), range=[2.5] if len(tallies) == 1 else [7, 2, 2]))  # fmt: skip
+    widths = a.StrokeWidth("width:Q", legend=None, scale=None)
     line = a.Chart(a.Data(values=rows)).mark_line(clip=True, opacity=1).encode(
-        x=x, y=y, color=colour, strokeWidth=widths)  # fmt: skip
+        x=x, y=y, color=colour, strokeWidth=widths, detail="curve:N")  # fmt: skip
     last = [r for r in rows if r["coverage"] >= 1 - 1e-9]
     end = a.Chart(a.Data(values=last)).mark_point(filled=True, size=70, opacity=1).encode(
         x=x, y=y, color=colour)  # fmt: skip
@@ -245,7 +248,9 @@ def _dots(tally: Tally, b: metrics.Bins) -> tuple[alt.Chart, alt.Chart]:
     ]
     base = a.Chart(a.Data(values=rows))
     size = a.Size("share:Q", legend=None, scale=a.Scale(domain=[0, float(b.weight.max())], range=[24, 460]))
-    rule = base.mark_rule(strokeWidth=1.3).encode(x="x:Q", y="low:Q", y2="high:Q", color=_marks())
+    width = a.StrokeWidth("share:Q", legend=None, scale=a.Scale(
+        type="sqrt", domain=[0, float(b.weight.max())], range=[0.5, 2]))  # fmt: skip
+    rule = base.mark_rule().encode(x="x:Q", y="low:Q", y2="high:Q", strokeWidth=width, color=_marks())
     dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1)
     return rule, dots.encode(x="x:Q", y="y:Q", size=size, color=_marks())
 

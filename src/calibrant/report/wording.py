@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .charts import FEW
+from .charts import ACTIONS, FEW
 
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ACTION_WORDS", "ASSUMPTIONS", "MEASURES", "group_key", "group_name", "too_few", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "group_name", "too_few", "worst_first"]
 
-ACTION_WORDS = {"answer": "answer", "disclaim": "disclaim", "review": "review", "hand_off": "hand off"}
+Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
 MEASURES = (
     ("Gap", "Mean confidence minus the share of right answers, in points of 100; above zero is over-confident. "
@@ -59,10 +59,10 @@ def group_name(by: Mapping[str, str | None]) -> str:
     """How a group is called in a heading.
 
     >>> group_name({"model": "m", "domain": None}), group_name({})
-    ('m · no domain', 'The whole log')
+    ('m, no domain', 'All rows')
     """
     said = [value if value not in (None, "") else f"no {column}" for column, value in by.items()]
-    return " · ".join(str(s) for s in said) or "The whole log"
+    return ", ".join(str(s) for s in said) or "All rows"
 
 
 def too_few(group: Group) -> bool:
@@ -83,16 +83,17 @@ def _evidence(group: Group) -> tuple[float, ...]:
     return (float(bool(group.by)), -shown, -smooth["low"], -abs(gap["value"]))
 
 
-def answer_line(group: Group) -> str:
-    """The sentence on a group; without any number of merit where rows are too few."""
+def answer_parts(group: Group) -> tuple[str, str, str]:
+    """The sentence on a group in three parts: the group's name, what was found, the verdict."""
+    name = group_name(group.by)
+    if not too_few(group):
+        _, claims, rest = group.sentence.rpartition(": claims ")
+        found, stop, verdict = f"{claims.removeprefix(': ')}{rest}".rpartition(". ")
+        return name, f"{found}{stop}".strip(), verdict
     if not group.tally.rows:
-        return f"{group_name(group.by)}: no usable rows, so nothing can be said."
-    if too_few(group):
-        return (
-            f"{group_name(group.by)}: {count(group.tally.rows, 'row')}, worth {group.tally.n_eff:.0f} independent ones. "
-            f"Too few to say anything; {FEW} are needed."
-        )
-    return group.sentence
+        return name, "no usable rows, so nothing can be said.", "Too few rows."
+    worth = f", worth {group.tally.n_eff:.0f} independent ones" if group.tally.n_eff < group.tally.rows else ""
+    return name, f"{count(group.tally.rows, 'row')}{worth}; {FEW} are needed to say anything.", "Too few rows."
 
 
 def floor_sentence(group: Group) -> str:
@@ -118,6 +119,54 @@ def change_sentence(before: Group, after: Group | None) -> str:
         f"{num(a['ece']['noise_floor'])}), Brier from {num(b['brier'])} to {num(a['brier'])}. "
         f"Now: {a['verdict']}."
     )
+
+
+def cells(group: Group) -> dict[str, str]:
+    """The numbers of a group as the tables print them; none where rows are too few."""
+    m = group.measures
+    if too_few(group):
+        return {}
+    return {
+        "n_eff": f"{m['n_eff']:,.0f}",
+        "accuracy": percent(m["accuracy"]),
+        "confidence": percent(m["mean_confidence"]),
+        "gap": interval(m["gap"], 100, 1),
+        "ece": num(m["ece"]["value"]),
+        "floor": num(m["ece"]["noise_floor"]),
+        "smooth": interval(m["smooth_ece"]),
+        "smooth_value": num(m["smooth_ece"]["value"]),
+        "smooth_span": span(m["smooth_ece"]),
+        "brier": num(m["brier"]),
+        "parts": f"= {num(m['mcb'])} − {num(m['dsc'])} + {num(m['unc'])}",
+        "auroc": "one class only" if m["auroc"] is None else num(m["auroc"]),
+        "aurc": num(m["aurc"]),
+    }
+
+
+def band_groups(
+    groups: Sequence[Group], actions: Bands | None
+) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """Names and bands of the groups that have any, in the order of the groups."""
+    found = ((group_name(g.by), (actions or {}).get(group_key(g.by))) for g in groups)
+    return [(name, bands) for name, bands in found if bands]
+
+
+def band_rows(named: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """A row per group: its name, then for each action what is sent there and what the raw confidence would."""
+    rows: list[tuple[str, list[tuple[str, str]]]] = []
+    for name, bands in named:
+        by_action = {band["action"]: band for band in bands}
+        rows.append((name, [_band_cell(by_action.get(action)) for action in ACTIONS]))
+    return rows
+
+
+def _band_cell(band: Mapping[str, Any] | None) -> tuple[str, str]:
+    if band is None:
+        return "none", "raw: none"
+    enough = band["n"] >= FEW and band["accuracy"] is not None
+    right = f", {percent(band['accuracy'])} right" if enough else ", too few to say" if band["n"] else ""
+    sent, was = (f"{n:,}" if n else "none" for n in (band["n"], band["was"]))
+    return f"{sent}{right}", f"raw: {was}"
 
 
 def read_lines(audit: Audit) -> list[tuple[str, str]]:
@@ -154,7 +203,7 @@ def of_100(value: float) -> str:
 def points(gap: Mapping[str, float]) -> str:
     """A signed gap in points."""
     whole = round(100 * gap["value"])
-    return f"{whole:+d} point{'' if abs(whole) == 1 else 's'}" if whole else "less than half a point"
+    return f"{whole:+d}".replace("-", "−") + " points" if whole else "less than half a point"
 
 
 def percent(value: float | None) -> str:
@@ -167,13 +216,22 @@ def percent(value: float | None) -> str:
 
 def num(value: float | None) -> str:
     """Three decimals, or a dash."""
-    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+    return "–" if value is None else _fixed(value, 3)
 
 
 def interval(estimate: Mapping[str, float], scale: float = 1.0, digits: int = 3) -> str:
     """Value and interval: 0.081 (0.040 to 0.122)."""
-    value, low, high = (f"{scale * estimate[k]:.{digits}f}".replace("-", "−") for k in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+    return f"{_fixed(scale * estimate['value'], digits)} ({span(estimate, scale, digits)})"
+
+
+def span(estimate: Mapping[str, float], scale: float = 1.0, digits: int = 3) -> str:
+    """The interval alone: 0.040 to 0.122."""
+    return f"{_fixed(scale * estimate['low'], digits)} to {_fixed(scale * estimate['high'], digits)}"
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Fixed decimals with a real minus sign and no minus zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _share(part: int, whole: int) -> str:

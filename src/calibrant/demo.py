@@ -1,0 +1,197 @@
+"""The demonstration: ask, measure, calibrate on one half, show on the other half what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+from rich.table import Table
+
+from .auditing import Audit, audit
+from .elicit import Asker, ElicitSummary, JsonlLog, elicit
+from .fitting import fit_log
+from .maps import MapSet
+from .plugins import find, require
+from .policies.bands import Bands
+from .report import html
+from .types import Action, Confidence, Probability, Question, digest
+
+__all__ = ["DemoResult", "demo"]
+
+SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
+GATE = "mean_logprob"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What the demonstration found, all of it on the half that nothing was fitted on, but `signals`."""
+
+    summary: ElicitSummary
+    signals: Audit
+    before: Audit
+    after: Audit
+    actions: dict[str, list[dict[str, Any]]]
+    surprises: list[Row]
+    log: Path
+    maps: Path
+    report: Path
+
+    def lines(self) -> list[str]:
+        """The story in sentences."""
+        told = ["How sure the model says it is, by signal, on all questions:"]
+        told += [f"  {g.sentence}{_ranks(g.measures['auroc'])}" for g in self.signals.groups]
+        told += ["", "Sure of itself, and wrong:"]
+        for row in self.surprises:
+            told.append(
+                f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
+                f"said {row['confidence']:.2f}, calibrated {row['calibrated']:.2f}, {row['action']}"
+            )
+        told += ["", f"Fitted on half of the questions; on the other half, from {GATE}:"]
+        return told
+
+    def table(self) -> Table:
+        """Per domain: what calibration changed, and what the bands do with the answers."""
+        table = Table(box=None, pad_edge=False)
+        for head in ("domain", "n", "right", "claimed", "now", "ECE", "now", "Brier", "now"):
+            table.add_column(head, justify="left" if head == "domain" else "right")
+        table.add_column("what the bands do now: share sent at each band (right among them)")
+        after = {tuple(g.by.items()): g.measures for g in self.after.groups}
+        for group in self.before.groups:
+            b, a = group.measures, after[tuple(group.by.items())]
+            table.add_row(
+                ", ".join(str(v) for v in group.by.values()), str(b["n"]), f"{b['accuracy']:.2f}",
+                f"{b['mean_confidence']:.2f}", f"{a['mean_confidence']:.2f}", f"{b['ece']['value']:.3f}",
+                f"{a['ece']['value']:.3f}", f"{b['brier']:.3f}", f"{a['brier']:.3f}",
+                _bands_text(self.actions[_key(group.by)]),
+            )  # fmt: skip
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "signals": self.signals.to_json(), "before": self.before.to_json(), "after": self.after.to_json(),
+            "actions": self.actions, "log": str(self.log), "maps": str(self.maps), "report": str(self.report),
+        }  # fmt: skip
+
+
+def demo(folder: Path, *, limit: int | None, bar: Progress) -> DemoResult:
+    """Run the demonstration in `folder`; a run that was stopped goes on where it was."""
+    folder.mkdir(parents=True, exist_ok=True)
+    questions = list(find("datasets", "world_facts")().questions())[:limit]
+    log, maps_file, report = (folder / name for name in ("answers.jsonl", "maps.json", "report.html"))
+    sink = JsonlLog(log)
+    summary = asyncio.run(_ask(questions, sink, bar))
+    rows = [row for row in sink.rows() if row["correct"] is not None]
+    wanted = {q.id for q in questions}
+    rows = [row for row in rows if row["item_id"] in wanted]
+    gate = [row for row in rows if row["signal"] == GATE and row["confidence"] is not None]
+    fit_half, shown_half = _halves(gate)
+    maps = fit_log(_frame(fit_half), ["domain"]).maps
+    maps_file.write_text(maps.to_json(), encoding="utf-8")
+    calibrated = _calibrated(shown_half, maps)
+    before = audit(_frame(shown_half), ["domain"])
+    after = audit(_frame(calibrated), ["domain"], confidence="calibrated")
+    actions = _actions(calibrated)
+    report.write_text(
+        html(
+            before,
+            after=after,
+            actions=actions,
+            title="What calibration changed, on questions it had not seen",
+        ),
+        encoding="utf-8",
+    )
+    wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["confidence"])
+    return DemoResult(
+        summary=summary, signals=audit(_frame(rows), ["signal"]), before=before, after=after, actions=actions,
+        surprises=wrong[:5], log=log, maps=maps_file, report=report,
+    )  # fmt: skip
+
+
+async def _ask(questions: list[Question], sink: JsonlLog, bar: Progress) -> ElicitSummary:
+    task = bar.add_task("asking the embedded model", total=len(questions))
+    model = find("models", "embedded")()
+    try:
+        return await elicit(
+            questions, asker=Asker(model), sink=sink, grader=find("graders", "exact")(),
+            signals={name: find("signals", name)() for name in SIGNALS},
+            progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
+        )  # fmt: skip
+    finally:
+        await model.close()
+
+
+def _halves(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Two halves of every domain, by a digest of the item: the same on every machine."""
+    halves: tuple[list[Row], list[Row]] = ([], [])
+    seen: Counter[str] = Counter()
+    for row in sorted(rows, key=lambda r: digest(r["item_id"])):
+        halves[seen[row["domain"]] % 2].append(row)
+        seen[row["domain"]] += 1
+    return halves
+
+
+def _frame(rows: list[Row]) -> Any:
+    pa = require("pyarrow", "The demonstration", "files")
+    names = [n for n in rows[0] if n in ("domain", "signal", "confidence", "correct", "calibrated")]
+    return pa.table({name: [row[name] for row in rows] for name in names})
+
+
+def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
+    done = []
+    for row in rows:
+        fitted = maps.find([row["domain"]])
+        if fitted is None:
+            continue
+        p = float(fitted(np.array([row["confidence"]]))[0])
+        done.append({**row, "calibrated": p, "action": _action(p), "was": _action(row["confidence"])})
+    return done
+
+
+def _action(p: float) -> str:
+    return str(Bands().decide(Confidence(p=Probability(p))).action)
+
+
+def _actions(rows: list[Row]) -> dict[str, list[dict[str, Any]]]:
+    by_domain: dict[str, list[Row]] = {}
+    for row in rows:
+        by_domain.setdefault(_key({"domain": row["domain"]}), []).append(row)
+    return {key: [_band(action, part) for action in Action] for key, part in by_domain.items()}
+
+
+def _band(action: Action, rows: list[Row]) -> dict[str, Any]:
+    held = [row for row in rows if row["action"] == action]
+    accuracy = sum(row["correct"] for row in held) / len(held) if held else None
+    was = [row for row in rows if row["was"] == action]
+    return {
+        "action": str(action), "n": len(held), "accuracy": accuracy, "was": len(was),
+        "was_accuracy": sum(row["correct"] for row in was) / len(was) if was else None,
+    }  # fmt: skip
+
+
+def _key(by: Mapping[str, str | None]) -> str:
+    from .report import group_key
+
+    return group_key(by)
+
+
+def _ranks(auroc: float | None) -> str:
+    return "" if auroc is None else f" It ranks right above wrong {100 * auroc:.0f} times in 100."
+
+
+def _bands_text(bands: list[dict[str, Any]]) -> str:
+    total = sum(band["n"] for band in bands)
+    parts = [
+        f"{band['action']} {100 * band['n'] / total:.0f} %"
+        + (f" ({band['accuracy']:.2f})" if band["n"] else "")
+        for band in bands
+        if band["n"]
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,253 @@
+"""The report as one HTML file: no script, no font and no picture from elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import metrics
+from ..plugins import require
+from . import charts, wording
+from .wording import Bands
+
+if TYPE_CHECKING:
+    from ..auditing import Audit, Group
+    from ..tally import Tally
+
+__all__ = ["html"]
+
+DETAILED = 12
+"""So many groups get charts of their own; the table has all."""
+BARS = 13
+COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """A gap as positions in a 120 px strip: its middle is zero."""
+
+    low: float
+    high: float
+    at: float
+    zero: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the segment table; without `cells` where rows are too few."""
+
+    key: str
+    name: str
+    anchor: str | None
+    stage: str
+    rows: str
+    few: bool
+    verdict: str
+    cells: Mapping[str, str]
+    first: bool
+    span: int  # lines of the same group, on the first of them
+    strip: Strip | None
+    error: tuple[float, float] | None  # the ECE and its floor, in px of 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One reliability diagram with what it says in words and as a table."""
+
+    stage: str
+    picture: Any
+    floor: str
+    bins: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A group in detail."""
+
+    anchor: str
+    name: str
+    columns: str
+    sentence: str
+    verdict: str
+    change: str | None
+    panels: Sequence[Panel]
+    coverage: Any
+    coverage_rows: Sequence[tuple[str, ...]]
+    numbers: Sequence[Row]
+
+
+def html(
+    audit: Audit,
+    *,
+    after: Audit | None = None,
+    actions: Bands | None = None,
+    title: str | None = None,
+) -> str:
+    """The report of an audit as one self-contained page.
+
+    Parameters
+    ----------
+    audit : Audit
+        What was measured.
+    after : Audit, optional
+        The same groups on the same held-out rows after calibration; shown side by side.
+    actions : mapping, optional
+        From `group_key(group.by)` to bands {"action", "n", "accuracy", "was"}: how many calibrated answers get
+        each action, the share of them that is right, and how many the raw confidence would have sent there.
+    title : str, optional
+        The heading; put the date in it where the page should have one.
+    """
+    groups = wording.worst_first(audit.groups)
+    later = {wording.group_key(g.by): g for g in after.groups} if after else None
+    keyed = [(wording.group_key(g.by), g) for g in groups]
+    detailed = [g for g in groups if not wording.too_few(g)][:DETAILED]
+    anchors = {wording.group_key(g.by): f"g{i}" for i, g in enumerate(detailed, 1)}
+    rows = _table(groups, later, anchors)
+    strips = {row.key: row.strip for row in reversed(rows)}
+    page: str = _template().render(
+        title=title or "Calibration audit",
+        audit=audit,
+        read=wording.read_lines(audit),
+        lines=[(anchors.get(k), *wording.answer_parts(g), strips[k]) for k, g in keyed],
+        sections=[_section(g, anchors[wording.group_key(g.by)], audit.bins, later, rows) for g in detailed],
+        total=len(groups),
+        few=sum(wording.too_few(g) for g in groups),
+        rows=rows,
+        actions=_actions(groups, actions),
+        measures=wording.MEASURES,
+        assumptions=wording.ASSUMPTIONS,
+        compared=after is not None,
+    )
+    return page
+
+
+@cache
+def _template() -> Any:
+    jinja2 = require("jinja2", "The HTML report", extra="report")
+    source = Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
+    made = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return made.from_string(source)
+
+
+def _picture(chart: Any, title: str) -> Any:
+    """A chart as markup. Within a page the namespaces of SVG go without saying."""
+    svg = charts.to_svg(chart, title=title)
+    for name in (' xmlns="http://www.w3.org/2000/svg"', ' xmlns:xlink="http://www.w3.org/1999/xlink"'):
+        svg = svg.replace(name, "", 1)
+    return require("markupsafe", "The HTML report", extra="report").Markup(svg)
+
+
+def _section(
+    group: Group, anchor: str, bins: int, later: Mapping[str, Group] | None, rows: Sequence[Row]
+) -> Section:
+    name, found, verdict = wording.answer_parts(group)
+    after = (later or {}).get(wording.group_key(group.by))
+    shown = after if after is not None and not wording.too_few(after) else None
+    stages = {"": group} if later is None else {"raw": group}
+    if shown is not None:
+        stages["calibrated"] = shown
+    tallies = {stage or "all": g.tally for stage, g in stages.items()}
+    return Section(
+        anchor=anchor,
+        name=name,
+        columns=", ".join(group.by),
+        sentence=found[:1].upper() + found[1:],
+        verdict=verdict,
+        change=None if later is None else wording.change_sentence(group, after),
+        panels=[_panel(g, stage, name, bins) for stage, g in stages.items()],
+        coverage=_picture(charts.risk_coverage(tallies), f"Risk and coverage: {name}"),
+        coverage_rows=[row for stage, t in tallies.items() for row in _coverage_rows(stage, t)],
+        numbers=[row for row in rows if row.anchor == anchor and not row.few],
+    )
+
+
+def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
+    b = metrics.bins(group.tally, bins)
+    low, high = charts.bin_intervals(b)
+    rows = [
+        (f"{b.low[i]:.3f} to {b.high[i]:.3f}", f"{b.weight[i] * group.tally.rows:,.0f}", f"{b.confidence[i]:.3f}",
+         f"{b.accuracy[i]:.3f}", f"{low[i]:.3f} to {high[i]:.3f}")
+        for i in range(len(b.low))
+    ]  # fmt: skip
+    label = f"Reliability: {name}" + (f", {stage}" if stage else "")
+    return Panel(
+        stage=stage,
+        picture=_picture(charts.reliability(group.tally, bins=bins), label),
+        floor=wording.floor_sentence(group),
+        bins=rows,
+    )
+
+
+def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
+    curve = metrics.risk_coverage(tally)
+    at = np.searchsorted(curve.coverage, np.array(COVERAGES) - 1e-9).clip(0, len(curve.coverage) - 1)
+    return [
+        (stage, f"{curve.threshold[i]:.3f}", wording.percent(curve.coverage[i]) if curve.coverage[i] < 1 else "all",
+         wording.percent(curve.risk[i]))
+        for i in np.unique(at)
+    ]  # fmt: skip
+
+
+def _table(
+    groups: Sequence[Group], later: Mapping[str, Group] | None, anchors: Mapping[str, str]
+) -> list[Row]:
+    stages = [
+        (key, stage, g)
+        for key, before in ((wording.group_key(g.by), g) for g in groups)
+        for stage, g in (
+            [("", before)] if later is None else [("raw", before), ("calibrated", later.get(key))]
+        )
+        if g is not None
+    ]
+    fine = [g.measures for _, _, g in stages if not wording.too_few(g)]
+    widest = max((abs(m["gap"][end]) for m in fine for end in ("low", "high")), default=1.0) or 1.0
+    largest = max((max(m["ece"]["value"], m["ece"]["noise_floor"]) for m in fine), default=1.0) or 1.0
+    spans = Counter(key for key, _, _ in stages)
+    return [
+        _row(key, g, stage, anchors.get(key), spans[key], widest, largest) for key, stage, g in stages
+    ]
+
+
+def _row(
+    key: str, group: Group, stage: str, anchor: str | None, span: int, widest: float, largest: float
+) -> Row:
+    few, m = wording.too_few(group), group.measures
+    gap, ece = (None, None) if few else (m["gap"], m["ece"])
+    return Row(
+        key=key,
+        name=wording.group_name(group.by),
+        anchor=anchor,
+        stage=stage,
+        rows=f"{group.tally.rows:,}",
+        few=few,
+        verdict="too few rows" if few else m["verdict"],
+        cells=wording.cells(group),
+        first=stage != "calibrated",
+        span=span,
+        strip=gap and Strip(**{
+            name: round(60 + 57 * gap[end] / widest, 1) for name, end in (("low", "low"), ("high", "high"), ("at", "value"))
+        }),
+        error=ece and (round(78 * ece["value"] / largest, 1), round(78 * ece["noise_floor"] / largest, 1)),
+    )  # fmt: skip
+
+
+def _actions(groups: Sequence[Group], actions: Bands | None) -> dict[str, Any] | None:
+    named = wording.band_groups(groups, actions)
+    if not named:
+        return None
+    chart = charts.actions(named[:BARS])
+    return {
+        "picture": _picture(chart, "What the bands do with the answers"),
+        "shown": min(BARS, len(named)),
+        "total": len(named),
+        "rows": wording.band_rows(named),
+        "words": [words for words, _, _ in charts.ACTIONS.values()],
+    }

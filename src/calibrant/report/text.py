@@ -1,0 +1,92 @@
+"""The report as Markdown: the answer lines, what was read, and the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from . import wording
+from .charts import ACTIONS
+from .wording import Bands
+
+if TYPE_CHECKING:
+    from ..auditing import Audit, Group
+
+__all__ = ["markdown"]
+
+_COLUMNS = {
+    "n_eff": "n_eff", "accuracy": "right", "confidence": "claimed", "gap": "gap, points", "ece": "ECE",
+    "floor": "its floor", "smooth": "smooth ECE", "brier": "Brier", "parts": "= MCB − DSC + UNC", "auroc": "AUROC",
+    "aurc": "AURC",
+}  # fmt: skip
+
+
+def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None = None) -> str:
+    """The report of an audit as Markdown; the parameters are those of `html`.
+
+    Names come from the log, so they are escaped: they cannot open a tag, a link or a table cell.
+    """
+    groups = wording.worst_first(audit.groups)
+    later = {wording.group_key(g.by): g for g in after.groups} if after else None
+    blocks = [
+        "# Calibration audit",
+        _bullets([f"source: {audit.source}", *(f"{what}: {n}" for what, n in wording.read_lines(audit))]),
+        _bullets([_answer(g, later) for g in groups]) if groups else "No groups: nothing was measured.",
+        _actions(groups, actions),
+        "## Segments\n\n" + _segments(groups, later) if groups else "",
+        "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:7]]),
+        "## What the numbers assume\n\n" + _bullets([*wording.ASSUMPTIONS, *audit.notes]),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _answer(group: Group, later: dict[str, Group] | None) -> str:
+    name, found, verdict = wording.answer_parts(group)
+    line = f"{name}: {found} {verdict}"
+    if wording.too_few(group):
+        return line
+    line = f"{line} {wording.floor_sentence(group)}"
+    if later is None:
+        return line
+    return f"{line} {wording.change_sentence(group, later.get(wording.group_key(group.by)))}"
+
+
+def _segments(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
+    heads = ["group", *([] if later is None else ["confidence"]), "n", *_COLUMNS.values(), "verdict"]
+    rows = []
+    for group in groups:
+        stages = [("raw", group), ("calibrated", (later or {}).get(wording.group_key(group.by)))]
+        for stage, g in stages:
+            if g is not None:
+                cells = wording.cells(g)
+                verdict = "too few rows" if wording.too_few(g) else g.measures["verdict"]
+                middle = [cells.get(name, "") for name in _COLUMNS]
+                stage_cell = [] if later is None else [stage]
+                rows.append([wording.group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, verdict])
+    return _table(heads, rows)
+
+
+def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
+    named = wording.band_groups(groups, actions)
+    if not named:
+        return ""
+    heads = ["group", *(words for words, _, _ in ACTIONS.values())]
+    rows = [[name, *(f"{now} ({was})" for now, was in cells)] for name, cells in wording.band_rows(named)]
+    return "## What the bands do\n\n" + _table(heads, rows)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads)]
+    text = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join(text + ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in rows])
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {_plain(line)}" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*\[\]|~])|(?<!\w)_|_(?!\w)", lambda m: "\\" + m.group(), text)
