@@ -42,12 +42,13 @@ def dispersion(tally: Tally) -> float:
     spread = float((tally.hits - tally.hits**2 / tally.weight).sum())
     if spread <= 1e-12:
         return 1.0
-    return min(float((tally.hits2 - tally.hits**2 / tally.weight).sum()) / spread, 1.0)
+    within = float((tally.hits2 - tally.hits**2 / tally.weight).sum())
+    return min(max(within, 0.0) / spread, 1.0)
 
 
 def first_true(holds: Callable[[float], bool], high: float, steps: int = 16) -> float:
     """Smallest x in (0, high] at which a condition that stays true once true holds, by bisection."""
-    low = 0.0
+    low, high = 0.0, float(high)
     for _ in range(steps):
         middle = (low + high) / 2
         low, high = (low, middle) if holds(middle) else (middle, high)
