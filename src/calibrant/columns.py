@@ -1,7 +1,7 @@
 """What a column of a log may hold, and the rule for each kind of value. Nothing is dropped uncounted.
 
 confidence   a number in [0, 1]; "85%"; a number in [0, 100] when the column as a whole is in percent (at
-             least half of its numbers exceed 1, and 95 % do not exceed 100); one of `PHRASES`, which stands
+             least half of its numbers exceed 1, and four in five do not exceed 100); one of `PHRASES`, which stands
              for the median reading of people.
 verdict      a boolean, a number in [0, 1], or a word for right or wrong.
 weight       a positive number; a column called propensity counts 1 / its value.
@@ -137,7 +137,7 @@ def percent(values: NDArray[Any]) -> bool:
     """Is this column in percent? Decided on its bare numbers; see the module's first lines."""
     numbers = values if values.dtype.kind in "fiu" else np.array([_number(v) for v in values])
     numbers = numbers[np.isfinite(numbers)] if len(numbers) else numbers
-    return bool(len(numbers) and (numbers > 1).mean() >= 0.5 and (numbers <= 100).mean() >= 0.95)
+    return bool(len(numbers) and (numbers > 1).mean() >= 0.5 and (numbers <= 100).mean() >= 0.8)
 
 
 def parse_block(

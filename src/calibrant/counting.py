@@ -96,11 +96,13 @@ def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: st
             "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
         ]  # fmt: skip
         state = f"{state} + CASE WHEN w IS NULL THEN {4 * _STATE} ELSE 0 END"
+    # isnan() is not asked: it is answered from file statistics, which leave NaN out.
     # One small integer as the key: the cell, or what is wrong with the score, and above it the state of the rest.
     return f"""
         SELECT {keys} CASE
             WHEN c > 0 AND c <= 1 THEN CAST(floor(c * {GRID * (1 + snap)!r}::DOUBLE) AS INTEGER)
-            WHEN c = 0 THEN {GRID + 1} WHEN c IS NULL OR isnan(c) THEN {_MISSING}
+            WHEN c = 0 THEN {GRID + 1}
+            WHEN c IS NULL OR CAST(c AS VARCHAR) IN ('nan', 'inf', '-inf') THEN {_MISSING}
             WHEN c < 0 THEN {_BELOW} ELSE {_ABOVE} END + {state} AS code,
           count(*) AS n, {", ".join(sums)}
         FROM (SELECT {by} {text} {scaled} AS c, {grade} AS g{weight} FROM {table})
@@ -124,7 +126,7 @@ def _grade(raw: str, kind: str) -> tuple[str, str]:
             f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
         )
     state = (
-        f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN g IS NULL OR isnan(g) THEN {_STATE} ELSE {2 * _STATE} END"
+        f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN g IS NULL OR CAST(g AS VARCHAR) = 'nan' THEN {_STATE} ELSE {2 * _STATE} END"
     )
     return f"({value})::DOUBLE", state
 

@@ -161,27 +161,31 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mixture:
-    """A weighted average of curves; the weights sum to 1."""
+    """A weighted average of curves; the weights sum to 1.
+
+    `bands` are the curves whose intervals are averaged: for a Venn-Abers part, whose pair is no confidence
+    interval, the isotonic curve of the same rows.
+    """
 
     weights: tuple[float, ...]
     parts: tuple[Curve, ...]
+    bands: tuple[Curve, ...]
 
     def __call__(self, scores: Floats) -> Floats:
         """Probabilities at scores, shape (n,)."""
-        return sum((w * part(scores) for w, part in self._pairs()), start=np.zeros(len(scores)))
+        pairs = zip(self.weights, self.parts, strict=True)
+        return sum((w * part(scores) for w, part in pairs), start=np.zeros(len(scores)))
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """The average of the ends: right if the parts err together, wide if they do not."""
-        ends = [(w, *part.interval(scores)) for w, part in self._pairs()]
+        ends = [(w, *band.interval(scores)) for w, band in zip(self.weights, self.bands, strict=True)]
         low, high = sum(w * lo for w, lo, _ in ends), sum(w * hi for w, _, hi in ends)
         return np.asarray(low), np.asarray(high)
 
-    def _pairs(self) -> list[tuple[float, Curve]]:
-        return list(zip(self.weights, self.parts, strict=True))
-
     def to_json(self) -> dict[str, Any]:
         """The parts, each with its numbers."""
-        return {"kind": "mixture", "weights": self.weights, "parts": [part.to_json() for part in self.parts]}
+        parts, bands = ([curve.to_json() for curve in curves] for curves in (self.parts, self.bands))
+        return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
 
 
 def curve_from_json(data: dict[str, Any]) -> Curve:
@@ -200,8 +204,7 @@ def curve_from_json(data: dict[str, Any]) -> Curve:
         case "pair":
             return Pair(**fields)
         case "mixture":
-            return Mixture(
-                weights=fields["weights"], parts=tuple(curve_from_json(part) for part in data["parts"])
-            )
+            parts, bands = (tuple(curve_from_json(c) for c in data[name]) for name in ("parts", "bands"))
+            return Mixture(weights=fields["weights"], parts=parts, bands=bands)
         case kind:
             raise UnusableInput(f"This map has a curve of kind {kind!r}, unknown here. Upgrade calibrant.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit
 
@@ -65,23 +67,44 @@ def fit_logistic(tally: Tally, shape: str) -> Logistic:
     Targets are those of Platt (1999, section 2.2): (N+ + 1) / (N+ + 2) and 1 / (N- + 2), which keep
     the slope finite when few answers of one kind are there.
     """
-    inside = _interior(tally)
     hits, weight = effective(tally)
-    ends = (tally.score <= 0.0) | (tally.score >= 1.0)
-    middle = ~ends
-    if weight[middle].sum() >= 10 and (tally.hits[middle] > 0).any():
-        curve = _fit_part(tally.score[middle], hits[middle], weight[middle], inside, shape)
-        held = _with_own_ends(curve, tally, hits, weight)
-        if held is not None:
-            return held
-    return _fit_part(tally.score, hits, weight, inside, shape)
+    own = {end for end in (0.0, 1.0) if (tally.score == end).any()}
+    while own:
+        part = ~np.isin(tally.score, list(own))
+        if weight[part].sum() < 10 or not 0 < hits[part].sum() < weight[part].sum():
+            break
+        curve = _fit_part(tally.score[part], hits[part], weight[part], _inside(tally, own), shape)
+        atoms = {end: _atom(curve, end, hits, weight, tally.score) for end in own}
+        descending = {end for end, atom in atoms.items() if atom is None}
+        if not descending:
+            return replace(curve, at_zero=atoms.get(0.0), at_one=atoms.get(1.0))
+        own -= descending
+    return _fit_part(tally.score, hits, weight, _inside(tally, set()), shape)
 
 
-def _interior(tally: Tally) -> tuple[float, float]:
-    """Half-way from 0 and from 1 to the nearest score between, at most 0.025 away."""
+def _inside(tally: Tally, own: set[float]) -> tuple[float, float]:
+    """Where the curve ends: at the outermost score fitted, or where an end without an atom is softened to.
+
+    Half-way from the end to the nearest other score, at most 0.025 away.
+    """
     between = tally.score[(tally.score > 0) & (tally.score < 1)]
-    low, high = (between[0], 1 - between[-1]) if len(between) else (0.05, 0.05)
-    return float(min(low / 2, 0.025)), float(1 - min(high / 2, 0.025))
+    low, high = (float(between[0]), float(between[-1])) if len(between) else (0.05, 0.95)
+    return (
+        low if 0.0 in own else min(low / 2, 0.025),
+        high if 1.0 in own else 1 - min((1 - high) / 2, 0.025),
+    )
+
+
+def _atom(curve: Logistic, end: float, hits: Floats, weight: Floats, scores: Floats) -> Atom | None:
+    """The end's own rate, drawn to the curve; None if the map would not ascend."""
+    at = scores == end
+    pull = float(curve(np.array([end]))[0])
+    n = float(weight[at].sum()) + _ATOM_ROWS
+    k = float(hits[at].sum()) + _ATOM_ROWS * pull
+    if (end == 1.0 and k / n < pull) or (end == 0.0 and k / n > pull):
+        return None
+    low, high = rate_interval(np.array([k]), np.array([n]))
+    return Atom(k / n, float(low[0]), float(high[0]))
 
 
 def _fit_part(
@@ -118,24 +141,3 @@ def _fit_part(
         a=float(a), b=float(b), k=float(k), inside=inside,
         covariance=tuple(tuple(float(v) for v in row) for row in full),
     )  # fmt: skip
-
-
-def _with_own_ends(curve: Logistic, tally: Tally, hits: Floats, weight: Floats) -> Logistic | None:
-    """The curve with atoms at 0 and 1 where there are such scores; None if that would not ascend."""
-    atoms: dict[str, Atom] = {}
-    between = tally.score[(tally.score > 0) & (tally.score < 1)]
-    near = curve(np.array([between[0], between[-1]]))
-    for name, end in (("at_zero", 0.0), ("at_one", 1.0)):
-        where = np.flatnonzero(tally.score == end)
-        if not len(where):
-            continue
-        pull = float(curve(np.array([end]))[0])
-        n = float(weight[where[0]]) + _ATOM_ROWS
-        k = float(hits[where[0]]) + _ATOM_ROWS * pull
-        if (end == 1.0 and k / n < near[1]) or (end == 0.0 and k / n > near[0]):
-            return None
-        low, high = rate_interval(np.array([k]), np.array([n]))
-        atoms[name] = Atom(k / n, float(low[0]), float(high[0]))
-    return Logistic(
-        a=curve.a, b=curve.b, k=curve.k, covariance=curve.covariance, inside=curve.inside, **atoms
-    )

@@ -349,7 +349,7 @@ def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
     keep = w > 0
     sums = [_sum(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
     return Tally.from_sums(
-        sums[0] / w[keep], w[keep], sums[1], sums[2], sums[3], t.rows,
+        np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows,
         design_effect=t.design_effect, clusters=t.clusters, gridded=True,
     )  # fmt: skip
 

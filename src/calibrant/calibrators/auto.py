@@ -52,7 +52,9 @@ class Auto:
         kept = [(name, w) for name, w in weights.items() if w > 1e-3]
         curves = tuple(find("calibrators", name)().fit(t).curve for name, _ in kept)
         total = sum(w for _, w in kept)
-        mixture = Mixture(weights=tuple(w / total for _, w in kept), parts=curves)
+        isotonic = find("calibrators", "isotonic")().fit(t).curve
+        bands = tuple(isotonic if name == "venn_abers" else c for (name, _), c in zip(kept, curves, strict=True))
+        mixture = Mixture(weights=tuple(w / total for _, w in kept), parts=curves, bands=bands)
         return CalibrationMap(
             calibrator="auto", curve=mixture, evidence=Evidence.of(tally), statistics={"weights": weights}
         )

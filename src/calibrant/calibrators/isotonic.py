@@ -38,8 +38,12 @@ class Isotonic:
         ends = np.r_[starts[1:] - 1, len(fitted) - 1]
         n = np.add.reduceat(rows, starts)
         low, high = rate_interval(fitted[starts] * n, n)
-        p = np.clip(fitted[starts], 0.5 / (n + 1), 1 - 0.5 / (n + 1))
-        p = np.maximum.accumulate(p)
+        p = fitted[starts].copy()
+        if len(p) > 1:  # only the outermost blocks can say 0 or 1
+            p[0] = min(max(p[0], 0.5 / (n[0] + 1)), p[1])
+            p[-1] = max(min(p[-1], 1 - 0.5 / (n[-1] + 1)), p[-2])
+        else:
+            p = np.clip(p, 0.5 / (n + 1), 1 - 0.5 / (n + 1))
         corners = np.stack([tally.score[starts], tally.score[ends]], axis=1).ravel()
         keep = np.r_[True, np.diff(corners) > 0]  # a block of one score has one corner
         columns = [np.repeat(v, 2)[keep].tolist() for v in (p, np.minimum(low, p), np.maximum(high, p))]

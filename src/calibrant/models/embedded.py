@@ -90,7 +90,7 @@ class Embedded:
             loop.call_soon_threadsafe(pieces.put_nowait, chunk)
             return stopped.is_set()
 
-        body = request_body(replace(ask, samples=1), self.name, stream=True)
+        body = self._body(replace(ask, samples=1), stream=True)
         work = loop.run_in_executor(self._pool(), self._send, body, receive)
         work.add_done_callback(lambda _: pieces.put_nowait(None))
         assembler = Assembler(self.name)
@@ -120,9 +120,15 @@ class Embedded:
                 self._threads = ThreadPoolExecutor(self._settings.slots, thread_name_prefix="embedded")
             return self._threads
 
+    def _body(self, ask: Ask, *, stream: bool = False) -> Chunk:
+        body = request_body(ask, self.name, stream=stream)
+        if "logprobs" in body:
+            body.setdefault("top_logprobs", 1)  # else the runtime gives twenty
+        return body
+
     def _call(self, ask: Ask) -> tuple[Completion, ...]:
         start = time.perf_counter()
-        body = self._send(request_body(ask, self.name))
+        body = self._send(self._body(ask))
         return completions(body or {}, model=self.name, latency=time.perf_counter() - start)
 
     def _send(self, body: Chunk, receive: Callable[[Chunk], bool] | None = None) -> Chunk | None:

@@ -7,6 +7,7 @@ chart relies on colour alone. Points are never joined by splines: between two sc
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -47,19 +48,21 @@ def reliability(tally: Tally, *, bins: int = 15) -> alt.VConcatChart:
     """
     a = _altair()
     b = metrics.bins(tally, bins)
-    upper = a.layer(_band(tally), _diagonal(), _curve(tally), *_dots(tally, b)).properties(
-        width=SIZE, height=SIZE
-    )
+    upper = a.layer(_band(tally), _diagonal(), _curve(tally), *_dots(b)).properties(width=SIZE, height=SIZE)
     both = a.vconcat(upper, _histogram(tally, b), spacing=8).resolve_scale(color="independent")
-    return _dressed(both, _describe(tally))
+    chart: alt.VConcatChart = _dressed(both, _describe(tally))
+    return chart
 
 
 def risk_coverage(tallies: Mapping[str, Tally]) -> alt.LayerChart:
-    """Share of wrong answers among those sent, when only the surest are: one labelled curve per tally."""
+    """Share of wrong answers among those sent, when only the surest are: one labelled curve per tally.
+
+    A curve starts where it rests on 30 effective rows; further left it would show chance alone.
+    """
     a = _altair()
-    curves = {name: _thinned(metrics.risk_coverage(t)) for name, t in tallies.items()}
+    curves = {name: _thinned(t) for name, t in tallies.items()}
     top = max(max((r for c, r in points if c >= 0.1), default=0.0) for points in curves.values())
-    rows = [
+    rows: _Rows = [
         {"curve": n, "coverage": c, "risk": r, "width": 7 if i == 0 and len(curves) > 1 else 2.5}
         for i, (n, points) in enumerate(curves.items())
         for c, r in points
@@ -70,31 +73,36 @@ def risk_coverage(tallies: Mapping[str, Tally]) -> alt.LayerChart:
             scale=a.Scale(domain=[0, min(1.0, max(1.2 * top, 0.02))]))  # fmt: skip
     colour = _key(list(tallies), [BLUE] if len(tallies) == 1 else [SKY, INK, VERMILION], len(tallies) > 1)
     widths = a.StrokeWidth("width:Q", legend=None, scale=None)
-    line = a.Chart(a.Data(values=rows)).mark_line(clip=True, opacity=1).encode(
-        x=x, y=y, color=colour, strokeWidth=widths, detail="curve:N")  # fmt: skip
-    last = [r for r in rows if r["coverage"] >= 1 - 1e-9]
-    end = a.Chart(a.Data(values=last)).mark_point(filled=True, size=70, opacity=1).encode(
+    line = a.Chart(_values(rows)).mark_line(clip=True, opacity=1).encode(
+        x=x, y=y, color=colour, strokeWidth=widths, detail=a.Detail("curve:N"))  # fmt: skip
+    shown = [r for r in rows if r["coverage"] >= 1 - 1e-4 or len(curves[r["curve"]]) <= 40]
+    dots = a.Chart(_values(shown)).mark_point(filled=True, size=60, opacity=1).encode(
         x=x, y=y, color=colour)  # fmt: skip
-    chart = a.layer(line, end).properties(width=SIZE, height=260)
-    return _dressed(chart, "Share of wrong answers against the share of answers sent, the surest first.")
+    layers = a.layer(line, dots).properties(width=SIZE, height=260)
+    chart: alt.LayerChart = _dressed(
+        layers, "Share wrong against the share of answers sent, the surest first."
+    )
+    return chart
 
 
 def gaps(rows: Sequence[tuple[str, float, float, float]]) -> alt.LayerChart:
     """Signed gaps with their intervals, one row per (name, value, low, high), in the order given."""
     a = _altair()
-    data = a.Data(values=[
-        {"row": i, "name": n, "gap": 100 * v, "low": 100 * lo, "high": 100 * hi}
-        for i, (n, v, lo, hi) in enumerate(rows)
+    data = _values([
+        {"name": n, "gap": _r(100 * v), "low": _r(100 * lo), "high": _r(100 * hi)} for n, v, lo, hi in rows
     ])  # fmt: skip
     label = a.Axis(labelExpr="datum.label", labelLimit=260, title=None, ticks=False, domain=False)
     y = a.Y("name:N", sort=None, axis=label)
     x = a.X("low:Q", title="confidence minus share right, in points (with 95 % interval)")
     base = a.Chart(data).encode(y=y)
-    zero = a.Chart(a.Data(values=[{"z": 0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x="z:Q")
-    bars = base.mark_rule(color=INK, strokeWidth=2).encode(x=x, x2="high:Q")
-    dots = base.mark_point(filled=True, size=70, color=INK).encode(x="gap:Q")
-    chart = a.layer(zero, bars, dots).properties(width=SIZE, height=a.Step(24))
-    return _dressed(chart, "Signed gap between confidence and share right, per group, with 95 % intervals.")
+    zero = a.Chart(_values([{"z": 0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x=a.X("z:Q"))
+    bars = base.mark_rule(color=INK, strokeWidth=2).encode(x=x, x2=a.X2("high"))
+    dots = base.mark_point(filled=True, size=70, color=INK).encode(x=a.X("gap:Q"))
+    layers = a.layer(zero, bars, dots).properties(width=SIZE, height=a.Step(24))
+    chart: alt.LayerChart = _dressed(
+        layers, "Gap between confidence and share right per group, 95 % intervals."
+    )
+    return chart
 
 
 def actions(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> alt.LayerChart:
@@ -111,16 +119,20 @@ def actions(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> alt.La
     x = a.X("start:Q", scale=a.Scale(domain=[0, 1], nice=False), title="share of answers",
             axis=a.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"))  # fmt: skip
     y = a.Y("top:Q", scale=a.Scale(domain=[high * len(groups), 0], nice=False), axis=None)
-    bars = a.Chart(a.Data(values=segments)).mark_rect(stroke="white", strokeWidth=1).encode(
-        x=x, x2="end:Q", y=y, y2="bottom:Q", color=colours)  # fmt: skip
-    texts = a.Chart(a.Data(values=[s for s in segments if s["text"]])).mark_text(fontSize=14).encode(
-        x="middle:Q", y="centre:Q", text="text:N", color=a.Color("ink:N", scale=None, legend=None))  # fmt: skip
-    named = a.Chart(a.Data(values=names)).mark_text(
+    bars = a.Chart(_values(segments)).mark_rect(stroke="white", strokeWidth=1).encode(
+        x=x, x2=a.X2("end"), y=y, y2=a.Y2("bottom"), color=colours)  # fmt: skip
+    texts = a.Chart(_values([s for s in segments if s["text"]])).mark_text(fontSize=14).encode(
+        x=a.X("middle:Q"), y=a.Y("centre:Q"), text=a.Text("text:N"),
+        color=a.Color("ink:N", scale=None, legend=None))  # fmt: skip
+    named = a.Chart(_values(names)).mark_text(
         align="left", fontSize=14, fontWeight="bold", limit=SIZE + 40, color=INK
-    ).encode(x=a.value(0), y="y:Q", text="name:N")  # fmt: skip
-    chart = a.layer(bars, texts, named).resolve_scale(color="independent")
-    chart = chart.properties(width=SIZE + 40, height=high * len(groups))
-    return _dressed(chart, "Share of answers per action: thick bar calibrated, thin bar raw confidence.")
+    ).encode(x=a.XValue(0), y=a.Y("y:Q"), text=a.Text("name:N"))  # fmt: skip
+    layers = a.layer(bars, texts, named).resolve_scale(color="independent")
+    layers = layers.properties(width=SIZE + 40, height=high * len(groups))
+    chart: alt.LayerChart = _dressed(
+        layers, "Share of answers per action: thick bar calibrated, thin bar raw."
+    )
+    return chart
 
 
 def to_svg(chart: Any, *, title: str = "") -> str:
@@ -128,9 +140,11 @@ def to_svg(chart: Any, *, title: str = "") -> str:
     svg: str = _converter().vegalite_to_svg(chart.to_dict(), vl_version=_version())
     description = getattr(chart, "description", None)
     svg = re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)  # what follows labels the chart as one picture
+    # The converter numbers ids through all the charts it has made; here each chart counts from 0.
+    for i, name in enumerate(dict.fromkeys(re.findall(r'\bid="(\w+)"', svg))):
+        svg = svg.replace(f'id="{name}"', f'id="id-{i}"').replace(f"url(#{name})", f"url(#id-{i})")
     mark = "c" + hashlib.sha256((title + svg).encode()).hexdigest()[:8]
-    svg = re.sub(r'id="(\w+)"', rf'id="{mark}\1"', svg)
-    svg = re.sub(r"url\(#(\w+)\)", rf"url(#{mark}\1)", svg)
+    svg = svg.replace('id="id-', f'id="{mark}-').replace("url(#id-", f"url(#{mark}-")
     labels = f'<title id="{mark}-t">{escape(title or "Chart")}</title>'
     if isinstance(description, str):
         labels += f'<desc id="{mark}-d">{escape(description)}</desc>'
@@ -167,6 +181,12 @@ def bin_intervals(b: metrics.Bins) -> tuple[Floats, Floats]:
 
 def _altair() -> Any:
     return require("altair", "A chart", extra="report")
+
+
+def _values(rows: _Rows) -> Any:
+    """Data as JSON text: Altair copies and checks lists value by value, several times for each chart."""
+    a = _altair()
+    return a.Data(values=json.dumps(rows), format=a.DataFormat(type="json"))
 
 
 def _converter() -> Any:
@@ -208,7 +228,7 @@ def _marks() -> Any:
     return a.Color("mark:N", scale=scale, legend=legend)
 
 
-def _band(tally: Tally) -> alt.Chart:
+def _band(tally: Tally) -> Any:
     a = _altair()
     score, low, high = metrics.consistency_band(tally.coarse(200), level=0.9, resamples=300)
     if len(score) == 1:  # one point has no width to see
@@ -219,43 +239,49 @@ def _band(tally: Tally) -> alt.Chart:
         for s, lo, hi in zip(score, low, high, strict=True)
     ]
     x, y = _axes(None, "share right" if not graded(tally) else "mean grade")
-    return a.Chart(a.Data(values=rows)).mark_area().encode(x=x, y=y, y2="top:Q", color=_marks())
+    return a.Chart(_values(rows)).mark_area().encode(x=x, y=y, y2=a.Y2("top"), color=_marks())
 
 
-def _diagonal() -> alt.Chart:
+def _diagonal() -> Any:
     a = _altair()
-    data = a.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
-    return a.Chart(data).mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.5).encode(x="x:Q", y="y:Q")
+    data = _values([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+    return (
+        a.Chart(data)
+        .mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.5)
+        .encode(x=a.X("x:Q"), y=a.Y("y:Q"))
+    )
 
 
-def _curve(tally: Tally) -> alt.Chart:
+def _curve(tally: Tally) -> Any:
     a = _altair()
     fit = metrics.corp(tally)
     steps = np.diff(fit.recalibrated) > 1e-12  # ends of level stretches say all there is
     keep = np.r_[True, steps] | np.r_[steps, True]
     points = zip(fit.score[keep], fit.recalibrated[keep], strict=True)
     rows = [{"x": _r(s), "y": _r(v), "mark": "fitted rate"} for s, v in points]
-    chart = a.Chart(a.Data(values=rows)).mark_line(strokeWidth=2.5, strokeJoin="round")
-    return chart.encode(x="x:Q", y="y:Q", color=_marks())
+    chart = a.Chart(_values(rows)).mark_line(strokeWidth=2.5, strokeJoin="round")
+    return chart.encode(x=a.X("x:Q"), y=a.Y("y:Q"), color=_marks())
 
 
-def _dots(tally: Tally, b: metrics.Bins) -> tuple[alt.Chart, alt.Chart]:
+def _dots(b: metrics.Bins) -> tuple[Any, Any]:
     a = _altair()
     low, high = bin_intervals(b)
     rows = [
         {"x": _r(c), "y": _r(v), "low": _r(lo), "high": _r(hi), "share": _r(w), "mark": "bins, 95 % interval"}
         for c, v, lo, hi, w in zip(b.confidence, b.accuracy, low, high, b.weight, strict=True)
     ]
-    base = a.Chart(a.Data(values=rows))
+    base = a.Chart(_values(rows))
     size = a.Size("share:Q", legend=None, scale=a.Scale(domain=[0, float(b.weight.max())], range=[24, 460]))
     width = a.StrokeWidth("share:Q", legend=None, scale=a.Scale(
         type="sqrt", domain=[0, float(b.weight.max())], range=[0.5, 2]))  # fmt: skip
-    rule = base.mark_rule().encode(x="x:Q", y="low:Q", y2="high:Q", strokeWidth=width, color=_marks())
+    rule = base.mark_rule().encode(
+        x=a.X("x:Q"), y=a.Y("low:Q"), y2=a.Y2("high"), strokeWidth=width, color=_marks()
+    )
     dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1)
-    return rule, dots.encode(x="x:Q", y="y:Q", size=size, color=_marks())
+    return rule, dots.encode(x=a.X("x:Q"), y=a.Y("y:Q"), size=size, color=_marks())
 
 
-def _histogram(tally: Tally, b: metrics.Bins) -> alt.LayerChart:
+def _histogram(tally: Tally, b: metrics.Bins) -> Any:
     a = _altair()
     scale = tally.rows * b.weight
     right, wrong = scale * b.accuracy, scale * (1 - b.accuracy)
@@ -267,16 +293,16 @@ def _histogram(tally: Tally, b: metrics.Bins) -> alt.LayerChart:
     ]
     x, _ = _axes("confidence", "")
     count = a.Axis(title="rows", tickCount=4, labelExpr="format(abs(datum.value), ',')")
-    bars = a.Chart(a.Data(values=rows)).mark_bar(stroke="white", strokeWidth=1, binSpacing=0).encode(
-        x=x, x2="end:Q", y=a.Y("y:Q", axis=count), y2="base:Q",
+    bars = a.Chart(_values(rows)).mark_bar(stroke="white", strokeWidth=1, binSpacing=0).encode(
+        x=x, x2=a.X2("end"), y=a.Y("y:Q", axis=count), y2=a.Y2("base"),
         color=_key(list(kinds), [SKY, VERMILION], False, "kind:N"))  # fmt: skip
-    corner = {"x": a.value(6), "text": "kind:N"}
+    corner = {"x": a.XValue(6), "text": a.Text("kind:N")}
     style = {"align": "left", "fontSize": 14, "color": INK}
     labels = [
-        a.Chart(a.Data(values=[{"kind": f"{arrow} {kind}"}])).mark_text(**style).encode(y=a.value(at), **corner)
+        a.Chart(_values([{"kind": f"{arrow} {kind}"}])).mark_text(**style).encode(y=a.YValue(at), **corner)
         for kind, arrow, at in ((kinds[0], "↑", 12), (kinds[1], "↓", 108))
     ]
-    zero = a.Chart(a.Data(values=[{"y": 0}])).mark_rule(color=MUTED).encode(y="y:Q")
+    zero = a.Chart(_values([{"y": 0}])).mark_rule(color=MUTED).encode(y=a.Y("y:Q"))
     return a.layer(bars, zero, *labels).properties(width=SIZE, height=120)
 
 
@@ -306,11 +332,13 @@ def _segment_text(band: Mapping[str, Any], share: float) -> str:
     return f"{text} right" if share > 0.2 else text if share > 0.09 else ""
 
 
-def _thinned(curve: metrics.RiskCoverage, most: int = 160) -> list[tuple[float, float]]:
-    """Points at about even coverage; the first and the last stay."""
-    picks = np.searchsorted(curve.coverage, np.linspace(0, 1, most)).clip(0, len(curve.coverage) - 1)
-    keep = np.unique(np.r_[0, picks, len(curve.coverage) - 1])
-    return [(_r(curve.coverage[i]), _r(curve.risk[i])) for i in keep]
+def _thinned(tally: Tally, most: int = 160) -> list[tuple[float, float]]:
+    """Points at about even coverage, from where there are rows enough to say anything; the last one stays."""
+    curve = metrics.risk_coverage(tally)
+    end = len(curve.coverage) - 1
+    start = min(int(np.searchsorted(curve.coverage, FEW / max(tally.n_eff, 1.0))), end)
+    picks = np.searchsorted(curve.coverage, np.linspace(0, 1, most)).clip(start, end)
+    return [(_r(curve.coverage[i]), _r(curve.risk[i])) for i in np.unique(np.r_[start, picks, end])]
 
 
 def _describe(tally: Tally) -> str:
@@ -328,12 +356,13 @@ def _r(value: float, digits: int = 4) -> float:
 
 def _dressed(chart: Any, description: str) -> Any:
     """The common look."""
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 15, "titleFontSize": 15,
-            "titleFontWeight": "normal"}  # fmt: skip
-    return (
-        chart.properties(description=description, background="white", padding=8)
-        .configure(aria=False, font="Helvetica, Arial, sans-serif")
-        .configure_axis(labelFlush=False, gridColor=GRID_LINE, domainColor=MUTED, tickColor=MUTED, **text)
-        .configure_legend(labelColor=INK, labelFontSize=14, labelLimit=320, offset=6)
-        .configure_view(stroke=MUTED)
-    )
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 15, "titleFontSize": 15}
+    config = {
+        "aria": False,
+        "font": "Helvetica, Arial, sans-serif",
+        "axis": {"gridColor": GRID_LINE, "domainColor": MUTED, "tickColor": MUTED, "labelFlush": False,
+                 "titleFontWeight": "normal", **text},
+        "legend": {"labelColor": INK, "labelFontSize": 14, "labelLimit": 320, "offset": 6},
+        "view": {"stroke": MUTED},
+    }  # fmt: skip
+    return chart.properties(description=description, background="white", padding=8, config=config)

@@ -47,6 +47,7 @@ class Row:
     anchor: str | None
     stage: str
     rows: str
+    effective: str
     few: bool
     verdict: str
     cells: Mapping[str, str]
@@ -189,11 +190,16 @@ def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
 def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
     curve = metrics.risk_coverage(tally)
     at = np.searchsorted(curve.coverage, np.array(COVERAGES) - 1e-9).clip(0, len(curve.coverage) - 1)
+    last = len(curve.coverage) - 1
     return [
-        (stage, f"{curve.threshold[i]:.3f}", wording.percent(curve.coverage[i]) if curve.coverage[i] < 1 else "all",
-         wording.percent(curve.risk[i]))
+        (
+            stage,
+            f"{curve.threshold[i]:.3f}",
+            "all" if i == last else wording.percent(curve.coverage[i]),
+            wording.percent(curve.risk[i]) if curve.coverage[i] * tally.n_eff >= charts.FEW else "too few",
+        )
         for i in np.unique(at)
-    ]  # fmt: skip
+    ]
 
 
 def _table(
@@ -211,9 +217,7 @@ def _table(
     widest = max((abs(m["gap"][end]) for m in fine for end in ("low", "high")), default=1.0) or 1.0
     largest = max((max(m["ece"]["value"], m["ece"]["noise_floor"]) for m in fine), default=1.0) or 1.0
     spans = Counter(key for key, _, _ in stages)
-    return [
-        _row(key, g, stage, anchors.get(key), spans[key], widest, largest) for key, stage, g in stages
-    ]
+    return [_row(key, g, stage, anchors.get(key), spans[key], widest, largest) for key, stage, g in stages]
 
 
 def _row(
@@ -227,13 +231,15 @@ def _row(
         anchor=anchor,
         stage=stage,
         rows=f"{group.tally.rows:,}",
+        effective=f"{group.tally.n_eff:,.0f}",
         few=few,
         verdict="too few rows" if few else m["verdict"],
         cells=wording.cells(group),
         first=stage != "calibrated",
         span=span,
         strip=gap and Strip(**{
-            name: round(60 + 57 * gap[end] / widest, 1) for name, end in (("low", "low"), ("high", "high"), ("at", "value"))
+            name: round(60 + 57 * gap[end] / widest, 1)
+            for name, end in (("low", "low"), ("high", "high"), ("at", "value"))
         }),
         error=ece and (round(78 * ece["value"] / largest, 1), round(78 * ece["noise_floor"] / largest, 1)),
     )  # fmt: skip

@@ -32,10 +32,10 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
     blocks = [
         "# Calibration audit",
         _bullets([f"source: {audit.source}", *(f"{what}: {n}" for what, n in wording.read_lines(audit))]),
-        _bullets([_answer(g, later) for g in groups]) if groups else "No groups: nothing was measured.",
+        "\n".join(f"- {_answer(g, later)}" for g in groups) if groups else "No groups: nothing was measured.",
         _actions(groups, actions),
         "## Segments\n\n" + _segments(groups, later) if groups else "",
-        "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:7]]),
+        "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:9]]),
         "## What the numbers assume\n\n" + _bullets([*wording.ASSUMPTIONS, *audit.notes]),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -43,13 +43,12 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
 
 def _answer(group: Group, later: dict[str, Group] | None) -> str:
     name, found, verdict = wording.answer_parts(group)
-    line = f"{name}: {found} {verdict}"
-    if wording.too_few(group):
-        return line
-    line = f"{line} {wording.floor_sentence(group)}"
-    if later is None:
-        return line
-    return f"{line} {wording.change_sentence(group, later.get(wording.group_key(group.by)))}"
+    lines = [f"{name}: {found} {verdict}"]
+    if not wording.too_few(group):
+        lines.append(wording.floor_sentence(group))
+        if later is not None:
+            lines.append(wording.change_sentence(group, later.get(wording.group_key(group.by))))
+    return "\n  - ".join(_plain(line) for line in lines)
 
 
 def _segments(groups: Sequence[Group], later: dict[str, Group] | None) -> str:

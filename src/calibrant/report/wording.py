@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..types import canonical
 from .charts import ACTIONS, FEW
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ MEASURES = (
             "bins. It is above zero even for a perfect model; the floor is what one would show at this n."),
     ("Smooth ECE", "The same question asked without bins, with a 95 % interval that may reach 0. "
             "An interval that starts above 0 shows miscalibration."),
+    ("L2 error", "Root of the mean squared distance between confidence and share right, with the noise taken off: "
+                 "about 0 for a calibrated model, and it may be negative. The interval is 95 %."),
+    ("Verdict", "Over- or under-confident where the interval of the gap leaves out 0; else miscalibrated where the "
+                "interval of L2 or of smooth ECE starts above 0; else none is shown, which is no proof of none."),
     ("Brier = MCB - DSC + UNC", "Mean squared distance between confidence and outcome, lower is better. MCB is what "
             "recalibration could gain, DSC what the confidence tells, UNC how mixed the outcomes are."),
     ("AUROC", "How often a right answer has a higher confidence than a wrong one: 0.5 is chance. "
@@ -32,7 +37,8 @@ MEASURES = (
     ("Reliability diagram", "Blue: the share right after an isotonic (CORP) fit. Grey: where nine in ten such "
             "curves would pass if the confidences were calibrated. Dots: bins, area in proportion to rows."),
     ("Risk and coverage", "If only the surest answers were sent, how many of them would be wrong. "
-            "The right end sends everything; a curve that does not fall to the left cannot be thresholded."),
+            "A curve that does not fall to the left gains nothing from a threshold. Answers of one score can only be "
+            f"sent together (dots), and the curve starts at {FEW} rows, so it may be short."),
 )  # fmt: skip
 
 ASSUMPTIONS = (
@@ -49,10 +55,12 @@ ASSUMPTIONS = (
 def group_key(by: Mapping[str, str | None]) -> str:
     """The name by which `actions` are given to a group.
 
+    It is canonical JSON, so no two groups share one, whatever their names contain.
+
     >>> group_key({"model": "m", "domain": None}), group_key({})
-    ('model=m, domain=', 'all')
+    ('{"domain":null,"model":"m"}', '{}')
     """
-    return ", ".join(f"{column}={'' if value is None else value}" for column, value in by.items()) or "all"
+    return canonical(dict(by))
 
 
 def group_name(by: Mapping[str, str | None]) -> str:
@@ -92,8 +100,14 @@ def answer_parts(group: Group) -> tuple[str, str, str]:
         return name, f"{found}{stop}".strip(), verdict
     if not group.tally.rows:
         return name, "no usable rows, so nothing can be said.", "Too few rows."
-    worth = f", worth {group.tally.n_eff:.0f} independent ones" if group.tally.n_eff < group.tally.rows else ""
-    return name, f"{count(group.tally.rows, 'row')}{worth}; {FEW} are needed to say anything.", "Too few rows."
+    worth = (
+        f", worth {group.tally.n_eff:.0f} independent ones" if group.tally.n_eff < group.tally.rows else ""
+    )
+    return (
+        name,
+        f"{count(group.tally.rows, 'row')}{worth}; {FEW} are needed to say anything.",
+        "Too few rows.",
+    )
 
 
 def floor_sentence(group: Group) -> str:
@@ -112,12 +126,13 @@ def change_sentence(before: Group, after: Group | None) -> str:
     b, a = before.measures, after.measures
     better = a["brier"] < b["brier"]
     lead = "Calibration" if better else "Calibration did not improve the Brier score here. It"
+    claims = f"from {of_100(b['mean_confidence'])} to {of_100(a['mean_confidence'])} of 100"
+    eces = f"from {num(b['ece']['value'])} to {num(a['ece']['value'])}"
     return (
-        f"{lead} moved the mean confidence from {of_100(b['mean_confidence'])} to "
-        f"{of_100(a['mean_confidence'])} of 100 (right: {of_100(a['accuracy'])}), the gap from {points(b['gap'])} to "
-        f"{points(a['gap'])}, ECE from {num(b['ece']['value'])} to {num(a['ece']['value'])} (a perfect model would show "
-        f"{num(a['ece']['noise_floor'])}), Brier from {num(b['brier'])} to {num(a['brier'])}. "
-        f"Now: {a['verdict']}."
+        f"{lead} moved the mean confidence {claims} (right: {of_100(a['accuracy'])}), "
+        f"the gap from {points(b['gap'])} to {points(a['gap'])}, "
+        f"ECE {eces} (a perfect model would show {num(a['ece']['noise_floor'])}), "
+        f"Brier from {num(b['brier'])} to {num(a['brier'])}. Now: {a['verdict']}."
     )
 
 
@@ -134,6 +149,8 @@ def cells(group: Group) -> dict[str, str]:
         "ece": num(m["ece"]["value"]),
         "floor": num(m["ece"]["noise_floor"]),
         "smooth": interval(m["smooth_ece"]),
+        "l2_value": num(m["l2"]["value"]),
+        "l2_span": span(m["l2"]),
         "smooth_value": num(m["smooth_ece"]["value"]),
         "smooth_span": span(m["smooth_ece"]),
         "brier": num(m["brier"]),
@@ -151,7 +168,9 @@ def band_groups(
     return [(name, bands) for name, bands in found if bands]
 
 
-def band_rows(named: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+def band_rows(
+    named: Sequence[tuple[str, Sequence[Mapping[str, Any]]]],
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """A row per group: its name, then for each action what is sent there and what the raw confidence would."""
     rows: list[tuple[str, list[tuple[str, str]]]] = []
     for name, bands in named:
@@ -203,7 +222,9 @@ def of_100(value: float) -> str:
 def points(gap: Mapping[str, float]) -> str:
     """A signed gap in points."""
     whole = round(100 * gap["value"])
-    return f"{whole:+d}".replace("-", "−") + " points" if whole else "less than half a point"
+    if not whole:
+        return "less than half a point"
+    return f"{whole:+d} point".replace("-", "−") + ("" if abs(whole) == 1 else "s")
 
 
 def percent(value: float | None) -> str:

@@ -1,0 +1,144 @@
+"""Questions from a file: JSON lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ColumnNotFound, UnusableInput
+from .plugins import require
+from .records import GOLD_SEPARATOR
+from .types import Message, Question, digest
+
+__all__ = ["read_questions"]
+
+NAMES = {
+    "question": ("question", "prompt", "query", "input"),
+    "gold": ("gold", "references", "reference", "answer", "target"),
+    "item": ("item_id", "id"),
+    "task": ("task",),
+    "domain": ("domain",),
+}
+"""What each column may be called, the first that is there counts; only the question is needed."""
+
+Row = dict[str, Any]
+
+
+def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) -> Iterator[Question]:
+    """The questions of a file, one after the other, so that a file of any length can be read.
+
+    Several acceptable answers are a list, or stand in one text with " | " between. A question without
+    an id gets a digest of its text, task and domain. Blank lines do not count.
+
+    Parameters
+    ----------
+    path : a file that ends in ``.jsonl``, ``.csv`` or ``.parquet``
+    unusable : counts the rows that cannot be used, by reason; without it the first such row raises
+
+    Raises `UnusableInput` with the number of the row, `ColumnNotFound` when no column holds the
+    question, and `MissingExtra` for Parquet without pyarrow.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UnusableInput(f"Expected a file of questions at {file}; there is none. Check the path.")
+    for number, row in _reader(file)(file):
+        if number == 1 and isinstance(row, dict):
+            _check_columns(row)
+        made = _question(row)
+        if isinstance(made, Question):
+            yield made
+        elif unusable is None:
+            raise UnusableInput(f"{file}, row {number}: {made}. Mend the row or remove it.")
+        else:
+            unusable[made] += 1
+
+
+def _reader(file: Path) -> Callable[[Path], Iterator[tuple[int, Any]]]:
+    readers = {".jsonl": _json_rows, ".ndjson": _json_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    if file.suffix.lower() not in readers:
+        raise UnusableInput(f"Expected a file that ends in {', '.join(readers)}; got {file.name!r}.")
+    return readers[file.suffix.lower()]
+
+
+def _json_rows(file: Path) -> Iterator[tuple[int, Any]]:
+    with file.open("rb") as lines:
+        for number, line in enumerate((line for line in lines if line.strip()), start=1):
+            try:
+                yield number, json.loads(line)
+            except ValueError:
+                yield number, None
+
+
+def _csv_rows(file: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            yield from enumerate(csv.DictReader(lines), start=1)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableInput(
+            f"{file} cannot be read as CSV in UTF-8: {error}. Save it anew in that form."
+        ) from error
+
+
+def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:
+    parquet = require("pyarrow.parquet", "Reading Parquet", "files")
+    try:
+        batches = parquet.ParquetFile(file).iter_batches()
+        yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are kinds of these
+        raise UnusableInput(f"{file} cannot be read as Parquet: {error}") from error
+
+
+def _check_columns(row: Row) -> None:
+    if "messages" not in row and _named(row, "question") is None:
+        raise ColumnNotFound("question", NAMES["question"], row)
+
+
+def _named(row: Row, role: str) -> str | None:
+    return next((name for name in NAMES[role] if name in row), None)
+
+
+def _question(row: Any) -> Question | str:
+    """The question, or why the row is none."""
+    if not isinstance(row, dict):
+        return "not a JSON object"
+    messages = _messages(row)
+    if not messages:
+        return "no question in it"
+    task, domain, item = (_plain(row, role) for role in ("task", "domain", "item"))
+    said = [[message.role, message.content] for message in messages]
+    return Question(
+        id=item or digest([said, task, domain]),
+        messages=messages,
+        task=task,
+        domain=domain,
+        references=_references(row),
+    )
+
+
+def _messages(row: Row) -> tuple[Message, ...]:
+    turns = row.get("messages")
+    if isinstance(turns, list):
+        if all(isinstance(turn, Mapping) and isinstance(turn.get("content"), str) for turn in turns):
+            return tuple(Message(str(turn.get("role", "user")), turn["content"]) for turn in turns)
+        return ()
+    text = _plain(row, "question")
+    return (Message("user", text),) if text else ()
+
+
+def _plain(row: Row, role: str) -> str | None:
+    name = _named(row, role)
+    value = None if name is None else row[name]
+    return str(value).strip() or None if value is not None else None
+
+
+def _references(row: Row) -> tuple[str, ...]:
+    name = _named(row, "gold")
+    value = None if name is None else row[name]
+    if value is None:
+        return ()
+    several = value if isinstance(value, list) else str(value).split(GOLD_SEPARATOR)
+    return tuple(text for text in (str(one).strip() for one in several) if text)

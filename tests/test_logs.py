@@ -1,0 +1,236 @@
+"""Reading logs: every rule for values, every format, and nothing lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import calibrant
+from calibrant import logs
+from calibrant.applying import ADDED, apply
+from calibrant.columns import PHRASES
+from calibrant.errors import ColumnNotFound, UnusableInput
+from calibrant.fitting import fit_log
+from calibrant.logs import read_log
+from calibrant.plugins import find
+
+MESSY = """item,confidence,correct
+1,0.9,true
+2,85%,yes
+3,1.2,1
+4,,1
+5,about 80%,0
+6,likely,no
+7,-0.1,1
+8,nan,1
+9,0.5,maybe
+10,0.5,
+11,true,1
+12,0.3,0
+13,85,1
+14,150%,1
+"""
+
+
+def test_every_rule_on_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(MESSY)
+    log = read_log(path)
+    assert log.rows == 14
+    assert log.used == 4
+    assert log.rows == log.used + sum(log.unusable.values())
+    assert log.unusable == {
+        "confidence missing or NaN": 2,
+        "confidence is not a number": 1,
+        "confidence is a boolean": 1,
+        "confidence above 100 percent": 1,
+        "confidence below 0": 1,
+        "confidence above 1": 2,
+        "verdict is neither right nor wrong nor in [0, 1]": 1,
+        "verdict missing": 1,
+    }
+    assert log.groups[()].score.tolist() == [0.3, PHRASES["likely"], 0.85, 0.9]
+
+
+ROWS = [
+    {"confidence": 0.9, "correct": True, "task": "a"},
+    {"confidence": 0.9, "correct": False, "task": "a"},
+    {"confidence": 0.6, "correct": True, "task": "b"},
+    {"confidence": None, "correct": True, "task": "b"},
+]
+
+
+def written(tmp_path: Path, kind: str) -> object:
+    path = tmp_path / f"log.{kind}"
+    frame = pd.DataFrame(ROWS)
+    match kind:
+        case "csv":
+            frame.to_csv(path, index=False)
+        case "tsv":
+            frame.to_csv(path, index=False, sep="\t")
+        case "jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        case "json":
+            path.write_text(json.dumps(ROWS))
+        case "parquet":
+            pq.write_table(pa.Table.from_pylist(ROWS), path)
+        case "pandas":
+            return frame
+        case "polars":
+            return pl.DataFrame(ROWS)
+        case "lazy":
+            return pl.DataFrame(ROWS).lazy()
+        case "arrow":
+            return pa.Table.from_pylist(ROWS)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["csv", "tsv", "jsonl", "json", "parquet", "pandas", "polars", "lazy", "arrow"]
+)
+def test_the_same_log_in_every_form(tmp_path: Path, kind: str) -> None:
+    log = read_log(written(tmp_path, kind), by=["task"])
+    assert log.rows == 4
+    assert log.unusable == {"confidence missing or NaN": 1}
+    assert {key: tally.rows for key, tally in log.groups.items()} == {("a",): 2, ("b",): 1}
+    assert log.groups[("a",)].accuracy == 0.5
+
+
+def test_counting_in_the_engine_equals_counting_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    n = 20_000
+    c = np.where(rng.random(n) < 0.3, np.round(rng.random(n), 1), rng.random(n))
+    c[:50] = [np.nan, -1, 1.5, 0.0, 1.0] * 10
+    task = rng.choice(["x", "y", None], n)
+    verdict = rng.choice(["yes", "no", "", "maybe", "0.5"], n)
+    weight = rng.random(n) + 0.5
+    weight[60:70] = 0
+    columns = {"confidence": c, "correct": verdict, "task": task, "weight": weight}
+    as_text = {**columns, "confidence": [f"{v:.4f}" if i % 7 else "likely" for i, v in enumerate(c)]}
+    booleans = {"confidence": c.astype(np.float32), "correct": rng.random(n) < 0.5, "task": task}
+    for i, table in enumerate((columns, as_text, booleans)):
+        path = tmp_path / f"log{i}.parquet"
+        pq.write_table(pa.table(table), path)
+        monkeypatch.setattr(logs, "COUNT_IN_ENGINE", 10**9)
+        by_rows = read_log(path, by=["task"])
+        monkeypatch.setattr(logs, "COUNT_IN_ENGINE", 0)
+        by_engine = read_log(path, by=["task"])
+        assert (by_engine.rows, by_engine.used) == (by_rows.rows, by_rows.used)
+        assert by_engine.unusable == by_rows.unusable
+        assert set(by_engine.groups) == set(by_rows.groups)
+        for key, ours in by_engine.groups.items():
+            theirs = by_rows.groups[key]
+            assert ours.rows == theirs.rows
+            assert ours.total == pytest.approx(theirs.total)
+            for bins in (10, 15, 20):
+                assert calibrant.metrics.ece(ours, bins) == pytest.approx(calibrant.metrics.ece(theirs, bins), abs=1e-8)
+            assert calibrant.metrics.auroc(ours) == pytest.approx(calibrant.metrics.auroc(theirs), abs=1e-4)
+
+
+def test_percent_is_a_property_of_the_column() -> None:
+    in_percent = pd.DataFrame({"confidence": [90, 80, 1, 100, 120], "correct": [1, 0, 1, 1, 0]})
+    log = read_log(in_percent)
+    assert log.groups[()].score.tolist() == [0.01, 0.8, 0.9, 1.0]
+    assert log.unusable == {"confidence above 1": 1} or log.unusable == {"confidence above 100 percent": 1}
+    assert any("percent" in note for note in log.notes)
+    one_stray = pd.DataFrame({"confidence": [0.9, 0.8, 0.7, 85], "correct": [1, 0, 1, 1]})
+    assert read_log(one_stray).unusable == {"confidence above 1": 1}
+
+
+def test_propensity_is_an_inverse_weight() -> None:
+    frame = pd.DataFrame({"conf": [0.9, 0.5], "is_correct": [1, 0], "propensity": [0.5, 0.1]})
+    log = read_log(frame)
+    assert log.groups[()].weight.tolist() == [10, 2]
+    assert "propensity" in log.notes[0]
+
+
+def test_an_empty_weight_column_is_no_weight() -> None:
+    frame = pd.DataFrame({"confidence": [0.9, 0.5], "correct": [1, 0], "weight": [None, None]})
+    assert read_log(frame).groups[()].weight.tolist() == [1, 1]
+
+
+def test_mixed_signals_are_pointed_out() -> None:
+    frame = pd.DataFrame({"confidence": [0.9, 0.5], "correct": [1, 0], "signal": ["a", "b"]})
+    assert "--by signal" in read_log(frame).notes[0]
+
+
+def test_clusters_reach_the_tally(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"confidence": [0.9] * 40, "correct": [1, 1, 0, 0] * 10, "item": np.repeat(range(20), 2)})
+    assert read_log(frame, cluster="item").groups[()].clusters == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "ending", "says"),
+    [
+        ("", "csv", "is empty"),
+        ("confidence,correct\n", "csv", "no rows"),
+        ("a,b\n1,2\n", "csv", "--confidence COLUMN"),
+        ("confidence,correct\nx,1\n", "csv", "None of the 1 rows"),
+        ("confidence,correct\n0.5,1\n", "xlsx", "its ending '.xlsx'"),
+        ('{"confidence": 0.5\n', "jsonl", "cannot be read"),
+        ("not parquet", "parquet", "cannot be read"),
+    ],
+)
+def test_bad_files_say_what_to_do(tmp_path: Path, text: str, ending: str, says: str) -> None:
+    path = tmp_path / f"log.{ending}"
+    path.write_text(text)
+    with pytest.raises(UnusableInput, match=says):
+        read_log(path)
+
+
+def test_missing_columns_and_files() -> None:
+    frame = pd.DataFrame({"confidence": [0.5], "correct": [1]})
+    with pytest.raises(ColumnNotFound, match="domain"):
+        read_log(frame, by=["domain"])
+    with pytest.raises(ColumnNotFound, match="sure"):
+        read_log(frame, confidence="sure")
+    with pytest.raises(UnusableInput, match="no file"):
+        read_log("nowhere.csv")
+    with pytest.raises(UnusableInput, match="data frame"):
+        read_log(42)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_apply_loses_no_row(tmp_path: Path, ending: str) -> None:
+    rng = np.random.default_rng(1)
+    task = rng.choice(["a", "b"], 400)
+    frame = pd.DataFrame({"id": range(400), "task": task, "confidence": rng.random(400)})
+    frame["correct"] = rng.random(400) < frame["confidence"] ** 2
+    maps = fit_log(frame, ["task"]).maps
+    extra = pd.DataFrame({"id": [400, 401], "task": ["c", "a"], "confidence": [0.5, None], "correct": [True, True]})
+    whole = pd.concat([frame, extra], ignore_index=True)
+    source = tmp_path / f"log.{ending}"
+    {"csv": lambda: whole.to_csv(source, index=False),
+     "jsonl": lambda: whole.to_json(source, orient="records", lines=True),
+     "parquet": lambda: pq.write_table(pa.Table.from_pandas(whole), source)}[ending]()  # fmt: skip
+    out = tmp_path / f"out.{ending}"
+    done = apply(maps, source, out, find("policies", "bands")())
+    assert done.rows == 402
+    assert done.calibrated == 400
+    assert done.uncalibrated == {"no map for c": 1, "confidence missing or NaN": 1}
+    read = {"csv": pd.read_csv, "jsonl": lambda p: pd.read_json(p, lines=True), "parquet": pd.read_parquet}[ending](out)
+    assert len(read) == 402
+    assert set(ADDED) < set(read.columns)
+    a = read[read["task"] == "a"].iloc[:20]
+    expected = maps.find(["a"])(a["confidence"].to_numpy(float))
+    np.testing.assert_allclose(a["calibrated"].to_numpy(float), expected, atol=1e-9)
+    held = read[read["task"] == "c"].iloc[0]
+    assert held["action"] == "hand_off"
+    assert "no map" in held["uncalibrated"]
+    again = calibrant.audit(out, ["task"], confidence="calibrated")
+    assert {g.measures["verdict"] for g in again.groups if g.by["task"] != "c"} <= {"no miscalibration shown"}
+
+
+def test_apply_writes_whole_files_or_none(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"confidence": [0.5, 0.9] * 20, "correct": [0, 1] * 20})
+    maps = fit_log(frame).maps
+    source = tmp_path / "log.jsonl"
+    source.write_text('{"confidence": 0.5}\n{broken\n')
+    with pytest.raises(UnusableInput):
+        apply(maps, source, tmp_path / "out.jsonl", find("policies", "bands")())
+    assert not (tmp_path / "out.jsonl").exists()
