@@ -163,14 +163,19 @@ def _verdict(tally: Tally, gap: Estimate, l2: Estimate | None, smooth: Estimate 
 
 
 def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
-    name = ", ".join(str(v) for v in by.values()) or "All rows"
+    name = ", ".join(f"no {k}" if v is None else v for k, v in by.items()) or "All rows"
     if m["verdict"] == "too few rows":
         return f"{name}: {m['n']} rows ({m['n_eff']:.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
     gap = m["gap"]
     rows = f"{m['n']:,} rows" + (f", {m['n_eff']:,.0f} effective" if m["n_eff"] < 0.95 * m["n"] else "")
     verdict = m["verdict"]
     return (
-        f"{name}: claims {100 * m['mean_confidence']:.0f} of 100, is right {100 * m['accuracy']:.0f} of 100 "
+        f"{name}: claims {_of_100(m['mean_confidence'])} of 100, is right {_of_100(m['accuracy'])} of 100 "
         f"(gap {100 * gap['value']:.0f} points, 95 % interval {100 * gap['low']:.0f} to {100 * gap['high']:.0f}; "
         f"{rows}). {verdict[0].upper()}{verdict[1:]}."
     )
+
+
+def _of_100(share: float) -> str:
+    """Whole points; a share is never said to be none or all of them."""
+    return "over 99" if share > 0.995 else "under 1" if share < 0.005 else f"{100 * share:.0f}"

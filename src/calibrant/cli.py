@@ -152,12 +152,15 @@ def elicit_command(
     asked = _questions(questions, limit)
     chosen = {name: find("signals", name)() for name in _columns(signals)}
     sink = JsonlLog(log) if log.endswith(".jsonl") else StoreSink(find("stores", "sql")(log))
+    keep = "://" not in log  # answered calls are kept beside the log, so that none is paid for twice
     budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
 
     async def work() -> ElicitSummary:
         llm = model_from(model, url=url, api_key=api_key)
         try:
-            asker = Asker(llm, concurrency=concurrency, budget=budget)
+            asker = Asker(
+                llm, concurrency=concurrency, budget=budget, call_log=f"{log}.calls" if keep else None
+            )
             with _progress(as_json) as bar:
                 task = bar.add_task("asking", total=len(asked))
                 return await elicit(
@@ -250,6 +253,8 @@ def demo_command(
     for line in result.lines():
         out.print(line, markup=False)
     out.print(result.table())
+    for line in result.bands():
+        out.print(line, markup=False, soft_wrap=True)
     out.print(f"\nReport: {result.report.resolve()}", style="bold")
 
 
@@ -310,22 +315,28 @@ def _print_audit(found: Audit) -> None:
     out.print()
     _print_unusable(found.rows, found.used, found.unusable, found.notes)
     table = Table(box=None, pad_edge=False)
-    for head in ("group", "n", "acc", "conf", "gap", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
-        table.add_column(head, justify="left" if head == "group" else "right")
+    table.add_column("group", overflow="fold")
+    for head in ("n", "right", "claimed", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
+        table.add_column(head, justify="right", no_wrap=True)
     for group in found.groups:
         m = group.measures
         table.add_row(
-            ", ".join(str(v) for v in group.by.values()) or "all", f"{m['n']:,}", f"{m['accuracy']:.3f}",
-            f"{m['mean_confidence']:.3f}", _span(m["gap"]), f"{m['ece']['value']:.3f} ({m['ece']['noise_floor']:.3f})",
-            _span(m["smooth_ece"]), f"{m['brier']:.3f}", "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
-        )  # fmt: skip
+            ", ".join(str(v) for v in group.by.values()) or "all",
+            f"{m['n']:,}",
+            f"{m['accuracy']:.3f}",
+            f"{m['mean_confidence']:.3f}",
+            f"{m['ece']['value']:.3f} ({m['ece']['noise_floor']:.3f})",
+            _span(m["smooth_ece"]),
+            f"{m['brier']:.3f}",
+            "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
+        )
     out.print(table)
 
 
 def _span(estimate: Mapping[str, float] | None) -> str:
     if estimate is None:
         return "-"
-    return f"{estimate['value']:+.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]".replace("[", "\\[")
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 
 
 def _print_fitted(fitted: FittedLog) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,6 @@ class DemoResult:
         table = Table(box=None, pad_edge=False)
         for head in ("domain", "n", "right", "claimed", "now", "ECE", "now", "Brier", "now"):
             table.add_column(head, justify="left" if head == "domain" else "right")
-        table.add_column("what the bands do now: share sent at each band (right among them)")
         after = {tuple(g.by.items()): g.measures for g in self.after.groups}
         for group in self.before.groups:
             b, a = group.measures, after[tuple(group.by.items())]
@@ -69,9 +68,17 @@ class DemoResult:
                 ", ".join(str(v) for v in group.by.values()), str(b["n"]), f"{b['accuracy']:.2f}",
                 f"{b['mean_confidence']:.2f}", f"{a['mean_confidence']:.2f}", f"{b['ece']['value']:.3f}",
                 f"{a['ece']['value']:.3f}", f"{b['brier']:.3f}", f"{a['brier']:.3f}",
-                _bands_text(self.actions[_key(group.by)]),
             )  # fmt: skip
         return table
+
+    def bands(self) -> list[str]:
+        """Per domain: what the bands do with the calibrated answers, and how many of those are right."""
+        told = ["", "What the bands do now (share of the answers; right among them), and would have done:"]
+        for group in self.before.groups:
+            bands = self.actions[_key(group.by)]
+            told.append(f"  {_name(group.by)}: {_bands_text(bands, 'n', 'accuracy')}")
+            told.append(f"    with the raw confidence: {_bands_text(bands, 'was', 'was_accuracy')}")
+        return told
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -96,8 +103,7 @@ def demo(folder: Path, *, limit: int | None, bar: Progress) -> DemoResult:
     maps = fit_log(_frame(fit_half), ["domain"]).maps
     maps_file.write_text(maps.to_json(), encoding="utf-8")
     calibrated = _calibrated(shown_half, maps)
-    before = audit(_frame(shown_half), ["domain"])
-    after = audit(_frame(calibrated), ["domain"], confidence="calibrated")
+    before, after = _audited(shown_half, "confidence"), _audited(calibrated, "calibrated")
     actions = _actions(calibrated)
     report.write_text(
         html(
@@ -144,6 +150,13 @@ def _frame(rows: list[Row]) -> Any:
     return pa.table({name: [row[name] for row in rows] for name in names})
 
 
+def _audited(rows: list[Row], column: str) -> Audit:
+    """The whole half first, then its domains."""
+    frame = _frame(rows)
+    whole, parts = audit(frame, confidence=column), audit(frame, ["domain"], confidence=column)
+    return replace(parts, groups=whole.groups + parts.groups, source="the half that nothing was fitted on")
+
+
 def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
     done = []
     for row in rows:
@@ -160,7 +173,7 @@ def _action(p: float) -> str:
 
 
 def _actions(rows: list[Row]) -> dict[str, list[dict[str, Any]]]:
-    by_domain: dict[str, list[Row]] = {}
+    by_domain: dict[str, list[Row]] = {_key({}): rows}
     for row in rows:
         by_domain.setdefault(_key({"domain": row["domain"]}), []).append(row)
     return {key: [_band(action, part) for action in Action] for key, part in by_domain.items()}
@@ -186,12 +199,14 @@ def _ranks(auroc: float | None) -> str:
     return "" if auroc is None else f" It ranks right above wrong {100 * auroc:.0f} times in 100."
 
 
-def _bands_text(bands: list[dict[str, Any]]) -> str:
-    total = sum(band["n"] for band in bands)
-    parts = [
-        f"{band['action']} {100 * band['n'] / total:.0f} %"
-        + (f" ({band['accuracy']:.2f})" if band["n"] else "")
+def _bands_text(bands: list[dict[str, Any]], count: str, accuracy: str) -> str:
+    total = sum(band[count] for band in bands)
+    return ", ".join(
+        f"{band['action']} {100 * band[count] / total:.0f} % ({band[accuracy]:.2f})"
         for band in bands
-        if band["n"]
-    ]
-    return ", ".join(parts)
+        if band[count]
+    )
+
+
+def _name(by: Mapping[str, str | None]) -> str:
+    return ", ".join(str(v) for v in by.values()) or "all domains"

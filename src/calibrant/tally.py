@@ -48,10 +48,14 @@ def cell_of(scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool 
     snap = SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)])
     if right_closed:
         upper = np.ceil(np.multiply(scores, bins * (1.0 - snap), dtype=np.float64)).astype(np.intp)
-        return np.clip(upper - 1, 0, bins - 1)
+        return _within(upper - 1, bins)
     factor = bins * (1.0 + snap)
     cells: NDArray[np.intp] = np.multiply(scores, factor, dtype=np.float64).astype(np.intp)
-    return np.clip(cells, 0, bins - 1)
+    return _within(cells, bins)
+
+
+def _within(cells: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
+    return np.clip(cells, 0, bins - 1, out=cells)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,7 +319,7 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
 
 def _cells(c: NDArray[Any]) -> NDArray[np.intp]:
     factor = GRID * (1.0 + SNAP.get(c.dtype, SNAP[np.dtype(np.float64)]))
-    cell = np.multiply(c, factor, dtype=np.float64).astype(np.intp)
+    cell: NDArray[np.intp] = np.multiply(c, factor, dtype=np.float64).astype(np.intp)
     if len(c) and c.min() == 0:
         cell[c == 0] = _ZERO
     return cell
