@@ -241,7 +241,9 @@ def test_auto_is_never_worse_than_platt_when_labels_are_few() -> None:
     for seed in range(120):
         c, y = logistic(50, seed)
         c_new, y_new = logistic(4000, 10_000 + seed)
-        score = {n: ((calibrant.fit(c, y, calibrator=n)(c_new) - y_new) ** 2).mean() for n in ("auto", "platt")}
+        score = {
+            n: ((calibrant.fit(c, y, calibrator=n)(c_new) - y_new) ** 2).mean() for n in ("auto", "platt")
+        }
         differences.append(score["auto"] - score["platt"])
     assert np.mean(differences) < 2 * np.std(differences) / np.sqrt(120) + 5e-4
 
@@ -252,7 +254,9 @@ def test_auto_follows_a_bend_that_platt_cannot() -> None:
     y = rng.random(6000) < np.where(c < 0.5, 0.2, 0.9)
     fresh = Tally.of(c, y)
     auto, platt = (calibrant.fit(c, y, calibrator=n) for n in ("auto", "platt"))
-    assert metrics.brier(fresh.moved(auto(fresh.score))) < metrics.brier(fresh.moved(platt(fresh.score))) - 0.005
+    assert (
+        metrics.brier(fresh.moved(auto(fresh.score))) < metrics.brier(fresh.moved(platt(fresh.score))) - 0.005
+    )
 
 
 def test_logit_matrices() -> None:
@@ -283,7 +287,9 @@ def test_a_map_that_was_edited_is_refused() -> None:
 
 
 def test_a_set_finds_the_map_of_a_reading() -> None:
-    by_domain = {d: calibrant.fit(*logistic(200, i), fingerprint=Fingerprint(domain=d)) for i, d in enumerate("ab")}
+    by_domain = {
+        d: calibrant.fit(*logistic(200, i), fingerprint=Fingerprint(domain=d)) for i, d in enumerate("ab")
+    }
     maps = MapSet(by=("domain",), groups=tuple(((d,), m) for d, m in by_domain.items()))
     again = MapSet.from_json(maps.to_json())
     reading = Reading(signal="s", score=Score(0.8))

@@ -54,7 +54,8 @@ def test_alternatives_are_given_when_asked_for() -> None:
 
 def test_more_samples_than_slots() -> None:
     made = complete(
-        Ask(messages=SHOWN[:1], samples=5, temperature=1.5, max_tokens=8, seed=1), Embedded(threads=1, slots=2)
+        Ask(messages=SHOWN[:1], samples=5, temperature=1.5, max_tokens=8, seed=1),
+        Embedded(threads=1, slots=2),
     )
     assert len(made) == 5 and len({completion.text for completion in made}) > 1
 

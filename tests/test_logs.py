@@ -128,7 +128,9 @@ def test_counting_in_the_engine_equals_counting_rows(tmp_path: Path, monkeypatch
             assert ours.rows == theirs.rows
             assert ours.total == pytest.approx(theirs.total)
             for bins in (10, 15, 20):
-                assert calibrant.metrics.ece(ours, bins) == pytest.approx(calibrant.metrics.ece(theirs, bins), abs=1e-8)
+                assert calibrant.metrics.ece(ours, bins) == pytest.approx(
+                    calibrant.metrics.ece(theirs, bins), abs=1e-8
+                )
             assert calibrant.metrics.auroc(ours) == pytest.approx(calibrant.metrics.auroc(theirs), abs=1e-4)
 
 
@@ -160,7 +162,9 @@ def test_mixed_signals_are_pointed_out() -> None:
 
 
 def test_clusters_reach_the_tally(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"confidence": [0.9] * 40, "correct": [1, 1, 0, 0] * 10, "item": np.repeat(range(20), 2)})
+    frame = pd.DataFrame(
+        {"confidence": [0.9] * 40, "correct": [1, 1, 0, 0] * 10, "item": np.repeat(range(20), 2)}
+    )
     assert read_log(frame, cluster="item").groups[()].clusters == 20
 
 
@@ -202,7 +206,9 @@ def test_apply_loses_no_row(tmp_path: Path, ending: str) -> None:
     frame = pd.DataFrame({"id": range(400), "task": task, "confidence": rng.random(400)})
     frame["correct"] = rng.random(400) < frame["confidence"] ** 2
     maps = fit_log(frame, ["task"]).maps
-    extra = pd.DataFrame({"id": [400, 401], "task": ["c", "a"], "confidence": [0.5, None], "correct": [True, True]})
+    extra = pd.DataFrame(
+        {"id": [400, 401], "task": ["c", "a"], "confidence": [0.5, None], "correct": [True, True]}
+    )
     whole = pd.concat([frame, extra], ignore_index=True)
     source = tmp_path / f"log.{ending}"
     {"csv": lambda: whole.to_csv(source, index=False),
@@ -213,7 +219,9 @@ def test_apply_loses_no_row(tmp_path: Path, ending: str) -> None:
     assert done.rows == 402
     assert done.calibrated == 400
     assert done.uncalibrated == {"no map for c": 1, "confidence missing or NaN": 1}
-    read = {"csv": pd.read_csv, "jsonl": lambda p: pd.read_json(p, lines=True), "parquet": pd.read_parquet}[ending](out)
+    read = {"csv": pd.read_csv, "jsonl": lambda p: pd.read_json(p, lines=True), "parquet": pd.read_parquet}[
+        ending
+    ](out)
     assert len(read) == 402
     assert set(ADDED) < set(read.columns)
     a = read[read["task"] == "a"].iloc[:20]

@@ -119,7 +119,9 @@ def test_flex_ece_takes_grades() -> None:
     assert metrics.ece(Tally.of([0.8, 0.8], [0.5, 0.7]), 10) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("n", "expected"), [(50, 0.126), (100, 0.093), (300, 0.054), (1000, 0.029), (5000, 0.013)])
+@pytest.mark.parametrize(
+    ("n", "expected"), [(50, 0.126), (100, 0.093), (300, 0.054), (1000, 0.029), (5000, 0.013)]
+)
 def test_noise_floor_is_what_a_calibrated_model_shows(n: int, expected: float) -> None:
     rng = np.random.default_rng(n)
     floors, shown = [], []
@@ -138,7 +140,9 @@ def covers(estimate: metrics.Estimate, truth: float) -> bool:
 
 @pytest.mark.parametrize("verbal", [False, True])
 @pytest.mark.parametrize("n", [100, 300, 1000])
-@pytest.mark.parametrize(("kind", "error"), [("shift", 0.0), ("stretch", 0.04), ("shift", 0.04), ("stretch", 0.09)])
+@pytest.mark.parametrize(
+    ("kind", "error"), [("shift", 0.0), ("stretch", 0.04), ("shift", 0.04), ("stretch", 0.09)]
+)
 def test_intervals_cover(kind: str, error: float, n: int, verbal: bool) -> None:
     """Nominal 95 %; 200 repetitions, so a true 0.95 falls below 0.90 about once in a thousand runs."""
     w = world(kind, error, verbal=verbal)
@@ -192,7 +196,9 @@ def test_bootstrap_covers_the_brier_score() -> None:
     w = world("stretch", 0.04, verbal=False)
     truth = float((w.scores**2 - 2 * w.scores * w.truth + w.truth).mean())
     rng = np.random.default_rng(6)
-    estimates = [metrics.bootstrap(Tally.of(*w.draw(300, rng)), metrics.brier, resamples=200) for _ in range(150)]
+    estimates = [
+        metrics.bootstrap(Tally.of(*w.draw(300, rng)), metrics.brier, resamples=200) for _ in range(150)
+    ]
     assert np.mean([covers(e, truth) for e in estimates]) >= 0.89
 
 
@@ -200,7 +206,10 @@ def test_calibration_tests_hold_their_level() -> None:
     w = world("shift", 0.0, verbal=False)
     rng = np.random.default_rng(8)
     p = [
-        [test(t).p_value < 0.05 for test in (metrics.spiegelhalter, metrics.kolmogorov_smirnov, metrics.kuiper)]
+        [
+            test(t).p_value < 0.05
+            for test in (metrics.spiegelhalter, metrics.kolmogorov_smirnov, metrics.kuiper)
+        ]
         for t in (Tally.of(*w.draw(1000, rng)) for _ in range(600))
     ]
     assert np.all(np.abs(np.mean(p, axis=0) - 0.045) < 0.03)

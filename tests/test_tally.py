@@ -27,7 +27,9 @@ def test_right_closed_bins_too(bins: int, thousandths: int) -> None:
 
 
 def test_grid_divides_the_usual_bin_counts() -> None:
-    assert all(GRID % k == 0 for k in (5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 18, 20, 24, 25, 30, 40, 50, 60, 75, 100))
+    assert all(
+        GRID % k == 0 for k in (5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 18, 20, 24, 25, 30, 40, 50, 60, 75, 100)
+    )
 
 
 def rows(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +45,9 @@ def test_tallies_add_like_rows(n: int, m: int, seed: int, weighted: bool) -> Non
     c = rng.integers(0, 8, n + m) / 7
     g = rng.random(n + m)
     w = rng.random(n + m) + 0.1 if weighted else None
-    parts = [Tally.of(c[part], g[part], None if w is None else w[part]) for part in (slice(0, n), slice(n, None))]
+    parts = [
+        Tally.of(c[part], g[part], None if w is None else w[part]) for part in (slice(0, n), slice(n, None))
+    ]
     both, whole = parts[0] + parts[1], Tally.of(c, g, w)
     assert both.rows == whole.rows == n + m
     for name in COLUMNS:

@@ -125,9 +125,8 @@ def _grade(raw: str, kind: str) -> tuple[str, str]:
             f"WHEN {raw} IS NULL OR {word} IN ('', 'nan', 'null', 'none', 'na', 'n/a') THEN NULL "
             f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
         )
-    state = (
-        f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN g IS NULL OR CAST(g AS VARCHAR) = 'nan' THEN {_STATE} ELSE {2 * _STATE} END"
-    )
+    missing = "g IS NULL OR CAST(g AS VARCHAR) = 'nan'"
+    state = f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN {missing} THEN {_STATE} ELSE {2 * _STATE} END"
     return f"({value})::DOUBLE", state
 
 

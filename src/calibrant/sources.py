@@ -129,6 +129,7 @@ def duckdb_reader(path: Path) -> tuple[Any, str, dict[str, str]]:
     duckdb = require("duckdb", f"Reading {path.name}", "files")
     con = duckdb.connect()
     con.execute("SET preserve_insertion_order = true")
+    con.execute("SET enable_progress_bar = false")  # it would be written into our output
     literal = "'" + str(path).replace("'", "''") + "'"
     try:
         match path.suffix.lower():

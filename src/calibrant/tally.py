@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 GRID = 25_200
 EXACT_ROWS = 131_072
 SNAP = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2.0**-24}
-_CHUNK = 131_072
+_CHUNK = 65_536
 _ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
 
 
@@ -253,12 +253,20 @@ def _column(name: str, values: ArrayLike, length: int | None = None) -> NDArray[
         raise UnusableInput(f"{name} must have {wanted}; got shape {a.shape}.")
     if a.dtype.kind == "b" and name == "scores":
         raise UnusableInput("scores must be numbers in [0, 1], got booleans. Were the columns swapped?")
-    if a.dtype.kind == "f" and len(a):
-        low, high = a.min(), a.max()  # NaN wins in both
-        fine = low > 0 and high < np.inf if name == "weight" else low >= 0 and high <= 1
-        if not fine:
-            _refuse(name, a)
+    if len(a) <= EXACT_ROWS:  # longer ones are checked as they are counted, while they are in the cache
+        _check(name, a)
     return a
+
+
+def _check(name: str, a: NDArray[Any]) -> float:
+    """Refuse values out of range; NaN wins in minimum and maximum. Returns the minimum."""
+    if a.dtype.kind != "f" or not len(a):
+        return 0.0
+    low, high = float(a.min()), float(a.max())
+    fine = low > 0 and high < np.inf if name == "weight" else low >= 0 and high <= 1
+    if not fine:
+        _refuse(name, a)
+    return low
 
 
 def _refuse(name: str, a: NDArray[Any]) -> None:
@@ -294,21 +302,29 @@ def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] |
 
 def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:
     sums = np.zeros((5, _SLOTS))  # w c, w, w g, w g^2, w^2
-    counts = np.zeros(2 * _SLOTS)
+    weighted, counts = np.zeros_like(sums), np.zeros(2 * _SLOTS)
+    factor = _factor(c.dtype)
+    # Buffers that stay in the cache: fresh arrays for every chunk cost more than the arithmetic.
+    scaled, cells = np.empty(_CHUNK), np.empty(_CHUNK, np.intp)
     for start in range(0, len(c), _CHUNK):
         part = slice(start, start + _CHUNK)
         cs, gs = c[part], g[part]
-        cell = _cells(cs)
-        hit = gs if gs.dtype.kind == "b" else gs.astype(bool)
-        if w is None and (gs.dtype.kind == "b" or np.array_equal(hit, gs)):
-            sums[0] += np.bincount(cell, cs, _SLOTS)
-            cell <<= 1
-            cell |= hit  # one count of (cell, right or wrong) instead of two weighted sums
-            counts += np.bincount(cell, minlength=2 * _SLOTS)
+        low = _check("scores", cs)
+        _check("correct", gs)
+        wide, cell = scaled[: len(cs)], cells[: len(cs)]
+        _cells(cs, factor, wide, cell, has_zero=low == 0)
+        if w is None and (gs.dtype.kind == "b" or np.array_equal(gs.astype(bool), gs)):
+            np.add.at(sums[0], cell, wide)
+            np.left_shift(cell, 1, out=cell)
+            np.bitwise_or(cell, gs if gs.dtype.kind == "b" else gs.astype(bool), out=cell)
+            counts += np.bincount(cell, minlength=2 * _SLOTS)  # of (cell, right or wrong) at once
             continue
         ws = np.ones(len(cs)) if w is None else w[part].astype(np.float64)
+        _check("weight", ws)
         for row, values in enumerate((cs * ws, ws, gs * ws, gs * gs * ws, ws * ws)):
-            sums[row] += np.bincount(cell, values, _SLOTS)
+            weighted[row] += np.bincount(cell, values, _SLOTS)
+    sums[0] /= factor
+    sums += weighted
     wrong, right = counts[0::2], counts[1::2]
     sums[1] += wrong + right
     sums[2] += right
@@ -317,12 +333,16 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
     return _from_slots(cls, sums, len(c), c.dtype)
 
 
-def _cells(c: NDArray[Any]) -> NDArray[np.intp]:
-    factor = GRID * (1.0 + SNAP.get(c.dtype, SNAP[np.dtype(np.float64)]))
-    cell: NDArray[np.intp] = np.multiply(c, factor, dtype=np.float64).astype(np.intp)
-    if len(c) and c.min() == 0:
+def _factor(kind: np.dtype[Any]) -> float:
+    return GRID * (1.0 + SNAP.get(kind, SNAP[np.dtype(np.float64)]))
+
+
+def _cells(c: NDArray[Any], factor: float, scaled: Floats, cell: NDArray[np.intp], *, has_zero: bool) -> None:
+    """Fill `scaled` with the scores times the factor and `cell` with their grid cells."""
+    np.multiply(c, factor, out=scaled, dtype=np.float64)
+    np.copyto(cell, scaled, casting="unsafe")
+    if has_zero:
         cell[c == 0] = _ZERO
-    return cell
 
 
 def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any], **rest: Any) -> Tally:
@@ -343,7 +363,8 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
 
 def _regrid(cls: type[Tally], joined: list[Floats], rows: int, rest: dict[str, Any]) -> Tally:
     score, w, wg, wg2, w2 = joined
-    cell = _cells(score)
+    cell = np.empty(len(score), np.intp)
+    _cells(score, _factor(score.dtype), np.empty(len(score)), cell, has_zero=True)
     sums = np.stack([_sum(cell, v, _SLOTS) for v in (score * w, w, wg, wg2, w2)])
     return _from_slots(cls, sums, rows, np.dtype(np.float64), **rest)
 

