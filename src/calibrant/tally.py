@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .clusters import design_effects
 from .errors import UnusableInput
 
 __all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_of"]
@@ -72,6 +73,8 @@ class Tally:
         Rows counted.
     design_effect : float
         How many times the variance of the mean residual exceeds that of independent rows (>= 1).
+    local_effect : float
+        The same for the mean residual of rows of about equal score (>= 1): what blurs a bin.
     clusters : int
         Independent groups behind the rows; `rows` where no cluster was given.
     gridded : bool
@@ -93,6 +96,7 @@ class Tally:
     weight2: Floats
     rows: int
     design_effect: float = 1.0
+    local_effect: float = 1.0
     clusters: int = 0
     gridded: bool = False
 
@@ -133,8 +137,8 @@ class Tally:
         if cluster is None:
             return _exact(cls, c, g, w) if len(c) <= EXACT_ROWS else _on_grid(cls, c, g, w)
         plain = cls.of(c, g, w)
-        effect, groups = _design_effect(c, g, w, np.asarray(cluster))
-        return replace(plain, design_effect=effect, clusters=groups)
+        overall, local, groups = design_effects(c, g, w, np.asarray(cluster))
+        return replace(plain, design_effect=overall, local_effect=local, clusters=groups)
 
     @classmethod
     def from_sums(
@@ -172,10 +176,13 @@ class Tally:
         ]
         rows = self.rows + other.rows
         parts = (self, other)
-        effect = sum(t.design_effect * t.rows for t in parts) / rows if rows else 1.0
+        effects = {
+            name: sum(getattr(t, name) * t.rows for t in parts) / rows if rows else 1.0
+            for name in ("design_effect", "local_effect")
+        }
         clustered = any(t.clusters for t in parts)
         rest: dict[str, Any] = {
-            "design_effect": effect,
+            **effects,
             "clusters": sum(t.clusters or t.rows for t in parts) if clustered else 0,
         }
         if self.gridded or other.gridded or len(joined[0]) > EXACT_ROWS:
@@ -237,7 +244,8 @@ class Tally:
         """The same rows at other scores, shape (m,): what `calibrant.fit` makes of them."""
         return Tally.from_sums(
             score, self.weight, self.hits, self.hits2, self.weight2, self.rows,
-            design_effect=self.design_effect, clusters=self.clusters, gridded=self.gridded,
+            design_effect=self.design_effect,
+            local_effect=self.local_effect, clusters=self.clusters, gridded=self.gridded,
         )  # fmt: skip
 
 
@@ -375,27 +383,6 @@ def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
     sums = [_sum(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
     return Tally.from_sums(
         np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows,
-        design_effect=t.design_effect, clusters=t.clusters, gridded=True,
+        design_effect=t.design_effect,
+        local_effect=t.local_effect, clusters=t.clusters, gridded=True,
     )  # fmt: skip
-
-
-def _design_effect(
-    c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None, cluster: NDArray[Any]
-) -> tuple[float, int]:
-    """Linearised variance of the mean residual by cluster over that by row, and the number of clusters."""
-    if cluster.shape != c.shape:
-        raise UnusableInput(f"cluster must have {len(c)} values, one a score; got shape {cluster.shape}.")
-    if not len(c):
-        return 1.0, 0
-    ws = np.ones(len(c)) if w is None else w.astype(np.float64)
-    r = g - c.astype(np.float64)
-    r = ws * (r - np.average(r, weights=ws))
-    _, code = np.unique(cluster.astype(str) if cluster.dtype == object else cluster, return_inverse=True)
-    groups, n = int(code.max()) + 1, len(c)
-    by_row = float((r**2).sum()) * n / max(n - 1, 1)
-    sizes = np.bincount(code, ws)
-    kish = float((sizes**2).sum() / (ws**2).sum())  # what full dependence within clusters would give
-    if groups < 2 or by_row < 1e-12:
-        return max(kish, 1.0), groups
-    by_cluster = float((np.bincount(code, r) ** 2).sum()) * groups / (groups - 1)
-    return max(by_cluster / by_row, 1.0), groups

@@ -11,7 +11,16 @@ from scipy.special import gammaln
 from ..tally import Floats, Tally, cell_of
 from .intervals import needs_rows
 
-__all__ = ["Bins", "bins", "ece", "ece_equal_mass", "equal_mass", "noise_floor", "noise_floor_equal_mass"]
+__all__ = [
+    "Bins",
+    "bins",
+    "dispersion",
+    "ece",
+    "ece_equal_mass",
+    "equal_mass",
+    "noise_floor",
+    "noise_floor_equal_mass",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +76,15 @@ def equal_mass(tally: Tally, count: int = 15) -> Bins:
     return _gather(tally, where, low, high)
 
 
+def dispersion(tally: Tally) -> float:
+    """Variance of the grades among rows of about equal score over that of right-or-wrong answers (<= 1)."""
+    if np.array_equal(tally.hits2, tally.hits):
+        return 1.0
+    b = equal_mass(tally, max(2, round(tally.n_eff**0.4)))
+    spread = float((b.weight * b.accuracy * (1 - b.accuracy)).sum())
+    return min(float((b.weight * b.variance).sum()) / spread, 1.0) if spread > 1e-12 else 1.0
+
+
 def _gather(tally: Tally, where: NDArray[np.intp], low: Floats, high: Floats) -> Bins:
     def total(values: Floats) -> Floats:
         return np.bincount(where, values, len(low)).astype(np.float64, copy=False)
@@ -81,7 +99,7 @@ def _gather(tally: Tally, where: NDArray[np.intp], low: Floats, high: Floats) ->
         accuracy=accuracy,
         spread=total(tally.score * (1 - tally.score) * tally.weight) / weight,
         variance=np.maximum(total(tally.hits2) / weight - accuracy**2, 0.0),
-        n_eff=weight**2 / total(tally.weight2) / tally.design_effect,
+        n_eff=weight**2 / total(tally.weight2) / tally.local_effect,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import NotEnoughLabels
 from ..tally import Floats, Tally
 
-__all__ = ["Estimate", "bootstrap", "dispersion", "first_true", "needs_rows", "normal_draws"]
+__all__ = ["Estimate", "bootstrap", "first_true", "needs_rows", "normal_draws"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,6 @@ def normal_draws(rows: int, columns: int) -> Floats:
     draws = np.random.default_rng(20240601).standard_normal((rows, columns))
     draws.setflags(write=False)
     return draws
-
-
-def dispersion(tally: Tally) -> float:
-    """Variance of the grades within scores over that of right-or-wrong answers of the same rates (<= 1)."""
-    spread = float((tally.hits - tally.hits**2 / tally.weight).sum())
-    if spread <= 1e-12:
-        return 1.0
-    within = float((tally.hits2 - tally.hits**2 / tally.weight).sum())
-    return min(max(within, 0.0) / spread, 1.0)
 
 
 def first_true(holds: Callable[[float], bool], high: float, steps: int = 16) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..tally import Floats, Tally
-from .ece import Bins, equal_mass
-from .intervals import Estimate, dispersion, first_true, needs_rows, normal_draws
+from .ece import Bins, dispersion, equal_mass
+from .intervals import Estimate, first_true, needs_rows, normal_draws
 
 __all__ = ["l2"]
 
 _DRAWS = 4000
+_ROWS_A_VALUE = 12
 
 
 def l2(tally: Tally, bins: int = 15, *, level: float = 0.95) -> Estimate:
@@ -20,12 +23,15 @@ def l2(tally: Tally, bins: int = 15, *, level: float = 0.95) -> Estimate:
     share x [(accuracy - confidence)^2 - accuracy (1 - accuracy) / (n_b - 1)], with the root taken of its
     size and its sign kept, so it is about zero on average, and may be negative, for a calibrated model.
     Bins hold equal weight, ties together, and number n_eff^(2/5), the rate at which L2 miscalibration of a
-    smooth curve is best told from none (Lee et al. 2023), at most `bins`.
+    smooth curve is best told from none (Lee et al. 2023), at most `bins`; a few scores with a dozen rows
+    each have a bin each.
 
     The interval inverts a test: an error is in it when the observed sum is neither too large nor too
     small for it. Given the error, n x sum is a weighted noncentral chi-square, simulated with fixed draws;
-    the noncentrality is spread over the bins evenly and as observed, and the wider answer is taken. `low`
-    is exactly 0 when calibration is not refuted.
+    the noncentrality is spread over the bins evenly, as observed, and as a shift of the log-odds would, and
+    the widest answer is taken. `low` is exactly 0 when calibration is not refuted. It cannot cover an error
+    that its rows do not show: where most of the error sits in scores rarer than a few in n, or changes sign
+    within a bin, coverage falls below 0.93 (`docs/numbers.md` says where).
 
     Examples
     --------
@@ -36,12 +42,23 @@ def l2(tally: Tally, bins: int = 15, *, level: float = 0.95) -> Estimate:
     True
     """
     needs_rows("The L2 calibration error", tally, 2)
-    count = min(bins, max(2, round(tally.n_eff**0.4)))
-    b = _pooled(equal_mass(tally, count))
+    b = _binned(tally, bins)
     squared = float((b.weight * ((b.accuracy - b.confidence) ** 2 - _noise(b))).sum())
-    low, high = _interval(b, squared, dispersion(tally), (1 - level) * 0.25)
+    spread, tail = dispersion(tally), (1 - level) * 0.25
+    # Rows of a cluster blur a bin by less than they blur the mean of all; both are tried.
+    blurs = {1.0, tally.design_effect / tally.local_effect}
+    ends = [_interval(replace(b, n_eff=b.n_eff / blur), squared, spread, tail) for blur in blurs]
     value = float(np.sign(squared) * np.sqrt(abs(squared)))
-    return Estimate(value, low, max(high, value))
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return Estimate(value, min(low, max(value, 0.0)), max(high, value))
+
+
+def _binned(tally: Tally, most: int) -> Bins:
+    """Bins of equal weight; one for each score where these are few and the rows of each are many."""
+    count = min(most, max(2, round(tally.n_eff**0.4)))
+    if len(tally.score) <= most and tally.n_eff >= _ROWS_A_VALUE * len(tally.score):
+        return _pooled(equal_mass(tally, 100 * most))
+    return _pooled(equal_mass(tally, count))
 
 
 def _noise(b: Bins) -> Floats:
@@ -69,7 +86,7 @@ def _pooled(b: Bins, least: float = 5.0) -> Bins:
 
 
 def _interval(b: Bins, squared: float, spread: float, tail: float) -> tuple[float, float]:
-    z = normal_draws(_DRAWS, 16)[:, : len(b.weight)]
+    z = normal_draws(_DRAWS, 24)[:, : len(b.weight)]
     share = b.weight / b.n_eff
     calibrated = ((z**2 - 1) * (share * b.spread * spread)).sum(axis=1)
     refuted = float((calibrated >= squared).mean()) < tail
@@ -78,21 +95,37 @@ def _interval(b: Bins, squared: float, spread: float, tail: float) -> tuple[floa
     noise = rate * (1 - rate) * spread
     base = ((z**2 - 1) * (share * noise)).sum(axis=1)
     top = 2 * np.sqrt(max(squared, 0.0)) + 0.5
-    lows, highs = [], []
-    for shape in _shapes(b, noise):
-        cross = 2 * (z * (np.sqrt(b.weight * share * noise) * shape)).sum(axis=1)
+    ends = [
+        _ends(b, shape, base, z * np.sqrt(b.weight * share * noise), squared, tail, top)
+        for shape in _shapes(b, noise)
+    ]
+    return min(low for low, _ in ends) if refuted else 0.0, min(max(high for _, high in ends), 1.0)
 
-        def above(error: float, cross: Floats = cross) -> float:
-            return float((base + error * cross + error**2 >= squared).mean())
 
-        lows.append(first_true(lambda e, f=above: f(e) >= tail, top) if refuted else 0.0)  # type: ignore[misc]
-        highs.append(first_true(lambda e, f=above: 1 - f(e) < tail, top))  # type: ignore[misc]
-    return min(lows), min(max(highs), 1.0)
+def _ends(
+    b: Bins, shape: Floats, base: Floats, blur: Floats, squared: float, tail: float, top: float
+) -> tuple[float, float]:
+    """Ends of the interval if the error is spread over the bins like this shape, of mean square one."""
+    cross = 2 * (blur * shape).sum(axis=1)
+    # How many rows fell where the error is large is chance, too.
+    rows = float(b.n_eff.sum())
+    chance = 1 + normal_draws(_DRAWS, 24)[:, 23] * np.sqrt(
+        max(float((b.weight * shape**4).sum()) - 1, 0.0) / rows
+    )
+
+    def above(error: float) -> float:
+        return float((base + error * cross + error**2 * chance >= squared).mean())
+
+    return first_true(lambda e: above(e) >= tail, top), first_true(lambda e: 1 - above(e) < tail, top)
 
 
 def _shapes(b: Bins, noise: Floats) -> list[Floats]:
-    """Ways in which a unit L2 error may be spread over the bins: evenly, and as observed."""
-    even = np.ones_like(b.weight)
-    seen = np.maximum((b.accuracy - b.confidence) ** 2 - noise / b.n_eff, 0.0)
-    size = float((b.weight * seen).sum())
-    return [even, np.sqrt(seen / size)] if size > 1e-12 else [even]
+    """Ways in which a unit L2 error may be spread over the bins.
+
+    Evenly; as observed; and as a shift of the log-odds spreads it, in proportion to score x (1 - score):
+    there rare low scores can carry most of the error.
+    """
+    seen = np.sqrt(np.maximum((b.accuracy - b.confidence) ** 2 - noise / b.n_eff, 0.0))
+    shapes = [np.ones_like(b.weight), seen, b.spread]
+    sizes = [float(np.sqrt((b.weight * shape**2).sum())) for shape in shapes]
+    return [shape / size for shape, size in zip(shapes, sizes, strict=True) if size > 1e-9]

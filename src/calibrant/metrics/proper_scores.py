@@ -85,7 +85,7 @@ def consistency_band(
     """
     needs_rows("A consistency band", tally, 2)
     t = tally.coarse(400)
-    rows = np.maximum(np.rint(t.weight**2 / t.weight2 / t.design_effect), 1).astype(np.int64)
+    rows = np.maximum(np.rint(t.weight**2 / t.weight2 / t.local_effect), 1).astype(np.int64)
     rng = np.random.default_rng(20240601)
     drawn = rng.binomial(rows, t.score, (resamples, len(rows))) / rows
     curves = np.stack([_isotonic(rates, t.weight) for rates in drawn])

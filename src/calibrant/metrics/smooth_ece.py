@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..tally import Floats, Tally, cell_of
-from .intervals import Estimate, dispersion, first_true, needs_rows, normal_draws
+from .ece import dispersion
+from .intervals import Estimate, first_true, needs_rows, normal_draws
 
 __all__ = ["smooth_ece"]
 
@@ -37,7 +38,9 @@ def smooth_ece(tally: Tally, *, level: float = 0.95) -> Estimate:
     """
     needs_rows("Smooth ECE", tally, 2)
     value = _fixed_point(_on_cells(tally, (tally.hits - tally.score * tally.weight) / tally.total, _CELLS))
-    low, high = _interval(tally, value, (1 - level) * 0.3)
+    # Rows of a cluster blur one score by less than they blur the mean of all; both are tried.
+    ends = [_interval(tally, e, value, (1 - level) * 0.3) for e in {tally.design_effect, tally.local_effect}]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     return Estimate(value, min(low, value), max(high, value))
 
 
@@ -60,20 +63,27 @@ def _weight_at(residual: Floats, sigma: float) -> float:
 
 def _fixed_point(residual: Floats) -> float:
     """The width sigma at which the smoothed residual weighs sigma."""
-    if _weight_at(residual, _SHARPEST) <= _SHARPEST:
-        return _weight_at(residual, _SHARPEST)
-    sigma = first_true(lambda s: s > _SHARPEST and _weight_at(residual, s) <= s, 1.0, steps=20)
-    return _weight_at(residual, sigma)
+    from scipy.fft import dct, idct
+
+    spectrum, k2 = dct(residual), (np.pi * np.arange(len(residual))) ** 2
+
+    def weight(sigma: float) -> float:
+        return float(np.abs(idct(spectrum * np.exp(-0.5 * k2 * sigma**2))).sum())
+
+    sharpest = weight(_SHARPEST)
+    if sharpest <= _SHARPEST:
+        return sharpest
+    return weight(first_true(lambda s: s > _SHARPEST and weight(s) <= s, 1.0, steps=18))
 
 
-def _interval(tally: Tally, value: float, tail: float) -> tuple[float, float]:
+def _interval(tally: Tally, effect: float, value: float, tail: float) -> tuple[float, float]:
     cells = int(np.clip(2 ** np.ceil(np.log2(8 / max(value, 1e-9))), 128, 2048))
     draws = 1000 if cells <= 512 else 400
     mass = _on_cells(tally, tally.weight / tally.total, cells)
     residual = _on_cells(tally, (tally.hits - tally.score * tally.weight) / tally.total, cells)
     width = max(value, 0.02)
     curve = np.clip(_smooth(residual, width) / np.maximum(_smooth(mass, width), 1e-9), -1, 1)
-    share = tally.weight2 / tally.total**2 * tally.design_effect * dispersion(tally)
+    share = tally.weight2 / tally.total**2 * effect * dispersion(tally)
     if_calibrated = _on_cells(tally, share * tally.score * (1 - tally.score), cells)
     edge = 0.5 / max(tally.n_eff, 1.0)
     rate = np.clip(tally.score + curve[cell_of(tally.score, cells)], edge, 1 - edge)

@@ -1,0 +1,45 @@
+"""Rows that are not independent: the same item asked again, the turns of one conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UnusableInput
+
+__all__ = ["design_effects"]
+
+Floats = NDArray[np.float64]
+
+
+def design_effects(
+    c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None, cluster: NDArray[Any]
+) -> tuple[float, float, int]:
+    """Variance of the mean residual by cluster over that by row, overall and in bins; and the clusters."""
+    if cluster.shape != c.shape:
+        raise UnusableInput(f"cluster must have {len(c)} values, one a score; got shape {cluster.shape}.")
+    if not len(c):
+        return 1.0, 1.0, 0
+    ws = np.ones(len(c)) if w is None else w.astype(np.float64)
+    residual = g - c.astype(np.float64)
+    _, code = np.unique(cluster.astype(str) if cluster.dtype == object else cluster, return_inverse=True)
+    groups = int(code.max()) + 1
+    rank = np.searchsorted(np.sort(c), c) / len(c)
+    bins = max(2, min(15, round(groups**0.4)))
+    overall = _effect(residual, ws, code, np.zeros(len(c), np.intp), 1)
+    local = _effect(residual, ws, code, (rank * bins).astype(np.intp), bins)
+    return overall, local, groups
+
+
+def _effect(r: Floats, w: Floats, code: NDArray[np.intp], where: NDArray[np.intp], bins: int) -> float:
+    mean = np.bincount(where, w * r, bins) / np.maximum(np.bincount(where, w, bins), 1e-300)
+    r = w * (r - mean[where])
+    pair, n = code * bins + where, len(r)
+    _, pair, sizes = np.unique(pair, return_inverse=True, return_counts=True)
+    by_row = float((r**2).sum()) * n / max(n - bins, 1)
+    if len(sizes) <= bins or by_row < 1e-12:  # what full dependence within clusters would give
+        return max(float((np.bincount(pair, w) ** 2).sum() / (w**2).sum()), 1.0)
+    groups = len(sizes)
+    return max(float((np.bincount(pair, r) ** 2).sum()) * groups / (groups - bins) / by_row, 1.0)
