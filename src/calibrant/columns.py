@@ -4,7 +4,7 @@ confidence   a number in [0, 1]; "85%"; a number in [0, 100] when the column as 
              least half of its numbers exceed 1, and four in five do not exceed 100); one of `PHRASES`, which stands
              for the median reading of people.
 verdict      a boolean, a number in [0, 1], or a word for right or wrong.
-weight       a positive number; a column called propensity counts 1 / its value.
+weight       a number from 1e-6 to 1e6; a column called propensity counts 1 / its value.
 
 Everything else makes the row unusable, for the first reason found: confidence, then verdict, then weight.
 """
@@ -67,7 +67,7 @@ ABOVE_PERCENT = "confidence above 100 percent"
 BOOLEAN = "confidence is a boolean"
 NO_VERDICT = "verdict missing"
 BAD_VERDICT = "verdict is neither right nor wrong nor in [0, 1]"
-BAD_WEIGHT = "weight missing or not positive"
+BAD_WEIGHT = "weight missing, not positive, or beyond 1e-6 to 1e6"
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:%|percent)\s*", re.IGNORECASE)
 
@@ -242,6 +242,8 @@ def score_of(value: Any, top: float) -> tuple[float, str, str]:
     if isinstance(text, bool) or (isinstance(text, str) and text.lower() in ("true", "false")):
         return nan, "", BOOLEAN
     number = _number(text)
+    if isinstance(text, float) and not np.isfinite(number):
+        return nan, "", MISSING
     if not np.isnan(number):
         return number / top, "percent column" if top == 100 else "number", ""
     if isinstance(text, str):
@@ -282,7 +284,7 @@ def _weights(values: NDArray[Any], inverse: bool, refuse: _Refuse) -> Floats:
         values.astype(np.float64) if values.dtype.kind in "fiu" else np.array([_number(v) for v in values])
     )
     with np.errstate(invalid="ignore"):
-        good = (weights > 0) & (weights <= 1 if inverse else weights < np.inf)
+        good = (weights >= 1e-6) & (weights <= (1 if inverse else 1e6))
     refuse(~good, BAD_WEIGHT)
     safe = np.where(good, weights, 1.0)
     return 1 / safe if inverse else safe

@@ -20,7 +20,7 @@ from .columns import RIGHT, WRONG, Roles
 from .errors import UnusableInput
 from .plugins import require
 from .sources import Key, Source, duckdb_reader, group_codes, quoted
-from .tally import GRID, SNAP, Tally
+from .tally import GRID, SNAP, Tally, cell_mean
 
 __all__ = ["count_parquet"]
 
@@ -81,17 +81,15 @@ def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: st
     scaled = f"{number} / 100" if in_percent else number
     snap = SNAP[np.dtype(np.float32)] if kind == "FLOAT" else SNAP[np.dtype(np.float64)]
     text = "" if numeric else f"CASE WHEN {number} IS NULL THEN left(CAST({raw} AS VARCHAR), 60) END AS t, "
-    by = "".join(f"{found[name]} AS {quoted(f'by{i}')}, " for i, name in enumerate(roles.by))
+    by = "".join(f"CAST({found[name]} AS VARCHAR) AS {quoted(f'by{i}')}, " for i, name in enumerate(roles.by))
     keys = "".join(f"{quoted(f'by{i}')}, " for i in range(len(roles.by))) + ("t, " if text else "")
     boolean = types[roles.correct] == "BOOLEAN"
     grade, state = _grade(found[roles.correct], types[roles.correct])
     weight, sums = "", ["sum(c) AS wc", "sum(g) AS wg", *([] if boolean else ["sum(g * g) AS wg2"])]
     if roles.weight:
         value = f"TRY_CAST({found[roles.weight]} AS DOUBLE)"
-        bound = f"{value} <= 1" if roles.inverse else f"{value} < 'inf'::DOUBLE"
-        weight = (
-            f", CASE WHEN {value} > 0 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
-        )
+        bound = f"{value} <= {1 if roles.inverse else 1e6}"
+        weight = f", CASE WHEN {value} >= 1e-6 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
         sums = [
             "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
         ]  # fmt: skip
@@ -136,7 +134,7 @@ def _collect(
     n = got["n"].astype(np.int64)
     counts.rows = int(n.sum())
     state, got["cell"] = np.divmod(got["code"].astype(np.int64), _STATE)
-    score, why = _scores(got, in_percent, types[roles.confidence] == "BOOLEAN")
+    score, why = _scores(got, in_percent, types[roles.confidence])
     why = np.where((why == "") & (state % 4 == 1), rules.NO_VERDICT, why)
     why = np.where((why == "") & (state % 4 == 2), rules.BAD_VERDICT, why)
     why = np.where((why == "") & (state >= 4), rules.BAD_WEIGHT, why)
@@ -161,18 +159,20 @@ def _collect(
 
 
 def _scores(
-    got: dict[str, NDArray[Any]], in_percent: bool, boolean: bool
+    got: dict[str, NDArray[Any]], in_percent: bool, kind: str
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Score of each cell, at the mean of what is in it, and why it is unusable where it is."""
     cell = got["cell"]
     w = got["w"] if "w" in got else got["n"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.clip(got["wc"] / w, 0.0, 1.0)
+        mean = got["wc"] / w
+    low = np.where(cell <= GRID, cell / GRID, 0.0)
+    score = cell_mean(np.nan_to_num(mean), low, np.dtype(np.float32 if kind == "FLOAT" else np.float64))
     above = rules.ABOVE_PERCENT if in_percent else rules.ABOVE
     why = np.select(
         [cell == _MISSING, cell == _BELOW, cell == _ABOVE], [rules.MISSING, rules.BELOW, above], ""
     ).astype(object)
-    if boolean:
+    if kind == "BOOLEAN":
         why[:] = rules.BOOLEAN
         return score, why
     texts = got.get("t", np.zeros(0, object))

@@ -16,8 +16,20 @@ from scipy.special import betaincinv, expit
 from .errors import UnusableInput
 from .tally import Floats
 
-__all__ = ["Atom", "Curve", "Logistic", "Mixture", "Pair", "Steps", "curve_from_json", "rate_interval"]
+__all__ = [
+    "NEAR",
+    "Atom",
+    "Curve",
+    "Logistic",
+    "Mixture",
+    "Pair",
+    "Steps",
+    "curve_from_json",
+    "rate_interval",
+]
 
+NEAR = 1e-12
+"""A score this near to 0 or 1 is one: its log-odds are rounding."""
 _Z = 1.959963984540054
 
 
@@ -83,7 +95,7 @@ class Logistic:
     def _with_atoms(self, scores: Floats, values: Floats, part: str) -> Floats:
         for atom, end in ((self.at_zero, 0.0), (self.at_one, 1.0)):
             if atom is not None:
-                values = np.where(scores == end, getattr(atom, part), values)
+                values = np.where(np.abs(scores - end) <= NEAR, getattr(atom, part), values)
         return values
 
     def __call__(self, scores: Floats) -> Floats:

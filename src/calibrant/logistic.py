@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
-from .curves import Atom, Logistic, rate_interval
+from .curves import NEAR, Atom, Logistic, rate_interval
 from .tally import Floats, Tally
 
 __all__ = ["effective", "fit_logistic", "irls"]
@@ -67,6 +67,8 @@ def fit_logistic(tally: Tally, shape: str) -> Logistic:
     Targets are those of Platt (1999, section 2.2): (N+ + 1) / (N+ + 2) and 1 / (N- + 2), which keep
     the slope finite when few answers of one kind are there.
     """
+    near = np.where(tally.score <= NEAR, 0.0, np.where(tally.score >= 1 - NEAR, 1.0, tally.score))
+    tally = tally.moved(near) if (near != tally.score).any() else tally
     hits, weight = effective(tally)
     own = {end for end in (0.0, 1.0) if (tally.score == end).any()}
     while own:

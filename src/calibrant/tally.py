@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from .clusters import design_effects
 from .errors import UnusableInput
 
-__all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_of"]
+__all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of"]
 
 Floats = NDArray[np.float64]
 
@@ -253,14 +253,16 @@ def _column(name: str, values: ArrayLike, length: int | None = None) -> NDArray[
     """A checked one-dimensional numeric column; floats keep their width."""
     try:
         a = np.asarray(values)
-        a = a if a.dtype.kind in "bf" and a.dtype.itemsize != 2 else a.astype(np.float64)
+        if a.dtype == np.float16:
+            a = a.astype(str)  # the decimals it was written as
+        a = a if a.dtype.kind in "bf" else a.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise UnusableInput(f"{name} must be numbers: {error}. Use calibrant.audit for a raw log.") from None
     if a.ndim != 1 or (length is not None and len(a) != length):
         wanted = "one dimension" if a.ndim != 1 else f"{length} values, one for each score"
         raise UnusableInput(f"{name} must have {wanted}; got shape {a.shape}.")
-    if a.dtype.kind == "b" and name == "scores":
-        raise UnusableInput("scores must be numbers in [0, 1], got booleans. Were the columns swapped?")
+    if a.dtype.kind == "b" and name != "correct":
+        raise UnusableInput(f"{name} must be numbers, got booleans. Were the columns swapped?")
     if len(a) <= EXACT_ROWS:  # longer ones are checked as they are counted, while they are in the cache
         _check(name, a)
     return a
@@ -359,14 +361,16 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
     filled = sums[1] > 0
     wc, w, wg, wg2, w2 = sums[:, filled]
     mean = wc / w
-    if dtype == np.float32:  # undo the float32 rounding of decimals; 7 digits are all it has
-        mean = np.round(mean, 7)
-    else:  # and the rounding of a sum of equal decimals
-        snapped = np.round(mean, 9)
-        mean = np.where(np.abs(snapped - mean) <= 1e-12, snapped, mean)
-    edge = np.arange(-1, GRID + 1)[filled] / GRID
-    mean = np.clip(mean, np.maximum(edge, 0.0), 1.0)  # a mean of equal numbers may round below its cell
+    mean = cell_mean(mean, np.arange(-1, GRID + 1)[filled] / GRID, dtype)
     return cls.from_sums(mean, w, wg, wg2, w2, rows, gridded=True, **rest)
+
+
+def cell_mean(mean: Floats, low: Floats, kind: np.dtype[Any]) -> Floats:
+    """Mean score of cells that start at `low`, without the rounding of a sum of equal decimals."""
+    digits, slack = (7, 2.0**-24) if kind == np.float32 else (9, 1e-12)
+    snapped = np.round(mean, digits)
+    mean = np.where(np.abs(snapped - mean) <= slack * mean, snapped, mean)
+    return np.clip(mean, np.maximum(low, 0.0), 1.0)  # a mean of equal numbers may round below its cell
 
 
 def _regrid(cls: type[Tally], joined: list[Floats], rows: int, rest: dict[str, Any]) -> Tally:

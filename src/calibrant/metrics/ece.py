@@ -130,12 +130,12 @@ def noise_floor(tally: Tally, bins: int = 15) -> float:
     The mean absolute deviation of a binomial count (De Moivre's closed form), scaled from the bin's mean
     confidence to the spread of the scores in it. Within 2 % of simulation.
     """
-    return _expected_error(_width(tally, bins))
+    return _expected_error(_width(tally, bins)) * float(np.sqrt(dispersion(tally)))
 
 
 def noise_floor_equal_mass(tally: Tally, bins: int = 15) -> float:
     """As `noise_floor`, for `ece_equal_mass`."""
-    return _expected_error(equal_mass(tally, bins))
+    return _expected_error(equal_mass(tally, bins)) * float(np.sqrt(dispersion(tally)))
 
 
 def _expected_error(b: Bins) -> float:

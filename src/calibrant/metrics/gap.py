@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 from ..tally import Tally
 from .intervals import Estimate, needs_rows
 
-__all__ = ["gap"]
+__all__ = ["gap", "widest_gap"]
 
 _PSEUDO = 2.0  # right and as many wrong pseudo-rows
 
@@ -42,3 +42,9 @@ def gap(tally: Tally, *, level: float = 0.95) -> Estimate:
     half = t * np.sqrt(squares / (n + 2 * _PSEUDO - 1) / (n + 2 * _PSEUDO))
     low, high = float(-middle - half), float(-middle + half)
     return Estimate(-residual, max(min(low, -residual), -1.0), min(max(high, -residual), 1.0))
+
+
+def widest_gap(tally: Tally, level: float = 0.95) -> float:
+    """The far end of the gap's interval: no calibration error can be smaller than the size of the gap."""
+    estimate = gap(tally, level=level)
+    return max(-estimate.low, estimate.high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -73,23 +73,33 @@ def bootstrap(
     needs_rows("A bootstrap", tally, 2)
     rng = rng or np.random.default_rng(20240601)
     t = tally.coarse(1024)
-    # Rows stand behind a weight w as w^2 / (sum of w^2) independent ones.
-    scale = t.weight / t.weight2 / t.design_effect
-    right, wrong = t.hits * scale, (t.weight - t.hits) * scale
-    values = np.empty(resamples)
-    for i in range(resamples):
-        hits = rng.poisson(right) / scale
-        weight = hits + rng.poisson(wrong) / scale
-        seen = weight > 0
-        sample = replace(
-            t,
-            score=t.score[seen],
-            weight=weight[seen],
-            hits=hits[seen],
-            hits2=hits[seen] * np.divide(t.hits2, t.hits, out=np.ones_like(t.hits), where=t.hits > 0)[seen],
-            weight2=weight[seen] / scale[seen],
-        )
-        values[i] = statistic(sample) if len(sample.score) else np.nan
+    values = np.array([statistic(sample) for sample in _resampled(t, resamples, rng)])
     tail = (1 - level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return Estimate(statistic(tally), float(low), float(high))
+
+
+def _resampled(t: Tally, count: int, rng: np.random.Generator) -> Iterator[Tally]:
+    """Tallies of as many rows drawn again: right and wrong answers apart, grades with their cell's spread."""
+    scale = t.weight / t.weight2 / t.design_effect  # rows stand behind a weight w as w^2 / (sum of w^2)
+    rate, rows = t.hits / t.weight, t.weight * scale
+    binary = np.array_equal(t.hits, t.hits2)
+    spread = np.sqrt(np.maximum(t.hits2 / t.weight - rate**2, 0.0))
+    made = 0
+    while made < count:
+        if binary:
+            right = rng.poisson(rows * rate)
+            n, mean = right + rng.poisson(rows * (1 - rate)), right
+        else:
+            n = rng.poisson(rows)
+            mean = np.clip(n * rate + np.sqrt(n) * spread * rng.standard_normal(len(n)), 0, n)
+        seen = n > 0
+        if not seen.any():
+            continue
+        made += 1
+        hits = (mean / scale)[seen]
+        second = hits if binary else (n * (spread**2 + (mean / np.maximum(n, 1)) ** 2) / scale)[seen]
+        weight = (n / scale)[seen]
+        yield replace(
+            t, score=t.score[seen], weight=weight, hits=hits, hits2=second, weight2=weight / scale[seen]
+        )

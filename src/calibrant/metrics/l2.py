@@ -8,6 +8,7 @@ import numpy as np
 
 from ..tally import Floats, Tally
 from .ece import Bins, dispersion, equal_mass
+from .gap import widest_gap
 from .intervals import Estimate, first_true, needs_rows, normal_draws
 
 __all__ = ["l2"]
@@ -50,7 +51,7 @@ def l2(tally: Tally, bins: int = 15, *, level: float = 0.95) -> Estimate:
     ends = [_interval(replace(b, n_eff=b.n_eff / blur), squared, spread, tail) for blur in blurs]
     value = float(np.sign(squared) * np.sqrt(abs(squared)))
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return Estimate(value, min(low, max(value, 0.0)), max(high, value))
+    return Estimate(value, min(low, max(value, 0.0)), max(high, value, widest_gap(tally, level)))
 
 
 def _binned(tally: Tally, most: int) -> Bins:
@@ -89,7 +90,7 @@ def _interval(b: Bins, squared: float, spread: float, tail: float) -> tuple[floa
     z = normal_draws(_DRAWS, 24)[:, : len(b.weight)]
     share = b.weight / b.n_eff
     calibrated = ((z**2 - 1) * (share * b.spread * spread)).sum(axis=1)
-    refuted = float((calibrated >= squared).mean()) < tail
+    refuted = squared > 1e-12 and float((calibrated >= squared).mean()) < tail
     # One pseudo-row at the claimed confidence keeps the noise of an all-right bin above zero.
     rate = (b.accuracy * b.n_eff + b.confidence) / (b.n_eff + 1)
     noise = rate * (1 - rate) * spread

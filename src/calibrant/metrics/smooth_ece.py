@@ -6,6 +6,7 @@ import numpy as np
 
 from ..tally import Floats, Tally, cell_of
 from .ece import dispersion
+from .gap import widest_gap
 from .intervals import Estimate, first_true, needs_rows, normal_draws
 
 __all__ = ["smooth_ece"]
@@ -41,7 +42,7 @@ def smooth_ece(tally: Tally, *, level: float = 0.95) -> Estimate:
     # Rows of a cluster blur one score by less than they blur the mean of all; both are tried.
     ends = [_interval(tally, e, value, (1 - level) * 0.3) for e in {tally.design_effect, tally.local_effect}]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return Estimate(value, min(low, value), max(high, value))
+    return Estimate(value, min(low, value), max(high, value, widest_gap(tally, level)))
 
 
 def _on_cells(tally: Tally, values: Floats, cells: int) -> Floats:
