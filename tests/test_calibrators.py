@@ -328,3 +328,14 @@ def test_stated_confidence_world_at_all_sizes() -> None:
             fitted = calibrant.fit(*w.draw(n, rng))
             left.append(np.sqrt(((fitted(w.scores[::100]) - w.truth[::100]) ** 2).mean()))
         assert np.mean(left) < limit
+
+
+def test_scores_a_rounding_away_from_one() -> None:
+    """Token probabilities of 1 - 2^-53 have log-odds of rounding error only."""
+    rng = np.random.default_rng(0)
+    c = np.tile([0.9, 0.99, 1 - 2.0**-53, 1.0], 30)
+    y = rng.random(120) < np.tile([0.5, 0.8, 0.95, 0.95], 30)
+    for name in NAMES:
+        p = calibrant.fit(c, y, calibrator=name)([0.9, 0.99, 1 - 2.0**-53, 1.0])
+        assert np.isfinite(p).all()
+        assert p[2] == pytest.approx(p[3], abs=0.08)

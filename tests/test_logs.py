@@ -242,3 +242,99 @@ def test_apply_writes_whole_files_or_none(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput):
         apply(maps, source, tmp_path / "out.jsonl", find("policies", "bands")())
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("bom", "\ufefftask,confidence,correct\n" + "a,0.9,1\nb,0.5,0\n" * 60),
+        ("semicolon", "task;confidence;correct\n" + "a;0.9;1\nb;0.5;0\n" * 60),
+        ("bar", "task|confidence|correct\n" + "a|0.9|1\nb|0.5|0\n" * 60),
+        ("quoted", "task,confidence,correct\n" + '"x, ""y"" \u6f22",0.9,1\nb,0.5,0\n' * 60),
+        ("blank group", "task,confidence,correct\n" + ",0.9,1\nb,0.5,0\n" * 60),
+        ("ragged", "task,confidence,correct\n" + "a,0.9,1\nb,0.5,0\n" * 60 + "b,0.5\n"),
+    ],
+)
+def test_apply_reads_a_file_as_fit_did(tmp_path: Path, name: str, text: str) -> None:
+    source, out = tmp_path / "log.csv", tmp_path / "out.csv"
+    source.write_text(text)
+    fitted = fit_log(source, ["task"])
+    assert sum(g.tally.rows for g in fitted.groups) == 120
+    done = apply(fitted.maps, source, out, find("policies", "bands")())
+    assert done.calibrated >= 120
+    assert done.rows - done.calibrated <= 1
+
+
+def test_apply_reads_parquet_and_jsonl_as_fit_did(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    c = rng.choice([0.5, 0.7, 0.8, 0.9, 0.95, 1.0], 600).astype(np.float32)
+    columns = {"confidence": c, "correct": rng.random(600) < c, "flag": rng.random(600) < 0.5}
+    numbers = pa.array([None, *rng.integers(0, 2, 599).tolist()], pa.int64())
+    pq.write_table(pa.table({**columns, "group": numbers}), tmp_path / "log.parquet")
+    fitted = fit_log(tmp_path / "log.parquet", ["group"])
+    out = tmp_path / "out.parquet"
+    assert apply(fitted.maps, tmp_path / "log.parquet", out, find("policies", "bands")()).calibrated == 600
+    read = pd.read_parquet(out)
+    rows = read[read["group"] == 1]
+    expected = fitted.maps.find([1])(np.round(rows["confidence"].to_numpy(float), 6))
+    np.testing.assert_allclose(rows["calibrated"].to_numpy(float), expected, atol=1e-9)
+    frame = pd.DataFrame({**columns, "confidence": c.astype(float)})
+    frame.to_json(tmp_path / "log.jsonl", orient="records", lines=True)
+    by_flag = fit_log(tmp_path / "log.jsonl", ["flag"])
+    done = apply(by_flag.maps, tmp_path / "log.jsonl", tmp_path / "out.jsonl", find("policies", "bands")())
+    assert done.calibrated == 600
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["flag"] in (True, False)
+
+
+def test_nan_becomes_null_in_json(tmp_path: Path) -> None:
+    maps = fit_log(pd.DataFrame({"confidence": [0.5, 0.9] * 20, "correct": [0, 1] * 20})).maps
+    pq.write_table(pa.table({"confidence": [0.5, float("nan")]}), tmp_path / "log.parquet")
+    done = apply(maps, tmp_path / "log.parquet", tmp_path / "out.jsonl", find("policies", "bands")())
+    assert done.uncalibrated == {"confidence missing or NaN": 1}
+    assert "NaN" not in (tmp_path / "out.jsonl").read_text().replace("missing or NaN", "")
+
+
+def test_group_keys_do_not_change_between_blocks(tmp_path: Path) -> None:
+    n = 140_000
+    keys = pa.array([*(np.arange(n - 1) % 2).tolist(), None], pa.int64())
+    pq.write_table(
+        pa.table({"confidence": np.full(n, 0.5), "correct": [True] * n, "d": keys}), tmp_path / "l.parquet"
+    )
+    assert set(read_log(tmp_path / "l.parquet", by=["d"]).groups) == {("0",), ("1",), (None,)}
+
+
+def test_rows_without_a_cluster_stand_alone() -> None:
+    ids = [None] * 20 + ["a"] * 10 + ["b"] * 10
+    frame = pd.DataFrame({"confidence": [0.9] * 40, "correct": [1, 0] * 20, "item": ids})
+    assert read_log(frame, cluster="item").groups[()].clusters == 22
+
+
+def test_maps_are_bound_to_what_is_constant_in_their_rows(tmp_path: Path) -> None:
+    frame = pd.DataFrame({
+        "confidence": [0.5, 0.9] * 40, "correct": [0, 1] * 40, "model": ["m"] * 80, "domain": ["a", "b"] * 40,
+    })  # fmt: skip
+    maps = fit_log(frame).maps
+    assert maps.groups[0][1].fingerprint.model == "m"
+    assert maps.groups[0][1].fingerprint.domain is None
+    other = pd.DataFrame({"confidence": [0.5, 0.5], "model": ["m", "other"]})
+    other.to_csv(tmp_path / "new.csv", index=False)
+    done = apply(maps, tmp_path / "new.csv", tmp_path / "out.csv", find("policies", "bands")())
+    assert done.calibrated == 1
+    assert "model is 'other', not 'm'" in next(iter(done.uncalibrated))
+
+
+def test_signals_of_records_are_never_pooled() -> None:
+    frame = pd.DataFrame({
+        "record_id": ["r1", "r1", "r2", "r2"], "signal": ["a", "b"] * 2, "confidence": [0.9, 0.1] * 2,
+        "correct": [1, 1, 0, 0],
+    })  # fmt: skip
+    log = read_log(frame)
+    assert set(log.groups) == {("a",), ("b",)}
+
+
+def test_weights_beyond_reason_are_counted() -> None:
+    frame = pd.DataFrame(
+        {"confidence": [0.9, 0.8, 0.7], "correct": [1, 0, 1], "weight": [1.0, 1e200, 1e-200]}
+    )
+    log = read_log(frame)
+    assert log.used == 1

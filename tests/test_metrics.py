@@ -236,3 +236,44 @@ def test_matrices_of_class_probabilities() -> None:
         metrics.top_label(p * 3, labels)
     with pytest.raises(UnusableInput, match="class indices"):
         metrics.top_label(p, labels + 2)
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_intervals_cover_for_grades(n: int) -> None:
+    """Grades vary less than right and wrong do; scores without ties tell nothing of it within a score."""
+    w = world("shift", 0.04, verbal=False)
+    cells = Tally.of(np.tile(w.scores, 10), np.tile(w.truth, 10))
+    truths = (w.gap, w.l2, metrics.smooth_ece(cells).value)
+    rng, hits = np.random.default_rng(n), np.zeros(3)
+    for _ in range(150):
+        at = rng.integers(0, len(w.scores), n)
+        c, m = w.scores[at], w.truth[at]
+        t = Tally.of(c, rng.beta(6 * m + 1e-3, 6 * (1 - m) + 1e-3))
+        estimates = (metrics.gap(t), metrics.l2(t), metrics.smooth_ece(t))
+        hits += [covers(e, truth) for e, truth in zip(estimates, truths, strict=True)]
+    assert (hits / 150).min() >= 0.90, hits / 150
+
+
+def test_error_that_changes_sign_from_one_stated_value_to_the_next() -> None:
+    base = world("shift", 0.0, verbal=True)
+    sign = np.where(np.rint(base.scores * 20) % 2 == 0, 1, -1)
+    w = type(base)(base.scores, np.clip(base.scores - 0.08 * sign, 0.01, 0.99))
+    rng = np.random.default_rng(3)
+    assert np.mean([covers(metrics.l2(Tally.of(*w.draw(300, rng))), w.l2) for _ in range(150)]) >= 0.90
+
+
+def test_no_calibration_error_is_smaller_than_the_gap() -> None:
+    t = Tally.of([1.0] * 100, [True] * 98 + [False] * 2)
+    far = max(-metrics.gap(t).low, metrics.gap(t).high)
+    assert metrics.l2(t).high >= far
+    assert metrics.smooth_ece(t).high >= far
+
+
+def test_bootstrap_of_grades() -> None:
+    rng = np.random.default_rng(0)
+    c = rng.beta(4, 1.5, 300)
+    g = np.clip(c - 0.1 + rng.normal(0, 0.1, 300), 0, 1)
+    e = metrics.bootstrap(Tally.of(c, g), metrics.brier)
+    by_rows = [((c[i] - g[i]) ** 2).mean() for i in rng.integers(0, 300, (500, 300))]
+    assert e.low == pytest.approx(np.quantile(by_rows, 0.025), abs=5e-4)
+    assert e.high == pytest.approx(np.quantile(by_rows, 0.975), abs=5e-4)

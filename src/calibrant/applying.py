@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -16,18 +16,17 @@ import numpy as np
 
 from .columns import CONVENTIONS, parse_block, percent
 from .errors import ColumnNotFound, UnusableInput
-from .maps import MapSet
+from .maps import CalibrationMap, MapSet
 from .plugins import require
 from .protocols import Policy
-from .sources import group_codes, open_source
-from .types import Confidence, Probability
+from .sources import Block, Key, Source, group_codes, open_source
+from .types import Confidence, Fingerprint, Probability
 
 __all__ = ["ADDED", "Applied", "apply"]
 
 ADDED = ("calibrated", "calibrated_low", "calibrated_high", "action", "why", "map_id", "uncalibrated")
 """Columns added to each row; `uncalibrated` says why there is no probability."""
 
-_CHUNK = 65_536
 Row = dict[str, Any]
 
 
@@ -67,21 +66,26 @@ def apply(
     first = next(source.blocks([column]), {column: np.zeros(0)})[column]
     summary, in_percent = Applied(), percent(first)
     with _Writer(Path(out)) as writer:
-        for rows in _chunks(log):
-            _apply_chunk(rows, maps, policy, column, in_percent, summary)
+        for rows, block in _chunks(source):
+            _apply_chunk(rows, block, maps, policy, column, in_percent, summary)
             writer.write(rows)
     return summary
 
 
 def _apply_chunk(
-    rows: list[Row], maps: MapSet, policy: Policy, column: str, in_percent: bool, summary: Applied
+    rows: list[Row],
+    block: Block,
+    maps: MapSet,
+    policy: Policy,
+    column: str,
+    in_percent: bool,
+    summary: Applied,
 ) -> None:
-    raw = np.array([row.get(column) for row in rows], dtype=object)
-    parsed = parse_block(raw, np.zeros(len(rows)), None, in_percent=in_percent, inverse=False)
-    groups = [np.array([row.get(name) for row in rows], dtype=object) for name in maps.by]
-    keys, codes = group_codes(groups, len(rows))
+    parsed = parse_block(block[column], np.zeros(len(rows)), None, in_percent=in_percent, inverse=False)
+    stated = [f.name for f in fields(Fingerprint) if f.name in block and f.name not in maps.by]
+    keys, codes = group_codes([block[name] for name in (*maps.by, *stated)], len(rows))
     for k, key in enumerate(keys):
-        found = maps.find(key)
+        found, misfit = _fitting(maps, key, stated)
         where = np.flatnonzero(codes == k)
         usable = where[parsed.reason[where] == 0] if found else where[:0]
         if found is not None:
@@ -89,11 +93,26 @@ def _apply_chunk(
             for i, *ends in zip(usable.tolist(), p.tolist(), low.tolist(), high.tolist(), strict=True):
                 rows[i].update(zip(ADDED[:3], ends, strict=True), map_id=found.map_id, uncalibrated=None)
         for i in np.setdiff1d(where, usable).tolist():
-            no_map = f"no map for {', '.join(str(v) for v in key)}"
-            why = parsed.reasons[parsed.reason[i]] or no_map
+            why = parsed.reasons[parsed.reason[i]] or misfit
             rows[i].update(dict.fromkeys(ADDED[:3]), map_id=None, uncalibrated=why)
     for row in rows:
         _decide(row, policy, summary)
+
+
+def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap | None, str]:
+    """The map of a group if it was fitted on such scores; else None and why.
+
+    Only what the log states is compared: a log without a column for the model is taken to be of the map's.
+    """
+    group, rest = key[: len(maps.by)], dict(zip(stated, key[len(maps.by) :], strict=True))
+    found = maps.find(group)
+    if found is None:
+        return None, f"no map for {', '.join(str(v) for v in group)}"
+    asked = {name: value for name, value in asdict(found.fingerprint).items() if name in rest}
+    differences = Fingerprint(**asked).differences(Fingerprint(**rest))
+    if differences:
+        return None, f"map {found.map_id} was fitted on other scores: {'; '.join(differences)}"
+    return found, ""
 
 
 def _decide(row: Row, policy: Policy, summary: Applied) -> None:
@@ -111,33 +130,21 @@ def _decide(row: Row, policy: Policy, summary: Applied) -> None:
         summary.uncalibrated[why] += 1
 
 
-def _chunks(log: str | Path) -> Iterator[list[Row]]:
-    """The rows of a log as they are, a chunk at a time."""
-    path = Path(log)
-    suffix = path.suffix.lower()
-    if suffix in (".parquet", ".pq"):
-        parquet = require("pyarrow.parquet", f"Reading {path.name}", "files")
-        for batch in parquet.ParquetFile(path).iter_batches(_CHUNK):
-            yield batch.to_pylist()
-        return
-    rows = _text_rows(path, suffix) if suffix in (".csv", ".tsv", ".jsonl", ".ndjson") else _other_rows(log)
-    while chunk := list(islice(rows, _CHUNK)):
-        yield chunk
-
-
-def _text_rows(path: Path, suffix: str) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        if suffix in (".csv", ".tsv"):
-            yield from csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",")
+def _chunks(source: Source) -> Iterator[tuple[list[Row], Block]]:
+    """The rows of a log as they are, a block at a time, and the same rows as columns."""
+    names = [*source.columns, *([source.whole] if source.whole else [])]
+    for block in source.blocks(names):
+        if source.whole:
+            rows = [json.loads(text) for text in block[source.whole]]
         else:
-            yield from (json.loads(line) for line in file if line.strip())
+            columns = [block[name].tolist() for name in source.columns]
+            rows = [dict(zip(source.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+        yield rows, block
 
 
-def _other_rows(log: str | Path) -> Iterator[Row]:
-    source = open_source(log)
-    for block in source.blocks(source.columns):
-        columns = [block[name].tolist() for name in source.columns]
-        yield from (dict(zip(source.columns, values, strict=True)) for values in zip(*columns, strict=True))
+def _plain(value: Any) -> Any:
+    """A value as strict JSON knows it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _Writer:
@@ -168,7 +175,9 @@ class _Writer:
             self.columns.writerows(rows)
         else:
             assert self.text is not None
-            self.text.writelines(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows)
+            for row in rows:
+                strict = {name: _plain(value) for name, value in row.items()}
+                self.text.write(json.dumps(strict, default=str, ensure_ascii=False, allow_nan=False) + "\n")
 
     def _write_table(self, rows: list[Row]) -> None:
         pa = require("pyarrow", f"Writing {self.path.name}", "files")

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -114,7 +114,9 @@ def apply_command(
     maps: Annotated[Path, typer.Argument(metavar="MAPS", help="File written by `calibrant fit`.")],
     log: LogPath,
     to: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .parquet, .csv or .jsonl.")],
-    use: Annotated[str, typer.Option(help="What the bands read: p, or low for the careful end.")] = "p",
+    use: Annotated[
+        Literal["p", "low"], typer.Option(help="What the bands read: p, or low for the careful end.")
+    ] = "p",
     confidence: Confidence = None,
     as_json: AsJson = False,
 ) -> None:
@@ -264,6 +266,11 @@ def run() -> None:
         app()
     except CalibrantError as error:
         err.print(f"calibrant: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        err.print(
+            f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red", markup=False
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("Stopped. Run the same command again to go on where it stopped.")

@@ -40,6 +40,9 @@ class _Counts:
     def fold_tallies(self) -> dict[Key, list[Tally]]:
         return {}  # so many rows are parted on their tallies
 
+    def constants(self) -> dict[Key, dict[str, str]]:
+        return {}  # would cost another look at every row; name them with by
+
 
 def count_parquet(source: Source, roles: Roles) -> _Counts:
     """Tallies of the groups of a Parquet file of any size; memory does not grow with it."""

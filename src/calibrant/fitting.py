@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -92,6 +92,7 @@ class Fitted:
             "by": self.by,
             "calibrator": self.map.calibrator,
             "weights": self.map.statistics.get("weights"),
+            "fingerprint": {k: v for k, v in asdict(self.map.fingerprint).items() if v is not None},
             "n": self.tally.rows,
             "n_eff": round(self.tally.n_eff, 2),
             "before": scores_of(self.tally),
@@ -139,7 +140,8 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     tally = log.groups[key]
     after = cross_fitted(tally, calibrator, log.folds.get(key))
     known = {f.name for f in fields(Fingerprint)}
-    fingerprint = Fingerprint(**{name: value for name, value in by.items() if name in known})
+    stated = {**log.constants.get(key, {}), **by}
+    fingerprint = Fingerprint(**{name: value for name, value in stated.items() if name in known})
     statistics = {"before": scores_of(tally), "after": after and scores_of(after)}
     fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **statistics)
     return Fitted(by=by, tally=tally, map=fitted, after=after)

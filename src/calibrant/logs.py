@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from .counting import count_parquet
 from .errors import UnusableInput
 from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 from .tally import Tally
+from .types import Fingerprint
 
 __all__ = ["Log", "read_log"]
 
@@ -39,6 +40,7 @@ class Log:
     notes: tuple[str, ...]
     groups: dict[Key, Tally]
     folds: dict[Key, list[Tally]] = field(default_factory=dict)
+    constants: dict[Key, dict[str, str]] = field(default_factory=dict)
 
 
 def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: str | None) -> Log:
@@ -61,7 +63,9 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
         No such file, no rows, no such column; or no row that can be used, with the reasons.
     """
     opened = open_source(source)
-    roles, notes = _roles(opened, tuple(by), named)
+    by, parted = _parted_by_signal(opened, tuple(by))
+    roles, notes = _roles(opened, by, named)
+    notes = parted + notes
     if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
         counted: Counted = count_parquet(opened, roles)
     else:
@@ -72,6 +76,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
         source=opened.name, rows=counted.rows, used=counted.used, unusable=dict(counted.unusable),
         read_as=dict(counted.read_as), roles=roles, notes=(*notes, *counted.notes), groups=counted.tallies(),
         folds=counted.fold_tallies(),
+        constants=counted.constants(),
     )  # fmt: skip
     if not log.used:
         reasons = "; ".join(f"{n} x {why}" for why, n in log.unusable.items())
@@ -80,6 +85,16 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
             f"--confidence and --correct; read were {roles.confidence!r} and {roles.correct!r}."
         )
     return log
+
+
+def _parted_by_signal(source: Source, by: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """A log of records has a row for each signal of a record: these are never pooled."""
+    if "record_id" not in source.columns or "signal" not in source.columns or "signal" in by:
+        return by, []
+    first = next(source.blocks(["signal"]), {"signal": np.zeros(0)})["signal"]
+    if len({str(v) for v in first}) < 2:
+        return by, []
+    return (*by, "signal"), ["The records hold several signals, so groups are parted by the column 'signal'."]
 
 
 def _roles(source: Source, by: tuple[str, ...], named: dict[str, str | None]) -> tuple[Roles, list[str]]:
@@ -128,12 +143,17 @@ class Counted(Protocol):
         """The folds of each group, where they were made."""
         ...
 
+    def constants(self) -> dict[Key, dict[str, str]]:
+        """Of each group, the columns of a fingerprint that hold one value only."""
+        ...
+
 
 class _Counted:
     """Tallies growing block by block."""
 
-    def __init__(self, roles: Roles, folds: int) -> None:
-        self.roles, self.folds = roles, folds
+    def __init__(self, roles: Roles, folds: int, stated: list[str]) -> None:
+        self.roles, self.folds, self.stated = roles, folds, stated
+        self.seen: dict[Key, dict[str, set[Key]]] = {}
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
         self.read_as: Counter[str] = Counter()
@@ -160,7 +180,12 @@ class _Counted:
         self.read_as += parsed.read_as
         keys, codes = group_codes([block[name] for name in r.by], len(good))
         for k, key in enumerate(keys):
-            self._add_group(key, np.flatnonzero(good & (codes == k)), parsed, block)
+            rows = np.flatnonzero(good & (codes == k))
+            self._add_group(key, rows, parsed, block)
+            for name in self.stated:
+                values = self.seen.setdefault(key, {}).setdefault(name, set())
+                if len(values) < 2:
+                    values.update(group_codes([block[name][rows]], len(rows))[0])
 
     def _add_group(self, key: Key, rows: NDArray[np.intp], parsed: Parsed, block: Block) -> None:
         if not len(rows):
@@ -168,7 +193,7 @@ class _Counted:
         c, g = parsed.scores[rows], parsed.grades[rows]
         w = None if parsed.weights is None else parsed.weights[rows]
         if self.roles.cluster:
-            ids = block[self.roles.cluster][rows].astype(str)
+            ids = self._cluster_ids(block[self.roles.cluster][rows])
             self.kept.setdefault(key, []).append((c, g, np.ones(len(c)) if w is None else w, ids))
             return
         fold = self.rng.integers(0, self.folds, len(rows)) if self.folds else np.zeros(len(rows), int)
@@ -178,6 +203,24 @@ class _Counted:
                 tally = Tally.of(c[part], g[part], None if w is None else w[part])
                 before = self.sums.get((key, f))
                 self.sums[key, f] = tally if before is None else before + tally
+
+    def _cluster_ids(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Ids as text; a row without one is a cluster of its own."""
+        keys, codes = group_codes([values], len(values))
+        ids = np.array([key[0] for key in keys], dtype=object)[codes]
+        alone = np.flatnonzero([i is None for i in ids])
+        ids[alone] = [f"\0alone {self.rows} {i}" for i in alone]
+        return ids.astype(str)
+
+    def constants(self) -> dict[Key, dict[str, str]]:
+        return {
+            key: {
+                n: str(next(iter(v))[0])
+                for n, v in seen.items()
+                if len(v) == 1 and next(iter(v))[0] is not None
+            }
+            for key, seen in self.seen.items()
+        }
 
     def tallies(self) -> dict[Key, Tally]:
         whole: dict[Key, Tally] = {}
@@ -205,7 +248,8 @@ class _Counted:
 
 
 def _count_blocks(source: Source, roles: Roles, folds: int) -> _Counted:
-    counted = _Counted(roles, folds)
-    for block in source.blocks(roles.names):
+    stated = [f.name for f in fields(Fingerprint) if f.name in source.columns and f.name not in roles.by]
+    counted = _Counted(roles, folds, stated)
+    for block in source.blocks(list(dict.fromkeys([*roles.names, *stated]))):
         counted.add(block)
     return counted

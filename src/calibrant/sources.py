@@ -5,6 +5,7 @@ A source gives its columns' names and blocks of chosen columns, so memory does n
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -30,6 +31,7 @@ class Source:
     """Where a log's rows come from: its name, its columns, and its blocks of chosen columns.
 
     `parquet` is the path when the engine may count it by itself, `rows` the number of rows where known.
+    `whole` names a further column that holds each row as JSON text, where rows are JSON.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Source:
     blocks: Callable[[Sequence[str]], Iterator[Block]]
     rows: int | None = None
     parquet: str | None = None
+    whole: str | None = None
 
 
 def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDArray[np.intp]]:
@@ -46,11 +49,9 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
     codes = np.zeros(rows, np.intp)
     names: list[list[str | None]] = []
     for values in columns:
-        seen: dict[Any, int] = {}
-        where = np.array(
-            [seen.setdefault(v if v == v else None, len(seen)) for v in values.tolist()], np.intp
-        )
-        names.append([None if v is None else str(v) for v in seen])
+        seen: dict[str | None, int] = {}
+        where = np.array([seen.setdefault(_key_text(v), len(seen)) for v in values.tolist()], np.intp)
+        names.append(list(seen))
         codes = codes * len(seen) + where
     distinct, codes = np.unique(codes, return_inverse=True)
     keys = []
@@ -61,6 +62,17 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
             parts.append(values_of[k])
         keys.append(tuple(reversed(parts)))
     return keys, codes
+
+
+def _key_text(value: Any) -> str | None:
+    """One spelling for one value, whichever way it was read: true, 3, None for what is missing."""
+    if value is None or (isinstance(value, str | float) and (value != value or value == "")):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def open_source(source: Any) -> Source:
@@ -136,7 +148,10 @@ def duckdb_reader(path: Path) -> tuple[Any, str, dict[str, str]]:
             case ".parquet" | ".pq":
                 table = f"read_parquet({literal})"
             case ".csv" | ".tsv" | ".txt":
-                table = f"read_csv({literal}, all_varchar = true, header = true, strict_mode = false)"
+                table = (
+                    f"read_csv({literal}, all_varchar = true, header = true, strict_mode = false, quote = '\"', "
+                    f"escape = '\"', null_padding = true, delim = {_delimiter(path)!r})"
+                )
             case ".jsonl" | ".ndjson":
                 table = f"(SELECT json FROM read_ndjson_objects({literal}, maximum_object_size = 67108864))"
             case ".json":
@@ -159,6 +174,14 @@ def duckdb_reader(path: Path) -> tuple[Any, str, dict[str, str]]:
         raise UnusableInput(f"{path} cannot be read: {first}") from error
 
 
+def _delimiter(path: Path) -> str:
+    """Of comma, semicolon, tab and bar the one that parts the header line most often."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline()
+    counts = {mark: next(csv.reader([header], delimiter=mark), []) for mark in ",;\t|"}
+    return max(counts, key=lambda mark: len(counts[mark]))
+
+
 def _json_path(name: str) -> str:
     return "'$.\"" + name.replace("'", "''").replace('"', '\\"') + "\"'"
 
@@ -178,26 +201,35 @@ def _file(path: Path) -> Source:
     require("pyarrow", f"Reading {path.name}", "files")
     con, table, columns = duckdb_reader(path)
     parquet = path.suffix.lower() in (".parquet", ".pq")
+    whole = "\0row" if "read_json_objects" in table or "read_ndjson_objects" in table else None
+    if whole:
+        columns = {**columns, whole: "CAST(json AS VARCHAR)"}
     rows = con.execute(f"SELECT count(*) FROM {table}").fetchone()[0] if parquet else None
 
     def blocks(names: Sequence[str]) -> Iterator[Block]:
-        duckdb = require("duckdb", f"Reading {path.name}", "files")
+        duckdb, arrow = (require(name, f"Reading {path.name}", "files") for name in ("duckdb", "pyarrow"))
         wanted = ", ".join(f"{columns[name]} AS {quoted(name)}" for name in names)
         try:
             for batch in con.cursor().sql(f"SELECT {wanted} FROM {table}").to_arrow_reader(BLOCK_ROWS):
                 yield {name: _arrow_column(batch.column(i)) for i, name in enumerate(names)}
-        except duckdb.Error as error:
+        except (duckdb.Error, arrow.ArrowException, OSError) as error:
             raise UnusableInput(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
     return Source(
         name=str(path),
-        columns=list(columns),
+        columns=[name for name in columns if name != whole],
         blocks=blocks,
         rows=rows,
         parquet=str(path) if parquet else None,
+        whole=whole,
     )
 
 
 def _arrow_column(column: Any) -> NDArray[Any]:
-    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return values
+    kind = str(column.type)
+    if column.null_count and ("int" in kind or kind == "bool"):  # NumPy would make floats of them
+        values: NDArray[Any] = np.empty(len(column), dtype=object)
+        values[:] = column.to_pylist()
+        return values
+    plain: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return plain
