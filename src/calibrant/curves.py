@@ -8,6 +8,7 @@ their 95 % intervals.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -116,7 +117,7 @@ class Logistic:
         return {"kind": "logistic", **asdict(self)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Steps:
     """Values at ascending knots: interpolated between them (`linear`), or held up to the next knot."""
 
@@ -126,26 +127,31 @@ class Steps:
     high: tuple[float, ...]
     linear: bool
 
-    def _at(self, scores: Floats, values: tuple[float, ...]) -> Floats:
+    @cached_property
+    def _arrays(self) -> dict[str, Floats]:
+        return {name: np.asarray(getattr(self, name)) for name in ("score", "p", "low", "high")}
+
+    def _at(self, scores: Floats, values: str) -> Floats:
+        knots, held = self._arrays["score"], self._arrays[values]
         if self.linear:
-            return np.interp(scores, self.score, values)
-        where = np.searchsorted(self.score, scores * (1 + 1e-12), side="right") - 1
-        return np.asarray(values)[np.maximum(where, 0)]
+            return np.interp(scores, knots, held)
+        where = np.searchsorted(knots, scores * (1 + 1e-12), side="right") - 1
+        return held[np.maximum(where, 0)]
 
     def __call__(self, scores: Floats) -> Floats:
         """Probabilities at scores, shape (n,)."""
-        return self._at(scores, self.p)
+        return self._at(scores, "p")
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """The interval of the block's rate."""
-        return self._at(scores, self.low), self._at(scores, self.high)
+        return self._at(scores, "low"), self._at(scores, "high")
 
     def to_json(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "steps", **asdict(self)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Pair:
     """Venn-Abers: `p0` holds from its knot up to the next, `p1` from the knot before up to its own."""
 
@@ -155,11 +161,15 @@ class Pair:
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """The pair (p0, p1): one of them is calibrated in finite samples (Vovk and Petej 2014)."""
-        knots = np.asarray(self.score)
-        before = np.searchsorted(knots, scores, side="right") - 1
-        after = np.searchsorted(knots, scores, side="left")
-        p0 = np.r_[0.0, self.p0][before + 1]
-        return p0, np.r_[self.p1, 1.0][after]
+        knots, p0, p1 = self._arrays
+        return p0[np.searchsorted(knots, scores, side="right")], p1[
+            np.searchsorted(knots, scores, side="left")
+        ]
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, Floats, Floats]:
+        """The knots, and the pair with what holds below the first knot and above the last."""
+        return np.asarray(self.score), np.r_[0.0, self.p0], np.r_[self.p1, 1.0]
 
     def __call__(self, scores: Floats) -> Floats:
         """Probabilities at scores, shape (n,)."""
