@@ -253,7 +253,7 @@ def demo_command(
         _print_json(result.to_json())
         return
     for line in result.lines():
-        out.print(line, markup=False)
+        out.print(line, markup=False, soft_wrap=True)
     out.print(result.table())
     for line in result.bands():
         out.print(line, markup=False, soft_wrap=True)
