@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ModelError, ModelUnavailable
+from .errors import ModelDenied, ModelError, ModelUnavailable
 from .protocols import Model
 from .records import JsonLines, completion_from_json, completion_to_json
 from .types import Ask, Completion, Replies
@@ -95,6 +95,7 @@ class Asker:
         self._retries, self._pause, self._patience = retries, pause, patience
         self._clock, self._rng = clock, rng or random.Random()
         self._start = clock()
+        self._denied: str | None = None
         self._flights: dict[str, asyncio.Task[Replies]] = {}
         self._remembered: OrderedDict[str, Replies] = OrderedDict()
         self._remember = remember
@@ -119,7 +120,9 @@ class Asker:
 
     @property
     def spent(self) -> str | None:
-        """Which limit has been reached, in a sentence, or None."""
+        """Why no call is begun any more, in a sentence, or None: a limit, or a server that denies."""
+        if self._denied:
+            return self._denied
         budget, spending = self._budget, self.spending
         if budget.dollars is not None and spending.unpriced:
             return f"{self.model.name} states no price, so a limit in dollars cannot be kept. Set its price."
@@ -131,6 +134,15 @@ class Asker:
         }
         reached = (name for name, (use, limit) in used.items() if limit is not None and use >= limit)
         return next((f"The budget of {used[name][1]:g} {name} is spent." for name in reached), None)
+
+    async def close(self, patience: float = 5.0) -> None:
+        """Let calls under way come back for a few seconds, so that they are not paid again; end the rest."""
+        flights = list(self._flights.values())
+        if flights:
+            await asyncio.wait(flights, timeout=patience)
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
 
     async def _fly(self, key: str, ask: Ask) -> Replies:
         try:
@@ -152,6 +164,9 @@ class Asker:
                 wait = self._wait(attempt, error)
                 if attempt == self._retries or wait > self._time_to_wait():
                     return Interrupted(reason=str(error))
+            except ModelDenied as error:
+                self._denied = str(error)  # the same awaits every other call
+                return Interrupted(reason=self._denied)
             except ModelError as error:
                 return Replies(reason=str(error))
             self.spending.retries += 1

@@ -20,14 +20,14 @@ from .auditing import Audit, audit
 from .config import load, model_from
 from .demo import demo as run_demo
 from .elicit import Asker, Budget, ElicitSummary, JsonlLog, StoreSink, elicit
-from .errors import CalibrantError
+from .errors import CalibrantError, UnusableInput
 from .fitting import FittedLog, fit_log
 from .maps import MapSet
 from .pipeline import Pipeline
 from .plugins import find, names
 from .protocols import Model
 from .questions import read_questions
-from .types import Ask, Message, Question, Record
+from .types import Ask, Message, Question, Record, digest
 
 app = typer.Typer(
     help="Gives every answer of a language model an honest probability of being right, and acts on it.",
@@ -153,26 +153,30 @@ def elicit_command(
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
     asked = _questions(questions, limit)
     chosen = {name: find("signals", name)() for name in _columns(signals)}
-    sink = JsonlLog(log) if log.endswith(".jsonl") else StoreSink(find("stores", "sql")(log))
+    sink = _sink(log)
     keep = "://" not in log  # answered calls are kept beside the log, so that none is paid for twice
     budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
 
     async def work() -> ElicitSummary:
         llm = model_from(model, url=url, api_key=api_key)
+        asker = Asker(llm, concurrency=concurrency, budget=budget, call_log=f"{log}.calls" if keep else None)
         try:
-            asker = Asker(
-                llm, concurrency=concurrency, budget=budget, call_log=f"{log}.calls" if keep else None
-            )
             with _progress(as_json) as bar:
                 task = bar.add_task("asking", total=len(asked))
                 return await elicit(
                     asked, asker=asker, signals=chosen, sink=sink, grader=find("graders", "exact")(),
+                    workers=max(16, concurrency),
                     progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
                 )  # fmt: skip
         finally:
+            await asker.close()
             await llm.close()
 
-    _print_summary(asyncio.run(work()), log, as_json)
+    summary = asyncio.run(work())
+    left = len(asked) - summary.recorded - summary.skipped
+    _print_summary(summary, left, log, as_json)
+    if left:
+        raise typer.Exit(1)
 
 
 @app.command("ask")
@@ -196,7 +200,9 @@ def ask_command(
         llm = model_from(model, url=url, api_key=api_key)
         try:
             return await _pipeline(llm, _columns(signals), maps, store).answer(
-                Question(id="", messages=(Message("user", question),), task=task, domain=domain),
+                Question(
+                    id=digest(question), messages=(Message("user", question),), task=task, domain=domain
+                ),
                 Ask(messages=(Message("user", question),)),
             )
         finally:
@@ -291,9 +297,21 @@ def _columns(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _sink(log: str) -> JsonlLog | StoreSink:
+    if log.endswith(".jsonl"):
+        return JsonlLog(log)
+    if "://" in log or Path(log).suffix in (".db", ".sqlite", ".sqlite3"):
+        return StoreSink(find("stores", "sql")(log))
+    raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")
+
+
 def _questions(source: str, limit: int | None) -> list[Question]:
     found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
     asked = list(found)
+    if not asked:
+        raise UnusableInput(
+            f"{source} holds no questions. Expected a column question and one row a question."
+        )
     return asked[:limit] if limit else asked
 
 
@@ -362,10 +380,10 @@ def _print_fitted(fitted: FittedLog) -> None:
     out.print(table)
 
 
-def _print_summary(s: ElicitSummary, log: str, as_json: bool) -> None:
+def _print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     spent = s.spending
     body = {
-        "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": s.unfinished, "failed": s.failed,
+        "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
         "graded": s.graded, "accuracy": s.accuracy, "reasons": dict(s.reasons), "stopped": s.stopped,
         "calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars,
     }  # fmt: skip
@@ -373,12 +391,10 @@ def _print_summary(s: ElicitSummary, log: str, as_json: bool) -> None:
         _print_json(body)
         return
     right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
-    out.print(
-        f"{s.recorded} recorded{right}; {s.skipped} were there already; {s.unfinished} left for another run."
-    )
+    out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
     out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
     for why, n in s.reasons.most_common(8):
         out.print(f"  {n} x {why}", markup=False)
     if s.stopped:
-        out.print(f"Stopped: {s.stopped}. Run the same command again to go on.", markup=False)
+        out.print(f"Stopped: {s.stopped} Run the same command again to go on.", markup=False)
     out.print(f"Log: {log}")

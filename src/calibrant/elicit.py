@@ -143,18 +143,16 @@ class StoreSink:
         return self.store.record(record_id) is not None
 
     def add(self, record: Record, verdict: Verdict | None) -> None:
-        """Add the record, then the verdict on it."""
-        self.store.add_records([record])
-        if verdict is not None:
-            self.store.add_verdicts([verdict])
+        """Add the record and the verdict on it, both or neither."""
+        self.store.add([record], [] if verdict is None else [verdict])
 
 
 @dataclass(kw_only=True, slots=True)
 class ElicitSummary:
     """How a run went. Every question drawn ends in exactly one of `recorded`, `skipped` and `unfinished`.
 
-    `skipped` were recorded by an earlier run, `unfinished` will be taken up by the next; `failed` of the
-    recorded ones were refused an answer. `right` is the sum of the grades of the `graded`. `reasons`
+    `skipped` were recorded by an earlier run or stand twice in the file, `unfinished` will be taken up by
+    the next; `failed` of the recorded ones were refused an answer. `right` is the sum of the grades of the `graded`. `reasons`
     counts why answers and readings are missing. `stopped` says which limit ended the run.
     """
 
@@ -234,13 +232,15 @@ class _Run:
     settings: Ask
     clock: Callable[[], float]
     summary: ElicitSummary
+    seen: set[str] = field(default_factory=set)
 
     async def one(self, question: Question) -> None:
         ask = answer_ask(question, self.signals.values(), self.settings)
         record_id = digest([question.id, self.asker.model.name, ask.key])
-        if self.sink.has(record_id, self.signals):
-            self.summary.skipped += 1
+        if record_id in self.seen or self.sink.has(record_id, self.signals):
+            self.summary.skipped += 1  # by an earlier run, or by an equal question of this one
             return
+        self.seen.add(record_id)
         replies = await self.asker.ask(ask)
         if not isinstance(replies, Interrupted):
             record = await self._record(record_id, question, replies)

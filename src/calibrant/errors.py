@@ -112,6 +112,12 @@ class ModelRefused(ModelError):
     code = "model_refused"
 
 
+class ModelDenied(ModelRefused):
+    """The key, the model's name or the account is wrong: no call is served until the caller mends it."""
+
+    code = "model_denied"
+
+
 class ModelUnavailable(ModelError):
     """Overloaded, down, timed out, or the reply was cut off: worth another try.
 

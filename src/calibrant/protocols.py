@@ -85,6 +85,10 @@ class Dataset(Protocol):
 class Store(Protocol):
     """Where records and verdicts are kept. Append-only; adding what is there already changes nothing."""
 
+    def add(self, records: Iterable[Record], verdicts: Iterable[Verdict] = ()) -> None:
+        """All or nothing, durable when this returns."""
+        ...
+
     def add_records(self, records: Iterable[Record]) -> None:
         """Durable when this returns."""
         ...

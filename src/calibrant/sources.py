@@ -6,6 +6,7 @@ A source gives its columns' names and blocks of chosen columns, so memory does n
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -114,15 +115,27 @@ def _frame_column(series: Any) -> NDArray[Any]:
 
 
 def _store(url: str) -> Source:
-    store = find("stores", "sql")(url)
-    columns = list(next(iter(store.rows()), {}))
+    """A store, read only: nothing is created or changed, and no password is shown."""
+    name = re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", url)
+    if "://" not in url and not Path(url).exists():
+        raise UnusableInput(f"There is no file {url}. `calibrant elicit`, `ask` and `serve` write stores.")
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        store = find("stores", "sql")(url, readonly=True)
+        try:
+            yield from store.rows()
+        finally:
+            store.close()
 
     def blocks(names: Sequence[str]) -> Iterator[Block]:
-        rows = store.rows()
-        while chunk := list(islice(rows, BLOCK_ROWS)):
+        every = rows()
+        while chunk := list(islice(every, BLOCK_ROWS)):
             yield {name: _column_of(chunk, name) for name in names}
 
-    return Source(name=url, columns=columns, blocks=blocks)
+    columns = list(next(rows(), {}))
+    if not columns:
+        raise UnusableInput(f"{name} has no records yet. `calibrant elicit`, `ask` and `serve` write them.")
+    return Source(name=name, columns=columns, blocks=blocks)
 
 
 def _column_of(rows: Iterable[Mapping[str, Any]], name: str) -> NDArray[Any]:

@@ -241,8 +241,9 @@ class Record:
 class Verdict:
     """Right (1), wrong (0), or a grade between, given to a record.
 
-    `propensity` in (0, 1] is the probability with which this record was chosen to be judged; the
-    verdict counts 1/propensity. `id` makes repeated delivery harmless.
+    `propensity`, from 1e-6 to 1, is the probability with which this record was chosen to be judged; the
+    verdict counts 1/propensity. None where nobody knows it: a user who chose to complain was not drawn.
+    `id` makes repeated delivery harmless.
     """
 
     id: str
@@ -250,16 +251,17 @@ class Verdict:
     grade: float
     judge: str
     time: float
-    propensity: float = 1.0
+    propensity: float | None = 1.0
     source: str = "reviewer"
     comment: str | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.grade <= 1.0:
             raise ValueError(f"A grade lies in [0, 1] (0 wrong, 1 right); got {self.grade!r}.")
-        if not 0.0 < self.propensity <= 1.0:
+        if self.propensity is not None and not 1e-6 <= self.propensity <= 1.0:
             raise ValueError(
-                f"A propensity is the probability of having been asked for, in (0, 1]; got {self.propensity!r}."
+                "A propensity is the probability of having been asked for, from 0.000001 to 1; "
+                f"got {self.propensity!r}."
             )
 
 
@@ -274,4 +276,4 @@ def digest(value: Any) -> str:
     >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
     True
     """
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]

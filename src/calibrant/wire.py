@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .errors import ModelError, ModelRefused, ModelUnavailable
+from .errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
 from .types import Ask, Completion, Message, Token, ToolCall, Usage
 
 __all__ = ["Assembler", "Price", "completions", "failure", "request_body"]
@@ -16,6 +16,7 @@ LEAST_LOGPROB = -9999.0
 """Stands for a log-probability of minus infinity, which JSON cannot carry; servers use the same number."""
 
 PASSING = frozenset({408, 409, 425, 429})
+DENYING = frozenset({401, 402, 403, 404})
 """Statuses below 500 that may be gone at the next try."""
 
 
@@ -168,13 +169,13 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage:
 def failure(status: int, body: Any, retry_after: float | None = None) -> ModelError:
     """The error that an HTTP status and the body with it stand for.
 
-    408, 409, 425, 429 and 5xx are worth another try (`ModelUnavailable`), any other is not
-    (`ModelRefused`).
+    408, 409, 425, 429 and 5xx are worth another try (`ModelUnavailable`); 401 to 404 say that nothing will
+    be served until the caller acts (`ModelDenied`); any other refuses this one request (`ModelRefused`).
 
     >>> failure(429, {"error": {"message": "slow down"}}, retry_after=2.0)
     ModelUnavailable('The server answered 429: slow down')
     >>> failure(401, "no key")
-    ModelRefused('The server answered 401: no key. Check the key that the server expects.')
+    ModelDenied('The server answered 401: no key. Check the key that the server expects.')
     """
     message = f"The server answered {status}: {_message_in(body)}"
     if status in PASSING or status >= 500:
@@ -184,7 +185,8 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
         403: ". Check what the key is allowed to do.",
         404: ". Check the model's name and that the URL ends in /v1.",
     }
-    return ModelRefused(message + advice.get(status, ""))
+    denied = ModelDenied if status in DENYING else ModelRefused
+    return denied(message + advice.get(status, ""))
 
 
 def _message_in(body: Any) -> str:
@@ -280,3 +282,16 @@ class Assembler:
             latency=latency,
         )
         return _charged(done, self._usage, self._price)
+
+
+def whole_text(value: Any) -> Any:
+    """A decoded body whose texts hold no half of a surrogate pair, which no file or database can keep.
+
+    >>> whole_text({"content": "Par\\ud83dis"})
+    {'content': 'Par?is'}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {whole_text(key): whole_text(item) for key, item in value.items()}
+    return [whole_text(item) for item in value] if isinstance(value, list) else value

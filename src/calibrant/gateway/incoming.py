@@ -101,7 +101,7 @@ def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:
     further = {name: value for name, value in body.items() if name not in OWN and value is not None}
     # What the client leaves open stays the model's to choose; an Ask has defaults of its own.
     further |= {name: None for name in ("temperature", "max_tokens") if body.get(name) is None}
-    stop = body.get("stop") or []
+    stop = _field(body, "stop", (str, list), [])
     top_logprobs = _field(body, "top_logprobs", int, 0)
     if not 0 <= top_logprobs <= 20:
         raise BadRequest(f"Expected top_logprobs from 0 to 20, got {top_logprobs}.", "top_logprobs")
@@ -125,7 +125,7 @@ def _message(item: Any, where: str) -> Message:
     return Message(
         role=_text(item.get("role"), f"{where}.role"),
         content=_content(item.get("content"), f"{where}.content"),
-        tool_calls=tuple(_tool_call(call, where) for call in item.get("tool_calls") or ()),
+        tool_calls=tuple(_tool_call(call, where) for call in _field(item, "tool_calls", list, [])),
         tool_call_id=_field(item, "tool_call_id", str, None),
     )
 
@@ -179,7 +179,8 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
     """Understand a feedback request; raises `BadRequest`.
 
     With an `idempotency_key` the verdict's id follows from it and the record, so that a repeated
-    delivery is the same verdict. Without a `source` it is a user's, not a reviewer's.
+    delivery is the same verdict. Without a `source` it is a user's, not a reviewer's; without a `propensity`
+    it is not known how the record came to be judged, and it carries no weight.
 
     >>> verdict_of({"id": "chatcmpl-r1", "correct": True}, new_id="v1", time=0.0).record_id
     'r1'
@@ -189,6 +190,7 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
         raise BadRequest("Expected record_id, or the id of the response that is judged.", "record_id")
     record_id = _text(named, "record_id").removeprefix(PREFIX)
     key = body.get("idempotency_key")
+    propensity = _field(body, "propensity", (int, float), None)
     try:
         return Verdict(
             id=new_id if key is None else digest([record_id, _text(key, "idempotency_key")]),
@@ -196,7 +198,7 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
             grade=_grade(body),
             judge=_text(body.get("judge", "feedback"), "judge"),
             time=time,
-            propensity=float(_field(body, "propensity", (int, float), 1.0)),
+            propensity=None if propensity is None else float(propensity),
             source=_text(body.get("source", "user"), "source"),
             comment=None if body.get("comment") is None else _text(body["comment"], "comment", 10_000),
         )

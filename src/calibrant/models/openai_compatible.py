@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable
 from calibrant.plugins import require
 from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Assembler, Price, completions, failure, request_body
+from calibrant.wire import Assembler, Price, completions, failure, request_body, whole_text
 
 if TYPE_CHECKING:
     import aiohttp
@@ -58,6 +58,7 @@ class OpenAICompatible:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._refused: set[str] = set()  # fields of DISPENSABLE that this server will not have
         self._one_at_a_time = False  # whether this server ignores n
+        self._gives_logprobs, self._misses = False, 0
         self._open_session: aiohttp.ClientSession | None = None
         self.name = name or model
 
@@ -109,10 +110,12 @@ class OpenAICompatible:
 
     async def _send(self, ask: Ask, *, stream: bool) -> aiohttp.ClientResponse:
         """Post the request without the fields that are refused; the caller closes the response."""
+        dropped: set[str] = set()
         while True:
-            body = self._without_refused(request_body(ask, self._model, stream=stream))
+            body = self._without_refused(request_body(ask, self._model, stream=stream), dropped)
             response = await self._post(body, stream=stream)
             if response.status < 400:
+                self._refused |= dropped  # remembered only now: an error may quote a field it is not about
                 return response
             async with response:
                 error = failure(
@@ -121,7 +124,7 @@ class OpenAICompatible:
             field = _refused_field(error, body)
             if field is None:
                 raise error
-            self._refused.add(field)
+            dropped.add(field)
 
     async def _post(self, body: Mapping[str, Any], *, stream: bool) -> aiohttp.ClientResponse:
         aiohttp = require("aiohttp", "A model behind a URL", "models")
@@ -136,16 +139,24 @@ class OpenAICompatible:
         )
         return await self._open_session.post(self._url, json=body, timeout=timeout)
 
-    def _without_refused(self, body: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in body.items() if name not in self._refused}
-        if "logprobs" in self._refused:
+    def _without_refused(self, body: dict[str, Any], dropped: set[str]) -> dict[str, Any]:
+        refused = self._refused | dropped
+        kept = {name: value for name, value in body.items() if name not in refused}
+        if "logprobs" in refused:
             kept.pop("top_logprobs", None)
-        if "max_tokens" in self._refused and "max_tokens" in body:
+        if "max_tokens" in refused and "max_tokens" in body:
             kept.setdefault("max_completion_tokens", body["max_tokens"])
         return kept
 
     def _notice_missing_logprobs(self, ask: Ask, completion: Completion) -> None:
-        if (ask.logprobs or ask.top_logprobs) and completion.tokens is None and completion.text:
+        """Once is enough of a server that never gave any; of one that did, three in a row."""
+        if not (ask.logprobs or ask.top_logprobs) or not completion.text:
+            return
+        if completion.tokens is not None:
+            self._gives_logprobs, self._misses = True, 0
+            return
+        self._misses += 1
+        if not self._gives_logprobs or self._misses >= 3:
             self._refused.add("logprobs")
 
     @contextmanager
@@ -182,7 +193,7 @@ def _decoded(data: bytes) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise ModelUnavailable(f"Expected a JSON object from the server, got {data[:200]!r}.")
-    return value
+    return whole_text(value) if b"\\ud" in data.lower() else value
 
 
 def _error_body(data: bytes) -> Any:

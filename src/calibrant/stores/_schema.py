@@ -28,7 +28,7 @@ CREATE TABLE verdicts (
     grade DOUBLE PRECISION NOT NULL CHECK (grade >= 0 AND grade <= 1),
     judge TEXT NOT NULL,
     time DOUBLE PRECISION NOT NULL,
-    propensity DOUBLE PRECISION NOT NULL CHECK (propensity > 0 AND propensity <= 1),
+    propensity DOUBLE PRECISION CHECK (propensity > 0 AND propensity <= 1),
     source TEXT NOT NULL,
     comment TEXT
 );

@@ -60,14 +60,15 @@ class SqlStore:
     {'records': 1, 'verdicts': 1, 'judged': 1}
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, readonly: bool = False) -> None:
         with _foreign_errors():
-            self._engine = _engine(url)
+            self._readonly = readonly
+            self._engine = _engine(url, readonly)
             self._insert = _inserter(self._engine.dialect.name)
             self._open()
 
-    def add_records(self, records: Iterable[Record]) -> None:
-        """Write records; durable when this returns.
+    def add(self, records: Iterable[Record], verdicts: Iterable[Verdict] = ()) -> None:
+        """Write records and verdicts on them, all or nothing; durable when this returns.
 
         Adding again what is there changes nothing. Raises `DifferentContent` (a `StoreError`) where a
         record of the same id says something else.
@@ -75,19 +76,26 @@ class SqlStore:
         with self._write() as connection:
             for batch in _batches(map(_record_row, records)):
                 self._add(connection, RECORDS, batch, same=("body",))
+            self._add_verdicts(connection, verdicts)
+
+    def add_records(self, records: Iterable[Record]) -> None:
+        """As `add`, records only."""
+        self.add(records)
 
     def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Write verdicts; durable when this returns.
+        """As `add`, verdicts only.
 
         Delivered again, a verdict changes nothing and keeps the time of its first delivery. Raises
         `UnknownRecord` for a verdict on a record that is not here, `DifferentContent` where a verdict
         of the same id says something else (both are `StoreError`).
         """
+        self.add((), verdicts)
+
+    def _add_verdicts(self, connection: Connection, verdicts: Iterable[Verdict]) -> None:
         content = ("record_id", "grade", "judge", "propensity", "source", "comment")
-        with self._write() as connection:
-            for batch in _batches(map(asdict, verdicts)):
-                _check_known(connection, {row["record_id"] for row in batch})
-                self._add(connection, VERDICTS, batch, same=content)
+        for batch in _batches(map(asdict, verdicts)):
+            _check_known(connection, {row["record_id"] for row in batch})
+            self._add(connection, VERDICTS, batch, same=content)
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
@@ -97,10 +105,12 @@ class SqlStore:
         return None if body is None else from_json(json.loads(body))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """One flat row per record and signal, oldest first, joined with the record's latest verdict.
+        """One flat row per record and signal, oldest first, joined with one verdict of the record.
 
-        The columns of `records.rows_of`, and `judge` and `weight` = 1/propensity, None where nobody
-        judged. Streamed in bounded memory; reads one snapshot, however long it takes.
+        That is the latest of those that state a propensity, else the latest: a user's later thumb does
+        not displace an auditor's sample. The columns of `records.rows_of`, and `judge`, `source` and
+        `weight` = 1/propensity, None where nobody judged or nobody knows the propensity. Streamed in
+        bounded memory; reads one snapshot, however long it takes.
         """
         with self._read() as connection:
             result = connection.execution_options(yield_per=BATCH).execute(_joined())
@@ -125,6 +135,11 @@ class SqlStore:
         try:
             with self._read() as connection:
                 version = read_version(connection)
+            if self._readonly and version < len(MIGRATIONS):
+                raise StoreError(
+                    "This database holds no records of calibrant, or those of an older version. Expected a "
+                    "store written by `calibrant elicit`, `ask` or `serve`; nothing was changed in it."
+                )
             if version < len(MIGRATIONS):
                 with self._write() as connection:
                     migrate(connection)
@@ -167,13 +182,13 @@ def _foreign_errors() -> Iterator[None]:
         ) from error
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, readonly: bool) -> Engine:
     address = _address(url)
     if address.get_backend_name() == "postgresql":
         made: Engine = sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
         return made
     made = sa.create_engine(address, connect_args={"timeout": WAIT})
-    sa.event.listen(made, "connect", _prepare_sqlite)
+    sa.event.listen(made, "connect", _prepare_reader if readonly else _prepare_sqlite)
     sa.event.listen(made, "begin", _begin_sqlite)
     return made
 
@@ -201,6 +216,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_reader(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -252,12 +272,12 @@ def _check_known(connection: Connection, record_ids: set[str]) -> None:
 
 
 def _joined() -> Any:
-    """Every record with its latest verdict, oldest record first; both sides follow an index."""
+    """Every record with the verdict that counts, oldest record first; both sides follow an index."""
     other = VERDICTS.alias("other")
     latest = (
         sa.select(other.c.id)
         .where(other.c.record_id == RECORDS.c.id)
-        .order_by(other.c.time.desc(), other.c.id.desc())
+        .order_by(other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -274,7 +294,8 @@ def _flat(row: Any) -> Iterator[dict[str, Any]]:
     verdict = None if values[0] is None else Verdict(**dict(zip(VERDICTS.c.keys(), values, strict=True)))
     extra = {
         "judge": verdict and verdict.judge,
-        "weight": verdict and 1.0 / verdict.propensity,
+        "source": verdict and verdict.source,
+        "weight": 1.0 / verdict.propensity if verdict and verdict.propensity else None,
     }
     for flat in rows_of(from_json(json.loads(body)), verdict):
         yield flat | extra
