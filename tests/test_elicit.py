@@ -19,7 +19,7 @@ import pytest
 
 from calibrant.asker import Asker, Budget, Interrupted
 from calibrant.elicit import ElicitSummary, JsonlLog, StoreSink, answer_ask, elicit, read
-from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
+from calibrant.errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.graders.exact import Exact
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
@@ -333,10 +333,8 @@ def test_a_store_takes_record_and_verdict() -> None:
         def record(self, record_id: str) -> Record | None:
             return kept.get(record_id)
 
-        def add_records(self, records: list[Record]) -> None:
+        def add(self, records: list[Record], verdicts: list[Verdict]) -> None:
             kept.update({record.id: record for record in records})
-
-        def add_verdicts(self, verdicts: list[Verdict]) -> None:
             kept.update({f"verdict on {verdict.record_id}": verdict for verdict in verdicts})
 
     store: Any = Store()
@@ -358,3 +356,39 @@ def test_a_later_version_is_refused_by_name() -> None:
 def test_a_record_without_readings_is_one_row() -> None:
     record = Record(id="r", time=0.0, question=questions(1)[0], completion=None, error="down")
     assert [row["reason"] for row in rows_of(record)] == ["down"]
+
+
+def test_a_denied_key_ends_the_run_and_records_nothing(tmp_path: Path) -> None:
+    """A wrong key is no answer: with the right one, every question is asked."""
+
+    def denied(ask: Ask) -> Completion:
+        raise ModelDenied("The server answered 401: no key.")
+
+    log = tmp_path / "log.jsonl"
+    first = run(Scripted(denied), log)
+    assert first.recorded == 0
+    assert "401" in str(first.stopped)
+    assert run(Scripted(answers), log).recorded == 6
+
+
+def test_an_equal_question_is_recorded_once(tmp_path: Path) -> None:
+    work = elicit(
+        questions(3) * 2, asker=Asker(Scripted(answers)), signals=SIGNALS, sink=JsonlLog(tmp_path / "l.jsonl")
+    )
+    summary = asyncio.run(work)
+    assert (summary.recorded, summary.skipped) == (3, 3)
+
+
+def test_calls_under_way_come_back_before_the_end() -> None:
+    async def work() -> int:
+        model = Scripted(answers, delay=0.05)
+        asker = Asker(model)
+        waiting = asyncio.create_task(asker.ask(ask_for("q0")))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asker.close()
+        await asker.ask(ask_for("q0"))
+        return asker.spending.calls
+
+    assert asyncio.run(work()) == 1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from calibrant.errors import DifferentContent, StoreError, UnknownRecord
+from calibrant.errors import DifferentContent, StoreError, UnknownRecord, UnusableInput
+from calibrant.logs import read_log
 from calibrant.stores import _schema, sql
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Completion, Message, Question, Reading, Record, Verdict, score
@@ -212,3 +215,61 @@ def test_a_store_that_cannot_be_opened_is_a_store_error(tmp_path: Path) -> None:
         SqlStore(str(tmp_path / "text.db"))
     with pytest.raises(StoreError, match=r"\[store\] url"):
         SqlStore(f"postgresql://nobody@/none?host={tmp_path}")
+
+
+def test_a_stated_propensity_is_not_displaced_by_a_later_thumb(store: SqlStore) -> None:
+    store.add([make_record()], [make_verdict("audit", grade=0.0, propensity=0.05, time=1.0)])
+    store.add_verdicts([make_verdict("thumb", grade=1.0, propensity=None, time=2.0, source="user")])
+    row = next(iter(store.rows()))
+    assert (row["correct"], row["weight"], row["source"]) == (0.0, 20.0, "reviewer")
+
+
+def test_a_verdict_of_unknown_propensity_has_no_weight(store: SqlStore) -> None:
+    store.add([make_record()], [make_verdict(propensity=None)])
+    assert next(iter(store.rows()))["weight"] is None
+
+
+def test_record_and_verdict_are_written_both_or_neither(store: SqlStore) -> None:
+    with pytest.raises(StoreError):
+        store.add([make_record()], [make_verdict(record_id="nowhere")])
+    assert store.counts() == {"records": 0, "verdicts": 0, "judged": 0}
+
+
+def test_an_absurd_propensity_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"0\.000001"):
+        make_verdict(propensity=1e-300)
+
+
+def test_auditing_changes_nothing(tmp_path: Path) -> None:
+    foreign = tmp_path / "other.db"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    with pytest.raises(StoreError, match="nothing was changed"):
+        read_log(foreign)
+    with sqlite3.connect(foreign) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
+    connection.close()
+    with pytest.raises(UnusableInput, match="no file"):
+        read_log(tmp_path / "missing.db")
+    assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_store_is_audited_as_a_log(store: SqlStore, store_url: str) -> None:
+    def judged(i: int) -> tuple[Record, Verdict]:
+        reading = Reading(signal="s", score=score(0.9))
+        made = replace(make_record(f"r{i}"), readings=(reading,))
+        return made, make_verdict(f"v{i}", f"r{i}", grade=float(i % 2), propensity=0.5)
+
+    pairs = [judged(i) for i in range(40)]
+    store.add([record for record, _ in pairs], [verdict for _, verdict in pairs])
+    log = read_log(store_url)
+    assert log.used == 40
+    assert log.groups[()].total == 80
+    assert "secret" not in open_source_name("postgresql://user:secret@host/name")
+
+
+def open_source_name(url: str) -> str:
+    with pytest.raises((StoreError, UnusableInput)) as caught:
+        read_log(url)
+    return str(caught.value)

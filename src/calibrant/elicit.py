@@ -152,8 +152,8 @@ class ElicitSummary:
     """How a run went. Every question drawn ends in exactly one of `recorded`, `skipped` and `unfinished`.
 
     `skipped` were recorded by an earlier run or stand twice in the file, `unfinished` will be taken up by
-    the next; `failed` of the recorded ones were refused an answer. `right` is the sum of the grades of the `graded`. `reasons`
-    counts why answers and readings are missing. `stopped` says which limit ended the run.
+    the next; `failed` of the recorded ones were refused an answer. `right` is the sum of the grades of the
+    `graded`. `reasons` counts why answers and readings are missing. `stopped` says which limit ended the run.
     """
 
     recorded: int = 0

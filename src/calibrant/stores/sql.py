@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -113,9 +113,10 @@ class SqlStore:
         bounded memory; reads one snapshot, however long it takes.
         """
         with self._read() as connection:
-            result = connection.execution_options(yield_per=BATCH).execute(_joined())
-            for row in result:
-                yield from _flat(row)
+            # Closed before its connection, also when the reader stops early.
+            with closing(connection.execution_options(yield_per=BATCH).execute(_joined())) as result:
+                for row in result:
+                    yield from _flat(row)
 
     def counts(self) -> dict[str, int]:
         """How many records and verdicts there are, and how many records are judged."""
