@@ -26,6 +26,9 @@ __all__ = ["DemoResult", "demo"]
 
 SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
 GATE = "mean_logprob"
+COLUMNS = (
+    "confidence", "correct", "calibrated", "task", "domain", "model", "signal", "prompt", "parameters",
+)  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -146,7 +149,7 @@ def _halves(rows: list[Row]) -> tuple[list[Row], list[Row]]:
 
 def _frame(rows: list[Row]) -> Any:
     pa = require("pyarrow", "The demonstration", "files")
-    names = [n for n in rows[0] if n in ("domain", "signal", "confidence", "correct", "calibrated")]
+    names = [n for n in rows[0] if n in COLUMNS]
     return pa.table({name: [row[name] for row in rows] for name in names})
 
 

@@ -155,7 +155,7 @@ class CalibrationMap:
         low, high = self.interval(at)
         return Confidence(
             p=Probability(float(self(at)[0])), low=float(low[0]), high=float(high[0]),
-            map_id=self.map_id, fingerprint=self.fingerprint, verdicts=self.evidence.rows,
+            map_id=self.map_id, fingerprint=replace(fingerprint, signal=reading.signal), verdicts=self.evidence.rows,
         )  # fmt: skip
 
 

@@ -112,11 +112,13 @@ class SqlStore:
         `weight` = 1/propensity, None where nobody judged or nobody knows the propensity. Streamed in
         bounded memory; reads one snapshot, however long it takes.
         """
-        with self._read() as connection:
-            # Closed before its connection, also when the reader stops early.
-            with closing(connection.execution_options(yield_per=BATCH).execute(_joined())) as result:
-                for row in result:
-                    yield from _flat(row)
+        # The result is closed before its connection, also when the reader stops early.
+        with (
+            self._read() as connection,
+            closing(connection.execution_options(yield_per=BATCH).execute(_joined())) as result,
+        ):
+            for row in result:
+                yield from _flat(row)
 
     def counts(self) -> dict[str, int]:
         """How many records and verdicts there are, and how many records are judged."""
