@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from . import __version__
 from .applying import apply as apply_maps
-from .auditing import Audit, audit
+from .auditing import audit
 from .config import load, model_from
 from .demo import demo as run_demo
 from .elicit import Asker, Budget, ElicitSummary, JsonlLog, StoreSink, elicit
 from .errors import CalibrantError, UnusableInput
-from .fitting import FittedLog, fit_log
+from .fitting import fit_log
 from .maps import MapSet
 from .pipeline import Pipeline
 from .plugins import find, names
 from .protocols import Model
 from .questions import read_questions
+from .terminal import err, out, print_audit, print_fitted, print_json, print_summary, progress
 from .types import Ask, Message, Question, Record, digest
 
 app = typer.Typer(
     help="Gives every answer of a language model an honest probability of being right, and acts on it.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: task,domain,model.")]
@@ -76,9 +70,9 @@ def audit_command(
 
         markdown.write_text(to_markdown(found), encoding="utf-8")
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
-        _print_audit(found)
+        print_audit(found)
         for path in filter(None, (report, markdown)):
             out.print(f"Report: {path}")
 
@@ -103,9 +97,9 @@ def fit_command(
     if maps:
         maps.write_text(fitted.maps.to_json(), encoding="utf-8")
     if as_json:
-        _print_json({**fitted.to_json(), "maps": str(maps) if maps else None})
+        print_json({**fitted.to_json(), "maps": str(maps) if maps else None})
         return
-    _print_fitted(fitted)
+    print_fitted(fitted)
     out.print(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
 
 
@@ -124,7 +118,7 @@ def apply_command(
     policy = find("policies", "bands")(use=use)
     done = apply_maps(MapSet.load(maps), log, to, policy, confidence=confidence)
     if as_json:
-        _print_json({**done.to_json(), "out": str(to)})
+        print_json({**done.to_json(), "out": str(to)})
         return
     out.print(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
     for why, n in done.uncalibrated.most_common():
@@ -148,9 +142,14 @@ def elicit_command(
     max_calls: Annotated[int | None, typer.Option(help="Stop after so many calls.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens.")] = None,
     max_dollars: Annotated[float | None, typer.Option(help="Stop after spending so much.")] = None,
+    price: Annotated[
+        str | None, typer.Option(help="PROMPT,COMPLETION: US dollars per million tokens, with --url.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
+    if url and max_dollars is not None and price is None:
+        raise UnusableInput("--max-dollars cannot be kept without a price: add --price PROMPT,COMPLETION.")
     asked = _questions(questions, limit)
     chosen = {name: find("signals", name)() for name in _columns(signals)}
     sink = _sink(log)
@@ -158,10 +157,10 @@ def elicit_command(
     budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
 
     async def work() -> ElicitSummary:
-        llm = model_from(model, url=url, api_key=api_key)
+        llm = model_from(model, url=url, api_key=api_key, price=price)
         asker = Asker(llm, concurrency=concurrency, budget=budget, call_log=f"{log}.calls" if keep else None)
         try:
-            with _progress(as_json) as bar:
+            with progress(as_json) as bar:
                 task = bar.add_task("asking", total=len(asked))
                 return await elicit(
                     asked, asker=asker, signals=chosen, sink=sink, grader=find("graders", "exact")(),
@@ -174,7 +173,7 @@ def elicit_command(
 
     summary = asyncio.run(work())
     left = len(asked) - summary.recorded - summary.skipped
-    _print_summary(summary, left, log, as_json)
+    print_summary(summary, left, log, as_json)
     if left:
         raise typer.Exit(1)
 
@@ -212,7 +211,7 @@ def ask_command(
     if as_json:
         from .records import to_json
 
-        _print_json(to_json(record))
+        print_json(to_json(record))
         return
     out.print(
         record.completion.text.strip() if record.completion else f"No answer: {record.error}", markup=False
@@ -253,10 +252,10 @@ def demo_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""
-    with _progress(as_json) as bar:
+    with progress(as_json) as bar:
         result = run_demo(folder, limit=limit, bar=bar)
     if as_json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
         return
     for line in result.lines():
         out.print(line, markup=False, soft_wrap=True)
@@ -313,88 +312,3 @@ def _questions(source: str, limit: int | None) -> list[Question]:
             f"{source} holds no questions. Expected a column question and one row a question."
         )
     return asked[:limit] if limit else asked
-
-
-def _progress(quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err,
-        disable=quiet, transient=False,
-    )  # fmt: skip
-
-
-def _print_json(value: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
-
-
-def _print_unusable(rows: int, used: int, unusable: Mapping[str, int], notes: tuple[str, ...]) -> None:
-    out.print(f"{used:,} of {rows:,} rows used.", markup=False)
-    for why, n in unusable.items():
-        out.print(f"  {n:,} not usable: {why}", markup=False)
-    for note in notes:
-        out.print(f"  {note}", markup=False)
-
-
-def _print_audit(found: Audit) -> None:
-    for group in found.groups:
-        out.print(group.sentence, markup=False, soft_wrap=True)
-    out.print()
-    _print_unusable(found.rows, found.used, found.unusable, found.notes)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("group", overflow="fold")
-    for head in ("n", "right", "claimed", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for group in found.groups:
-        m = group.measures
-        table.add_row(
-            ", ".join(str(v) for v in group.by.values()) or "all",
-            f"{m['n']:,}",
-            f"{m['accuracy']:.3f}",
-            f"{m['mean_confidence']:.3f}",
-            f"{m['ece']['value']:.3f} ({m['ece']['noise_floor']:.3f})",
-            _span(m["smooth_ece"]),
-            f"{m['brier']:.3f}",
-            "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
-        )
-    out.print(table)
-
-
-def _span(estimate: Mapping[str, float] | None) -> str:
-    if estimate is None:
-        return "-"
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
-
-
-def _print_fitted(fitted: FittedLog) -> None:
-    _print_unusable(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
-    table = Table(box=None, pad_edge=False)
-    for head in ("group", "calibrator", "n", "ECE before", "after", "Brier before", "after", "map"):
-        table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
-    for group in fitted.groups:
-        g = group.to_json()
-        after = g["after"] or {"ece": float("nan"), "brier": float("nan")}
-        table.add_row(
-            ", ".join(str(v) for v in group.by.values()) or "all", g["calibrator"], f"{g['n']:,}",
-            f"{g['before']['ece']:.3f}", f"{after['ece']:.3f}", f"{g['before']['brier']:.3f}",
-            f"{after['brier']:.3f}", g["map_id"],
-        )  # fmt: skip
-    out.print(table)
-
-
-def _print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
-    spent = s.spending
-    body = {
-        "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
-        "graded": s.graded, "accuracy": s.accuracy, "reasons": dict(s.reasons), "stopped": s.stopped,
-        "calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars,
-    }  # fmt: skip
-    if as_json:
-        _print_json(body)
-        return
-    right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
-    out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
-    out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
-    for why, n in s.reasons.most_common(8):
-        out.print(f"  {n} x {why}", markup=False)
-    if s.stopped:
-        out.print(f"Stopped: {s.stopped} Run the same command again to go on.", markup=False)
-    out.print(f"Log: {log}")

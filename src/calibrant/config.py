@@ -20,6 +20,7 @@ from .maps import MapSet
 from .pipeline import Pipeline
 from .plugins import find
 from .protocols import Model
+from .wire import Price
 
 __all__ = ["Config", "build", "load", "parse"]
 
@@ -266,16 +267,21 @@ def _named(options: tuple[Any, ...]) -> str:
     return " or ".join(names)
 
 
-def model_from(name: str, *, url: str | None = None, api_key: str | None = None) -> Model:
+def model_from(
+    name: str, *, url: str | None = None, api_key: str | None = None, price: str | None = None
+) -> Model:
     """The model that a command names: "embedded", a .gguf file, or a model of the server at `url`.
 
-    `api_key` is "env:NAME", so that no key stands in a shell's history.
+    `api_key` is "env:NAME", so that no key stands in a shell's history. `price` is "PROMPT,COMPLETION" in US
+    dollars per million tokens.
     """
     if url is not None:
         if api_key is not None and not api_key.startswith("env:"):
             raise UnusableInput("Expected --api-key env:NAME, the environment variable that holds the key.")
         key = api_key and _resolved(api_key, "--api-key", os.environ)
-        made: Model = find("models", "openai_compatible")(url=url, model=name, api_key=key)
+        made: Model = find("models", "openai_compatible")(
+            url=url, model=name, api_key=key, price=_price(price)
+        )
         return made
     if name == "embedded" or name.endswith(".gguf"):
         embedded: Model = find("models", "embedded")(None if name == "embedded" else name)
@@ -283,3 +289,15 @@ def model_from(name: str, *, url: str | None = None, api_key: str | None = None)
     raise UnusableInput(
         f"Expected --model embedded, --model FILE.gguf, or --url with --model; got --model {name!r}."
     )
+
+
+def _price(text: str | None) -> Price | None:
+    if text is None:
+        return None
+    try:
+        prompt, completion = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UnusableInput(
+            f"Expected --price PROMPT,COMPLETION in US dollars per million tokens, such as 0.15,0.6; got {text!r}."
+        ) from error
+    return Price(prompt=prompt, completion=completion)

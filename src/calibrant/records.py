@@ -324,7 +324,7 @@ class JsonLines:
                 self._cut_torn_line()
             with self.path.open("ab") as file:
                 self._whole = False  # until the write is known to be whole
-                file.write(text.encode())
+                file.write(text.encode(errors="replace"))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -10,14 +10,16 @@ from typing import Any
 from .errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
 from .types import Ask, Completion, Message, Token, ToolCall, Usage
 
-__all__ = ["Assembler", "Price", "completions", "failure", "request_body"]
+__all__ = ["Assembler", "Price", "completions", "failure", "request_body", "whole_text"]
 
 LEAST_LOGPROB = -9999.0
 """Stands for a log-probability of minus infinity, which JSON cannot carry; servers use the same number."""
 
 PASSING = frozenset({408, 409, 425, 429})
-DENYING = frozenset({401, 402, 403, 404})
 """Statuses below 500 that may be gone at the next try."""
+
+REFUSING = frozenset({400, 413, 422})
+"""Statuses that refuse this one request; any other below 500 awaits every request."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,8 +171,8 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage:
 def failure(status: int, body: Any, retry_after: float | None = None) -> ModelError:
     """The error that an HTTP status and the body with it stand for.
 
-    408, 409, 425, 429 and 5xx are worth another try (`ModelUnavailable`); 401 to 404 say that nothing will
-    be served until the caller acts (`ModelDenied`); any other refuses this one request (`ModelRefused`).
+    408, 409, 425, 429 and 5xx are worth another try (`ModelUnavailable`); 400, 413 and 422 refuse this one
+    request (`ModelRefused`); any other says that none will be served until the caller acts (`ModelDenied`).
 
     >>> failure(429, {"error": {"message": "slow down"}}, retry_after=2.0)
     ModelUnavailable('The server answered 429: slow down')
@@ -185,8 +187,8 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
         403: ". Check what the key is allowed to do.",
         404: ". Check the model's name and that the URL ends in /v1.",
     }
-    denied = ModelDenied if status in DENYING else ModelRefused
-    return denied(message + advice.get(status, ""))
+    kind = ModelRefused if status in REFUSING else ModelDenied
+    return kind(message.rstrip(".") + advice[status] if status in advice else message)
 
 
 def _message_in(body: Any) -> str:

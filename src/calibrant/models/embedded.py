@@ -16,14 +16,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from calibrant.errors import MissingExtra, ModelRefused
+from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.plugins import require
 from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Assembler, completions, request_body
+from calibrant.wire import Assembler, Price, completions, request_body
 
 __all__ = ["Embedded"]
 
 Chunk = dict[str, Any]
+
+
+FREE = Price(prompt=0.0, completion=0.0)
 
 
 class Embedded:
@@ -93,7 +96,7 @@ class Embedded:
         body = self._body(replace(ask, samples=1), stream=True)
         work = loop.run_in_executor(self._pool(), self._send, body, receive)
         work.add_done_callback(lambda _: pieces.put_nowait(None))
-        assembler = Assembler(self.name)
+        assembler = Assembler(self.name, FREE)
         try:
             while (chunk := await pieces.get()) is not None:
                 if text := assembler.feed(chunk):
@@ -129,7 +132,7 @@ class Embedded:
     def _call(self, ask: Ask) -> tuple[Completion, ...]:
         start = time.perf_counter()
         body = self._send(self._body(ask))
-        return completions(body or {}, model=self.name, latency=time.perf_counter() - start)
+        return completions(body or {}, model=self.name, latency=time.perf_counter() - start, price=FREE)
 
     def _send(self, body: Chunk, receive: Callable[[Chunk], bool] | None = None) -> Chunk | None:
         """Runs in a thread. Gives the reply, or when streaming only an error, else None."""
@@ -168,7 +171,7 @@ class _Settings:
         try:
             return runtime.Server(params)
         except (RuntimeError, ValueError) as error:
-            raise ModelRefused(
+            raise ModelDenied(
                 f"{self.path} cannot be loaded: {error}. Expected a GGUF text model."
             ) from error
 

@@ -193,15 +193,20 @@ def _decoded(data: bytes) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise ModelUnavailable(f"Expected a JSON object from the server, got {data[:200]!r}.")
-    return whole_text(value) if b"\\ud" in data.lower() else value
+    return whole_text(value) if _may_hold_halves(data) else value
 
 
 def _error_body(data: bytes) -> Any:
     """The body of an error may be JSON or a proxy's page; both can be quoted."""
     try:
-        return json.loads(data)
+        return whole_text(json.loads(data))
     except ValueError:
         return data[:500].decode(errors="replace")
+
+
+def _may_hold_halves(data: bytes) -> bool:
+    """Half surrogate pairs come as an escape, or as bytes that are no UTF-8 but that `json` lets through."""
+    return b"\\ud" in data.lower() or b"\xed" in data
 
 
 def _refused_field(error: ModelError, body: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,110 @@
+"""What the command line shows: sentences first, tables after, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .auditing import Audit
+from .elicit import ElicitSummary
+from .fitting import FittedLog
+
+__all__ = ["err", "out", "print_audit", "print_fitted", "print_json", "print_summary", "progress"]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def progress(quiet: bool) -> Progress:
+    """A bar with the time left, on standard error."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err,
+        disable=quiet, transient=False,
+    )  # fmt: skip
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Strict JSON and nothing else."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def _print_unusable(rows: int, used: int, unusable: Mapping[str, int], notes: tuple[str, ...]) -> None:
+    out.print(f"{used:,} of {rows:,} rows used.", markup=False)
+    for why, n in unusable.items():
+        out.print(f"  {n:,} not usable: {why}", markup=False)
+    for note in notes:
+        out.print(f"  {note}", markup=False)
+
+
+def print_audit(found: Audit) -> None:
+    """One sentence a group, what could not be used, and a table."""
+    for group in found.groups:
+        out.print(group.sentence, markup=False, soft_wrap=True)
+    out.print()
+    _print_unusable(found.rows, found.used, found.unusable, found.notes)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("group", overflow="fold")
+    for head in ("n", "right", "claimed", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for group in found.groups:
+        m = group.measures
+        table.add_row(
+            ", ".join(str(v) for v in group.by.values()) or "all",
+            f"{m['n']:,}",
+            f"{m['accuracy']:.3f}",
+            f"{m['mean_confidence']:.3f}",
+            f"{m['ece']['value']:.3f} ({m['ece']['noise_floor']:.3f})",
+            _span(m["smooth_ece"]),
+            f"{m['brier']:.3f}",
+            "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
+        )
+    out.print(table)
+
+
+def _span(estimate: Mapping[str, float] | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def print_fitted(fitted: FittedLog) -> None:
+    """What could not be used, and a line for each map."""
+    _print_unusable(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
+    table = Table(box=None, pad_edge=False)
+    for head in ("group", "calibrator", "n", "ECE before", "after", "Brier before", "after", "map"):
+        table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
+    for group in fitted.groups:
+        g = group.to_json()
+        after = g["after"] or {"ece": float("nan"), "brier": float("nan")}
+        table.add_row(
+            ", ".join(str(v) for v in group.by.values()) or "all", g["calibrator"], f"{g['n']:,}",
+            f"{g['before']['ece']:.3f}", f"{after['ece']:.3f}", f"{g['before']['brier']:.3f}",
+            f"{after['brier']:.3f}", g["map_id"],
+        )  # fmt: skip
+    out.print(table)
+
+
+def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
+    """How a run of elicit went."""
+    spent = s.spending
+    body = {
+        "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
+        "graded": s.graded, "accuracy": s.accuracy, "reasons": dict(s.reasons), "stopped": s.stopped,
+        "calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars,
+    }  # fmt: skip
+    if as_json:
+        print_json(body)
+        return
+    right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
+    out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
+    out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+    for why, n in s.reasons.most_common(8):
+        out.print(f"  {n} x {why}", markup=False)
+    if s.stopped:
+        out.print(f"Stopped: {s.stopped} Run the same command again to go on.", markup=False)
+    out.print(f"Log: {log}")
