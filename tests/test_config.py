@@ -19,7 +19,7 @@ MODEL = {"kind": "openai_compatible", "url": "http://127.0.0.1:9/v1", "model": "
 
 
 def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODEL_KEY", "secret")
+    monkeypatch.setenv("MODEL_KEY", "secret-of-16-characters")
     file = tmp_path / "calibrant.toml"
     file.write_text("""
         [server]
@@ -41,7 +41,11 @@ def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         gate = "hold"
     """)
     config = load(file)
-    assert (config.server.port, config.server.key, config.stream.gate) == (9000, "secret", "hold")
+    assert (config.server.port, config.server.key, config.stream.gate) == (
+        9000,
+        "secret-of-16-characters",
+        "hold",
+    )
     pipeline = build(config)
     assert isinstance(pipeline.model, OpenAICompatible)
     assert isinstance(pipeline.policy, Bands)

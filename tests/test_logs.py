@@ -14,7 +14,7 @@ import calibrant
 from calibrant import logs
 from calibrant.applying import ADDED, apply
 from calibrant.columns import PHRASES
-from calibrant.errors import ColumnNotFound, UnusableInput
+from calibrant.errors import ColumnNotFound, StoreError, UnusableInput
 from calibrant.fitting import fit_log
 from calibrant.logs import read_log
 from calibrant.plugins import find
@@ -338,3 +338,13 @@ def test_weights_beyond_reason_are_counted() -> None:
     )
     log = read_log(frame)
     assert log.used == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2@nowhere.invalid/n", "postgresql://u@nowhere.invalid/n?password=hunter2",
+            "postgresql://u:hunter2@h:pa/n"],
+)  # fmt: skip
+def test_no_password_is_shown(url: str) -> None:
+    with pytest.raises((UnusableInput, StoreError)) as caught:
+        read_log(url)
+    assert "hunter2" not in str(caught.value)

@@ -38,6 +38,10 @@ class Server:
     def __post_init__(self) -> None:
         if self.key == "":
             raise ValueError("key is empty. Leave it out, or give one of 16 characters or more.")
+        if self.key is not None and len(self.key) < 16 and not _is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} can be reached from other machines, and key is shorter than 16 characters."
+            )
         if self.key is None and not _is_loopback(self.host):
             raise ValueError(
                 f"host {self.host!r} can be reached from other machines, and there is no key. "

@@ -6,7 +6,6 @@ A source gives its columns' names and blocks of chosen columns, so memory does n
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -116,7 +115,7 @@ def _frame_column(series: Any) -> NDArray[Any]:
 
 def _store(url: str) -> Source:
     """A store, read only: nothing is created or changed, and no password is shown."""
-    name = re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", url)
+    name = _shown(url)
     if "://" not in url and not Path(url).exists():
         raise UnusableInput(f"There is no file {url}. `calibrant elicit`, `ask` and `serve` write stores.")
 
@@ -136,6 +135,23 @@ def _store(url: str) -> Source:
     if not columns:
         raise UnusableInput(f"{name} has no records yet. `calibrant elicit`, `ask` and `serve` write them.")
     return Source(name=name, columns=columns, blocks=blocks)
+
+
+def _shown(url: str) -> str:
+    """A store's address without its password, wherever in it that stands."""
+    if "://" not in url:
+        return url
+    sa = require("sqlalchemy", "A store of records", "store")
+    try:
+        parsed = sa.make_url(url)
+    except (ValueError, sa.exc.ArgumentError):
+        kind = url.partition("://")[0]
+        raise UnusableInput(
+            f"The {kind}:// address of the store cannot be read. Expected postgresql://user:password@host/name, "
+            "with what is special in the password escaped as in %40 for @."
+        ) from None  # the cause quotes the address, and with it the password
+    query = {key: "***" if "pass" in key.lower() else value for key, value in parsed.query.items()}
+    return str(parsed.set(query=query).render_as_string(hide_password=True))
 
 
 def _column_of(rows: Iterable[Mapping[str, Any]], name: str) -> NDArray[Any]:
