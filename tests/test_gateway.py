@@ -210,6 +210,11 @@ def test_an_answer_carries_its_confidence_and_is_recorded(gateway: Maker) -> Non
     assert record.policy == "Above(threshold=0.7)"
 
 
+def test_the_configured_model_answers_to_a_name_that_every_client_knows(gateway: Maker) -> None:
+    made = gateway()
+    assert made.client.chat.completions.create(**{**ASK, "model": "calibrant"}).model == "tiny"
+
+
 def test_without_a_map_there_is_a_reason_and_the_most_careful_action(gateway: Maker) -> None:
     raw = gateway(maps=identity_map(model="other")).client.chat.completions.with_raw_response.create(**ASK)
     confidence = extra(raw.parse())

@@ -69,6 +69,10 @@ def create_app(
     )
 
 
+WHICHEVER = "calibrant"
+"""The name by which a client asks for the configured model without knowing what it is called."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Gateway:
     pipeline: Pipeline
@@ -78,8 +82,11 @@ class _Gateway:
     async def chat(self, request: Request) -> ASGIApp:
         chat = chat_request(await _json(request, self.body_limit), request.headers)
         name = self.pipeline.model.name
-        if chat.model != name:
-            raise BadRequest(f"No model {chat.model!r} here. Known: {name}.", "model", 404, "model_not_found")
+        if chat.model not in (name, WHICHEVER):
+            known = f"{name}, or {WHICHEVER!r} for whichever is configured"
+            raise BadRequest(
+                f"No model {chat.model!r} here. Known: {known}.", "model", 404, "model_not_found"
+            )
         record_id = request.state.record_id = self.pipeline.new_id()
         if chat.stream:
             return self._streamed(chat, record_id)
