@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 import pytest
 
 from calibrant.asker import Asker, Budget, Interrupted
-from calibrant.elicit import ElicitSummary, JsonlLog, StoreSink, answer_ask, elicit, read
+from calibrant.asks import answer_ask
+from calibrant.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
 from calibrant.errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.graders.exact import Exact
 from calibrant.models.recorded import Recorded

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .asker import Asker, Budget, Interrupted, Spending
+from .asks import ANSWER, answer_ask
 from .protocols import Grader, Signal, Store
 from .records import JsonLines, rows_of
 from .types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
@@ -24,13 +25,9 @@ __all__ = [
     "Sink",
     "Spending",
     "StoreSink",
-    "answer_ask",
     "elicit",
     "read",
 ]
-
-ANSWER = Ask(messages=(), max_tokens=64)
-"""How a question is asked where nothing else is said: the messages are the question's."""
 
 
 async def read(
@@ -72,23 +69,6 @@ def _marks(signal: Signal) -> dict[str, Any]:
     # Not part of the protocol: a signal from elsewhere may come without.
     prompt, parameters = getattr(signal, "fingerprint", (None, None))
     return {"prompt": prompt, "parameters": parameters}
-
-
-def answer_ask(question: Question, signals: Iterable[Signal], settings: Ask = ANSWER) -> Ask:
-    """How the question itself is asked: with log-probabilities where a signal needs them.
-
-    A data set can state settings of its own, such as where an answer ends, in `metadata["ask"]`.
-
-    >>> from .types import Message
-    >>> question = Question(id="q", messages=(Message("user", "2 + 2?"),), metadata={"ask": {"stop": ["."]}})
-    >>> answer_ask(question, ()).stop
-    ('.',)
-    """
-    wanted = settings.logprobs or any("logprobs" in signal.needs for signal in signals)
-    fields: dict[str, Any] = {"messages": question.messages, "logprobs": wanted}
-    for name, value in question.metadata.get("ask", {}).items():
-        fields[name] = tuple(value) if isinstance(value, list) else value
-    return replace(settings, **fields)
 
 
 class Sink(Protocol):

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .types import Ask, Completion, Confidence, Decision, Delta, Question, Reading, Record, Replies, Verdict
+from .types import (
+    Ask,
+    Completion,
+    Confidence,
+    Cost,
+    Decision,
+    Delta,
+    Question,
+    Reading,
+    Record,
+    Replies,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from .maps import CalibrationMap
@@ -36,12 +48,22 @@ class Model(Protocol):
 class Signal(Protocol):
     """One way of telling how sure a model is. Does no I/O: it yields Asks and is sent Replies.
 
-    `calls` is how many further calls a reading costs at the most, `needs` what the answer itself must
-    carry ("logprobs"), both known before anything is run.
+    `needs` is what must be at hand, known before anything is run: "logprobs" and "top_logprobs" of the
+    answer's own tokens, "reply_logprobs" of the signal's further calls, "peer" for a second model.
+    Without it the reading has no score, and a reason.
     """
 
-    calls: ClassVar[int]
     needs: ClassVar[frozenset[str]]
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        ...
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompts and of the parameters, which a map is bound to."""
+        ...
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """Yield the Asks that are wanted, then return the Reading."""
@@ -64,11 +86,15 @@ class Policy(Protocol):
         ...
 
 
+Grade = float | None
+"""A grade in [0, 1], or None where the answer cannot be judged: no reference, or a judge that wavers."""
+
+
 class Grader(Protocol):
     """Is the answer right?"""
 
-    def grade(self, question: Question, completion: Completion) -> float | None:
-        """Grade in [0, 1], or None where the question has no references to grade against."""
+    def grade(self, question: Question, completion: Completion) -> Grade | Generator[Ask, Replies, Grade]:
+        """The grade; a grader that must ask a model yields its Asks, as signals do, and returns it."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -91,7 +91,10 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """What a model answered. `tokens` is None where the server gave no log-probabilities."""
+    """What a model answered. `tokens` is None where the server gave no log-probabilities.
+
+    `extra` is canonical JSON of what the server sent beyond the chat format, such as a probability of its own.
+    """
 
     text: str
     model: str
@@ -101,6 +104,7 @@ class Completion:
     usage: Usage = Usage()
     cost: float | None = None
     latency: float = 0.0
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,9 @@ class Delta:
 class Ask:
     """A call to a model. Equal Asks of several signals are made once.
 
-    `extra` is canonical JSON of further request fields that are passed on as they are (tools,
-    response_format ...); text, so that an Ask stays hashable.
+    `model` names the role of another model that is to answer ("peer", "judge"); None is the model that is
+    being measured. `extra` is canonical JSON of further request fields that are passed on as they are
+    (tools, response_format ...); text, so that an Ask stays hashable.
     """
 
     messages: tuple[Message, ...]
@@ -128,11 +133,40 @@ class Ask:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: str | None = None
+    model: str | None = None
 
     @property
     def key(self) -> str:
         """Content address: equal Asks, equal keys, on any machine."""
-        return digest(asdict(self))
+        return digest(_stated(self))
+
+    @property
+    def address(self) -> str:
+        """The key but for how many samples are wanted and whether with log-probabilities.
+
+        Asks of one address are answered by the same samples: the first n of them, one after the other.
+        """
+        return digest({n: v for n, v in _stated(self).items() if n not in _ANY_SAMPLE_HAS})
+
+
+_ANY_SAMPLE_HAS = frozenset({"samples", "logprobs", "top_logprobs"})
+
+
+def _stated(ask: Ask) -> dict[str, Any]:
+    """The fields that are not at their default, so that a field added later changes no old address."""
+    stated: dict[str, Any] = {"messages": [_turn(message) for message in ask.messages]}
+    for one in fields(Ask)[1:]:
+        value = getattr(ask, one.name)
+        if value != one.default:
+            stated[one.name] = value
+    return stated
+
+
+def _turn(message: Message) -> list[Any]:
+    if not message.tool_calls and message.tool_call_id is None:
+        return [message.role, message.content]
+    calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
+    return [message.role, message.content, calls, message.tool_call_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +175,32 @@ class Replies:
 
     completions: tuple[Completion, ...] = ()
     reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What a signal asks for one answer, at the most; known before anything is run.
+
+    `calls` are further calls, of which each reads the question and the answer once more; `samples` are
+    further answers to the question itself, which signals share, so that the largest wish counts once;
+    `read` are the tokens of all instructions together, `written` the tokens that all calls may write.
+
+    >>> Cost(calls=1, read=40, written=10) + Cost(samples=5)
+    Cost(calls=1, samples=5, read=40, written=10)
+    """
+
+    calls: int = 0
+    samples: int = 0
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            calls=self.calls + other.calls,
+            samples=max(self.samples, other.samples),
+            read=self.read + other.read,
+            written=self.written + other.written,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

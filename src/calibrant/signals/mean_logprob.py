@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.types import Ask, Completion, Question, Reading, Replies, Token, digest, score
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
 
 __all__ = ["MeanLogprob"]
 
@@ -35,8 +35,12 @@ class MeanLogprob:
     0.707
     """
 
-    calls: ClassVar[int] = 0
     needs: ClassVar[frozenset[str]] = frozenset({"logprobs"})
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost()
 
     @property
     def fingerprint(self) -> tuple[str, str]:

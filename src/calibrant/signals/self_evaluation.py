@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from calibrant.answers import inert
-from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Score, digest, score
+from calibrant.asks import tokens_in
+from calibrant.types import Ask, Completion, Cost, Message, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["SelfEvaluation"]
 
@@ -39,8 +40,12 @@ class SelfEvaluation:
 
     top_logprobs: int = 20
 
-    calls: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost(calls=2, read=2 * tokens_in(INSTRUCTION, PROMPT), written=2)
 
     @property
     def fingerprint(self) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from calibrant.answers import inert
-from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Score, digest, score
+from calibrant.asks import tokens_in
+from calibrant.types import Ask, Completion, Cost, Message, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["Verbalized", "parse_percentage"]
 
@@ -33,8 +34,12 @@ class Verbalized:
 
     max_tokens: int = 10
 
-    calls: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost(calls=1, read=tokens_in(INSTRUCTION, PROMPT), written=self.max_tokens)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
