@@ -1,0 +1,44 @@
+"""The command line. Prints sentences for people, or JSON with --json; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from calibrant import __version__
+from calibrant.errors import CalibrantError
+from calibrant.terminal import err, out
+
+from . import ask, measure, serve
+from .shared import app
+
+__all__ = ["app", "ask", "measure", "run", "serve"]
+
+
+def run() -> None:
+    """Entrance: an error of ours is its sentence and exit status 2; Ctrl-C is 130."""
+    try:
+        app()
+    except CalibrantError as error:
+        err.print(f"calibrant: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        err.print(
+            f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red", markup=False
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("Stopped. Run the same command again to go on where it stopped.")
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Options before the command."""
+    if show:
+        out.print(__version__)
+        raise typer.Exit

@@ -1,0 +1,100 @@
+"""From a log to numbers and maps: audit, fit, apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from calibrant.applying import apply as apply_maps
+from calibrant.auditing import audit
+from calibrant.fitting import fit_log
+from calibrant.maps import MapSet
+from calibrant.plugins import find, names
+from calibrant.terminal import out, print_audit, print_fitted, print_json
+
+from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, app, columns
+
+
+@app.command("audit")
+def audit_command(
+    log: LogPath,
+    by: By = "",
+    bins: Annotated[int, typer.Option(min=1, help="Equal-width bins of the ECE.")] = 15,
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far the confidence in a log can be trusted."""
+    found = audit(
+        log, columns(by), bins=bins, confidence=confidence, correct=correct, weight=weight, cluster=cluster
+    )
+    if report:
+        from calibrant.report import html
+
+        report.write_text(html(found), encoding="utf-8")
+    if markdown:
+        from calibrant.report import markdown as to_markdown
+
+        markdown.write_text(to_markdown(found), encoding="utf-8")
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_audit(found)
+        for path in filter(None, (report, markdown)):
+            out.print(f"Report: {path}")
+
+
+@app.command("fit")
+def fit_command(
+    log: LogPath,
+    maps: Annotated[Path | None, typer.Option("--out", "-o", help="Write the maps to this file.")] = None,
+    by: By = "",
+    calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit maps from confidence to probability, one per group, measured on rows they had not seen."""
+    fitted = fit_log(
+        log, columns(by), calibrator=calibrator, confidence=confidence, correct=correct, weight=weight,
+        cluster=cluster,
+    )  # fmt: skip
+    if maps:
+        maps.write_text(fitted.maps.to_json(), encoding="utf-8")
+    if as_json:
+        print_json({**fitted.to_json(), "maps": str(maps) if maps else None})
+        return
+    print_fitted(fitted)
+    out.print(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
+
+
+@app.command("apply")
+def apply_command(
+    maps: Annotated[Path, typer.Argument(metavar="MAPS", help="File written by `calibrant fit`.")],
+    log: LogPath,
+    to: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .parquet, .csv or .jsonl.")],
+    use: Annotated[
+        Literal["p", "low"], typer.Option(help="What the bands read: p, or low for the careful end.")
+    ] = "p",
+    confidence: Confidence = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the calibrated probability, its interval and the action to every row of a log."""
+    policy = find("policies", "bands")(use=use)
+    done = apply_maps(MapSet.load(maps), log, to, policy, confidence=confidence)
+    if as_json:
+        print_json({**done.to_json(), "out": str(to)})
+        return
+    out.print(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
+    for why, n in done.uncalibrated.most_common():
+        out.print(f"  {n:,} did not: {why}")
+    out.print("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
+    out.print(f"Written: {to}")

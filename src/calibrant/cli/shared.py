@@ -1,0 +1,57 @@
+"""What the commands share: the application, the options that several take, and how they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calibrant.elicit import JsonlLog, StoreSink
+from calibrant.errors import UnusableInput
+from calibrant.plugins import find, names
+from calibrant.questions import read_questions
+from calibrant.types import Question
+
+app = typer.Typer(
+    help="Gives every answer of a language model an honest probability of being right, and acts on it.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: task,domain,model.")]
+Confidence = Annotated[str | None, typer.Option(help="Column of the stated confidence.")]
+Correct = Annotated[str | None, typer.Option(help="Column of the verdict: right or wrong, or a grade.")]
+Weight = Annotated[str | None, typer.Option(help="Column of 1 / the probability of having been labelled.")]
+Cluster = Annotated[str | None, typer.Option(help="Column that ties rows together, such as item_id.")]
+LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="embedded, a .gguf file, or a model name with --url.")
+]
+Url = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server.")]
+ApiKey = Annotated[str | None, typer.Option(help="env:NAME: where the key of that server is.")]
+
+
+def columns(text: str) -> list[str]:
+    """Names that stand in one text with commas between."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def sink_of(log: str) -> JsonlLog | StoreSink:
+    """Where records go: a file of JSON lines, or a store."""
+    if log.endswith(".jsonl"):
+        return JsonlLog(log)
+    if "://" in log or Path(log).suffix in (".db", ".sqlite", ".sqlite3"):
+        return StoreSink(find("stores", "sql")(log))
+    raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")
+
+
+def questions_of(source: str, limit: int | None) -> list[Question]:
+    """The questions of a data set or a file, at most `limit`."""
+    found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
+    asked = list(found)
+    if not asked:
+        raise UnusableInput(
+            f"{source} holds no questions. Expected a column question and one row a question."
+        )
+    return asked[:limit] if limit else asked
