@@ -1,0 +1,159 @@
+"""The model's belief in its answer, set against its belief in other answers to the same question."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from calibrant.answers import sameness
+from calibrant.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.samples import Pool, pool
+from calibrant.tokens import weighed
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
+
+__all__ = ["Dinco", "blended", "candidates", "nvc"]
+
+INSTRUCTION = "Is the answer correct? Reply with Yes or No alone."
+WORDS = {"yes": True, "no": False}
+OTHERS = "Name {count} other answers that someone might give to the question. One to a line, nothing else."
+MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|[A-Z]\))\s+")
+LONGEST = 200
+"""Characters of a candidate that are judged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dinco:
+    """DiNCo (Wang and Stengel-Eskin 2026) for servers without beam search: (NVC + SC) / 2.
+
+    A model that says Yes to everything says Yes to the wrong answers too. Each candidate's P(Yes) is asked
+    for in a conversation of its own, never jointly, and the answer's is divided by the sum of all where that
+    is above 1: NVC = p_0 / max(1, beta), beta the sum over the answer and its distractors. The paper weighs
+    distractors with a model of entailment; here candidates contradict each other exactly when they do not
+    say the same, and one of each meaning is asked about, so all of its weights are 1. Distractors
+    come from the samples first, and are then asked for. SC is the share that agrees with the answer of the
+    samples and the answer itself, so it is never 0. `detail` has both parts and each candidate's P(Yes).
+
+    References
+    ----------
+    V. Wang and E. Stengel-Eskin, "Calibrating Verbalized Confidence with Self-Generated Distractors",
+    ICLR 2026, arXiv:2509.25532.
+    """
+
+    samples: int = 5
+    distractors: int = 4
+    temperature: float = 1.0
+
+    needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        tags = "<question></question>\n<answer></answer>\n"
+        judged = self.distractors + 1
+        return Cost(
+            calls=judged + 1,
+            samples=self.samples,
+            read=judged * tokens_in(JUDGE, INSTRUCTION, tags) + tokens_in(JUDGE, OTHERS, tags),
+            written=2 * judged + self._room,
+        )
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompts and of the parameters."""
+        return digest([JUDGE, INSTRUCTION, OTHERS, LONGEST]), digest(asdict(self))
+
+    @property
+    def _room(self) -> int:
+        return 32 * self.distractors
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        """The samples, then other answers where these have too few, then one call for each candidate."""
+        if not completion.text.strip():
+            return self._none("The answer is empty, so nothing can agree with it.")
+        drawn = yield sample_ask(question, self.samples, temperature=self.temperature)
+        texts = [sample.text for sample in drawn.completions[: self.samples]]
+        made = pool(completion.text, texts, sameness(question))
+        if not made.texts:
+            return self._none(drawn.reason or "No sample says anything.")
+        rivals = yield from self._rivals(question, completion.text, made)
+        if isinstance(rivals, str):
+            return self._none(rivals)
+        beliefs: list[float] = []
+        for candidate in (completion.text, *rivals):
+            belief = yield from self._belief(question, candidate)
+            if isinstance(belief, str):
+                return self._none(belief)
+            beliefs.append(belief)
+        agreeing = sum(group == made.own for group in made.groups)
+        normalised, consistency = nvc(beliefs), (agreeing + 1) / (len(texts) + 1)
+        return Reading(
+            signal="dinco",
+            score=blended(normalised, consistency),
+            detail={
+                "nvc": normalised,
+                "consistency": consistency,
+                "beliefs": [
+                    {"answer": a, "yes": p} for a, p in zip((completion.text, *rivals), beliefs, strict=True)
+                ],
+            },
+        )
+
+    def _rivals(
+        self, question: Question, answer: str, made: Pool
+    ) -> Generator[Ask, Replies, list[str] | str]:
+        """Other answers, one of each meaning: the samples' own, the commonest first, then those asked for."""
+        shares = {group: part for group, part in made.shares().items() if group != made.own}
+        sampled = [row["answer"][:LONGEST] for row in made.listed(shares)]
+        if len(sampled) >= self.distractors:
+            return sampled[: self.distractors]
+        instruction = OTHERS.format(count=self.distractors)
+        replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
+        if not replies.completions:
+            return replies.reason or "The model gave no reply."
+        lines = [MARK.sub("", line).strip() for line in replies.completions[0].text.splitlines()]
+        return candidates(answer, [*sampled, *lines], sameness(question))[: self.distractors]
+
+    def _belief(self, question: Question, answer: str) -> Generator[Ask, Replies, float | str]:
+        replies = yield judge_ask(
+            question, answer, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP
+        )
+        if not replies.completions:
+            return replies.reason or "The model gave no reply."
+        return weighed(replies.completions[0], WORDS)
+
+    def _none(self, reason: str) -> Reading:
+        return Reading(signal="dinco", score=None, reason=reason)
+
+
+def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], bool]) -> list[str]:
+    """The other answers that differ from the answer and from those before them.
+
+    >>> candidates("Paris", ["Rome", "paris", "", "rome", "Oslo"], lambda a, b: a.lower() == b.lower())
+    ['Rome', 'Oslo']
+    """
+    found: list[str] = []
+    for text in others:
+        if text.strip() and not any(alike(text, known) for known in (answer, *found)):
+            found.append(text[:LONGEST])
+    return found
+
+
+def nvc(beliefs: Sequence[float]) -> float:
+    """The belief in the first answer, divided by the sum of beliefs in all where that is above 1.
+
+    >>> nvc([0.9, 0.9]), nvc([0.5, 0.25])
+    (0.5, 0.5)
+    """
+    return beliefs[0] / max(1.0, math.fsum(beliefs))
+
+
+def blended(normalised: float, consistency: float) -> Score:
+    """The mean of both parts.
+
+    >>> blended(0.5, 1.0)
+    0.75
+    """
+    return score((normalised + consistency) / 2)

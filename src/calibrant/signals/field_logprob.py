@@ -1,0 +1,209 @@
+"""How sure the model was of each field of a structured answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NoReturn
+
+from calibrant.tokens import covering, logprob_sum, offset_of, spoken
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
+
+__all__ = ["FieldLogprob", "field_probabilities", "spans"]
+
+PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
+NAME = re.compile(r"[^\W\d]\w*")
+
+Path = tuple[str | int, ...]
+Span = tuple[int, int]
+Part = tuple[str, str, int]
+"""Path before the fields, JSON text, and where it begins in the tokens' text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldLogprob:
+    """The probability of the least sure field of a JSON answer, or of the arguments of tool calls.
+
+    Costs no further call. A field's probability is the product of the probabilities of all tokens
+    that hold a character of its value, without quotes and brackets (an empty text is its quotes); a token
+    that also holds punctuation counts whole, in each of the fields that it touches. The score is the minimum
+    and not the product: a record is as sure as its least sure field, while the product falls with
+    the number of fields. `detail["fields"]` has each by its path, such as `items[0].name`; what stands under a
+    key that is written twice counts as JSON readers take it, the last. The answer must be JSON as a whole,
+    or in one code fence.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"logprobs"})
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost()
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompt and of the parameters; this signal has neither."""
+        return digest([]), digest({})
+
+    def read(
+        self,
+        question: Question,  # noqa: ARG002 - every signal is given it
+        completion: Completion,
+    ) -> Generator[Ask, Replies, Reading]:
+        """The score, or the reason why there is none."""
+        yield from ()  # a generator like every signal, though this one asks nothing
+        tokens = spoken(completion)
+        if isinstance(tokens, str):
+            return self._none(tokens)
+        fields: dict[str, float] = {}
+        try:
+            for lead, text, offset in _parts(completion, tokens):
+                fields |= field_probabilities(text, tokens, offset, lead)
+        except _Unreadable as error:
+            return self._none(str(error))
+        if not fields:
+            return self._none("The answer has no field with a value.")
+        least = min(fields, key=fields.__getitem__)
+        return Reading(
+            signal="field_logprob", score=score(fields[least]), detail={"fields": fields, "least": least}
+        )
+
+    def _none(self, reason: str) -> Reading:
+        return Reading(signal="field_logprob", score=None, reason=reason)
+
+
+class _Unreadable(ValueError):
+    """Why there are no fields, in a sentence."""
+
+
+def field_probabilities(
+    text: str, tokens: Sequence[Token], offset: int = 0, lead: str = ""
+) -> dict[str, float]:
+    """Probability of each field of a JSON text that begins at `offset` of the tokens' own text.
+
+    Raises `ValueError` where the text is no JSON.
+
+    >>> tokens = [Token('{"n": ', 0.0), Token("4", math.log(0.5)), Token("2", math.log(0.5)), Token("}", 0.0)]
+    >>> field_probabilities('{"n": 42}', tokens)
+    {'n': 0.25}
+    """
+    found = {}
+    for path, (start, end) in spans(text).items():
+        covered = covering(tokens, offset + start, offset + end)
+        found[_written(path, lead)] = math.exp(logprob_sum([tokens[i] for i in covered]))
+    return found
+
+
+def spans(text: str) -> dict[Path, Span]:
+    """Where the value of each field stands in a JSON text, quotes left out.
+
+    Raises `ValueError` where the text is no JSON.
+
+    >>> spans('{"a": "x", "b": [1, null]}')
+    {('a',): (7, 8), ('b', 0): (17, 18), ('b', 1): (20, 24)}
+    """
+    try:
+        json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise _Unreadable("The answer is JSON nested too deep to be read.") from None
+    except ValueError as error:
+        raise _Unreadable(f"The answer is no JSON: {error}.") from None
+    found: dict[Path, Span] = {}
+    open_: list[_Frame] = []
+    for match in PIECE.finditer(text):
+        piece, top = match[0], open_[-1] if open_ else None
+        if piece in "{[":
+            open_.append(_Frame(path=top.here if top else (), keyed=piece == "{"))
+        elif piece in "}]":
+            open_.pop()
+        elif piece == ",":
+            assert top is not None
+            top.next()
+        elif piece == ":":
+            continue
+        elif top is not None and top.keyed and top.key is None:
+            _begin(top, json.loads(piece), found)
+        else:
+            found[top.here if top else ()] = _inside(match)
+    return found
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or array that is open, and where in it the reading is."""
+
+    path: Path
+    keyed: bool
+    key: str | None = None
+    index: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def here(self) -> Path:
+        return (*self.path, self.key if self.keyed and self.key is not None else self.index)
+
+    def next(self) -> None:
+        self.key = None
+        self.index += 1
+
+
+def _begin(frame: _Frame, key: str, found: dict[Path, Span]) -> None:
+    """A key is read; what stood under the same key of the same object before counts no more."""
+    frame.key = key
+    if key in frame.seen:
+        here = frame.here
+        for path in [path for path in found if path[: len(here)] == here]:
+            del found[path]
+    frame.seen.add(key)
+
+
+def _inside(match: re.Match[str]) -> Span:
+    start, end = match.span()
+    return (start + 1, end - 1) if match[0].startswith('"') and end - start > 2 else (start, end)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON value")
+
+
+def _written(path: Path, lead: str) -> str:
+    """A path as text: `a.b[0]`; a key that is no plain name stands in brackets, quoted.
+
+    An answer that is one value and no object has the path `$`.
+    """
+    text = lead
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif NAME.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{json.dumps(step, ensure_ascii=False)}]"
+    return text or "$"
+
+
+def _parts(completion: Completion, tokens: Sequence[Token]) -> Iterator[Part]:
+    """The JSON texts of the answer, tool calls first, and where each begins in the tokens' text."""
+    if not completion.tool_calls:
+        fence = FENCE.search(completion.text)
+        text = (fence[1] if fence else completion.text).strip()
+        offset = offset_of(text, tokens)
+        if offset is None:
+            raise _Unreadable("The tokens do not spell the answer, so its fields cannot be found in them.")
+        yield "", text, offset
+        return
+    names = [call.name for call in completion.tool_calls]
+    after = 0
+    for i, call in enumerate(completion.tool_calls):
+        offset = offset_of(call.arguments, tokens, after)
+        if offset is None or not call.arguments:
+            raise _Unreadable(
+                "The tokens do not hold the arguments of the tool calls; the server gives them for text alone."
+            )
+        after = offset + len(call.arguments)
+        number = f"[{names[:i].count(call.name)}]" if names.count(call.name) > 1 else ""
+        yield call.name + number, call.arguments, offset

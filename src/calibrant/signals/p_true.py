@@ -1,0 +1,96 @@
+"""P(True): the model's own judgement of its answer, from the probabilities of the letters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from calibrant.answers import inert
+from calibrant.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.tokens import weighed
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+
+__all__ = ["PTrue"]
+
+IDEAS = "Other answers that came to mind:\n{ideas}\n"
+INSTRUCTION = "{ideas}Is the answer correct?\nA) {a}\nB) {b}\nReply with the letter alone."
+ORDERS = (("True", "False"), ("False", "True"))
+LONGEST = 200
+"""Characters of another answer that are shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PTrue:
+    """P(True) after Kadavath et al. (2022), averaged over both orders of the options.
+
+    In a conversation of its own the model is shown the question and the answer, and chooses between True
+    and False; the score is P(True) / (P(True) + P(False)) at the letter. Averaging over both orders takes
+    away a leaning towards the first letter. The log-probabilities of the replies are required, unlike for
+    `self_evaluation`, so the score is never the coarse 0, 0.5 or 1.
+
+    With `shown` samples of its own before it the model judges better (section 3 there): it sees
+    whether the answer is one of many. Chat models are driven to the ends of the scale; calibrate.
+
+    References
+    ----------
+    S. Kadavath et al., "Language Models (Mostly) Know What They Know", 2022, arXiv:2207.05221.
+    """
+
+    shown: int = 0
+
+    needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        ideas = self.shown * (LONGEST + len("<idea></idea>\n")) + len(IDEAS)
+        once = tokens_in(JUDGE, INSTRUCTION, "True False <question></question>\n<answer></answer>\n")
+        return Cost(calls=2, samples=self.shown, read=2 * (once + ideas // 4 * (self.shown > 0)), written=4)
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompt and of the parameters."""
+        return digest([JUDGE, IDEAS, INSTRUCTION, ORDERS, LONGEST]), digest(asdict(self))
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        """The samples where they are shown, then one call for each order; both must be readable."""
+        ideas = ""
+        if self.shown:
+            drawn = yield sample_ask(question, self.shown)
+            if not drawn.completions:
+                return self._none(drawn.reason or "The model gave no samples.")
+            ideas = shown_ideas([sample.text for sample in drawn.completions[: self.shown]])
+        shares = []
+        for a, b in ORDERS:
+            instruction = INSTRUCTION.format(ideas=ideas, a=a, b=b)
+            replies = yield judge_ask(
+                question, completion.text, instruction, max_tokens=2, logprobs=True, top_logprobs=TOP
+            )
+            if not replies.completions:
+                return self._none(replies.reason or "The model gave no reply.")
+            true_first = a == "True"
+            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
+            share = weighed(replies.completions[0], words)
+            if isinstance(share, str):
+                return self._none(share)
+            shares.append(share)
+        mean = score(min(1.0, math.fsum(shares) / len(shares)))
+        return Reading(
+            signal="p_true", score=mean, detail={"true_first": shares[0], "false_first": shares[1]}
+        )
+
+    def _none(self, reason: str) -> Reading:
+        return Reading(signal="p_true", score=None, reason=reason)
+
+
+def shown_ideas(texts: list[str]) -> str:
+    """Other answers as text to judge, in an order that no sample's place decides; "" for none.
+
+    >>> shown_ideas(["Rome", "", "Paris"])
+    'Other answers that came to mind:\\n<idea>Paris</idea>\\n<idea>Rome</idea>\\n'
+    """
+    said = sorted(" ".join(text.split()) for text in texts if text.strip())
+    lines = [f"<idea>{inert(text[:LONGEST])}</idea>" for text in said]
+    return IDEAS.format(ideas="\n".join(lines)) if lines else ""
