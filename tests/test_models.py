@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,12 +14,17 @@ import pytest
 pytest.importorskip("aiohttp", reason="pip install 'calibrant[models]'")
 from aiohttp import web
 
+from calibrant.asker import Asker
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable
+from calibrant.models.anthropic import Anthropic
 from calibrant.models.openai_compatible import OpenAICompatible
+from calibrant.models.openai_responses import OpenAIResponses
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
-from calibrant.records import JsonLines, completion_to_json
-from calibrant.types import Ask, Completion, Delta, Message
+from calibrant.types import Ask, Completion, Delta, Message, ToolCall, canonical
+from calibrant.wire import Price
+from calibrant.wire_anthropic import message_body
+from calibrant.wire_responses import response_body
 
 ASK = Ask(messages=(Message("user", "Capital of France?"),), logprobs=True, max_tokens=5)
 LOGPROBS = {"content": [{"token": "Paris", "logprob": -0.1, "top_logprobs": []}]}
@@ -29,7 +35,8 @@ Handler = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 class Server:
     """A chat completion server whose behaviour is a function; keeps the bodies that it was sent."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, path: str = "chat/completions") -> None:
+        self.path = path
         self.handler, self.bodies = handler, list[dict[str, Any]]()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -39,7 +46,7 @@ class Server:
 
     async def __aenter__(self) -> Server:
         application = web.Application()
-        application.router.add_post("/v1/chat/completions", self.answer)
+        application.router.add_post(f"/v1/{self.path}", self.answer)
         self.runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
@@ -301,17 +308,281 @@ def test_scripted_answers_counts_fails_and_streams() -> None:
 
 def test_recorded_plays_back_and_refuses_the_rest(tmp_path: Any) -> None:
     made = Completion(text="Paris", model="tiny")
-    line = {"model": "tiny", "ask": ASK.key, "completions": [completion_to_json(made)]}
-    JsonLines(tmp_path / "calls.jsonl").append([line])
 
     async def run() -> None:
+        asker = Asker(Scripted(lambda _: made, name="tiny"), call_log=tmp_path / "calls.jsonl")
+        await asker.ask(replace(ASK, logprobs=False))
         model = Recorded(tmp_path / "calls.jsonl")
-        assert model.name == "tiny"
-        assert await model.complete(ASK) == (made,)
-        assert [delta.completion async for delta in model.stream(ASK)][-1] == made
+        assert model.name == "tiny" and model.gives_logprobs is None
+        assert await model.complete(replace(ASK, logprobs=False)) == (made,)
         with pytest.raises(ModelRefused, match="asked in this way"):
             await model.complete(Ask(messages=ASK.messages, temperature=1.0))
 
     asyncio.run(run())
     with pytest.raises(ModelError, match="found none"):
         Recorded(tmp_path / "nothing.jsonl")
+
+
+def test_a_script_can_answer_each_sample_differently() -> None:
+    model = Scripted(lambda _: ["a", "b"])
+    made = asyncio.run(model.complete(replace(ASK, samples=2)))
+    assert [one.text for one in made] == ["a", "b"]
+    with pytest.raises(ModelRefused, match="gave 2 answers where 3"):
+        asyncio.run(model.complete(replace(ASK, samples=3)))
+
+
+def response(logprobs: bool) -> dict[str, Any]:
+    tokens = [{"token": "Paris", "logprob": -0.1, "bytes": [80], "top_logprobs": []}]
+    part = {"type": "output_text", "text": "Paris", "annotations": []}
+    part |= {"logprobs": tokens} if logprobs else {}
+    item = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4, "input_tokens_details": {},
+             "output_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
+    return {"id": "r", "object": "response", "created_at": 0, "model": "tiny", "status": "completed",
+            "output": [item], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "usage": usage,
+            "confidence": 0.9}  # fmt: skip
+
+
+def message(_: bool) -> dict[str, Any]:
+    block = {"type": "text", "text": "Paris"}
+    return {"content": [block], "stop_reason": "end_turn", "confidence": 0.9,
+            "usage": {"input_tokens": 3, "output_tokens": 1}}  # fmt: skip
+
+
+def chat(logprobs: bool) -> dict[str, Any]:
+    return reply(logprobs=LOGPROBS if logprobs else None) | {"confidence": 0.9}
+
+
+DELTA = {"type": "text_delta", "text": "Paris"}
+KINDS: dict[str, Any] = {
+    "chat": (OpenAICompatible, "chat/completions", chat, [piece("Paris", "stop")]),
+    "responses": (OpenAIResponses, "responses", response, [
+        {"type": "response.output_text.delta", "delta": "Paris", "logprobs": []},
+        {"type": "response.completed", "response": response(False)}]),
+    "anthropic": (Anthropic, "messages", message, [
+        {"type": "ping"}, {"type": "content_block_delta", "index": 0, "delta": DELTA},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]),
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def served(kind: str, handler: Handler, **options: Any) -> AsyncIterator[tuple[Any, Server]]:
+    made, path, _, _ = KINDS[kind]
+    async with Server(handler, path) as server:
+        model = made(server.url, "tiny", timeout=0.5, price=Price(prompt=1.0, completion=1.0), **options)
+        try:
+            yield model, server
+        finally:
+            await model.close()
+            assert model.requests == len(server.bodies)
+
+
+def gives(kind: str, logprobs: bool = True) -> Handler:
+    async def answer(_: web.Request, __: dict[str, Any]) -> web.Response:
+        return web.json_response(KINDS[kind][2](logprobs))
+
+    return answer
+
+
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@each_kind
+def test_every_client_answers_each_sample_with_usage_cost_and_what_is_beyond(kind: str) -> None:
+    async def run() -> None:
+        async with served(kind, gives(kind)) as (model, server):
+            made = await model.complete(replace(ASK, samples=3))
+            assert [one.text for one in made] == ["Paris"] * 3 and len(server.bodies) == 3
+            assert sum(one.usage.prompt_tokens for one in made) == 9
+            assert sum(one.cost for one in made) == pytest.approx(12e-6)
+            assert made[0].extra == '{"confidence":0.9}' and made[0].finish_reason == "stop"
+            assert model.gives_logprobs is (kind != "anthropic")
+            assert (made[0].tokens is not None) is (kind != "anthropic")
+
+    asyncio.run(run())
+
+
+async def error_in_200(_: web.Request, __: dict[str, Any]) -> web.Response:
+    return web.json_response({"error": {"type": "overloaded_error", "message": "busy"}})
+
+
+async def empty(_: web.Request, __: dict[str, Any]) -> web.Response:
+    return web.json_response({})
+
+
+@each_kind
+@pytest.mark.parametrize(
+    "handler",
+    [
+        status(429, {"Retry-After": "7"}),
+        status(500),
+        status(529),
+        garbled,
+        hangs,
+        drops,
+        half,
+        error_in_200,
+        empty,
+    ],
+)
+def test_every_client_says_that_trouble_may_pass(kind: str, handler: Handler) -> None:
+    async def run() -> None:
+        async with served(kind, handler) as (model, server):
+            with pytest.raises(ModelUnavailable):
+                await model.complete(ASK)
+            assert len(server.bodies) == 1
+
+    asyncio.run(run())
+
+
+@each_kind
+def test_every_client_streams_and_notices_a_cut(kind: str) -> None:
+    async def run() -> None:
+        whole = KINDS[kind][3]
+        async with served(kind, events(*whole)) as (model, _):
+            *pieces, last = [delta async for delta in model.stream(replace(ASK, logprobs=False))]
+            assert "".join(one.text for one in pieces) == "Paris" and last.completion.text == "Paris"
+        cut = [event for event in whole if "Par" in str(event)][:1] if kind != "chat" else [piece("Paris")]
+        async with served(kind, events(*cut)) as (model, _):
+            with pytest.raises(ModelUnavailable, match="cut off after 5"):
+                _ = [delta async for delta in model.stream(ASK)]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+@pytest.mark.parametrize("refuses", [True, False])
+def test_logprobs_that_are_not_given_are_asked_for_once(kind: str, refuses: bool) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.Response:
+        if refuses and ("logprobs" in body or "include" in body):
+            error = {"message": "Unsupported parameter", "param": "top_logprobs, logprobs"}
+            return web.json_response({"error": error}, status=400)
+        return web.json_response(KINDS[kind][2](False))
+
+    async def run() -> None:
+        async with served(kind, answer) as (model, server):
+            for _ in range(3):
+                assert (await model.complete(ASK))[0].tokens is None
+            asked = ["logprobs" in body or "include" in body for body in server.bodies]
+            assert asked == [True, False, False] + [False] * refuses
+            assert model.gives_logprobs is False and "logprobs" in model.refused
+
+    asyncio.run(run())
+
+
+@each_kind
+def test_a_refused_temperature_is_dropped_but_a_wrong_one_is_not(kind: str) -> None:
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.Response:
+        if "temperature" in body:
+            said = (
+                "must be at most 1"
+                if body["max_tokens" if kind != "responses" else "max_output_tokens"] == 99
+                else "does not support 0"
+            )
+            return web.json_response({"error": {"message": f"temperature {said}"}}, status=400)
+        return web.json_response(KINDS[kind][2](True))
+
+    async def run() -> None:
+        async with served(kind, answer) as (model, _):
+            with pytest.raises(ModelRefused):
+                await model.complete(replace(ASK, max_tokens=99))
+            assert (await model.complete(ASK))[0].text == "Paris" and model.refused == {"temperature"}
+            assert model.requests == 3
+
+    asyncio.run(run())
+
+
+def test_the_response_fixture_is_one_of_the_official_types() -> None:
+    types = pytest.importorskip("openai.types.responses")
+    data = response(True)
+    data["usage"]["input_tokens_details"] = {"cached_tokens": 0, "cache_write_tokens": 0}
+    assert types.Response.model_validate(data).output_text == "Paris"
+
+
+def test_what_a_reasoning_model_refuses_is_made_up_for() -> None:
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        for name in ("n", "stop", "seed"):
+            if name in body:
+                error = {"message": "Unsupported parameter.", "param": name}
+                return web.json_response({"error": error}, status=400)
+        return web.json_response(chat(True))
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, server):
+            made = await model.complete(replace(ASK, samples=3, seed=1, stop=("is",)))
+            assert [one.text for one in made] == ["Par"] * 3
+            assert model.refused == {"n", "stop", "seed"} and len(server.bodies) == 6
+            (only,) = [delta async for delta in model.stream(replace(ASK, stop=("r",)))]
+            assert only.text == "Pa" and len(server.bodies) == 7
+
+    asyncio.run(run())
+
+
+def test_one_odd_reply_says_nothing_of_log_probabilities() -> None:
+    odd = [{"content": ""}, {"content": None, "refusal": "I will not."}]
+
+    async def answer(_: web.Request, __: dict[str, Any]) -> web.Response:
+        if odd:
+            return web.json_response({"choices": [{"message": odd.pop(), "finish_reason": "stop"}]})
+        return web.json_response(chat(True))
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, _):
+            (refusal,) = await model.complete(ASK)
+            assert refusal.finish_reason == "content_filter" and model.gives_logprobs is None
+            await model.complete(ASK)
+            assert model.gives_logprobs is None
+            assert (await model.complete(ASK))[0].tokens and model.gives_logprobs
+
+    asyncio.run(run())
+
+
+def test_too_many_alternatives_are_asked_for_as_fewer() -> None:
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        if body["top_logprobs"] > 5:
+            return web.json_response({"error": "top_logprobs must be at most 5"}, status=400)
+        return web.json_response(chat(True))
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, server):
+            for _ in range(2):
+                await model.complete(replace(ASK, top_logprobs=10))
+            assert [body["top_logprobs"] for body in server.bodies] == [10, 5, 5]
+
+    asyncio.run(run())
+
+
+def test_anthropic_turns_tools_and_stops_are_translated() -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    ask = Ask(
+        messages=(
+            Message("system", "Be short."),
+            Message("user", "Look."),
+            Message("user", "Please."),
+            Message("assistant", "", (ToolCall("c", "look", '{"a":1}'),)),
+            Message("tool", "found", tool_call_id="c"),
+        ),
+        temperature=1.5,
+        stop=("\n", "END"),
+        extra=canonical({"tools": [tool], "tool_choice": "required"}),
+    )
+    body = message_body(ask, "m")
+    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"][1]["content"] == [
+        {"type": "tool_use", "id": "c", "name": "look", "input": {"a": 1}}
+    ]
+    assert body["messages"][2]["content"][0]["type"] == "tool_result"
+    assert (body["temperature"], body["stop_sequences"]) == (1.0, ["END"])
+    assert body["tools"] == [{"name": "look", "input_schema": {"type": "object"}}]
+    assert body["tool_choice"] == {"type": "any"}
+
+
+def test_a_request_for_a_response_is_translated() -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {}}}
+    form = {"type": "json_schema", "json_schema": {"name": "s", "schema": {}}}
+    body = response_body(
+        replace(ASK, top_logprobs=3, extra=canonical({"tools": [tool], "response_format": form})), "m"
+    )
+    assert body["max_output_tokens"] == 16 and body["include"] == ["message.output_text.logprobs"]
+    assert body["tools"] == [{"type": "function", "name": "look", "parameters": {}}]
+    assert body["text"] == {"format": {"type": "json_schema", "name": "s", "schema": {}}}

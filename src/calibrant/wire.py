@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
-from .types import Ask, Completion, Message, Token, ToolCall, Usage
+from .errors import ModelUnavailable
+from .types import Ask, Completion, Message, Token, ToolCall, Usage, canonical
+from .wire_errors import excerpt, failure, status_in
 
-__all__ = ["Assembler", "Price", "completions", "failure", "request_body", "whole_text"]
+__all__ = [
+    "Assembler",
+    "Price",
+    "beyond",
+    "charged",
+    "completions",
+    "cut",
+    "request_body",
+    "tokens_from",
+    "whole_text",
+]
 
 LEAST_LOGPROB = -9999.0
 """Stands for a log-probability of minus infinity, which JSON cannot carry; servers use the same number."""
 
-PASSING = frozenset({408, 409, 425, 429})
-"""Statuses below 500 that may be gone at the next try."""
+FORMAT = frozenset(
+    (
+        "id",
+        "object",
+        "created",
+        "model",
+        "choices",
+        "usage",
+        "system_fingerprint",
+        "service_tier",
+        "error",
+        "timings",
+        "obfuscation",
+    )
+)
+"""Members of a chat completion and its pieces, and two that say nothing of the answer."""
 
-REFUSING = frozenset({400, 413, 422})
-"""Statuses that refuse this one request; any other below 500 awaits every request."""
+MOST_BEYOND = 8192
+"""Bytes of further members that a completion keeps."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,36 +121,91 @@ def completions(
     ('4', True)
     """
     if body.get("error"):
-        raise failure(_status_in(body), body)
+        raise failure(status_in(body), body)
     try:
         choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
         usage = _usage(body.get("usage"))
-        made = tuple(_completion(choice, model=model, latency=latency) for choice in choices)
+        further = _further(body, FORMAT)
+        made = tuple(_completion(choice, model=model, latency=latency, further=further) for choice in choices)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelUnavailable(f"Expected a chat completion, got {_excerpt(body)}. {_ADVICE}") from error
+        raise ModelUnavailable(f"Expected a chat completion, got {excerpt(body)}. {_ADVICE}") from error
     if not made:
         raise ModelUnavailable(
-            f"Expected a chat completion, got one without choices: {_excerpt(body)}. {_ADVICE}"
+            f"Expected a chat completion, got one without choices: {excerpt(body)}. {_ADVICE}"
         )
-    return (_charged(made[0], usage, price), *made[1:])
+    return (charged(made[0], usage, price), *made[1:])
 
 
 _ADVICE = "Check that the URL is that of an OpenAI-compatible server, ending in /v1."
 
 
-def _completion(choice: Mapping[str, Any], *, model: str, latency: float) -> Completion:
+def _completion(
+    choice: Mapping[str, Any], *, model: str, latency: float, further: dict[str, Any]
+) -> Completion:
     message = choice["message"]
+    own = {n: part[n] for part in (choice, message) for n in ("confidence", "probability") if n in part}
+    text = _text(message.get("content"))
+    refusal = "" if text else _text(message.get("refusal"))
     return Completion(
-        text=_text(message.get("content")) or _text(message.get("refusal")),
+        text=text or refusal,
         model=model,
-        tokens=_tokens(choice.get("logprobs")) or None,
+        tokens=tokens_from(choice.get("logprobs")) or None,
         tool_calls=tuple(_tool_call(call) for call in message.get("tool_calls") or ()),
-        finish_reason=choice.get("finish_reason") or "stop",
+        finish_reason="content_filter" if refusal else choice.get("finish_reason") or "stop",
         latency=latency,
+        extra=beyond(further | own),
     )
 
 
-def _charged(completion: Completion, usage: Usage, price: Price | None) -> Completion:
+def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | None:
+    """Canonical JSON of the members that a format does not know, or None; the smallest first up to 8 kB.
+
+    >>> beyond({"id": "x", "confidence": 0.9}, {"id"})
+    '{"confidence":0.9}'
+    """
+    texts = {}
+    for name, value in _further(members, format).items():
+        try:
+            texts[name] = canonical({name: value})[1:-1]
+        except ValueError:  # not a number, which JSON cannot carry
+            continue
+    kept, room = {}, MOST_BEYOND - 2
+    for name, text in sorted(texts.items(), key=lambda item: len(item[1].encode())):
+        room -= len(text.encode()) + 1
+        if room < 0:
+            break
+        kept[name] = members[name]
+    return canonical(kept) if kept else None
+
+
+def _further(body: Mapping[str, Any], format: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in format and value is not None}
+
+
+def cut(completion: Completion, stop: Iterable[str]) -> Completion:
+    """The completion up to where one of the texts begins, as a server ends it that knows `stop`.
+
+    A token is kept where it begins before the end; without tokens that spell the text there are none.
+
+    >>> cut(Completion(text="4\\n5", model="tiny"), ["\\n"]).text
+    '4'
+    """
+    ends = [completion.text.find(text) for text in stop if text and text in completion.text]
+    if not ends:
+        return completion
+    text = completion.text[: min(ends)]
+    kept, spelt = list[Token](), ""
+    for token in completion.tokens or ():
+        if len(spelt) >= len(text):
+            break
+        kept.append(token)
+        spelt += token.text
+    tokens = tuple(kept) if kept and spelt.startswith(text) else None
+    return replace(completion, text=text, tokens=tokens, finish_reason="stop")
+
+
+def charged(completion: Completion, usage: Usage, price: Price | None) -> Completion:
+    """The completion with what the call used and cost."""
     return replace(completion, usage=usage, cost=None if price is None else price.of(usage))
 
 
@@ -143,7 +223,8 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     return ToolCall(str(call.get("id") or ""), str(function["name"]), str(function.get("arguments") or ""))
 
 
-def _tokens(logprobs: Any) -> tuple[Token, ...]:
+def tokens_from(logprobs: Any) -> tuple[Token, ...]:
+    """The tokens in the log-probabilities of a choice."""
     entries = (logprobs.get("content") or ()) if logprobs else ()
     return tuple(
         Token(
@@ -168,47 +249,6 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage:
     return Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
 
 
-def failure(status: int, body: Any, retry_after: float | None = None) -> ModelError:
-    """The error that an HTTP status and the body with it stand for.
-
-    408, 409, 425, 429 and 5xx are worth another try (`ModelUnavailable`); 400, 413 and 422 refuse this one
-    request (`ModelRefused`); any other says that none will be served until the caller acts (`ModelDenied`).
-
-    >>> failure(429, {"error": {"message": "slow down"}}, retry_after=2.0)
-    ModelUnavailable('The server answered 429: slow down')
-    >>> failure(401, "no key")
-    ModelDenied('The server answered 401: no key. Check the key that the server expects.')
-    """
-    message = f"The server answered {status}: {_message_in(body)}"
-    if status in PASSING or status >= 500:
-        return ModelUnavailable(message, retry_after)
-    advice = {
-        401: ". Check the key that the server expects.",
-        403: ". Check what the key is allowed to do.",
-        404: ". Check the model's name and that the URL ends in /v1.",
-    }
-    kind = ModelRefused if status in REFUSING else ModelDenied
-    return kind(message.rstrip(".") + advice[status] if status in advice else message)
-
-
-def _message_in(body: Any) -> str:
-    error = body.get("error", body) if isinstance(body, Mapping) else body
-    message = error.get("message", error) if isinstance(error, Mapping) else error
-    return message[:500] if isinstance(message, str) else _excerpt(message)
-
-
-def _status_in(body: Mapping[str, Any]) -> int:
-    """The status that an error body states itself; without one it counts as the server's own fault."""
-    error = body["error"]
-    code = error.get("code") if isinstance(error, Mapping) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
-
-
-def _excerpt(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."
-
-
 class Assembler:
     """Puts a streamed answer together.
 
@@ -231,6 +271,8 @@ class Assembler:
         self._calls: dict[int, dict[str, str]] = {}
         self._finish_reason: str | None = None
         self._usage = Usage()
+        self._refusal = False
+        self._further: dict[str, Any] = {}
 
     def feed(self, chunk: Mapping[str, Any]) -> str:
         """Take one chunk, give its text ("" for most that carry something else).
@@ -238,22 +280,25 @@ class Assembler:
         Raises what `failure` says when the chunk carries an error, `ModelUnavailable` when it is no chunk.
         """
         if chunk.get("error"):
-            raise failure(_status_in(chunk), chunk)
+            raise failure(status_in(chunk), chunk)
         try:
+            self._further |= _further(chunk, FORMAT)
             if chunk.get("usage"):
                 self._usage = _usage(chunk["usage"])
             own = (choice for choice in chunk.get("choices") or () if choice.get("index", 0) == 0)
             return "".join([self._take(choice) for choice in own])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelUnavailable(
-                f"Expected a piece of a chat completion, got {_excerpt(chunk)}. {_ADVICE}"
+                f"Expected a piece of a chat completion, got {excerpt(chunk)}. {_ADVICE}"
             ) from error
 
     def _take(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        text = _text(delta.get("content")) or _text(delta.get("refusal"))
+        refusal = _text(delta.get("refusal"))
+        text = _text(delta.get("content")) or refusal
+        self._refusal = self._refusal or bool(refusal)
         self._text.append(text)
-        self._tokens.extend(_tokens(choice.get("logprobs")))
+        self._tokens.extend(tokens_from(choice.get("logprobs")))
         self._take_calls(delta.get("tool_calls") or ())
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
         return text
@@ -280,10 +325,11 @@ class Assembler:
             model=self._model,
             tokens=tuple(self._tokens) or None,
             tool_calls=tuple(ToolCall(**call) for _, call in sorted(self._calls.items())),
-            finish_reason=self._finish_reason,
+            finish_reason="content_filter" if self._refusal else self._finish_reason,
             latency=latency,
+            extra=beyond(self._further),
         )
-        return _charged(done, self._usage, self._price)
+        return charged(done, self._usage, self._price)
 
 
 def whole_text(value: Any) -> Any:

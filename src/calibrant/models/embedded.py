@@ -67,6 +67,7 @@ class Embedded:
         if not weights.is_file():
             raise ModelRefused(f"Expected a GGUF file at {weights}; there is none. Check the path.")
         self.name = name or weights.stem
+        self.gives_logprobs = True
         self._settings = _Settings(
             path=str(weights.resolve()), threads=threads or _spare_cores(), slots=slots, context=context
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from calibrant.errors import ModelError, ModelRefused
 from calibrant.types import Ask, Completion, Delta
@@ -13,14 +14,15 @@ from calibrant.types import Ask, Completion, Delta
 __all__ = ["Scripted"]
 
 Answer = str | Completion | ModelError
-Script = Callable[[Ask], Answer] | Mapping[str, Answer]
+Script = Callable[[Ask], Answer | Sequence[Answer]] | Mapping[str, Answer]
 
 
 class Scripted:
     """Answers from a function of the Ask, or from a mapping of the last message's text to an answer.
 
     An answer is a text, a whole `Completion`, or a `ModelError` to raise. `calls` counts the calls, and
-    `asked` those of each Ask, so that a test can tell what was asked twice.
+    `asked` those of each Ask, so that a test can tell what was asked twice. A function may give a list or
+    tuple of answers, one for each sample; too few are a `ModelRefused`.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ class Scripted:
     name : the name that fingerprints carry
     delay : seconds that each call takes
     failures : errors that the first calls raise, one each, before the script is followed
+    gives_logprobs : what the model says of itself; None for not known
 
     >>> model = Scripted({"2 + 2?": "4"})
     >>> from calibrant.types import Message
@@ -43,7 +46,9 @@ class Scripted:
         name: str = "scripted",
         delay: float = 0.0,
         failures: tuple[ModelError, ...] = (),
+        gives_logprobs: bool | None = None,
     ) -> None:
+        self.gives_logprobs = gives_logprobs
         self.name = name
         self.calls = 0
         self.asked: Counter[Ask] = Counter()
@@ -57,7 +62,16 @@ class Scripted:
         await asyncio.sleep(self._delay)
         if turn <= len(self._failures):
             raise self._failures[turn - 1]
-        return tuple(self._completion(ask) for _ in range(ask.samples))
+        first = self._answer(ask)
+        if isinstance(first, (list, tuple)):
+            if len(first) < ask.samples:
+                raise ModelRefused(
+                    f"The script of {self.name!r} gave {len(first)} answers where {ask.samples} are wanted."
+                )
+            answers = list(first[: ask.samples])
+        else:
+            answers = [first, *(self._answer(ask) for _ in range(ask.samples - 1))]
+        return tuple(self._completion(answer) for answer in answers)
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
         """The scripted answer, word by word."""
@@ -69,8 +83,10 @@ class Scripted:
     async def close(self) -> None:
         """Nothing to give back."""
 
-    def _completion(self, ask: Ask) -> Completion:
-        answer = self._script(ask) if callable(self._script) else self._looked_up(self._script, ask)
+    def _answer(self, ask: Ask) -> Any:
+        return self._script(ask) if callable(self._script) else self._looked_up(self._script, ask)
+
+    def _completion(self, answer: Answer) -> Completion:
         if isinstance(answer, ModelError):
             raise answer
         return answer if isinstance(answer, Completion) else Completion(text=answer, model=self.name)
