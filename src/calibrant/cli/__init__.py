@@ -11,10 +11,10 @@ from calibrant import __version__
 from calibrant.errors import CalibrantError
 from calibrant.terminal import err, out
 
-from . import ask, measure, serve
+from . import ask, measure, posture, redteam, serve
 from .shared import app
 
-__all__ = ["app", "ask", "measure", "run", "serve"]
+__all__ = ["app", "ask", "measure", "posture", "redteam", "run", "serve"]
 
 
 def run() -> None:

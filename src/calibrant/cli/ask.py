@@ -1,4 +1,4 @@
-"""Asking models: elicit, ask."""
+"""Asking models: signals, elicit, ask."""
 
 from __future__ import annotations
 
@@ -10,18 +10,53 @@ from typing import Annotated
 
 import typer
 
-from calibrant.config import model_from
+from calibrant.config import secret
 from calibrant.elicit import Asker, Budget, ElicitSummary, elicit
 from calibrant.errors import UnusableInput
+from calibrant.estimates import estimate
 from calibrant.maps import MapSet
+from calibrant.named import model_named, price_named, signals_named
 from calibrant.pipeline import Pipeline
-from calibrant.plugins import find
-from calibrant.protocols import Model
+from calibrant.plugins import find, names
+from calibrant.protocols import Model, Signal
 from calibrant.records import to_json
-from calibrant.terminal import out, print_json, print_summary, progress
+from calibrant.terminal import (
+    err,
+    estimate_sentence,
+    out,
+    print_estimate,
+    print_json,
+    print_signals,
+    print_summary,
+    progress,
+)
+from calibrant.throttle import Throttle
 from calibrant.types import Ask, Message, Question, Record, digest
 
-from .shared import ApiKey, AsJson, ModelName, Url, app, columns, questions_of, sink_of
+from .shared import (
+    ApiFormat,
+    ApiKey,
+    AsJson,
+    ModelName,
+    Posture,
+    SignalNames,
+    Url,
+    app,
+    calls_beside,
+    questions_of,
+    signal_row,
+    sink_of,
+)
+
+
+@app.command("signals")
+def signals_command(as_json: AsJson = False) -> None:
+    """List the ways of telling how sure a model is: what each needs and what it costs an answer."""
+    rows = [signal_row(name) for name in names("signals")]
+    if as_json:
+        print_json({"signals": rows})
+    else:
+        print_signals(rows)
 
 
 @app.command("elicit")
@@ -32,41 +67,69 @@ def elicit_command(
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],
     model: ModelName = "embedded",
     url: Url = None,
+    api: ApiFormat = "chat",
     api_key: ApiKey = None,
-    signals: Annotated[str, typer.Option(help="Signals to read, with commas.")] = "mean_logprob,verbalized",
+    signals: SignalNames = "mean_logprob,verbalized",
+    posture: Posture = None,
+    peer: Annotated[
+        str | None, typer.Option(help="A second model, for peer_agreement: like --model, or NAME@URL.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="The model that grades with --grader judge: like --model, or NAME@URL.")
+    ] = None,
+    grader: Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")] = "by_kind",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0,
+    requests_per_minute: Annotated[float | None, typer.Option(help="No more calls than this.")] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option(help="No more tokens than this.")] = None,
     max_calls: Annotated[int | None, typer.Option(help="Stop after so many calls.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens.")] = None,
     max_dollars: Annotated[float | None, typer.Option(help="Stop after spending so much.")] = None,
     price: Annotated[
         str | None, typer.Option(help="PROMPT,COMPLETION: US dollars per million tokens, with --url.")
     ] = None,
+    estimate_only: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would cost at the most, and ask nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
     if url and max_dollars is not None and price is None:
         raise UnusableInput("--max-dollars cannot be kept without a price: add --price PROMPT,COMPLETION.")
-    asked = questions_of(questions, limit)
-    chosen = {name: find("signals", name)() for name in columns(signals)}
-    sink = sink_of(log)
-    keep = "://" not in log  # answered calls are kept beside the log, so that none is paid for twice
+    asked, chosen = questions_of(questions, limit), signals_named(signals, posture)
+    expected = estimate(asked, chosen.values(), price=price_named(price))
+    if estimate_only:
+        print_estimate(expected, as_json)
+        return
+    if not as_json:
+        err.print(estimate_sentence(expected), markup=False)
     budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
+    sink, key = sink_of(log), secret(api_key, "--api-key")
 
     async def work() -> ElicitSummary:
-        llm = model_from(model, url=url, api_key=api_key, price=price)
-        asker = Asker(llm, concurrency=concurrency, budget=budget, call_log=f"{log}.calls" if keep else None)
+        llm = model_named(model, url=url, api=api, api_key=key, price=price, timeout=timeout)
+        others = {
+            role: model_named(name, timeout=timeout)
+            for role, name in (("peer", peer), ("judge", judge))
+            if name
+        }
+        throttle = Throttle(
+            concurrency, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
+        )
+        asker = Asker(llm, concurrency=throttle, budget=budget, others=others, call_log=calls_beside(log))
         try:
             with progress(as_json) as bar:
                 task = bar.add_task("asking", total=len(asked))
                 return await elicit(
-                    asked, asker=asker, signals=chosen, sink=sink, grader=find("graders", "exact")(),
-                    workers=max(16, concurrency),
+                    asked, asker=asker, signals=chosen, sink=sink, grader=find("graders", grader)(),
+                    judge=grader, workers=max(16, concurrency),
                     progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
                 )  # fmt: skip
         finally:
             await asker.close()
-            await llm.close()
+            for one in (llm, *others.values()):
+                await one.close()
 
     summary = asyncio.run(work())
     left = len(asked) - summary.recorded - summary.skipped
@@ -80,11 +143,11 @@ def ask_command(
     question: Annotated[str, typer.Argument(help="What to ask.")],
     model: ModelName = "embedded",
     url: Url = None,
+    api: ApiFormat = "chat",
     api_key: ApiKey = None,
     maps: Annotated[Path | None, typer.Option(help="File written by `calibrant fit`.")] = None,
-    signals: Annotated[
-        str, typer.Option(help="Signals to read; the first with a map decides.")
-    ] = "mean_logprob",
+    signals: SignalNames = "mean_logprob",
+    posture: Posture = None,
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
     store: Annotated[str, typer.Option(help="Where the record goes.")] = "calibrant.db",
@@ -93,9 +156,9 @@ def ask_command(
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
 
     async def work() -> Record:
-        llm = model_from(model, url=url, api_key=api_key)
+        llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
         try:
-            return await _pipeline(llm, columns(signals), maps, store).answer(
+            return await _pipeline(llm, signals_named(signals, posture), maps, store).answer(
                 Question(
                     id=digest(question), messages=(Message("user", question),), task=task, domain=domain
                 ),
@@ -116,10 +179,10 @@ def ask_command(
     out.print(f"Record {record.id} in {store}.")
 
 
-def _pipeline(llm: Model, signals: list[str], maps: Path | None, store: str) -> Pipeline:
+def _pipeline(llm: Model, signals: dict[str, Signal], maps: Path | None, store: str) -> Pipeline:
     return Pipeline(
         route=find("routes", "single")(model=llm), model=llm,
-        signals={name: find("signals", name)() for name in signals},
+        signals=signals,
         maps=MapSet.load(maps) if maps else MapSet(by=(), groups=()), policy=find("policies", "bands")(),
         store=find("stores", "sql")(store), clock=time.time, new_id=lambda: uuid.uuid4().hex,
     )  # fmt: skip

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from calibrant.elicit import JsonlLog, StoreSink
 from calibrant.errors import UnusableInput
+from calibrant.named import Api
 from calibrant.plugins import find, names
 from calibrant.questions import read_questions
-from calibrant.types import Question
+from calibrant.types import Question, digest
 
 app = typer.Typer(
     help="Gives every answer of a language model an honest probability of being right, and acts on it.",
@@ -30,6 +33,17 @@ ModelName = Annotated[
 ]
 Url = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server.")]
 ApiKey = Annotated[str | None, typer.Option(help="env:NAME: where the key of that server is.")]
+
+
+ApiFormat = Annotated[Api, typer.Option(help="What the server at --url speaks.")]
+SignalNames = Annotated[
+    str,
+    typer.Option(help="Signals, with commas; settings after colons: vpd:samples=3. See `calibrant signals`."),
+]
+Posture = Annotated[
+    str | None,
+    typer.Option(help="very_cautious, cautious, neutral, bold or very_bold, for signals that take it."),
+]
 
 
 def columns(text: str) -> list[str]:
@@ -55,3 +69,20 @@ def questions_of(source: str, limit: int | None) -> list[Question]:
             f"{source} holds no questions. Expected a column question and one row a question."
         )
     return asked[:limit] if limit else asked
+
+
+def calls_beside(log: str) -> str:
+    """The file that keeps answered calls, so that none is paid for twice."""
+    return f"{digest(log)}.calls" if "://" in log else f"{log}.calls"
+
+
+def signal_row(name: str) -> dict[str, Any]:
+    """A signal as `calibrant signals` shows it: what it needs, what it costs, what it is."""
+    signal = find("signals", name)()
+    return {
+        "name": name,
+        "needs": sorted(signal.needs),
+        **asdict(signal.cost),
+        "about": (inspect.getdoc(type(signal)) or "").strip().splitlines()[0],
+        "settings": {one.name: getattr(signal, one.name) for one in fields(signal)},
+    }

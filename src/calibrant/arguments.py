@@ -1,0 +1,76 @@
+"""Settings from a file or a command, checked against the constructor that takes them."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .errors import UnusableInput
+
+__all__ = ["arguments", "check_names", "filled"]
+
+Made = TypeVar("Made")
+
+
+def filled(kind: Callable[..., Made], section: Mapping[str, Any], where: str) -> Made:
+    """An object of this kind with a section as its arguments; raises `UnusableInput` that names the place."""
+    given = arguments(kind, section, where)
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise UnusableInput(f"{where}: {error}") from error
+
+
+def arguments(kind: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A section as arguments of a constructor: names known, none that is needed missing, types right."""
+    parameters = signature(kind).parameters
+    check_names(where, section, parameters, "key")
+    missing = [n for n, p in parameters.items() if p.default is Parameter.empty and n not in section]
+    if missing:
+        raise UnusableInput(f"{where} needs {', '.join(missing)}, which the file does not give.")
+    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
+    return {name: _typed(value, hints.get(name, Any), f"{where} {name}") for name, value in section.items()}
+
+
+def check_names(where: str, given: Mapping[str, Any], known: Any, what: str) -> None:
+    """Raise `UnusableInput` for a name that is not known, with the nearest that is."""
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise UnusableInput(f"{where} has an unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    """The value as the type that is wanted, or an error; a whole number is a float where one is wanted."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in options:
+        origin = get_origin(option) or option
+        if origin is Literal and value in get_args(option):
+            return value
+        if isinstance(option, type) and is_dataclass(option) and isinstance(value, dict):
+            return filled(option, value, where)
+        if origin is tuple and isinstance(value, list):
+            return tuple(_typed(item, get_args(option)[0], where) for item in value)
+        if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        if option is Any or (isinstance(origin, type) and type(value) is origin):
+            return value
+    raise UnusableInput(f"{where}: expected {_named(options)}, got {value!r}.")
+
+
+def _named(options: tuple[Any, ...]) -> str:
+    words = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    names = []
+    for option in options:
+        if get_origin(option) is Literal:
+            names += [repr(choice) for choice in get_args(option)]
+        elif get_origin(option) is tuple:
+            names.append("a list")
+        elif option is not type(None):
+            names.append(words.get(option, "a table" if is_dataclass(option) else str(option)))
+    return " or ".join(names)

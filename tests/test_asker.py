@@ -1,0 +1,342 @@
+"""Samples shared between Asks, several models under one budget, and the log of calls."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from calibrant.asker import Asker, Budget, Interrupted
+from calibrant.calls import CallLog
+from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
+from calibrant.jsonlines import JsonLines
+from calibrant.models.recorded import Recorded
+from calibrant.models.scripted import Scripted
+from calibrant.throttle import Throttle
+from calibrant.types import Ask, Completion, Message, Replies, Token, Usage
+
+
+def ask_for(text: str = "x", samples: int = 1, **settings: Any) -> Ask:
+    return Ask(messages=(Message("user", text),), samples=samples, **settings)
+
+
+class Drawing:
+    """Draws numbered samples, so that a test sees which; keeps the Asks it was sent."""
+
+    def __init__(self, name: str = "drawing", delay: float = 0.0, most: int | None = None) -> None:
+        self.name, self.asks, self.drawn = name, [], 0
+        self._delay, self._most = delay, most
+
+    asks: list[Ask]
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        self.asks.append(ask)
+        await asyncio.sleep(self._delay)
+        if self._most is not None and ask.samples > self._most:
+            raise ModelRefused("too many")
+        return tuple(self._one(ask) for _ in range(ask.samples))
+
+    def _one(self, ask: Ask) -> Completion:
+        self.drawn += 1
+        tokens = (Token("t", -0.5),) if ask.logprobs or ask.top_logprobs else None
+        text = f"{self.name} {self.drawn}"
+        return Completion(text=text, model=self.name, tokens=tokens, usage=Usage(3, 2), cost=0.5)
+
+    async def close(self) -> None:
+        pass
+
+
+def texts(replies: Replies) -> list[str]:
+    return [completion.text.split()[-1] for completion in replies.completions]
+
+
+def together(asker: Asker, *asks: Ask) -> list[Replies]:
+    async def work() -> list[Replies]:
+        return list(await asyncio.gather(*map(asker.ask, asks)))
+
+    return asyncio.run(work())
+
+
+def in_turn(asker: Asker, *asks: Ask) -> list[Replies]:
+    async def work() -> list[Replies]:
+        return [await asker.ask(ask) for ask in asks]
+
+    return asyncio.run(work())
+
+
+# ------------------------------------------------------------------ samples
+
+
+def test_asks_of_one_turn_are_one_call() -> None:
+    model: Any = Drawing()
+    asker = Asker(model)
+    five, ten, one = together(
+        asker, ask_for(samples=5), ask_for(samples=10, logprobs=True), ask_for(top_logprobs=3)
+    )
+    assert [(a.samples, a.logprobs, a.top_logprobs) for a in model.asks] == [(10, True, 3)]
+    assert texts(ten) == [str(i) for i in range(1, 11)]
+    assert texts(five) == texts(ten)[:5] and texts(one) == texts(ten)[:1]
+    assert (asker.spending.calls, asker.spending.shared, asker.spending.samples) == (1, 2, 10)
+
+
+def test_only_the_missing_samples_are_asked_for_with_the_seed_moved_on() -> None:
+    model: Any = Drawing()
+    five, ten, three = in_turn(
+        Asker(model),
+        ask_for(samples=5, seed=7),
+        ask_for(samples=10, seed=7),
+        ask_for(samples=3, seed=7),
+    )
+    assert [(ask.samples, ask.seed) for ask in model.asks] == [(5, 7), (5, 12)]
+    assert texts(ten)[:5] == texts(five) and texts(ten)[5:] == ["6", "7", "8", "9", "10"]
+    assert texts(three) == texts(five)[:3]
+
+
+def test_a_call_under_way_is_waited_for_and_the_rest_asked_meanwhile() -> None:
+    model: Any = Drawing(delay=0.02)
+
+    async def work() -> tuple[Replies, Replies, Replies]:
+        asker = Asker(model)
+        first = asyncio.create_task(asker.ask(ask_for(samples=5)))
+        await asyncio.sleep(0.01)
+        ten, two = await asyncio.gather(asker.ask(ask_for(samples=10)), asker.ask(ask_for(samples=2)))
+        return await first, ten, two
+
+    first, ten, two = asyncio.run(work())
+    assert [ask.samples for ask in model.asks] == [5, 5]
+    assert texts(ten)[:5] == texts(first) and texts(two) == texts(first)[:2]
+    assert len(set(texts(ten))) == 10
+
+
+def test_samples_without_log_probabilities_do_not_serve_an_ask_with_them() -> None:
+    model: Any = Drawing()
+    _, rich, plain = in_turn(
+        Asker(model), ask_for(samples=2), ask_for(samples=2, logprobs=True), ask_for(samples=2)
+    )
+    assert [ask.logprobs for ask in model.asks] == [False, True]
+    assert all(completion.tokens for completion in rich.completions) and texts(plain) == texts(rich)
+
+
+def test_a_model_that_gives_no_log_probabilities_is_not_asked_again_for_them() -> None:
+    model: Any = Drawing()
+    model.gives_logprobs = False
+    in_turn(Asker(model), ask_for(samples=2), ask_for(samples=2, logprobs=True))
+    assert len(model.asks) == 1
+
+
+def test_what_a_server_dropped_is_not_paid_for_again(tmp_path: Path) -> None:
+    model = Scripted(lambda _: Completion(text="a", model="scripted"))  # never any log-probabilities
+    for _ in range(2):
+        in_turn(Asker(model, call_log=tmp_path / "calls"), ask_for(logprobs=True), ask_for(logprobs=True))
+    assert model.calls == 1
+
+
+def test_a_refusal_of_what_another_wanted_is_not_mine() -> None:
+    model: Any = Drawing(most=5)
+    five, ten = together(Asker(model), ask_for(samples=5), ask_for(samples=10))
+    assert len(five.completions) == 5
+    assert ten.reason == "too many" and not isinstance(ten, Interrupted)
+
+
+def test_a_model_that_gives_fewer_samples_is_asked_for_the_rest() -> None:
+    class Few(Drawing):
+        async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+            return (await super().complete(ask))[:2]
+
+    model: Any = Few()
+    (replies,) = in_turn(Asker(model), ask_for(samples=5))
+    assert len(replies.completions) == 5 and [ask.samples for ask in model.asks] == [5, 3, 1]
+
+
+def test_a_model_that_gives_nothing_is_a_reason() -> None:
+    model: Any = Drawing()
+    model._one = lambda ask: None
+    model.complete = lambda ask: asyncio.sleep(0, ())
+    assert in_turn(Asker(model), ask_for())[0].reason == "The model gave no reply."
+
+
+# ------------------------------------------------------------------ the log of calls
+
+
+def test_what_memory_lost_is_found_in_the_log(tmp_path: Path) -> None:
+    model: Any = Drawing()
+    asks = [ask_for(str(i), samples=2) for i in range(20)]
+    replies = in_turn(Asker(model, remember=4, call_log=tmp_path / "calls"), *asks, *asks)
+    assert model.drawn == 40 and replies[:20] == replies[20:]
+
+
+def test_a_killed_run_takes_its_samples_from_the_log(tmp_path: Path) -> None:
+    first: Any = Drawing()
+    before = in_turn(Asker(first, call_log=tmp_path / "calls"), ask_for(samples=4), ask_for(samples=6))
+    again: Any = Drawing()
+    after = in_turn(
+        Asker(again, call_log=tmp_path / "calls"), ask_for(samples=6), ask_for(samples=8), ask_for(samples=4)
+    )
+    assert [ask.samples for ask in again.asks] == [2]
+    assert (after[0], texts(after[1])[:6], after[2]) == (before[1], texts(before[1]), before[0])
+
+
+def test_a_replay_gives_the_same_samples_in_whatever_portions_they_are_wanted(tmp_path: Path) -> None:
+    model: Any = Drawing()
+    (ten,) = in_turn(Asker(model, call_log=tmp_path / "calls"), ask_for(samples=10, logprobs=True, seed=3))
+    replay: Any = Recorded(tmp_path / "calls")
+    asks = [ask_for(samples=n, seed=3) for n in (2, 5, 10)] + [ask_for(samples=11, seed=3)]
+    two, five, again, eleven = in_turn(Asker(replay), *asks)
+    assert again == ten and texts(two) == texts(ten)[:2] and texts(five) == texts(ten)[:5]
+    assert "asked in this way" in (eleven.reason or "")
+
+
+def test_models_share_a_log_and_are_told_apart(tmp_path: Path) -> None:
+    one, two = Drawing("one"), Drawing("two")
+    log = CallLog(tmp_path / "calls")
+    for model in (one, two):
+        in_turn(Asker(model, call_log=log), ask_for())  # type: ignore[arg-type]
+    assert CallLog(tmp_path / "calls").models == {"one", "two"}
+    assert asyncio.run(Recorded(tmp_path / "calls", "two").complete(ask_for()))[0].text == "two 1"
+
+
+def test_lines_added_together_share_a_write_and_keep_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (waits.append(file), fsync(file)))
+    lines = JsonLines(tmp_path / "lines")
+
+    async def work() -> list[list[int]]:
+        return await asyncio.gather(*(lines.add([{"n": i}]) for i in range(200)))
+
+    places = asyncio.run(work())
+    assert 1 <= len(waits) <= 2
+    assert [line["n"] for line in lines] == list(range(200))
+    assert [lines.at(place)["n"] for (place,) in places] == list(range(200))
+    assert lines.append([{"n": 200}]) == [lines.path.stat().st_size - len('{"n": 200}\n')]
+    lines.close()
+    lines.append([{"n": 201}])
+    assert len(list(lines)) == 202
+
+
+def test_a_write_that_fails_is_an_error_for_all_and_leaves_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = JsonLines(tmp_path / "lines")
+    lines.append([{"n": 0}])
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if write(file, bytes(data)[:5]):
+            raise OSError(28, "No space left on device")
+        return 0
+
+    async def work() -> list[Any]:
+        return await asyncio.gather(*(lines.add([{"n": i}]) for i in range(3)), return_exceptions=True)
+
+    monkeypatch.setattr(os, "write", full)
+    assert [type(error) for error in asyncio.run(work())] == [StoreError] * 3
+    monkeypatch.setattr(os, "write", write)
+    (place,) = lines.append([{"n": 9}])
+    assert [line["n"] for line in lines] == [0, 9] and lines.at(place) == {"n": 9}
+
+
+# ------------------------------------------------------------------ several models
+
+
+def test_a_role_is_answered_by_its_model_and_counted_apart() -> None:
+    main, peer = Drawing("main"), Drawing("peer")
+    asker = Asker(main, others={"peer": peer})  # type: ignore[arg-type, dict-item]
+    mine, theirs = in_turn(asker, ask_for(), ask_for(model="peer"))
+    assert (mine.completions[0].text, theirs.completions[0].text) == ("main 1", "peer 1")
+    assert {name: s.calls for name, s in asker.spendings.items()} == {"main": 1, "peer": 1}
+    assert peer.asks[0].model is None
+
+
+def test_a_role_without_a_model_is_a_reason() -> None:
+    (replies,) = in_turn(Asker(Scripted({})), ask_for(model="peer"))
+    assert replies == Replies(reason="No model is configured for the role 'peer': add --peer MODEL.")
+
+
+def test_a_budget_covers_all_models() -> None:
+    main, peer = Drawing("main"), Drawing("peer")
+    asker = Asker(main, others={"peer": peer}, budget=Budget(calls=3))  # type: ignore[arg-type, dict-item]
+    asks = [ask_for(str(i), model=role) for i in range(4) for role in (None, "peer")]
+    replies = together(asker, *asks)
+    assert len(main.asks) + len(peer.asks) == 3
+    stopped = [one for one in replies if isinstance(one, Interrupted)]
+    assert len(stopped) == 5 and all("3 calls" in (one.reason or "") for one in stopped)
+
+
+def test_another_asker_keeps_its_own_limits() -> None:
+    main, judge = Drawing("main"), Drawing("judge")
+    own = Asker(judge, budget=Budget(calls=1))  # type: ignore[arg-type]
+    asker = Asker(main, others={"judge": own})  # type: ignore[arg-type]
+    replies = in_turn(asker, ask_for("a", model="judge"), ask_for("b", model="judge"), ask_for("c"))
+    assert [bool(one.completions) for one in replies] == [True, False, False]
+    assert asker.spent == "The budget of 1 calls is spent."
+
+
+# ------------------------------------------------------------------ a server under strain
+
+
+def test_a_refused_call_pauses_all_and_halves_how_many_are_under_way() -> None:
+    refused, times = [0], []
+
+    def busy(ask: Ask) -> Completion | ModelError:
+        times.append(asyncio.get_running_loop().time())
+        refused[0] += 1
+        if refused[0] == 8:
+            return ModelUnavailable("The server answered 429: slow down", retry_after=0.2)
+        return Completion(text="a", model="scripted")
+
+    async def work() -> tuple[int, float]:
+        throttle = Throttle(8)
+        asker = Asker(Scripted(busy, delay=0.01), concurrency=throttle, pause=0.001)
+        await asyncio.gather(*(asker.ask(ask_for(str(i))) for i in range(20)))
+        return throttle.at_once, min(later - times[7] for later in times[8:])
+
+    at_once, gap = asyncio.run(work())
+    assert 4 <= at_once < 8 and gap >= 0.2
+    assert len(times) == 21
+
+
+def test_a_server_that_asks_for_too_much_patience_is_asked_nothing_further() -> None:
+    model = Scripted(lambda _: ModelUnavailable("come back tomorrow", retry_after=86400.0))
+    replies = in_turn(Asker(model), *(ask_for(str(i)) for i in range(5)))
+    assert model.calls == 1 and {one.reason for one in replies} == {"come back tomorrow"}
+
+
+def test_waiting_for_a_server_ends_whatever_it_says() -> None:
+    model = Scripted(lambda _: ModelUnavailable("soon", retry_after=0.05))
+    (replies,) = in_turn(Asker(model, retries=1000, pause=0.001, patience=0.17), ask_for())
+    assert isinstance(replies, Interrupted) and model.calls == 4
+
+
+# ------------------------------------------------------------------ every fault at once
+
+
+@pytest.fixture(scope="module")
+def faults() -> Iterator[ModuleType]:
+    path = Path(__file__).parents[1] / "benchmarks" / "elicit_faults.py"
+    spec = importlib.util.spec_from_file_location("elicit_faults", path)
+    assert spec is not None and spec.loader is not None
+    sys.modules["elicit_faults"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["elicit_faults"]
+
+
+def test_nothing_is_lost_and_nothing_paid_twice_under_faults_and_kills(
+    faults: ModuleType, tmp_path: Path
+) -> None:
+    found = faults.campaign(300, 0, tmp_path)
+    names = ("mean_logprob", "agreement")
+    assert found.rows == {(f"q{i}", name): 1 for i in range(300) for name in names}
+    assert set(found.faults) == set(faults.FAULTS)
+    assert sum(run.account is None for run in found.runs) == faults.KILLS
+    assert len(found.delivered) == 300 * (1 + faults.SAMPLES)
+    assert found.twice <= faults.KILLS * faults.CONCURRENCY
