@@ -1,0 +1,285 @@
+"""How sure an answer sounds: the hedges in its own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from calibrant.stated import PHRASES
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.values import concluded
+
+__all__ = ["Hedging", "hedges", "sentence_of_the_answer"]
+
+UNHEDGED = 0.88
+"""What a plain statement is taken to mean."""
+IGNORANCE = 0.3
+"""Up to here a hedge says that the answer is not known, whatever else is denied beside it."""
+
+HEDGES = {
+    "i don't know": 0.05,
+    "i do not know": 0.05,
+    "i have no idea": 0.05,
+    "i cannot say": 0.05,
+    "i can't say": 0.05,
+    "i couldn't say": 0.05,
+    "hard to say": 0.3,
+    "i'm guessing": 0.35,
+    "i am guessing": 0.35,
+    "my guess": 0.4,
+    "my best guess": 0.45,
+    "i guess": 0.45,
+    "i'd guess": 0.45,
+    "i would guess": 0.45,
+    "i'm not sure": 0.3,
+    "i am not sure": 0.3,
+    "not entirely sure": 0.45,
+    "not completely sure": 0.45,
+    "not fully sure": 0.45,
+    "not 100% sure": 0.5,
+    "not so sure": 0.4,
+    "not too sure": 0.4,
+    "not very sure": 0.35,
+    "not quite sure": 0.4,
+    "not really sure": 0.35,
+    "not sure": 0.3,
+    "unsure": 0.3,
+    "no idea": 0.05,
+    "i'm not certain": 0.35,
+    "i am not certain": 0.35,
+    "not entirely certain": 0.45,
+    "i'm unsure": 0.3,
+    "i am unsure": 0.3,
+    "i'm uncertain": 0.35,
+    "i am uncertain": 0.35,
+    "i can't be sure": 0.4,
+    "i cannot be sure": 0.4,
+    "i could be wrong": 0.5,
+    "i may be wrong": 0.5,
+    "i might be wrong": 0.5,
+    "don't quote me": 0.45,
+    "maybe": 0.5,
+    "perhaps": 0.5,
+    "possibly": 0.5,
+    "might": 0.5,
+    "may": 0.55,
+    "could be": 0.55,
+    "could have been": 0.55,
+    "could well be": 0.6,
+    "it could": 0.55,
+    "seems": 0.65,
+    "seem to": 0.65,
+    "appears to": 0.68,
+    "apparently": 0.68,
+    "presumably": 0.68,
+    "supposedly": 0.55,
+    "i suppose": 0.55,
+    "i assume": 0.6,
+    "i suspect": 0.65,
+    "i think": 0.7,
+    "i don't think": 0.65,
+    "i do not think": 0.65,
+    "i don't believe": 0.65,
+    "i believe": 0.72,
+    "we think": 0.7,
+    "we believe": 0.72,
+    "i'd say": 0.7,
+    "i would say": 0.7,
+    "if i recall": 0.65,
+    "if i remember": 0.65,
+    "as far as i know": 0.75,
+    "as far as i can tell": 0.72,
+    "to my knowledge": 0.75,
+    "to the best of my knowledge": 0.75,
+    "i'm fairly sure": 0.8,
+    "i'm pretty sure": 0.8,
+    "i am fairly sure": 0.8,
+    "i am pretty sure": 0.8,
+    "fairly confident": 0.8,
+    "pretty confident": 0.8,
+}
+"""Hedges that lie outside `PHRASES`. The numbers order them; they are readings, not measurements."""
+
+BOOSTERS = {
+    "i'm sure": 0.93,
+    "i am sure": 0.93,
+    "i'm certain": 0.95,
+    "i am certain": 0.95,
+    "i'm confident": 0.92,
+    "i am confident": 0.92,
+    "i'm absolutely sure": 0.96,
+    "without a doubt": 0.96,
+    "without doubt": 0.96,
+    "no doubt": 0.95,
+    "undoubtedly": 0.95,
+    "definitely": 0.95,
+    "certainly": 0.95,
+    "surely": 0.9,
+    "100% sure": 0.98,
+    "100% certain": 0.98,
+}
+
+LEFT_OUT = frozenset({"certain", "possible", "impossible", "not possible", "fifty-fifty", "toss-up", "even odds",
+                      "even chance", "about even", "no chance"})  # fmt: skip
+"""Phrases that in an answer mostly speak of the world: "a certain man", "it is impossible to divide by 0"."""
+
+LIKELIEST = 0.85
+"""The most that a phrase such as "very likely" is taken to mean: whoever is surer says it plainly."""
+
+
+def _in_an_answer(phrase: str, number: float) -> float | None:
+    """What a phrase of likelihood says of an answer; None where it says that something is not the case."""
+    if number < 0.4:
+        return None
+    return number if "certain" in phrase else min(number, LIKELIEST)
+
+
+LEXICON: dict[str, float | None] = {
+    phrase: _in_an_answer(phrase, number) for phrase, number in PHRASES.items() if phrase not in LEFT_OUT
+}
+LEXICON |= HEDGES | BOOSTERS | {"i doubt": None}
+
+PHRASE = re.compile(
+    r"(?<![\w'-])(?:"
+    + "|".join(re.escape(one).replace(r"\ ", r"\s+") for one in sorted(LEXICON, key=len, reverse=True))
+    + r")(?![\w-])",
+    re.IGNORECASE,
+)
+SAID_BY_OTHERS = re.compile(
+    r"```.*?(?:```|\Z)|`[^`\n]*`|“[^“”]*”|«[^«»]*»|(?<!\w)\"[^\"\n]*\"(?!\w)|(?<!\w)'[^'\n]*'(?!\w)"
+    r"|^[ \t]*>[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
+"""Code and quotations: what stands there is not the answer's own voice."""
+SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?!\s|\Z)[^.!?\n]*)*[.!?]*")
+NEGATED = re.compile(
+    r"(?:\b(?:not|never|hardly|scarcely)|n't)\s+(?:(?:be|very|quite|that|all\s+that)\s+)*\Z", re.I
+)
+COMPARED = re.compile(r"\b(?:less|more|as|how)\s+\Z", re.IGNORECASE)
+OWNED = re.compile(r"\b(?:the|his|her|its|their|our|my|your|of|with|military|naval)\s+\Z", re.IGNORECASE)
+MODAL = frozenset({"may", "might"})
+NO_VERB = re.compile(
+    r"(?!,?\s+[a-z]{2})|\s+(?:and|of|had|in|on|or|the|was|were|(?!always|perhaps|sometimes|thus)[a-z]*[^su\W]s)\b"
+)
+"""What no modal verb has behind it: no small letter ("May 5"), or a verb with an ending ("May begins")."""
+
+WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\d_]+(?:['’][^\W\d_]+)?")
+ENGLISH = re.compile(
+    r"\b(?:the|of|to|is|are|were|been|it|its|it's|this|that|these|those|and|but|not|for|with|from|have|does|did"
+    r"|would|could|should|might|must|you|she|they|your|his|their|our|there|here|what|which|who|when|where|why|how"
+    r"|if|than|then|yes|i'm|don't|perhaps|maybe|probably|likely|think|believe|know|guess|sure)\b",
+    re.IGNORECASE,
+)
+"""Words of English that German, French, Spanish and Italian hardly share, as they share "in" and "a"."""
+SHORT = 5
+"""Words, or signs of a script that parts no words, up to which a text without a word of English is a name."""
+WHOLE = 40
+"""Words up to which a text is one answer, whose every sentence speaks of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hedging:
+    """The confidence that an answer's own words express: its strongest hedge.
+
+    Costs no further call. English only: a longer text without a known function word of English has no
+    score. Up to 40 words the whole text counts; beyond it, the sentence that marks its answer ("the answer
+    is ..."), or else the first. In there the lowest hedge decides ("perhaps", "I think", "I don't know");
+    without one the strongest booster ("definitely"), and a plain statement is 0.88. Quotations and code
+    do not count, nor do namesakes such as the month of May.
+
+    Where all that is said is that something is "unlikely", the score is None: that may deny the answer or
+    be it. The numbers of `stated.PHRASES` are medians of surveys, but for "very likely" and the like, which
+    stay below a plain statement; those of other hedges are an order only. Most models rarely hedge, so
+    expect many ties at 0.88.
+
+    >>> question = Question(id="q", messages=())
+    >>> for text in ("Paris", "I think it is Paris."):
+    ...     try:
+    ...         next(Hedging().read(question, Completion(text=text, model="m")))
+    ...     except StopIteration as stop:
+    ...         stop.value.score, stop.value.detail["phrase"]
+    (0.88, None)
+    (0.7, 'I think')
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost()
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompt, of which there is none, and of the lexicon."""
+        return digest([]), digest([LEXICON, UNHEDGED, IGNORANCE, SHORT, WHOLE])
+
+    def read(
+        self,
+        question: Question,  # noqa: ARG002 - every signal is given it
+        completion: Completion,
+    ) -> Generator[Ask, Replies, Reading]:
+        """The score, or the reason why there is none."""
+        yield from ()  # a generator like every signal, though this one asks nothing
+        own = SAID_BY_OTHERS.sub(" ", completion.text.replace("\u2019", "'"))
+        if not completion.text.strip():
+            return self._none("The answer is empty.")
+        if len(WORD.findall(own)) > SHORT and not ENGLISH.search(own):
+            return self._none(
+                "The answer has no known word of English, and hedges are known in English only."
+            )
+        found = hedges(sentence_of_the_answer(own))
+        stated = {phrase: number for phrase, number in found if number is not None}
+        low = {phrase: number for phrase, number in stated.items() if number < UNHEDGED}
+        denied = next((phrase for phrase, number in found if number is None), None)
+        if denied is not None and min(low.values(), default=1.0) > IGNORANCE:
+            return self._none(f"{denied!r} may deny the answer or be the answer itself.")
+        if not stated:
+            return Reading(signal="hedging", score=score(UNHEDGED), detail={"phrase": None})
+        phrase = min(low, key=low.__getitem__) if low else max(stated, key=stated.__getitem__)
+        return Reading(signal="hedging", score=score(stated[phrase]), detail={"phrase": phrase})
+
+    def _none(self, reason: str) -> Reading:
+        return Reading(signal="hedging", score=None, reason=reason)
+
+
+def sentence_of_the_answer(text: str) -> str:
+    """The part of a text whose hedges are hedges on its answer.
+
+    >>> sentence_of_the_answer("Perhaps. I think so.")
+    'Perhaps. I think so.'
+    >>> sentence_of_the_answer("It may rain. " * 20 + "So the answer is 42. Bye.")
+    'So the answer is 42.'
+    """
+    if len(WORD.findall(text)) <= WHOLE:
+        return text
+    sentences = [found[0].strip() for found in SENTENCE.finditer(text) if found[0].strip()]
+    marked = [one for one in sentences if concluded(one) is not None]
+    return marked[-1] if marked else next(iter(sentences), text)
+
+
+def hedges(text: str) -> list[tuple[str, float | None]]:
+    """Hedges and boosters in a text, as they are written, with their numbers; None where one denies.
+
+    >>> hedges("It may be Lyon, perhaps."), hedges("On 5 May, with all their might, Will may have won.")
+    ([('may', 0.55), ('perhaps', 0.5)], [('may', 0.55)])
+    """
+    found = []
+    for match in PHRASE.finditer(text):
+        phrase, before = match[0], text[max(0, match.start() - 40) : match.start()]
+        known = " ".join(phrase.casefold().split())
+        if _is_name(phrase, before) or COMPARED.search(before):
+            continue
+        if known in MODAL and (OWNED.search(before) or NO_VERB.match(text, match.end())):
+            continue
+        found.append((phrase, None if NEGATED.search(before) else LEXICON[known]))
+    return found
+
+
+def _is_name(phrase: str, before: str) -> bool:
+    """Whether one word has a capital within a sentence, such as the month of May has."""
+    lead = before.rstrip()
+    begins = not lead or lead[-1] in ".!?:;*-(" or "\n" in before[len(lead) :]
+    return phrase.istitle() and phrase.isalpha() and not begins

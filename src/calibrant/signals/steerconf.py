@@ -1,0 +1,141 @@
+"""Confidence under five postures, from very cautious to very confident, put together."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from calibrant.answers import cluster, sameness
+from calibrant.asks import again_ask, tokens_in
+from calibrant.stated import parse_claim
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+
+__all__ = ["SteerConf", "elected", "steered"]
+
+INSTRUCTION = (
+    "Give the answer and how likely it is correct.{steering} Reply with two lines and nothing else, in this form:\n"
+    "Answer: <the answer alone>\nConfidence: <0 to 100>%"
+)
+STEERING = (
+    " This decision is important: avoid a wrong answer with high confidence. Be very cautious, and tend to give "
+    "low confidence on almost all answers.",
+    " This decision is important: avoid a wrong answer with high confidence.",
+    "",
+    " This decision is important: avoid a right answer with low confidence.",
+    " This decision is important: avoid a right answer with low confidence. Be very confident, and tend to give "
+    "high confidence on almost all answers.",
+)
+"""From very cautious to very confident."""
+
+LEAST = 3
+"""So many of the five levels must be readable."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SteerConf:
+    """Steered confidence: five prompts from very cautious to very confident, one sample each.
+
+    With answers a_k and confidences c_k in [0, 1], the paper's confidence is mu * kappa_ans * kappa_conf: the
+    mean, the share of the most frequent answer, and 1 / (1 + sigma / mu). The score here is the same for the
+    answer that was given: the sum of the c_k of the levels that gave it, over all levels, times kappa_conf.
+    Both are equal where all levels agree. The method only ever lowers confidence, so put a calibrator behind
+    it; five equal numbers mean that the model ignored the steering (`detail["steering"]`).
+
+    `detail["best"]` is the answer that the paper elects: the higher the confidence, the further from the
+    cautious end. A level that failed keeps its place in that order, and at least three must be readable.
+
+    References
+    ----------
+    Z. Zhou et al., "SteerConf: Steering LLMs for Confidence Elicitation", 2025, arXiv:2503.02863.
+    """
+
+    temperature: float = 0.7
+    max_tokens: int = 80
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        read = sum(tokens_in(prompt) for prompt in _prompts())
+        return Cost(calls=len(STEERING), read=read, written=len(STEERING) * self.max_tokens)
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompts and of the parameters."""
+        return digest(_prompts()), digest(asdict(self))
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        """One call for each level."""
+        claims: list[tuple[str, float] | None] = []
+        reason = None
+        for prompt in _prompts():
+            replies = yield again_ask(
+                question, prompt, temperature=self.temperature, max_tokens=self.max_tokens
+            )
+            said = replies.completions[0].text if replies.completions else None
+            claims.append(parse_claim(said) if said is not None else None)
+            if claims[-1] is None:
+                reason = (
+                    replies.reason or f"Expected an answer and a confidence, the model said {said!r:.80}."
+                )
+        read = [claim for claim in claims if claim is not None]
+        if len(read) < LEAST:
+            return Reading(signal="steerconf", score=None, reason=reason or "The model gave no reply.")
+        groups = cluster([completion.text, *(answer for answer, _ in read)], sameness(question))
+        stated = [confidence for _, confidence in read]
+        own = steered(stated, [group == groups[0] for group in groups[1:]])
+        best, paper = elected(claims, groups[1:])
+        detail = {
+            "levels": [list(claim) if claim else None for claim in claims],
+            "steering": "none" if len(set(stated)) == 1 else "seen",
+            "best": best,
+            "best_score": paper,
+        }
+        return Reading(signal="steerconf", score=score(own), detail=detail)
+
+
+def steered(stated: Sequence[float], agrees: Sequence[bool]) -> float:
+    """The confidence of an answer: mean of (c_k where level k gave it, else 0), times 1 / (1 + sigma / mu).
+
+    `stated` in [0, 1], one for each readable level. Confidences of nothing but 0 give 0.
+
+    >>> round(steered([0.4, 0.6, 0.8], [True, True, True]), 4), steered([0.0, 0.0, 0.0], [True] * 3)
+    (0.4716, 0.0)
+    """
+    mu = math.fsum(stated) / len(stated)
+    if mu == 0.0:
+        return 0.0
+    sigma = math.sqrt(math.fsum((c - mu) ** 2 for c in stated) / len(stated))
+    share = math.fsum(c for c, own in zip(stated, agrees, strict=True) if own) / len(stated)
+    return min(1.0, share / (1.0 + sigma / mu))
+
+
+def elected(claims: Sequence[tuple[str, float] | None], groups: Sequence[int]) -> tuple[str, float]:
+    """The answer that the paper elects and the paper's confidence mu * kappa_ans * kappa_conf.
+
+    The confidence is placed between the least and the greatest stated one, both in [0, 1], and that place
+    among the levels in their order; where that level could not be read, the nearest below it, else above.
+    `groups` holds the group of meaning of each readable claim. Where all levels state the same, the middle
+    one is taken.
+
+    >>> elected([("a", 0.1), ("a", 0.2), ("b", 0.3), ("b", 0.8), ("b", 0.9)], [0, 0, 1, 1, 1])[0]
+    'a'
+    """
+    stated = [claim[1] for claim in claims if claim is not None]
+    modal = max(Counter(groups).values()) / len(groups)
+    paper = steered(stated, [True] * len(stated)) * modal
+    least, most = min(stated), max(stated)
+    place = len(claims) // 2
+    if most > least:
+        place = min(len(claims) - 1, max(0, int((paper - least) / (most - least) * len(claims))))
+    order = [*range(place, -1, -1), *range(place + 1, len(claims))]
+    answer = next(claim[0] for i in order if (claim := claims[i]) is not None)
+    return answer, paper
+
+
+def _prompts() -> tuple[str, ...]:
+    return tuple(INSTRUCTION.format(steering=steering) for steering in STEERING)
