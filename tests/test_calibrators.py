@@ -31,7 +31,16 @@ def logistic(n: int, seed: int, slope: float = 0.6, shift: float = -0.3) -> tupl
 
 
 def test_every_file_is_found() -> None:
-    assert set(NAMES) == {"auto", "beta", "histogram", "isotonic", "platt", "temperature", "venn_abers"}
+    assert set(NAMES) == {
+        "auto",
+        "beta",
+        "blend",
+        "histogram",
+        "isotonic",
+        "platt",
+        "temperature",
+        "venn_abers",
+    }
 
 
 @pytest.fixture(params=NAMES)

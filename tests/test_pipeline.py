@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calibrant import pipeline as pipeline_module
@@ -325,3 +326,20 @@ def test_a_client_that_leaves_is_recorded_and_the_model_stopped(make: Maker, how
     assert record.error == ABANDONED
     assert record.completion is not None
     assert record.completion.text.startswith("4 ")
+
+
+def test_a_blend_for_the_task_decides_before_single_maps(make: Maker) -> None:
+    rng = np.random.default_rng(0)
+    names = ("mean_logprob", "verbalized")
+    blend = find("calibrators", "blend")().fit_rows(
+        {name: rng.random(60) for name in names}, rng.random(60) < 0.6
+    )
+    pipeline = make()
+    for task, decider in (("sums", "mean_logprob + verbalized"), ("prose", "mean_logprob")):
+        bound = replace(blend, fingerprint=Fingerprint(task=task))
+        chosen = replace(pipeline, maps=replace(pipeline.maps, blends=(((), bound),)))
+        record = asyncio.run(chosen.answer(QUESTION, ASK, task))
+        assert record.confidence is not None
+        assert record.confidence.p is not None
+        assert record.confidence.fingerprint is not None
+        assert record.confidence.fingerprint.signal == decider

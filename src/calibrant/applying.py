@@ -6,17 +6,19 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 import numpy as np
 
+from .blends import BlendMap
 from .columns import CONVENTIONS, parse_block, percent
 from .errors import ColumnNotFound, UnusableInput
 from .maps import CalibrationMap, MapSet
+from .pivots import Pivot, side_by_side
 from .plugins import require
 from .protocols import Policy
 from .sources import Block, Key, Source, group_codes, open_source
@@ -32,18 +34,22 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Applied:
-    """How many rows got a probability, why the others did not, and how many got each action."""
+    """How many rows got a probability, why the others did not, and how many got each action.
+
+    `ignored` counts the rows of signals that no blend knows.
+    """
 
     rows: int = 0
     calibrated: int = 0
     uncalibrated: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "rows": self.rows, "calibrated": self.calibrated, "uncalibrated": dict(self.uncalibrated),
-            "actions": dict(self.actions),
+            "actions": dict(self.actions), **({"ignored": dict(self.ignored)} if self.ignored else {}),
         }  # fmt: skip
 
 
@@ -53,7 +59,8 @@ def apply(
     """Write the rows of `log` to `out` with the columns `ADDED`; formats by the files' endings.
 
     Each row takes the map of its own group. A row without a usable confidence, or of a group that has no
-    map, gets no probability and the policy's most careful action, and is counted with the reason.
+    map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
+    gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
     """
     source = open_source(log)
     names = (confidence,) if confidence else CONVENTIONS["confidence"]
@@ -65,9 +72,15 @@ def apply(
         raise ColumnNotFound("by", missing, source.columns)
     first = next(source.blocks([column]), {column: np.zeros(0)})[column]
     summary, in_percent = Applied(), percent(first)
+    given = _blended(source, maps, column, in_percent, summary) if maps.blends else iter(())
     with _Writer(Path(out)) as writer:
         for rows, block in _chunks(source):
-            _apply_chunk(rows, block, maps, policy, column, in_percent, summary)
+            if maps.blends:
+                for row in rows:
+                    row.update(next(given))
+                    _decide(row, policy, summary)
+            else:
+                _apply_chunk(rows, block, maps, policy, column, in_percent, summary)
             writer.write(rows)
     return summary
 
@@ -97,6 +110,51 @@ def _apply_chunk(
             rows[i].update(dict.fromkeys(ADDED[:3]), map_id=None, uncalibrated=why)
     for row in rows:
         _decide(row, policy, summary)
+
+
+def _blended(source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied) -> Iterator[Row]:
+    """For each row of the log, what its record's blend adds to it."""
+    answers = side_by_side(source, maps.by, column, in_percent)
+    blends, added = dict(maps.blends), [dict[str, Any]()] * len(answers.group)
+    for g, key in enumerate(answers.keys):
+        at = np.flatnonzero(answers.group == g)
+        found = blends.get(key)
+        scores = {n: s[at] for n, s in answers.scores.items() if not np.isnan(s[at]).all()}
+        why = (
+            f"no blend for {', '.join(map(str, key))}" if found is None else _unfit(found, answers, g, scores)
+        )
+        if found is None or why:
+            for i in at.tolist():
+                added[i] = {**dict.fromkeys(ADDED[:3]), "map_id": None, "uncalibrated": why}
+            continue
+        known = {n: s for n, s in scores.items() if n in found.names} or {
+            found.names[0]: np.full(len(at), np.nan)
+        }
+        summary.ignored += Counter(
+            {n: int((~np.isnan(s)).sum()) for n, s in scores.items() if n not in known}
+        )
+        p, (low, high) = found(known), found.interval(known)
+        for i, *ends in zip(at.tolist(), p.tolist(), low.tolist(), high.tolist(), strict=True):
+            none = ends[0] != ends[0]
+            values = (None, None, None) if none else ends
+            lacks = f"none of {', '.join(found.names)} has a score" if none else None
+            added[i] = {
+                **dict(zip(ADDED[:3], values, strict=True)),
+                "map_id": None if none else found.map_id,
+                "uncalibrated": lacks,
+            }
+    return (added[i] for i in answers.row.tolist())
+
+
+def _unfit(found: BlendMap, answers: Pivot, group: int, scores: Mapping[str, Any]) -> str | None:
+    """Why a group's scores are not such as its blend was fitted on; only what the log states is compared."""
+    marks = {}
+    for s in found.signals:
+        if s.name in scores:
+            mine = asdict(replace(found.fingerprint, prompt=s.prompt, parameters=s.parameters))
+            read = asdict(answers.asked[group, s.name])
+            marks[s.name] = Fingerprint(**{n: read[n] if n in answers.stated else mine[n] for n in mine})
+    return found.misfit(marks)
 
 
 def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap | None, str]:

@@ -9,16 +9,18 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import metrics
+from .blends import BlendMap
 from .crossfit import cross_fit, folds
 from .errors import NotEnoughLabels
 from .logs import Log, read_log
 from .maps import CalibrationMap, MapSet
+from .pivots import Pivot, pivot
 from .plugins import find
-from .sources import Key
-from .tally import Tally
+from .sources import Key, open_source
+from .tally import Floats, Tally
 from .types import Fingerprint
 
 if TYPE_CHECKING:
@@ -79,17 +81,21 @@ def _fit(tally: Tally, calibrator: str) -> CalibrationMap:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A group's map, and its measures before and after, the latter on rows that the map had not seen."""
+    """A group's map, and its measures before and after, the latter on rows that the map had not seen.
+
+    Of a blend, `tally` holds the raw scores of the best single signal.
+    """
 
     by: dict[str, str | None]
     tally: Tally
-    map: CalibrationMap
+    map: CalibrationMap | BlendMap
     after: Tally | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `after` is None where there are too few rows to part."""
         return {
             "by": self.by,
+            **({"blend": _told(self.map)} if isinstance(self.map, BlendMap) else {}),
             "calibrator": self.map.calibrator,
             "weights": self.map.statistics.get("weights"),
             "fingerprint": {k: v for k, v in asdict(self.map.fingerprint).items() if v is not None},
@@ -111,7 +117,12 @@ class FittedLog:
     @property
     def maps(self) -> MapSet:
         """The maps, to be written with `to_json`."""
-        return MapSet(by=self.log.roles.by, groups=tuple((tuple(g.by.values()), g.map) for g in self.groups))
+        made = [(tuple(g.by.values()), g.map) for g in self.groups]
+        return MapSet(
+            by=self.log.roles.by,
+            groups=tuple((key, m) for key, m in made if isinstance(m, CalibrationMap)),
+            blends=tuple((key, m) for key, m in made if isinstance(m, BlendMap)),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
@@ -127,8 +138,12 @@ def fit_log(
 ) -> FittedLog:
     """Fit one map per group of a log and measure each by five-fold cross-fitting.
 
-    `source`, `by` and the named columns are those of `calibrant.audit`.
+    `source`, `by` and the named columns are those of `calibrant.audit`. With `calibrator="blend"` a log of
+    several signals gives one `BlendMap` per group, which takes the signals of each record together.
     """
+    opened = open_source(source) if calibrator == "blend" else None
+    if opened is not None and "signal" in opened.columns and "signal" not in by:
+        return _fit_blends(pivot(opened, by, **named), opened.name)
     log = read_log(source, by=by, folds=FOLDS, **named)
     return FittedLog(
         log=log, groups=tuple(_fit_group(log, key, calibrator) for key in sorted(log.groups, key=str))
@@ -145,6 +160,111 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     statistics = {"before": scores_of(tally), "after": after and scores_of(after)}
     fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **statistics)
     return Fitted(by=by, tally=tally, map=fitted, after=after)
+
+
+def _fit_blends(answers: Pivot, name: str) -> FittedLog:
+    groups = []
+    for g, key in sorted(enumerate(answers.keys), key=lambda pair: str(pair[1])):
+        at = np.flatnonzero((answers.group == g) & ~np.isnan(answers.grade))
+        held = [n for n, s in answers.scores.items() if not np.isnan(s[at]).all()]
+        if held:
+            groups.append(_fit_blend(answers, g, dict(zip(answers.roles.by, key, strict=True)), at, held))
+    if not groups:
+        raise NotEnoughLabels("A blend", 1, 0)
+    log = Log(
+        source=name, rows=len(answers.row), used=answers.used, unusable=dict(answers.unusable),
+        read_as=dict(answers.read_as), roles=answers.roles, notes=answers.notes,
+        groups={tuple(f.by.values()): f.tally for f in groups},
+    )  # fmt: skip
+    return FittedLog(log=log, groups=tuple(groups))
+
+
+def _fit_blend(
+    answers: Pivot, group: int, by: dict[str, str | None], at: NDArray[np.intp], held: list[str]
+) -> Fitted:
+    at = at[~np.all([np.isnan(answers.scores[n][at]) for n in held], axis=0)]
+    scores = {n: answers.scores[n][at] for n in held}
+    grade, weight = answers.grade[at], answers.weight[at]
+    cluster = None if answers.cluster is None else answers.cluster[at]
+    made: BlendMap = find("calibrators", "blend")().fit_rows(scores, grade, weight, cluster)
+    best = min(made.signals, key=lambda s: (np.inf if s.alone is None else s.alone, -s.rows)).name
+    seen = ~np.isnan(scores[best])
+    raw = Tally.of(scores[best][seen], grade[seen], weight[seen], None if cluster is None else cluster[seen])
+    asked = {n: answers.asked[group, n] for n in held}
+    shared = {
+        name: values.pop()
+        for name in ("model", "task", "domain")
+        if len(values := {getattr(mark, name) for mark in asked.values()}) == 1
+    }
+    known = {f.name for f in fields(Fingerprint)}
+    mark = Fingerprint(**{**shared, **{n: v for n, v in by.items() if n in known}})
+    p, single = _blend_cross_fitted(scores, grade, weight, cluster)
+    after = None if p is None else Tally.of(p, grade, weight, cluster)
+    buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)
+    statistics = {
+        "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
+    }  # fmt: skip
+    return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, **statistics), after=after)
+
+
+def _blend_cross_fitted(
+    scores: dict[str, Floats], grade: Floats, weight: Floats, cluster: NDArray[Any] | None
+) -> tuple[Floats | None, Floats | None]:
+    """Of each answer the blend's probability, and that of the signal then best, by fits that had not seen it."""
+    code = np.arange(len(grade)) if cluster is None else np.unique(cluster, return_inverse=True)[1].ravel()
+    if code.max() + 1 < 4 * FOLDS:
+        return None, None
+    fold = (np.random.default_rng(1).permutation(int(code.max()) + 1) % FOLDS)[code]
+    blended, single = np.zeros(len(grade)), np.zeros(len(grade))
+    for f in range(FOLDS):
+        rest, part = fold != f, fold == f
+        one = find("calibrators", "blend")().fit_rows(
+            {n: s[rest] for n, s in scores.items()}, grade[rest], weight[rest],
+            None if cluster is None else cluster[rest],
+        )  # fmt: skip
+        mean = float(weight[rest] @ grade[rest] / weight[rest].sum())
+        blended[part] = np.nan_to_num(one({n: s[part] for n, s in scores.items()}), nan=mean)
+        best = min(one.signals, key=lambda s: (np.inf if s.alone is None else s.alone, -s.rows))
+        s = scores[best.name]
+        single[part] = mean
+        seen, lacks = rest & ~np.isnan(s), rest & np.isnan(s)
+        fitted = _fit(Tally.of(s[seen], grade[seen], weight[seen]), "auto")
+        single[part & ~np.isnan(s)] = fitted(s[part & ~np.isnan(s)])
+        if lacks.any():
+            rate = weight[lacks] @ grade[lacks] + 10 * mean
+            single[part & np.isnan(s)] = rate / (weight[lacks].sum() + 10)
+    return blended, single
+
+
+def _difference(
+    p: Floats, single: Floats, grade: Floats, weight: Floats, cluster: NDArray[Any] | None
+) -> dict[str, float]:
+    """Brier score of the best single signal's map minus the blend's, with its 95 % interval by cluster."""
+    gap = weight * ((single - grade) ** 2 - (p - grade) ** 2)
+    total = weight.sum()
+    value = float(gap.sum() / total)
+    code = np.arange(len(p)) if cluster is None else np.unique(cluster, return_inverse=True)[1].ravel()
+    error = float(np.sqrt((np.bincount(code, gap - weight * value) ** 2).sum()) / total)
+    single_brier = float(weight @ (single - grade) ** 2 / total)
+    return {
+        "brier_of_best_single": single_brier, "value": value, "low": value - 1.96 * error,
+        "high": value + 1.96 * error,
+    }  # fmt: skip
+
+
+def _told(made: BlendMap) -> dict[str, Any]:
+    """What a blend's signals are worth: weight, share missing, Brier score alone, and what each one saves."""
+    return {
+        "signals": {
+            s.name: {
+                n: getattr(s, n) for n in ("weight", "when_missing", "missing", "rows", "alone", "saves")
+            }
+            for s in made.signals
+        },
+        "dropped": dict(made.dropped),
+        "best_single": made.statistics.get("best_single"),
+        "saved_over_best_single": made.statistics.get("buys"),
+    }
 
 
 def cross_fitted(tally: Tally, calibrator: str, parts: list[Tally] | None = None) -> Tally | None:

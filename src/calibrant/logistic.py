@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from .curves import NEAR, Atom, Logistic, rate_interval
 from .tally import Floats, Tally
 
-__all__ = ["effective", "fit_logistic", "irls"]
+__all__ = ["effective", "fit_logistic", "irls", "irls_nonnegative"]
 
 _ATOM_ROWS = 4.0
 
@@ -45,6 +46,27 @@ def irls(x: Floats, hits: Floats, weight: Floats, prior: Floats, precision: Floa
         theta = theta + step
     covariance: Floats = np.linalg.inv(hessian).astype(np.float64)
     return theta, covariance
+
+
+def irls_nonnegative(
+    x: Floats, hits: Floats, weight: Floats, prior: Floats, precision: Floats, held: NDArray[np.bool_]
+) -> Floats:
+    """Coefficients as `irls` finds them, those that are `held` at or above zero: an active set of whole fits."""
+    free = np.ones(len(prior), bool)
+    theta = np.zeros(len(prior))
+    for _ in range(3 * len(prior)):
+        theta[:] = 0.0
+        theta[free], _ = irls(x[free], hits, weight, prior[free], precision[free])
+        below = held & (theta < 0)
+        if below.any():
+            free &= ~below
+            continue
+        slope = x @ (weight * expit(theta @ x) - hits) + precision * (theta - prior)
+        wrongly = np.where(free, 0.0, slope)
+        if wrongly.min() > -1e-6 * (1 + weight.sum()):
+            break
+        free[int(wrongly.argmin())] = True
+    return np.where(held, np.maximum(theta, 0.0), theta)
 
 
 def effective(tally: Tally) -> tuple[Floats, Floats]:

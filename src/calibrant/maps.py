@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .blends import BLEND_FORMAT, BlendMap
 from .curves import Curve, curve_from_json
 from .errors import UnusableInput, WrongFingerprint
-from .tally import Floats, Tally
+from .evidence import Evidence
+from .tally import Floats
 from .types import Confidence, Fingerprint, Probability, Reading, digest
 
 __all__ = ["CalibrationMap", "Evidence", "MapSet"]
@@ -22,26 +24,6 @@ __all__ = ["CalibrationMap", "Evidence", "MapSet"]
 _FORMAT = "calibrant/map"
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """What stands behind a map: the labelled rows, and the digest of the tally it was fitted on."""
-
-    rows: int
-    n_eff: float
-    accuracy: float
-    mean_confidence: float
-    distinct: int
-    digest: str
-
-    @classmethod
-    def of(cls, tally: Tally) -> Evidence:
-        """Summary of a tally."""
-        return cls(
-            rows=tally.rows, n_eff=tally.n_eff, accuracy=tally.accuracy,
-            mean_confidence=tally.mean_confidence, distinct=len(tally.score), digest=tally.digest,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,12 +152,21 @@ def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     return flat, values.shape
 
 
+def _stated(fingerprint: Fingerprint) -> int:
+    """How closely a fingerprint says what it is for."""
+    return sum(v is not None for v in asdict(fingerprint).values())
+
+
 @dataclass(frozen=True, kw_only=True)
 class MapSet:
-    """The maps of a file: one per group of the columns `by`, found by the fingerprint of a reading."""
+    """The maps of a file: one per group of the columns `by`, found by the fingerprint of a reading.
+
+    `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
+    """
 
     by: tuple[str, ...]
     groups: tuple[tuple[tuple[str | None, ...], CalibrationMap], ...]
+    blends: tuple[tuple[tuple[str | None, ...], BlendMap], ...] = ()
 
     @cached_property
     def _index(self) -> dict[tuple[str | None, ...], CalibrationMap]:
@@ -193,13 +184,25 @@ class MapSet:
         if not candidates:
             known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
             return Confidence(p=None, reason=f"no map for {known}; fit one with `calibrant fit`")
-        closest = max(candidates, key=lambda m: sum(v is not None for v in asdict(m.fingerprint).values()))
+        closest = max(candidates, key=lambda m: _stated(m.fingerprint))
         return closest.confidence(reading, fingerprint)
 
+    def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence | None:
+        """Calibrate the readings of one answer together; None where no blend is for its model, task and domain."""
+        for mark in (mark for _, mark in read):
+            plain = replace(mark, signal=None, prompt=None, parameters=None)
+            fitting = [b for _, b in self.blends if not b.fingerprint.differences(plain)]
+            if fitting:
+                return max(fitting, key=lambda b: _stated(b.fingerprint)).confidence(read)
+        return None
+
     def to_json(self) -> str:
-        """The set as JSON text."""
-        maps = [{"group": list(g), "map": json.loads(m.to_json())} for g, m in self.groups]
-        return json.dumps({"format": _SET_FORMAT, "version": _VERSION, "by": self.by, "maps": maps}, indent=1)
+        """The set as JSON text; `blends` only where there are some."""
+        content: dict[str, Any] = {"format": _SET_FORMAT, "version": _VERSION, "by": self.by}
+        for name, kind in (("maps", self.groups), ("blends", self.blends)):
+            if kind or name == "maps":
+                content[name] = [{"group": list(g), "map": json.loads(m.to_json())} for g, m in kind]
+        return json.dumps(content, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> MapSet:
@@ -207,12 +210,17 @@ class MapSet:
         data = json.loads(text)
         if data.get("format") == _FORMAT:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
+        if data.get("format") == BLEND_FORMAT:
+            return cls(by=(), groups=(), blends=(((), BlendMap.from_json(data)),))
         if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:
             raise UnusableInput("Expected a file written by `calibrant fit LOG -o MAPS`.")
         groups = tuple(
             (tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"]
         )
-        return cls(by=tuple(data["by"]), groups=groups)
+        blends = tuple(
+            (tuple(entry["group"]), BlendMap.from_json(entry["map"])) for entry in data.get("blends", ())
+        )
+        return cls(by=tuple(data["by"]), groups=groups, blends=blends)
 
     @classmethod
     def load(cls, path: str | Path) -> MapSet:

@@ -42,7 +42,8 @@ class Route(Protocol):
 class Pipeline:
     """Elicit, calibrate, decide, record.
 
-    `model` answers what the signals ask further; the first of `signals` with a score and a map decides.
+    `model` answers what the signals ask further; a blend of `maps` decides, else the first of `signals` with a
+    score and a map.
     `clock` gives seconds since the epoch, `new_id` an unused id.
 
     A record is durable before its answer is handed out: where it cannot be written, `StoreError` is
@@ -110,10 +111,17 @@ class Pipeline:
     def _confidence(
         self, question: Question, completion: Completion, readings: tuple[Reading, ...]
     ) -> Confidence:
-        """That of the first signal which has a score and a map; else None, with what each one lacked."""
-        reasons = []
-        for reading in readings:
-            found = self.maps.confidence(reading, fingerprint(question, completion, reading))
+        """That of a blend for this task and domain, else of the first signal which has a score and a map.
+
+        Without either None, with what each one lacked.
+        """
+        read = [(reading, fingerprint(question, completion, reading)) for reading in readings]
+        blended = self.maps.blended(read)
+        if blended is not None and blended.p is not None:
+            return blended
+        reasons = [] if blended is None else [str(blended.reason)]
+        for reading, mark in read if self.maps.groups or blended is None else []:
+            found = self.maps.confidence(reading, mark)
             if found.p is not None:
                 return found
             reasons.append(str(found.reason))
