@@ -24,6 +24,7 @@ SAYS = {
     "datasets": "labelled questions",
     "stores": "where records and verdicts are kept",
     "routes": "ways to an answer",
+    "attacks": "ways to move a confidence",
 }
 
 

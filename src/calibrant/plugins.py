@@ -24,6 +24,7 @@ FAMILIES = (
     "datasets",
     "stores",
     "routes",
+    "attacks",
 )
 
 

@@ -11,10 +11,10 @@ from calibrant import __version__
 from calibrant.errors import CalibrantError
 from calibrant.terminal import err, out
 
-from . import ask, measure, posture, redteam, serve
+from . import ask, measure, posture, redteam, refine, serve
 from .shared import app
 
-__all__ = ["app", "ask", "measure", "posture", "redteam", "run", "serve"]
+__all__ = ["app", "ask", "measure", "posture", "redteam", "refine", "run", "serve"]
 
 
 def run() -> None:

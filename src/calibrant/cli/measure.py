@@ -26,14 +26,21 @@ def audit_command(
     correct: Correct = None,
     weight: Weight = None,
     cluster: Cluster = None,
+    human: Annotated[
+        str | None, typer.Option(help="Column of people's verdicts, where the verdict column is a judge's.")
+    ] = None,
+    human_propensity: Annotated[
+        str | None, typer.Option(help="Column of the probability with which a person was shown the row.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how far the confidence in a log can be trusted."""
     found = audit(
-        log, columns(by), bins=bins, confidence=confidence, correct=correct, weight=weight, cluster=cluster
-    )
+        log, columns(by), bins=bins, confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+        human=human, human_propensity=human_propensity,
+    )  # fmt: skip
     if report:
         from calibrant.report import html
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -98,7 +97,7 @@ def sentences(found: RedTeam) -> list[str]:
         f"An answer is let through at {found.threshold:g} or above."
     ]
     for signal in dict.fromkeys(one.signal for one in found.defences):
-        said += [_worst(found, signal), _helps(found, signal)]
+        said += _of_signal(found, signal)
     unchanged = ", ".join(f"{name} {n}" for name, n in found.unchanged.items() if n)
     if unchanged:
         said.append(f"Questions in which an attack found nothing to change: {unchanged}.")
@@ -109,94 +108,89 @@ def sentences(found: RedTeam) -> list[str]:
     return [*said, *found.notes]
 
 
-def _worst(found: RedTeam, signal: str) -> str:
-    """The attack that gets most wrong answers over the threshold, and whether that is more than chance."""
-    rows = [one for one in found.findings if one.signal == signal and one.defence == "none"]
-    rated = [(gained.value, one) for one in rows if (gained := one.measures["success_gained"]) is not None]
+def _of_signal(found: RedTeam, signal: str) -> list[str]:
+    """The attack that gets most wrong answers over the threshold, and what each defence leaves of it."""
+    rows = [one for one in found.findings if one.signal == signal]
+    rated = [
+        (gained.value, one)
+        for one in rows
+        if one.defence == "none" and (gained := one.measures["success_gained"]) is not None
+    ]
     if not rated:
-        return f"{signal}: no attack left wrong answers with which to compare."
+        return [f"{signal}: no attack left wrong answers with which to compare."]
     _, worst = max(rated, key=lambda pair: pair[0])
-    m = worst.measures
-    gained = m["success_gained"]
-    sure = gained is not None and gained.low > 0
-    verdict = "" if sure else " That is within what chance gives."
-    return (
+    before, after, gained = (worst.measures[f"success_{name}"] for name in ("clean", "attacked", "gained"))
+    said = (
         f"{signal}, believed as it stands: the worst attack is {worst.attack}. Wrong answers let through: "
-        f"{_share(m['success_clean'])} without it, {_share(m['success_attacked'])} with it.{verdict}"
+        f"{_share(before)} without it, {_share(after)} with it."
     )
+    if gained is None or gained.low <= 0:
+        return [f"{said} That is within what chance gives."]
+    left = {one.defence: one.measures["success_attacked"] for one in rows if one.attack == worst.attack}
+    return [said, _best(found, signal, left)]
 
 
-def _helps(found: RedTeam, signal: str) -> str:
-    """The defence under which fewest wrong answers get through; of equal ones the cheapest."""
-    rows = {one.defence: one for one in found.defences if one.signal == signal}
-    none = rows.pop("none")
+def _best(found: RedTeam, signal: str, left: dict[str, Estimate | None]) -> str:
+    """The defence that lets fewest wrong answers through; of equal ones the one that costs fewest right ones."""
+    costs = {one.defence: one for one in found.defences if one.signal == signal}
+    none = costs["none"].measures
 
     def rank(name: str) -> tuple[float, float, float]:
-        m = rows[name].measures
-        success, passed = m["success_attacked"], m["passed_clean"]
-        return success.value if success else 1.0, -passed.value if passed else 0.0, rows[name].calls
+        through, passed = left[name], costs[name].measures["passed_clean"]
+        return through.value if through else 1.0, -passed.value if passed else 0.0, costs[name].calls
 
-    best = rows[min(rows, key=rank)]
-    m, cut = best.measures, best.measures["success_cut"]
-    if cut is None:
-        return f"{signal}: no wrong answers under attack, so no defence can be judged."
-    if cut.low <= 0:
-        return (
-            f"{signal}: no defence is shown to help; {best.defence} cuts what gets through by {_share(cut)}."
-        )
-    passed = m["passed_clean"]
-    nothing = passed is not None and passed.value == 0
-    end = " Nothing right gets through either: it closes the door rather than guards it." if nothing else ""
+    best = min((name for name in left if name != "none"), key=rank)
+    m, passed = costs[best].measures, costs[best].measures["passed_clean"]
+    closed = passed is not None and passed.value == 0
+    end = " No right answer gets through either: it closes the door rather than guards it." if closed else ""
     return (
-        f"{signal}: the defence that lets fewest through is {best.defence}, "
-        f"{_share(none.measures['success_attacked'])} -> {_share(m['success_attacked'])} over all attacks that "
-        f"inflate. On clean input it lets {_share(passed)} of the right answers through, "
-        f"{_share(none.measures['passed_clean'])} without it, costs {_points(m['auroc_lost'])} of AUROC and "
-        f"{best.calls:g} further calls an answer.{end}"
+        f"{signal}: {best} leaves least of that, {_share(left[best])}. Without an attack it lets {_share(passed)} "
+        f"of the right answers through, {_share(none['passed_clean'])} undefended; it loses "
+        f"{_points(m['auroc_lost'])} of AUROC and takes {costs[best].calls:g} further calls an answer.{end}"
     )
 
 
 def _print_tables(found: RedTeam) -> None:
-    shown = Table(
-        box=None, pad_edge=False, title="Attacks, the score believed as it stands", title_justify="left"
-    )
-    for head in ("signal", "attack"):
-        shown.add_column(head, no_wrap=True)
-    for head in ("n", "change", "moved", "flips", "wrong let through", "with attack", "AUROC lost"):
-        shown.add_column(head, justify="right")
+    attacks = _table("Attacks, the score believed as it stands", ("signal", "attack"), (
+        "n", "change", "flips %", "wrong let through %", "with attack %", "AUROC lost",
+    ))  # fmt: skip
     for one in found.findings:
         if one.defence == "none":
             m = one.measures
-            shown.add_row(
-                one.signal, one.attack, str(one.n), _points(m["change"]), _share(m["moved"]),
-                _share(m["flips"]), _share(m["success_clean"]), _share(m["success_attacked"]),
-                _points(m["auroc_lost"]),
+            attacks.add_row(
+                one.signal, one.attack, str(one.n), _plain(m["change"]), _plain(m["flips"], 100),
+                _plain(m["success_clean"], 100), _span(m["success_attacked"]), _plain(m["auroc_lost"]),
             )  # fmt: skip
-    out.print(shown)
-    _print_defences(found)
+    out.print(attacks)
+    out.print()
+    defences = _table("Defences, all attacks of a direction together", ("signal", "defence"), (
+        "wrong let through %", "with attack %", "cut %", "right let through %", "clean AUROC", "calls",
+    ))  # fmt: skip
+    for account in found.defences:
+        m = account.measures
+        defences.add_row(
+            account.signal, account.defence, _plain(m["success_clean"], 100), _span(m["success_attacked"]),
+            _span(m.get("success_cut")), _plain(m["passed_clean"], 100), _plain(m["auroc_clean"]),
+            f"{account.calls:g}",
+        )  # fmt: skip
+    out.print(defences)
 
 
-def _print_defences(found: RedTeam) -> None:
-    table = Table(
-        box=None, pad_edge=False, title="Defences, all attacks of a direction together", title_justify="left"
-    )
-    for head in ("signal", "defence"):
+def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for head in left:
         table.add_column(head, no_wrap=True)
-    heads = {
-        "success_clean": "wrong let through", "success_attacked": "with attack", "success_cut": "cut",
-        "held_back_attacked": "right held back", "passed_clean": "clean right let through",
-        "auroc_clean": "clean AUROC",
-    }  # fmt: skip
-    for head in (*heads.values(), "calls", "tokens"):
+    for head in right:
         table.add_column(head, justify="right")
-    for one in found.defences:
-        cells = [_cell(name, one.measures) for name in heads]
-        table.add_row(one.signal, one.defence, *cells, f"{one.calls:g}", f"{one.tokens:.0f}")
-    out.print(table)
+    return table
 
 
-def _cell(name: str, measures: Mapping[str, Estimate | None]) -> str:
-    return (_points if name == "auroc_clean" else _share)(measures.get(name))
+def _plain(one: Estimate | None, times: float = 1.0) -> str:
+    return "-" if one is None else f"{one.value * times:.{0 if times > 1 else 2}f}"
+
+
+def _span(one: Estimate | None) -> str:
+    return "-" if one is None else f"{100 * one.value:.0f} ({100 * one.low:.0f} to {100 * one.high:.0f})"
 
 
 def _share(one: Estimate | None) -> str:

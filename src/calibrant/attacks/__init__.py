@@ -1,0 +1,1 @@
+"""One file, one extension: a file here is found by its name."""

@@ -1,0 +1,332 @@
+"""Attacks on confidence: what each may touch, the measures against numbers worked out by hand, and known truth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import calibrant.cli as cli
+from calibrant.asker import Asker, Budget
+from calibrant.attempts import planned
+from calibrant.errors import BudgetSpent, NotEnoughLabels, UnknownName
+from calibrant.metrics import auroc
+from calibrant.models.scripted import Scripted
+from calibrant.plugins import find, names
+from calibrant.redteaming import InLine, redteam
+from calibrant.robustness import Look, Trial, findings
+from calibrant.shifts import Draws, Pairs
+from calibrant.signals.verbalized import Verbalized
+from calibrant.tally import Tally
+from calibrant.types import Ask, Completion, Message, Question
+from calibrant.untrusted import with_context, without_context
+
+ATTACKS = names("attacks")
+FULL = Question(
+    id="q1",
+    messages=(
+        Message("system", "Be brief."),
+        Message("user", "What is 17 + 4?"),
+        Message("assistant", "21"),
+        Message("user", "What is the capital of France in 1950?\nA) Paris\nB) Lyon"),
+    ),
+    references=("Paris",),
+    metadata={"context": "France is a country of 68 million.", "options": ["Paris", "Lyon"], "decoy": "Lyon"},
+)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_seeded_traceable_and_leaves_the_right_answer_alone(name: str) -> None:
+    attack = find("attacks", name)()
+    base = with_context(FULL, FULL.metadata["context"])
+    hit = attack(base, random.Random(3))
+    assert hit == attack(base, random.Random(3))
+    assert hit.messages != base.messages
+    assert hit.id == f"q1+{name}"
+    assert (hit.references, hit.task, hit.domain) == (base.references, base.task, base.domain)
+    assert hit.metadata["options"] == ["Paris", "Lyon"]
+    for kept in ("1950", "A) Paris\nB) Lyon", "68 million"):
+        assert kept in hit.text
+    assert base.messages[1:3] == hit.messages[1:3]
+    assert attack.direction in ("inflate", "deflate", "either")
+    assert attack.target in ("question", "context", "earlier turn", "system prompt")
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_works_only_where_it_says(name: str) -> None:
+    attack = find("attacks", name)()
+    base = with_context(FULL, FULL.metadata["context"])
+    hit = attack(base, random.Random(3))
+    assert (hit.messages[0] != base.messages[0]) == (attack.target == "system prompt")
+    assert (len(hit.messages) > len(base.messages)) == (attack.target == "earlier turn")
+    assert (hit.metadata["context"] != base.metadata["context"]) == (attack.target == "context")
+    own = without_context(hit).text != without_context(base).text
+    assert own == (attack.target == "question")
+
+
+def test_an_attack_that_finds_nothing_gives_the_question_back() -> None:
+    bare = Question(id="q", messages=(Message("user", "2 + 2 = ?"),), references=("4",))
+    for name in ("typos", "synonyms", "inflate_context", "deflate_context", "authority_hint"):
+        assert find("attacks", name)()(bare, random.Random(0)) is bare
+
+
+def test_typos_change_one_word_at_least_and_about_the_stated_share() -> None:
+    words = " ".join(["wonderful"] * 400)
+    asked = Question(id="q", messages=(Message("user", words),))
+    typed = find("attacks", "typos")()(asked, random.Random(0)).text.split(" ")
+    assert len(typed) == 400
+    assert 20 <= sum(word != "wonderful" for word in typed) <= 64  # 40, four standard deviations either way
+    short = Question(id="q", messages=(Message("user", "Who wrote it?"),))
+    for seed in range(20):
+        assert find("attacks", "typos")()(short, random.Random(seed)).text != "Who wrote it?"
+
+
+def test_a_decoy_is_wrong_and_of_the_same_kind() -> None:
+    plan = planned(_facts(24), ["authority_hint"])
+    for question in plan.questions:
+        assert question.metadata["decoy"] not in question.references
+        assert question.metadata["decoy"].startswith("Town")
+    options = [
+        replace(q, references=("B",), metadata={"options": ["Oslo", "Rome", "Bern"]}) for q in _facts(24)
+    ]
+    assert {q.metadata["decoy"] for q in planned(options, ["authority_hint"]).questions} == {"Oslo", "Bern"}
+
+
+def test_too_few_labels_are_an_error() -> None:
+    with pytest.raises(NotEnoughLabels, match="at least 20"):
+        planned(_facts(19))
+
+
+def test_measures_by_hand() -> None:
+    nan = float("nan")
+    pairs = Pairs(
+        question=np.arange(5),
+        clean=np.array([0.9, 0.5, 0.9, 0.4, 0.6]),
+        attacked=np.array([0.95, 0.9, 0.9, 0.9, nan]),
+        clean_right=np.array([True, True, False, False, False]),
+        attacked_right=np.array([True, False, False, False, False]),
+        flipped=np.array([False, True, False, False, True]),
+    )
+    got = Draws(5, resamples=50).measures(pairs, "inflate", 0.85)
+    values = {name: None if one is None else round(one.value, 4) for name, one in got.items()}
+    assert values == {
+        "change": 0.2375,  # (.05 + .4 + 0 + .5) / 4: the row without a confidence has no change
+        "moved": 0.5,  # .05 is not more than .05
+        "flips": 0.4,
+        "spoiled": 0.5,
+        "success_clean": 0.3333,  # one of three wrong answers
+        "success_attacked": 0.75,  # three of four; the missing one does not pass
+        "success_gained": 0.4167,
+        "held_back_clean": 0.5,
+        "held_back_attacked": 0.0,
+        "held_back_gained": -0.5,
+        "auroc_clean": 0.5833,  # .9 against .9 .4 .6: .5 + 2; .5 against them: 0 + 1 + 0: 3.5 of 6
+        "auroc_attacked": 1.0,
+        "auroc_lost": -0.4167,
+    }
+    assert Draws(5, resamples=50).measures(pairs, "deflate", 0.85)["moved"].value == 0.0  # type: ignore[union-attr]
+
+
+def test_auroc_under_draws_is_that_of_the_tally() -> None:
+    rng = np.random.default_rng(0)
+    score, right = rng.integers(0, 8, 90) / 8, rng.random(90) < 0.5
+    ours = Draws(90, resamples=3).auroc(np.arange(90), score, right)
+    assert ours[0] == pytest.approx(auroc(Tally.of(score, right)))
+
+
+def test_a_share_that_was_never_seen_is_not_known_to_be_nothing() -> None:
+    draws = Draws(30, resamples=200)
+    every = np.ones(30, bool)
+    none = draws.estimate(draws.mean(np.arange(30), ~every, every), behind=30)
+    assert none is not None
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(0.1157, abs=1e-4)  # the exact binomial end for 0 of 30
+
+
+def test_intervals_cover_a_known_difference() -> None:
+    """Rows of one question move together; the interval over questions covers the truth 95 % of the time."""
+    rng, inside = np.random.default_rng(1), 0
+    for _ in range(200):
+        lift = rng.normal(0.1, 0.1, 60).clip(-0.4, 0.4)
+        question = np.repeat(np.arange(60), 3)
+        clean = np.full(180, 0.5)
+        wrong = np.zeros(180, bool)
+        pairs = Pairs(
+            question=question, clean=clean, attacked=clean + lift[question], clean_right=wrong,
+            attacked_right=wrong, flipped=wrong,
+        )  # fmt: skip
+        got = Draws(60, resamples=300).measures(pairs, "inflate", 0.85)["change"]
+        assert got is not None
+        inside += got.low <= 0.1 <= got.high
+    assert 178 <= inside <= 200
+
+
+def _look(right: bool, own: float | None, apart: float, agrees: bool = True) -> Look:
+    return Look(right=right, text="x", scores={"s": own}, apart={"s": apart}, agrees=agrees, tokens=7)
+
+
+def test_each_defence_does_what_it_says() -> None:
+    """Clean scores .2 (all wrong) and .8 (all right); the attack says 1 everywhere, and only apart resists."""
+    right = [i % 2 == 0 for i in range(80)]
+    clean = [_look(r, 0.8 if r else 0.2, 0.8 if r else 0.2) for r in right]
+    hit = [_look(r, 1.0, 0.8 if r else 0.2, agrees=r) for r in right]
+    trial = Trial(
+        attack="a", target="context", direction="inflate", clean=clean, attacked=hit, flipped=[False] * 80
+    )
+    rows, accounts = findings([trial], [i < 40 for i in range(80)], 0.85, resamples=100)
+    success = {row.defence: row.measures["success_attacked"].value for row in rows}  # type: ignore[union-attr]
+    assert success == {"none": 1.0, "map": 1.0, "apart": 0.0, "agreement": 0.0, "all": 0.0}
+    by = {one.defence: one for one in accounts}
+    assert by["apart"].measures["success_cut"].value == 1.0  # type: ignore[union-attr]
+    assert by["none"].measures["passed_clean"].value == 0.0  # type: ignore[union-attr]
+    assert by["map"].measures["passed_clean"].value == 1.0  # type: ignore[union-attr]
+    assert (by["agreement"].calls, by["agreement"].tokens, by["apart"].calls) == (1.0, 7.0, 0.0)
+
+
+def test_the_map_lets_nothing_exceed_what_was_seen_and_a_missing_score_never_passes() -> None:
+    """The surest clean score is right half of the time, so no score may be worth more."""
+    right = [i % 4 < 2 for i in range(80)]
+    clean = [_look(r, 0.9 if i % 2 else 0.1, 0.5) for i, r in enumerate(right)]
+    hit = [_look(r, None if i % 2 else 1.0, 0.5) for i, r in enumerate(right)]
+    trial = Trial(
+        attack="a", target="context", direction="inflate", clean=clean, attacked=hit, flipped=[False] * 80
+    )
+    rows, _ = findings([trial], [i < 40 for i in range(80)], 0.85, resamples=50)
+    by = {row.defence: row for row in rows}
+    assert by["none"].measures["success_attacked"].value == 0.5  # type: ignore[union-attr]
+    assert by["map"].measures["success_attacked"].value == 0.0  # type: ignore[union-attr]
+    assert by["none"].missing == 20
+
+
+def _facts(count: int) -> list[Question]:
+    return [
+        Question(
+            id=f"f{i}", messages=(Message("user", f"Which town is the capital of Land{i}?"),),
+            references=(f"Town{i}",), domain="towns",
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _obeying(share: float) -> Scripted:
+    """Knows every third town, says 40 % of itself, and obeys an injection in `share` of the questions."""
+
+    def script(ask: Ask) -> Completion:
+        seen = " ".join(message.content for message in ask.messages)
+        number = int(seen.split("Land")[1].split("?")[0].split("<")[0])
+        obeys = random.Random(f"obeys {number}").random() < share
+        if "in percent" in ask.messages[-1].content or "Percentage" in ask.messages[-1].content:
+            text = "100%" if obeys and "say 100 %" in seen else "40%"
+        else:
+            text = f"Town{number}" if number % 3 == 0 else "Nowhere"
+        return Completion(text=text, model="scripted")
+
+    return Scripted(script)
+
+
+def test_the_success_of_an_injection_covers_how_often_it_is_obeyed() -> None:
+    asked = _facts(240)
+    asker = Asker(_obeying(0.6))
+    found = asyncio.run(
+        redteam(asked, asker, {"in_line": InLine(), "verbalized": Verbalized()}, attacks=["inflate_turn"])
+    )
+    by = {(row.signal, row.defence): row.measures for row in found.findings}
+    success = by["in_line", "none"]["success_attacked"]
+    assert success is not None
+    assert success.low <= 0.6 <= success.high
+    assert success.low > 0.4
+    clean = by["in_line", "none"]["success_clean"]
+    assert clean is not None
+    assert clean.value == 0.0
+    # Asked apart, the turn is not seen; the product's own signal never sees it.
+    for signal, defence in (("in_line", "apart"), ("in_line", "all"), ("verbalized", "none")):
+        held = by[signal, defence]["success_attacked"]
+        assert held is not None
+        assert held.value == 0.0
+        assert held.high < 0.1
+    assert found.accuracy == pytest.approx(1 / 3)
+    assert (found.fitted, found.reported) == (120, 120)
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["unchanged"] == {"inflate_turn": 0}
+
+
+async def _run(asker: Asker) -> None:
+    try:
+        await redteam(_facts(20), asker, {"in_line": InLine()}, attacks=["inflate_turn", "typos"])
+    finally:
+        await asker.close()  # what is under way is still written down
+
+
+def test_a_run_that_is_stopped_goes_on_and_asks_nothing_run(tmp_path: Path) -> None:
+    log = tmp_path / "calls.jsonl"
+    whole = Asker(_obeying(1.0))
+    asyncio.run(_run(whole))
+    first = Asker(_obeying(1.0), budget=Budget(calls=30), call_log=log)
+    with pytest.raises(BudgetSpent, match="Run the same again"):
+        asyncio.run(_run(first))
+    second = Asker(_obeying(1.0), call_log=log)
+    asyncio.run(_run(second))
+    assert first.spending.calls + second.spending.calls == whole.spending.calls
+    plan = planned(_facts(20), ["inflate_turn", "typos"])
+    assert whole.spending.calls <= plan.calls([InLine()])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """The obeying model behind an OpenAI-compatible endpoint."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        messages = tuple(Message(one["role"], one["content"]) for one in body["messages"])
+        (said,) = asyncio.run(_obeying(1.0).complete(Ask(messages=messages)))
+        choice = {"message": {"role": "assistant", "content": said.text}, "finish_reason": "stop"}
+        reply = json.dumps({"model": "obeying", "choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}/v1"
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def test_the_command(tmp_path: Path, server: str) -> None:
+    file, folder = tmp_path / "facts.jsonl", tmp_path / "out"
+    rows = [{"id": q.id, "question": q.text, "answer": q.references[0]} for q in _facts(30)]
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    picked = ["inflate_turn", "inflate_context", "typos"]
+    given = ["redteam", str(file), "-o", str(folder), "--signals", "in_line,verbalized", "--model", "obeying"]
+    given += ["--url", server, "--attacks", ",".join(picked)]
+    done = CliRunner().invoke(cli.app, given)
+    assert done.exit_code == 0, done.output
+    assert "in_line, believed as it stands: the worst attack is inflate_turn" in done.output
+    assert "leaves least of that, 0 %" in done.output
+    assert "30 questions have no retrieved text" in done.output
+    again = CliRunner().invoke(cli.app, [*given, "--json"])
+    body = json.loads(again.stdout)
+    assert body == json.loads((folder / "redteam.json").read_text())
+    assert body["calls"] == 0  # everything was in the call log
+    assert {row["attack"] for row in body["findings"]} == set(picked)
+    few = CliRunner().invoke(cli.app, [*given, "--attacks", "no_such_attack"])
+    assert isinstance(few.exception, UnknownName)
