@@ -98,12 +98,17 @@ ANSWER = re.compile(
 )
 AROUND = " \t\r*_"
 """Emphasis around what a line states."""
-LINE = re.compile(
-    r"^[ \t]*(?:[-*]|\d+[.)])?[ \t]*(?P<name>\S.*?)[ \t]*:[ \t]*(?P<stated>[0-9.]+[ \t]*%)[ \t]*$", re.M
-)
+AT_END = re.compile(r"(?P<stated>[0-9.]{1,8}[ \t]?%)[)*; \t]{0,4}$")
+BULLET = re.compile(r"(?:[-*]|\d{1,2}[.)])[ \t]")
+BETWEEN = ":;,(=|–—-"
+"""What may stand between a candidate and its percentage."""
+
+LONGEST = 400
+"""Characters of a line that can name a candidate."""
 
 NO_CANDIDATE = re.compile(
-    r"(?:the |my |overall )*(?:answer|certainty|confidence|likelihood|percentage|probability|sum|total)", re.I
+    r"(?:the |my |overall )*(?:answer|certainty|confidence|likelihood|percentage|probability|(?:sum|total)\b.{0,30})",
+    re.I,
 )
 """What stands before a number of its own and names no answer."""
 NONE_OF_ABOVE = re.compile(
@@ -213,8 +218,8 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
 
     >>> parse_distribution('{"answers": [{"candidate": "Paris", "confidence": 0.6}]} That is all.')
     (('Paris', 0.6),)
-    >>> parse_distribution("Paris: 60%\\nLyon: 20%"), parse_distribution("Probability: 60%")
-    ((('Paris', 0.6), ('Lyon', 0.2)), None)
+    >>> parse_distribution("Paris: 60%\\nB) Lyon (20%)"), parse_distribution("Probability: 60%")
+    ((('Paris', 0.6), ('B) Lyon', 0.2)), None)
     """
     stated = _from_json(text) if "{" in text else _from_lines(text)
     scale = _scale([value for _, value in stated or ()])
@@ -227,7 +232,19 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
 
 
 def _from_lines(text: str) -> list[tuple[Any, Any]]:
-    return [(m["name"], m["stated"]) for m in LINE.finditer(text) if not _is_label(m["name"])]
+    found = (_line(line.strip()) for line in text.splitlines() if len(line) <= LONGEST)
+    return [pair for pair in found if pair is not None and not _is_label(pair[0])]
+
+
+def _line(line: str) -> tuple[str, str] | None:
+    """A candidate and its percentage, from "Paris: 60%", "- **Paris** (60%)", "2. Paris - 60%" and the like."""
+    at_end = AT_END.search(line)
+    name = line[: at_end.start()].rstrip(" \t*") if at_end else ""
+    if at_end is None or not name or name[-1] not in BETWEEN:
+        return None
+    bullet = BULLET.match(name)
+    name = name[bullet.end() if bullet else 0 : -1].strip("*_ \t")
+    return (name, at_end["stated"]) if name else None
 
 
 def _is_label(name: str) -> bool:
