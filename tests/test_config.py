@@ -118,3 +118,26 @@ def test_a_file_that_is_absent_or_no_toml_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[server\n")
     with pytest.raises(UnusableInput, match=r"Expected a TOML file at .*bad.toml"):
         load(tmp_path / "bad.toml")
+
+
+def test_a_posture_for_each_task_changes_only_what_is_asked_there(tmp_path: Path) -> None:
+    confidence = {"signals": ["verbalized", "mean_logprob"], "posture": {"triage": "cautious"}}
+    pipeline = build(parse({"model": MODEL, "confidence": confidence, "peer": MODEL}, {}, tmp_path))
+    assert pipeline.by_task["triage"]["verbalized"].fingerprint != pipeline.signals["verbalized"].fingerprint
+    assert pipeline.by_task["triage"]["mean_logprob"] == pipeline.signals["mean_logprob"]
+    assert set(pipeline.others) == {"peer"}
+    pipeline.store.close()
+
+
+@pytest.mark.parametrize(
+    "confidence",
+    [
+        {"signals": ["verbalized"], "posture": {"triage": "timid"}},
+        {"signals": ["mean_logprob"], "posture": {"triage": "bold"}},
+        {"signals": ["vpd:samples=none"]},
+        {"signals": ["vpd:sample=3"]},
+    ],
+)
+def test_a_signal_is_checked_when_the_file_is_read(confidence: dict[str, Any]) -> None:
+    with pytest.raises(UnusableInput, match=r"\[confidence\]"):
+        parse({"model": MODEL, "confidence": confidence}, {})

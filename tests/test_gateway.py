@@ -24,7 +24,7 @@ from calibrant.curves import Steps
 from calibrant.errors import StoreError
 from calibrant.gateway import wire
 from calibrant.gateway.app import create_app
-from calibrant.gateway.incoming import chat_request
+from calibrant.gateway.incoming import BadRequest, chat_request
 from calibrant.maps import CalibrationMap, Evidence, MapSet
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.pipeline import ABANDONED, Pipeline
@@ -204,7 +204,7 @@ def test_an_answer_carries_its_confidence_and_is_recorded(gateway: Maker) -> Non
     assert raw.headers["x-calibrant-record-id"] == record.id
     assert raw.headers["x-calibrant-action"] == "answer"
     assert raw.headers["x-calibrant-confidence"] == "0.8187"
-    assert record.question.metadata == {"pupil": "7"}
+    assert record.question.metadata == {"pupil": "7", "ask": {"max_tokens": 256, "stop": []}}
     assert record.confidence is not None
     assert record.confidence.p == confidence["p"]
     assert record.policy == "Above(threshold=0.7)"
@@ -646,3 +646,15 @@ def test_an_answer_that_was_given_outlives_a_killed_gateway(upstream: Upstream, 
     store = SqlStore(str(tmp_path / "calibrant.db"))
     assert store.record(confidence["record_id"]) is not None
     store.close()
+
+
+def test_options_in_the_metadata_reach_the_signals_and_bad_ones_are_refused() -> None:
+    body = {"messages": [{"role": "user", "content": "Is water wet?"}]}
+    chat = chat_request(
+        body | {"metadata": {"options": '["yes", "no"]', "ask": "mine", "kind": "choice"}}, {}
+    )
+    assert chat.question.metadata["options"] == ["yes", "no"]
+    assert chat.question.metadata["ask"] == {"max_tokens": 256, "stop": ()}
+    for metadata in ({"options": "yes|no"}, {"kind": "odd"}, {"kind": "choice"}, {"aliases": "[1]"}):
+        with pytest.raises(BadRequest):
+            chat_request(body | {"metadata": metadata}, {})

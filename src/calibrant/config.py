@@ -18,7 +18,7 @@ from .maps import MapSet
 from .named import signals_named
 from .pipeline import Pipeline
 from .plugins import find
-from .protocols import Model
+from .protocols import Model, Signal
 
 __all__ = ["Config", "build", "load", "parse", "secret"]
 
@@ -62,10 +62,15 @@ class StoreAt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfidenceFrom:
-    """The signals, the one that decides first, and the file of maps that calibrate them."""
+    """The signals, the one that decides first, and the file of maps that calibrate them.
+
+    `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
+    "default" for all others.
+    """
 
     signals: tuple[str, ...] = ("mean_logprob",)
     maps: str | None = None
+    posture: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +90,7 @@ class Config:
     confidence: ConfidenceFrom
     policy: Part
     stream: Stream
+    peer: Part | None = None
 
 
 def load(path: str | Path) -> Config:
@@ -110,6 +116,10 @@ def load(path: str | Path) -> Config:
         [confidence]
         signals = ["mean_logprob", "verbalized"]    # the first with a score and a map decides
         maps = "maps.json"                          # written by `calibrant fit`
+        posture = { triage = "cautious", shop = "bold" } # for signals that state a confidence; "default" for the rest
+
+        [peer]                                      # a second model, for the signal peer_agreement
+        kind = "embedded"
 
         [policy]
         kind = "bands"
@@ -137,23 +147,29 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     """
     sections = {name: _resolved(value, name, environment) for name, value in table.items()}
     check_names(
-        "the file", sections, ["server", "model", "store", "confidence", "policy", "stream"], "section"
+        "the file",
+        sections,
+        ["server", "model", "peer", "store", "confidence", "policy", "stream"],
+        "section",
     )
     for name, section in sections.items():
         if not isinstance(section, dict):
             raise UnusableInput(f"Expected a section [{name}], got {name} = {section!r}.")
     confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
-    signals_named(",".join(confidence.signals))
+    _signals(confidence)
     store = filled(StoreAt, sections.get("store", {}), "[store]")
     return Config(
         server=filled(Server, sections.get("server", {}), "[server]"),
         model=_part("models", sections.get("model", {}), "[model]"),
         store=StoreAt(url=store.url if "://" in store.url else str(folder / store.url)),
         confidence=ConfidenceFrom(
-            signals=confidence.signals, maps=confidence.maps and str(folder / confidence.maps)
+            signals=confidence.signals,
+            maps=confidence.maps and str(folder / confidence.maps),
+            posture=confidence.posture,
         ),
         policy=_part("policies", {"kind": "bands"} | sections.get("policy", {}), "[policy]"),
         stream=filled(Stream, sections.get("stream", {}), "[stream]"),
+        peer=_part("models", sections["peer"], "[peer]") if "peer" in sections else None,
     )
 
 
@@ -161,16 +177,31 @@ def build(config: Config) -> Pipeline:
     """The pipeline that the file describes; the caller closes its model and its store."""
     model: Model = _made("models", config.model, "[model]")
     maps = config.confidence.maps
+    signals, by_task = _signals(config.confidence)
     return Pipeline(
         route=find("routes", "single")(model=model),
         model=model,
-        signals=signals_named(",".join(config.confidence.signals)),
+        signals=signals,
+        by_task=by_task,
+        others={} if config.peer is None else {"peer": _made("models", config.peer, "[peer]")},
         maps=MapSet.load(maps) if maps else MapSet(by=(), groups=()),
         policy=_made("policies", config.policy, "[policy]"),
         store=find("stores", "sql")(config.store.url),
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
     )
+
+
+def _signals(given: ConfidenceFrom) -> tuple[dict[str, Signal], dict[str, dict[str, Signal]]]:
+    """The signals of most tasks, and those of each task with a posture of its own."""
+    if not given.signals:
+        return {}, {}
+    names = ",".join(given.signals)
+    try:
+        made = {task: signals_named(names, posture) for task, posture in given.posture.items()}
+        return made.pop("default", None) or signals_named(names), made
+    except UnusableInput as error:
+        raise UnusableInput(f"[confidence]: {error}") from error
 
 
 def secret(text: str | None, option: str) -> str | None:

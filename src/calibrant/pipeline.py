@@ -44,7 +44,9 @@ class Pipeline:
 
     `model` answers what the signals ask further; a blend of `maps` decides, else the first of `signals` with a
     score and a map.
-    `clock` gives seconds since the epoch, `new_id` an unused id.
+    `by_task` holds other signals for some tasks, such as the same ones under another posture; `others` are
+    the models that signals may ask beside it, by their role ("peer"). `clock` gives seconds since the epoch,
+    `new_id` an unused id.
 
     A record is durable before its answer is handed out: where it cannot be written, `StoreError` is
     raised and there is no answer. A failed call is recorded too, and its `ModelError` raised.
@@ -58,6 +60,8 @@ class Pipeline:
     store: Store
     clock: Callable[[], float]
     new_id: Callable[[], str]
+    by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
+    others: Mapping[str, Model] = field(default_factory=dict)
     _together: Together = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,7 @@ class Pipeline:
         """Answer a question, with its confidence and the action to take."""
         record_id = record_id or self.new_id()
         async with self._failure_recorded(record_id, question, []):
-            completion = await self.route.answer(ask, self._needs)
+            completion = await self.route.answer(ask, self._needs(question))
             record = await self._judged(record_id, question, completion)
         await self._together.add(record)
         return record
@@ -79,7 +83,7 @@ class Pipeline:
         record_id = record_id or self.new_id()
         pieces: list[Delta] = []
         async with self._failure_recorded(record_id, question, pieces):
-            async with aclosing(self.route.stream(ask, self._needs)) as deltas:
+            async with aclosing(self.route.stream(ask, self._needs(question))) as deltas:
                 async for delta in deltas:
                     pieces.append(delta)
                     yield delta
@@ -88,14 +92,21 @@ class Pipeline:
         await self._together.add(record)
         yield record
 
-    @property
-    def _needs(self) -> frozenset[str]:
-        return frozenset[str]().union(*(signal.needs for signal in self.signals.values()))
+    async def close(self) -> None:
+        """Give back the models' connections and memory, and the store."""
+        for model in (self.model, *self.others.values()):
+            await model.close()
+        self.store.close()
+
+    def _signals(self, question: Question) -> Mapping[str, Signal]:
+        return self.by_task.get(question.task or "", self.signals)
+
+    def _needs(self, question: Question) -> frozenset[str]:
+        return frozenset[str]().union(*(signal.needs for signal in self._signals(question).values()))
 
     async def _judged(self, record_id: str, question: Question, completion: Completion) -> Record:
-        readings = await read(
-            self.signals, question, completion, Asker(self.model, budget=FURTHER, retries=1)
-        )
+        asker = Asker(self.model, budget=FURTHER, retries=1, others=self.others)
+        readings = await read(self._signals(question), question, completion, asker)
         confidence = self._confidence(question, completion, readings)
         return Record(
             id=record_id,

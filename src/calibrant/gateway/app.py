@@ -43,7 +43,7 @@ def create_app(
     gate: Literal["trail", "hold"] = "trail",
     body_limit: int = BODY_LIMIT,
 ) -> Starlette:
-    """The application. It owns the pipeline's model and store, and closes them at the end.
+    """The application. It owns the pipeline, and closes it at the end.
 
     `key` is what clients show as a bearer token; `gate` says whether answers that a person should see
     first are sent anyway ("trail") or held back ("hold"); `body_limit` is in bytes.
@@ -53,8 +53,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        await pipeline.model.close()
-        pipeline.store.close()
+        await pipeline.close()
 
     return Starlette(
         routes=[

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from calibrant.answers import KINDS
 from calibrant.errors import UnusableInput
 from calibrant.types import Ask, Json, Message, Question, ToolCall, Verdict, canonical, digest
 
@@ -65,7 +67,7 @@ def chat_request(body: Json, request_headers: Mapping[str, str]) -> ChatRequest:
     ask = _ask(body, messages)
     options = _field(body, "stream_options", dict, {})
     return ChatRequest(
-        question=_question(body, messages, request_headers),
+        question=_question(body, ask, request_headers),
         ask=ask,
         model=_field(body, "model", str, ""),
         stream=_field(body, "stream", bool, False),
@@ -84,17 +86,48 @@ def _refuse_unserved(body: Json) -> None:
             raise BadRequest(f"{name} is not served. Use tools for functions; audio is not supported.", name)
 
 
-def _question(body: Json, messages: tuple[Message, ...], request_headers: Mapping[str, str]) -> Question:
-    metadata = {
+def _question(body: Json, ask: Ask, request_headers: Mapping[str, str]) -> Question:
+    stated = {
         _text(name, "metadata"): _text(value, f"metadata.{name}")
         for name, value in _field(body, "metadata", dict, {}).items()
     }
     task, domain = (
-        metadata.pop(name, None) or _header(request_headers, f"x-calibrant-{name}")
+        stated.pop(name, None) or _header(request_headers, f"x-calibrant-{name}")
         for name in ("task", "domain")
     )
-    said = [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in messages]
-    return Question(id=digest(said), messages=messages, task=task, domain=domain, metadata=metadata)
+    said = [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in ask.messages]
+    # How further samples of the answer are drawn is the request's to say, not the metadata's.
+    own = {"ask": {"max_tokens": ask.max_tokens, "stop": ask.stop}}
+    return Question(
+        id=digest(said),
+        messages=ask.messages,
+        task=task,
+        domain=domain,
+        metadata={**stated, **_kind(stated), **own},
+    )
+
+
+def _kind(stated: Mapping[str, str]) -> Json:
+    """What signals need to know of the answers that are possible: texts in a request, values from here on."""
+    if stated.get("kind", "text") not in KINDS:
+        raise BadRequest(f"Expected metadata.kind among {', '.join(KINDS)}.", "metadata.kind")
+    lists: dict[str, list[str]] = {}
+    for name in ("options", "aliases"):
+        if name in stated:
+            lists[name] = _listed(stated[name], f"metadata.{name}")
+    if stated.get("kind") == "choice" and not lists.get("options"):
+        raise BadRequest("metadata.kind is choice, so metadata.options must list them.", "metadata.options")
+    return lists
+
+
+def _listed(text: str, where: str) -> list[str]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadRequest(f'Expected {where} as the text of a JSON list, such as ["yes", "no"].', where)
+    return value
 
 
 def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:

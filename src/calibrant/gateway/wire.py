@@ -53,7 +53,7 @@ def reply(record: Record, chat: ChatRequest, *, hold: bool) -> dict[str, Any]:
             "refusal": None,
         }
         | ({"tool_calls": _tool_calls(shown)} if shown.tool_calls else {}),
-        "logprobs": _logprobs(shown) if chat.logprobs else None,
+        "logprobs": _logprobs(shown, chat.ask.top_logprobs) if chat.logprobs else None,
         "finish_reason": shown.finish_reason,
     }
     frame = _frame(record.id, shown.model, "chat.completion", record.time)
@@ -116,7 +116,7 @@ class Chunks:
         if shown.tool_calls:
             calls = [{"index": index} | call for index, call in enumerate(_tool_calls(shown))]
             yield self._event({"tool_calls": calls})
-        logprobs = _logprobs(shown) if self._chat.logprobs else None
+        logprobs = _logprobs(shown, self._chat.ask.top_logprobs) if self._chat.logprobs else None
         yield self._event({}, shown.finish_reason, logprobs)
         last = self._frame | {"choices": [], "confidence": confidence_body(record, hold=hold)}
         yield event(last | ({"usage": _usage(shown)} if self._chat.include_usage else {}))
@@ -215,14 +215,16 @@ def _tool_calls(completion: Completion) -> list[dict[str, Any]]:
     ]
 
 
-def _logprobs(completion: Completion) -> dict[str, Any] | None:
+def _logprobs(completion: Completion, top: int) -> dict[str, Any] | None:
+    """As many alternatives as the client asked for; signals may have wanted more."""
     if completion.tokens is None:
         return None
-    return {"content": [_token(token) for token in completion.tokens], "refusal": None}
+    return {"content": [_token(token, top) for token in completion.tokens], "refusal": None}
 
 
-def _token(token: Token) -> dict[str, Any]:
-    return _weighed(token.text, token.logprob) | {"top_logprobs": [_weighed(*pair) for pair in token.top]}
+def _token(token: Token, top: int) -> dict[str, Any]:
+    alternatives = [_weighed(*pair) for pair in token.top[:top]]
+    return _weighed(token.text, token.logprob) | {"top_logprobs": alternatives}
 
 
 def _weighed(text: str, logprob: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from calibrant.asks import TOP
 from calibrant.protocols import Model
 from calibrant.types import Ask, Completion, Delta
 
@@ -40,4 +41,8 @@ class Single:
 
 
 def _asked(ask: Ask, needs: frozenset[str]) -> Ask:
-    return replace(ask, logprobs=True) if "logprobs" in needs and not ask.logprobs else ask
+    top = max(ask.top_logprobs, TOP) if "top_logprobs" in needs else ask.top_logprobs
+    wanted = ask.logprobs or "logprobs" in needs or bool(top)
+    if (wanted, top) == (ask.logprobs, ask.top_logprobs):
+        return ask
+    return replace(ask, logprobs=wanted, top_logprobs=top)
