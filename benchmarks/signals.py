@@ -68,7 +68,9 @@ async def run(asked: list[Question], model: Any, names: str, log: Path, peer: An
         done = summary.recorded + summary.skipped
         if done % 20 == 0:
             left = (time.time() - began) / max(done, 1) * (len(asked) - done) / 60
-            print(f"{log.stem}: {done} of {len(asked)}, about {left:.0f} min left", file=sys.stderr, flush=True)
+            print(
+                f"{log.stem}: {done} of {len(asked)}, about {left:.0f} min left", file=sys.stderr, flush=True
+            )
 
     await elicit(
         asked,
@@ -92,15 +94,25 @@ def table(log: Path) -> list[dict[str, Any]]:
         own = [row for row in rows if row["signal"] == signal and row["correct"] is not None]
         used = [row for row in own if row["confidence"] is not None]
         line: dict[str, Any] = {"signal": signal, "n": len(own), "read": len(used)}
-        line |= {name: float(np.mean([row[name] or 0 for row in own])) for name in ("calls", "tokens", "correct")}
+        line |= {
+            name: float(np.mean([row.get(name) or 0 for row in own]))
+            for name in ("calls", "tokens", "correct")
+        }
         if signal in calibrated:
             tally = Tally.of([row["confidence"] for row in used], [row["correct"] for row in used])
-            auroc = metrics.intervals.bootstrap(tally, metrics.auroc) if 0 < tally.accuracy < 1 else None
+            enough = len(used) >= 30 and 0 < tally.accuracy < 1
+            auroc = metrics.intervals.bootstrap(tally, _auroc) if enough else None
             line |= {"auroc": auroc and [auroc.value, auroc.low, auroc.high]}
             fit = calibrated[signal]
             line |= {"before": fit["before"], "after": fit["after"]}
         found.append(line)
     return found
+
+
+def _auroc(tally: Tally) -> float:
+    """A resample of one class alone ranks nothing, so it counts as a coin."""
+    found = metrics.auroc(tally)
+    return 0.5 if found is None else found
 
 
 def markdown(task: str, found: list[dict[str, Any]]) -> str:
@@ -129,7 +141,9 @@ async def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--model", help="a GGUF file; the embedded model where not given")
     parser.add_argument("--tasks", default=None)
-    parser.add_argument("--signals", default="mean_logprob,p_true,self_evaluation,verbalized,self_consistency")
+    parser.add_argument(
+        "--signals", default="mean_logprob,p_true,self_evaluation,verbalized,self_consistency"
+    )
     parser.add_argument("--limit", type=int, default=300)
     parser.add_argument("--peer", help="a GGUF file, or embedded, for peer_agreement")
     parser.add_argument("--threads", type=int, default=2)
@@ -143,7 +157,9 @@ async def main() -> None:
         log = given.folder / f"{model.name}-{task}.jsonl"
         await run(questions(task, given.limit), model, given.signals, log, peer)
         found = table(log)
-        log.with_suffix(".json").write_text(json.dumps({"model": model.name, "task": task, "rows": found}, indent=1))
+        log.with_suffix(".json").write_text(
+            json.dumps({"model": model.name, "task": task, "rows": found}, indent=1)
+        )
         print(markdown(f"{model.name}, {task}", found), flush=True)
     await model.close()
 

@@ -68,6 +68,12 @@ SAME = [
     ('"Hamlet"', "Hamlet"),
     ("Rock 'n' Roll", "rock n roll"),
     ("Spider-Man", "Spider Man"),
+    ("Spider–Man", "Spider-Man"),
+    ("−7 degrees", "-7 degrees"),
+    ("1990–1995", "1990-1995"),
+    ("C++.", "c++"),
+    ("x>=5", "x ≥ 5"),
+    ("} >", "} >"),
 ]
 DIFFERENT = [
     ("1.5", "15"),
@@ -107,6 +113,17 @@ DIFFERENT = [
     ("Mercury", "Mercury and Venus"),
     ("increase", "decrease"),
     ("legal", "illegal"),
+    ("A+", "A-"),
+    ("A-", "A"),
+    ("O−", "O+"),
+    ("C#", "C++"),
+    ("C++", "C"),
+    ("−7", "7"),
+    ("x > 5", "x < 5"),
+    ("x > 5", "x >= 5"),
+    ("x ≠ 5", "x = 5"),
+    (">", "<"),
+    ("} >", ">"),
 ]
 
 
@@ -370,7 +387,9 @@ def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
         Likeness(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["", "A", "The", "  Ünïcödé ", "3.14", "-5", "U.S.A."])
+@pytest.mark.parametrize(
+    "text", ["", "A", "The", "  Ünïcödé ", "3.14", "-5", "U.S.A.", "A−", "C++", "x≥5", ">"]
+)
 def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 

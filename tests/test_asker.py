@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -13,14 +14,16 @@ from typing import Any
 
 import pytest
 
+from calibrant import jsontext
 from calibrant.asker import Asker, Budget, Interrupted
 from calibrant.calls import CallLog
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
-from calibrant.jsonlines import JsonLines
+from calibrant.jsonlines import JsonLines, Together
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.throttle import Throttle
 from calibrant.types import Ask, Completion, Message, Replies, Token, Usage
+from calibrant.wire_errors import failure
 
 
 def ask_for(text: str = "x", samples: int = 1, **settings: Any) -> Ask:
@@ -35,6 +38,7 @@ class Drawing:
         self._delay, self._most = delay, most
 
     asks: list[Ask]
+    gives_logprobs: bool | None = None
 
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         self.asks.append(ask)
@@ -216,7 +220,7 @@ def test_lines_added_together_share_a_write_and_keep_their_order(
     assert 1 <= len(waits) <= 2
     assert [line["n"] for line in lines] == list(range(200))
     assert [lines.at(place)["n"] for (place,) in places] == list(range(200))
-    assert lines.append([{"n": 200}]) == [lines.path.stat().st_size - len('{"n": 200}\n')]
+    assert lines.append([{"n": 200}]) == [lines.path.stat().st_size - len('{"n":200}\n')]
     lines.close()
     lines.append([{"n": 201}])
     assert len(list(lines)) == 202
@@ -242,6 +246,43 @@ def test_a_write_that_fails_is_an_error_for_all_and_leaves_whole_lines(
     monkeypatch.setattr(os, "write", write)
     (place,) = lines.append([{"n": 9}])
     assert [line["n"] for line in lines] == [0, 9] and lines.at(place) == {"n": 9}
+
+
+def test_a_wait_for_the_disk_outlives_the_event_loop_that_began_it() -> None:
+    ran: list[int] = []
+    step = Together(lambda: ran.append(1))
+
+    async def left() -> None:
+        await step()
+        asyncio.get_running_loop().call_soon(asyncio.ensure_future(step()).cancel)
+
+    for _ in range(3):  # each loop ends while the second step is waited for
+        asyncio.run(asyncio.wait_for(left(), 5))
+    assert 3 <= len(ran) <= 6
+
+
+def test_a_number_that_is_none_survives_the_log(tmp_path: Path) -> None:
+    odd = Completion(text="a", model="m", tokens=(Token("a", math.nan, (("b", math.nan), ("c", -1.0))),))
+    in_turn(Asker(Scripted(lambda _: odd), call_log=tmp_path / "calls"), ask_for(logprobs=True))
+    (again,) = in_turn(Asker(Recorded(tmp_path / "calls")), ask_for(logprobs=True))
+    (token,) = again.completions[0].tokens or ()
+    assert math.isnan(token.logprob) and math.isnan(token.top[0][1]) and token.top[1] == ("c", -1.0)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_json_is_the_same_with_and_without_the_quick_package(
+    quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert jsontext._quick is not None
+    if not quick:
+        monkeypatch.setattr(jsontext, "_quick", None)
+    value = {"é": [1, 1e-7, 0.1, None, True], "half": "a\ud83d", "far": 2**70}
+    data = jsontext.encoded(value)
+    assert jsontext.decoded(data) == value | {"half": "a?"} and b" " not in data
+    assert jsontext.encoded({"a": "é\n"}) == '{"a":"é\\n"}'.encode()
+    assert math.isnan(jsontext.decoded(b"[NaN]")[0]) and jsontext.decoded(b'"\\ud83d"') == "\ud83d"
+    with pytest.raises(ValueError):
+        jsontext.decoded(b"{")
 
 
 # ------------------------------------------------------------------ several models
@@ -302,6 +343,16 @@ def test_a_refused_call_pauses_all_and_halves_how_many_are_under_way() -> None:
     at_once, gap = asyncio.run(work())
     assert 4 <= at_once < 8 and gap >= 0.2
     assert len(times) == 21
+
+
+@pytest.mark.parametrize(("status", "at_once"), [(429, 4), (503, 4), (500, 8), (None, 8)])
+def test_only_a_status_that_means_overload_narrows_the_throttle(status: int | None, at_once: int) -> None:
+    error = ModelUnavailable("words do not count, not even: answered 429", status=status)
+    throttle = Throttle(8)
+    in_turn(Asker(Scripted(lambda _: error), concurrency=throttle, retries=0), ask_for())
+    assert throttle.at_once == at_once
+    told = failure(status or 502, "busy")
+    assert isinstance(told, ModelUnavailable) and told.status == (status or 502)
 
 
 def test_a_server_that_asks_for_too_much_patience_is_asked_nothing_further() -> None:

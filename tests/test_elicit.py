@@ -103,6 +103,10 @@ def test_a_run_leaves_one_row_for_each_question_and_signal(tmp_path: Path) -> No
     assert (row["confidence"], row["correct"], row["answer"], row["gold"]) == (0.8, 1.0, "1", "1")
     assert (row["prompt"], row["parameters"]) == SIGNALS["stated"].fingerprint  # type: ignore[attr-defined]
     assert row["time"] == 5.0
+    assert {(row["signal"], row["calls"], row["tokens"]) for row in rows} == {
+        ("mean_logprob", 0, 0),
+        ("stated", 1, 11),
+    }
 
 
 def test_a_second_run_asks_nothing(tmp_path: Path) -> None:
@@ -457,27 +461,27 @@ def counting() -> Iterator[tuple[str, Counting]]:
 
     from aiohttp import web
 
-    server, ready, loop, urls = Counting(), threading.Event(), asyncio.new_event_loop(), []
+    server, ready, told = Counting(), threading.Event(), list[Any]()
 
     async def serve() -> None:
+        stop = asyncio.Event()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", server.chat)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        urls.append(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        told.extend((f"http://127.0.0.1:{runner.addresses[0][1]}/v1", asyncio.get_running_loop(), stop))
         ready.set()
         await stop.wait()
         await runner.cleanup()
 
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))  # which closes its loop, whatever happens
     thread.start()
-    assert ready.wait(10)
-    yield urls[0], server
+    assert ready.wait(30)
+    url, loop, stop = told
+    yield url, server
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
+    thread.join(30)
 
 
 def test_two_signals_that_want_the_same_samples_cost_them_once(

@@ -112,9 +112,9 @@ def test_nothing_is_begun_before_the_time_that_the_server_named() -> None:
     time, began = Time(), []
 
     async def one(throttle: Throttle) -> None:
-        async with throttle.place() as at:
-            began.append(at - 100)
-            await time.sleep(1)
+        began.append(await throttle.enter() - 100)
+        await time.sleep(1)
+        throttle.leave()
 
     async def work() -> None:
         throttle = Throttle(2, clock=time.clock, sleep=time.sleep)
@@ -133,8 +133,8 @@ def test_limits_on_requests_and_tokens_hold_together() -> None:
     time, began = Time(), []
 
     async def one(throttle: Throttle) -> None:
-        async with throttle.place(tokens=100) as at:
-            began.append(round(at - 100, 6))
+        began.append(round(await throttle.enter(tokens=100) - 100, 6))
+        throttle.leave()
         throttle.answered(unused_tokens=50)
 
     async def work() -> None:
@@ -153,9 +153,10 @@ def test_places_are_given_in_order_and_one_who_leaves_the_queue_loses_nobody_the
     order: list[int] = []
 
     async def one(throttle: Throttle, number: int) -> None:
-        async with throttle.place():
-            order.append(number)
-            await asyncio.sleep(0)
+        await throttle.enter()
+        order.append(number)
+        await asyncio.sleep(0)
+        throttle.leave()
 
     async def work() -> None:
         throttle = Throttle(1)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .asks import tokens_in
-from .calls import CallLog, Kept, Samples, address, depth
+from .calls import CallLog, Kept, Samples, depth
 from .errors import ModelDenied, ModelError, ModelUnavailable
 from .protocols import Model
 from .throttle import Throttle
@@ -20,7 +18,8 @@ from .types import Ask, Completion, Replies
 
 __all__ = ["Asker", "Budget", "Interrupted", "Spending"]
 
-_OVERLOADED = re.compile(r"answered (?:429|503)\b")
+OVERLOADED = frozenset({429, 503})
+"""Statuses of a server that is asked too much."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +58,7 @@ class Spending:
         for completion in completions:
             self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
             self.dollars += completion.cost or 0.0
-        self.unpriced += all(completion.cost is None for completion in completions)
+        self.unpriced += not any([completion.cost is not None for completion in completions])
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -77,7 +76,34 @@ class _Flight:
     ask: Ask
     depth: int
     indexes: range | None = None
-    landed: asyncio.Task[Replies | None] = field(init=False)  # None: it brought what it asked for
+    task: asyncio.Task[None] = field(init=False)
+    waiting: list[asyncio.Future[Replies | None]] = field(default_factory=list)
+
+    async def landed(self) -> Replies | None:
+        """None once the task has brought what it asked for, else what it brought instead.
+
+        Who is cancelled while waiting does not end the task: others may be waiting too.
+        """
+        landed = self.task.get_loop().create_future()
+        self.waiting.append(landed)
+        return await landed  # type: ignore[no-any-return]
+
+    def land(self, brought: Replies | None) -> None:
+        """Tell all who wait what it brought."""
+        for one in self.waiting:
+            if not one.done():  # cancelled
+                one.set_result(brought)
+
+    def crash(self, task: asyncio.Task[None]) -> None:
+        """Tell all who wait still that the task was cancelled, or which error ended it."""
+        error = None if task.cancelled() else task.exception()
+        for one in self.waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.cancel()
+            else:
+                one.set_exception(error)
 
     def join(self, ask: Ask) -> None:
         """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""
@@ -136,6 +162,7 @@ class Asker:
         self.model, self.spending = model, Spending()
         self._throttle = Throttle(concurrency) if isinstance(concurrency, int) else concurrency
         self._budget = budget or Budget()
+        self._limited = self._budget != Budget()
         self._retries, self._pause, self._patience = retries, pause, patience
         self._clock, self._rng = clock, rng or random.Random()
         self._start = clock()
@@ -158,14 +185,13 @@ class Asker:
         """The completions for an Ask, or none and the reason: `Interrupted` where another try may help."""
         if ask.model is not None:
             return await self._elsewhere(ask.model, replace(ask, model=None))
-        at, want, shared = address(ask), depth(ask), 1
+        at, want, shared = ask.address, depth(ask), 1
         samples = self._kept.at(at)
         while missing := samples.lacking(ask.samples, self._wanted(want)):
             flight = self._under_way(at, missing, want) or self._joined(at, ask)
             if flight is None:
                 flight, shared = self._begin(at, samples, ask), 0
-            # Shielded, since others may be waiting for the same call when one of them is cancelled.
-            failed = await asyncio.shield(flight.landed)
+            failed = await flight.landed()
             larger = flight.ask.samples > ask.samples or flight.depth > want
             if failed is not None and (isinstance(failed, Interrupted) or not larger):
                 return failed  # else the call was refused for what another wanted of it
@@ -191,7 +217,7 @@ class Asker:
     async def close(self, patience: float = 5.0) -> None:
         """Let calls under way come back for a few seconds, so that they are not paid again; end the rest."""
         flights = [
-            flight.landed for asker in self._everyone for there in asker._flights.values() for flight in there
+            flight.task for asker in self._everyone for there in asker._flights.values() for flight in there
         ]
         if flights:
             await asyncio.wait(flights, timeout=patience)
@@ -210,7 +236,7 @@ class Asker:
 
     def _wanted(self, depth: int) -> int:
         # A model that is known to give no log-probabilities: any sample is as good. Not all models say.
-        return 0 if getattr(self.model, "gives_logprobs", None) is False else depth
+        return 0 if self.model.gives_logprobs is False else depth
 
     def _under_way(self, at: str, missing: list[int], depth: int) -> _Flight | None:
         """A call that brings the first missing sample, where the calls under way bring them all."""
@@ -230,24 +256,23 @@ class Asker:
     def _begin(self, at: str, samples: Samples, ask: Ask) -> _Flight:
         flight = _Flight(ask, depth(ask))
         # A task begins a turn of the event loop later, so that Asks of the same turn can join it.
-        flight.landed = asyncio.create_task(self._fly(at, samples, flight))
+        flight.task = asyncio.create_task(self._fly(at, samples, flight))
+        flight.task.add_done_callback(flight.crash)
         self._flights.setdefault(at, []).append(flight)
         return flight
 
-    async def _fly(self, at: str, samples: Samples, flight: _Flight) -> Replies | None:
+    async def _fly(self, at: str, samples: Samples, flight: _Flight) -> None:
         try:
             brought = await self._attempts(at, samples, flight)
-            if isinstance(brought, Replies):
-                return brought
-            if brought:
+            if brought and not isinstance(brought, Replies):
                 assert flight.indexes is not None  # since a call was made
                 await self._kept.add(at, samples, flight.indexes.start, flight.depth, brought)
-            return None
         finally:
             flights = self._flights[at]
             flights.remove(flight)
             if not flights:
                 del self._flights[at]
+        flight.land(brought if isinstance(brought, Replies) else None)
 
     async def _attempts(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
         waited, attempt = 0.0, 0
@@ -273,8 +298,16 @@ class Asker:
 
     async def _attempt(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
         """One call for what is still missing of the flight's samples; nothing where nothing is."""
+        left = self._time_left()
+        if left is None:
+            return await self._admitted(at, samples, flight)
+        async with asyncio.timeout(left):
+            return await self._admitted(at, samples, flight)
+
+    async def _admitted(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
         tokens = _tokens_of(flight.ask) if self._throttle.counts_tokens else 0
-        async with self._deadline(), self._throttle.place(tokens) as began:
+        began = await self._throttle.enter(tokens)
+        try:
             if stopped := self._denied or self._payer.spent:
                 return Interrupted(reason=stopped)
             ask = self._take_off(at, samples, flight)
@@ -282,30 +315,29 @@ class Asker:
                 self._throttle.answered(tokens)
                 return ()
             self.spending.calls += 1
-            try:
-                completions = await self.model.complete(ask)
-            except ModelUnavailable as error:
-                if error.retry_after is not None or _OVERLOADED.search(str(error)):
-                    self._throttle.overloaded(began, self._bearable(error.retry_after))
-                raise
+            completions = await self.model.complete(ask)
             before = self.spending.tokens
             self.spending.add(completions)
             self._throttle.answered(tokens - (self.spending.tokens - before) if tokens else 0)
             return completions or Replies(reason="The model gave no reply.")
+        except ModelUnavailable as error:
+            if error.retry_after is not None or error.status in OVERLOADED:
+                self._throttle.overloaded(began, self._bearable(error.retry_after))
+            raise
+        finally:
+            self._throttle.leave()
 
     def _take_off(self, at: str, samples: Samples, flight: _Flight) -> Ask | None:
         """The Ask for the first run of samples that nobody has or brings; from now on nobody can join."""
         if flight.indexes is None:
-            others = self._flights[at]
-            missing = [
-                index
-                for index in samples.lacking(flight.ask.samples, self._wanted(flight.depth))
-                if not any(other.covers(index, flight.depth) for other in others)
-            ]
+            others = [other for other in self._flights[at] if other.indexes is not None]
+            missing = samples.lacking(flight.ask.samples, self._wanted(flight.depth))
+            if others:
+                missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
             if not missing:
                 return None
             start = 0 if getattr(self.model, "plays_back", False) else missing[0]
-            run = sum(index == missing[0] + i for i, index in enumerate(missing))
+            run = sum([index == missing[0] + i for i, index in enumerate(missing)])
             flight.indexes = range(start, missing[0] + run)
         indexes, ask = flight.indexes, flight.ask
         if len(indexes) == ask.samples:
@@ -315,7 +347,7 @@ class Asker:
 
     def _limit_reached(self) -> str | None:
         budget = self._budget
-        if budget == Budget():
+        if not self._limited:
             return None
         spendings = self.spendings
         unpriced = next((name for name, spending in spendings.items() if spending.unpriced), None)
@@ -347,10 +379,6 @@ class Asker:
     def _too_late(self, wait: float) -> bool:
         left = self._time_left()
         return left is not None and wait > left
-
-    def _deadline(self) -> AbstractAsyncContextManager[object]:
-        left = self._time_left()
-        return nullcontext() if left is None else asyncio.timeout(left)
 
 
 def _tokens_of(ask: Ask) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import metrics
+from .errors import UnusableInput
+from .judging import Judged, judged_log
 from .logs import Log, read_log
 from .metrics import Estimate
+from .sources import Key
 from .tally import Tally
 
 __all__ = ["Audit", "Group", "audit", "measure"]
@@ -59,6 +62,8 @@ def audit(
     correct: str | None = None,
     weight: str | None = None,
     cluster: str | None = None,
+    human: str | None = None,
+    human_propensity: str | None = None,
 ) -> Audit:
     """Audit a log.
 
@@ -73,6 +78,11 @@ def audit(
     confidence, correct, weight, cluster : column names
         Guessed from common conventions where None. Weights are 1 / the probability with which a row came to
         be labelled; rows of one cluster (the same item asked again) are not independent.
+    human, human_propensity : column names
+        With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
+        any: each group is also corrected by them, under "judge" of its measures (`calibrant.judging`). The
+        rows that people saw must have been drawn at random, each with the probability in
+        `human_propensity`, or all with the same.
 
     Examples
     --------
@@ -83,8 +93,11 @@ def audit(
     All rows: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 18 to 43; 60 rows).
     Over-confident.
     """
+    if human_propensity and not human:
+        raise UnusableInput("human_propensity is about people's verdicts; name their column as human too.")
     read = read_log(log, by=by, confidence=confidence, correct=correct, weight=weight, cluster=cluster)
-    return of_log(read, bins)
+    found = of_log(read, bins)
+    return found if human is None else _corrected(found, log, read, human, human_propensity)
 
 
 def of_log(log: Log, bins: int = 15) -> Audit:
@@ -98,6 +111,53 @@ def of_log(log: Log, bins: int = 15) -> Audit:
         source=log.source, rows=log.rows, used=log.used, unusable=log.unusable, read_as=log.read_as,
         groups=tuple(groups), bins=bins, columns=roles, notes=log.notes,
     )  # fmt: skip
+
+
+def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | None) -> Audit:
+    """The audit with what people's verdicts say about the judge's, a group at a time."""
+    roles = read.roles
+    if human == roles.correct:
+        raise UnusableInput(f"{human!r} was read as the judge's verdict; name that column with correct.")
+    if roles.weight is not None:
+        raise UnusableInput(
+            f"Rows are weighted by the column {roles.weight!r}, and a judge can be corrected on unweighted rows "
+            "only. Leave that column out; one that says how people's rows were drawn needs another name, such "
+            "as human_propensity."
+        )
+    judged, unreadable = judged_log(log, roles, human, propensity)
+    notes = [
+        f"{unreadable:,} verdicts in {human!r} are neither right nor wrong nor in [0, 1]; they count as none."
+    ]
+    notes = notes if unreadable else []
+    groups = []
+    for group in found.groups:
+        result = _result_of(judged, tuple(group.by.values()))
+        if isinstance(result, str):
+            notes.append(f"{_name(group.by)}: {result}")
+            groups.append(replace(group, measures={**group.measures, "judge": None}))
+        else:
+            measures = {**group.measures, "judge": result.to_json()}
+            groups.append(
+                replace(group, measures=measures, sentence=f"{group.sentence} {_judge_sentence(result)}")
+            )
+    columns = {**found.columns, "human": human} | ({"human_propensity": propensity} if propensity else {})
+    return replace(found, groups=tuple(groups), columns=columns, notes=(*found.notes, *notes))
+
+
+def _result_of(judged: Mapping[Key, Judged | str], key: Key) -> Judged | str:
+    """What was found for a group; whoever counts a long file by itself spells the number 1 as 1.0."""
+    short = tuple(part and part.removesuffix(".0") for part in key)
+    unmatched = "Its rows cannot be found again by these columns. Part the log by columns of texts."
+    return judged.get(key) or judged.get(short) or unmatched
+
+
+def _judge_sentence(j: Judged) -> str:
+    accuracy, gap = j.accuracy, j.gap
+    return (
+        f"The judge says {_of_100(j.naive_accuracy.value)} of 100, people's verdicts on {j.seen:,} rows correct "
+        f"that to {_of_100(accuracy.value)} ({100 * accuracy.low:.0f} to {100 * accuracy.high:.0f}) and the gap "
+        f"to {100 * gap.value:.0f} points ({100 * gap.low:.0f} to {100 * gap.high:.0f})."
+    )
 
 
 def _evidence(group: Group) -> float:
@@ -163,7 +223,7 @@ def _verdict(tally: Tally, gap: Estimate, l2: Estimate | None, smooth: Estimate 
 
 
 def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
-    name = ", ".join(f"no {k}" if v is None else v for k, v in by.items()) or "All rows"
+    name = _name(by)
     if m["verdict"] == "too few rows":
         return f"{name}: {m['n']} rows ({m['n_eff']:.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
     gap = m["gap"]
@@ -174,6 +234,10 @@ def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
         f"(gap {100 * gap['value']:.0f} points, 95 % interval {100 * gap['low']:.0f} to {100 * gap['high']:.0f}; "
         f"{rows}). {verdict[0].upper()}{verdict[1:]}."
     )
+
+
+def _name(by: dict[str, str | None]) -> str:
+    return ", ".join(f"no {k}" if v is None else v for k, v in by.items()) or "All rows"
 
 
 def _of_100(share: float) -> str:

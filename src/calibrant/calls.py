@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -14,13 +12,7 @@ from .jsonlines import JsonLines
 from .records import completion_from_json, completion_to_json
 from .types import Ask, Completion
 
-__all__ = ["CallLog", "Kept", "Sample", "Samples", "address", "depth"]
-
-
-@lru_cache(1024)
-def address(ask: Ask) -> str:
-    """`Ask.address`, which is wanted several times within a short while."""
-    return ask.address
+__all__ = ["CallLog", "Kept", "Sample", "Samples", "depth"]
 
 
 def depth(ask: Ask) -> int:
@@ -53,6 +45,8 @@ class Samples(dict[int, Sample]):
 
     def lacking(self, samples: int, depth: int) -> list[int]:
         """The indexes below `samples` of which there is no sample asked for at that depth or more."""
+        if not self:
+            return list(range(samples))
         return [i for i in range(samples) if i not in self or self[i].depth < depth]
 
     def first(self, samples: int) -> tuple[Completion, ...]:
@@ -118,7 +112,7 @@ class CallLog:
 
 def _key(model: str, address: str) -> int:
     """Eight bytes; should two calls share them, their lines tell them apart."""
-    return int.from_bytes(hashlib.sha256(f"{model}\n{address}".encode()).digest()[:8])
+    return hash((model, address))
 
 
 class Kept:
@@ -157,7 +151,7 @@ class Kept:
 
     def _weigh(self, address: str, samples: Samples) -> None:
         _, before = self._used.pop(address, (None, 0))
-        weight = sum(sample.weight for sample in samples.values())
+        weight = sum([sample.weight for sample in samples.values()])
         self._used[address] = samples, weight
         self._weight += weight - before
         while self._weight > self._limit:

@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any, Generic, TypeVar, cast
 
 from .asker import Asker, Budget, Interrupted, Spending
 from .asks import ANSWER, answer_ask
-from .calls import address
 from .errors import MissingExtra
 from .protocols import Grade, Grader, Signal
 from .sinks import JsonlLog, Sink, StoreSink
@@ -40,39 +39,72 @@ async def read(
     """Read all signals at once, in the order of the mapping, named by its keys.
 
     Each reading's detail carries the digests `prompt` and `parameters` of its signal where it has a
-    fingerprint, and `interrupted` where a call failed that may succeed another time. A failed call, or
+    fingerprint, `calls` and `call_tokens`, which are the calls that it took (whoever made them first) and
+    what they read and wrote, and `interrupted` where one failed that may succeed another time. A failed call, or
     an optional package that is not installed, gives a reading without a score; a bug in a signal raises.
     """
-    work = [_read(*item, question, completion, asker) for item in signals.items()]
-    return (await work[0],) if len(work) == 1 else tuple(await asyncio.gather(*work))
+    begun = [_Steps(partial(signal.read, question, completion)) for signal in signals.values()]
+    asking = [steps for steps in begun if steps.wanted is not None]  # most signals ask nothing
+    if len(asking) == 1:
+        await asking[0].answered(asker)
+    elif asking:
+        await asyncio.gather(*(steps.answered(asker) for steps in asking))
+    return tuple([_reading(*item, steps) for item, steps in zip(signals.items(), begun, strict=True)])
 
 
-async def _read(
-    name: str, signal: Signal, question: Question, completion: Completion, asker: Asker
-) -> Reading:
+def _reading(name: str, signal: Signal, steps: _Steps[Reading]) -> Reading:
     detail = _marks(signal)
-    try:
-        found, interrupted = await _driven(signal.read(question, completion), asker)
-    except MissingExtra as error:
-        return Reading(signal=name, score=None, reason=str(error), detail=detail)
-    if interrupted is not None:
+    found = steps.found
+    if found is None:
+        return Reading(signal=name, score=None, reason=str(steps.missing), detail=detail)
+    detail["calls"], detail["call_tokens"] = steps.calls, steps.tokens
+    if steps.interrupted is not None:
         detail["interrupted"] = True
-    return replace(found, signal=name, detail={**found.detail, **detail})
+    return Reading(signal=name, score=found.score, reason=found.reason, detail={**found.detail, **detail})
 
 
-async def _driven(steps: Generator[Ask, Replies, Found], asker: Asker) -> tuple[Found, Interrupted | None]:
-    """What the generator returns once its Asks are answered, and the last call that was interrupted."""
-    interrupted = None
-    try:
-        wanted = next(steps)
-        while True:
-            replies = await asker.ask(wanted)
-            if isinstance(replies, Interrupted):
-                interrupted = replies
-            wanted = steps.send(replies)
-    except StopIteration as done:
-        found: Found = done.value
-        return found, interrupted
+class _Steps(Generic[Found]):
+    """A generator of Asks, run up to the first that it wants answered: None when it has returned.
+
+    `found` is what it returned, `missing` the package without which it could not. `interrupted` is the
+    last of its Asks that failed and may succeed another time. `calls` counts the Asks that were answered and
+    `tokens` what the answers read and wrote, whether they were made for it or for another.
+    """
+
+    __slots__ = ("_steps", "calls", "found", "interrupted", "missing", "tokens", "wanted")
+
+    def __init__(self, begin: Callable[[], Generator[Ask, Replies, Found]]) -> None:
+        self.found: Found | None = None
+        self.missing: MissingExtra | None = None
+        self.interrupted: Interrupted | None = None
+        self.calls = self.tokens = 0
+        self.wanted: Ask | None = None
+        try:
+            self._steps = begin()
+            self.wanted = next(self._steps)
+        except StopIteration as done:
+            self.found = done.value
+        except MissingExtra as error:
+            self.missing = error
+
+    async def answered(self, asker: Asker) -> None:
+        """Have its Asks answered, one after the other, until it returns."""
+        try:
+            while self.wanted is not None:
+                replies = await asker.ask(self.wanted)
+                if isinstance(replies, Interrupted):
+                    self.interrupted = replies
+                self._count(replies.completions)
+                self.wanted = self._steps.send(replies)
+        except StopIteration as done:
+            self.found = done.value
+        except MissingExtra as error:
+            self.missing = error
+
+    def _count(self, completions: tuple[Completion, ...]) -> None:
+        self.calls += bool(completions)
+        for completion in completions:
+            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
 
 
 def _marks(signal: Signal) -> dict[str, Any]:
@@ -185,7 +217,7 @@ class _Run:
 
     async def one(self, question: Question) -> None:
         ask = answer_ask(question, self.signals.values(), self.settings)
-        record_id = digest([question.id, self.asker.model.name, address(ask)])
+        record_id = digest([question.id, self.asker.model.name, ask.address])
         if record_id in self.under_way or self._there(record_id):
             self.summary.skipped += 1  # by an earlier run, or by an equal question of this one
             return
@@ -253,10 +285,16 @@ class _Run:
             return None, None
         try:
             grade = self.grader.grade(record.question, record.completion)
-            return await _driven(grade, self.asker) if isinstance(grade, Generator) else (grade, None)
         except MissingExtra as error:
             self.summary.because(f"{self.judge}: {error}")
             return None, None
+        if not isinstance(grade, Generator):
+            return grade, None
+        steps = _Steps(lambda: grade)
+        await steps.answered(self.asker)
+        if steps.missing is not None:
+            self.summary.because(f"{self.judge}: {steps.missing}")
+        return steps.found, steps.interrupted
 
     def _verdict(self, record: Record, grade: float) -> Verdict:
         return Verdict(

@@ -121,13 +121,13 @@ class ModelDenied(ModelRefused):
 class ModelUnavailable(ModelError):
     """Overloaded, down, timed out, or the reply was cut off: worth another try.
 
-    `retry_after` is the server's own wish in seconds, where it stated one.
+    `retry_after` is the server's own wish in seconds and `status` that of its answer, where it stated one.
     """
 
     code = "model_unavailable"
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
+        self.retry_after, self.status = retry_after, status
         super().__init__(message)
 
 

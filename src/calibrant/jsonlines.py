@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from .errors import StoreError
+from .jsontext import decoded, encoded
 
 __all__ = ["JsonLines", "Together"]
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_decode = json.JSONDecoder().decode
+GAP = 0.005
+"""Seconds from one wait for the disk to the next, in which further lines gather: no model answers as fast."""
 
 
 class Together:
@@ -28,20 +29,52 @@ class Together:
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step = step
-        self._running: asyncio.Task[None] | None = None
-        self._next: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy, self._began = False, float("-inf")
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def __call__(self) -> None:
         """Return when a step that began after this call is done."""
-        if self._next is None or self._next.done():
-            self._next = asyncio.create_task(self._run(self._running))
-        await asyncio.shield(self._next)
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # an earlier one may have ended before a step was done
+            self._loop, self._busy, self._waiting = loop, False, []
+        done = loop.create_future()
+        self._waiting.append(done)
+        if not self._busy:
+            self._next(loop)
+        await done
 
-    async def _run(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None and not before.done():
-            await asyncio.wait([before])
-        self._running, self._next = self._next, None  # from here on it is too late to share this one
-        await asyncio.get_running_loop().run_in_executor(None, self._step)
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._busy = True
+        due = self._began + GAP
+        if loop.time() < due:
+            loop.call_at(due, self._run, loop)
+        else:
+            loop.call_soon(self._run, loop)  # shared by all who ask in this turn of the loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
+        self._began = loop.time()
+        loop.run_in_executor(None, self._step).add_done_callback(partial(self._done, loop, waiting))
+
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiting: list[asyncio.Future[None]],
+        step: asyncio.Future[None],
+    ) -> None:
+        for one in waiting:
+            if step.cancelled():
+                one.cancel()
+            elif one.done():  # cancelled meanwhile
+                continue
+            elif (error := step.exception()) is not None:
+                one.set_exception(error)
+            else:
+                one.set_result(None)
+        self._busy = False
+        if self._waiting:
+            self._next(loop)
 
 
 class JsonLines:
@@ -108,7 +141,7 @@ class JsonLines:
             self._closed()
 
     def _queued(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
-        lines = [f"{_encode(value)}\n".encode(errors="replace") for value in values]
+        lines = [encoded(value) + b"\n" for value in values]
         with self._queueing:
             if self._file is None:
                 self._open()
@@ -158,7 +191,7 @@ class JsonLines:
 
     def _parse(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            value = _decode(line.decode())
+            value = decoded(line)
         except ValueError:
             value = None
         if not isinstance(value, dict):

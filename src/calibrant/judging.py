@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .errors import NotEnoughLabels, UnusableInput
+from .columns import NO_VERDICT, Roles, parse_block, percent
+from .errors import ColumnNotFound, NotEnoughLabels, UnusableInput
 from .metrics.intervals import Estimate
+from .sources import Block, Key, group_codes, open_source
 
-__all__ = ["Judged", "judged"]
+__all__ = ["Judged", "judged", "judged_log"]
 
 Floats = NDArray[np.float64]
 
@@ -161,6 +163,71 @@ def judged(
     )
 
 
+def judged_log(
+    log: Any, roles: Roles, human: str, propensity: str | None = None
+) -> tuple[dict[Key, Judged | str], int]:
+    """`judged` for each group of a log, or why it cannot be; and how many of people's verdicts are unreadable.
+
+    The verdict of `roles` is the judge's, the column `human` holds people's where there are any, read by
+    the same rules; an unreadable one counts as none. Rows that an audit cannot use are left out. All others
+    are held in memory, some 40 bytes each. Raises as `judged` does, except for `NotEnoughLabels`, whose
+    sentence stands for the group, and `ColumnNotFound`.
+    """
+    source = open_source(log)
+    for role, name in (("human", human), ("human-propensity", propensity)):
+        if name is not None and name not in source.columns:
+            raise ColumnNotFound(role, [name], source.columns)
+    wanted = [name for name in (*roles.names, human, propensity) if name is not None]
+    kept: dict[Key, list[tuple[NDArray[Any], ...]]] = {}
+    in_percent, unreadable, before = None, 0, 0
+    for block in source.blocks(list(dict.fromkeys(wanted))):
+        if in_percent is None:
+            in_percent = percent(block[roles.confidence])
+        columns, usable, bad = _columns_of(block, roles, human, propensity, in_percent, before)
+        keys, codes = group_codes([block[name] for name in roles.by], len(usable))
+        for k, key in enumerate(keys):
+            rows = usable & (codes == k)
+            if rows.any():
+                kept.setdefault(key, []).append(tuple(column[rows] for column in columns))
+        unreadable, before = unreadable + bad, before + len(usable)
+    return {key: _judged_or_why(blocks) for key, blocks in kept.items()}, unreadable
+
+
+def _columns_of(
+    block: Block, roles: Roles, human: str, propensity: str | None, in_percent: bool, before: int
+) -> tuple[tuple[NDArray[Any], ...], NDArray[np.bool_], int]:
+    """Confidence, judge, human, propensity and cluster; which rows are usable; how many verdicts are not."""
+    confidence, correct = block[roles.confidence], block[roles.correct]
+    main = parse_block(confidence, correct, None, in_percent=in_percent, inverse=False)
+    rows = len(confidence)
+    drawn = None if propensity is None else block[propensity]
+    seen = parse_block(np.zeros(rows), block[human], None, in_percent=False, inverse=False)
+    weights = parse_block(np.zeros(rows), np.ones(rows), drawn, in_percent=False, inverse=True)
+    chance = np.ones(rows) if weights.weights is None else 1 / weights.weights
+    ids: NDArray[Any] = np.arange(before, before + rows).astype(str)
+    if roles.cluster:
+        keys, codes = group_codes([block[roles.cluster]], rows)  # a row without an id is alone
+        ids = np.array(
+            [f"\0{i}" if (k := keys[c][0]) is None else k for i, c in zip(ids, codes, strict=True)]
+        )
+    columns = (
+        main.scores,
+        main.grades,
+        np.where(seen.reason == 0, seen.grades, np.nan),
+        np.where(weights.reason == 0, chance, np.nan),
+        ids,
+    )
+    return columns, main.reason == 0, seen.unusable.total() - seen.unusable[NO_VERDICT]
+
+
+def _judged_or_why(blocks: list[tuple[NDArray[Any], ...]]) -> Judged | str:
+    confidence, judge, human, propensity, cluster = (np.concatenate(v) for v in zip(*blocks, strict=True))
+    try:
+        return judged(confidence, judge, human, propensity=propensity, cluster=cluster)
+    except NotEnoughLabels as error:
+        return str(error)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Rows:
     """The usable rows; `w` are the weights of those that a person saw, 1 on average."""
@@ -231,7 +298,7 @@ def _corrected(data: _Rows) -> tuple[float, float, Floats]:
     own[data.seen] = share * (y - people)
     control[data.seen] -= share * (f - beside)
     square = _product(control, control, data.cluster)
-    trust = 0.0 if square <= 0 else -_product(own, control, data.cluster) / square
+    trust = 0.0 if square <= 1e-20 else -_product(own, control, data.cluster) / square
     trust = min(1.0, max(0.0, trust))
     accuracy = people + trust * (float(data.judge.mean()) - beside)
     return trust, accuracy, own + trust * control

@@ -38,8 +38,8 @@ class Likeness:
     Near is a cosine of at least `threshold`, and a difference in numbers or negations always separates
     (`contradict`). Nearness is a poor stand-in for "each follows from the other", since a sentence and its
     opposite share their words.
-    On one half of TruthfulQA (the threshold was looked at on the other), 9.9 % of 6,065 pairs of a correct
-    and an incorrect answer still count as the same, 19.7 % without the second rule, and 81 % of 2,180 pairs
+    The threshold, 0.8, was taken without tuning. On every second question of TruthfulQA, 9.9 % of 6,065 pairs of
+    a correct and an incorrect answer count as the same, 19.7 % without the second rule, and 81 % of 2,180 pairs
     of two correct answers as different, of which many do say different things. Those questions are made
     to mislead; take clusters of long answers for what they are, coarse, and calibrate what is made of them.
 

@@ -16,6 +16,7 @@ __all__ = ["SEED", "TEMPLATES", "Prompt", "final_answer", "mutations", "rewrite_
 
 Origin = Literal["seed", "template", "mutation", "rewrite"]
 LONGEST = 400
+LAST_LINE = 64
 _ANSWER = re.compile(r"(?im)^[ \t*]*answer[ \t*]*:[ \t*]*")
 
 
@@ -24,7 +25,8 @@ class Prompt:
     """A way of putting a question: a system message, a text after it, its evidence before it.
 
     `reasoning` is how many further tokens the answer may take before a last line "Answer: ...", which then is
-    the answer; 0 where the whole reply is.
+    the answer; 0 where the whole reply is. It widens the limits that a question states in `metadata["ask"]`,
+    for a stop at the first line end would cut the reasoning off.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Prompt:
         return digest([self.system, self.suffix, self.with_evidence, self.reasoning])
 
     def around(self, question: Question) -> Question:
-        """The question as this prompt puts it; its id, references and settings stay.
+        """The question as this prompt puts it; its id and references stay, and its limits unless it reasons.
 
         >>> asked = Question(id="q", messages=(Message("user", "2 + 2?"),))
         >>> Prompt(name="plain", suffix="Be brief.").around(asked).text
@@ -55,7 +57,12 @@ class Prompt:
                 messages[0] = replace(messages[0], content=f"{messages[0].content}\n{self.system}")
             else:
                 messages.insert(0, Message("system", self.system))
-        return replace(question, messages=tuple(messages))
+        metadata = question.metadata
+        if self.reasoning:
+            own = dict(metadata.get("ask", {}))
+            longest = max(own.get("max_tokens", 0), self.reasoning + LAST_LINE)
+            metadata = {**metadata, "ask": {**own, "max_tokens": longest, "stop": ()}}
+        return replace(question, messages=tuple(messages), metadata=metadata)
 
     def _turn(self, question: Question, text: str) -> str:
         context = question.metadata.get("context")
@@ -71,6 +78,10 @@ TEMPLATES = (
     Prompt(name="careful", system="You are careful. You answer only what you know, and briefly."),
     Prompt(name="expert", system="You are an expert in the subject of the question."),
     Prompt(name="plain", suffix="Answer with the answer alone."),
+    Prompt(
+        name="steps", reasoning=192,
+        suffix='Think of what must be true first. End with one line that begins with "Answer:".',
+    ),
     Prompt(name="true_first", system="Before you answer, consider what must be true for the answer to be right."),
     Prompt(name="doubts_first", system="Before you answer, consider what you are unsure of."),
     Prompt(name="no_guess", system="Do not guess. Where two answers seem possible, choose the likelier one."),
@@ -80,15 +91,11 @@ TEMPLATES = (
         name="evidence_only", with_evidence=True, system="Rely on the evidence where it answers the question."
     ),
     Prompt(
-        name="steps", reasoning=192,
-        suffix='Think of what must be true first. End with one line that begins with "Answer:".',
-    ),
-    Prompt(
         name="list_doubts", reasoning=192,
         suffix='List what you are unsure of first. End with one line that begins with "Answer:".',
     ),
 )  # fmt: skip
-"""Prompts to begin with. Those with evidence or reasoning suit only questions that have, or allow, it."""
+"""Prompts to begin with. Those with evidence suit only questions that have some."""
 
 
 def final_answer(prompt: Prompt, completion: Completion) -> Completion | None:
@@ -97,7 +104,7 @@ def final_answer(prompt: Prompt, completion: Completion) -> Completion | None:
     The tokens are those of the answer, so that their log-probabilities are not those of the reasoning.
 
     >>> reply = Completion(text="Two and two.\\nAnswer: 4", model="m")
-    >>> final_answer(TEMPLATES[-2], reply).text, final_answer(TEMPLATES[-2], Completion(text="4", model="m"))
+    >>> final_answer(TEMPLATES[-1], reply).text, final_answer(TEMPLATES[-1], Completion(text="4", model="m"))
     ('4', None)
     """
     if not prompt.reasoning:

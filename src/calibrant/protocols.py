@@ -32,6 +32,11 @@ class Model(Protocol):
         """The name that fingerprints carry."""
         ...
 
+    @property
+    def gives_logprobs(self) -> bool | None:
+        """Whether it gives log-probabilities; None while that is not known."""
+        ...
+
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """Answer an Ask with `ask.samples` completions."""
         ...

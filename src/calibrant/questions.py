@@ -130,7 +130,7 @@ def _question(row: Any) -> Question | str:
         messages=messages,
         task=task,
         domain=domain,
-        references=tuple(dict.fromkeys((*_references(row), *metadata.pop("correct", ())))),
+        references=tuple(dict.fromkeys((*_references(row), *_also_correct(row)))),
         metadata=metadata,
     )
 
@@ -170,11 +170,15 @@ def _metadata(row: Row) -> dict[str, Any] | str:
         if row.get(name) is not None and (text := str(row[name]).strip()):
             metadata[name] = text
     column = _named(row, "options")
-    if column and (options := _options(row[column])):
+    options = _options(row[column] if column else None) or _options(metadata.pop("options", None))
+    if options:
         metadata["options"] = options
     if metadata.get("kind", "text") not in KINDS:
         return f"kind is none of {', '.join(KINDS)}"
-    return metadata | _aliases(row.get("aliases"))
+    if metadata.get("kind") == "choice" and not options:
+        return "kind is choice, and there are no options"
+    stated_aliases = _aliases(metadata.pop("aliases", None))
+    return metadata | stated_aliases | _aliases(row.get("aliases"))
 
 
 def _parsed(value: Any) -> Any:
@@ -200,13 +204,17 @@ def _options(value: Any) -> list[str]:
 def _aliases(value: Any) -> dict[str, Any]:
     listed = _parsed(value)
     if isinstance(listed, Mapping):
-        found = {name: _texts(listed.get(name)) for name in ("correct", "incorrect")}
-        return {name: texts for name, texts in found.items() if texts}
+        return {"incorrect": texts} if (texts := _texts(listed.get("incorrect"))) else {}
     if isinstance(listed, list):
         groups = [_texts(one) if isinstance(one, list) else str(one).strip() for one in listed]
     else:
         groups = [] if listed is None else [name.strip() for name in str(value).split("|")]
     return {"aliases": kept} if (kept := [one for one in groups if one]) else {}
+
+
+def _also_correct(row: Row) -> list[str]:
+    listed = _parsed(row.get("aliases"))
+    return _texts(listed.get("correct")) if isinstance(listed, Mapping) else []
 
 
 def _texts(value: Any) -> list[str]:

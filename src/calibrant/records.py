@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
@@ -64,6 +65,8 @@ COLUMNS = (
     "time",
     "latency",
     "cost",
+    "calls",
+    "tokens",
 )
 """The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
 
@@ -73,28 +76,29 @@ def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str
 
     `confidence` is the raw score in [0, 1] or None with a `reason`, `correct` the grade in [0, 1] or
     None where nobody judged, `time` in seconds since the epoch, `latency` in seconds, `cost` in US dollars.
+    These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
+    written together, where that was counted. Calls that signals share are counted for each of them.
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
     >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
     >>> row["question"], row["gold"], row["confidence"], row["reason"]
     ('2 + 2?', '4', None, 'server down')
     """
-    shared = _shared_columns(record, verdict)
     for reading in record.readings:
-        columns = {
-            "signal": reading.signal,
-            "confidence": None if reading.score is None else float(reading.score),
-            "reason": reading.reason,
-            "prompt": reading.detail.get("prompt"),
-            "parameters": reading.detail.get("parameters"),
-        }
-        yield {name: columns.get(name, shared.get(name)) for name in COLUMNS}
+        confidence = None if reading.score is None else float(reading.score)
+        yield _row(record, verdict, reading.signal, confidence, reading.reason, reading.detail)
     if not record.readings:
-        reason = record.error or "no signal was read"
-        yield {name: reason if name == "reason" else shared.get(name) for name in COLUMNS}
+        yield _row(record, verdict, None, None, record.error or "no signal was read", {})
 
 
-def _shared_columns(record: Record, verdict: Verdict | None) -> dict[str, Any]:
+def _row(
+    record: Record,
+    verdict: Verdict | None,
+    signal: str | None,
+    confidence: float | None,
+    reason: str | None,
+    detail: Mapping[str, Any],
+) -> dict[str, Any]:
     question, completion = record.question, record.completion
     return {
         "record_id": record.id,
@@ -102,13 +106,20 @@ def _shared_columns(record: Record, verdict: Verdict | None) -> dict[str, Any]:
         "task": question.task,
         "domain": question.domain,
         "model": completion and completion.model,
+        "signal": signal,
         "question": question.text,
         "answer": completion and completion.text,
         "gold": GOLD_SEPARATOR.join(question.references) or None,
+        "confidence": confidence,
         "correct": verdict and verdict.grade,
+        "reason": reason,
+        "prompt": detail.get("prompt"),
+        "parameters": detail.get("parameters"),
         "time": record.time,
         "latency": completion and completion.latency,
         "cost": completion and completion.cost,
+        "calls": detail.get("calls"),
+        "tokens": detail.get("call_tokens"),
     }
 
 
@@ -161,13 +172,31 @@ def question_from_json(data: Mapping[str, Any]) -> Question:
 def completion_to_json(completion: Completion) -> dict[str, Any]:
     """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`."""
     tokens = completion.tokens
-    return _shallow(completion) | {
-        "tokens": None
-        if tokens is None
-        else [[t.text, t.logprob, [list(pair) for pair in t.top]] for t in tokens],
+    usage = completion.usage
+    return {
+        "text": completion.text,
+        "model": completion.model,
+        "tokens": None if tokens is None else [[t.text, _stated(t.logprob), _pairs(t.top)] for t in tokens],
         "tool_calls": [_shallow(call) for call in completion.tool_calls],
-        "usage": _shallow(completion.usage),
+        "finish_reason": completion.finish_reason,
+        "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
+        "cost": completion.cost,
+        "latency": completion.latency,
+        "extra": completion.extra,
     }
+
+
+def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:
+    return [[word, _stated(logprob)] for word, logprob in top]
+
+
+def _stated(logprob: float) -> float | None:
+    """What is not a number is null in JSON."""
+    return None if logprob != logprob else logprob
+
+
+def _number(stated: float | None) -> float:
+    return math.nan if stated is None else stated
 
 
 def completion_from_json(data: Mapping[str, Any]) -> Completion:
@@ -180,7 +209,7 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
     known = _known(Completion, data)
     if known.get("tokens") is not None:
         known["tokens"] = tuple(
-            Token(text, logprob, tuple((word, weight) for word, weight in top))
+            Token(text, _number(logprob), tuple((word, _number(weight)) for word, weight in top))
             for text, logprob, top in known["tokens"]
         )
     known["tool_calls"] = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import ceil
 from typing import Any
 
 import numpy as np
 
-from .asker import Asker, Interrupted
-from .asks import answer_ask
-from .elicit import read
-from .errors import BudgetSpent, ModelUnavailable, NotEnoughLabels, UnusableInput
+from .asker import Asker
+from .errors import UnusableInput
 from .plugins import find
-from .prompts import SEED, TEMPLATES, Prompt, final_answer, mutations, rewrite_ask, rewrites
+from .prompts import SEED, TEMPLATES, Prompt, mutations, rewrite_ask, rewrites
 from .protocols import Grader, Signal
 from .selection import Claim, Confirmation, Indexes, Sheet, Standing, claim, confirm, standings
-from .types import Ask, Question, Replies
+from .trials import Trials
+from .types import Question
 
-__all__ = ["LEAST", "Candidate", "Refinement", "calls_at_most", "refine"]
+__all__ = ["LEAST", "AtMost", "Candidate", "Refinement", "at_most", "refine"]
 
 LEAST = 60
 """Labelled questions, by id, below which nothing is chosen."""
@@ -33,7 +30,8 @@ class Candidate:
     """A prompt and what was seen under it on the `n` questions of the choice that it was asked.
 
     `quantiles` are the least score, the quartiles and the largest; `missing` is the share without a score.
-    `calls` are answers asked for and `tokens` those they took, without the signal's own.
+    `calls` and `tokens` are what the answers and the signal on them took, whether or not a call was needed:
+    one that was made earlier or for another counts as well.
     """
 
     prompt: Prompt
@@ -56,14 +54,16 @@ class Refinement:
     """How the choice went.
 
     `leader` is the best candidate on the questions of the choice, the seed only where no other is left.
-    `winner` is the leader where the interval of its gain there excludes zero, else the seed. `confirmation`
-    and `claims` (Brier score, ECE) are about the leader, on the untouched questions.
+    `separated`: the bound of its gain there is above zero, for all the prompts that were compared at once.
+    `winner` is the leader where it was separated and the untouched questions confirm it, else the seed.
+    `confirmation` and `claims` (Brier score, ECE) are about the leader, on the untouched questions.
     """
 
     model: str
     signal: str
     winner: Prompt
     leader: Prompt
+    separated: bool
     selected_on: int
     confirmation: Confirmation
     claims: tuple[Claim, Claim]
@@ -75,13 +75,8 @@ class Refinement:
     tokens: int
 
     @property
-    def separated(self) -> bool:
-        """Whether the leader was told from the seed where it was chosen."""
-        return self.winner.digest != SEED.digest
-
-    @property
     def confirmed(self) -> bool:
-        """Whether the interval of the leader's gain excludes zero on the untouched questions too."""
+        """Whether the interval of the leader's gain lies above zero on the untouched questions."""
         return self.confirmation.brier_gain.low > 0
 
     def to_json(self) -> dict[str, Any]:
@@ -89,8 +84,12 @@ class Refinement:
         return {
             "model": self.model, "signal": self.signal, "winner": asdict(self.winner),
             "leader": asdict(self.leader), "separated": self.separated, "confirmed": self.confirmed,
-            "selected_on": self.selected_on, "confirmation": self.confirmation.to_json(),
-            "claims": [one.to_json() for one in self.claims],
+            "selected_on": self.selected_on, "confirm": self.confirmation.to_json(),
+            "temperature": {
+                "leader": self.confirmation.after.get("temperature"),
+                "seed": self.confirmation.seed_after.get("temperature"),
+            },
+            "claimed": {one.measure: one.to_json() for one in self.claims},
             "rounds": [[row.to_json() for row in rows] for rows in self.rounds],
             "candidates": [one.to_json() for one in self.candidates],
             "unusable_rewrites": self.unusable_rewrites, "reasons": dict(self.reasons),
@@ -100,13 +99,7 @@ class Refinement:
     def sentences(self) -> list[str]:
         """What was found, for people."""
         c, claimed = self.confirmation, self.claims[0]
-        if self.separated:
-            first = f"Chosen: {self.winner.name}, on {self.selected_on} questions."
-        else:
-            first = (
-                f"No prompt was separated from the seed on {self.selected_on} questions: the seed is kept. "
-                f"The best of the others was {self.leader.name}."
-            )
+        first = self._decision()
         gains = [
             f"{name} {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
             for name, gain in (("Brier", c.brier_gain), ("accuracy", c.accuracy_gain), ("ECE", c.ece_gain))
@@ -116,13 +109,9 @@ class Refinement:
             f"On {c.n} questions that had no part in it, gain of {self.leader.name} over the seed: "
             f"{', '.join(gains)}; above zero is better.",
             f"Choosing among the {claimed.candidates} finalists on these questions would have claimed a Brier "
-            f"gain of {claimed.claimed:+.3f} for {claimed.picked}; such claims are {claimed.optimism:.3f} too "
-            "high on average.",
+            f"gain of {claimed.claimed:+.3f} for {claimed.picked}; among candidates that are alike such "
+            f"claims are about {claimed.optimism:.3f} too high on average.",
         ]
-        if self.separated and not self.confirmed:
-            told.append(
-                "The gain was not confirmed on them: keep the seed unless more questions say otherwise."
-            )
         auroc = {one.prompt.name: one.auroc for one in self.candidates}
         picked = self.claims[1].picked
         if (auroc[picked] or 0.5) <= 0.55:
@@ -130,6 +119,23 @@ class Refinement:
                 f"ECE alone would have chosen {picked}, whose confidence ranks no better than chance."
             )
         return told
+
+    def _decision(self) -> str:
+        if self.leader.digest == SEED.digest:
+            return (
+                f"No other prompt kept the seed's accuracy on {self.selected_on} questions: the seed is kept."
+            )
+        if not self.separated:
+            return (
+                f"No prompt was separated from the seed on {self.selected_on} questions: the seed is kept. "
+                f"The best of the others was {self.leader.name}."
+            )
+        if not self.confirmed:
+            return (
+                f"{self.leader.name} was better on {self.selected_on} questions, which the {self.confirmation.n} "
+                "untouched ones did not confirm: the seed is kept."
+            )
+        return f"Chosen: {self.winner.name}, on {self.selected_on} questions, and confirmed on others."
 
 
 def _schedule(selected: int, candidates: int, rounds: int) -> list[tuple[int, int]]:
@@ -142,20 +148,49 @@ def _schedule(selected: int, candidates: int, rounds: int) -> list[tuple[int, in
     return [(max(1, selected >> (rounds - 1 - r)), joining[r]) for r in range(rounds)]
 
 
-def calls_at_most(questions: int, signal: Signal, *, candidates: int, rounds: int, share: float) -> int:
-    """How many calls a run takes at the most.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtMost:
+    """What a run takes at the most: answers to read, and calls for them, the signal's own and the rewrites."""
 
-    >>> calls_at_most(300, find("signals", "mean_logprob")(), candidates=12, rounds=3, share=0.4)
-    2417
+    answers: int
+    calls: int
+
+
+def at_most(
+    questions: Iterable[Question],
+    signal: Signal,
+    *,
+    candidates: int = 12,
+    rounds: int = 3,
+    share: float = 0.4,
+) -> AtMost:
+    """Of questions with references, as the others are not asked; settings and errors as those of `refine`.
+
+    >>> from calibrant.types import Message
+    >>> asked = [Question(id=f"{i}", messages=(Message("user", f"{i}?"),), references=("4",)) for i in range(300)]
+    >>> at_most(asked, find("signals", "mean_logprob")())
+    AtMost(answers=2415, calls=2417)
     """
-    held = round(questions * share)
+    _check(candidates, rounds, share)
+    chosen, held = _parted(questions, share, 0)
+    # Where ids come several times, another draw can put a few more questions on either side.
+    several = len(chosen) + len(held) - len({question.id for question in (*chosen, *held)})
     answers = pool = before = 0
-    for at, (size, joining) in enumerate(_schedule(questions - held, candidates, rounds)):
+    for at, (size, joining) in enumerate(_schedule(len(chosen) + several, candidates, rounds)):
         pool = _survivors(pool) if at else 0
         answers += pool * (size - before) + joining * size
         pool, before = pool + joining, size
+    answers += pool * (len(held) + several)
     cost = signal.cost
-    return (answers + pool * held) * (1 + cost.calls + bool(cost.samples)) + rounds - 1
+    return AtMost(answers=answers, calls=answers * (1 + cost.calls + bool(cost.samples)) + rounds - 1)
+
+
+def _check(candidates: int, rounds: int, share: float) -> None:
+    if candidates < 2 or rounds < 1 or not 0.1 <= share <= 0.9:
+        raise UnusableInput(
+            "Expected at least 2 candidates, at least 1 round and a share from 0.1 to 0.9 to confirm on; "
+            f"got {candidates}, {rounds} and {share}."
+        )
 
 
 def _survivors(pool: int) -> int:
@@ -193,42 +228,43 @@ async def refine(
     max_accuracy_loss : a prompt that loses more than this, with evidence, is out
     progress : called with the number of answers read so far
 
-    Raises `NotEnoughLabels` below 60 questions with references, `UnusableInput` for settings out of range,
-    and `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time.
+    Raises `UnusableInput` below 60 questions with references and for settings out of range, and
+    `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time.
     """
-    if candidates < 2 or rounds < 1 or not 0.1 <= share <= 0.9:
-        raise UnusableInput(
-            "Expected at least 2 candidates, at least 1 round and a share from 0.1 to 0.9 to confirm on; "
-            f"got {candidates}, {rounds} and {share}."
-        )
-    labelled = [question for question in questions if question.references]
-    chosen, held = _parted(labelled, share, seed)
-    run = _Run(asker, name, signal, grader or find("graders", "by_kind")(), workers, progress)
+    _check(candidates, rounds, share)
+    chosen, held = _parted(questions, share, seed)
+    run = Trials(asker, name, signal, grader or find("graders", "by_kind")(), workers, progress)
     search = _Search(run, chosen, max_accuracy_loss, random.Random(seed))
     final = await search.run(candidates, rounds)
     leader = next((row.name for row in final if row.name != SEED.name and not row.out), SEED.name)
     standing = next(row for row in final if row.name == leader)
-    winner = leader if leader != SEED.name and standing.gain.low > 0 else SEED.name
+    separated = leader != SEED.name and standing.least_gain > 0
     pool = {row.name: search.pool[row.name] for row in final}
     pairs = {n: (await run.sheet(p, chosen), await run.sheet(p, held)) for n, p in pool.items()}
     cluster = _clusters(held)
+    confirmation = confirm(pairs[leader], pairs[SEED.name], cluster)
+    kept = leader if separated and confirmation.brier_gain.low > 0 else SEED.name
     return Refinement(
-        model=asker.model.name, signal=name, winner=pool[winner], leader=pool[leader], selected_on=len(chosen),
-        confirmation=confirm(pairs[leader], pairs[SEED.name], cluster),
+        model=asker.model.name, signal=name, winner=pool[kept], leader=pool[leader], separated=separated,
+        selected_on=len(chosen), confirmation=confirmation,
         claims=claim(pairs, SEED.name, leader, cluster), rounds=tuple(search.rounds),
         candidates=tuple(search.described()), unusable_rewrites=search.unusable,
         reasons=dict(run.reasons.most_common()), calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
 
 
-def _parted(questions: list[Question], share: float, seed: int) -> tuple[list[Question], list[Question]]:
+def _parted(questions: Iterable[Question], share: float, seed: int) -> tuple[list[Question], list[Question]]:
     """The questions to choose on, in random order, and the untouched ones; those of one id stay together."""
-    ids = sorted({question.id for question in questions})
+    labelled = [question for question in questions if question.references]
+    ids = sorted({question.id for question in labelled})
     if len(ids) < LEAST:
-        raise NotEnoughLabels("Refining a prompt", LEAST, len(ids))
+        raise UnusableInput(
+            f"Refining a prompt needs at least {LEAST} questions that have references, each with an id of its "
+            f"own; got {len(ids)}. Add questions with their right answers in a column gold."
+        )
     random.Random(seed).shuffle(ids)
     place = {one: at for at, one in enumerate(ids)}
-    ordered = sorted(questions, key=lambda question: place[question.id])
+    ordered = sorted(labelled, key=lambda question: place[question.id])
     first = len(ids) - round(len(ids) * share)
     return [q for q in ordered if place[q.id] < first], [q for q in ordered if place[q.id] >= first]
 
@@ -238,94 +274,11 @@ def _clusters(questions: list[Question]) -> Indexes:
     return np.array([number.setdefault(question.id, len(number)) for question in questions], dtype=np.intp)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    right: float
-    score: float
-    tokens: int
-
-
-@dataclass(slots=True)
-class _Run:
-    """Asks, reads and grades; keeps what it saw by prompt and question."""
-
-    asker: Asker
-    name: str
-    signal: Signal
-    grader: Grader
-    workers: int
-    progress: Callable[[int], None] | None
-    seen: dict[str, dict[int, _Seen]] = field(default_factory=dict)
-    reasons: Counter[str] = field(default_factory=Counter)
-    done: int = 0
-
-    async def sheet(self, prompt: Prompt, questions: list[Question]) -> Sheet:
-        """The candidate on these questions; the first error ends all."""
-        seen = self.seen.setdefault(prompt.digest, {})
-        source = iter([question for question in questions if id(question) not in seen])
-
-        async def work() -> None:
-            for question in source:  # shared: each worker takes the next one
-                seen[id(question)] = await self._one(prompt, question)
-                self.done += 1
-                if self.progress:
-                    self.progress(self.done)
-
-        tasks = [asyncio.create_task(work()) for _ in range(self.workers)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        rows = [seen[id(question)] for question in questions]
-        return Sheet(np.array([row.right for row in rows]), np.array([row.score for row in rows]))
-
-    async def replies(self, ask: Ask) -> Replies:
-        """The replies; raises where another try may bring them."""
-        replies = await self.asker.ask(ask)
-        if isinstance(replies, Interrupted):
-            self._stop(replies.reason)
-        return replies
-
-    async def _one(self, prompt: Prompt, question: Question) -> _Seen:
-        put = prompt.around(question)
-        ask = answer_ask(put, (self.signal,))
-        if prompt.reasoning:
-            ask = answer_ask(put, (self.signal,), Ask(messages=(), max_tokens=prompt.reasoning + 64))
-        replies = await self.replies(ask)
-        if not replies.completions:
-            return self._nothing(f"answer: {replies.reason}", 0)
-        whole = replies.completions[0]
-        tokens = whole.usage.prompt_tokens + whole.usage.completion_tokens
-        completion = final_answer(prompt, whole)
-        if completion is None:
-            return self._nothing("answer: the reply has no line that begins with 'Answer:'", tokens)
-        (reading,) = await read({self.name: self.signal}, put, completion, self.asker)
-        if reading.detail.get("interrupted"):
-            self._stop(reading.reason)
-        if reading.reason:
-            self.reasons[f"{self.name}: {reading.reason}"[:120]] += 1
-        grade = self.grader.grade(question, completion)
-        if isinstance(grade, Generator):
-            raise UnusableInput("Refining needs a grader that asks no model, such as by_kind or exact.")
-        score = float("nan") if reading.score is None else reading.score
-        return _Seen(grade or 0.0, score, tokens)
-
-    def _nothing(self, reason: str, tokens: int) -> _Seen:
-        self.reasons[reason[:120]] += 1
-        return _Seen(0.0, float("nan"), tokens)
-
-    def _stop(self, reason: str | None) -> None:
-        kind = BudgetSpent if self.asker.spent else ModelUnavailable
-        raise kind(f"{reason} Run the same again to go on where it stopped.")
-
-
 @dataclass(slots=True)
 class _Search:
     """The rounds of successive halving."""
 
-    by: _Run
+    by: Trials
     questions: list[Question]
     max_accuracy_loss: float
     rng: random.Random
@@ -352,14 +305,15 @@ class _Search:
                 cluster[:size] % 2,
                 cluster[:size],
                 max_accuracy_loss=self.max_accuracy_loss,
+                compared=len(self.pool) - 1,
             )
             self.rounds.append(tuple(rows))
         return rows
 
     def _templates(self, count: int) -> list[Prompt]:
         context = any(question.metadata.get("context") for question in self.questions)
-        limited = any(question.metadata.get("ask") for question in self.questions)
-        fit = [p for p in TEMPLATES if (context or not p.with_evidence) and not (limited and p.reasoning)]
+        drawn = bool(self.by.signal.cost.samples)  # samples would be compared with their reasoning
+        fit = [p for p in TEMPLATES if (context or not p.with_evidence) and not (drawn and p.reasoning)]
         # Evidence changes most, so it comes first where there is some.
         return sorted(fit, key=lambda prompt: not prompt.with_evidence)[:count]
 
@@ -394,5 +348,6 @@ class _Search:
         return Candidate(
             prompt=prompt, n=len(rows), accuracy=float(sheet.right.mean()), auroc=sheet.auroc,
             quantiles=tuple(quantiles), distinct=len(set(scores.tolist())),
-            missing=1 - len(scores) / len(rows), calls=len(rows), tokens=sum(row.tokens for row in rows),
+            missing=1 - len(scores) / len(rows),
+            calls=sum(row.calls for row in rows), tokens=sum(row.tokens for row in rows),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from .metrics import Estimate, auroc, brier, ece
 from .plugins import find
@@ -111,14 +112,11 @@ class Resamples:
 
     def mean(self, values: Floats) -> Floats:
         """The mean on each resample, shape (resamples,)."""
-        means: Floats = self.weight @ values / self.weight.sum(axis=1)
-        return means
+        return _means(self.weight, values)
 
     def ece(self, p: Floats, right: Floats) -> Floats:
         """Expected calibration error on each resample."""
-        inside = np.eye(BINS)[cell_of(p, BINS)] * (p - right)[:, None]
-        errors: Floats = np.abs(self.weight @ inside).sum(axis=1) / self.weight.sum(axis=1)
-        return errors
+        return _eces(self.weight, p, right)
 
     def interval(self, value: float, drawn: Floats) -> Estimate:
         """95 %: the value and the spread of the resamples around their own mean.
@@ -132,13 +130,34 @@ class Resamples:
         """The mean of paired differences, with its interval."""
         return self.interval(float(values.mean()), self.mean(values))
 
+    def least(self, values: Floats, compared: int) -> float:
+        """Lower 97.5 % bound of the mean, which holds for all of `compared` means at once (Bonferroni).
+
+        From the standard error: quantiles that far out would take many more resamples.
+        """
+        error = float(self.mean(values).std()) * self._wider
+        return float(values.mean() + ndtri(0.025 / max(1, compared)) * error)
+
+
+def _means(weight: Floats, values: Floats) -> Floats:
+    means: Floats = weight @ values / weight.sum(axis=1)
+    return means
+
+
+def _eces(weight: Floats, p: Floats, right: Floats) -> Floats:
+    inside = np.eye(BINS)[cell_of(p, BINS)] * (p - right)[:, None]
+    errors: Floats = np.abs(weight @ inside).sum(axis=1) / weight.sum(axis=1)
+    return errors
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """A candidate in a round, against the seed on the same questions.
 
-    `gain` is how much lower its Brier score is, `accuracy_gain` how much more often it is right. `out`: it
-    is below the floor of accuracy.
+    `gain` is how much lower its Brier score is, `accuracy_gain` how much more often it is right; their
+    intervals are for one candidate named beforehand. `least_gain` bounds the gain from below for all that
+    were compared at once, so also for the one that was picked since it looks best. `out`: it is below the
+    floor of accuracy.
     """
 
     name: str
@@ -146,6 +165,7 @@ class Standing:
     brier: float
     accuracy: float
     gain: Estimate
+    least_gain: float
     accuracy_gain: Estimate
     out: bool
 
@@ -161,9 +181,13 @@ def standings(
     cluster: Indexes,
     *,
     max_accuracy_loss: float = 0.02,
+    compared: int | None = None,
     calibrator: str = "platt",
 ) -> list[Standing]:
     """The candidates of a round, the best first, those below the floor last.
+
+    `compared` is how many candidates have been compared with the seed in all rounds, those of this one
+    where it is left out: earlier rounds picked on some of the same questions.
 
     A candidate is below the floor where it loses more than `max_accuracy_loss` against the seed and the
     interval of that loss excludes zero.
@@ -177,6 +201,7 @@ def standings(
             Standing(
                 name=name, n=len(sheet.right), brier=float(loss[name].mean()),
                 accuracy=float(sheet.right.mean()), gain=draws.difference(loss[seed] - loss[name]),
+                least_gain=draws.least(loss[seed] - loss[name], compared or len(sheets) - 1),
                 accuracy_gain=accuracy_gain,
                 out=accuracy_gain.value < -max_accuracy_loss and accuracy_gain.high < 0,
             )
@@ -191,7 +216,7 @@ class Confirmation:
 
     Gains are the seed's figure less the candidate's for Brier and ECE, and the other way round for accuracy:
     above zero is better. Both went through maps fitted on the questions of the choice. `after` has Brier
-    and ECE of the candidate as its scores are, and after each calibrator.
+    and ECE of the candidate as its scores are ("raw"), and after each calibrator; `seed_after` the seed's.
     """
 
     n: int
@@ -207,6 +232,7 @@ class Confirmation:
     auroc: float | None
     seed_auroc: float | None
     after: Mapping[str, Mapping[str, float]]
+    seed_after: Mapping[str, Mapping[str, float]]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -235,6 +261,7 @@ def confirm(
         ece=ece_new, seed_ece=ece_old,
         ece_gain=draws.interval(ece_old - ece_new, draws.ece(q, old.right) - draws.ece(p, new.right)),
         auroc=new.auroc, seed_auroc=old.auroc, after=_after(*chosen),
+        seed_after=_after(*seed),
     )  # fmt: skip
 
 
@@ -254,8 +281,10 @@ class Claim:
     """What choosing on the reporting questions would have claimed for one measure.
 
     `picked` is the candidate that looks best there and `claimed` its gain over the seed there; `honest` is
-    the gain there of the candidate chosen on other questions. `optimism` is how much the claim overstates,
-    by resampling: the gain of each resample's own best, less the gain of the same candidate on all questions.
+    the gain there of the candidate chosen on other questions. `optimism` is how much such a claim overstates
+    on average: the best on a resample is measured there and on the questions the resample left out, and the
+    difference is divided by sqrt(2), since a resample of n questions, some of them twice, tells as little as
+    n/2. That is exact where the candidates are alike, and somewhat too much where one of them stands out.
     """
 
     measure: str
@@ -282,27 +311,27 @@ def claim(
     names = list(pairs)
     p = {name: mapped(fitted, held.score, calibrator) for name, (fitted, held) in pairs.items()}
     right = {name: held.right for name, (_, held) in pairs.items()}
-    on_all: dict[str, Callable[[str], float]] = {
-        "brier": lambda name: float(((p[name] - right[name]) ** 2).mean()),
-        "ece": lambda name: ece(Tally.of(p[name], right[name]), BINS),
+    measures: dict[str, Callable[[Floats, str], Floats]] = {
+        "brier": lambda weight, name: _means(weight, (p[name] - right[name]) ** 2),
+        "ece": lambda weight, name: _eces(weight, p[name], right[name]),
     }
-    drawn: dict[str, Callable[[str], Floats]] = {
-        "brier": lambda name: draws.mean((p[name] - right[name]) ** 2),
-        "ece": lambda name: draws.ece(p[name], right[name]),
-    }
+    weight = draws.weight[(draws.weight == 0).any(axis=1)]
     made = []
-    for measure in on_all:
-        value = np.array([on_all[measure](name) for name in names])
-        again = np.stack([drawn[measure](name) for name in names])
-        again -= (again.mean(axis=1) - value)[:, None]  # resampling adds error of its own to an ECE
-        at, base = again.argmin(axis=0), names.index(seed)
-        gain, gain_again = value[base] - value, again[base] - again
-        optimism = gain_again[at, np.arange(again.shape[1])] - gain[at]
+    for measure, values in measures.items():
+        all_rows, resample, left_out = (
+            np.stack([values(one, name) for name in names])
+            for one in (np.ones((1, len(cluster))), weight, (weight == 0).astype(np.float64))
+        )
+        value, base = all_rows[:, 0], names.index(seed)
+        at, each = resample.argmin(axis=0), np.arange(len(weight))
+        over = (resample[base] - resample[at, each]) - (left_out[base] - left_out[at, each])
         best = int(value.argmin())
         made.append(
             Claim(
-                measure=measure, candidates=len(names), picked=names[best], claimed=float(gain[best]),
-                honest=float(gain[names.index(chosen)]), optimism=float(optimism.mean()),
+                measure=measure, candidates=len(names), picked=names[best],
+                claimed=float(value[base] - value[best]),
+                honest=float(value[base] - value[names.index(chosen)]),
+                optimism=float(over.mean() / np.sqrt(2)),
             )
         )  # fmt: skip
     return made[0], made[1]

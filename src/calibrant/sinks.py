@@ -51,7 +51,7 @@ class JsonlLog:
     def __init__(self, path: str | Path) -> None:
         self._lines = JsonLines(path)
         self._there: dict[str, There] = {}
-        self._alike: dict[There, There] = {}  # few differ, so records share them
+        self._alike: dict[tuple[There | None, str, bool], There] = {}  # few differ, so records share them
         for row in self._lines:
             self._note(row)
 
@@ -76,10 +76,17 @@ class JsonlLog:
 
     def _note(self, row: dict[str, Any]) -> None:
         before = self._there.get(row["record_id"])
-        judged = row["correct"] is not None or row["answer"] is None
-        signals = frozenset({row["signal"]}) | (before.signals if before else frozenset())
-        now = There(signals, judged or bool(before and before.judged))
-        self._there[row["record_id"]] = self._alike.setdefault(now, now)
+        step = before, row["signal"], row["correct"] is not None or row["answer"] is None
+        now = self._alike.get(step)
+        if now is None:
+            now = self._alike[step] = _with(*step)
+        self._there[row["record_id"]] = now
+
+
+def _with(before: There | None, signal: str, judged: bool) -> There:
+    if before is None:
+        return There(frozenset({signal}), judged)
+    return There(before.signals | {signal}, judged or before.judged)
 
 
 class StoreSink:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 __all__ = ["Throttle", "TokenBucket"]
 
@@ -116,20 +115,28 @@ class Throttle:
         """Whether calls must say how many tokens they take."""
         return self._tokens is not None
 
-    @asynccontextmanager
-    async def place(self, tokens: float = 0) -> AsyncIterator[float]:
-        """A place for one call that may take so many tokens, first come, first served; gives when it began."""
+    async def enter(self, tokens: float = 0) -> float:
+        """Take a place for one call that may take so many tokens, first come, first served; when it began.
+
+        Whoever was let in must `leave`.
+        """
         await self._enter()
         try:
             if self._requests is not None:
                 await self._requests.acquire(1)
             if self._tokens is not None:
                 await self._tokens.acquire(tokens)
-            while (wait := self._closed_until - self._clock()) > 0:
+            while (wait := self._closed_until - (now := self._clock())) > 0:
                 await self._sleep(wait)
-            yield self._clock()
-        finally:
-            self._under_way -= 1
+        except BaseException:
+            self.leave()
+            raise
+        return now
+
+    def leave(self) -> None:
+        """Give back the place."""
+        self._under_way -= 1
+        if self._queue:
             self._admit()
 
     def answered(self, unused_tokens: float = 0) -> None:
@@ -156,8 +163,7 @@ class Throttle:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # let in and cancelled at the same moment
-                self._under_way -= 1
-                self._admit()
+                self.leave()
             raise
 
     def _admit(self) -> None:

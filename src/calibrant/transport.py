@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import ModelDenied, ModelRefused, ModelUnavailable
+from .jsontext import decoded, encoded
 from .plugins import require
 from .types import Ask, Completion
 from .wire import whole_text
@@ -142,15 +143,24 @@ class Endpoint:
             return False
         return True if self._seen_logprobs else None
 
+    async def whole(self, build: Callable[[Collection[str]], Body]) -> Reply:
+        """Post what `build` makes, given the names of what is to be left out, and read the whole reply."""
+        try:
+            return await self._served(build, stream=False)
+        except (TimeoutError, OSError, _aiohttp().ClientError) as error:
+            raise self._unreached(error) from error
+
     @asynccontextmanager
     async def post(
         self, build: Callable[[Collection[str]], Body], *, stream: bool = False
     ) -> AsyncIterator[Reply]:
-        """Post what `build` makes, given the names of what is to be left out; the reply is read inside."""
-        with self._errors_mapped():
+        """As `whole`, but a stream is read inside."""
+        try:
             reply = await self._served(build, stream)
             async with reply.response:
                 yield reply
+        except (TimeoutError, OSError, _aiohttp().ClientError) as error:
+            raise self._unreached(error) from error
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -205,42 +215,47 @@ class Endpoint:
         return next((one.name for one in left if one.refused_by(words, sent)), None)
 
     async def _post(self, body: Body, stream: bool) -> aiohttp.ClientResponse:
-        aiohttp = require("aiohttp", "A model behind a URL", "models")
         if self._session is None:
-            # How many calls run at once is the caller's to limit, so the pool does not.
-            self._session = aiohttp.ClientSession(
-                headers=self._headers, connector=aiohttp.TCPConnector(limit=0)
-            )
-        seconds = self._timeout
-        timeout = aiohttp.ClientTimeout(
-            total=None if stream else seconds, sock_connect=seconds, sock_read=seconds
-        )
+            self._session = self._opened()
         self.requests += 1
+        data, timeout = encoded(body), self._between if stream else self._within
         try:
-            return await self._session.post(self._url, json=body, timeout=timeout)
-        except aiohttp.InvalidURL as error:
+            return await self._session.post(self._url, data=data, timeout=timeout)
+        except _aiohttp().InvalidURL as error:
             raise ModelRefused(
                 f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."
             ) from error
         except ValueError as error:  # a line end or a foreign letter in a header
             raise ModelDenied(f"The key cannot be sent: {error}. Check it for line ends.") from error
 
-    @contextmanager
-    def _errors_mapped(self) -> Iterator[None]:
-        """Errors of the connection leave as `ModelError`: this is the only place that knows them."""
-        aiohttp = require("aiohttp", "A model behind a URL", "models")
-        try:
-            yield
-        except TimeoutError as error:
-            raise ModelUnavailable(
+    def _opened(self) -> aiohttp.ClientSession:
+        http, seconds = _aiohttp(), self._timeout
+        self._within = http.ClientTimeout(total=seconds)
+        self._between = http.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+        # How many calls run at once is the caller's to limit, so the pool does not.
+        session: aiohttp.ClientSession = http.ClientSession(
+            headers={**self._headers, "Content-Type": "application/json"},
+            connector=http.TCPConnector(limit=0),
+            cookie_jar=http.DummyCookieJar(),
+        )
+        return session
+
+    def _unreached(self, error: Exception) -> ModelUnavailable:
+        """What an error of the connection leaves as: this is the only place that knows them."""
+        if isinstance(error, TimeoutError):
+            return ModelUnavailable(
                 f"No answer from {self._url} within {self._timeout:g} seconds. "
                 "Raise `timeout`, or ask for fewer tokens."
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise ModelUnavailable(
-                f"The connection to {self._url} failed: {str(error) or type(error).__name__}. "
-                "Is the server running?"
-            ) from error
+            )
+        return ModelUnavailable(
+            f"The connection to {self._url} failed: {str(error) or type(error).__name__}. "
+            "Is the server running?"
+        )
+
+
+@cache
+def _aiohttp() -> Any:
+    return require("aiohttp", "A model behind a URL", "models")
 
 
 async def each_sample(
@@ -287,7 +302,7 @@ async def _examined(
 
 def _decoded(data: bytes) -> Body:
     try:
-        value = json.loads(data)
+        value = decoded(data)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -298,7 +313,7 @@ def _decoded(data: bytes) -> Body:
 def _error_body(data: bytes) -> Any:
     """The body of an error may be JSON or a proxy's page; both can be quoted."""
     try:
-        return whole_text(json.loads(data))
+        return whole_text(decoded(data))
     except (ValueError, RecursionError):
         return data[:500].decode(errors="replace")
 

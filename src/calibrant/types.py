@@ -115,8 +115,15 @@ class Delta:
     completion: Completion | None = None
 
 
+class _Addressed:
+    """Where an Ask remembers its address, which is wanted several times; no field, so equality ignores it."""
+
+    __slots__ = ("_address",)
+    _address: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class Ask(_Addressed):
     """A call to a model. Equal Asks of several signals are made once.
 
     `model` names the role of another model that is to answer ("peer", "judge"); None is the model that is
@@ -146,19 +153,25 @@ class Ask:
 
         Asks of one address are answered by the same samples: the first n of them, one after the other.
         """
-        return digest({n: v for n, v in _stated(self).items() if n not in _ANY_SAMPLE_HAS})
+        try:
+            return self._address
+        except AttributeError:
+            object.__setattr__(self, "_address", digest(_stated(self, _SAMPLED)))
+            return self._address
 
 
 _ANY_SAMPLE_HAS = frozenset({"samples", "logprobs", "top_logprobs"})
+_NEUTRAL = tuple([(one.name, one.default) for one in fields(Ask)[1:]])
+_SAMPLED = tuple([(name, neutral) for name, neutral in _NEUTRAL if name not in _ANY_SAMPLE_HAS])
 
 
-def _stated(ask: Ask) -> dict[str, Any]:
+def _stated(ask: Ask, neutral_values: tuple[tuple[str, Any], ...] = _NEUTRAL) -> dict[str, Any]:
     """The fields that are not at their default, so that a field added later changes no old address."""
     stated: dict[str, Any] = {"messages": [_turn(message) for message in ask.messages]}
-    for one in fields(Ask)[1:]:
-        value = getattr(ask, one.name)
-        if value != one.default:
-            stated[one.name] = value
+    for name, neutral in neutral_values:
+        value = getattr(ask, name)
+        if value != neutral:
+            stated[name] = value
     return stated
 
 
@@ -325,9 +338,12 @@ class Verdict:
             )
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Any) -> str:
     """JSON text that is equal for equal values: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: Any) -> str:

@@ -20,7 +20,7 @@ MARKED = (
     re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}"),
     re.compile(
         r"\b(?:answer|result|solution|(?:correct|right|best)\s+(?:option|choice))\b[*_\s]*"
-        r"(?:(?:is|would be|must be|should be|=)(?![\w'’])[*_\s]*:?|:)[*_\s]*(\S(?:[^\n]*?\S)??)[*_]*"
+        r"(?:(?:is|would be|must be|should be|=)(?![\w'’])[*_\s]*:?|:)[*_\s]*(\S(?:[^\n]{0,500}?\S)??)[*_]*"
         r"(?=[.!;](?:\s|[*_]|$)|\n|$)",
         re.IGNORECASE,
     ),

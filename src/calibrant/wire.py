@@ -91,8 +91,9 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
         body["stop"] = list(ask.stop)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    merged = body | (json.loads(ask.extra) if ask.extra else {})
-    return {name: value for name, value in merged.items() if value is not None}
+    if not ask.extra:
+        return body
+    return {name: value for name, value in (body | json.loads(ask.extra)).items() if value is not None}
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -126,21 +127,30 @@ def completions(
         choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
         usage = _usage(body.get("usage"))
         further = _further(body, FORMAT)
-        made = tuple(_completion(choice, model=model, latency=latency, further=further) for choice in choices)
+        cost = None if price is None else price.of(usage)
+        made = [
+            _completion(choice, model, latency, further, *((Usage(), None) if i else (usage, cost)))
+            for i, choice in enumerate(choices)
+        ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelUnavailable(f"Expected a chat completion, got {excerpt(body)}. {_ADVICE}") from error
     if not made:
         raise ModelUnavailable(
             f"Expected a chat completion, got one without choices: {excerpt(body)}. {_ADVICE}"
         )
-    return (charged(made[0], usage, price), *made[1:])
+    return tuple(made)
 
 
 _ADVICE = "Check that the URL is that of an OpenAI-compatible server, ending in /v1."
 
 
 def _completion(
-    choice: Mapping[str, Any], *, model: str, latency: float, further: dict[str, Any]
+    choice: Mapping[str, Any],
+    model: str,
+    latency: float,
+    further: dict[str, Any],
+    usage: Usage,
+    cost: float | None,
 ) -> Completion:
     message = choice["message"]
     own = {n: part[n] for part in (choice, message) for n in ("confidence", "probability") if n in part}
@@ -152,6 +162,8 @@ def _completion(
         tokens=tokens_from(choice.get("logprobs")) or None,
         tool_calls=tuple(_tool_call(call) for call in message.get("tool_calls") or ()),
         finish_reason="content_filter" if refusal else choice.get("finish_reason") or "stop",
+        usage=usage,
+        cost=cost,
         latency=latency,
         extra=beyond(further | own),
     )
@@ -163,8 +175,11 @@ def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | No
     >>> beyond({"id": "x", "confidence": 0.9}, {"id"})
     '{"confidence":0.9}'
     """
+    further = _further(members, format)
+    if not further:
+        return None
     texts = {}
-    for name, value in _further(members, format).items():
+    for name, value in further.items():
         try:
             texts[name] = canonical({name: value})[1:-1]
         except ValueError:  # not a number, which JSON cannot carry
@@ -227,20 +242,25 @@ def tokens_from(logprobs: Any) -> tuple[Token, ...]:
     """The tokens in the log-probabilities of a choice."""
     entries = (logprobs.get("content") or ()) if logprobs else ()
     return tuple(
-        Token(
-            str(entry["token"]),
-            _logprob(entry.get("logprob")),
-            tuple(
-                (str(top["token"]), _logprob(top.get("logprob"))) for top in entry.get("top_logprobs") or ()
-            ),
-        )
-        for entry in entries
+        [
+            Token(
+                str(entry["token"]),
+                _logprob(entry.get("logprob")),
+                tuple([(str(other["token"]), _logprob(other.get("logprob"))) for other in top])
+                if (top := entry.get("top_logprobs"))
+                else (),
+            )
+            for entry in entries
+        ]
     )
 
 
 def _logprob(value: float | None) -> float:
     """Null is how some servers write minus infinity; rounding can lift a certainty above zero."""
-    return LEAST_LOGPROB if value is None else min(0.0, max(LEAST_LOGPROB, float(value)))
+    if value is None:
+        return LEAST_LOGPROB
+    value = float(value)
+    return value if LEAST_LOGPROB <= value <= 0.0 else min(0.0, max(LEAST_LOGPROB, value))
 
 
 def _usage(usage: Mapping[str, Any] | None) -> Usage:

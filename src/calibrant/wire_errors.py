@@ -42,7 +42,7 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
     """
     message = f"The server answered {status}: {message_in(body)}"
     if status in PASSING or status >= 500:
-        return ModelUnavailable(message, retry_after)
+        return ModelUnavailable(message, retry_after, status)
     advice = {
         401: ". Check the key that the server expects.",
         403: ". Check what the key is allowed to do.",

@@ -14,7 +14,7 @@ from calibrant.config import secret
 from calibrant.elicit import Asker
 from calibrant.errors import UnusableInput
 from calibrant.named import model_named, signals_named
-from calibrant.refining import Refinement, calls_at_most
+from calibrant.refining import Refinement, at_most
 from calibrant.refining import refine as refine_prompts
 from calibrant.terminal import err, out, print_json, progress
 
@@ -55,19 +55,18 @@ def refine_command(
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
     name, chosen = next(iter(signals.items()))
-    most = calls_at_most(len(asked), chosen, candidates=candidates, rounds=rounds, share=share)
+    most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share)
     if not as_json:
-        err.print(f"At most {most:,} calls.")
+        err.print(f"At most {most.answers:,} answers, {most.calls:,} calls.")
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def work() -> Refinement:
         llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
         asker = Asker(llm, concurrency=concurrency, call_log=folder / "calls.jsonl" if folder else None)
-        answers = most // (1 + chosen.cost.calls + bool(chosen.cost.samples))
         try:
             with progress(as_json) as bar:
-                task = bar.add_task("asking", total=answers)
+                task = bar.add_task("asking", total=most.answers)
                 return await refine_prompts(
                     asked, asker=asker, signal=chosen, name=name, candidates=candidates, rounds=rounds,
                     share=share, max_accuracy_loss=max_accuracy_loss, seed=seed, workers=max(16, concurrency),

@@ -46,7 +46,8 @@ def _stated(text: str, question: str) -> set[str]:
     if len(parts) != 2 or re.search(r"\w{3,}[.!?]\s", sentence):
         return set()
     subject, rest = parts
-    stated = set() if DOUBT.search(subject.casefold()) else {normalise(rest)}
-    if set(normalise(rest).split()) <= set(normalise(question).split()):  # "Paris is the capital of France"
+    said = normalise(rest)
+    stated = set() if DOUBT.search(subject.casefold()) else {said}
+    if set(said.split()) <= set(normalise(question).split()):  # "Paris is the capital of France"
         stated.add(normalise(subject))
     return stated

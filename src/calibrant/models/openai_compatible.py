@@ -138,8 +138,8 @@ class OpenAICompatible:
 
     async def _call(self, ask: Ask) -> tuple[Completion, ...]:
         start = time.perf_counter()
-        async with self._endpoint.post(lambda without: self._body(ask, without)) as reply:
-            return self._read(ask, reply, start)
+        reply = await self._endpoint.whole(lambda without: self._body(ask, without))
+        return self._read(ask, reply, start)
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
         latency = time.perf_counter() - start
@@ -151,6 +151,8 @@ class OpenAICompatible:
         # A stream cannot be cut where it should have stopped, since its pieces are passed on by then.
         stream = stream and not (ask.stop and "stop" in without)
         body = request_body(ask, self._model, stream=stream)
+        if not without:
+            return body
         if MANY_LOGPROBS.name in without and "top_logprobs" in body:
             body["top_logprobs"] = min(FEW, body["top_logprobs"])
         if "max_tokens" in without and "max_tokens" in body:

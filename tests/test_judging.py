@@ -1,0 +1,325 @@
+"""A judge's verdicts corrected by people's: by hand, in simulation, and from a log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+import calibrant
+from calibrant.cli import app
+from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
+from calibrant.judging import Judged, judged
+
+Floats = NDArray[np.float64]
+
+
+def world(rng: np.random.Generator, rows: int, sensitivity: float, specificity: float) -> tuple[Floats, ...]:
+    """Confidence, what people would say, and a judge that errs at those rates."""
+    c = rng.beta(4, 1.5, rows)
+    y = (rng.random(rows) < np.clip(c - 0.1, 0.02, 0.98)).astype(float)
+    right, wrong = rng.random(rows) < sensitivity, rng.random(rows) >= specificity
+    return c, y, np.where(y == 1, right, wrong).astype(float)
+
+
+TRUTH = float(np.clip(np.random.default_rng(1).beta(4, 1.5, 2_000_000) - 0.1, 0.02, 0.98).mean())
+GAP = 4 / 5.5 - TRUTH
+
+
+def runs(how: str, sensitivity: float, specificity: float, seen: int = 100, times: int = 400) -> list[Judged]:
+    rng = np.random.default_rng(7)
+    found = []
+    for _ in range(times):
+        c, y, f = world(rng, 2000, sensitivity, specificity)
+        chance = np.sqrt(c * (1 - c)) + 0.05 if how == "uncertain" else np.ones(len(c))
+        chance = np.clip(seen * chance / chance.sum(), 0, 1)
+        human = np.where(rng.random(len(c)) < chance, y, np.nan)
+        found.append(judged(c, f, human, propensity=chance))
+    return found
+
+
+@pytest.mark.parametrize("how", ["evenly", "uncertain"])
+@pytest.mark.parametrize(("sensitivity", "specificity"), [(0.9, 0.7), (0.98, 0.97), (0.6, 0.5)])
+def test_the_interval_covers_and_the_naive_one_does_not(
+    how: str, sensitivity: float, specificity: float
+) -> None:
+    """400 runs, so a true 0.95 shows as 0.93 to 0.97."""
+    found = runs(how, sensitivity, specificity)
+    assert np.mean([j.accuracy.low <= TRUTH <= j.accuracy.high for j in found]) >= 0.93
+    assert np.mean([j.gap.low <= GAP <= j.gap.high for j in found]) >= 0.93
+    assert abs(np.mean([j.accuracy.value for j in found]) - TRUTH) < 0.01
+    bias = sensitivity * TRUTH + (1 - specificity) * (1 - TRUTH) - TRUTH
+    naive = np.mean([j.naive_accuracy.low <= TRUTH <= j.naive_accuracy.high for j in found])
+    if abs(bias) > 0.02:
+        assert naive < 0.6
+    assert abs(np.mean([j.naive_accuracy.value for j in found]) - TRUTH - bias) < 0.005
+
+
+def test_a_good_judge_narrows_the_interval_and_a_useless_one_does_not_widen_it() -> None:
+    """Against people alone: of 300 verdicts, the normal interval is 2 x 1.96 sqrt(p (1 - p) / 300) wide."""
+    alone = 2 * 1.96 * np.sqrt(TRUTH * (1 - TRUTH) / 300)
+    good = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.98, 0.97, 300, 50)])
+    useless = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.5, 0.5, 300, 50)])
+    assert good < 0.6 * alone
+    assert useless < 1.05 * alone
+
+
+def test_by_hand() -> None:
+    """The judge errs on 4 of 20 rows that people saw, of 40; every figure follows with pencil and paper."""
+    judge = [1.0] * 14 + [0.0] * 6 + [1.0] * 12 + [0.0] * 8
+    human: list[float | None] = [1.0] * 11 + [0.0] * 3 + [1.0] + [0.0] * 5 + [None] * 20
+    found = judged([0.8] * 40, judge, human)
+    assert (found.rows, found.seen, found.left_out, found.level) == (40, 20, 0, 0.95)
+    assert found.naive_accuracy.value == pytest.approx(26 / 40)
+    assert found.naive_gap.value == pytest.approx(0.8 - 26 / 40)
+    assert found.sensitivity is not None and found.specificity is not None
+    assert found.sensitivity.value == pytest.approx(11 / 12)
+    assert found.specificity.value == pytest.approx(5 / 8)
+    assert found.agreement.value == pytest.approx(16 / 20)
+    # Wilson's interval of 16 of 20.
+    assert (found.agreement.low, found.agreement.high) == pytest.approx((0.58398, 0.91933), abs=1e-4)
+    # People say 12/20; the judge 14/20 on their rows and 26/40 on all. The rows' terms are (y - 0.6)/20 and, for the
+    # control, (f - 0.65)/40 - (f - 0.7)/20 seen, (f - 0.65)/40 unseen.
+    y, f = np.array(human[:20], float), np.array(judge)
+    control = (f - 0.65) / 40
+    control[:20] -= (f[:20] - 0.7) / 20
+    trust = -float((y - 0.6) / 20 @ control[:20]) / float(control @ control)
+    assert found.trust == pytest.approx(trust)
+    assert found.accuracy.value == pytest.approx(0.6 + trust * (26 / 40 - 14 / 20))
+    assert found.gap.value == pytest.approx(0.8 - found.accuracy.value)
+    terms = trust * control
+    terms[:20] += (y - 0.6) / 20
+    reach = 2.10092 * np.sqrt(terms @ terms * 40 / 39 + 1 / 20**2)  # Student's 0.975 at 18 degrees
+    assert found.accuracy.high - found.accuracy.value == pytest.approx(reach, rel=1e-5)
+
+
+def test_equal_propensities_change_nothing() -> None:
+    c, y, f = world(np.random.default_rng(2), 300, 0.9, 0.7)
+    human = np.where(np.arange(300) < 60, y, np.nan)
+    drawn = judged(c, f, human, propensity=np.full(300, 0.2))
+    assert drawn == judged(c, f, human)
+
+
+def test_propensities_undo_a_biased_draw() -> None:
+    """People saw mostly what the judge calls wrong: by the plain mean the accuracy is far off."""
+    values, plain = [], []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        c, y, f = world(rng, 2000, 0.8, 0.8)
+        chance = np.where(f == 1, 0.03, 0.2)
+        human = np.where(rng.random(2000) < chance, y, np.nan)
+        values.append(judged(c, f, human, propensity=chance).accuracy.value)
+        plain.append(np.nanmean(human))
+    assert np.mean(values) == pytest.approx(TRUTH, abs=0.015)
+    assert np.mean(plain) < TRUTH - 0.1
+
+
+def test_copies_of_a_row_add_nothing_once_clustered() -> None:
+    c, y, f = world(np.random.default_rng(3), 200, 0.9, 0.7)
+    human = np.where(np.arange(200) < 60, y, np.nan)
+    once = judged(c, f, human)
+    copies = [np.repeat(column, 4) for column in (c, f, human)]
+    clustered = judged(*copies, cluster=np.repeat(np.arange(200), 4))
+    believed = judged(*copies)
+    for end in ("value", "low", "high"):
+        assert getattr(clustered.accuracy, end) == pytest.approx(getattr(once.accuracy, end), abs=0.01)
+    assert believed.accuracy.high - believed.accuracy.low < 0.6 * (once.accuracy.high - once.accuracy.low)
+    assert clustered.agreement.low == pytest.approx(once.agreement.low, abs=0.02)
+
+
+def test_a_judge_without_an_error_on_few_rows_is_not_taken_for_perfect() -> None:
+    right = np.arange(300) % 3 > 0
+    found = judged(np.full(300, 0.7), right, np.where(np.arange(300) < 30, right, np.nan))
+    assert found.trust == pytest.approx(1.0)
+    assert found.accuracy.value == pytest.approx(2 / 3)
+    assert found.accuracy.high - found.accuracy.low > 0.1
+    assert found.agreement.value == 1.0
+    assert found.agreement.low < 0.9
+
+
+def test_one_class() -> None:
+    """People call everything right: no specificity, and an accuracy of one that is not certain."""
+    found = judged(np.full(100, 0.9), np.ones(100), np.where(np.arange(100) < 40, 1.0, np.nan))
+    assert found.specificity is None
+    assert found.trust == 0.0  # a constant judge tells nothing
+    assert found.accuracy.value == 1.0
+    assert found.accuracy.low < 0.99
+    wrong = judged(np.full(100, 0.9), np.zeros(100), np.where(np.arange(100) < 40, 0.0, np.nan))
+    assert wrong.sensitivity is None
+    assert wrong.accuracy.value == 0.0
+
+
+def test_a_judge_that_is_always_wrong_is_not_turned_around() -> None:
+    y = (np.arange(200) % 2).astype(float)
+    found = judged(np.full(200, 0.5), 1 - y, np.where(np.arange(200) < 50, y, np.nan))
+    assert found.trust == 0.0
+    assert found.accuracy.value == pytest.approx(0.5)
+
+
+def test_rows_without_a_confidence_or_a_judge_are_left_out() -> None:
+    c, y, f = world(np.random.default_rng(4), 100, 0.9, 0.7)
+    holes = c.copy(), f.copy()
+    holes[0][:3], holes[1][3:5] = np.nan, np.nan
+    found = judged(*holes, y)
+    assert (found.left_out, found.rows, found.seen) == (5, 95, 95)
+    assert found.accuracy.value == pytest.approx(judged(c[5:], f[5:], y[5:]).accuracy.value)
+
+
+def test_people_who_saw_every_row_settle_it() -> None:
+    c, y, f = world(np.random.default_rng(5), 200, 0.6, 0.6)
+    assert judged(c, f, y).accuracy.value == pytest.approx(y.mean())
+
+
+@pytest.mark.parametrize("seen", [0, 1, 19])
+def test_few_rows_are_refused(seen: int) -> None:
+    human = np.where(np.arange(100) < seen, 1.0, np.nan)
+    with pytest.raises(NotEnoughLabels, match=f"at least 20 .* got {seen}"):
+        judged(np.full(100, 0.5), np.ones(100), human)
+
+
+def test_clusters_count_once_towards_the_least() -> None:
+    with pytest.raises(NotEnoughLabels, match="got 5"):
+        judged(np.full(100, 0.5), np.ones(100), np.ones(100), cluster=np.arange(100) % 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"confidence": [0.5] * 29}, "confidence must have 30"),
+        ({"human": [2.0] * 30}, r"human in \[0, 1\]"),
+        ({"judge": ["yes"] * 30}, "Expected numbers"),
+        ({"judge": [[1.0]] * 30}, "one judge for each row"),
+        ({"propensity": [0.0] * 30}, "propensity above 0"),
+        ({"propensity": [None] * 30}, "propensity above 0"),
+        ({"level": 95.0}, "level between 0 and 1"),
+    ],
+)
+def test_unusable_input(change: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {"confidence": [0.5] * 30, "judge": [1.0, 0.0] * 15, "human": [1.0] * 30} | change
+    with pytest.raises(UnusableInput, match=message):
+        judged(given.pop("confidence"), given.pop("judge"), given.pop("human"), **given)
+
+
+# From a log.
+
+
+def frame(rows: int = 1500, seen: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(6)
+    c = rng.choice([0.5, 0.6, 0.7, 0.8, 0.9], rows)
+    right = rng.random(rows) < c - 0.1
+    judge = np.where(right, rng.random(rows) < 0.95, rng.random(rows) < 0.4)
+    drawn = rng.permutation(rows) < seen
+    person = np.select([~drawn, right], ["", "right"], "wrong").astype(object)
+    return pd.DataFrame(
+        {
+            "confidence": c,
+            "correct": judge,
+            "person": person,
+            "asked": 0.1,
+            "task": np.where(c < 0.85, "law", "art"),
+        }
+    )
+
+
+@pytest.fixture(scope="module", params=["csv", "parquet", "jsonl"])
+def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("judged") / f"log.{request.param}"
+    write = {"csv": "to_csv", "parquet": "to_parquet", "jsonl": "to_json"}[request.param]
+    options = {"orient": "records", "lines": True} if request.param == "jsonl" else {"index": False}
+    getattr(frame(), write)(path, **options)
+    return path
+
+
+def by_frame(data: pd.DataFrame, **more: Any) -> Judged:
+    human = data["person"].map({"right": 1.0, "wrong": 0.0})
+    return judged(data["confidence"], data["correct"].astype(float), human, **more)
+
+
+def test_an_audit_with_people(log: Path) -> None:
+    found = calibrant.audit(log, ["task"], human="person")
+    data = frame()
+    assert found.columns["human"] == "person"
+    for group in found.groups:
+        wanted = by_frame(data[data["task"] == group.by["task"]]).to_json()
+        got = group.measures["judge"]
+        assert got["seen"] == wanted["seen"]
+        assert got["accuracy"] == pytest.approx(wanted["accuracy"])
+        assert got["gap"] == pytest.approx(wanted["gap"])
+        assert f"people's verdicts on {got['seen']} rows correct" in group.sentence
+
+
+def test_an_audit_with_propensities_and_clusters() -> None:
+    data = frame().assign(asked=np.linspace(0.05, 1.0, 1500), item=np.arange(1500) // 3)
+    data.loc[:9, "item"] = np.nan  # rows without an id are alone
+    alone = np.where(np.arange(1500) < 10, -1 - np.arange(1500), np.arange(1500) // 3)
+    (group,) = calibrant.audit(data, human="person", human_propensity="asked", cluster="item").groups
+    wanted = by_frame(data, propensity=data["asked"], cluster=alone).to_json()
+    assert group.measures["judge"]["accuracy"] == pytest.approx(wanted["accuracy"])
+    assert group.measures["judge"]["agreement"] == pytest.approx(wanted["agreement"])
+
+
+def test_rows_that_cannot_be_used_are_left_out_of_both() -> None:
+    data = frame()
+    data["confidence"] = data["confidence"].astype(object)
+    data.loc[:4, "confidence"] = "about half"
+    data.loc[5:7, "person"] = "perhaps"
+    found = calibrant.audit(data, human="person")
+    assert found.groups[0].measures["judge"]["rows"] == found.used == 1495
+    assert "3 verdicts in 'person' are neither right nor wrong" in found.notes[-1]
+
+
+def test_a_file_that_its_reader_counts(tmp_path: Path) -> None:
+    """More than a million rows are counted by the engine, which spells numbers in another way."""
+    rows = 1_050_000
+    rng = np.random.default_rng(8)
+    c = rng.choice([0.2, 0.5, 0.8], rows)
+    right = rng.random(rows) < c
+    data = pd.DataFrame(
+        {"confidence": c, "correct": right | (rng.random(rows) < 0.1), "level": rng.choice([1.0, 2.5], rows)}
+    )
+    data["person"] = np.where(rng.random(rows) < 2e-4, right, np.nan)
+    data.to_parquet(tmp_path / "long.parquet")
+    found = calibrant.audit(tmp_path / "long.parquet", ["level"], human="person")
+    assert {group.by["level"] for group in found.groups} == {"1.0", "2.5"}
+    for group in found.groups:
+        assert group.measures["judge"]["rows"] == group.measures["n"]
+
+
+def test_a_group_with_few_of_people_s_verdicts_says_so() -> None:
+    found = calibrant.audit(frame(seen=12), human="person")
+    assert found.groups[0].measures["judge"] is None
+    assert "All rows: Correcting a judge" in found.notes[-1] and "got 12" in found.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "message"),
+    [
+        ({"human": "nobody"}, ColumnNotFound, "No column for 'human'"),
+        ({"human": "person", "human_propensity": "chance"}, ColumnNotFound, "--human-propensity COLUMN"),
+        ({"human_propensity": "asked"}, UnusableInput, "human too"),
+        ({"human": "correct"}, UnusableInput, "the judge's verdict"),
+        ({"human": "person", "weight": "asked"}, UnusableInput, "unweighted rows only"),
+    ],
+)
+def test_what_an_audit_with_people_refuses(
+    named: dict[str, str], error: type[UnusableInput], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        calibrant.audit(frame(), **named)
+
+
+def test_the_command_line(log: Path) -> None:
+    asked = ["audit", str(log), "--human", "person", "--human-propensity", "asked"]
+    shown = CliRunner().invoke(app, [*asked, "--json"])
+    (group,) = json.loads(shown.output)["groups"]
+    block = group["judge"]
+    assert set(block) == set(by_frame(frame()).to_json())
+    assert block["accuracy"]["low"] < block["accuracy"]["value"] < block["naive_accuracy"]["low"]
+    told = CliRunner().invoke(app, asked).output
+    assert "The judge says " in told.splitlines()[0]
