@@ -100,6 +100,26 @@ def print_fitted(fitted: FittedLog) -> None:
             f"{after['brier']:.3f}", g["map_id"],
         )  # fmt: skip
     out.print(table)
+    for group in fitted.groups:
+        g = group.to_json()
+        if "blend" in g:
+            _print_blend(", ".join(str(v) for v in group.by.values()) or "all", g["blend"])
+
+
+def _print_blend(name: str, blend: Mapping[str, Any]) -> None:
+    """What each signal is worth to a blend, so that a dear one can be left out."""
+    table = Table(title=f"Blend of {name}", title_justify="left", box=None, pad_edge=False)
+    for head in ("signal", "weight", "missing", "Brier alone", "saved by it"):
+        table.add_column(head, justify="left" if head == "signal" else "right")
+    for signal, worth in blend["signals"].items():
+        alone, saves = worth["alone"], worth["saves"]
+        table.add_row(
+            signal, f"{worth['weight']:.2f}", f"{100 * worth['missing']:.0f} %",
+            "-" if alone is None else f"{alone:.4f}", "-" if saves is None else f"{saves:+.4f}",
+        )  # fmt: skip
+    out.print(table)
+    for signal, why in blend["dropped"].items():
+        out.print(f"  {signal} was left out: {why}", markup=False)
 
 
 def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -103,5 +103,7 @@ def apply_command(
     out.print(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
     for why, n in done.uncalibrated.most_common():
         out.print(f"  {n:,} did not: {why}")
+    for signal, n in done.ignored.most_common():
+        out.print(f"  {n:,} scores of {signal} did not count: no blend was fitted on it.")
     out.print("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
     out.print(f"Written: {to}")

@@ -1,0 +1,167 @@
+"""From questions to a blend by the command line, against a real server that counts what it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from .test_cli import calibrant, strict
+
+STATED = {"very cautious": 40, "cautious": 60, "very bold": 97, "bold": 90}
+
+
+class Server:
+    """Answers "yes" or "no", right more often on low numbers; states a percentage that a posture moves."""
+
+    def __init__(self) -> None:
+        self.samples: Counter[str] = Counter()
+        self.calls = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._chat)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        self._stop = asyncio.Event()
+        self._ready.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def _chat(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.calls += 1
+        n, said = body.get("n", 1), body["messages"][-1]["content"]
+        if "<answer>" in said:
+            self.samples["judged"] += n
+            stated = next((p for words, p in STATED.items() if f"Be {words}" in said), 80)
+            texts = [f"{stated}%"] * n
+        else:
+            kind = "answer" if not body["temperature"] else "sample"
+            self.samples[kind] += n
+            knows = 0.95 - 0.02 * int(said.split()[-1].strip("?"))
+            texts = ["yes" if random.Random(f"{said}{kind}{i}").random() < knows else "no" for i in range(n)]
+        token = {"token": "yes", "logprob": -0.2, "top_logprobs": []}
+        return web.json_response(
+            {
+                "choices": [
+                    {"index": i, "message": {"content": text}, "logprobs": {"content": [token]}}
+                    for i, text in enumerate(texts)
+                ],
+                "usage": {"prompt_tokens": 10, "completion_tokens": n},
+            }
+        )
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "questions.jsonl"
+    rows = [{"id": f"q{i}", "question": f"Is it so, number {i % 40}?", "gold": "yes"} for i in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_samples_are_paid_once_and_a_later_signal_costs_only_itself(
+    server: Server, questions: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    run = ("elicit", questions, "--model", "m", "--url", server.url, "-o", log, "--json")
+    wants = "self_consistency,semantic_entropy:samples=5,likelihood_semantic_entropy:samples=7"
+    first = strict(calibrant(*run, "--signals", wants).stdout)
+    assert first["recorded"] == 40 and first["unfinished"] == 0
+    assert server.samples == {"answer": 40, "sample": 400}, "ten a question, for all three signals"
+    calls = server.calls
+    again = strict(calibrant(*run, "--signals", wants).stdout)
+    assert (again["skipped"], again["calls"], server.calls) == (40, 0, calls)
+    calibrant(*run, "--signals", f"{wants},verbalized")
+    assert server.samples == {"answer": 40, "sample": 400, "judged": 40}
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert Counter(row["signal"] for row in rows) == dict.fromkeys(
+        ("self_consistency", "semantic_entropy", "likelihood_semantic_entropy", "verbalized"), 40
+    )
+    assert all(row["calls"] == 1 for row in rows), "what each would have cost alone"
+
+
+def test_several_signals_become_one_probability(server: Server, questions: Path, tmp_path: Path) -> None:
+    log, maps, out = tmp_path / "log.jsonl", tmp_path / "maps.json", tmp_path / "out.jsonl"
+    signals = "self_consistency,verbalized,mean_logprob"
+    calibrant("elicit", questions, "--model", "m", "--url", server.url, "-o", log, "--signals", signals)
+    shown = calibrant("fit", log, "--calibrator", "blend", "-o", maps).stdout
+    assert "self_consistency" in shown and "blend" in shown
+    calibrant("apply", maps, log, "-o", out)
+    by_record: dict[str, set[float]] = {}
+    for line in out.read_text().splitlines():
+        row = json.loads(line)
+        by_record.setdefault(row["record_id"], set()).add(row["calibrated"])
+    assert len(by_record) == 40 and all(len(ps) == 1 for ps in by_record.values())
+
+
+def test_postures_are_measured_on_the_same_answers(server: Server, questions: Path) -> None:
+    found = strict(calibrant("posture", questions, "--model", "m", "--url", server.url, "--json").stdout)
+    shift = {one["level"]: one["shift"] for one in found["levels"]}
+    assert shift == pytest.approx(
+        {"very_cautious": -0.4, "cautious": -0.2, "neutral": 0.0, "bold": 0.1, "very_bold": 0.17}
+    )
+    assert server.samples["answer"] == 40
+    shown = calibrant("posture", questions, "--model", "m", "--url", server.url).stdout
+    assert "very_cautious moves it by -40.0 points" in shown
+
+
+def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path) -> None:
+    listed: dict[str, Any] = {
+        row["name"]: row for row in strict(calibrant("signals", "--json").stdout)["signals"]
+    }
+    assert listed["vpd"]["calls"] == 5 and listed["mean_logprob"]["needs"] == ["logprobs"]
+    assert listed["self_consistency"]["samples"] == 10
+    asked = ("elicit", questions, "-o", "unused.jsonl", "--estimate", "--json", "--price", "1,4")
+    cheap = strict(calibrant(*asked, "--signals", "mean_logprob").stdout)
+    dear = strict(calibrant(*asked, "--signals", "self_consistency,semantic_entropy,vpd").stdout)
+    assert (cheap["calls"], cheap["samples"]) == (40, 0)
+    assert (dear["calls"], dear["samples"]) == (40 + 40 + 200, 400)
+    assert 0 < cheap["dollars"] < dear["dollars"]
+    assert not Path("unused.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("signals", "says"),
+    [
+        ("vpd:sample=3", "Did you mean 'samples'"),
+        ("vpd:samples=0", "at least one sample"),
+        ("vdp", "Did you mean 'vpd'"),
+        ("vpd:3", "settings as name=value"),
+    ],
+)
+def test_a_wrong_signal_is_a_sentence(questions: Path, signals: str, says: str) -> None:
+    done = calibrant("elicit", questions, "-o", "unused.jsonl", "--signals", signals, status=2)
+    assert says in done.stderr.replace("\n", " ")
