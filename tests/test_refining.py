@@ -15,7 +15,7 @@ from calibrant.asks import answer_ask
 from calibrant.errors import UnusableInput
 from calibrant.models.scripted import Scripted
 from calibrant.prompts import SEED, TEMPLATES, Prompt, final_answer, mutations, rewrites
-from calibrant.refining import _parted, at_most, refine
+from calibrant.refining import at_most, refine
 from calibrant.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.self_evaluation import SelfEvaluation
