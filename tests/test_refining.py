@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import web
 
+from calibrant import cli
 from calibrant.asker import Asker
 from calibrant.asks import answer_ask
 from calibrant.errors import UnusableInput
@@ -20,6 +25,8 @@ from calibrant.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.types import Ask, Completion, Message, Question, Token, Usage, digest
+
+from .upstream import Upstream, token
 
 
 def drawn(n: int, skill: float, accuracy: float, rng: np.random.Generator) -> Sheet:
@@ -248,3 +255,70 @@ def test_a_candidate_costs_what_its_answers_and_the_signal_took() -> None:
 def test_few_questions_are_refused() -> None:
     with pytest.raises(UnusableInput, match=r"at least 60 questions that have references.* got 59"):
         asyncio.run(refine(asked(59), asker=Asker(Scripted(scripted)), signal=MeanLogprob()))
+
+
+class Knowing(Upstream):
+    """A server that answers as `scripted` does, with usage."""
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        ask = Ask(messages=tuple(Message(m["role"], m["content"]) for m in body["messages"]))
+        said = scripted(ask)
+        choice: dict[str, object] = {
+            "index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said.text},
+        }  # fmt: skip
+        if body.get("logprobs"):
+            choice["logprobs"] = {"content": [token(one.text, one.logprob) for one in said.tokens or ()]}
+        usage = {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}
+        return web.json_response(
+            {"id": "k", "object": "chat.completion", "choices": [choice], "usage": usage}
+        )
+
+
+def test_the_command_prints_strict_json_and_makes_no_call_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    def run(*further: object) -> dict[str, Any]:
+        given = ("refine", file, "--model", "m", "--url", server.url, "--candidates", 4, *further)
+        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, given)])
+        with pytest.raises(SystemExit) as left:
+            cli.run()
+        printed = capsys.readouterr()
+        assert not left.value.code, printed.err
+        return json.loads(printed.out, parse_constant=refused)
+
+    file, server = tmp_path / "questions.jsonl", Knowing().start()
+    rows = [{"question": f"number {i}", "gold": "yes", "id": f"q{i}"} for i in range(90)]
+    file.write_text("\n".join(json.dumps(row) for row in [*rows, {"question": "number x", "id": "x"}]))
+    try:
+        found = run("--rounds", 2, "-o", tmp_path / "out", "--json")
+        made = len(server.bodies)
+        again = run("--rounds", 2, "-o", tmp_path / "out", "--json")
+        assert len(server.bodies) == made == found["calls"]
+    finally:
+        server.stop()
+    assert {*found} >= {"candidates", "rounds", "winner", "confirm", "claimed", "temperature", "confirmed"}
+    assert [len(found["rounds"]), found["selected_on"], found["confirm"]["n"]] == [2, 54, 36]
+    assert found["winner"]["system"] == BEST and found["confirmed"] is True
+    assert {*found["claimed"]} == {"brier", "ece"} and {*found["temperature"]} == {"leader", "seed"}
+    assert all(one["calls"] == one["n"] and one["tokens"] == 8 * one["n"] for one in found["candidates"])
+    assert {**again, "calls": 0, "tokens": 0} == {**found, "calls": 0, "tokens": 0}
+    assert json.loads((tmp_path / "out" / "refine.json").read_text()) == again
+
+
+def test_the_command_refuses_few_questions_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"question": "2 + 2?", "gold": "4"}\n')
+    monkeypatch.setattr(
+        sys, "argv", ["calibrant", "refine", str(file), "--model", "m", "--url", "http://127.0.0.1:9"]
+    )
+    with pytest.raises(SystemExit) as left:
+        cli.run()
+    assert left.value.code == 2
+    assert "at least 60 questions that have references" in " ".join(capsys.readouterr().err.split())
