@@ -175,7 +175,7 @@ class _Entrance:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             LOG.info("A client left while it was still asking")
-        except Exception as error:  # noqa: BLE001 -- the one broad except of the gateway
+        except Exception as error:  # noqa: BLE001 - whatever breaks leaves as an error, never as an empty 200
             status, body, extra = _described(error, scope)
             if started:  # a stream broke off: say so, and end without [DONE]
                 await send({"type": "http.response.body", "body": wire.event(body)})
