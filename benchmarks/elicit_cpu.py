@@ -22,8 +22,8 @@ from typing import Any
 
 import aiohttp
 
-from calibrant.asker import Asker
-from calibrant.elicit import JsonlLog, elicit
+from calibrant.asking.asker import Asker
+from calibrant.asking.elicit import JsonlLog, elicit
 from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.signals.mean_logprob import MeanLogprob

@@ -33,9 +33,9 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from calibrant.asker import Asker
-from calibrant.asks import sample_ask
-from calibrant.elicit import JsonlLog, elicit
+from calibrant.asking.asker import Asker
+from calibrant.asking.elicit import JsonlLog, elicit
+from calibrant.dialogue.asks import sample_ask
 from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.signals.mean_logprob import MeanLogprob

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibrant.metrics import brier, ece
-from calibrant.selection import BINS, Sheet, claim, confirm, mapped, standings
+from calibrant.refining.selection import BINS, Sheet, claim, confirm, mapped, standings
 from calibrant.tally import Tally
 
 ACCURACY = 0.6

@@ -20,8 +20,8 @@ import duckdb
 import numpy as np
 
 from calibrant import Tally
+from calibrant.dialogue.samples import pool
 from calibrant.metrics import auroc, ece
-from calibrant.samples import pool
 from calibrant.signals.cisc import weighted_shares
 from calibrant.signals.self_consistency import share
 

@@ -23,7 +23,7 @@ import numpy as np
 from pyarrow import parquet
 
 from calibrant import Tally, metrics
-from calibrant.elicit import Asker, JsonlLog, elicit
+from calibrant.asking.elicit import Asker, JsonlLog, elicit
 from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
 from calibrant.named import signals_named

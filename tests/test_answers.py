@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibrant.answers import (
+from calibrant.answers.likeness import Likeness, contradict
+from calibrant.answers.same import (
     alias_groups,
     chosen,
     cluster,
@@ -23,11 +24,10 @@ from calibrant.answers import (
     same,
     sameness,
 )
+from calibrant.answers.values import concluded
 from calibrant.errors import MissingExtra, UnusableInput
 from calibrant.graders.exact import Exact
-from calibrant.likeness import Likeness, contradict
 from calibrant.types import Completion, Message, Question
-from calibrant.values import concluded
 
 SAME = [
     ("Paris", " paris. "),

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from calibrant import jsontext
-from calibrant.asker import Asker, Budget, Interrupted
-from calibrant.calls import CallLog
+from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
-from calibrant.jsonlines import JsonLines, Together
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
-from calibrant.throttle import Throttle
+from calibrant.records import jsontext
+from calibrant.records.calls import CallLog
+from calibrant.records.jsonlines import JsonLines, Together
 from calibrant.types import Ask, Completion, Message, Replies, Token, Usage
-from calibrant.wire_errors import failure
+from calibrant.wire.errors import failure
+from calibrant.wire.throttle import Throttle
 
 
 def ask_for(text: str = "x", samples: int = 1, **settings: Any) -> Ask:

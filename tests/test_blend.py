@@ -14,12 +14,12 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from calibrant.applying import apply
-from calibrant.blends import BlendMap, design
 from calibrant.calibrators.blend import Blend
 from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
 from calibrant.fitting import fit_log
-from calibrant.logistic import irls_nonnegative
-from calibrant.maps import MapSet
+from calibrant.maps.blends import BlendMap, design
+from calibrant.maps.calibration import MapSet
+from calibrant.maps.logistic import irls_nonnegative
 from calibrant.plugins import find
 from calibrant.types import Fingerprint, Reading, Score
 

@@ -11,9 +11,9 @@ from sklearn.isotonic import IsotonicRegression
 import calibrant
 from calibrant import CalibrationMap, MapSet, Tally, metrics
 from calibrant.calibrators.temperature import Temperature
-from calibrant.crossfit import cross_fit, folds
-from calibrant.curves import Steps
 from calibrant.errors import NotEnoughLabels, UnknownName, UnusableInput, WrongFingerprint
+from calibrant.maps.crossfit import cross_fit, folds
+from calibrant.maps.curves import Steps
 from calibrant.plugins import find, names
 from calibrant.types import Fingerprint, Reading, Score
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from calibrant.asking.questions import read_questions
 from calibrant.datasets.world_facts import WorldFacts
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.graders.exact import Exact
-from calibrant.questions import read_questions
 from calibrant.types import Completion, Question
 
 

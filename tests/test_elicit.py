@@ -21,18 +21,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from calibrant.asker import Asker, Budget, Interrupted
-from calibrant.asks import answer_ask, sample_ask
-from calibrant.batches import Elicitor
-from calibrant.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
+from calibrant.asking.asker import Asker, Budget, Interrupted
+from calibrant.asking.batches import Elicitor
+from calibrant.asking.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
+from calibrant.asking.estimates import Estimate, estimate
+from calibrant.dialogue.asks import answer_ask, sample_ask
 from calibrant.errors import MissingExtra, ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
-from calibrant.estimates import Estimate, estimate
 from calibrant.graders.exact import Exact
-from calibrant.jsonlines import JsonLines
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
-from calibrant.records import (
+from calibrant.records.jsonlines import JsonLines
+from calibrant.records.plain import (
     COLUMNS,
     from_json,
     question_to_json,
@@ -57,7 +57,7 @@ from calibrant.types import (
     Verdict,
     score,
 )
-from calibrant.wire import Price
+from calibrant.wire.chat import Price
 
 SIGNALS = {"mean_logprob": MeanLogprob(), "stated": Verbalized()}
 

@@ -20,12 +20,12 @@ import openai
 import pytest
 import uvicorn
 
-from calibrant.curves import Steps
 from calibrant.errors import StoreError
 from calibrant.gateway import wire
 from calibrant.gateway.app import create_app
 from calibrant.gateway.incoming import BadRequest, chat_request
-from calibrant.maps import CalibrationMap, Evidence, MapSet
+from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
+from calibrant.maps.curves import Steps
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.pipeline import ABANDONED, Pipeline
 from calibrant.routes.single import Single

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibrant.asker import Asker
-from calibrant.elicit import elicit
+from calibrant.asking.asker import Asker
+from calibrant.asking.elicit import elicit
 from calibrant.errors import ModelRefused
 from calibrant.graders.alias import Alias
 from calibrant.graders.by_kind import ByKind
@@ -28,7 +28,7 @@ from calibrant.graders.numeric import Numeric
 from calibrant.graders.token_f1 import TokenF1
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find, names
-from calibrant.sinks import JsonlLog
+from calibrant.records.sinks import JsonlLog
 from calibrant.types import Ask, Completion, Message, Question, Replies, Token
 
 JUNK = [

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import calibrant
-from calibrant import logs
 from calibrant.applying import ADDED, apply
-from calibrant.columns import PHRASES
 from calibrant.errors import ColumnNotFound, StoreError, UnusableInput
 from calibrant.fitting import fit_log
-from calibrant.logs import read_log
+from calibrant.logs import reading as logs
+from calibrant.logs.columns import PHRASES
+from calibrant.logs.reading import read_log
 from calibrant.plugins import find
 
 MESSY = """item,confidence,correct

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("aiohttp", reason="pip install 'calibrant[models]'")
 from aiohttp import web
 
-from calibrant.asker import Asker
+from calibrant.asking.asker import Asker
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable
 from calibrant.models.anthropic import Anthropic
 from calibrant.models.openai_compatible import OpenAICompatible
@@ -22,9 +22,9 @@ from calibrant.models.openai_responses import OpenAIResponses
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.types import Ask, Completion, Delta, Message, ToolCall, canonical
-from calibrant.wire import Price
-from calibrant.wire_anthropic import message_body
-from calibrant.wire_responses import response_body
+from calibrant.wire.anthropic import message_body
+from calibrant.wire.chat import Price
+from calibrant.wire.responses import response_body
 
 ASK = Ask(messages=(Message("user", "Capital of France?"),), logprobs=True, max_tokens=5)
 LOGPROBS = {"content": [{"token": "Paris", "logprob": -0.1, "top_logprobs": []}]}

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from calibrant import pipeline as pipeline_module
-from calibrant.curves import Steps
-from calibrant.elicit import Budget
+from calibrant.asking.elicit import Budget
 from calibrant.errors import ModelRefused, ModelUnavailable, StoreError
-from calibrant.maps import CalibrationMap, Evidence, MapSet
+from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
+from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import ABANDONED, Pipeline
 from calibrant.plugins import find

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from calibrant.answers import kind_of, options_of
+from calibrant.answers.same import kind_of, options_of
+from calibrant.asking.questions import read_questions
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.graders.by_kind import ByKind
-from calibrant.questions import read_questions
 from calibrant.types import Completion, Question
 
 CITIES = ["Rome", "Paris", "Oslo"]

@@ -16,19 +16,19 @@ import pytest
 from typer.testing import CliRunner
 
 import calibrant.cli as cli
-from calibrant.asker import Asker, Budget
-from calibrant.attempts import planned
+from calibrant.asking.asker import Asker, Budget
+from calibrant.dialogue.untrusted import with_context, without_context
 from calibrant.errors import BudgetSpent, NotEnoughLabels, UnknownName
 from calibrant.metrics import auroc
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find, names
-from calibrant.redteaming import InLine, redteam
-from calibrant.robustness import Look, Trial, findings
-from calibrant.shifts import Draws, Pairs
+from calibrant.redteaming.attempts import planned
+from calibrant.redteaming.robustness import Look, Trial, findings
+from calibrant.redteaming.shifts import Draws, Pairs
+from calibrant.redteaming.trial import InLine, redteam
 from calibrant.signals.verbalized import Verbalized
 from calibrant.tally import Tally
 from calibrant.types import Ask, Completion, Message, Question
-from calibrant.untrusted import with_context, without_context
 
 ATTACKS = names("attacks")
 FULL = Question(

@@ -15,13 +15,13 @@ import pytest
 from aiohttp import web
 
 from calibrant import cli
-from calibrant.asker import Asker
-from calibrant.asks import answer_ask
+from calibrant.asking.asker import Asker
+from calibrant.dialogue.asks import answer_ask
 from calibrant.errors import UnusableInput
 from calibrant.models.scripted import Scripted
-from calibrant.prompts import SEED, TEMPLATES, Prompt, final_answer, mutations, rewrites
-from calibrant.refining import at_most, refine
-from calibrant.selection import Resamples, Sheet, claim, standings
+from calibrant.refining.prompts import SEED, TEMPLATES, Prompt, final_answer, mutations, rewrites
+from calibrant.refining.search import at_most, refine
+from calibrant.refining.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.types import Ask, Completion, Message, Question, Token, Usage, digest

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibrant.answers import same
-from calibrant.samples import entropy
+from calibrant.answers.same import same
+from calibrant.dialogue.samples import entropy
 from calibrant.signals.cisc import Cisc, weighted_shares
 from calibrant.signals.dinco import Dinco, nvc
 from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntropy

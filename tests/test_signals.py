@@ -14,13 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from calibrant.plugins import find, names
-from calibrant.signals.decision import ClaimedProbability
-from calibrant.signals.hedging import Hedging
-from calibrant.signals.mean_logprob import MeanLogprob
-from calibrant.signals.self_evaluation import SelfEvaluation
-from calibrant.signals.verbalized import Verbalized
-from calibrant.stated import (
+from calibrant.dialogue.stated import (
     PHRASES,
     is_none_of_above,
     parse_claim,
@@ -29,6 +23,12 @@ from calibrant.stated import (
     parse_percentage,
     parse_phrase,
 )
+from calibrant.plugins import find, names
+from calibrant.signals.decision import ClaimedProbability
+from calibrant.signals.hedging import Hedging
+from calibrant.signals.mean_logprob import MeanLogprob
+from calibrant.signals.self_evaluation import SelfEvaluation
+from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token, ToolCall
 
 QUESTION = Question(id="q", messages=(Message("system", "Be brief."), Message("user", "Capital of France?")))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord, UnusableInput
-from calibrant.logs import read_log
+from calibrant.logs.reading import read_log
 from calibrant.stores import _schema, sql
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Completion, Message, Question, Reading, Record, Verdict, score

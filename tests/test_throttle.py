@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from calibrant.throttle import Throttle, TokenBucket
+from calibrant.wire.throttle import Throttle, TokenBucket
 
 
 class Time:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibrant.dialogue.tokens import covering, weighed
 from calibrant.signals.choice_logprob import ChoiceLogprob
 from calibrant.signals.field_logprob import FieldLogprob, field_probabilities, spans
 from calibrant.signals.joint_logprob import JointLogprob
 from calibrant.signals.min_logprob import MinLogprob
 from calibrant.signals.token_entropy import TokenEntropy, spread
 from calibrant.signals.token_margin import TokenMargin, margin
-from calibrant.tokens import covering, weighed
 from calibrant.types import Completion, Message, Question, Reading, Token, ToolCall
 
 

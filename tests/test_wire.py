@@ -8,8 +8,8 @@ import pytest
 
 from calibrant.errors import ModelRefused, ModelUnavailable
 from calibrant.types import Ask, Message, Token, ToolCall, Usage, canonical
-from calibrant.wire import Assembler, Price, completions, request_body
-from calibrant.wire_errors import failure
+from calibrant.wire.chat import Assembler, Price, completions, request_body
+from calibrant.wire.errors import failure
 
 ASK = Ask(messages=(Message("user", "2 + 2?"),))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .auditing import Audit, audit
     from .errors import CalibrantError
     from .fitting import fit
-    from .maps import CalibrationMap, MapSet
+    from .maps.calibration import CalibrationMap, MapSet
     from .tally import Tally
     from .types import Action, Confidence, Decision
 
@@ -38,10 +38,10 @@ _HOMES = {
     "Action": "types",
     "Audit": "auditing",
     "CalibrantError": "errors",
-    "CalibrationMap": "maps",
+    "CalibrationMap": "maps.calibration",
     "Confidence": "types",
     "Decision": "types",
-    "MapSet": "maps",
+    "MapSet": "maps.calibration",
     "Tally": "tally",
     "audit": "auditing",
     "fit": "fitting",

@@ -14,14 +14,14 @@ from typing import Any, Self, TextIO
 
 import numpy as np
 
-from .blends import BlendMap
-from .columns import CONVENTIONS, parse_block, percent
 from .errors import ColumnNotFound, UnusableInput
-from .maps import CalibrationMap, MapSet
-from .pivots import Pivot, side_by_side
+from .logs.columns import CONVENTIONS, parse_block, percent
+from .logs.pivots import Pivot, side_by_side
+from .logs.sources import Block, Key, Source, group_codes, open_source
+from .maps.blends import BlendMap
+from .maps.calibration import CalibrationMap, MapSet
 from .plugins import require
 from .protocols import Policy
-from .sources import Block, Key, Source, group_codes, open_source
 from .types import Confidence, Fingerprint, Probability
 
 __all__ = ["ADDED", "Applied", "apply"]

@@ -8,10 +8,10 @@ from typing import Any
 
 from . import metrics
 from .errors import UnusableInput
-from .judging import Judged, judged_log
-from .logs import Log, read_log
+from .logs.judging import Judged, judged_log
+from .logs.reading import Log, read_log
+from .logs.sources import Key
 from .metrics import Estimate
-from .sources import Key
 from .tally import Tally
 
 __all__ = ["Audit", "Group", "audit", "measure"]
@@ -70,7 +70,7 @@ def audit(
     Parameters
     ----------
     log : data frame, path or store URL
-        Rows of answers with a confidence and a verdict; see `calibrant.logs.read_log`.
+        Rows of answers with a confidence and a verdict; see `calibrant.logs.reading.read_log`.
     by : column names
         One group for each combination of their values.
     bins : int
@@ -80,7 +80,7 @@ def audit(
         be labelled; rows of one cluster (the same item asked again) are not independent.
     human, human_propensity : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
-        any: each group is also corrected by them, under "judge" of its measures (`calibrant.judging`). The
+        any: each group is also corrected by them, under "judge" of its measures (`calibrant.logs.judging`). The
         rows that people saw must have been drawn at random, each with the probability in
         `human_propensity`, or all with the same.
 

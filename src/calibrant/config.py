@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from .arguments import arguments, check_names, filled
 from .errors import UnusableInput
-from .maps import MapSet
+from .maps.calibration import MapSet
 from .named import signals_named
 from .pipeline import Pipeline
 from .plugins import find

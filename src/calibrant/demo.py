@@ -13,10 +13,10 @@ import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
+from .asking.elicit import Asker, ElicitSummary, JsonlLog, elicit
 from .auditing import Audit, audit
-from .elicit import Asker, ElicitSummary, JsonlLog, elicit
 from .fitting import fit_log
-from .maps import MapSet
+from .maps.calibration import MapSet
 from .plugins import find, require
 from .policies.bands import Bands
 from .report import html

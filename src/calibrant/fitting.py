@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import metrics
-from .blends import BlendMap
-from .crossfit import cross_fit, folds
 from .errors import NotEnoughLabels
-from .logs import Log, read_log
-from .maps import CalibrationMap, MapSet
-from .pivots import Pivot, pivot
+from .logs.pivots import Pivot, pivot
+from .logs.reading import Log, read_log
+from .logs.sources import Key, open_source
+from .maps.blends import BlendMap
+from .maps.calibration import CalibrationMap, MapSet
+from .maps.crossfit import cross_fit, folds
 from .plugins import find
-from .sources import Key, open_source
 from .tally import Floats, Tally
 from .types import Fingerprint
 

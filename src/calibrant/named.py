@@ -11,7 +11,7 @@ from .arguments import filled
 from .errors import UnusableInput
 from .plugins import find
 from .protocols import Model, Signal
-from .wire import Price
+from .wire.chat import Price
 
 __all__ = ["Api", "model_named", "price_named", "signals_named"]
 

@@ -8,14 +8,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from .elicit import Asker, Budget, read
+from .asking.elicit import Asker, Budget, read
 from .errors import ModelError
 from .protocols import Model, Policy, Signal, Store
 from .stores._together import Together
 from .types import Ask, Completion, Confidence, Delta, Fingerprint, Question, Reading, Record
 
 if TYPE_CHECKING:
-    from .maps import MapSet
+    from .maps.calibration import MapSet
 
 __all__ = ["Pipeline", "Route"]
 

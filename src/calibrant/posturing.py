@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .asker import Asker
-from .asks import answer_ask
-from .elicit import read
+from .asking.asker import Asker
+from .asking.elicit import read
+from .dialogue.asks import answer_ask
+from .dialogue.posture import POSTURES
 from .errors import NotEnoughLabels, UnusableInput
 from .metrics.ece import ece
 from .metrics.ranking import auroc
 from .named import signals_named
-from .posture import POSTURES
 from .protocols import Grader
 from .tally import Tally
 from .types import Question

@@ -20,7 +20,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from .maps import CalibrationMap
+    from .maps.calibration import CalibrationMap
     from .tally import Tally
 
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .asking.elicit import ElicitSummary
+from .asking.estimates import Estimate
 from .auditing import Audit
-from .elicit import ElicitSummary
-from .estimates import Estimate
 from .fitting import FittedLog
 
 __all__ = [

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from calibrant.dialogue.untrusted import attacked, context_of, with_context
 from calibrant.types import Question
-from calibrant.untrusted import attacked, context_of, with_context
 
 __all__ = ["DeflateContext"]
 

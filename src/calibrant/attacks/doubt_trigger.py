@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from calibrant.dialogue.untrusted import attacked, with_system
 from calibrant.types import Question
-from calibrant.untrusted import attacked, with_system
 
 __all__ = ["DoubtTrigger"]
 

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from calibrant.dialogue.untrusted import attacked, reworded
 from calibrant.types import Question
-from calibrant.untrusted import attacked, reworded
 
 __all__ = ["InflateQuestion"]
 

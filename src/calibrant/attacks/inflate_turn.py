@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from calibrant.dialogue.untrusted import attacked, with_turns
 from calibrant.types import Message, Question
-from calibrant.untrusted import attacked, with_turns
 
 __all__ = ["InflateTurn"]
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from calibrant.dialogue.untrusted import attacked, reworded
 from calibrant.types import Question
-from calibrant.untrusted import attacked, reworded
 
 __all__ = ["Typos"]
 

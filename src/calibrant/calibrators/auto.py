@@ -8,9 +8,9 @@ from operator import add
 
 import numpy as np
 
-from ..crossfit import folds
-from ..curves import Mixture
-from ..maps import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.crossfit import folds
+from ..maps.curves import Mixture
 from ..plugins import find
 from ..tally import Floats, Tally
 

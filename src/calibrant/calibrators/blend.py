@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from ..blends import BlendedSignal, BlendMap, design, evidence_of
 from ..clusters import design_effects
-from ..curves import Curve, Mixture
 from ..errors import NotEnoughLabels, UnusableInput
-from ..evidence import Evidence
-from ..logistic import irls_nonnegative
-from ..maps import CalibrationMap
+from ..maps.blends import BlendedSignal, BlendMap, design, evidence_of
+from ..maps.calibration import CalibrationMap
+from ..maps.curves import Curve, Mixture
+from ..maps.evidence import Evidence
+from ..maps.logistic import irls_nonnegative
 from ..plugins import find
 from ..tally import Floats, Tally
 
@@ -52,7 +52,7 @@ class Blend:
     -----
     The average over models by cross-validated likelihood is pseudo-Bayesian (Geisser and Eddy 1979; Yao et
     al. 2018, arXiv:1704.02030); regression on out-of-fold predictions with weights >= 0 is stacking
-    (Breiman 1996). How missing signals are treated: see `calibrant.blends`. O(rows x signals^2).
+    (Breiman 1996). How missing signals are treated: see `calibrant.maps.blends`. O(rows x signals^2).
 
     Examples
     --------

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..curves import Steps, rate_interval
-from ..maps import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.curves import Steps, rate_interval
 from ..metrics.ece import equal_mass
 from ..tally import Tally
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..curves import Steps, rate_interval
-from ..logistic import effective
-from ..maps import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.curves import Steps, rate_interval
+from ..maps.logistic import effective
 from ..metrics import corp
 from ..tally import Tally
 

@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
+from calibrant.asking.elicit import Asker, Budget, ElicitSummary, elicit
+from calibrant.asking.estimates import estimate
 from calibrant.config import secret
-from calibrant.elicit import Asker, Budget, ElicitSummary, elicit
 from calibrant.errors import UnusableInput
-from calibrant.estimates import estimate
-from calibrant.maps import MapSet
+from calibrant.maps.calibration import MapSet
 from calibrant.named import model_named, price_named, signals_named
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
 from calibrant.protocols import Model, Signal
-from calibrant.records import to_json
+from calibrant.records.plain import to_json
 from calibrant.terminal import (
     err,
     estimate_sentence,
@@ -30,8 +30,8 @@ from calibrant.terminal import (
     print_summary,
     progress,
 )
-from calibrant.throttle import Throttle
 from calibrant.types import Ask, Message, Question, Record, digest
+from calibrant.wire.throttle import Throttle
 
 from .shared import (
     ApiFormat,

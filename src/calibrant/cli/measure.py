@@ -10,7 +10,7 @@ import typer
 from calibrant.applying import apply as apply_maps
 from calibrant.auditing import audit
 from calibrant.fitting import fit_log
-from calibrant.maps import MapSet
+from calibrant.maps.calibration import MapSet
 from calibrant.plugins import find, names
 from calibrant.terminal import out, print_audit, print_fitted, print_json
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from calibrant.asking.elicit import Asker
 from calibrant.config import secret
-from calibrant.elicit import Asker
 from calibrant.named import model_named
 from calibrant.plugins import find
 from calibrant.posturing import Postures, postures

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from calibrant.attempts import planned
+from calibrant.asking.elicit import Asker
 from calibrant.config import secret
-from calibrant.elicit import Asker
 from calibrant.metrics import Estimate
 from calibrant.named import model_named, signals_named
 from calibrant.plugins import names
 from calibrant.protocols import Signal
-from calibrant.redteaming import InLine, RedTeam, redteam
+from calibrant.redteaming.attempts import planned
+from calibrant.redteaming.trial import InLine, RedTeam, redteam
 from calibrant.terminal import err, out, print_json, progress
 
 from .shared import ApiFormat, ApiKey, AsJson, ModelName, Url, app, columns, questions_of

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from calibrant.asking.elicit import Asker
 from calibrant.config import secret
-from calibrant.elicit import Asker
 from calibrant.errors import UnusableInput
 from calibrant.named import model_named, signals_named
-from calibrant.refining import Refinement, at_most
-from calibrant.refining import refine as refine_prompts
+from calibrant.refining.search import Refinement, at_most
+from calibrant.refining.search import refine as refine_prompts
 from calibrant.terminal import err, out, print_json, progress
 
 from .shared import ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from calibrant.elicit import JsonlLog, StoreSink
+from calibrant.asking.elicit import JsonlLog, StoreSink
+from calibrant.asking.questions import read_questions
 from calibrant.errors import UnusableInput
 from calibrant.named import Api
 from calibrant.plugins import find, names
-from calibrant.questions import read_questions
 from calibrant.types import Question, digest
 
 app = typer.Typer(

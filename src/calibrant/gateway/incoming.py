@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers import KINDS
+from calibrant.answers.same import KINDS
 from calibrant.errors import UnusableInput
 from calibrant.types import Ask, Json, Message, Question, ToolCall, Verdict, canonical, digest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calibrant.answers import alias_groups, same
+from calibrant.answers.same import alias_groups, same
 from calibrant.types import Completion, Question
 
 __all__ = ["Alias"]
@@ -15,7 +15,7 @@ class Alias:
     """1 when the answer says the same as a reference, else 0; None without references.
 
     `metadata["aliases"]` of the question holds groups of names that mean the same, or a plain list of
-    further names of the reference. What else counts as the same is said at `calibrant.answers.same`.
+    further names of the reference. What else counts as the same is said at `calibrant.answers.same.same`.
 
     >>> burma = Question(id="q", messages=(), references=("Burma",), metadata={"aliases": ["Myanmar"]})
     >>> [Alias().grade(burma, Completion(text=said, model="m")) for said in ("It is Myanmar.", "Laos")]

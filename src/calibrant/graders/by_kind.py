@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from calibrant.answers import date, kind_of
+from calibrant.answers.same import date, kind_of
 from calibrant.plugins import find
 from calibrant.types import Completion, Question
 
@@ -24,7 +24,7 @@ GRADERS = {
 class ByKind:
     """Grades numbers, choices and dates by what they mean, and text as `exact` or else `alias` does.
 
-    The kind is that of `calibrant.answers.kind_of`: stated in `metadata["kind"]`, else a choice where
+    The kind is that of `calibrant.answers.same.kind_of`: stated in `metadata["kind"]`, else a choice where
     there are options, else text; text whose references are nothing but numbers may also match as a
     number. Long answers are compared as text, which is nearly never equal: grade
     them with `judge`. Raises `UnusableInput` for a kind that is not known.

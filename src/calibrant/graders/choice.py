@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calibrant.answers import chosen, options_of
+from calibrant.answers.same import chosen, options_of
 from calibrant.types import Completion, Question
 
 __all__ = ["Choice"]
@@ -16,7 +16,7 @@ class Choice:
 
     The options are `metadata["options"]`; a reference is a letter or the option's text. An answer that
     chooses none, or from which the choice is not clear, is 0. How a choice is read is said at
-    `calibrant.answers.chosen`.
+    `calibrant.answers.same.chosen`.
 
     >>> asked = Question(id="q", messages=(), references=("B",), metadata={"options": ["Lyon", "Paris"]})
     >>> said = ("(b)", "Paris", "It lies on the Seine, so the answer is B.", "A or B")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from calibrant.answers import normalise
+from calibrant.answers.same import normalise
 from calibrant.types import Completion, Question
 
 __all__ = ["Exact"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers import number, same
+from calibrant.answers.same import number, same
 from calibrant.types import Completion, Question
 
 __all__ = ["JsonFields"]

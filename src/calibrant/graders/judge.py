@@ -6,9 +6,9 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from calibrant.answers import inert
-from calibrant.asks import TOP, judge_ask
-from calibrant.tokens import weighed
+from calibrant.answers.same import inert
+from calibrant.dialogue.asks import TOP, judge_ask
+from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Question, Replies
 
 __all__ = ["Judge"]
@@ -31,7 +31,7 @@ class Judge:
     contradict each other, which makes no half of two certainties. None also when a reply is missing or
     is neither letter.
 
-    A judge errs, and more often than it seems: `calibrant.judging` estimates by how much.
+    A judge errs, and more often than it seems: `calibrant.logs.judging` estimates by how much.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from calibrant.answers import number
+from calibrant.answers.same import number
 from calibrant.types import Completion, Question
 
 __all__ = ["Numeric"]
@@ -16,7 +16,7 @@ class Numeric:
     """1 when the number that the answer states is that of a reference, else 0; None without a numeric reference.
 
     An answer that states no number, or several of which none is marked as the result, is 0: nobody can
-    use it. How numbers are read is said at `calibrant.answers.number`.
+    use it. How numbers are read is said at `calibrant.answers.same.number`.
 
     Parameters
     ----------

@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Any
 
-from calibrant.transport import TEMPERATURE, Endpoint, Reply, each_sample
 from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Price
-from calibrant.wire_anthropic import MessageAssembler, message_body, message_completion
+from calibrant.wire.anthropic import MessageAssembler, message_body, message_completion
+from calibrant.wire.chat import Price
+from calibrant.wire.transport import TEMPERATURE, Endpoint, Reply, each_sample
 
 __all__ = ["Anthropic"]
 

@@ -19,7 +19,7 @@ from typing import Any
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.plugins import require
 from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Assembler, Price, completions, request_body
+from calibrant.wire.chat import Assembler, Price, completions, request_body
 
 __all__ = ["Embedded"]
 

@@ -8,7 +8,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from calibrant.transport import (
+from calibrant.types import Ask, Completion, Delta
+from calibrant.wire.chat import Assembler, Price, completions, cut, request_body
+from calibrant.wire.transport import (
     FEW,
     LOGPROBS,
     MANY_LOGPROBS,
@@ -18,8 +20,6 @@ from calibrant.transport import (
     Reply,
     each_sample,
 )
-from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Assembler, Price, completions, cut, request_body
 
 __all__ = ["OpenAICompatible"]
 

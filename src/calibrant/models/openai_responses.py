@@ -8,10 +8,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from calibrant.transport import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Endpoint, Reply, each_sample
 from calibrant.types import Ask, Completion, Delta
-from calibrant.wire import Price
-from calibrant.wire_responses import ResponsesAssembler, response_body, response_completion
+from calibrant.wire.chat import Price
+from calibrant.wire.responses import ResponsesAssembler, response_body, response_completion
+from calibrant.wire.transport import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Endpoint, Reply, each_sample
 
 __all__ = ["OpenAIResponses"]
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import ClassVar
 
-from calibrant.calls import CallLog, depth
 from calibrant.errors import ModelRefused
+from calibrant.records.calls import CallLog, depth
 from calibrant.types import Ask, Completion, Delta
 
 __all__ = ["Recorded"]
@@ -21,7 +21,7 @@ class Recorded:
 
     Parameters
     ----------
-    path : a file written by an `Asker`, see `calibrant.calls.CallLog`
+    path : a file written by an `Asker`, see `calibrant.records.calls.CallLog`
     name : whose answers to play back; needed only where the file holds those of several models
 
     Raises `ModelRefused` when the file holds no calls, or those of several models and none was named.

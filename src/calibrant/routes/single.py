@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from calibrant.asks import TOP
+from calibrant.dialogue.asks import TOP
 from calibrant.protocols import Model
 from calibrant.types import Ask, Completion, Delta
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.answers import chosen, options_of
-from calibrant.tokens import AROUND, LEAST_MASS, covering, mass, plain, spoken
+from calibrant.answers.same import chosen, options_of
+from calibrant.dialogue.tokens import AROUND, LEAST_MASS, covering, mass, plain, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
 
 __all__ = ["ChoiceLogprob", "letter_place"]

@@ -7,10 +7,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
-from calibrant.answers import sameness
-from calibrant.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
-from calibrant.samples import Pool, pool
-from calibrant.tokens import likelihood, spoken, weighed
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.samples import Pool, pool
+from calibrant.dialogue.tokens import likelihood, spoken, weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["Cisc", "softmax", "weighted_shares"]

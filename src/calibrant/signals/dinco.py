@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import sameness
-from calibrant.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
-from calibrant.samples import Pool, pool
-from calibrant.tokens import weighed
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.samples import Pool, pool
+from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["Dinco", "blended", "candidates", "nvc"]

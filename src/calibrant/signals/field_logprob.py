@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NoReturn
 
-from calibrant.tokens import covering, logprob_sum, offset_of, spoken
+from calibrant.dialogue.tokens import covering, logprob_sum, offset_of, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
 
 __all__ = ["FieldLogprob", "field_probabilities", "spans"]

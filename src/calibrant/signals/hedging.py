@@ -7,9 +7,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.stated import PHRASES
+from calibrant.answers.values import concluded
+from calibrant.dialogue.stated import PHRASES
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
-from calibrant.values import concluded
 
 __all__ = ["Hedging", "hedges", "sentence_of_the_answer"]
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.tokens import logprob_sum, spoken
+from calibrant.dialogue.tokens import logprob_sum, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["JointLogprob"]

@@ -7,10 +7,10 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import sameness
-from calibrant.asks import sample_ask
-from calibrant.samples import entropy, pool
-from calibrant.tokens import likelihood, spoken
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import sample_ask
+from calibrant.dialogue.samples import entropy, pool
+from calibrant.dialogue.tokens import likelihood, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["LikelihoodSemanticEntropy"]

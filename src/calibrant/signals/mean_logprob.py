@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.tokens import likelihood, spoken
+from calibrant.dialogue.tokens import likelihood, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["MeanLogprob"]

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import inert
-from calibrant.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
-from calibrant.tokens import weighed
+from calibrant.answers.same import inert
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["PTrue"]

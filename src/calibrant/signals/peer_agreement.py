@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
-from calibrant.answers import sameness
-from calibrant.asks import ANSWER, sample_ask
-from calibrant.samples import pool
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import ANSWER, sample_ask
+from calibrant.dialogue.samples import pool
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["PeerAgreement", "agreement"]

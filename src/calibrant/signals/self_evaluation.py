@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.asks import JUDGE, judge_ask, tokens_in
+from calibrant.dialogue.asks import JUDGE, judge_ask, tokens_in
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["SelfEvaluation"]

@@ -6,9 +6,9 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.asks import JUDGE, judge_ask, tokens_in
-from calibrant.posture import postured
-from calibrant.stated import parse_confidence
+from calibrant.dialogue.asks import JUDGE, judge_ask, tokens_in
+from calibrant.dialogue.posture import postured
+from calibrant.dialogue.stated import parse_confidence
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest
 
 __all__ = ["SelfProbing"]

@@ -7,9 +7,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import sameness
-from calibrant.asks import sample_ask
-from calibrant.samples import entropy, pool
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import sample_ask
+from calibrant.dialogue.samples import entropy, pool
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
 
 __all__ = ["SemanticEntropy", "certainty"]

@@ -8,9 +8,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import cluster, sameness
-from calibrant.asks import again_ask, tokens_in
-from calibrant.stated import parse_claim
+from calibrant.answers.same import cluster, sameness
+from calibrant.dialogue.asks import again_ask, tokens_in
+from calibrant.dialogue.stated import parse_claim
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["SteerConf", "elected", "steered"]

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.tokens import alternatives, spoken
+from calibrant.dialogue.tokens import alternatives, spoken
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
 
 __all__ = ["TokenEntropy", "spread"]

@@ -6,10 +6,10 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers import sameness
-from calibrant.asks import again_ask, tokens_in
-from calibrant.posture import postured
-from calibrant.stated import parse_claim
+from calibrant.answers.same import sameness
+from calibrant.dialogue.asks import again_ask, tokens_in
+from calibrant.dialogue.posture import postured
+from calibrant.dialogue.stated import parse_claim
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["VerbalizedReasoned"]

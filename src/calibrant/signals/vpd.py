@@ -7,10 +7,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from calibrant.answers import cluster, sameness
-from calibrant.asks import again_ask, tokens_in
-from calibrant.posture import postured
-from calibrant.stated import is_none_of_above, parse_distribution
+from calibrant.answers.same import cluster, sameness
+from calibrant.dialogue.asks import again_ask, tokens_in
+from calibrant.dialogue.posture import postured
+from calibrant.dialogue.stated import is_none_of_above, parse_distribution
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
 
 __all__ = ["Vpd"]

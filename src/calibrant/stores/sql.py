@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord
 from calibrant.plugins import require
-from calibrant.records import from_json, rows_of, to_json
+from calibrant.records.plain import from_json, rows_of, to_json
 from calibrant.types import Record, Verdict, canonical
 
 from ._schema import MIGRATIONS, migrate, read_version

@@ -1,0 +1,1 @@
+"""Are two answers the same?"""

@@ -1,0 +1,386 @@
+"""Asks a model with care: samples shared, equal calls made once, failed ones tried again, within a budget."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..dialogue.asks import tokens_in
+from ..errors import ModelDenied, ModelError, ModelUnavailable
+from ..protocols import Model
+from ..records.calls import CallLog, Kept, Samples, depth
+from ..types import Ask, Completion, Replies
+from ..wire.throttle import Throttle
+
+__all__ = ["Asker", "Budget", "Interrupted", "Spending"]
+
+OVERLOADED = frozenset({429, 503})
+"""Statuses of a server that is asked too much."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """Limits of an `Asker` and its other models together, None for no limit.
+
+    `seconds` counts from the making of the Asker. No call is begun once a limit is reached. What a call
+    costs is known when it is back, so tokens and dollars can be exceeded by the calls under way then.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    dollars: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Spending:
+    """What was used: `calls` begun, `samples` that came back, and what they cost as far as it was stated.
+
+    `shared` counts the Asks that needed no call of their own, `retries` the calls that were made again,
+    `unpriced` those whose price nobody stated.
+    """
+
+    calls: int = 0
+    shared: int = 0
+    retries: int = 0
+    samples: int = 0
+    tokens: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
+
+    def add(self, completions: tuple[Completion, ...]) -> None:
+        """Count what came back from a call."""
+        self.samples += len(completions)
+        for completion in completions:
+            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
+            self.dollars += completion.cost or 0.0
+        self.unpriced += not any([completion.cost is not None for completion in completions])
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Replies):
+    """No completions, for a cause that may be gone next time: a server that is down, a spent budget."""
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """A call: others may join until it is begun, when `indexes` says which samples it asks for."""
+
+    ask: Ask
+    depth: int
+    indexes: range | None = None
+    task: asyncio.Task[None] = field(init=False)
+    waiting: list[asyncio.Future[Replies | None]] = field(default_factory=list)
+
+    async def landed(self) -> Replies | None:
+        """None once the task has brought what it asked for, else what it brought instead.
+
+        Who is cancelled while waiting does not end the task: others may be waiting too.
+        """
+        landed = self.task.get_loop().create_future()
+        self.waiting.append(landed)
+        return await landed  # type: ignore[no-any-return]
+
+    def land(self, brought: Replies | None) -> None:
+        """Tell all who wait what it brought."""
+        for one in self.waiting:
+            if not one.done():  # cancelled
+                one.set_result(brought)
+
+    def crash(self, task: asyncio.Task[None]) -> None:
+        """Tell all who wait still that the task was cancelled, or which error ended it."""
+        error = None if task.cancelled() else task.exception()
+        for one in self.waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.cancel()
+            else:
+                one.set_exception(error)
+
+    def join(self, ask: Ask) -> None:
+        """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""
+        want = max(self.depth, depth(ask))
+        samples = max(self.ask.samples, ask.samples)
+        if (samples, want) != (self.ask.samples, self.depth):
+            top = max(0, want - 1)
+            self.ask = replace(self.ask, samples=samples, logprobs=want > 0, top_logprobs=top)
+            self.depth = want
+
+    def covers(self, index: int, depth: int) -> bool:
+        return self.indexes is not None and index in self.indexes and self.depth >= depth
+
+
+class Asker:
+    """A model, asked with care. `ask` never raises `ModelError`: a failure is `Replies` with a reason.
+
+    An Ask of n samples is answered by the first n samples of its `Ask.address`. Those that are known are
+    taken, only the missing are asked for, in one call, with the seed moved on to the first of them. Asks
+    of one address that come before their call is begun share it, and later ones wait for it as far as it
+    serves them. An Ask with log-probabilities takes samples that were asked for with them; where the
+    server gave none, asking again would not help. A server that is overloaded or away is tried again,
+    after the time it asks for or with growing pauses.
+
+    Parameters
+    ----------
+    model : the model to ask
+    concurrency : calls under way at once; a `Throttle` for further limits, or where Askers share them
+    others : who answers Asks of the role `Ask.model`, such as "peer" or "judge": a model, asked under the
+        same budget and as many calls at once, or an Asker with limits of its own. Both count as spent here
+    budget : limits on calls, tokens, US dollars and seconds
+    retries : further attempts at a call that the server could not serve
+    pause : seconds before the first retry; doubled each time, and spread by up to half at random
+    patience : seconds that one call may wait between attempts, together; a server that asks for more has
+        failed, and is asked nothing further
+    call_log : file to which every answered call is added and from which it is taken again, so that
+        not even the calls of an unfinished question are paid for twice
+    remember : how much is kept in memory, in completions, tokens and alternatives of tokens
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        concurrency: int | Throttle = 8,
+        others: Mapping[str, Model | Asker] | None = None,
+        budget: Budget | None = None,
+        retries: int = 4,
+        pause: float = 0.5,
+        patience: float = 120.0,
+        call_log: str | Path | CallLog | None = None,
+        remember: int = 200_000,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.model, self.spending = model, Spending()
+        self._throttle = Throttle(concurrency) if isinstance(concurrency, int) else concurrency
+        self._budget = budget or Budget()
+        self._limited = self._budget != Budget()
+        self._retries, self._pause, self._patience = retries, pause, patience
+        self._clock, self._rng = clock, rng or random.Random()
+        self._start = clock()
+        self._denied: str | None = None
+        self._payer = self
+        self._flights: dict[str, list[_Flight]] = {}
+        log = CallLog(call_log) if isinstance(call_log, str | Path) else call_log
+        self._kept = Kept(model.name, log, remember)
+        self._others: dict[str, Asker] = {}
+        for role, other in (others or {}).items():
+            if not isinstance(other, Asker):
+                other = Asker(
+                    other, concurrency=self._throttle.most, retries=retries, pause=pause, patience=patience,
+                    call_log=log, remember=remember, clock=clock, rng=self._rng,
+                )  # fmt: skip
+                other._payer = self
+            self._others[role] = other
+
+    async def ask(self, ask: Ask) -> Replies:
+        """The completions for an Ask, or none and the reason: `Interrupted` where another try may help."""
+        if ask.model is not None:
+            return await self._elsewhere(ask.model, replace(ask, model=None))
+        at, want, shared = ask.address, depth(ask), 1
+        samples = self._kept.at(at)
+        while missing := samples.lacking(ask.samples, self._wanted(want)):
+            flight = self._under_way(at, missing, want) or self._joined(at, ask)
+            if flight is None:
+                flight, shared = self._begin(at, samples, ask), 0
+            failed = await flight.landed()
+            larger = flight.ask.samples > ask.samples or flight.depth > want
+            if failed is not None and (isinstance(failed, Interrupted) or not larger):
+                return failed  # else the call was refused for what another wanted of it
+        self.spending.shared += shared
+        return Replies(samples.first(ask.samples))
+
+    @property
+    def spendings(self) -> dict[str, Spending]:
+        """What each model has used, by its name; they go on counting."""
+        told = {self.model.name: self.spending}
+        for role, other in self._others.items():
+            name = other.model.name
+            told[name if name not in told else f"{name} ({role})"] = other.spending
+        return told
+
+    @property
+    def spent(self) -> str | None:
+        """Why no call is begun any more, in a sentence, or None: a limit, or a server that denies."""
+        if self._denied or not self._others:
+            return self._denied or self._limit_reached()
+        return next((o.spent for o in self._others.values() if o.spent), None) or self._limit_reached()
+
+    async def close(self, patience: float = 5.0) -> None:
+        """Let calls under way come back for a few seconds, so that they are not paid again; end the rest."""
+        flights = [
+            flight.task for asker in self._everyone for there in asker._flights.values() for flight in there
+        ]
+        if flights:
+            await asyncio.wait(flights, timeout=patience)
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
+
+    @property
+    def _everyone(self) -> list[Asker]:
+        return [self, *self._others.values()]
+
+    async def _elsewhere(self, role: str, ask: Ask) -> Replies:
+        if role not in self._others:
+            return Replies(reason=f"No model is configured for the role {role!r}: add --{role} MODEL.")
+        return Interrupted(reason=self.spent) if self.spent else await self._others[role].ask(ask)
+
+    def _wanted(self, depth: int) -> int:
+        # A model that is known to give no log-probabilities: any sample is as good. Not all models say.
+        return 0 if self.model.gives_logprobs is False else depth
+
+    def _under_way(self, at: str, missing: list[int], depth: int) -> _Flight | None:
+        """A call that brings the first missing sample, where the calls under way bring them all."""
+        flights = self._flights.get(at, ())
+        if not flights:
+            return None
+        found = [next((f for f in flights if f.covers(index, depth)), None) for index in missing]
+        return found[0] if all(found) else None
+
+    def _joined(self, at: str, ask: Ask) -> _Flight | None:
+        for flight in self._flights.get(at, ()):
+            if flight.indexes is None:
+                flight.join(ask)
+                return flight
+        return None
+
+    def _begin(self, at: str, samples: Samples, ask: Ask) -> _Flight:
+        flight = _Flight(ask, depth(ask))
+        # A task begins a turn of the event loop later, so that Asks of the same turn can join it.
+        flight.task = asyncio.create_task(self._fly(at, samples, flight))
+        flight.task.add_done_callback(flight.crash)
+        self._flights.setdefault(at, []).append(flight)
+        return flight
+
+    async def _fly(self, at: str, samples: Samples, flight: _Flight) -> None:
+        try:
+            brought = await self._attempts(at, samples, flight)
+            if brought and not isinstance(brought, Replies):
+                assert flight.indexes is not None  # since a call was made
+                await self._kept.add(at, samples, flight.indexes.start, flight.depth, brought)
+        finally:
+            flights = self._flights[at]
+            flights.remove(flight)
+            if not flights:
+                del self._flights[at]
+        flight.land(brought if isinstance(brought, Replies) else None)
+
+    async def _attempts(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
+        waited, attempt = 0.0, 0
+        while True:
+            try:
+                return await self._attempt(at, samples, flight)
+            except ModelUnavailable as error:
+                wait = self._wait(attempt, error)
+                waited, attempt = waited + wait, attempt + 1
+                if (error.retry_after or 0.0) > self._patience:
+                    self._denied = str(error)  # not to be asked by the others either
+                if attempt > self._retries or waited > self._patience or self._too_late(wait):
+                    return Interrupted(reason=str(error))
+            except ModelDenied as error:
+                self._denied = str(error)  # the same awaits every other call
+                return Interrupted(reason=self._denied)
+            except ModelError as error:
+                return Replies(reason=str(error))
+            except TimeoutError:  # only our own: the model's leave as ModelUnavailable
+                return Interrupted(reason=self._payer.spent or "The call was cut off at the deadline.")
+            self.spending.retries += 1
+            await asyncio.sleep(wait)
+
+    async def _attempt(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
+        """One call for what is still missing of the flight's samples; nothing where nothing is."""
+        left = self._time_left()
+        if left is None:
+            return await self._admitted(at, samples, flight)
+        async with asyncio.timeout(left):
+            return await self._admitted(at, samples, flight)
+
+    async def _admitted(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
+        tokens = _tokens_of(flight.ask) if self._throttle.counts_tokens else 0
+        began = await self._throttle.enter(tokens)
+        try:
+            if stopped := self._denied or self._payer.spent:
+                return Interrupted(reason=stopped)
+            ask = self._take_off(at, samples, flight)
+            if ask is None:
+                self._throttle.answered(tokens)
+                return ()
+            self.spending.calls += 1
+            completions = await self.model.complete(ask)
+            before = self.spending.tokens
+            self.spending.add(completions)
+            self._throttle.answered(tokens - (self.spending.tokens - before) if tokens else 0)
+            return completions or Replies(reason="The model gave no reply.")
+        except ModelUnavailable as error:
+            if error.retry_after is not None or error.status in OVERLOADED:
+                self._throttle.overloaded(began, self._bearable(error.retry_after))
+            raise
+        finally:
+            self._throttle.leave()
+
+    def _take_off(self, at: str, samples: Samples, flight: _Flight) -> Ask | None:
+        """The Ask for the first run of samples that nobody has or brings; from now on nobody can join."""
+        if flight.indexes is None:
+            others = [other for other in self._flights[at] if other.indexes is not None]
+            missing = samples.lacking(flight.ask.samples, self._wanted(flight.depth))
+            if others:
+                missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
+            if not missing:
+                return None
+            start = 0 if getattr(self.model, "plays_back", False) else missing[0]
+            run = sum([index == missing[0] + i for i, index in enumerate(missing)])
+            flight.indexes = range(start, missing[0] + run)
+        indexes, ask = flight.indexes, flight.ask
+        if len(indexes) == ask.samples:
+            return ask
+        seed = None if ask.seed is None else ask.seed + indexes.start
+        return replace(ask, samples=len(indexes), seed=seed)
+
+    def _limit_reached(self) -> str | None:
+        budget = self._budget
+        if not self._limited:
+            return None
+        spendings = self.spendings
+        unpriced = next((name for name, spending in spendings.items() if spending.unpriced), None)
+        if budget.dollars is not None and unpriced is not None:
+            return f"{unpriced} states no price, so a limit in dollars cannot be kept. Set its price."
+        used = sum(spendings.values(), Spending())
+        reached = {
+            "calls": (used.calls, budget.calls),
+            "tokens": (used.tokens, budget.tokens),
+            "dollars": (used.dollars, budget.dollars),
+            "seconds": (self._clock() - self._start, budget.seconds),
+        }
+        names = (name for name, (use, limit) in reached.items() if limit is not None and use >= limit)
+        return next((f"The budget of {reached[name][1]:g} {name} is spent." for name in names), None)
+
+    def _wait(self, attempt: int, error: ModelUnavailable) -> float:
+        own = self._pause * 2.0 ** min(attempt, 30) * (1 + self._rng.random() / 2)
+        return max(min(own, self._patience), error.retry_after or 0.0)
+
+    def _bearable(self, retry_after: float | None) -> float | None:
+        """Nobody is made to wait for a server that wants more than our patience; it is asked no more."""
+        return None if retry_after is None or retry_after > self._patience else retry_after
+
+    def _time_left(self) -> float | None:
+        payer = self._payer
+        seconds = payer._budget.seconds
+        return None if seconds is None else payer._start + seconds - payer._clock()
+
+    def _too_late(self, wait: float) -> bool:
+        left = self._time_left()
+        return left is not None and wait > left
+
+
+def _tokens_of(ask: Ask) -> int:
+    """About as many as the call can take at the most."""
+    return tokens_in(*(message.content for message in ask.messages)) + ask.samples * ask.max_tokens

@@ -1,0 +1,1 @@
+"""What is put to a model, and what its replies say. No I/O."""

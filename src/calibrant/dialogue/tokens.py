@@ -1,0 +1,177 @@
+"""Arithmetic on the tokens of an answer: which of them count, where they stand in the text, what they weigh."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import accumulate
+from typing import TypeVar
+
+from ..types import Completion, Token
+
+__all__ = [
+    "AROUND",
+    "LEAST_MASS",
+    "alternatives",
+    "covering",
+    "likelihood",
+    "logprob_sum",
+    "mass",
+    "offset_of",
+    "plain",
+    "spoken",
+    "weighed",
+    "without_end",
+]
+
+END_OF_TEXT = re.compile(r"\s*|<\|.*\|>|</?s>|<eos>|<end_of_turn>")
+"""Tokens behind the answer that say nothing about it."""
+
+LEAST_MASS = 0.05
+"""Below this probability of all words that were asked for, their shares are noise and are not read."""
+
+AROUND = " \t\n\r().,:;*\"'`[]{}#"
+"""What may stand around a word or a letter within one token."""
+
+Meaning = TypeVar("Meaning", bound=Hashable)
+
+
+def spoken(completion: Completion) -> tuple[Token, ...] | str:
+    """The tokens of the answer without what ends the text, or why there are none, in a sentence.
+
+    >>> spoken(Completion(text="4", model="m"))
+    'The answer carries no log-probabilities; ask a server that gives them.'
+    """
+    if completion.tokens is None:
+        return "The answer carries no log-probabilities; ask a server that gives them."
+    tokens = without_end(completion.tokens, completion.text)
+    if not tokens:
+        return "The answer is empty, so there is no token to be sure of."
+    if any(math.isnan(token.logprob) for token in tokens):
+        return "A log-probability of the answer is not a number."
+    return tokens
+
+
+def without_end(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
+    """The tokens but for end-of-text marks and white space behind the answer.
+
+    A mark with which the text itself ends belongs to the answer.
+
+    >>> [token.text for token in without_end((Token("Paris", 0.0), Token("</s>", -1.0)), "Paris")]
+    ['Paris']
+    """
+    end = len(tokens)
+    while end and END_OF_TEXT.fullmatch(tokens[end - 1].text) and not _ends_with(text, tokens[end - 1].text):
+        end -= 1
+    return tokens[:end]
+
+
+def _ends_with(text: str, token: str) -> bool:
+    return bool(token.strip()) and text.endswith(token)
+
+
+def logprob_sum(tokens: Sequence[Token]) -> float:
+    """The log-probability of all the tokens together, at most 0 each: servers round some above it.
+
+    >>> logprob_sum((Token("a", -1.0), Token("b", 1e-9)))
+    -1.0
+    """
+    return math.fsum(min(0.0, token.logprob) for token in tokens)
+
+
+def likelihood(tokens: Sequence[Token]) -> float:
+    """The length-normalised likelihood: the geometric mean of the tokens' probabilities, in [0, 1].
+
+    >>> likelihood((Token("a", math.log(0.5)), Token("b", math.log(0.5))))
+    0.5
+    """
+    return math.exp(logprob_sum(tokens) / len(tokens))
+
+
+def offset_of(text: str, tokens: Sequence[Token], start: int = 0) -> int | None:
+    """Where the text begins in the tokens' own text, from `start` on; None where they do not spell it.
+
+    The text of an answer is not always that of its tokens: white space is cut off, and a letter that is
+    spread over tokens comes as marks of what could not be decoded.
+
+    >>> offset_of("Paris", (Token(" Par", 0.0), Token("is", 0.0)))
+    1
+    """
+    where = "".join(token.text for token in tokens).find(text, start)
+    return None if where < 0 else where
+
+
+def covering(tokens: Sequence[Token], start: int, end: int) -> tuple[int, ...]:
+    """Indices of the tokens that hold at least one of the characters from `start` up to `end`.
+
+    Positions count in the tokens' own text, one after the other.
+
+    >>> covering((Token("{", 0.0), Token('"a": 1', 0.0), Token("2", 0.0), Token("}", 0.0)), 6, 8)
+    (1, 2)
+    """
+    ends = list(accumulate(len(token.text) for token in tokens))
+    begins = [0, *ends]
+    return tuple(
+        i for i, stop in enumerate(ends) if begins[i] < min(stop, end) and max(begins[i], start) < stop
+    )
+
+
+def alternatives(token: Token) -> dict[str, float]:
+    """Probability of each alternative that was listed at a token, the token itself among them.
+
+    Where rounding lets them sum to more than 1 they are divided by their sum.
+
+    >>> alternatives(Token("A", math.log(0.5), (("B", math.log(0.25)),)))
+    {'B': 0.25, 'A': 0.5}
+    """
+    listed = [*token.top] + [(token.text, token.logprob)] * (token.text not in dict(token.top))
+    weights: dict[str, float] = {}
+    for text, logprob in listed:
+        share = 0.0 if math.isnan(logprob) else math.exp(min(0.0, logprob))
+        weights[text] = weights.get(text, 0.0) + share  # two tokens can look alike
+    total = math.fsum(weights.values())
+    return {text: weight / max(1.0, total) for text, weight in weights.items()}
+
+
+def plain(word: str) -> str:
+    """A token's word without what stands around it: "(A", " A)" and "a" are all "a"."""
+    return word.strip(AROUND).casefold()
+
+
+def mass(token: Token, meaning: Callable[[str], Meaning | None]) -> dict[Meaning, float]:
+    """Probability of each meaning at a token: that of all alternatives which have it, together.
+
+    >>> mass(Token("A", math.log(0.5), ((" A", math.log(0.25)), ("x", math.log(0.1)))), {"a": 0}.get)
+    {}
+    >>> letters = {"a": 0}
+    >>> mass(Token("A", math.log(0.5), ((" A", math.log(0.25)),)), lambda word: letters.get(plain(word)))
+    {0: 0.75}
+    """
+    found: dict[Meaning, float] = {}
+    for word, share in alternatives(token).items():
+        meant = meaning(word)
+        if meant is not None:
+            found[meant] = found.get(meant, 0.0) + share
+    return found
+
+
+def weighed(said: Completion, words: Mapping[str, bool]) -> float | str:
+    """The probability of the words that are True among all the words, at the reply's first word.
+
+    `words` are in lower case. Returns the reason, in a sentence, where the reply has no
+    log-probabilities, or where the words together are less likely than 0.05 there.
+
+    >>> reply = Completion(text="Yes", model="m", tokens=(Token("Yes", math.log(0.6), ((" no", math.log(0.2)),)),))
+    >>> round(float(weighed(reply, {"yes": True, "no": False})), 3)
+    0.75
+    """
+    if not said.tokens:
+        return "The reply carries no log-probabilities; ask a server that gives them."
+    first = next((token for token in said.tokens if plain(token.text)), None)
+    found = {} if first is None else mass(first, lambda word: words.get(plain(word)))
+    total = math.fsum(found.values())
+    if total < LEAST_MASS:
+        wanted = " or ".join(repr(word) for word in words)
+        return f"Expected {wanted}, the model said {said.text[:80]!r}."
+    return found.get(True, 0.0) / total

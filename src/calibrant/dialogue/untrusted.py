@@ -1,0 +1,135 @@
+"""Where text that nobody vouches for stands in a conversation: put there, rewritten, and taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..types import Message, Question
+
+__all__ = [
+    "attacked", "context_of", "reworded", "shown", "with_context", "with_system", "with_turns", "without_context",
+]  # fmt: skip
+
+LEAD = "Context:\n"
+END = "\n\n"
+
+
+def context_of(question: Question) -> str:
+    """The retrieved text in `metadata["context"]`, a text or a list of passages; empty where there is none."""
+    context = question.metadata.get("context") or ""
+    return context if isinstance(context, str) else END.join(str(passage) for passage in context)
+
+
+def shown(question: Question) -> Question:
+    """The question with its retrieved text in view: in front of the last user turn, unless it is there already.
+
+    >>> asked = Question(id="q", messages=(Message("user", "Who?"),), metadata={"context": "It was Ada."})
+    >>> shown(asked).text
+    'Context:\\nIt was Ada.\\n\\nWho?'
+    >>> shown(shown(asked)) == shown(asked)
+    True
+    """
+    context = context_of(question)
+    if not context or any(context in message.content for message in question.messages):
+        return question
+    return _last_turn(question, lambda text: f"{LEAD}{context}{END}{text}")
+
+
+def with_context(question: Question, context: str) -> Question:
+    """The question with another retrieved text, in view where the old one was.
+
+    >>> asked = Question(id="q", messages=(Message("user", "Who?"),))
+    >>> with_context(with_context(asked, "It was Ada."), "It was Bob.").text
+    'Context:\\nIt was Bob.\\n\\nWho?'
+    """
+    old, metadata = context_of(shown(question)), {**question.metadata, "context": context}
+    if not old:
+        return shown(replace(question, metadata=metadata))
+    messages = tuple(replace(m, content=m.content.replace(old, context)) for m in shown(question).messages)
+    return replace(question, messages=messages, metadata=metadata)
+
+
+def without_context(question: Question) -> Question:
+    """The question without its retrieved text.
+
+    >>> asked = Question(id="q", messages=(Message("user", "Who?"),))
+    >>> without_context(with_context(asked, "It was Ada.")) == asked
+    True
+    """
+    context = context_of(question)
+    if not context:
+        return question
+    messages = tuple(replace(m, content=_cut(m.content, context)) for m in question.messages)
+    metadata = {name: value for name, value in question.metadata.items() if name != "context"}
+    return replace(question, messages=messages, metadata=metadata)
+
+
+def with_turns(question: Question, *turns: Message) -> Question:
+    """The question with further turns right before its last user turn."""
+    place = _last(question)
+    return replace(question, messages=(*question.messages[:place], *turns, *question.messages[place:]))
+
+
+def with_system(question: Question, text: str) -> Question:
+    """The question with a text at the end of its system message, or as one.
+
+    >>> with_system(Question(id="q", messages=(Message("user", "Who?"),)), "Be brief.").messages[0]
+    Message(role='system', content='Be brief.', tool_calls=(), tool_call_id=None)
+    """
+    first, *rest = question.messages or (Message("user", ""),)
+    if first.role == "system":
+        return replace(question, messages=(replace(first, content=f"{first.content} {text}"), *rest))
+    return replace(question, messages=(Message("system", text), *question.messages))
+
+
+def reworded(question: Question, change: Callable[[str], str]) -> Question:
+    """The question with its last user turn changed, but for the retrieved text in it.
+
+    >>> asked = with_context(Question(id="q", messages=(Message("user", "who?"),)), "It was Ada.")
+    >>> reworded(asked, str.upper).text
+    'Context:\\nIt was Ada.\\n\\nWHO?'
+    """
+    context = context_of(question)
+
+    def outside(text: str) -> str:
+        if not context or context not in text:
+            return change(text)
+        before, _, after = text.partition(context)
+        keep = before if before == LEAD else change(before)
+        gap = END if after.startswith(END) else ""
+        return f"{keep}{context}{gap}{change(after.removeprefix(gap))}"
+
+    return _last_turn(question, outside)
+
+
+def attacked(question: Question, changed: Question, name: str) -> Question:
+    """The changed question under an id that names its origin and the attack; the question where they are equal.
+
+    >>> asked = Question(id="q7", messages=(Message("user", "Who?"),))
+    >>> attacked(asked, reworded(asked, str.upper), "shout").id, attacked(asked, asked, "shout").id
+    ('q7+shout', 'q7')
+    """
+    return question if changed == question else replace(changed, id=f"{question.id}+{name}")
+
+
+def _cut(text: str, context: str) -> str:
+    if context not in text:
+        return text
+    before, _, after = text.partition(context)
+    return before.removesuffix(LEAD) + after.removeprefix(END)
+
+
+def _last(question: Question) -> int:
+    """Position of the last user turn; the end where there is none."""
+    turns = [i for i, message in enumerate(question.messages) if message.role == "user"]
+    return turns[-1] if turns else len(question.messages)
+
+
+def _last_turn(question: Question, change: Callable[[str], str]) -> Question:
+    place = _last(question)
+    if place == len(question.messages):
+        return question
+    messages = list(question.messages)
+    messages[place] = replace(messages[place], content=change(messages[place].content))
+    return replace(question, messages=tuple(messages))

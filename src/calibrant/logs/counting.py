@@ -1,0 +1,185 @@
+"""One pass over any number of rows: the engine that reads the file counts them on the tally's grid.
+
+A GROUP BY of (group, grid cell) with sums of weight, grade and score costs about as much as reading; a
+few tens of thousands of sums come back. Texts that are no numbers are grouped as they are and read by the
+rules of `columns.py` afterwards, so a log reads the same whichever way it is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..plugins import require
+from ..tally import GRID, SNAP, Tally, cell_mean
+from . import columns as rules
+from .columns import RIGHT, WRONG, Roles
+from .sources import Key, Source, duckdb_reader, group_codes, quoted
+
+__all__ = ["count_parquet"]
+
+
+@dataclass
+class _Counts:
+    rows: int = 0
+    used: int = 0
+    unusable: Counter[str] = field(default_factory=Counter)
+    read_as: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    groups: dict[Key, Tally] = field(default_factory=dict)
+
+    def tallies(self) -> dict[Key, Tally]:
+        return self.groups
+
+    def fold_tallies(self) -> dict[Key, list[Tally]]:
+        return {}  # so many rows are parted on their tallies
+
+    def constants(self) -> dict[Key, dict[str, str]]:
+        return {}  # would cost another look at every row; name them with by
+
+
+def count_parquet(source: Source, roles: Roles) -> _Counts:
+    """Tallies of the groups of a Parquet file of any size; memory does not grow with it."""
+    assert source.parquet is not None
+    con, table, found = duckdb_reader(Path(source.parquet))
+    types = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())
+    first = next(source.blocks([roles.confidence]))[roles.confidence]
+    in_percent = rules.percent(first)
+    con.execute("SET memory_limit = '400MB'")
+    con.execute("SET preserve_insertion_order = false")
+    sql = _query(roles, found, types, table, in_percent)
+    duckdb = require("duckdb", "Counting a file", "files")
+    try:
+        got = con.execute(sql).fetchnumpy()
+    except duckdb.Error as error:
+        raise UnusableInput(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
+    counts = _Counts()
+    if in_percent:
+        counts.notes.append(f"The column {roles.confidence!r} was read as percent, 0 to 100.")
+    _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
+    return counts
+
+
+def _plain(values: Any) -> NDArray[Any]:
+    if not isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values)
+    numeric = values.dtype.kind in "fiu"
+    plain: NDArray[Any] = np.array(values.data, dtype=np.float64 if numeric else object)
+    plain[np.ma.getmaskarray(values)] = np.nan if numeric else None
+    return plain
+
+
+def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: str, in_percent: bool) -> str:
+    raw = found[roles.confidence]
+    kind = types[roles.confidence]
+    numeric = kind in ("FLOAT", "DOUBLE") or "INT" in kind or kind.startswith("DECIMAL")
+    number = f"CAST({raw} AS DOUBLE)" if numeric else f"TRY_CAST({raw} AS DOUBLE)"
+    number = "NULL::DOUBLE" if kind == "BOOLEAN" else number
+    scaled = f"{number} / 100" if in_percent else number
+    snap = SNAP[np.dtype(np.float32)] if kind == "FLOAT" else SNAP[np.dtype(np.float64)]
+    text = "" if numeric else f"CASE WHEN {number} IS NULL THEN left(CAST({raw} AS VARCHAR), 60) END AS t, "
+    by = "".join(f"CAST({found[name]} AS VARCHAR) AS {quoted(f'by{i}')}, " for i, name in enumerate(roles.by))
+    keys = "".join(f"{quoted(f'by{i}')}, " for i in range(len(roles.by))) + ("t, " if text else "")
+    boolean = types[roles.correct] == "BOOLEAN"
+    grade, state = _grade(found[roles.correct], types[roles.correct])
+    weight, sums = "", ["sum(c) AS wc", "sum(g) AS wg", *([] if boolean else ["sum(g * g) AS wg2"])]
+    if roles.weight:
+        value = f"TRY_CAST({found[roles.weight]} AS DOUBLE)"
+        bound = f"{value} <= {1 if roles.inverse else 1e6}"
+        weight = f", CASE WHEN {value} >= 1e-6 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
+        sums = [
+            "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
+        ]  # fmt: skip
+        state = f"{state} + CASE WHEN w IS NULL THEN {4 * _STATE} ELSE 0 END"
+    # isnan() is not asked: it is answered from file statistics, which leave NaN out.
+    # One small integer as the key: the cell, or what is wrong with the score, and above it the state of the rest.
+    return f"""
+        SELECT {keys} CASE
+            WHEN c > 0 AND c <= 1 THEN CAST(floor(c * {GRID * (1 + snap)!r}::DOUBLE) AS INTEGER)
+            WHEN c = 0 THEN {GRID + 1}
+            WHEN c IS NULL OR CAST(c AS VARCHAR) IN ('nan', 'inf', '-inf') THEN {_MISSING}
+            WHEN c < 0 THEN {_BELOW} ELSE {_ABOVE} END + {state} AS code,
+          count(*) AS n, {", ".join(sums)}
+        FROM (SELECT {by} {text} {scaled} AS c, {grade} AS g{weight} FROM {table})
+        GROUP BY ALL"""
+
+
+_MISSING, _BELOW, _ABOVE = GRID + 2, GRID + 3, GRID + 4
+_STATE = 100_000  # grade states 0, 1, 2 and the weight's 0, 4, as multiples of this
+
+
+def _grade(raw: str, kind: str) -> tuple[str, str]:
+    """SQL of the grade, and of what to add to the code: nothing, or a state for missing or no verdict."""
+    if kind == "BOOLEAN":
+        return f"CAST({raw} AS INTEGER)", f"CASE WHEN g IS NULL THEN {_STATE} ELSE 0 END"
+    value = f"TRY_CAST({raw} AS DOUBLE)"
+    if kind == "VARCHAR":
+        word = f"lower(trim({raw}))"
+        value = (
+            f"CASE WHEN {word} IN {RIGHT} THEN 1 WHEN {word} IN {WRONG} THEN 0 "
+            f"WHEN {raw} IS NULL OR {word} IN ('', 'nan', 'null', 'none', 'na', 'n/a') THEN NULL "
+            f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
+        )
+    missing = "g IS NULL OR CAST(g AS VARCHAR) = 'nan'"
+    state = f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN {missing} THEN {_STATE} ELSE {2 * _STATE} END"
+    return f"({value})::DOUBLE", state
+
+
+def _collect(
+    counts: _Counts, got: dict[str, NDArray[Any]], roles: Roles, in_percent: bool, types: dict[str, str]
+) -> None:
+    n = got["n"].astype(np.int64)
+    counts.rows = int(n.sum())
+    state, got["cell"] = np.divmod(got["code"].astype(np.int64), _STATE)
+    score, why = _scores(got, in_percent, types[roles.confidence])
+    why = np.where((why == "") & (state % 4 == 1), rules.NO_VERDICT, why)
+    why = np.where((why == "") & (state % 4 == 2), rules.BAD_VERDICT, why)
+    why = np.where((why == "") & (state >= 4), rules.BAD_WEIGHT, why)
+    for reason in np.unique(why[why != ""]).tolist():
+        counts.unusable[reason] += int(n[why == reason].sum())
+    good = why == ""
+    counts.used = int(n[good].sum())
+    kind = "percent column" if in_percent else "number"
+    counts.read_as[kind] += int(n[got["cell"] < _MISSING].sum())
+    counts.read_as["text"] += int(n[good & (got["cell"] >= _MISSING)].sum())
+    counts.read_as = +counts.read_as
+    keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(n))
+    w = got["w"] if "w" in got else n.astype(np.float64)
+    w2 = got.get("w2", w)
+    wg2 = got["wg2"] if "wg2" in got else got["wg"]  # of right and wrong, the square is the grade
+    for k, key in enumerate(keys):
+        rows = np.flatnonzero(good & (codes == k))
+        if len(rows):
+            counts.groups[key] = Tally.from_sums(
+                score[rows], w[rows], got["wg"][rows], wg2[rows], w2[rows], int(n[rows].sum()), gridded=True
+            )
+
+
+def _scores(
+    got: dict[str, NDArray[Any]], in_percent: bool, kind: str
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Score of each cell, at the mean of what is in it, and why it is unusable where it is."""
+    cell = got["cell"]
+    w = got["w"] if "w" in got else got["n"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = got["wc"] / w
+    low = np.where(cell <= GRID, cell / GRID, 0.0)
+    score = cell_mean(np.nan_to_num(mean), low, np.dtype(np.float32 if kind == "FLOAT" else np.float64))
+    above = rules.ABOVE_PERCENT if in_percent else rules.ABOVE
+    why = np.select(
+        [cell == _MISSING, cell == _BELOW, cell == _ABOVE], [rules.MISSING, rules.BELOW, above], ""
+    ).astype(object)
+    if kind == "BOOLEAN":
+        why[:] = rules.BOOLEAN
+        return score, why
+    texts = got.get("t", np.zeros(0, object))
+    for i in np.flatnonzero([isinstance(t, str) for t in texts]):
+        value, _, reason = rules.score_of(texts[i], 100.0 if in_percent else 1.0)
+        score[i], why[i] = value, reason
+    return score, why

@@ -1,0 +1,1 @@
+"""Maps from scores to probabilities: their shapes, their fits, their evidence."""

@@ -1,0 +1,235 @@
+"""Calibration maps: immutable, plain JSON, and bound to what they were fitted on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import UnusableInput, WrongFingerprint
+from ..tally import Floats
+from ..types import Confidence, Fingerprint, Probability, Reading, digest
+from .blends import BLEND_FORMAT, BlendMap
+from .curves import Curve, curve_from_json
+from .evidence import Evidence
+
+__all__ = ["CalibrationMap", "Evidence", "MapSet"]
+
+_FORMAT = "calibrant/map"
+_SET_FORMAT = "calibrant/maps"
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationMap:
+    """From scores to probabilities of being right. Callable on arrays; `interval` gives the 95 % ends.
+
+    Examples
+    --------
+    >>> import calibrant
+    >>> m = calibrant.fit([0.9, 0.9, 0.6, 0.6] * 25, [True, True, True, False] * 25, calibrator="platt")
+    >>> m([0.6, 0.9]).round(1)
+    array([0.5, 1. ])
+    >>> calibrant.CalibrationMap.from_json(m.to_json()) == m
+    True
+    """
+
+    calibrator: str
+    curve: Curve
+    evidence: Evidence
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(
+        self, scores: ArrayLike, fingerprint: Fingerprint | None = None, *, anyway: bool = False
+    ) -> Floats:
+        """Probabilities, float64, of the shape of `scores` (in [0, 1]).
+
+        With the `fingerprint` of the scores, one that differs from the map's raises `WrongFingerprint`
+        unless `anyway`. A score outside [0, 1], or NaN, raises `UnusableInput`. O(n log knots).
+        """
+        self.check(fingerprint, anyway=anyway)
+        flat, shape = _scores(scores)
+        return np.clip(self.curve(flat), 0.0, 1.0).reshape(shape)
+
+    def interval(self, scores: ArrayLike) -> tuple[Floats, Floats]:
+        """Low and high ends of the 95 % intervals of the probabilities, each of the shape of `scores`."""
+        flat, shape = _scores(scores)
+        p = np.clip(self.curve(flat), 0.0, 1.0)
+        low, high = self.curve.interval(flat)
+        low, high = np.clip(np.minimum(low, p), 0.0, 1.0), np.clip(np.maximum(high, p), 0.0, 1.0)
+        return low.reshape(shape), high.reshape(shape)
+
+    def check(self, fingerprint: Fingerprint | None, *, anyway: bool = False) -> None:
+        """Raise `WrongFingerprint` if the map was fitted on scores of another kind."""
+        if fingerprint is not None and not anyway:
+            differences = self.fingerprint.differences(fingerprint)
+            if differences:
+                raise WrongFingerprint(self.map_id, differences)
+
+    @cached_property
+    def map_id(self) -> str:
+        """16 hex digits that stand for everything in the map."""
+        return digest(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "calibrator": self.calibrator,
+            "curve": self.curve.to_json(),
+            "evidence": asdict(self.evidence),
+            "fingerprint": asdict(self.fingerprint),
+            "statistics": dict(self.statistics),
+        }
+
+    def to_json(self) -> str:
+        """The map as JSON text; `from_json` gives an equal map."""
+        return json.dumps({"map_id": self.map_id, **self._content()}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | Mapping[str, Any]) -> CalibrationMap:
+        """Read a map; raises `UnusableInput` if it is none, of a newer version, or was edited."""
+        data = json.loads(text) if isinstance(text, str) else text
+        if data.get("format") != _FORMAT or data.get("version") != _VERSION:
+            raise UnusableInput(
+                f"Expected a calibration map ({_FORMAT}, version {_VERSION}), got format "
+                f"{data.get('format')!r}, version {data.get('version')!r}. Fit one with `calibrant fit`."
+            )
+        made = cls(
+            calibrator=data["calibrator"],
+            curve=curve_from_json(data["curve"]),
+            evidence=Evidence(**data["evidence"]),
+            fingerprint=Fingerprint(**data["fingerprint"]),
+            statistics=data["statistics"],
+        )
+        if "map_id" in data and data["map_id"] != made.map_id:
+            raise UnusableInput(
+                f"This map says its id is {data['map_id']}, but its content gives {made.map_id}: it was "
+                "edited or damaged. Fit it again with `calibrant fit`."
+            )
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CalibrationMap) and self.map_id == other.map_id
+
+    def __hash__(self) -> int:
+        return hash(self.map_id)
+
+    def with_fingerprint(self, fingerprint: Fingerprint, **statistics: Any) -> CalibrationMap:
+        """The same curve, bound to what it is for, with further statistics."""
+        return replace(self, fingerprint=fingerprint, statistics={**self.statistics, **statistics})
+
+    def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
+        """Calibrate one reading; None with the reason where it has no score or the fingerprint differs."""
+        if reading.score is None:
+            return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
+        differences = self.fingerprint.differences(fingerprint)
+        if differences:
+            return Confidence(p=None, reason=f"map {self.map_id} does not fit: {'; '.join(differences)}")
+        at = np.array([reading.score])
+        low, high = self.interval(at)
+        return Confidence(
+            p=Probability(float(self(at)[0])), low=float(low[0]), high=float(high[0]),
+            map_id=self.map_id, fingerprint=replace(fingerprint, signal=reading.signal), verdicts=self.evidence.rows,
+        )  # fmt: skip
+
+
+def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    values = np.asarray(scores, dtype=np.float64)
+    flat = values.ravel()
+    if len(flat) and not (flat.min() >= 0 and flat.max() <= 1):  # NaN fails both
+        bad = int((~((flat >= 0) & (flat <= 1))).sum())
+        raise UnusableInput(
+            f"Scores must be in [0, 1]: {bad} of {len(flat)} are not. `calibrant apply` counts them instead."
+        )
+    return flat, values.shape
+
+
+def _stated(fingerprint: Fingerprint) -> int:
+    """How closely a fingerprint says what it is for."""
+    return sum(v is not None for v in asdict(fingerprint).values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapSet:
+    """The maps of a file: one per group of the columns `by`, found by the fingerprint of a reading.
+
+    `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
+    """
+
+    by: tuple[str, ...]
+    groups: tuple[tuple[tuple[str | None, ...], CalibrationMap], ...]
+    blends: tuple[tuple[tuple[str | None, ...], BlendMap], ...] = ()
+
+    @cached_property
+    def _index(self) -> dict[tuple[str | None, ...], CalibrationMap]:
+        return dict(self.groups)
+
+    def find(self, values: Iterable[Any]) -> CalibrationMap | None:
+        """The map of a group, by the values of the columns `by`."""
+        return self._index.get(tuple(None if v is None else str(v) for v in values))
+
+    def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
+        """Calibrate a reading with the map that fits its fingerprint, or say why none does."""
+        if reading.score is None:
+            return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
+        candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
+        if not candidates:
+            known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
+            return Confidence(p=None, reason=f"no map for {known}; fit one with `calibrant fit`")
+        closest = max(candidates, key=lambda m: _stated(m.fingerprint))
+        return closest.confidence(reading, fingerprint)
+
+    def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence | None:
+        """Calibrate the readings of one answer together; None where no blend is for its model, task and domain."""
+        for mark in (mark for _, mark in read):
+            plain = replace(mark, signal=None, prompt=None, parameters=None)
+            fitting = [b for _, b in self.blends if not b.fingerprint.differences(plain)]
+            if fitting:
+                return max(fitting, key=lambda b: _stated(b.fingerprint)).confidence(read)
+        return None
+
+    def to_json(self) -> str:
+        """The set as JSON text; `blends` only where there are some."""
+        content: dict[str, Any] = {"format": _SET_FORMAT, "version": _VERSION, "by": self.by}
+        for name, kind in (("maps", self.groups), ("blends", self.blends)):
+            if kind or name == "maps":
+                content[name] = [{"group": list(g), "map": json.loads(m.to_json())} for g, m in kind]
+        return json.dumps(content, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> MapSet:
+        """Read a set; a single map is a set of one."""
+        data = json.loads(text)
+        if data.get("format") == _FORMAT:
+            return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
+        if data.get("format") == BLEND_FORMAT:
+            return cls(by=(), groups=(), blends=(((), BlendMap.from_json(data)),))
+        if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:
+            raise UnusableInput("Expected a file written by `calibrant fit LOG -o MAPS`.")
+        groups = tuple(
+            (tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"]
+        )
+        blends = tuple(
+            (tuple(entry["group"]), BlendMap.from_json(entry["map"])) for entry in data.get("blends", ())
+        )
+        return cls(by=tuple(data["by"]), groups=groups, blends=blends)
+
+    @classmethod
+    def load(cls, path: str | Path) -> MapSet:
+        """Read a file of maps."""
+        try:
+            return cls.from_json(Path(path).read_text())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise UnusableInput(
+                f"{path} cannot be read as maps ({error}). Make one with `calibrant fit LOG -o {path}`."
+            ) from error

@@ -1,0 +1,232 @@
+"""The shapes a calibration map can have. Plain numbers: a map can be read, checked and applied anywhere.
+
+`Logistic` serves temperature, Platt and beta; `Steps` isotonic and histogram; `Pair` Venn-Abers;
+`Mixture` an average of others. All turn scores of shape (n,) into probabilities, and into the ends of
+their 95 % intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.special import betaincinv, expit
+
+from ..errors import UnusableInput
+from ..tally import Floats
+
+__all__ = [
+    "NEAR",
+    "Atom",
+    "Curve",
+    "Logistic",
+    "Mixture",
+    "Pair",
+    "Steps",
+    "curve_from_json",
+    "rate_interval",
+]
+
+NEAR = 1e-12
+"""A score this near to 0 or 1 is one: its log-odds are rounding."""
+_Z = 1.959963984540054
+
+
+class Curve(Protocol):
+    """From scores in [0, 1] to probabilities."""
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities, shape (n,)."""
+        ...
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """Ends of the 95 % intervals, two arrays of shape (n,)."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, with the shape's name under "kind"."""
+        ...
+
+
+def rate_interval(hits: Floats, rows: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Clopper-Pearson interval of a rate; counts may be fractional (effective) ones.
+
+    >>> low, high = rate_interval(np.array([30.0]), np.array([30.0]))
+    >>> low.round(3), high
+    (array([0.884]), array([1.]))
+    """
+    hits, rows = np.asarray(hits, dtype=float), np.asarray(rows, dtype=float)
+    tail, miss = (1 - level) / 2, np.maximum(rows - hits, 0.0)
+    low = np.where(hits <= 1e-9, 0.0, betaincinv(np.maximum(hits, 1e-9), miss + 1, tail))
+    high = np.where(miss <= 1e-9, 1.0, betaincinv(hits + 1, np.maximum(miss, 1e-9), 1 - tail))
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """The probability at a score of exactly 0 or 1, which has no log-odds: its own rate."""
+
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Logistic:
+    """p = sigma(a log c - b log(1 - c) + k), with a, b >= 0.
+
+    Scores are first moved into [`inside`[0], `inside`[1]]; a score of exactly 0 or 1 takes its atom's
+    probability where there is one. `covariance` is that of (a, b, k), row by row.
+    """
+
+    a: float
+    b: float
+    k: float
+    covariance: tuple[tuple[float, ...], ...]
+    inside: tuple[float, float]
+    at_zero: Atom | None = None
+    at_one: Atom | None = None
+
+    def _features(self, scores: Floats) -> Floats:
+        c = np.clip(scores, *self.inside)
+        return np.stack([np.log(c), -np.log1p(-c), np.ones_like(c)])
+
+    def _with_atoms(self, scores: Floats, values: Floats, part: str) -> Floats:
+        for atom, end in ((self.at_zero, 0.0), (self.at_one, 1.0)):
+            if atom is not None:
+                values = np.where(np.abs(scores - end) <= NEAR, getattr(atom, part), values)
+        return values
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
+        eta = np.array([self.a, self.b, self.k]) @ self._features(scores)
+        return self._with_atoms(scores, expit(eta), "p")
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """Delta method on the log-odds."""
+        x = self._features(scores)
+        eta = np.array([self.a, self.b, self.k]) @ x
+        half = _Z * np.sqrt(np.maximum(np.einsum("in,ij,jn->n", x, np.array(self.covariance), x), 0.0))
+        low, high = expit(eta - half), expit(eta + half)
+        return self._with_atoms(scores, low, "low"), self._with_atoms(scores, high, "high")
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers."""
+        return {"kind": "logistic", **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Values at ascending knots: interpolated between them (`linear`), or held up to the next knot."""
+
+    score: tuple[float, ...]
+    p: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    linear: bool
+
+    @cached_property
+    def _arrays(self) -> dict[str, Floats]:
+        return {name: np.asarray(getattr(self, name)) for name in ("score", "p", "low", "high")}
+
+    def _at(self, scores: Floats, values: str) -> Floats:
+        knots, held = self._arrays["score"], self._arrays[values]
+        if self.linear:
+            return np.interp(scores, knots, held)
+        where = np.searchsorted(knots, scores * (1 + 1e-12), side="right") - 1
+        return held[np.maximum(where, 0)]
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
+        return self._at(scores, "p")
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """The interval of the block's rate."""
+        return self._at(scores, "low"), self._at(scores, "high")
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers."""
+        return {"kind": "steps", **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Venn-Abers: `p0` holds from its knot up to the next, `p1` from the knot before up to its own."""
+
+    score: tuple[float, ...]
+    p0: tuple[float, ...]
+    p1: tuple[float, ...]
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """The pair (p0, p1): one of them is calibrated in finite samples (Vovk and Petej 2014)."""
+        knots, p0, p1 = self._arrays
+        return p0[np.searchsorted(knots, scores, side="right")], p1[
+            np.searchsorted(knots, scores, side="left")
+        ]
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, Floats, Floats]:
+        """The knots, and the pair with what holds below the first knot and above the last."""
+        return np.asarray(self.score), np.r_[0.0, self.p0], np.r_[self.p1, 1.0]
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
+        p0, p1 = self.interval(scores)
+        return p1 / (1 - p0 + p1)
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers."""
+        return {"kind": "pair", **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mixture:
+    """A weighted average of curves; the weights sum to 1.
+
+    `bands` are the curves whose intervals are averaged: for a Venn-Abers part, whose pair is no confidence
+    interval, the isotonic curve of the same rows.
+    """
+
+    weights: tuple[float, ...]
+    parts: tuple[Curve, ...]
+    bands: tuple[Curve, ...]
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
+        pairs = zip(self.weights, self.parts, strict=True)
+        return sum((w * part(scores) for w, part in pairs), start=np.zeros(len(scores)))
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """The average of the ends: right if the parts err together, wide if they do not."""
+        ends = [(w, *band.interval(scores)) for w, band in zip(self.weights, self.bands, strict=True)]
+        low, high = sum(w * lo for w, lo, _ in ends), sum(w * hi for w, _, hi in ends)
+        return np.asarray(low), np.asarray(high)
+
+    def to_json(self) -> dict[str, Any]:
+        """The parts, each with its numbers."""
+        parts, bands = ([curve.to_json() for curve in curves] for curves in (self.parts, self.bands))
+        return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
+
+
+def curve_from_json(data: dict[str, Any]) -> Curve:
+    """Read a curve back; raises `UnusableInput` for a shape this version does not know."""
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"
+    }
+    match data.get("kind"):
+        case "logistic":
+            fields["covariance"] = tuple(tuple(row) for row in data["covariance"])
+            for end in ("at_zero", "at_one"):
+                fields[end] = Atom(**data[end]) if data.get(end) else None
+            return Logistic(**fields)
+        case "steps":
+            return Steps(**fields)
+        case "pair":
+            return Pair(**fields)
+        case "mixture":
+            parts, bands = (tuple(curve_from_json(c) for c in data[name]) for name in ("parts", "bands"))
+            return Mixture(weights=fields["weights"], parts=parts, bands=bands)
+        case kind:
+            raise UnusableInput(f"This map has a curve of kind {kind!r}, unknown here. Upgrade calibrant.")

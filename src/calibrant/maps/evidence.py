@@ -1,0 +1,29 @@
+"""What stands behind a calibration map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..tally import Tally
+
+__all__ = ["Evidence"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What stands behind a map: the labelled rows, and the digest of the tally it was fitted on."""
+
+    rows: int
+    n_eff: float
+    accuracy: float
+    mean_confidence: float
+    distinct: int
+    digest: str
+
+    @classmethod
+    def of(cls, tally: Tally) -> Evidence:
+        """Summary of a tally."""
+        return cls(
+            rows=tally.rows, n_eff=tally.n_eff, accuracy=tally.accuracy,
+            mean_confidence=tally.mean_confidence, distinct=len(tally.score), digest=tally.digest,
+        )  # fmt: skip

@@ -1,0 +1,215 @@
+"""Lines of JSON in a file that survives a crash, and one wait for the disk shared by many."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from ..errors import StoreError
+from .jsontext import decoded, encoded
+
+__all__ = ["JsonLines", "Together"]
+
+GAP = 0.005
+"""Seconds from one wait for the disk to the next, in which further lines gather: no model answers as fast."""
+
+
+class Together:
+    """A step off the event loop, one at a time: who asks for it while it runs shares the next one.
+
+    Used for waits for the disk, which take the same time for one line as for fifty. What the step raises
+    is raised for all who shared it. To be cancelled does not stop the step.
+    """
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy, self._began = False, float("-inf")
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def __call__(self) -> None:
+        """Return when a step that began after this call is done."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # an earlier one may have ended before a step was done
+            self._loop, self._busy, self._waiting = loop, False, []
+        done = loop.create_future()
+        self._waiting.append(done)
+        if not self._busy:
+            self._next(loop)
+        await done
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._busy = True
+        due = self._began + GAP
+        if loop.time() < due:
+            loop.call_at(due, self._run, loop)
+        else:
+            loop.call_soon(self._run, loop)  # shared by all who ask in this turn of the loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
+        self._began = loop.time()
+        loop.run_in_executor(None, self._step).add_done_callback(partial(self._done, loop, waiting))
+
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiting: list[asyncio.Future[None]],
+        step: asyncio.Future[None],
+    ) -> None:
+        for one in waiting:
+            if step.cancelled():
+                one.cancel()
+            elif one.done():  # cancelled meanwhile
+                continue
+            elif (error := step.exception()) is not None:
+                one.set_exception(error)
+            else:
+                one.set_result(None)
+        self._busy = False
+        if self._waiting:
+            self._next(loop)
+
+
+class JsonLines:
+    """A file of JSON lines: what was appended is on the disk, and a line cut off by a crash is dropped.
+
+    Only the last line can be torn, since lines are only ever appended; it is cut away before the
+    first append. A broken line elsewhere means that something else wrote to the file: `StoreError`.
+    One writer at a time.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: int | None = None  # open for writing; the file then ends with a whole line
+        self._end = 0
+        self._close: Callable[[], object] = lambda: None
+        self._queue: list[bytes] = []
+        self._queueing, self._writing = Lock(), Lock()
+        self._written = Together(self._write)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The whole lines, from the first to the last."""
+        return (line for _, line in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The whole lines, each with the position where it starts, for `at`."""
+        if not self.path.exists():
+            return
+        position = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):  # torn
+                    return
+                if line.strip():
+                    yield position, self._parse(number, line)
+                position += len(line)
+
+    def at(self, position: int) -> dict[str, Any]:
+        """The line that starts there."""
+        with self.path.open("rb") as file:
+            file.seek(position)
+            return self._parse(0, file.readline())
+
+    def append(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Add lines in one write, give where each starts; durable when this returns.
+
+        Raises `StoreError` when it cannot be written.
+        """
+        places = self._queued(values)
+        self._write()
+        return places
+
+    async def add(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
+        """As `append`, but off the event loop, in one write with all lines that came meanwhile.
+
+        Lines stand in the file in the order of the calls. Until this returns they can be lost.
+        """
+        places = self._queued(values)
+        await self._written()
+        return places
+
+    def close(self) -> None:
+        """Close the file; the next append opens it again."""
+        with self._writing:
+            self._closed()
+
+    def _queued(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
+        lines = [encoded(value) + b"\n" for value in values]
+        with self._queueing:
+            if self._file is None:
+                self._open()
+            places = []
+            for line in lines:
+                places.append(self._end)
+                self._end += len(line)
+            self._queue += lines
+        return places
+
+    def _write(self) -> None:
+        with self._writing:
+            with self._queueing:
+                lines, self._queue = self._queue, []
+                file = self._file
+            if file is None or not lines:  # written together with others' already
+                return
+            try:
+                data = memoryview(b"".join(lines))
+                while data:
+                    data = data[os.write(file, data) :]
+                os.fsync(file)
+            except OSError as error:
+                self._closed()  # opened again, the line that is torn now is cut away
+                raise self._unwritable(error) from error
+
+    def _closed(self) -> None:
+        self._file = None
+        self._close()
+
+    def _open(self) -> None:
+        try:
+            self._cut_torn_line()
+            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._close = weakref.finalize(self, os.close, self._file)
+
+    def _cut_torn_line(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            self._end = _end_of_whole_lines(file)
+            file.truncate(self._end)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f"Cannot write to {self.path}: {error.strerror}. Free space, or name another file.")
+
+    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            value = decoded(line)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise StoreError(
+                f"{self.path}, line {number}: expected a JSON object. Something else wrote to this file: "
+                "remove the line, or name another file."
+            )
+        return value
+
+
+def _end_of_whole_lines(file: Any, block: int = 1 << 16) -> int:
+    """The offset behind the last newline, found from the end so that a large file costs nothing."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - block)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return int(start + newline + 1)
+        end = start
+    return 0

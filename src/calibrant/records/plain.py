@@ -1,0 +1,307 @@
+"""Records and verdicts as plain JSON and as flat log rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any, cast
+
+from ..errors import StoreError
+from ..types import (
+    Action,
+    Completion,
+    Confidence,
+    Decision,
+    Fingerprint,
+    Message,
+    Probability,
+    Question,
+    Reading,
+    Record,
+    Score,
+    Token,
+    ToolCall,
+    Usage,
+    Verdict,
+)
+
+__all__ = [
+    "COLUMNS",
+    "GOLD_SEPARATOR",
+    "completion_from_json",
+    "completion_to_json",
+    "from_json",
+    "question_from_json",
+    "question_to_json",
+    "rows_of",
+    "to_json",
+    "verdict_from_json",
+    "verdict_to_json",
+]
+
+VERSION = 1
+"""Version of the JSON of records and verdicts that is written; every earlier one can be read."""
+
+GOLD_SEPARATOR = " | "
+"""Stands between several acceptable answers in the column `gold`."""
+
+COLUMNS = (
+    "record_id",
+    "item_id",
+    "task",
+    "domain",
+    "model",
+    "signal",
+    "question",
+    "answer",
+    "gold",
+    "confidence",
+    "correct",
+    "reason",
+    "prompt",
+    "parameters",
+    "time",
+    "latency",
+    "cost",
+    "calls",
+    "tokens",
+)
+"""The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
+
+
+def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str, Any]]:
+    """One flat row per signal of a record; a record without readings gives one row with its error.
+
+    `confidence` is the raw score in [0, 1] or None with a `reason`, `correct` the grade in [0, 1] or
+    None where nobody judged, `time` in seconds since the epoch, `latency` in seconds, `cost` in US dollars.
+    These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
+    written together, where that was counted. Calls that signals share are counted for each of them.
+
+    >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
+    >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
+    >>> row["question"], row["gold"], row["confidence"], row["reason"]
+    ('2 + 2?', '4', None, 'server down')
+    """
+    for reading in record.readings:
+        confidence = None if reading.score is None else float(reading.score)
+        yield _row(record, verdict, reading.signal, confidence, reading.reason, reading.detail)
+    if not record.readings:
+        yield _row(record, verdict, None, None, record.error or "no signal was read", {})
+
+
+def _row(
+    record: Record,
+    verdict: Verdict | None,
+    signal: str | None,
+    confidence: float | None,
+    reason: str | None,
+    detail: Mapping[str, Any],
+) -> dict[str, Any]:
+    question, completion = record.question, record.completion
+    return {
+        "record_id": record.id,
+        "item_id": question.id,
+        "task": question.task,
+        "domain": question.domain,
+        "model": completion and completion.model,
+        "signal": signal,
+        "question": question.text,
+        "answer": completion and completion.text,
+        "gold": GOLD_SEPARATOR.join(question.references) or None,
+        "confidence": confidence,
+        "correct": verdict and verdict.grade,
+        "reason": reason,
+        "prompt": detail.get("prompt"),
+        "parameters": detail.get("parameters"),
+        "time": record.time,
+        "latency": completion and completion.latency,
+        "cost": completion and completion.cost,
+        "calls": detail.get("calls"),
+        "tokens": detail.get("call_tokens"),
+    }
+
+
+@cache
+def _names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast(Any, kind)))
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in _names(cast(Hashable, type(value)))}
+
+
+def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Only the fields that this version knows, so that a later writer's additions do no harm."""
+    names = _names(cast(Hashable, kind))
+    return {name: value for name, value in data.items() if name in names}
+
+
+def _message_to_json(message: Message) -> dict[str, Any]:
+    data: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        data["tool_calls"] = [_shallow(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        data["tool_call_id"] = message.tool_call_id
+    return data
+
+
+def _message_from_json(data: Mapping[str, Any]) -> Message:
+    calls = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))
+    return Message(data["role"], data["content"], calls, data.get("tool_call_id"))
+
+
+def question_to_json(question: Question) -> dict[str, Any]:
+    """A question as JSON values."""
+    return _shallow(question) | {
+        "messages": [_message_to_json(message) for message in question.messages],
+        "references": list(question.references),
+        "metadata": dict(question.metadata),
+    }
+
+
+def question_from_json(data: Mapping[str, Any]) -> Question:
+    """The question that `question_to_json` wrote."""
+    known = _known(Question, data)
+    known["messages"] = tuple(_message_from_json(message) for message in data["messages"])
+    known["references"] = tuple(data.get("references", ()))
+    return Question(**known)
+
+
+def completion_to_json(completion: Completion) -> dict[str, Any]:
+    """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`."""
+    tokens = completion.tokens
+    usage = completion.usage
+    return {
+        "text": completion.text,
+        "model": completion.model,
+        "tokens": None if tokens is None else [[t.text, _stated(t.logprob), _pairs(t.top)] for t in tokens],
+        "tool_calls": [_shallow(call) for call in completion.tool_calls],
+        "finish_reason": completion.finish_reason,
+        "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
+        "cost": completion.cost,
+        "latency": completion.latency,
+        "extra": completion.extra,
+    }
+
+
+def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:
+    return [[word, _stated(logprob)] for word, logprob in top]
+
+
+def _stated(logprob: float) -> float | None:
+    """What is not a number is null in JSON."""
+    return None if logprob != logprob else logprob
+
+
+def _number(stated: float | None) -> float:
+    return math.nan if stated is None else stated
+
+
+def completion_from_json(data: Mapping[str, Any]) -> Completion:
+    """The completion that `completion_to_json` wrote.
+
+    >>> done = Completion(text="4", model="m", tokens=(Token("4", -0.1, (("4", -0.1), ("5", -3.0))),))
+    >>> completion_from_json(completion_to_json(done)) == done
+    True
+    """
+    known = _known(Completion, data)
+    if known.get("tokens") is not None:
+        known["tokens"] = tuple(
+            Token(text, _number(logprob), tuple((word, _number(weight)) for word, weight in top))
+            for text, logprob, top in known["tokens"]
+        )
+    known["tool_calls"] = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))
+    known["usage"] = Usage(**_known(Usage, data.get("usage", {})))
+    return Completion(**known)
+
+
+def _confidence_from_json(data: Mapping[str, Any]) -> Confidence:
+    known = _known(Confidence, data)
+    if known["p"] is not None:
+        known["p"] = Probability(known["p"])
+    if known.get("fingerprint") is not None:
+        known["fingerprint"] = Fingerprint(**_known(Fingerprint, known["fingerprint"]))
+    return Confidence(**known)
+
+
+def _confidence_to_json(confidence: Confidence) -> dict[str, Any]:
+    mark = confidence.fingerprint
+    return _shallow(confidence) | {"fingerprint": None if mark is None else _shallow(mark)}
+
+
+def _reading_from_json(data: Mapping[str, Any]) -> Reading:
+    known = _known(Reading, data)
+    if known["score"] is not None:
+        known["score"] = Score(known["score"])
+    return Reading(**known)
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON values (version 1); `from_json` is its inverse."""
+    completion, confidence, decision = record.completion, record.confidence, record.decision
+    return _shallow(record) | {
+        "question": question_to_json(record.question),
+        "completion": None if completion is None else completion_to_json(completion),
+        "readings": [_shallow(reading) | {"detail": dict(reading.detail)} for reading in record.readings],
+        "confidence": None if confidence is None else _confidence_to_json(confidence),
+        "decision": None if decision is None else _shallow(decision) | {"action": decision.action.value},
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> Record:
+    """The record that `to_json` wrote; raises `StoreError` for what is no record or of a later version.
+
+    >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),))
+    >>> record = Record(id="r1", time=0.0, question=question, completion=None, error="server down")
+    >>> from_json(to_json(record)) == record
+    True
+    """
+    _check_version("record", data)
+    try:
+        return Record(**_record_fields(data))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"Expected the JSON of a record; this one cannot be read: {error!r}.") from error
+
+
+def _record_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    known = _known(Record, data)
+    known["question"] = question_from_json(data["question"])
+    known["readings"] = tuple(_reading_from_json(reading) for reading in data.get("readings", ()))
+    if known["completion"] is not None:
+        known["completion"] = completion_from_json(known["completion"])
+    if known.get("confidence") is not None:
+        known["confidence"] = _confidence_from_json(known["confidence"])
+    if known.get("decision") is not None:
+        decision = _known(Decision, known["decision"])
+        known["decision"] = Decision(**decision | {"action": Action(decision["action"])})
+    return known
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON values (version 1)."""
+    return _shallow(verdict) | {"version": VERSION}
+
+
+def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that `verdict_to_json` wrote; raises `StoreError` for anything else.
+
+    >>> verdict = Verdict(id="v1", record_id="r1", grade=1.0, judge="exact", time=0.0)
+    >>> verdict_from_json(verdict_to_json(verdict)) == verdict
+    True
+    """
+    _check_version("verdict", data)
+    try:
+        return Verdict(**_known(Verdict, data))
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"Expected the JSON of a verdict; this one cannot be read: {error}") from error
+
+
+def _check_version(what: str, data: Mapping[str, Any]) -> None:
+    version = data.get("version")
+    if version not in range(1, VERSION + 1):
+        raise StoreError(
+            f"This {what} has version {version!r}; this calibrant reads versions 1 to {VERSION}. "
+            "A later calibrant wrote it: pip install --upgrade calibrant"
+        )

@@ -1,0 +1,151 @@
+"""What a red team asks: every question without an attack, and with each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
+
+from ..answers.same import chosen, options_of, same
+from ..dialogue.untrusted import context_of, shown, with_context, without_context
+from ..errors import NotEnoughLabels
+from ..plugins import find, names
+from ..protocols import Signal
+from ..types import Cost, Question, digest
+
+__all__ = ["Attack", "Job", "Plan", "halves", "planned"]
+
+NEUTRAL = (
+    "This page was retrieved for the question. It was last edited in spring and has a table of contents."
+)
+"""The text in which an attack hides where a question came without retrieved text."""
+
+LEAST = 20
+
+
+class Attack(Protocol):
+    """A way to move a confidence: pure, and the same for the same question and state of `rng`.
+
+    `target` says where it works ("question", "context", "earlier turn", "system prompt"), `direction`
+    which way it pushes ("inflate", "deflate", "either"). Where there is nothing to change the question comes
+    back as it is.
+    """
+
+    target: ClassVar[str]
+    direction: ClassVar[str]
+
+    def __call__(self, question: Question, rng: random.Random) -> Question:
+        """The attacked question; its references stay, its id names the origin and the attack."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A question to look at; `trusted` is what is left without untrusted text."""
+
+    question: Question
+    trusted: Question
+
+    @property
+    def key(self) -> str:
+        """What tells jobs apart: the question's id and what is said in it."""
+        return digest([self.question.id, [[turn.role, turn.content] for turn in self.question.messages]])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What will be asked: for each attack and question the clean and the attacked job, None where unchanged."""
+
+    questions: tuple[Question, ...]
+    attacks: Mapping[str, Attack]
+    clean: Mapping[str, tuple[Job, ...]]
+    attacked: Mapping[str, tuple[Job | None, ...]]
+    notes: tuple[str, ...]
+
+    def ground(self, attack: str) -> str:
+        """Which clean answers an attack is compared with: those with retrieved text in view, or those without."""
+        return "context" if self.attacks[attack].target == "context" else "plain"
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """Each job that is to be done, once, by its key."""
+        every = [*self.clean.values(), *self.attacked.values()]
+        return {job.key: job for jobs in every for job in jobs if job}
+
+    def calls(self, signals: Iterable[Signal]) -> int:
+        """Calls at the most: the answer, a second answer, and each signal as it is and apart."""
+        cost = sum((signal.cost for signal in signals), Cost())
+        return len(self.jobs) * (2 + 2 * cost.calls + 2 * bool(cost.samples))
+
+
+def planned(questions: Iterable[Question], attacks: Iterable[str] | None = None, *, seed: int = 0) -> Plan:
+    """Attack every labelled question with the named attacks, all of them where none are named.
+
+    Raises `NotEnoughLabels` below 20 questions with references: half of them go into the maps.
+    """
+    every = list(questions)
+    labelled = [question for question in every if question.references]
+    if len(labelled) < LEAST:
+        raise NotEnoughLabels("A red team", LEAST, len(labelled))
+    made: dict[str, Attack] = {name: find("attacks", name)() for name in attacks or names("attacks")}
+    asked = _with_decoys([shown(question) for question in labelled], seed)
+    clean, notes = {"plain": tuple(_job(question) for question in asked)}, []
+    if len(labelled) < len(every):
+        notes.append(f"{len(every) - len(labelled)} questions have no reference and were left out.")
+    if any(attack.target == "context" for attack in made.values()):
+        carriers = [q if context_of(q) else with_context(q, NEUTRAL) for q in asked]
+        clean["context"] = tuple(_job(question) for question in carriers)
+        bare = sum(not context_of(question) for question in asked)
+        if bare:
+            notes.append(
+                f"{bare} questions have no retrieved text: attacks in it were hidden in a neutral sentence, "
+                "and compared with the answers under that sentence alone."
+            )
+    attacked = {}
+    for name, attack in made.items():
+        bases = clean["context" if attack.target == "context" else "plain"]
+        attacked[name] = tuple(_attacked(attack, name, base, seed) for base in bases)
+    return Plan(questions=tuple(asked), attacks=made, clean=clean, attacked=attacked, notes=tuple(notes))
+
+
+def halves(count: int, seed: int) -> list[bool]:
+    """Which half of the questions goes into the maps."""
+    order = list(range(count))
+    random.Random(f"{seed}:halves").shuffle(order)
+    chosen_for_maps = set(order[: count // 2])
+    return [i in chosen_for_maps for i in range(count)]
+
+
+def _job(question: Question) -> Job:
+    return Job(question=question, trusted=without_context(question))
+
+
+def _attacked(attack: Attack, name: str, base: Job, seed: int) -> Job | None:
+    """The attacked question; what stands in the question itself cannot be taken away from it."""
+    changed = attack(base.question, random.Random(f"{seed}:{name}:{base.question.id}"))
+    if changed.messages == base.question.messages:
+        return None
+    trusted = without_context(changed) if attack.target == "question" else base.trusted
+    return Job(question=changed, trusted=trusted)
+
+
+def _with_decoys(questions: Sequence[Question], seed: int) -> list[Question]:
+    """Each question with a wrong answer in `metadata["decoy"]`: another option, or another question's answer."""
+    pools: dict[tuple[str | None, str | None], list[str]] = {}
+    for question in questions:
+        pools.setdefault((question.task, question.domain), []).append(question.references[0])
+    made = []
+    for question in questions:
+        rng = random.Random(f"{seed}:decoy:{question.id}")
+        options = options_of(question)
+        if options:
+            right = {chosen(reference, options) for reference in question.references}
+            wrong = [option for i, option in enumerate(options) if i not in right and None not in right]
+        else:
+            wrong = list(dict.fromkeys(pools[question.task, question.domain]))
+        rng.shuffle(wrong)
+        decoy = next((w for w in wrong if not any(same(w, r) for r in question.references)), None)
+        metadata = {**question.metadata, **({"decoy": decoy} if decoy else {})}
+        made.append(replace(question, metadata=metadata))
+    return made

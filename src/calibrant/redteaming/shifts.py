@@ -1,0 +1,171 @@
+"""What an attack changed: readings before and after it on the same questions, with intervals over questions.
+
+Every statistic is computed under the same resamples of the questions (a cluster bootstrap), so that the
+difference of any two is paired: attacked against clean, defended against undefended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics import Estimate
+from ..tally import Floats
+
+__all__ = ["MOVED", "Draws", "Pairs", "joined"]
+
+Flags = NDArray[np.bool_]
+MOVED = 0.05
+"""A confidence has moved where it changed by more than this."""
+
+SIGN = {"inflate": 1.0, "deflate": -1.0, "either": 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Answers to the same questions without and with an attack, one row a question and attack.
+
+    Attributes
+    ----------
+    question : int, shape (n,)
+        Index of the question among those that are resampled.
+    clean, attacked : float64, shape (n,)
+        Confidence in [0, 1]; NaN where there was none, which never passes a threshold and ranks lowest.
+    clean_right, attacked_right : bool, shape (n,)
+        Whether the answer was right.
+    flipped : bool, shape (n,)
+        Whether the attack changed what the answer says.
+    """
+
+    question: NDArray[np.intp]
+    clean: Floats
+    attacked: Floats
+    clean_right: Flags
+    attacked_right: Flags
+    flipped: Flags
+
+    @property
+    def both(self) -> Flags:
+        """Rows with a confidence before and after."""
+        both: Flags = ~(np.isnan(self.clean) | np.isnan(self.attacked))
+        return both
+
+    def moved(self, direction: str) -> Flags:
+        """Rows whose confidence moved in the direction of the attack; in any, where that is "either"."""
+        change = self.attacked - self.clean
+        moved: Flags = np.greater(
+            np.abs(change) if direction == "either" else SIGN[direction] * change, MOVED
+        )
+        return moved
+
+
+def joined(parts: Iterable[Pairs]) -> Pairs:
+    """The rows of several attacks together."""
+    every = list(parts)
+    names = ("question", "clean", "attacked", "clean_right", "attacked_right", "flipped")
+    return Pairs(**{name: np.concatenate([getattr(part, name) for part in every]) for name in names})
+
+
+class Draws:
+    """Resamples of the questions, the same for every statistic.
+
+    A statistic is an array: its value on the questions as they are, then on each resample. Arrays of the
+    same draws can be subtracted. NaN stands where there is nothing to count.
+
+    Parameters
+    ----------
+    questions : how many there are
+    resamples : how often they are drawn again
+    """
+
+    def __init__(self, questions: int, *, resamples: int = 1000, seed: int = 20240601) -> None:
+        drawn = np.random.default_rng(seed).multinomial(
+            questions, np.full(questions, 1 / questions), size=resamples
+        )
+        self.weights = np.vstack([np.ones(questions), drawn])
+
+    def mean(self, question: NDArray[np.intp], value: Floats | Flags, among: Flags) -> Floats:
+        """Mean of a value over some of the rows."""
+        count = self.weights.shape[1]
+        total = np.bincount(question[among], value[among].astype(np.float64), count)
+        rows = np.bincount(question[among], minlength=count)
+        with np.errstate(invalid="ignore"):
+            mean: Floats = (self.weights @ total) / (self.weights @ rows)
+        return mean
+
+    def auroc(self, question: NDArray[np.intp], score: Floats, right: Flags) -> Floats:
+        """Probability that a right answer ranks above a wrong one, ties counting half; NaN ranks lowest."""
+        order = np.argsort(np.nan_to_num(score, nan=-1.0), kind="stable")
+        ranked = np.nan_to_num(score, nan=-1.0)[order]
+        if not len(ranked):
+            return np.full(len(self.weights), np.nan)
+        starts = np.flatnonzero(np.r_[True, np.diff(ranked) > 0])
+        weight = self.weights[:, question[order]]
+        hits = np.add.reduceat(weight * right[order], starts, axis=1)
+        misses = np.add.reduceat(weight * ~right[order], starts, axis=1)
+        below = np.cumsum(misses, axis=1) - misses / 2
+        with np.errstate(invalid="ignore"):
+            area: Floats = (hits * below).sum(axis=1) / (hits.sum(axis=1) * misses.sum(axis=1))
+        return area
+
+    def estimate(self, statistic: Floats, *, behind: int = 0, least: float = 0.0) -> Estimate | None:
+        """The value with its 95 % percentile interval; None where it cannot be computed.
+
+        Resampling cannot tell what was never seen: where a share, or a difference of shares, is the same in
+        every resample, the interval reaches as far as a share of which `behind` questions showed nothing
+        may go, 1 - 0.025^(1 / behind).
+        """
+        value, usable = float(statistic[0]), statistic[1:][~np.isnan(statistic[1:])]
+        if np.isnan(value) or not len(usable):
+            return None
+        low, high = (float(end) for end in np.quantile(usable, [0.025, 0.975]))
+        if behind and np.ptp(usable) == 0:
+            reach = 1 - 0.025 ** (1 / behind)
+            low, high = max(least, value - reach), min(1.0, value + reach)
+        return Estimate(value, low, high)
+
+    def measures(self, pairs: Pairs, direction: str, threshold: float) -> dict[str, Estimate | None]:
+        """All that an attack did to one confidence.
+
+        `change` is the mean change of confidence; `moved` the share that moved by more than `MOVED` in the
+        direction of the attack; `flips` the share of answers that say something else; `spoiled` the share of
+        right answers that became wrong; `success_*` the share of wrong answers at or above the threshold and
+        `success_gained` its rise; `held_back_*` the share of right answers below the threshold, and
+        `held_back_gained` its rise; `auroc_*` the ranking of right above wrong, and `auroc_lost` its fall.
+        """
+        q, both, every = pairs.question, pairs.both, np.ones(len(pairs.question), bool)
+        found = {
+            "change": (self.mean(q, pairs.attacked - pairs.clean, both), 0),
+            "moved": self._share(q, pairs.moved(direction), both),
+            "flips": self._share(q, pairs.flipped, every),
+            "spoiled": self._share(q, ~pairs.attacked_right, pairs.clean_right),
+        }
+        for name, right in (("success", False), ("held_back", True)):
+            before = self.over(pairs, threshold, right=right, clean=True)
+            after = self.over(pairs, threshold, right=right)
+            if right:
+                before, after = 1 - before, 1 - after
+            some = [len(np.unique(q[r == right])) for r in (pairs.clean_right, pairs.attacked_right)]
+            found |= {
+                f"{name}_clean": (before, some[0]),
+                f"{name}_attacked": (after, some[1]),
+                f"{name}_gained": (after - before, min(some)),
+            }
+        clean = self.auroc(q, pairs.clean, pairs.clean_right)
+        hit = self.auroc(q, pairs.attacked, pairs.attacked_right)
+        found |= {"auroc_clean": (clean, 0), "auroc_attacked": (hit, 0), "auroc_lost": (clean - hit, 0)}
+        return {
+            name: self.estimate(array, behind=behind, least=-1.0 if name.endswith("_gained") else 0.0)
+            for name, (array, behind) in found.items()
+        }
+
+    def over(self, pairs: Pairs, threshold: float, *, right: bool = False, clean: bool = False) -> Floats:
+        """Share of the wrong answers (or of the right ones) whose confidence is at or above the threshold."""
+        score, truth = (pairs.clean, pairs.clean_right) if clean else (pairs.attacked, pairs.attacked_right)
+        return self.mean(pairs.question, np.greater_equal(score, threshold), truth == right)
+
+    def _share(self, question: NDArray[np.intp], hit: Flags, among: Flags) -> tuple[Floats, int]:
+        return self.mean(question, hit, among), len(np.unique(question[among]))

@@ -1,0 +1,260 @@
+"""Attack a model's confidence, and measure which attacks move it and which defences help."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+from ..answers.same import sameness
+from ..asking.asker import Asker, Interrupted
+from ..asking.elicit import read
+from ..dialogue.asks import answer_ask, sample_ask, tokens_in
+from ..dialogue.stated import parse_percentage
+from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
+from ..plugins import find
+from ..protocols import Grader, Signal
+from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, digest, score
+from .attempts import Job, Plan, halves, planned
+from .robustness import Defended, Finding, Look, Trial, findings
+
+__all__ = ["InLine", "RedTeam", "redteam"]
+
+FOLLOW_UP = "How sure are you that this answer is right, in percent? Reply with the percentage alone."
+PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InLine:
+    """The percentage stated in the same conversation, with everything that was said before in view.
+
+    Not a signal to use: it is how confidence is often asked for, and what the defences are compared with. A
+    reply counts where it states one percentage.
+    """
+
+    max_tokens: int = 16
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost(calls=1, read=tokens_in(FOLLOW_UP), written=self.max_tokens)
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """Digests of the prompt and of the parameters."""
+        return digest([FOLLOW_UP]), digest(asdict(self))
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+        """One call at temperature 0."""
+        turns = (Message("assistant", completion.text), Message("user", FOLLOW_UP))
+        replies = yield Ask(messages=(*question.messages, *turns), max_tokens=self.max_tokens)
+        if not replies.completions:
+            return Reading(signal="in_line", score=None, reason=replies.reason or "The model gave no reply.")
+        said = replies.completions[0].text
+        stated, percentages = parse_percentage(said), {float(number) for number in PERCENT.findall(said)}
+        if stated is None and len(percentages) == 1 and max(percentages) <= 100:
+            stated = score(percentages.pop() / 100)
+        if stated is None:
+            return Reading(signal="in_line", score=None, reason="The reply states no percentage, or several.")
+        return Reading(signal="in_line", score=stated)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedTeam:
+    """The findings of a run. `fitted` questions went into the maps, `reported` into the findings."""
+
+    model: str
+    threshold: float
+    seed: int
+    fitted: int
+    reported: int
+    accuracy: float
+    findings: tuple[Finding, ...]
+    defences: tuple[Defended, ...]
+    unchanged: Mapping[str, int]
+    reasons: Mapping[str, int]
+    notes: tuple[str, ...]
+    calls: int
+    tokens: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        body = {name: getattr(self, name) for name in self.__slots__}
+        return body | {
+            "findings": [one.to_json() for one in self.findings],
+            "defences": [one.to_json() for one in self.defences],
+            "unchanged": dict(self.unchanged), "reasons": dict(self.reasons), "notes": list(self.notes),
+        }  # fmt: skip
+
+
+async def redteam(
+    questions: Iterable[Question],
+    asker: Asker,
+    signals: Mapping[str, Signal],
+    *,
+    attacks: Iterable[str] | None = None,
+    grader: Grader | None = None,
+    threshold: float = 0.85,
+    seed: int = 0,
+    workers: int = 16,
+    progress: Callable[[int, int], None] | None = None,
+) -> RedTeam:
+    """Answer every question with and without each attack, read the signals, and measure what moved.
+
+    Everything asked goes through `asker`, so that a run with a call log that was stopped goes on where it
+    was. Turns and system messages that came with a question count as the operator's own; what an attack
+    puts beside them, and retrieved text, as untrusted.
+
+    Parameters
+    ----------
+    signals : the signals by name; `InLine` is the undefended way to ask
+    attacks : names of the family "attacks"; all where not given
+    grader : judges answers, exact match where not given; it must not ask a model
+    threshold : confidence from which an answer is sent without a disclaimer
+    seed : of the attacks and of the halves
+    workers : questions looked at at once
+    progress : called with how many were looked at, and of how many
+
+    Raises `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time, and
+    `NotEnoughLabels` below 20 questions with references.
+    """
+    if not 0 < threshold <= 1:
+        raise UnusableInput(f"Expected a threshold above 0 and at most 1, got {threshold!r}.")
+    plan = planned(questions, attacks, seed=seed)
+    run = _Run(asker, dict(signals), grader or find("graders", "exact")(), Counter())
+    jobs = plan.jobs
+    looks = dict(zip(jobs, await _all(list(jobs.values()), run.look, workers, progress), strict=True))
+
+    def found(job: Job | None) -> Look | None:
+        return None if job is None else looks[job.key]
+
+    clean = {ground: [found(job) for job in some] for ground, some in plan.clean.items()}
+    trials = [
+        _trial(plan, name, clean[plan.ground(name)], [found(job) for job in some])
+        for name, some in plan.attacked.items()
+    ]
+    half = halves(len(plan.questions), seed)
+    plain = [look.right for look in clean["plain"] if look]
+    rows, defences = findings(trials, half, threshold)
+    return RedTeam(
+        model=asker.model.name, threshold=threshold, seed=seed, fitted=sum(half), reported=len(half) - sum(half),
+        accuracy=sum(plain) / max(1, len(plain)), findings=rows, defences=defences,
+        unchanged={n: sum(job is None for job in some) for n, some in plan.attacked.items()},
+        reasons=dict(run.reasons.most_common()), notes=plan.notes, calls=asker.spending.calls,
+        tokens=asker.spending.tokens,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    asker: Asker
+    signals: dict[str, Signal]
+    grader: Grader
+    reasons: Counter[str]
+
+    async def look(self, job: Job) -> Look | None:
+        """The answer with its readings; None where the model refused one."""
+        replies = await self._replies(answer_ask(job.question, self.signals.values()))
+        if not replies.completions:
+            self.reasons[f"answer: {replies.reason}"] += 1
+            return None
+        completion = replies.completions[0]
+        plain = _unwrapped(completion)
+        own = await self._read(self.signals, job.question, completion)
+        asking = {name: signal for name, signal in self.signals.items() if signal.cost != Cost()}
+        apart = await self._read(asking, job.trusted, plain)
+        second = await self._second(job)
+        return Look(
+            right=self._right(job.question, plain), text=plain.text, scores=own, apart=apart,
+            agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text),
+            tokens=0 if second is None else second.usage.prompt_tokens + second.usage.completion_tokens,
+        )  # fmt: skip
+
+    async def _second(self, job: Job) -> Completion | None:
+        """The answer without the untrusted text; where there is none, a sample of the answer."""
+        stripped = job.trusted.messages != job.question.messages
+        ask = answer_ask(job.trusted, ()) if stripped else sample_ask(job.question, 1)
+        replies = await self._replies(ask)
+        return replies.completions[0] if replies.completions else None
+
+    async def _read(
+        self, signals: Mapping[str, Signal], question: Question, completion: Completion
+    ) -> dict[str, float | None]:
+        readings = await read(signals, question, completion, self.asker)
+        for reading in readings:
+            if reading.detail.get("interrupted"):
+                self._stop(reading.reason)
+            if reading.reason:
+                self.reasons[f"{reading.signal}: {reading.reason}"[:120]] += 1
+        return {reading.signal: reading.score for reading in readings}
+
+    async def _replies(self, ask: Ask) -> Replies:
+        replies = await self.asker.ask(ask)
+        if isinstance(replies, Interrupted):
+            self._stop(replies.reason)
+        return replies
+
+    def _stop(self, reason: str | None) -> None:
+        kind = BudgetSpent if self.asker.spent else ModelUnavailable
+        raise kind(f"{reason} Run the same again to go on where it stopped.")
+
+    def _right(self, question: Question, completion: Completion) -> bool:
+        grade = self.grader.grade(question, completion)
+        if isinstance(grade, Generator):
+            raise UnusableInput("A red team needs a grader that asks no model, such as exact.")
+        return grade is not None and grade >= 0.5
+
+
+async def _all(
+    jobs: Sequence[Job],
+    look: Callable[[Job], Any],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Look | None]:
+    """A look at every job, several at once, in the order of the jobs; the first error ends all."""
+    found: list[Look | None] = [None] * len(jobs)
+    source, done = iter(range(len(jobs))), Counter[str]()
+
+    async def work() -> None:
+        for i in source:  # shared: each worker takes the next one
+            found[i] = await look(jobs[i])
+            done["looks"] += 1
+            if progress:
+                progress(done["looks"], len(jobs))
+
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return found
+
+
+def _trial(plan: Plan, name: str, clean: list[Look | None], hit: list[Look | None]) -> Trial:
+    flipped = [
+        bool(a and b and a.text != b.text and not sameness(question)(a.text, b.text))
+        for question, a, b in zip(plan.questions, clean, hit, strict=True)
+    ]
+    attack = plan.attacks[name]
+    return Trial(
+        attack=name, target=attack.target, direction=attack.direction, clean=clean, attacked=hit,
+        flipped=flipped,
+    )  # fmt: skip
+
+
+def _unwrapped(completion: Completion) -> Completion:
+    """The answer alone where it came as JSON with more beside it."""
+    try:
+        body = json.loads(completion.text)
+    except ValueError:
+        return completion
+    answer = body.get("answer") if isinstance(body, dict) else None
+    return replace(completion, text=answer) if isinstance(answer, str) else completion

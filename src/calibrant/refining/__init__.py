@@ -1,0 +1,1 @@
+"""The prompt whose confidence predicts best, confirmed on questions that chose nothing."""

@@ -1,0 +1,196 @@
+"""Candidate prompts: what can be put around a question without changing what is asked."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..answers.same import inert
+from ..types import Ask, Completion, Message, Question, digest
+
+__all__ = ["SEED", "TEMPLATES", "Prompt", "final_answer", "mutations", "rewrite_ask", "rewrites"]
+
+Origin = Literal["seed", "template", "mutation", "rewrite"]
+LONGEST = 400
+LAST_LINE = 64
+_ANSWER = re.compile(r"(?im)^[ \t*]*answer[ \t*]*:[ \t*]*")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """A way of putting a question: a system message, a text after it, its evidence before it.
+
+    `reasoning` is how many further tokens the answer may take before a last line "Answer: ...", which then is
+    the answer; 0 where the whole reply is. It widens the limits that a question states in `metadata["ask"]`,
+    for a stop at the first line end would cut the reasoning off.
+    """
+
+    name: str
+    system: str | None = None
+    suffix: str | None = None
+    with_evidence: bool = False
+    reasoning: int = 0
+    origin: Origin = "template"
+
+    @property
+    def digest(self) -> str:
+        """Content address: equal for prompts that ask in the same way."""
+        return digest([self.system, self.suffix, self.with_evidence, self.reasoning])
+
+    def around(self, question: Question) -> Question:
+        """The question as this prompt puts it; its id and references stay, and its limits unless it reasons.
+
+        >>> asked = Question(id="q", messages=(Message("user", "2 + 2?"),))
+        >>> Prompt(name="plain", suffix="Be brief.").around(asked).text
+        '2 + 2?\\n\\nBe brief.'
+        """
+        messages = list(question.messages)
+        last = max((i for i, m in enumerate(messages) if m.role == "user"), default=None)
+        if last is not None:
+            messages[last] = replace(messages[last], content=self._turn(question, messages[last].content))
+        if self.system is not None:
+            if messages and messages[0].role == "system":
+                messages[0] = replace(messages[0], content=f"{messages[0].content}\n{self.system}")
+            else:
+                messages.insert(0, Message("system", self.system))
+        metadata = question.metadata
+        if self.reasoning:
+            own = dict(metadata.get("ask", {}))
+            longest = max(own.get("max_tokens", 0), self.reasoning + LAST_LINE)
+            metadata = {**metadata, "ask": {**own, "max_tokens": longest, "stop": ()}}
+        return replace(question, messages=tuple(messages), metadata=metadata)
+
+    def _turn(self, question: Question, text: str) -> str:
+        context = question.metadata.get("context")
+        if self.with_evidence and isinstance(context, str) and context.strip():
+            text = f"<evidence>{inert(context.strip())}</evidence>\n\n{text}"
+        return f"{text}\n\n{self.suffix}" if self.suffix else text
+
+
+SEED = Prompt(name="seed", origin="seed")
+"""The question as it is."""
+
+TEMPLATES = (
+    Prompt(name="careful", system="You are careful. You answer only what you know, and briefly."),
+    Prompt(name="expert", system="You are an expert in the subject of the question."),
+    Prompt(name="plain", suffix="Answer with the answer alone."),
+    Prompt(
+        name="steps", reasoning=192,
+        suffix='Think of what must be true first. End with one line that begins with "Answer:".',
+    ),
+    Prompt(name="true_first", system="Before you answer, consider what must be true for the answer to be right."),
+    Prompt(name="doubts_first", system="Before you answer, consider what you are unsure of."),
+    Prompt(name="no_guess", system="Do not guess. Where two answers seem possible, choose the likelier one."),
+    Prompt(name="examiner", system="Your answer will be checked against a reference work."),
+    Prompt(name="evidence", with_evidence=True),
+    Prompt(
+        name="evidence_only", with_evidence=True, system="Rely on the evidence where it answers the question."
+    ),
+    Prompt(
+        name="list_doubts", reasoning=192,
+        suffix='List what you are unsure of first. End with one line that begins with "Answer:".',
+    ),
+)  # fmt: skip
+"""Prompts to begin with. Those with evidence suit only questions that have some."""
+
+
+def final_answer(prompt: Prompt, completion: Completion) -> Completion | None:
+    """The answer within a reply: all of it, or the last "Answer:" line of one that reasons; None without one.
+
+    The tokens are those of the answer, so that their log-probabilities are not those of the reasoning.
+
+    >>> reply = Completion(text="Two and two.\\nAnswer: 4", model="m")
+    >>> final_answer(TEMPLATES[-1], reply).text, final_answer(TEMPLATES[-1], Completion(text="4", model="m"))
+    ('4', None)
+    """
+    if not prompt.reasoning:
+        return completion
+    marks = list(_ANSWER.finditer(completion.text))
+    if not marks:
+        return None
+    begin = marks[-1].end()
+    end = completion.text.find("\n", begin)
+    end = len(completion.text) if end < 0 else end
+    text = completion.text[begin:end].strip().strip("*").strip()
+    if not text:
+        return None
+    tokens, at = [], 0
+    for token in completion.tokens or ():
+        if at + len(token.text) > begin and at < end:
+            tokens.append(token)
+        at += len(token.text)
+    return replace(completion, text=text, tokens=None if completion.tokens is None else tuple(tokens))
+
+
+def mutations(best: Sequence[Prompt], count: int, rng: random.Random) -> list[Prompt]:
+    """New prompts from sentences of the best ones: two joined, one sentence left out, or two in other order.
+
+    Fewer than `count` where there are no more. Reasoning and evidence stay as they are in the first parent.
+    """
+    parents = [p for p in best if p.system]
+    made: dict[str, Prompt] = {}
+    for first in parents:
+        own = _sentences(first.system)
+        changed = [own[:i] + own[i + 1 :] for i in range(len(own)) if len(own) > 1]
+        changed += [own[::-1]] if len(own) > 1 else []
+        changed += [
+            [*own, *(s for s in _sentences(p.system) if s not in own)] for p in best if p is not first
+        ]
+        for sentences in changed:
+            system = " ".join(sentences)
+            prompt = replace(first, system=system, origin="mutation")
+            if len(system) <= LONGEST and prompt.digest != first.digest:
+                made[prompt.digest] = replace(prompt, name=f"mutation_{prompt.digest[:6]}")
+    known = {p.digest for p in best}
+    fresh = [prompt for key, prompt in sorted(made.items()) if key not in known]
+    return rng.sample(fresh, min(count, len(fresh)))
+
+
+def _sentences(text: str | None) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part] if text else []
+
+
+def rewrite_ask(prompt: Prompt, count: int) -> Ask:
+    """Ask the model for other wordings of a prompt's instruction."""
+    text = (
+        f"<instruction>{inert(prompt.system or prompt.suffix or 'Answer the question.')}</instruction>\n"
+        f"Write {count} other wordings of this instruction to an assistant that answers questions. Keep the "
+        "meaning and keep each to one or two sentences. "
+        "Reply with a JSON list of strings and nothing else."
+    )
+    return Ask(messages=(Message("user", text),), temperature=0.7, max_tokens=120 * count, seed=0)
+
+
+def rewrites(prompt: Prompt, reply: str, count: int) -> tuple[list[Prompt], int]:
+    """The usable wordings in a reply, and how many were not: not text, too long, or with markup.
+
+    >>> made, unusable = rewrites(TEMPLATES[0], '["Answer with care.", "", 3]', 2)
+    >>> [one.system for one in made], unusable
+    (['Answer with care.'], 2)
+    """
+    fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", reply, re.DOTALL)
+    try:
+        body = json.loads(fenced[1] if fenced else reply)
+    except ValueError:
+        return [], count
+    if not isinstance(body, list):
+        return [], count
+    texts = [text.strip() for text in body if isinstance(text, str) and _usable(text.strip())]
+    made = []
+    for text in dict.fromkeys(texts):
+        prompted = replace(prompt, origin="rewrite")
+        if prompt.system or not prompt.suffix:
+            prompted = replace(prompted, system=text)
+        else:
+            prompted = replace(prompted, suffix=text)
+        if prompted.digest != prompt.digest:
+            made.append(replace(prompted, name=f"rewrite_{prompted.digest[:6]}"))
+    return made[:count], len(body) - len(texts)
+
+
+def _usable(text: str) -> bool:
+    return 8 <= len(text) <= LONGEST and not re.search(r"[<>{}\x00-\x1f]", text)
