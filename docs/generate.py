@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -32,7 +34,7 @@ def commands() -> str:
     """Every command with its arguments and options."""
     root = typer.main.get_command(app)
     lines = ["# Command line", "", str(root.help), "", "Every command takes `--help`."]
-    for name, command in sorted(root.commands.items()):
+    for name, command in _listed(root, ""):
         lines += ["", f"## calibrant {name}", "", str(command.help), "", "| option | meaning |", "|---|---|"]
         for parameter in command.params:
             if parameter.name == "help":
@@ -47,6 +49,15 @@ def commands() -> str:
             )
             lines.append(f"| `{shown}` | {getattr(parameter, 'help', None) or ''}{default} |")
     return "\n".join(lines) + "\n"
+
+
+def _listed(group: Any, lead: str) -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it, each with its whole name."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _listed(command, f"{lead}{name} ")
+        else:
+            yield f"{lead}{name}", command
 
 
 def extensions() -> str:

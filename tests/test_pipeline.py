@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibrant import pipeline as pipeline_module
+from calibrant.asking import assessing
 from calibrant.asking.elicit import Budget
 from calibrant.errors import ModelRefused, ModelUnavailable, StoreError
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
@@ -212,7 +212,7 @@ def test_a_late_signal_costs_its_reading_not_the_answer(make: Maker, monkeypatch
                 await asyncio.sleep(30)
             return await super().complete(ask)
 
-    monkeypatch.setattr(pipeline_module, "FURTHER", Budget(seconds=0.1))
+    monkeypatch.setattr(assessing, "FURTHER", Budget(seconds=0.1))
     record = answered(make(Late(script(), name="m")))
     assert [reading.score is None for reading in record.readings] == [False, True]
     assert record.confidence is not None

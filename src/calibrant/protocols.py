@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .types import (
+    Answered,
     Ask,
     Completion,
     Confidence,
@@ -80,6 +81,23 @@ class Calibrator(Protocol):
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Return a new immutable map; raises `NotEnoughLabels` when nothing can be said at all."""
+        ...
+
+
+class Route(Protocol):
+    """A way to an answer. `needs` is what the signals want the answer to carry ("logprobs").
+
+    A route that looks at its answers' confidence hands it on; one that fails raises `ModelError`.
+    """
+
+    async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
+        """The whole answer."""
+        ...
+
+    def stream(
+        self, question: Question, ask: Ask, needs: frozenset[str]
+    ) -> AsyncGenerator[Delta | Answered, None]:
+        """The answer piece by piece as Deltas, then what it came to. Closing it stops the models."""
         ...
 
 

@@ -276,6 +276,35 @@ class Confidence:
             )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One part of a route's way to an answer: which model was asked for what, and what came of it.
+
+    `p` is the calibrated probability that was at hand after it, `cost` in US dollars and `latency` in seconds
+    are those of this step alone, its signals' calls included where they are known.
+    """
+
+    name: str
+    model: str
+    outcome: str
+    p: float | None = None
+    cost: float | None = None
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """What a route came to. `confidence` is None where the route did not look: the pipeline then does.
+
+    `steps` tell how it came there; a route of one call needs none.
+    """
+
+    completion: Completion
+    readings: tuple[Reading, ...] = ()
+    confidence: Confidence | None = None
+    steps: tuple[Step, ...] = ()
+
+
 class Action(StrEnum):
     """What to do with an answer, from the freest to the most careful."""
 
@@ -304,6 +333,7 @@ class Record:
     completion: Completion | None
     readings: tuple[Reading, ...] = ()
     confidence: Confidence | None = None
+    steps: tuple[Step, ...] = ()
     decision: Decision | None = None
     policy: str | None = None
     error: str | None = None

@@ -10,7 +10,17 @@ from ..answers.same import inert
 from ..protocols import Signal
 from ..types import Ask, Message, Question
 
-__all__ = ["ANSWER", "JUDGE", "TOP", "again_ask", "answer_ask", "judge_ask", "sample_ask", "tokens_in"]
+__all__ = [
+    "ANSWER",
+    "JUDGE",
+    "TOP",
+    "again_ask",
+    "answer_ask",
+    "carrying",
+    "judge_ask",
+    "sample_ask",
+    "tokens_in",
+]
 
 ANSWER = Ask(messages=(), max_tokens=64)
 """How a question is asked where nothing else is said: the messages are the question's."""
@@ -29,9 +39,20 @@ def answer_ask(question: Question, signals: Iterable[Signal], settings: Ask = AN
     ('.',)
     """
     needs = frozenset[str]().union(*(signal.needs for signal in signals))
-    top = TOP if "top_logprobs" in needs else settings.top_logprobs
-    wanted = bool(settings.logprobs or top or "logprobs" in needs)
-    return replace(settings, **_own(question) | {"logprobs": wanted, "top_logprobs": top})
+    return replace(carrying(settings, needs), **_own(question))
+
+
+def carrying(ask: Ask, needs: frozenset[str]) -> Ask:
+    """The same Ask, its answer to carry what signals need: "logprobs", "top_logprobs".
+
+    >>> carrying(Ask(messages=()), frozenset({"top_logprobs"})).top_logprobs
+    10
+    """
+    top = max(ask.top_logprobs, TOP) if "top_logprobs" in needs else ask.top_logprobs
+    wanted = bool(ask.logprobs or top or "logprobs" in needs)
+    if (wanted, top) == (ask.logprobs, ask.top_logprobs):
+        return ask
+    return replace(ask, logprobs=wanted, top_logprobs=top)
 
 
 def sample_ask(question: Question, samples: int, *, temperature: float = 1.0, logprobs: bool = False) -> Ask:

@@ -21,6 +21,7 @@ from ..types import (
     Reading,
     Record,
     Score,
+    Step,
     Token,
     ToolCall,
     Usage,
@@ -246,6 +247,7 @@ def to_json(record: Record) -> dict[str, Any]:
         "completion": None if completion is None else completion_to_json(completion),
         "readings": [_shallow(reading) | {"detail": dict(reading.detail)} for reading in record.readings],
         "confidence": None if confidence is None else _confidence_to_json(confidence),
+        "steps": [_shallow(step) for step in record.steps],
         "decision": None if decision is None else _shallow(decision) | {"action": decision.action.value},
     }
 
@@ -269,6 +271,7 @@ def _record_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     known = _known(Record, data)
     known["question"] = question_from_json(data["question"])
     known["readings"] = tuple(_reading_from_json(reading) for reading in data.get("readings", ()))
+    known["steps"] = tuple(Step(**_known(Step, step)) for step in data.get("steps", ()))
     if known["completion"] is not None:
         known["completion"] = completion_from_json(known["completion"])
     if known.get("confidence") is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
-from calibrant.dialogue.asks import TOP
+from calibrant.dialogue.asks import carrying
 from calibrant.protocols import Model
-from calibrant.types import Ask, Completion, Delta
+from calibrant.types import Answered, Ask, Delta, Question
 
 __all__ = ["Single"]
 
@@ -21,28 +21,29 @@ class Single:
     >>> import asyncio
     >>> from calibrant.models.scripted import Scripted
     >>> from calibrant.types import Message
+    >>> asked = (Message("user", "2 + 2?"),)
     >>> route = Single(model=Scripted({"2 + 2?": "4"}))
-    >>> asyncio.run(route.answer(Ask(messages=(Message("user", "2 + 2?"),)), frozenset())).text
+    >>> got = asyncio.run(route.answer(Question(id="q", messages=asked), Ask(messages=asked), frozenset()))
+    >>> got.completion.text
     '4'
     """
 
     model: Model
 
-    async def answer(self, ask: Ask, needs: frozenset[str]) -> Completion:
+    async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:  # noqa: ARG002
         """The whole answer; `needs` is what the signals want it to carry ("logprobs")."""
-        return (await self.model.complete(_asked(ask, needs)))[0]
+        return Answered(completion=(await self.model.complete(carrying(ask, needs)))[0])
 
-    async def stream(self, ask: Ask, needs: frozenset[str]) -> AsyncGenerator[Delta, None]:
+    async def stream(
+        self,
+        question: Question,  # noqa: ARG002
+        ask: Ask,
+        needs: frozenset[str],
+    ) -> AsyncGenerator[Delta | Answered, None]:
         """The answer piece by piece; closing this closes the model's stream."""
-        deltas = cast(AsyncGenerator[Delta, Any], self.model.stream(_asked(ask, needs)))
+        deltas = cast(AsyncGenerator[Delta, Any], self.model.stream(carrying(ask, needs)))
         async with aclosing(deltas):
             async for delta in deltas:
                 yield delta
-
-
-def _asked(ask: Ask, needs: frozenset[str]) -> Ask:
-    top = max(ask.top_logprobs, TOP) if "top_logprobs" in needs else ask.top_logprobs
-    wanted = ask.logprobs or "logprobs" in needs or bool(top)
-    if (wanted, top) == (ask.logprobs, ask.top_logprobs):
-        return ask
-    return replace(ask, logprobs=wanted, top_logprobs=top)
+                if delta.completion is not None:
+                    yield Answered(completion=delta.completion)

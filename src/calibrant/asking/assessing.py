@@ -1,0 +1,84 @@
+"""How sure is this answer? Its signals are read and calibrated, for a pipeline or inside a route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..protocols import Model, Signal
+from ..types import Completion, Confidence, Fingerprint, Question, Reading
+from .asker import Asker, Budget
+from .elicit import read
+
+if TYPE_CHECKING:
+    from ..maps.calibration import MapSet
+
+__all__ = ["FURTHER", "Assessor", "fingerprint"]
+
+FURTHER = Budget(seconds=30.0)
+"""What the signals' further calls may take for one answer; a late one costs its reading, not the answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assessor:
+    """Reads signals on an answer and calibrates them.
+
+    `model` answers what the signals ask further, `others` what they ask other models by their role ("peer").
+    A blend of `maps` decides, else the first of the signals with a score and a map. `by_task` holds other
+    signals for some tasks, such as the same ones under another posture.
+    """
+
+    model: Model
+    signals: Mapping[str, Signal]
+    maps: MapSet
+    by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
+    others: Mapping[str, Model] = field(default_factory=dict)
+
+    def signals_for(self, question: Question) -> Mapping[str, Signal]:
+        """The signals of the question's task."""
+        return self.by_task.get(question.task or "", self.signals)
+
+    def needs(self, question: Question) -> frozenset[str]:
+        """What an answer has to carry for the signals: "logprobs", "top_logprobs"."""
+        return frozenset[str]().union(*(signal.needs for signal in self.signals_for(question).values()))
+
+    async def assess(
+        self, question: Question, completion: Completion, asker: Asker | None = None
+    ) -> tuple[tuple[Reading, ...], Confidence]:
+        """The readings, and the probability that the answer is right; None in it says what was lacking.
+
+        Calls go through `asker`, which shares samples among answers to one question, else through one for this
+        answer alone, within `FURTHER`.
+        """
+        asker = asker or Asker(self.model, budget=FURTHER, retries=1, others=self.others)
+        readings = await read(self.signals_for(question), question, completion, asker)
+        return readings, self.confidence(question, completion, readings)
+
+    def confidence(
+        self, question: Question, completion: Completion, readings: tuple[Reading, ...]
+    ) -> Confidence:
+        """That of a blend for this task and domain, else of the first signal which has a score and a map."""
+        read = [(reading, fingerprint(question, completion, reading)) for reading in readings]
+        blended = self.maps.blended(read)
+        if blended is not None and blended.p is not None:
+            return blended
+        reasons = [] if blended is None else [str(blended.reason)]
+        for reading, mark in read if self.maps.groups or blended is None else []:
+            found = self.maps.confidence(reading, mark)
+            if found.p is not None:
+                return found
+            reasons.append(str(found.reason))
+        return Confidence(p=None, reason="; ".join(reasons) or "No signal is configured.")
+
+
+def fingerprint(question: Question, completion: Completion, reading: Reading) -> Fingerprint:
+    """What a reading's score is a score of: the same fields that a log's rows carry."""
+    return Fingerprint(
+        model=completion.model,
+        signal=reading.signal,
+        prompt=reading.detail.get("prompt"),
+        parameters=reading.detail.get("parameters"),
+        task=question.task,
+        domain=question.domain,
+    )

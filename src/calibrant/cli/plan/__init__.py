@@ -1,0 +1,1 @@
+"""`calibrant plan`: one file, one command."""

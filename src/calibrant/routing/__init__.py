@@ -1,0 +1,1 @@
+"""Who should answer: the arithmetic of gains, votes and trajectories."""
