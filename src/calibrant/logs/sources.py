@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..plugins import find, require
 
-__all__ = ["BLOCK_ROWS", "Block", "Key", "Source", "duckdb_reader", "group_codes", "open_source", "quoted"]
+__all__ = [
+    "BLOCK_ROWS",
+    "Block",
+    "Key",
+    "Source",
+    "duckdb_reader",
+    "group_codes",
+    "key_text",
+    "open_source",
+    "quoted",
+]
 
 Block = Mapping[str, NDArray[Any]]
 Key = tuple[str | None, ...]
@@ -50,7 +60,7 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
     names: list[list[str | None]] = []
     for values in columns:
         seen: dict[str | None, int] = {}
-        where = np.array([seen.setdefault(_key_text(v), len(seen)) for v in values.tolist()], np.intp)
+        where = np.array([seen.setdefault(key_text(v), len(seen)) for v in values.tolist()], np.intp)
         names.append(list(seen))
         codes = codes * len(seen) + where
     distinct, codes = np.unique(codes, return_inverse=True)
@@ -64,7 +74,7 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
     return keys, codes
 
 
-def _key_text(value: Any) -> str | None:
+def key_text(value: Any) -> str | None:
     """One spelling for one value, whichever way it was read: true, 3, None for what is missing."""
     if value is None or (isinstance(value, str | float) and (value != value or value == "")):
         return None

@@ -1,1 +1,1 @@
-"""What to choose, and what to expect of it: thresholds, cascades, ensembles, costs. Chosen on one split, stated on another."""
+"""What to choose, and what to expect of it. Everything is chosen on one split and stated on another."""
