@@ -1,0 +1,156 @@
+"""`calibrant plan cascade`: whom to ask first, and when to ask a larger model again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from calibrant.errors import UnusableInput
+from calibrant.planning.cascades import PlannedCascade, plan_cascade
+from calibrant.planning.operating import Aim
+from calibrant.terminal import out, print_json
+
+from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
+from .shared import plan
+
+_FORMATS = (".svg", ".png", ".html")
+
+
+@plan.command("cascade")
+def cascade_command(
+    log: LogPath,
+    models: Annotated[
+        str, typer.Option(help="The small model, the large one, then specialists; with commas.")
+    ],
+    fit_rows: Annotated[int, typer.Option(min=1, help="Items to fit on; all others are measured on.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Draws the items to fit on, and the bootstrap.")] = 0,
+    peers: Annotated[
+        str, typer.Option(help="Cheap models that answer too, with commas: do they agree with the small one?")
+    ] = "",
+    target_accuracy: Annotated[
+        float | None, typer.Option(help="Choose the least share of large calls with this expected accuracy.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Choose the best expected accuracy for at most so many dollars an answer."),
+    ] = None,
+    prices: Annotated[
+        str,
+        typer.Option(help="Dollars an answer, for every model: small=0.2,large=10. Else the column cost."),
+    ] = "",
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Draw accuracy against cost: .svg, .png or .html.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Keep the plan, for a route to follow.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan a cascade by what the large model would gain; fit on some items, state what the others show."""
+    if chart and chart.suffix not in _FORMATS:
+        raise UnusableInput(f"Expected --chart with an ending {', '.join(_FORMATS)}; got {chart}.")
+    made = plan_cascade(
+        log, columns(models), fit_rows=fit_rows, seed=seed, peers=columns(peers),
+        aim=Aim(accuracy=target_accuracy, budget=budget), prices=_prices(prices), confidence=confidence,
+        correct=correct, weight=weight,
+    )  # fmt: skip
+    if chart:
+        _draw(made, chart)
+    if to:
+        to.write_text(made.plan.to_json(), encoding="utf-8")
+    if as_json:
+        print_json({**made.to_json(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
+        return
+    _print(made)
+    for path in filter(None, (chart, to)):
+        out.print(f"Written: {path}")
+
+
+def _prices(text: str) -> dict[str, float] | None:
+    if not text.strip():
+        return None
+    found: dict[str, float] = {}
+    for part in columns(text):
+        name, equals, price = part.rpartition("=")
+        try:
+            found[name.strip()] = float(price)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise UnusableInput(f"Expected --prices small=0.2,large=10, got {part!r} in it.")
+    return found
+
+
+def _draw(made: PlannedCascade, path: Path) -> None:
+    from calibrant.report import charts
+    from calibrant.report.cascades import cost_quality
+
+    drawn = cost_quality(made.to_json())
+    if path.suffix == ".png":
+        path.write_bytes(charts.to_png(drawn))
+    elif path.suffix == ".svg":
+        path.write_text(charts.to_svg(drawn, title="Accuracy against large calls and cost"), encoding="utf-8")
+    else:
+        path.write_text(drawn.to_html(inline=True), encoding="utf-8")
+
+
+def _print(made: PlannedCascade) -> None:
+    told = made.to_json()
+    names, chosen = told["models"], told["chosen"]
+    hope, came, unit = chosen["predicted"], chosen["realised"], told["costs"]["unit"]
+    _say(
+        f"{names['small']} alone: {_percent(told, 'small_accuracy')} right; {names['large']} alone: "
+        f"{_percent(told, 'large_accuracy')}. Measured on {made.test_rows:,} items; "
+        f"{made.fit_rows:,} others were fitted on."
+    )
+    if told["apgr"] is None:
+        _say(told["apgr_reason"])
+    else:
+        _say(
+            f"APGR {_number(told, 'apgr')}; random order {told['random']:.3f}. Half of the gap takes "
+            f"{_percent(told, 'cpt50')} of large calls, 80 % of it {_percent(told, 'cpt80')}."
+        )
+    _say(
+        f"Chosen: ask {names['large']} again where the gain is at least {chosen['threshold']:.3f} ({chosen['rule']}). "
+        f"Expected: {100 * hope['small_stays']:.1f} % stay with the first model, {_percent(hope, 'accuracy')} right, "
+        f"{hope['cost']:.4g} {unit} an answer."
+    )
+    _say(
+        f"Seen on the other items: {100 * came['small_stays']:.1f} % stayed, {_percent(came, 'accuracy')} right, "
+        f"{came['cost']:.4g} {unit} an answer."
+    )
+    for one in told["specialists"]:
+        _say(
+            f"{one['task']}/{one['domain']} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
+            f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
+        )
+    for why, n in told["unusable"].items():
+        _say(f"  {n:,} not usable: {why}")
+    for note in told["notes"]:
+        _say(f"  {note}")
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def _percent(told: Mapping[str, Any], name: str) -> str:
+    return _spanned(told, name, lambda v: f"{100 * v:.1f}", " %")
+
+
+def _number(told: Mapping[str, Any], name: str) -> str:
+    return _spanned(told, name, lambda v: f"{v:.3f}", "")
+
+
+def _spanned(told: Mapping[str, Any], name: str, shown: Any, unit: str) -> str:
+    ends = told.get(f"{name}_interval")
+    if told[name] is None:
+        return "unknown"
+    span = f" ({shown(ends[0])} to {shown(ends[1])})" if ends else ""
+    return f"{shown(told[name])}{unit}{span}"

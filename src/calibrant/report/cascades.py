@@ -1,0 +1,115 @@
+"""What a cascade costs and what it is worth, as a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..plugins import require
+from .charts import BLUE, INK, MUTED, SIZE, SKY, VERMILION, _dressed, _values
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["cost_quality"]
+
+_HEIGHT = 300
+_BESIDE = ({"align": "left", "dx": 8, "dy": 16}, {"align": "right", "dx": -8, "dy": -14})
+_NAMES = {"cascade": BLUE, "random order": MUTED}
+
+
+def cost_quality(told: Mapping[str, Any]) -> alt.VConcatChart:
+    """Accuracy against the share of large calls, above accuracy against the mean cost of an answer.
+
+    Both are measured on rows that were not fitted on. The band is where 95 % of resampled curves lie; the circle is the
+    chosen point as these rows show it, the diamond what was predicted of it. `told` is the JSON
+    object of `calibrant plan cascade`.
+    """
+    a: Any = require("altair", "A chart", extra="report")
+    names = told["models"]
+    by_share = _panel(a, told, "large_share", f"share of answers by {names['large']}")
+    by_cost = _panel(a, told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
+    chart = a.vconcat(by_share, by_cost, spacing=18) if _costs_differ(told) else a.vconcat(by_share)
+    drawn: alt.VConcatChart = _dressed(chart, _described(told))
+    return drawn
+
+
+def _costs_differ(told: Mapping[str, Any]) -> bool:
+    """In units of large calls, with nothing else to pay, the second panel would be the first again."""
+    return bool(told["costs"]["unit"] == "dollars")
+
+
+def _panel(a: Any, told: Mapping[str, Any], x: str, title: str) -> Any:
+    curve = [dict(point) for point in told["curve"]]
+    ends = [curve[0], {**curve[-1], "accuracy": told["large_accuracy"]}]
+    rows = [{**p, "line": "cascade"} for p in curve] + [{**p, "line": "random order"} for p in ends]
+    low = min(told["chosen"]["predicted"]["accuracy_interval"][0], *(p["accuracy_low"] for p in curve))
+    high = max(p["accuracy_high"] for p in curve)
+    room = 0.08 * (high - low) or 0.01
+    at_x = a.X(f"{x}:Q", title=title, axis=a.Axis(tickCount=6), scale=a.Scale(nice=False))
+    scale = a.Scale(domain=[low - room, high + room], nice=False, zero=False)
+    at_y = a.Y("accuracy:Q", title="share right", axis=a.Axis(tickCount=5), scale=scale)  # fmt: skip
+    band = a.Chart(_values(curve)).mark_area(color=SKY, opacity=0.25).encode(
+        x=at_x, y=a.Y("accuracy_low:Q", title="share right", scale=scale), y2=a.Y2("accuracy_high"))  # fmt: skip
+    key = a.Color("line:N", scale=a.Scale(domain=list(_NAMES), range=list(_NAMES.values())),
+                  legend=a.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3))  # fmt: skip
+    dash = a.StrokeDash("line:N", legend=None, scale=a.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
+    lines = a.Chart(_values(rows)).mark_line(strokeWidth=2.5).encode(
+        x=at_x, y=at_y, color=key, strokeDash=dash)  # fmt: skip
+    layers = [band, lines, *_models(a, told, x), *_chosen(a, told, x)]
+    return a.layer(*layers).properties(width=SIZE, height=_HEIGHT)
+
+
+def _models(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
+    """The two models by themselves: a level line, and its name at the end where the curve is not."""
+    first, last = told["curve"][0], told["curve"][-1]
+    rows = [
+        {x: first[x], "accuracy": told["small_accuracy"], "name": told["models"]["small"]},
+        {x: last[x], "accuracy": told["large_accuracy"], "name": told["models"]["large"]},
+    ]
+    dots = a.Chart(_values(rows)).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1).encode(
+        x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"))  # fmt: skip
+    labels = [
+        a.Chart(_values([row])).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(
+            x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"), text=a.Text("name:N"))
+        for row, where in zip(rows, _BESIDE, strict=True)
+    ]  # fmt: skip
+    return [dots, *labels]
+
+
+def _chosen(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
+    """The chosen point as these rows show it and as it was predicted, each with its intervals both ways."""
+    seen = _crossed(a, told["chosen"]["realised"], x, VERMILION, {"filled": True, "stroke": "white"})
+    hoped = _crossed(a, told["chosen"]["predicted"], x, INK, {"shape": "diamond", "filled": False})
+    words = (
+        ("chosen, as seen", VERMILION, "realised", "left", 10),
+        ("as predicted", INK, "predicted", "right", -10),
+    )
+    labels = []
+    for text, colour, which, align, dx in words:
+        at = told["chosen"][which]
+        mark = a.Chart(_values([{x: at[x], "accuracy": at["accuracy"]}])).mark_text(
+            align=align, dx=dx, dy=14, fontSize=13, color=colour, text=text)  # fmt: skip
+        labels.append(mark.encode(x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q")))
+    return [*hoped, *seen, *labels]
+
+
+def _crossed(a: Any, at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:
+    (low, high), (left, right) = at["accuracy_interval"], at[f"{x}_interval"]
+    point = {x: at[x], "accuracy": at["accuracy"], "low": low, "high": high, "left": left, "right": right}
+    base = a.Chart(_values([point]))
+    y = a.Y("accuracy:Q")
+    line = {"color": colour, "strokeWidth": 2, "clip": True}
+    upright = base.mark_rule(**line).encode(x=a.X(f"{x}:Q"), y=a.Y("low:Q"), y2=a.Y2("high"))
+    level = base.mark_rule(**line).encode(x=a.X("left:Q"), x2=a.X2("right"), y=y)
+    dot = base.mark_point(color=colour, size=110, opacity=1, **style).encode(x=a.X(f"{x}:Q"), y=y)
+    return [upright, level, dot]
+
+
+def _described(told: Mapping[str, Any]) -> str:
+    came = told["chosen"]["realised"]
+    return (
+        f"Share right against the share of answers by the large model: {told['small_accuracy']:.3f} at none, "
+        f"{told['large_accuracy']:.3f} at all; at the chosen point {came['accuracy']:.3f} with "
+        f"{100 * came['large_share']:.0f} percent of large calls."
+    )
