@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .arguments import arguments, check_names, filled
+from .asking.assessing import Assessor
 from .errors import UnusableInput
 from .maps.calibration import MapSet
 from .named import signals_named
 from .pipeline import Pipeline
 from .plugins import find
 from .protocols import Model, Signal
+from .routing.cascades import CascadePlan
 
 __all__ = ["Config", "build", "load", "parse", "secret"]
 
@@ -81,8 +83,43 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RouteBy:
+    """The way to an answer: one model, or a cascade that follows a plan (relative to the file).
+
+    `anyway` lets the plan speak of models that have other names than those it was measured on.
+
+    A cascade has a section for each of its models instead of `[model]`; peers and specialists go by their names in the
+    plan::
+
+        [route]
+        kind = "cascade"
+        plan = "cascade.json"                       # written by `calibrant plan cascade --out`
+
+        [models.small]
+        kind = "embedded"
+
+        [models.large]
+        kind = "openai_compatible"
+        url = "http://localhost:8000/v1"
+        model = "my-model"
+    """
+
+    kind: Literal["single", "cascade"] = "single"
+    plan: str | None = None
+    anyway: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "cascade" and self.plan is None:
+            raise ValueError(
+                'a cascade needs plan = "cascade.json", which `calibrant plan cascade --out` writes.'
+            )
+        if self.kind == "single" and (self.plan is not None or self.anyway):
+            raise ValueError('plan and anyway belong to kind = "cascade".')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """Everything that the file says, checked."""
+    """Everything that the file says, checked. `model` is the small one of a cascade, and also among `models`."""
 
     server: Server
     model: Part
@@ -91,6 +128,8 @@ class Config:
     policy: Part
     stream: Stream
     peer: Part | None = None
+    route: RouteBy = RouteBy()
+    models: Mapping[str, Part] = field(default_factory=dict)
 
 
 def load(path: str | Path) -> Config:
@@ -149,7 +188,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     check_names(
         "the file",
         sections,
-        ["server", "model", "peer", "store", "confidence", "policy", "stream"],
+        ["server", "model", "models", "peer", "route", "store", "confidence", "policy", "stream"],
         "section",
     )
     for name, section in sections.items():
@@ -158,9 +197,11 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
     _signals(confidence)
     store = filled(StoreAt, sections.get("store", {}), "[store]")
+    route = filled(RouteBy, sections.get("route", {}), "[route]")
+    models = _models(route, sections)
     return Config(
         server=filled(Server, sections.get("server", {}), "[server]"),
-        model=_part("models", sections.get("model", {}), "[model]"),
+        model=models["small"] if models else _part("models", sections.get("model", {}), "[model]"),
         store=StoreAt(url=store.url if "://" in store.url else str(folder / store.url)),
         confidence=ConfidenceFrom(
             signals=confidence.signals,
@@ -170,26 +211,81 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         policy=_part("policies", {"kind": "bands"} | sections.get("policy", {}), "[policy]"),
         stream=filled(Stream, sections.get("stream", {}), "[stream]"),
         peer=_part("models", sections["peer"], "[peer]") if "peer" in sections else None,
+        route=RouteBy(kind=route.kind, plan=route.plan and str(folder / route.plan), anyway=route.anyway),
+        models=models,
     )
 
 
 def build(config: Config) -> Pipeline:
     """The pipeline that the file describes; the caller closes its model and its store."""
-    model: Model = _made("models", config.model, "[model]")
-    maps = config.confidence.maps
+    plan = CascadePlan.load(config.route.plan) if config.route.plan else None
+    names = {} if plan is None else _named(config.models, plan)
+    models: dict[str, Model] = {
+        name: _made("models", config.models[section], f"[models.{section}]")
+        for name, section in names.items()
+    }
+    model: Model = _made("models", config.model, "[model]") if plan is None else models[plan.small]
     signals, by_task = _signals(config.confidence)
+    given = config.confidence.maps
+    maps = MapSet.load(given) if given else MapSet(by=(), groups=())
+    others = {} if config.peer is None else {"peer": _made("models", config.peer, "[peer]")}
+    assessors = {
+        name: Assessor(model=one, signals=signals, maps=maps, by_task=by_task, others=others)
+        for name, one in models.items()
+        if signals and plan and (name in plan.gains or (name == plan.large and _mapped(maps, one)))
+    }
+    cascade = {"plan": plan, "models": models, "assessors": assessors, "anyway": config.route.anyway}
     return Pipeline(
-        route=find("routes", "single")(model=model),
+        route=find("routes", config.route.kind)(**({"model": model} if plan is None else cascade)),
         model=model,
         signals=signals,
         by_task=by_task,
-        others={} if config.peer is None else {"peer": _made("models", config.peer, "[peer]")},
-        maps=MapSet.load(maps) if maps else MapSet(by=(), groups=()),
+        others=others,
+        maps=maps,
         policy=_made("policies", config.policy, "[policy]"),
         store=find("stores", "sql")(config.store.url),
         clock=time.time,
         new_id=lambda: uuid.uuid4().hex,
     )
+
+
+def _models(route: RouteBy, sections: Mapping[str, Any]) -> dict[str, Part]:
+    """The models of a cascade, by the names of their sections."""
+    given = sections.get("models", {})
+    if route.kind == "single":
+        if given:
+            raise UnusableInput(
+                '[models] belongs to a cascade: add [route] with kind = "cascade", or use [model].'
+            )
+        return {}
+    if "model" in sections:
+        raise UnusableInput(
+            "A cascade has [models.small] and [models.large] instead of [model]: leave [model] out."
+        )
+    for role in ("small", "large"):
+        if role not in given:
+            raise UnusableInput(f"[route] of kind cascade needs a section [models.{role}].")
+    bad = [name for name, section in given.items() if not isinstance(section, dict)]
+    if bad:
+        raise UnusableInput(f"Expected a section [models.{bad[0]}], got {bad[0]} = {given[bad[0]]!r}.")
+    return {name: _part("models", section, f"[models.{name}]") for name, section in given.items()}
+
+
+def _named(models: Mapping[str, Part], plan: CascadePlan) -> dict[str, str]:
+    """The section of each of the plan's models, by its name there."""
+    roles = {plan.small: "small", plan.large: "large"}
+    found = {name: roles.get(name, name) for name in plan.models}
+    lacking = [section for section in found.values() if section not in models]
+    if lacking:
+        raise UnusableInput(f'The plan asks {lacking[0]} too: add a section [models."{lacking[0]}"].')
+    check_names("[models]", models, list(found.values()), "model")
+    return found
+
+
+def _mapped(maps: MapSet, model: Model) -> bool:
+    """Whether any of the maps is for this model."""
+    marks = [one.fingerprint for _, one in maps.groups] + [one.fingerprint for _, one in maps.blends]
+    return any(mark.model in (None, model.name) for mark in marks)
 
 
 def _signals(given: ConfidenceFrom) -> tuple[dict[str, Signal], dict[str, dict[str, Signal]]]:

@@ -91,7 +91,9 @@ class Pipeline:
 
     async def close(self) -> None:
         """Give back the models' connections and memory, and the store."""
-        for model in (self.model, *self.others.values()):
+        of_route: Mapping[str, Model] = getattr(self.route, "models", {})
+        everyone = (self.model, *self.others.values(), *of_route.values())
+        for model in {id(model): model for model in everyone}.values():
             await model.close()
         self.store.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -90,6 +90,7 @@ def confidence_body(record: Record, *, hold: bool = False) -> dict[str, Any]:
         "map_id": confidence and confidence.map_id,
         "signal": mark and mark.signal,
         "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
+        "route": [asdict(step) for step in record.steps],
         "record_id": record.id,
         "reason": confidence and confidence.reason,
     }

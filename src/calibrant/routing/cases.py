@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ _EDGE = 0.003
 _TOP = 0.999
 _CLASS_ROWS = 10
 _CLASSES = 12
+Texts = Sequence[str | None] | NDArray[Any]
 _NOTHING = "(nothing)"
 _OTHER = "(other)"
 
@@ -58,9 +59,9 @@ class Cases:
         cls,
         n: int,
         *,
-        task: ArrayLike | None = None,
-        domain: ArrayLike | None = None,
-        answer: ArrayLike | None = None,
+        task: Texts | None = None,
+        domain: Texts | None = None,
+        answer: Texts | None = None,
         scores: Mapping[str, ArrayLike] | None = None,
         agreement: Mapping[str, ArrayLike] | None = None,
         against: ArrayLike | None = None,
@@ -93,10 +94,10 @@ class Cases:
         )  # fmt: skip
 
 
-def _texts(name: str, values: ArrayLike | None, n: int) -> NDArray[Any]:
+def _texts(name: str, values: Texts | None, n: int) -> NDArray[Any]:
     made = np.full(n, None, dtype=object)
     if values is not None:
-        given = list(values)  # type: ignore[arg-type]
+        given = list(values)
         if len(given) != n:
             raise UnusableInput(f"{name} must have {n} values, one for each answer; got {len(given)}.")
         made[:] = [None if v is None or v != v else str(v) for v in given]

@@ -90,7 +90,8 @@ class Recovery:
         Half-way between neighbours; 2, which no gain reaches, sends none, and -1 all.
         """
         distinct = self.gain[self.starts]
-        return np.r_[2.0, (distinct[:-1] + distinct[1:]) / 2, -1.0]
+        made: Floats = np.r_[2.0, (distinct[:-1] + distinct[1:]) / 2, -1.0]
+        return made
 
     @property
     def gap(self) -> float:
