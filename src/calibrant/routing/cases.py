@@ -23,6 +23,8 @@ _EDGE = 0.003
 _TOP = 0.999
 _CLASS_ROWS = 10
 _CLASSES = 12
+_CROSSED = 48
+"""Columns of a signal within a domain, at the most: beyond that each would rest on too few rows."""
 Texts = Sequence[str | None] | NDArray[Any]
 _NOTHING = "(nothing)"
 _OTHER = "(other)"
@@ -223,13 +225,15 @@ class Encoder:
         """Every column by its name."""
         made: Columns = {}
         groups: dict[str, Floats] = {}
+        within: dict[str, Floats] = {}
         task = np.array([str(t) for t in cases.task], dtype=object)
         for t in self.tasks:
             groups[t] = made[f"task {t}"] = ("task", (task == t).astype(np.float64))[1]
             made[f"task {t}"] = ("task", groups[t])
         for t, d in self.domains:
             there = (task == t) & np.array([str(v) == d for v in cases.domain], dtype=bool)
-            made[f"domain {t}/{d}"] = ("domain", there.astype(np.float64))
+            within[f"{t}/{d}"] = there.astype(np.float64)
+            made[f"domain {t}/{d}"] = ("domain", within[f"{t}/{d}"])
         for word in self.words:
             has = {d: float(word in _split(str(d))) for d in set(cases.domain)}
             made[f"word {word}"] = ("word", np.array([has[d] for d in cases.domain], dtype=np.float64))
@@ -243,6 +247,8 @@ class Encoder:
                     made[f"score {name} x {t}"] = ("score x task", at * values)
                 for key, at in classes.items():
                     made[f"score {name} x {key}"] = ("score x answer", at * values)
+                for key, at in within.items() if len(within) * len(self.signals) <= _CROSSED else ():
+                    made[f"score {name} x {key}"] = ("score x domain", at * values)
         return made | self._agreement(cases) | self._lengths(cases)
 
     def _answered(self, task: NDArray[Any], answer: NDArray[Any]) -> dict[str, Floats]:

@@ -23,7 +23,7 @@ SIZES: Mapping[str, frozenset[str]] = {
     "signals": frozenset({"task", "domain", "word", "score", "missing", "agreement", "length"}),
     "all": frozenset({
         "task", "domain", "word", "score", "missing", "agreement", "length", "answer", "score x task", "score x answer",
-        "score x peers",
+        "score x domain", "score x peers",
     }),
 }  # fmt: skip
 """The blocks that regressions of three sizes use."""
