@@ -3,8 +3,8 @@
     CALIBRANT_DATA=... python benchmarks/cascades.py [SEEDS]
 
 For each pair of models a cascade is planned on some questions and measured on all others, over SEEDS random splits
-(default 5). Printed are the means over the splits of APGR, CPT50 and CPT80; APGR of the same fit's P(small right) alone,
-which is what a calibrated confidence of the small model gives, and of the small model's stated confidence as it is;
+(default 5). Printed are the means over the splits of APGR, CPT50 and CPT80; the APGR of the same fit's P(small right),
+which is what a calibrated confidence of the small model gives, and of the small model's stated confidence as it is; the
 accuracy when 42 % go to the large model; and how many of the plan's 95 % intervals, for the share of large calls and
 for the accuracy at the chosen threshold, held what the other questions showed.
 """
@@ -108,13 +108,15 @@ def line(pair: Pair, told: list[dict[str, Any]]) -> str:
         values = [one[name] for one in told]
         return "-" if any(v is None for v in values) else format(float(np.mean(values)), form)
 
+    def held(name: str) -> str:
+        return f"{sum(one[f'hit_{name}'] for one in told)}/{len(told)}"
+
     name = f"{pair.small[-24:]} -> {pair.large[-24:]}{' + peers' if pair.peers else ''}"
+    goal = "-" if pair.target is None else f"{pair.target:.3f}"
     return (
-        f"{name:58} {mean('small_accuracy'):>6} {mean('large_accuracy'):>6} {mean('apgr'):>6} "
-        f"{'-' if pair.target is None else format(pair.target, '.3f'):>6} {mean('cpt50', '.2f'):>6} {mean('cpt80', '.2f'):>6} "
-        f"{mean('doubt'):>8} {mean('stated'):>7} {mean('at42'):>7} {mean('best_accuracy'):>6} "
-        f"{sum(one['hit_large_share'] for one in told):>3}/{len(told)} {sum(one['hit_accuracy'] for one in told):>3}/{len(told)} "
-        f"{mean('took', '.1f'):>5}"
+        f"{name:58} {mean('small_accuracy'):>6} {mean('large_accuracy'):>6} {mean('apgr'):>6} {goal:>6} "
+        f"{mean('cpt50', '.2f'):>6} {mean('cpt80', '.2f'):>6} {mean('doubt'):>8} {mean('stated'):>7} {mean('at42'):>7} "
+        f"{mean('best_accuracy'):>6} {held('large_share'):>6} {held('accuracy'):>6} {mean('took', '.1f'):>5}"
     )
 
 

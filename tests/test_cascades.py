@@ -407,11 +407,23 @@ def test_unusable_logs_say_what_to_do() -> None:
             plan_cascade(log(), ["small", "large"], fit_rows=rows)
     with pytest.raises(UnusableInput, match="at least two models"):
         plan_cascade(log(), ["small"], fit_rows=400)
+    with pytest.raises(NotEnoughLabels, match="A cascade of small and large needs at least 20"):
+        plan_cascade(log().assign(correct=np.nan), ["small", "large"], fit_rows=400)
     gaps = log()
     gaps.loc[(gaps.model == "large") & (gaps.item_id < 100), "correct"] = np.nan
     told = plan_cascade(gaps, ["small", "large"], fit_rows=400, resamples=5)
     assert told.test_rows == 400
     assert any("100 of 900 items are left out" in note for note in told.notes)
+
+
+@pytest.mark.parametrize(("small", "large"), [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
+def test_a_log_of_one_verdict_is_planned_all_the_same(small: float, large: float) -> None:
+    frame = log(60)
+    frame["correct"] = frame["model"].map({"small": small, "large": large}).fillna(0.0)
+    told = plan_cascade(frame, ["small", "large"], fit_rows=30, resamples=20).to_json()
+    json.dumps(told, allow_nan=False)
+    assert told["chosen"]["large_share"] == pytest.approx(float(large > small))
+    assert (told["apgr"] is None) == (large <= small)
 
 
 # ------------------------------------------------------------------ the command

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnusableInput
+from ..errors import NotEnoughLabels, UnusableInput
 from ..logs.panels import Panel, read_panel
 from ..routing.cascades import CascadePlan, Specialist
 from ..routing.cases import Cases, peer_agreement
@@ -168,6 +168,10 @@ def _panel(
 def _parted(panel: Panel, fit_rows: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Items to fit on, and all others."""
     n = len(panel)
+    if n < _LEAST_FIT + _LEAST_TEST:
+        raise NotEnoughLabels(
+            f"A cascade of {panel.models[0]} and {panel.models[1]}", _LEAST_FIT + _LEAST_TEST, n
+        )
     if not _LEAST_FIT <= fit_rows <= n - _LEAST_TEST:
         raise UnusableInput(
             f"Expected --fit-rows from {_LEAST_FIT} to {n - _LEAST_TEST:,}, so that {_LEAST_TEST} of the {n:,} "

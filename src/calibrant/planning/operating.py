@@ -16,6 +16,7 @@ __all__ = ["Aim", "Measured", "Point", "choose", "measure", "predicted", "realis
 
 _Z = 1.959963984540054
 _WORTH = 0.95
+_NOTICEABLE = 1e-3
 _GRID = 101
 _NEAR = 0.05
 _LARGE_IS_NO_BETTER = (
@@ -136,6 +137,8 @@ def _wanted(aim: Aim, accuracy: Floats, spent: Floats) -> tuple[int, str, tuple[
         )
         return 0, rule, (note,)
     rule = f"the least share of large calls that recovers {_WORTH:.0%} of the expected gain"
+    if accuracy[best] - accuracy[0] < _NOTICEABLE:
+        return 0, rule, ("No threshold is expected to add anything, so the large model is never asked.",)
     return int(np.argmax(accuracy >= accuracy[0] + _WORTH * (accuracy[best] - accuracy[0]) - 1e-12)), rule, ()
 
 
@@ -158,7 +161,7 @@ def predicted(held: Recovery, costs: Costs, at: Point, shift: Floats, others: in
         apart = float(w @ (final[name] - unseen[name]))
         if name == "accuracy":  # verdicts flatter the final model: what counts is that it sends others on
             apart = float(w @ (final["large_share"] - unseen["large_share"])) * max(at.threshold, 0.05)
-        made[name] = mean
+        made[name] = round(mean, 12)
         for label, rows in (("interval", 1 / n_eff + 1 / max(others, 1)), ("long_run_interval", 1 / n_eff)):
             half = float(np.hypot(apart, _Z * np.sqrt(spread * rows)))
             made[f"{name}_{label}"] = [max(mean - half, 0.0), min(mean + half, top)]

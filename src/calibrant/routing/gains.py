@@ -248,7 +248,7 @@ def _slope(gain: Floats, seen: Floats, w: Floats) -> tuple[float, float, float]:
     total = float(w.sum())
     centre, mean = float(w @ gain) / total, float(w @ seen) / total
     off, noise = gain - centre, float(w @ (seen - mean) ** 2) / total
-    pull = noise
+    pull = max(noise, 1e-6)
     slope = (float(w @ (off * (seen - mean))) + pull) / (float(w @ off**2) + pull)
     return centre, float(np.clip(slope, 0.0, 1.5)), mean
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,18 @@ class Ridge:
 
     def predict(self, x: Floats, unseen: Mapping[str, NDArray[np.bool_]]) -> tuple[Floats, Floats]:
         """Probabilities and their standard errors; a group that was not seen adds the variance of such groups."""
-        eta = np.array(self.theta) @ x
-        spread = np.einsum("in,in->n", x, np.array(self.covariance) @ x)
+        theta, covariance = self._arrays
+        eta = theta @ x
+        spread = np.einsum("in,in->n", x, covariance @ x)
         for block, where in unseen.items():
             variance = sum(share * told.get(block, 0.0) for share, told in self.sizes.values())
             spread = spread + np.where(where, variance, 0.0)
         p = np.asarray(expit(eta))
         return p, p * (1 - p) * np.sqrt(np.maximum(spread, 0.0))
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, Floats]:
+        return np.array(self.theta), np.array(self.covariance)
 
     def to_json(self) -> dict[str, Any]:
         """All numbers; of the covariance, which is symmetric, one half, to six digits."""
