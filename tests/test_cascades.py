@@ -369,12 +369,13 @@ def test_a_specialist_gets_the_domain_where_it_was_measured_to_be_better() -> No
     assert made.plan.first("quiz", "law") == made.plan.first(None, None) == "small"
     told = made.to_json()
     assert told["first_accuracy"] > told["small_accuracy"] + 0.03
+    assert told["random"] == pytest.approx(0.5, abs=0.02)
     assert told["curve"][0]["accuracy"] == pytest.approx(told["first_accuracy"])
     useless = log(1600)
     useless.loc[useless.model == "sailor", "correct"] = 0
     idle = plan_cascade(useless, ["small", "large", "sailor"], fit_rows=800, resamples=5)
     assert not idle.plan.specialists
-    assert any("sailor is ahead of small" in note for note in idle.notes)
+    assert any("sailor is nowhere the furthest ahead of small" in note for note in idle.notes)
 
 
 def test_peers_are_compared_and_paid() -> None:

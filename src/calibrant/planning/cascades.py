@@ -265,7 +265,7 @@ class _Fitted:
 def _told(table: _Table, specialists: tuple[Specialist, ...]) -> tuple[str, ...]:
     idle = [name for name in table.models[2:] if name not in {s.model for s in specialists}]
     return tuple(
-        f"{name} is ahead of {table.models[0]} with a probability of {_SURE:g} in no domain, so it is not used."
+        f"{name} is nowhere the furthest ahead of {table.models[0]} with a probability of {_SURE:g}: it is not used."
         for name in idle
     )
 

@@ -19,6 +19,7 @@ _WORTH = 0.95
 _NOTICEABLE = 1e-3
 _GRID = 101
 _NEAR = 0.05
+_NEAR_BUDGET = 0.02
 _LARGE_IS_NO_BETTER = (
     "{large:.4f} of the large model's answers are right on these rows and {small:.4f} of the small one's: there is no "
     "gap to recover, so the ratio is not defined."
@@ -79,16 +80,19 @@ class Measured:
         return {**made, "random_is": _RANDOM, "curve": [dict(point) for point in self.curve]}
 
 
-_RANDOM = "mean APGR of 200 random orders of the same rows; its interval holds 95 % of single orders; expected is 0.5"
+_RANDOM = (
+    "mean APGR of 200 random orders between the small and the large model on the same rows, expected 0.5; its "
+    "interval holds 95 % of single orders"
+)
 
 
 def choose(held: Recovery, costs: Costs, aim: Aim, shift: Floats) -> Point:
     """The threshold, on rows whose gains come from models that had not seen them.
 
-    The curve it is read from adds up predicted gains, not verdicts: what luck there is in the verdicts of one threshold
-    then has little part in its being chosen, and the verdicts can say what it is worth. Among thresholds whose share of
-    large calls differs by at most 0.05 the one is taken that the fewest answers lie close to: many would change sides
-    with the least `shift` of the gains.
+    The curve it is read from adds up predicted gains, not verdicts: what luck there is in the verdicts of one
+    threshold then has little part in its being chosen, and the verdicts can say what it is worth. Among thresholds
+    whose share of large calls differs by at most 0.05 (0.02 within a budget) the one is taken that the fewest answers
+    lie close to: many would change sides with the least `shift` of the gains.
     """
     w = held.weight / held.weight.sum()
     share, added = held.curve(held.gain[np.argsort(held.order)])
@@ -98,7 +102,7 @@ def choose(held: Recovery, costs: Costs, aim: Aim, shift: Floats) -> Point:
     levels = held.levels()
     calm = _calm(held, levels, float(np.sqrt(np.mean(shift**2))))
     if aim.budget is not None:
-        near = np.flatnonzero((share >= share[k] - _NEAR) & (share <= share[k]))
+        near = np.flatnonzero((share >= share[k] - _NEAR_BUDGET) & (share <= share[k]))
     else:
         near = np.flatnonzero((share >= share[k]) & (share <= share[k] + _NEAR))
         near = near[accuracy[near] >= accuracy[k] - 1e-12] if accuracy[near].max() >= accuracy[k] else near

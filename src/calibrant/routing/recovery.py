@@ -151,7 +151,7 @@ def cpt(recovery: Recovery, level: float) -> float | None:
 
 
 def random_apgr(recovery: Recovery, seed: int, shuffles: int = 200) -> tuple[float, float, float] | None:
-    """Mean of the APGR over random orders of these answers, and where 95 % of single orders lie."""
+    """Mean APGR of random orders between small and large model, without specialists; where 95 % of orders lie."""
     if recovery.gap <= 1e-12:
         return None
     rng = np.random.default_rng(seed)
@@ -159,11 +159,7 @@ def random_apgr(recovery: Recovery, seed: int, shuffles: int = 200) -> tuple[flo
     found = []
     for _ in range(shuffles):
         one = Recovery.of(
-            rng.permutation(n).astype(np.float64),
-            recovery.first,
-            recovery.large,
-            recovery.small,
-            recovery.weight,
+            rng.permutation(n).astype(np.float64), recovery.small, recovery.large, weight=recovery.weight
         )
         found.append(apgr(one))
     values = np.array(found, dtype=np.float64)
