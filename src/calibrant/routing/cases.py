@@ -215,11 +215,13 @@ class Encoder:
         """Where the task, or the domain within a task, was not among the rows of the fit."""
         task = np.array([bool(self.tasks) and str(t) not in self.tasks for t in cases.task], dtype=bool)
         known = set(self.domains)
-        parted = {t for t, _ in known}
         pairs = zip(cases.task, cases.domain, strict=True)
-        domain = np.array([(str(t), str(d)) not in known for t, d in pairs], dtype=bool)
-        few = np.array([str(t) in parted or bool(known) for t in cases.task], dtype=bool)
-        return {"task": task, "domain": domain & few}
+        domain = np.array([bool(known) and (str(t), str(d)) not in known for t, d in pairs], dtype=bool)
+        undivided = set(self.tasks) - {t for t, _ in known}
+        return {
+            "task": task,
+            "domain": domain & np.array([str(t) not in undivided for t in cases.task], bool),
+        }
 
     def columns(self, cases: Cases) -> Columns:
         """Every column by its name."""
@@ -228,7 +230,7 @@ class Encoder:
         within: dict[str, Floats] = {}
         task = np.array([str(t) for t in cases.task], dtype=object)
         for t in self.tasks:
-            groups[t] = made[f"task {t}"] = ("task", (task == t).astype(np.float64))[1]
+            groups[t] = (task == t).astype(np.float64)
             made[f"task {t}"] = ("task", groups[t])
         for t, d in self.domains:
             there = (task == t) & np.array([str(v) == d for v in cases.domain], dtype=bool)
