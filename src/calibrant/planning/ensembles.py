@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class EnsemblePlan:
 
     `right` holds of each way, by name, the grade of each of these items, shape (items,): "pooled", "majority",
     "averaging", "best_single" (chosen on the fit rows) and each model by its own name. `tally` holds the pooled
-    confidences with their grades, `squared` the squared error of each, 0 where nobody answered. `noise` are ECEs
+    confidences with their grades, `tested` the places of these items in the panel, `squared` the
+    squared error of each, 0 where nobody answered. `noise` are ECEs
     of a pool that is right about the odds, by chance alone.
     """
 
@@ -46,6 +48,7 @@ class EnsemblePlan:
     best_single: str
     pool: VotePool
     right: Mapping[str, Floats]
+    tested: NDArray[np.intp]
     weight: Floats
     tally: Tally
     squared: Floats
@@ -135,7 +138,8 @@ def plan_ensemble(
 
     Parameters
     ----------
-    source, named : as for `read_panel`; the log needs the columns model, item_id, answer and a verdict
+    source, named : as for `read_panel`, or a panel of these models
+        The log needs the columns model, item_id, answer and a verdict.
     models : at least two names as in the column `model`; the order breaks ties
     fit_rows : items drawn at random to fit on; by default 2,000, and half where there are fewer than 4,000
     by : columns among task and domain, from coarse to fine, whose groups the models may be better or worse at
@@ -150,7 +154,7 @@ def plan_ensemble(
         raise UnusableInput(f"An ensemble needs two models or more; got {', '.join(models) or 'none'}.")
     if strange := [name for name in by if name not in BY]:
         raise UnusableInput(f"A pool can be parted by {' and '.join(BY)}; got {', '.join(strange)}.")
-    panel = read_panel(source, models, **named)
+    panel = source if isinstance(source, Panel) else read_panel(source, models, **named)
     ballots = _ballots(panel, by)
     usable = np.flatnonzero(_known(ballots, panel))
     notes = list(panel.notes)
@@ -163,7 +167,11 @@ def plan_ensemble(
         ballots.at(fit), panel.grade[:, fit], panel.weight[fit], by=tuple(by), shared=shared
     )  # fmt: skip
     return _measured(panel, ballots, pool, fit, test, seed=seed, notes=tuple(notes), resamples=resamples,
-                     source=str(source) if isinstance(source, str) else "data frame")  # fmt: skip
+                     tested=usable[test], source=_named(source))  # fmt: skip
+
+
+def _named(source: Any) -> str:
+    return str(source) if isinstance(source, str | Path) else type(source).__name__
 
 
 def _ballots(panel: Panel, by: Sequence[str]) -> Ballots:
@@ -224,6 +232,7 @@ def _measured(
     *,
     seed: int,
     source: str,
+    tested: NDArray[np.intp],
     notes: tuple[str, ...],
     resamples: int,
 ) -> EnsemblePlan:
@@ -246,7 +255,7 @@ def _measured(
     there = pooled.best >= 0
     tally = Tally.of(pooled.confidence[there], right["pooled"][there], weight[test][there])
     return EnsemblePlan(
-        source=source, models=panel.models, best_single=panel.models[best], pool=pool, right=right,
+        source=source, tested=tested, models=panel.models, best_single=panel.models[best], pool=pool, right=right,
         weight=weight[test], tally=tally, answered=there, noise=_noise(pool, tally), cost=_cost(panel), rows=panel.rows,
         fit_rows=len(fit), seed=seed, unusable=panel.unusable, notes=notes, resamples=resamples,
         squared=np.where(there, (np.nan_to_num(pooled.confidence) - right["pooled"]) ** 2, 0.0),

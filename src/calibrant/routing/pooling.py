@@ -26,6 +26,8 @@ _FOLDS = 5
 _RIDGES = (20.0, 100.0, 500.0)
 _FEW = 20
 _PULL = 0.5
+_SHAPE_PULL = np.array([4.0, 4.0, 0.5, 4.0])
+"""Precision of `SHAPE` (mean, many, one, rest) about zero, or about the common fit: about 60 rows' worth."""
 _START = {"weight": 0.5, "vote": 0.5, "mean": 0.0, "many": 0.0, "one": 0.0, "rest": 0.0}
 
 
@@ -177,7 +179,7 @@ class _Fit:
         x = np.column_stack([self.x[:, :k].sum(axis=1), self.x[:, k : 2 * k].sum(axis=1), self.x[:, 2 * k :]])
         prior = np.array(list(_START.values()))
         held = np.array([True, False, True, False, False, False])
-        theta = self._softmax(x, where, prior, np.full(len(prior), _PULL), held)
+        theta = self._softmax(x, where, prior, np.r_[_PULL, _PULL, _SHAPE_PULL], held)
         return np.asarray(np.r_[np.full(k, theta[0]), np.full(k, theta[1]), theta[2:]])
 
     def _equal(self, where: NDArray[np.bool_]) -> Floats:
@@ -203,7 +205,7 @@ class _Fit:
 
     def _ridge(self, where: NDArray[np.bool_], common: Floats, rows: float) -> Floats:
         k = self.count
-        pull = np.r_[rows * 0.2 * self.x[:, : 2 * k].var(axis=0) + 1e-3, np.full(len(SHAPE), 0.1)]
+        pull = np.r_[rows * 0.2 * self.x[:, : 2 * k].var(axis=0) + 1e-3, _SHAPE_PULL]
         held = np.r_[np.ones(k, bool), np.zeros(k, bool), True, np.zeros(len(SHAPE) - 1, bool)]
         return self._softmax(self.x, where, common, pull, held)
 
