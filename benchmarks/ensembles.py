@@ -4,7 +4,7 @@
 
 On recorded answers of several models to the same questions: 14 models, and the weaker six of them, on MMLU-Pro; all
 11, and the middle five, of `lifeeval`; GPT-4 and GPT-3.5, each with and without retrieved text, on medical questions.
-Fitted on 2,000 items (500 and 100 as well), measured on all others, ten draws. Intervals are 95 %, of the mean over the
+Fitted on 2,000 items (100 as well), measured on all others, five draws. Intervals are 95 %, of the mean over the
 draws, by a bootstrap over items that takes all of an item's draws together. "ECE noise" is the mean and the 95 % end
 of what a pool with the true odds would show, its level and slope fitted anew on as many labels.
 
@@ -52,7 +52,7 @@ OPEN = (
     "Qwen1.5-72B-Chat", "Meta-Llama-3_1-8B-Instruct", "Yi-34B", "mathstral-7B", "Mixtral-8x7B-Instruct-v0.1",
     "Phi-3-mini-4k-instruct",
 )  # fmt: skip
-SIZES = (2000, 500, 100)
+SIZES = (2000, 100)
 WAYS = ("pooled", "majority", "averaging", "log_odds", "best_single")
 
 
@@ -164,7 +164,7 @@ def main() -> None:
     data = os.environ.get("CALIBRANT_DATA")
     if not data:
         sys.exit("Set CALIBRANT_DATA to the folder that holds logs/linwei_mmlu_pro.parquet and the others.")
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     logs = {name: f"{data}/logs/{name}.parquet" for name in ("linwei_mmlu_pro", "lifeeval", "mirage_medqa")}
     if len(sys.argv) > 2:
         with tempfile.TemporaryDirectory() as folder:

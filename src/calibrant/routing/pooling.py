@@ -25,6 +25,8 @@ __all__ = ["fit_votes"]
 _FOLDS = 5
 _RIDGES = (20.0, 100.0, 500.0)
 _FEW = 20
+_TEMPER = 0.25
+"""How far a cross-validated likelihood is believed: in full it picks one way by chance, with few labels."""
 _PULL = 0.5
 _SHAPE_PULL = np.array([4.0, 4.0, 0.5, 4.0])
 """Precision of `SHAPE` (mean, many, one, rest) about zero, or about the common fit: about 60 rows' worth."""
@@ -148,7 +150,7 @@ class _Fit:
         loss = np.array([
             sum(self._loss(made[name], self.fold == f) for f, made in enumerate(by_fold)) for name in names
         ])  # fmt: skip
-        share = np.exp((loss.min() - loss) / max(2 * loss.min() / self.weight.sum(), 1e-12))
+        share = np.exp(_TEMPER * (loss.min() - loss) / max(2 * loss.min() / self.weight.sum(), 1e-12))
         share /= share.sum()
         theta = share @ np.array([final[name] for name in names])
         p, graded = self._out_of_fold([share @ np.array([m[n] for n in names]) for m in by_fold])
