@@ -133,6 +133,16 @@ def over_items(count: int, plans: list[EnsemblePlan], gaps: list[np.ndarray]) ->
     return float(low), float(high)
 
 
+def ceiling(log: str, models: tuple[str, ...]) -> None:
+    """The best that votes alone can do: for each pattern of who agrees with whom, the voter best in hindsight."""
+    panel = read_panel(log, models)
+    ballots = Ballots.of(panel.models, panel.answer)
+    _, pattern = np.unique(ballots.choice, axis=1, return_inverse=True)
+    right = np.where(ballots.choice >= 0, np.nan_to_num(panel.grade), 0.0)
+    sums = np.array([np.bincount(pattern.ravel(), row) for row in right])
+    print(f"  best rule for each pattern of votes, in hindsight: {sums.max(axis=0).sum() / len(panel):.4f}")
+
+
 def copies(log: str) -> None:
     """What it does to the pool if one of the voters is there three times."""
     panel = read_panel(log, WEAK[:3])
@@ -172,6 +182,7 @@ def main() -> None:
             outputs(Path(sys.argv[2])).astype({"item_id": str}).to_parquet(path)
             measured("MMLU-Pro, six open models", path, OPEN, seeds)
     measured("mirage_medqa", logs["mirage_medqa"], MEDICAL, seeds)
+    ceiling(logs["mirage_medqa"], MEDICAL)
     measured("lifeeval, all", logs["lifeeval"], LIFE, seeds)
     measured("lifeeval, the middle five", logs["lifeeval"], MIDDLE, seeds)
     measured("linwei_mmlu_pro, the weaker six", logs["linwei_mmlu_pro"], WEAK, seeds)

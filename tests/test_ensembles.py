@@ -397,6 +397,11 @@ def test_logs_that_cannot_be_pooled_say_why() -> None:
         plan_ensemble(log, ["small", "mid"], by=["model"])
     with pytest.raises(NotEnoughLabels):
         plan_ensemble(log[log["item_id"] < 30], ["small", "mid"])
+    contrary = log.assign(correct=(log["model"] == "small").astype(int))
+    assert any(
+        "the same answer has different verdicts" in n for n in plan_ensemble(contrary, ["small", "mid"]).notes
+    )
+    assert not any("different verdicts" in n for n in plan_ensemble(log, ["small", "mid"]).notes)
     one = log.assign(correct=1)
     assert plan_ensemble(one, ["small", "mid"], resamples=10).accuracy("pooled").value > 0.9  # one class only
 

@@ -161,7 +161,7 @@ def plan_ensemble(
     if left := len(panel) - len(usable):
         notes.append(f"{left} of {len(panel)} items are left out: an answer there has no verdict.")
     panel, ballots = panel.of(usable), ballots.at(usable)
-    notes += _silent(ballots)
+    notes += [*_silent(ballots), *_contrary(ballots, panel.grade)]
     fit, test = _split(panel, fit_rows, seed)
     pool = fit_votes(
         ballots.at(fit), panel.grade[:, fit], panel.weight[fit], by=tuple(by), shared=shared
@@ -202,6 +202,21 @@ def _silent(ballots: Ballots) -> list[str]:
         for name, n in zip(ballots.voters, lacking, strict=True)
         if n
     ]
+
+
+def _contrary(ballots: Ballots, grade: Floats) -> list[str]:
+    """A note where the same answer was judged in two ways."""
+    off = np.abs(ballots.spread(np.nan_to_num(grade - _alone_by_answer(ballots, grade)))).max(
+        axis=0, initial=0
+    )
+    items = len(np.unique(ballots.item[off > 1e-9]))
+    return (
+        [
+            f"In {items} items the same answer has different verdicts for different models: it counts as their mean."
+        ]
+        if items
+        else []
+    )
 
 
 def _split(panel: Panel, wanted: int | None, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -264,11 +279,16 @@ def _measured(
 
 def _alone(ballots: Ballots, grade: Floats) -> Floats:
     """The grade of each model's answer, shape (models, items); 0 where it gave none."""
+    by_answer = _alone_by_answer(ballots, grade)
+    return np.where((ballots.choice >= 0) & ~np.isnan(grade), np.nan_to_num(grade), by_answer)
+
+
+def _alone_by_answer(ballots: Ballots, grade: Floats) -> Floats:
+    """The grade of what each model said, shape (models, items): the mean over all who said it; 0 for no answer."""
     of_candidate = ballots.grades(grade)
     if not len(of_candidate):
         return np.zeros(ballots.choice.shape)
-    by_answer = np.where(ballots.place >= 0, of_candidate[ballots.place], 0.0)
-    return np.where((ballots.choice >= 0) & ~np.isnan(grade), np.nan_to_num(grade), by_answer)
+    return np.where(ballots.place >= 0, of_candidate[ballots.place], 0.0)
 
 
 def majority(ballots: Ballots, stated: Floats) -> NDArray[np.intp]:
