@@ -11,11 +11,10 @@ from calibrant import __version__
 from calibrant.errors import CalibrantError
 from calibrant.terminal import err, out
 
-from . import ask, measure, posture, redteam, refine, serve
-from .plan import cascade
+from . import ask, measure, plan, posture, redteam, refine, serve
 from .shared import app
 
-__all__ = ["app", "ask", "cascade", "measure", "posture", "redteam", "refine", "run", "serve"]
+__all__ = ["app", "ask", "measure", "plan", "posture", "redteam", "refine", "run", "serve"]
 
 
 def run() -> None:

@@ -1,1 +1,5 @@
 """`calibrant plan`: one file, one command."""
+
+from . import cascade, ensemble
+
+__all__ = ["cascade", "ensemble"]

@@ -1,0 +1,57 @@
+"""The chart of an ensemble: how often each way of answering is right, over how far its confidence can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .charts import BLUE, INK, MUTED, SIZE, VERMILION, _altair, _dressed, _r, _values, reliability
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from ..planning.ensembles import EnsemblePlan
+
+__all__ = ["ensemble_chart"]
+
+WAYS = {"pooled": "pooled", "averaging": "averaging", "majority": "majority"}
+
+
+def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
+    """Accuracies with 95 % intervals, the best first; below, the reliability of the pooled confidence."""
+    a = _altair()
+    names = [*WAYS, *found.models]
+    told = sorted(((found.accuracy(n), n) for n in names), key=lambda pair: -pair[0].value)
+    rows: list[dict[str, Any]] = [
+        {
+            "way": WAYS.get(name, name) + (" (chosen)" if name == found.best_single else ""),
+            "value": _r(e.value), "low": _r(e.low), "high": _r(e.high), "text": f"{e.value:.1%}",
+            "kind": "pooled" if name == "pooled" else "other ways to combine" if name in WAYS else "one model",
+        }
+        for e, name in told
+    ]  # fmt: skip
+    kinds = ["pooled", "other ways to combine", "one model"]
+    legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130)
+    colour = a.Color("kind:N", scale=a.Scale(domain=kinds, range=[BLUE, VERMILION, MUTED]), legend=legend)
+    shape = a.Shape("kind:N", scale=a.Scale(domain=kinds, range=["circle", "diamond", "square"]), legend=None)
+    y = a.Y("way:N", sort=None, axis=a.Axis(title=None, labelLimit=260, ticks=False, domain=False))
+    low, high = min(r["low"] for r in rows), max(r["high"] for r in rows)
+    room = 0.12 * (high - low)
+    x = a.X("low:Q", title="share right (with 95 % interval)",
+            scale=a.Scale(domain=[max(0.0, low - room), min(1.0, high + 2 * room)], nice=False),
+            axis=a.Axis(format=".2f", tickCount=6))  # fmt: skip
+    base = a.Chart(_values(rows)).encode(y=y)
+    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2=a.X2("high"), color=colour)
+    dots = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=a.X("value:Q"), color=colour, shape=shape
+    )
+    texts = base.mark_text(align="left", dx=8, fontSize=14, color=INK).encode(x=a.X("high:Q"), text="text:N")
+    upper = a.layer(bars, dots, texts).properties(width=SIZE, height=a.Step(26))
+    lower = reliability(found.tally)
+    for name in ("config", "background", "padding"):  # of the whole chart only
+        setattr(lower, name, a.Undefined)
+    both = a.vconcat(upper, lower, spacing=24).resolve_scale(color="independent", shape="independent")
+    chart: alt.VConcatChart = _dressed(
+        both,
+        "Share right of each way of answering, the best first, and below it the reliability of the pooled confidence.",
+    )
+    return chart

@@ -1,0 +1,265 @@
+"""Votes pooled by calibrated log-odds: from the answers of several voters to a probability of each answer.
+
+The utility of a candidate k that n of the voters gave is
+
+    u_k = sum over its voters j of (weight_j z_j + vote_j)
+          + mean x (mean of their z) + many x log n + one + rest x (K - 1)
+
+          + log(V / answers) x the same four with coefficients of their own, of a pool of V voters
+
+with z_j the log-odds of voter j being right by itself (`calibrant.routing.voters`), K the number of candidates of
+the item, and weights and `mean` >= 0. P(k right) = exp(u_k) / (1 + sum of exp(u)): what is left over is the
+probability that nobody is right. For independent voters who err at random among m options, weight_j = 1 and
+vote_j = log(m - 1) is Bayes' rule; for copies of one voter `mean` alone is. What the labels say lies between: that
+is how dependence between voters is learnt. The last line is for voters that are missing: without them the same
+votes say more about those at hand. It is nothing where all have answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..maps.calibration import CalibrationMap
+from ..tally import Floats
+from ..types import Confidence, Fingerprint, Probability, digest
+from .ballots import Ballots
+from .softmax import shares
+from .voters import Voter
+
+__all__ = ["SHAPE", "Pooled", "VotePool", "columns"]
+
+POOL_FORMAT = "calibrant/vote-pool"
+_VERSION = 1
+
+SHAPE = ("mean", "many", "one", "rest")
+"""The names of the coefficients that voters share."""
+
+
+def columns(ballots: Ballots, z: Floats) -> Floats:
+    """Features of each candidate, shape (candidates, 2 voters + 4): z and vote of each voter, then `SHAPE`."""
+    evidence, votes = ballots.spread(z), ballots.votes
+    heads = votes.sum(axis=0)
+    return np.column_stack([
+        evidence.T, votes.T, evidence.sum(axis=0) / heads, np.log(heads), np.ones(len(heads)),
+        ballots.counts[ballots.item] - 1.0,
+    ])  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """What a pool makes of some ballots.
+
+    Attributes
+    ----------
+    p : float64, shape (candidates,)
+        Probability of each candidate being right; over the candidates of an item at most 1 in sum.
+    best : intp, shape (items,)
+        The candidate chosen, -1 for an item that nobody answered.
+    confidence, low, high : float64, shape (items,)
+        Its probability and the ends of the 95 % interval; NaN where nobody answered.
+    """
+
+    p: Floats
+    best: NDArray[np.intp]
+    confidence: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class VotePool:
+    """Pools the answers of the voters that it was fitted on, or of some of them. Made by `fit_votes`.
+
+    `weights` and `votes` are those of each voter, `shape` what they share, `absent` its change for missing voters
+    of `size`. With `shared` the voters are samples of one model: any number of voters, of any name, have the one
+    voter's numbers. `by` names the columns whose groups the voters' log-odds know. `recalibration` maps the
+    probability of the chosen answer, out of fold, to how often it was right.
+
+    Examples
+    --------
+    >>> from calibrant.routing.pooling import fit_votes
+    >>> votes = [["A", "B", "A", "B"] * 20, ["A", "B", "A", "A"] * 20, ["C", "C", "A", "A"] * 20]
+    >>> right = [[1, 1, 1, 0] * 20, [1, 1, 1, 1] * 20, [0, 0, 1, 1] * 20]
+    >>> pool = fit_votes(Ballots.of(["a", "b", "c"], votes), np.array(right, float))
+    >>> pooled = pool(Ballots.of(["a", "b", "c"], [["A", "B"], ["B", None], ["A", None]]))
+    >>> pooled.best.tolist(), (pooled.confidence > 0.5).tolist()
+    ([1, 2], [True, True])
+    >>> VotePool.from_json(pool.to_json()) == pool
+    True
+    """
+
+    voters: tuple[Voter, ...]
+    weights: tuple[float, ...]
+    votes: tuple[float, ...]
+    shape: Mapping[str, float]
+    absent: Mapping[str, float]
+    size: int
+    recalibration: CalibrationMap
+    shared: bool = False
+    by: tuple[str, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The voters that it was fitted on."""
+        return tuple(voter.name for voter in self.voters)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals whose scores it reads."""
+        return tuple(dict.fromkeys(term.signal for voter in self.voters for term in voter.terms))
+
+    def known(self, names: tuple[str, ...]) -> tuple[Voter, ...]:
+        """The voters of these names; raises `UnusableInput` for one that it was not fitted on."""
+        if self.shared:
+            return (self.voters[0],) * len(names)
+        strange = [name for name in names if name not in self.names]
+        if strange:
+            raise UnusableInput(
+                f"The pool was not fitted on {', '.join(strange)}, only on {', '.join(self.names)}. Fit one for "
+                "these voters with `calibrant plan ensemble LOG --models ... --out POOL`."
+            )
+        return tuple(self.voters[self.names.index(name)] for name in names)
+
+    def evidence(self, ballots: Ballots) -> Floats:
+        """Log-odds of each voter by itself, shape (voters, items)."""
+        made = np.zeros(ballots.choice.shape)
+        for j, voter in enumerate(self.known(ballots.voters)):
+            scores = {name: values[j] for name, values in ballots.scores.items()}
+            made[j] = voter.evidence(scores, ballots.levels, len(ballots))
+        return made
+
+    def utility(self, ballots: Ballots) -> Floats:
+        """u of each candidate, shape (candidates,)."""
+        names = ballots.voters
+        self.known(names)
+        at = [0] * len(names) if self.shared else [self.names.index(name) for name in names]
+        theta = np.r_[
+            [self.weights[i] for i in at], [self.votes[i] for i in at], [self.shape[n] for n in SHAPE]
+        ]
+        x = columns(ballots, self.evidence(ballots))
+        lacking = np.log(self.size / np.maximum(ballots.heads, 1))[ballots.item]
+        return np.asarray(x @ theta + lacking * (x[:, -len(SHAPE) :] @ [self.absent[n] for n in SHAPE]))
+
+    def __call__(self, ballots: Ballots) -> Pooled:
+        """Probabilities of all candidates. O(candidates x voters)."""
+        utility = self.utility(ballots)
+        raw = np.clip(shares(utility, ballots.item, len(ballots)), 0.0, 1.0)
+        best = ballots.best(utility)
+        there = best >= 0
+        p = self.recalibration(raw)
+        ends = [np.full(len(best), np.nan) for _ in range(3)]
+        chosen = best[there]
+        low, high = self.recalibration.interval(raw[chosen])
+        for end, values in zip(ends, (p[chosen], low, high), strict=True):
+            end[there] = values
+        return Pooled(p=_within(p, best, ballots), best=best, confidence=ends[0], low=ends[1], high=ends[2])
+
+    def confidence(self, ballots: Ballots, task: str | None = None, domain: str | None = None) -> Confidence:
+        """How sure of the chosen answer to the one item on the ballots; None with a reason where nobody answered."""
+        pooled = self(ballots)
+        if not len(ballots) or pooled.best[0] < 0:
+            return Confidence(p=None, reason="nobody gave an answer")
+        mark = Fingerprint(model=" + ".join(ballots.voters), signal="votes", task=task, domain=domain)
+        return Confidence(
+            p=Probability(float(pooled.confidence[0])), low=float(pooled.low[0]), high=float(pooled.high[0]),
+            map_id=self.pool_id, fingerprint=mark, verdicts=self.recalibration.evidence.rows,
+        )  # fmt: skip
+
+    @cached_property
+    def pool_id(self) -> str:
+        """16 hex digits that stand for everything in the pool."""
+        return digest(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "format": POOL_FORMAT,
+            "version": _VERSION,
+            "voters": [voter.to_json() for voter in self.voters],
+            "weights": list(self.weights),
+            "votes": list(self.votes),
+            "shape": dict(self.shape),
+            "absent": dict(self.absent),
+            "size": self.size,
+            "recalibration": json.loads(self.recalibration.to_json()),
+            "shared": self.shared,
+            "by": list(self.by),
+            "statistics": dict(self.statistics),
+        }
+
+    def to_json(self) -> str:
+        """The pool as JSON text; `from_json` gives an equal pool."""
+        return json.dumps({"pool_id": self.pool_id, **self._content()}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | Mapping[str, Any]) -> VotePool:
+        """Read a pool; raises `UnusableInput` if it is none, of a newer version, or was edited."""
+        data = json.loads(text) if isinstance(text, str) else text
+        if data.get("format") != POOL_FORMAT or data.get("version") != _VERSION:
+            raise UnusableInput(
+                f"Expected a pool of votes ({POOL_FORMAT}, version {_VERSION}), got format "
+                f"{data.get('format')!r}, version {data.get('version')!r}. Fit one with "
+                "`calibrant plan ensemble LOG --models ... --out POOL`."
+            )
+        made = cls(
+            voters=tuple(Voter.from_json(voter) for voter in data["voters"]),
+            weights=tuple(data["weights"]), votes=tuple(data["votes"]), shape=data["shape"],
+            absent=data["absent"], size=data["size"],
+            recalibration=CalibrationMap.from_json(data["recalibration"]), shared=data["shared"],
+            by=tuple(data["by"]), statistics=data["statistics"],
+        )  # fmt: skip
+        if "pool_id" in data and data["pool_id"] != made.pool_id:
+            raise UnusableInput(
+                f"This pool says its id is {data['pool_id']}, but its content gives {made.pool_id}: it was edited "
+                "or damaged. Fit it again with `calibrant plan ensemble LOG --models ... --out POOL`."
+            )
+        return made
+
+    @classmethod
+    def load(cls, path: str | Path) -> VotePool:
+        """Read the file of a pool."""
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise UnusableInput(
+                f"{path} cannot be read as a pool of votes ({error}). Make one with "
+                f"`calibrant plan ensemble LOG --models ... --out {path}`."
+            ) from error
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VotePool) and self.pool_id == other.pool_id
+
+    def __hash__(self) -> int:
+        return hash(self.pool_id)
+
+    def worth(self) -> dict[str, dict[str, Any]]:
+        """Of each voter its accuracy, its weight, and what its vote alone adds in log-odds at its mean evidence."""
+        return {
+            voter.name: {
+                "rows": voter.rows, "accuracy": voter.accuracy, "weight": self.weights[j], "vote": self.votes[j],
+                "adds": self.weights[j] * voter.intercept + self.votes[j],
+            }
+            for j, voter in enumerate(self.voters)
+        }  # fmt: skip
+
+
+def _within(p: Floats, best: NDArray[np.intp], ballots: Ballots) -> Floats:
+    """The candidates that were not chosen share at most what the chosen one leaves, and none exceeds it."""
+    chosen = np.zeros(len(p), bool)
+    chosen[best[best >= 0]] = True
+    top = np.bincount(ballots.item, np.where(chosen, p, 0.0), len(ballots))[ballots.item]
+    others = np.where(chosen, 0.0, np.minimum(p, top))
+    total = np.bincount(ballots.item, others, len(ballots))[ballots.item]
+    scale = np.minimum(1.0, np.divide(1 - top, total, out=np.ones_like(total), where=total > 0))
+    return np.where(chosen, p, others * scale)
