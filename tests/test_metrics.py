@@ -277,3 +277,17 @@ def test_bootstrap_of_grades() -> None:
     by_rows = [((c[i] - g[i]) ** 2).mean() for i in rng.integers(0, 300, (500, 300))]
     assert e.low == pytest.approx(np.quantile(by_rows, 0.025), abs=5e-4)
     assert e.high == pytest.approx(np.quantile(by_rows, 0.975), abs=5e-4)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+def test_a_few_grades_between_right_and_wrong_do_not_move_the_bootstrap(share: float) -> None:
+    rng = np.random.default_rng(7)
+    c = rng.beta(5, 1.3, 800)
+    g = (rng.random(800) < c).astype(float)
+    graded = rng.random(800) < share
+    g[graded] = np.clip(c + rng.normal(0, 0.2, 800), 0, 1)[graded]
+    found = metrics.intervals.bootstrap(Tally.of(c, g), metrics.brier)
+    rows = [float(((c - g)[rng.integers(0, 800, 800)] ** 2).mean()) for _ in range(2000)]
+    low, high = np.quantile(rows, [0.025, 0.975])
+    assert found.low == pytest.approx(low, abs=0.15 * (high - low))
+    assert found.high == pytest.approx(high, abs=0.15 * (high - low))

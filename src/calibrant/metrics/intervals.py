@@ -80,26 +80,27 @@ def bootstrap(
 
 
 def _resampled(t: Tally, count: int, rng: np.random.Generator) -> Iterator[Tally]:
-    """Tallies of as many rows drawn again: right and wrong answers apart, grades with their cell's spread."""
+    """Tallies of as many rows drawn again, right and wrong answers apart.
+
+    Grades between are drawn as r + f (b - r) with b right or wrong at the cell's mean grade r: in [0, 1], with the
+    mean and, for f^2 = variance / r (1 - r), the variance of the cell. With f = 1 they are right or wrong.
+    """
     scale = t.weight / t.weight2 / t.design_effect  # rows stand behind a weight w as w^2 / (sum of w^2)
     rate, rows = t.hits / t.weight, t.weight * scale
     binary = np.array_equal(t.hits, t.hits2)
-    spread = np.sqrt(np.maximum(t.hits2 / t.weight - rate**2, 0.0))
+    noise = rate * (1 - rate)
+    spread2 = np.divide(t.hits2 / t.weight - rate**2, noise, out=np.zeros_like(rate), where=noise > 1e-15)
+    f = np.ones_like(rate) if binary else np.sqrt(np.clip(spread2, 0.0, 1.0))
     made = 0
     while made < count:
-        if binary:
-            right = rng.poisson(rows * rate)
-            n, mean = right + rng.poisson(rows * (1 - rate)), right
-        else:
-            n = rng.poisson(rows)
-            mean = np.clip(n * rate + np.sqrt(n) * spread * rng.standard_normal(len(n)), 0, n)
+        right = rng.poisson(rows * rate)
+        n = right + rng.poisson(rows * (1 - rate))
         seen = n > 0
         if not seen.any():
             continue
         made += 1
-        hits = (mean / scale)[seen]
-        second = hits if binary else (n * (spread**2 + (mean / np.maximum(n, 1)) ** 2) / scale)[seen]
-        weight = (n / scale)[seen]
-        yield replace(
-            t, score=t.score[seen], weight=weight, hits=hits, hits2=second, weight2=weight / scale[seen]
-        )
+        r, k, b, u = rate[seen], n[seen], right[seen], f[seen]
+        hits = k * r * (1 - u) + u * b
+        second = b * (r + u * (1 - r)) ** 2 + (k - b) * (r * (1 - u)) ** 2
+        s = scale[seen]
+        yield replace(t, score=t.score[seen], weight=k / s, hits=hits / s, hits2=second / s, weight2=k / s**2)
