@@ -12,9 +12,10 @@ from calibrant.errors import CalibrantError
 from calibrant.terminal import err, out
 
 from . import ask, measure, posture, redteam, refine, serve
+from .plan import costs as plan_costs
 from .shared import app
 
-__all__ = ["app", "ask", "measure", "posture", "redteam", "refine", "run", "serve"]
+__all__ = ["app", "ask", "measure", "plan_costs", "posture", "redteam", "refine", "run", "serve"]
 
 
 def run() -> None:
