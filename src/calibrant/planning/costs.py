@@ -8,57 +8,23 @@ therefore what to expect of the map that `calibrant fit` makes of all of them, o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..logs.reading import Log, read_log
 from ..maps.crossfit import folds
 from ..metrics import Estimate
 from ..plugins import find
-from ..policies.bands import Bands
 from ..policies.expected_cost import ExpectedCost
 from ..protocols import Calibrator
-from ..tally import Floats, Tally
-from ..types import Action
+from ..tally import Tally
+from .ways import PER, Alternative, atoms_of, curve_of, pays_above, stated, ways_of
 
-__all__ = ["Alternative", "CostGroup", "CostPlan", "plan_costs"]
+__all__ = ["CostGroup", "CostPlan", "plan_costs"]
 
 FOLDS = 5
-PER = 1_000
-"""Costs are stated for so many answers."""
-
-FIXED = ("send_all", "review_all")
-"""Ways that treat all answers alike."""
-_CODES = {action: code for code, action in enumerate(Action)}
-_DRAWS = 4_000
-_PRIOR = 0.5
-Codes = NDArray[np.int8]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Alternative:
-    """What one way of acting comes to, with 95 % intervals.
-
-    `automatic_share` is the share sent without a person, `error_of_sent` the share of wrong answers among
-    those (None where none is sent), `review_share` and `hand_off_share` what people get, `cost` per 1,000
-    answers; `saved` how much more than the policy it costs per 1,000, on the same answers.
-    """
-
-    automatic_share: Estimate
-    error_of_sent: Estimate | None
-    review_share: Estimate
-    hand_off_share: Estimate
-    cost: Estimate
-    saved: Estimate | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,20 +134,6 @@ def plan_costs(
     return CostPlan(policy=policy, log=log, groups=groups, notes=tuple(notes))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Atoms:
-    """Answers of equal score and fold: their raw score, calibrated p, what the policy reads, right and wrong.
-
-    `right` and `wrong` are effective numbers of answers.
-    """
-
-    raw: Floats
-    p: Floats
-    read: Floats
-    right: Floats
-    wrong: Floats
-
-
 def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrator: Calibrator) -> CostGroup:
     tally = log.groups[key]
     by = dict(zip(log.roles.by, key, strict=True))
@@ -193,163 +145,15 @@ def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrat
     if tally.n_eff < 2 * FOLDS or len(parts) < 2:
         why = f"Too few labels: {tally.n_eff:.0f} effective answers, {2 * FOLDS} are needed to fit and to state."
         return CostGroup(**known, alternatives={}, reason=why)
-    atoms = _atoms(parts, policy, calibrator, tally.n_eff)
-    ways = _ways(atoms, policy)
+    atoms = atoms_of(parts, calibrator, tally.n_eff)
+    ways = ways_of(atoms, policy)
     mine = ways.pop("policy")
-    plan = _stated(atoms, mine, policy)
+    plan = stated(atoms, mine, policy)
+    others = {name: stated(atoms, way, policy, mine) for name, way in ways.items()}
     return CostGroup(
-        **known, plan=plan, answer_score=_answer_score(tally, calibrator, policy),
-        alternatives={
-            name: _stated(atoms, codes, policy, mine, varies=name not in FIXED) for name, codes in ways.items()
-        },
-        curve=_curve(atoms, policy), larger_pays_above=_pays_above(atoms, mine, policy),
+        **known, plan=plan, alternatives=others, answer_score=_answer_score(tally, calibrator, policy),
+        curve=curve_of(atoms, policy), larger_pays_above=pays_above(atoms, mine.codes, policy),
     )  # fmt: skip
-
-
-def _atoms(parts: Sequence[Tally], policy: ExpectedCost, calibrator: Calibrator, n_eff: float) -> _Atoms:
-    """Every fold at the probabilities of a map fitted on the others."""
-    columns: list[list[Floats]] = []
-    for i, part in enumerate(parts):
-        fitted = calibrator.fit(reduce(add, [other for j, other in enumerate(parts) if j != i]))
-        p = fitted(part.score)
-        read = fitted.interval(part.score)[0] if policy.reads_low else p
-        columns.append([part.score, p, read, part.hits, part.weight - part.hits])
-    raw, p, read, right, wrong = (np.concatenate(values) for values in zip(*columns, strict=True))
-    scale = n_eff / float(right.sum() + wrong.sum())
-    return _Atoms(raw=raw, p=p, read=read, right=scale * right, wrong=scale * np.maximum(wrong, 0.0))
-
-
-def _ways(atoms: _Atoms, policy: ExpectedCost) -> dict[str, Codes]:
-    """The action on every atom, by way of acting; code 4 is the larger model."""
-    at = np.zeros(len(atoms.p), np.int8)
-    mine = _codes(policy, atoms.read)
-    ways = {
-        "policy": mine,
-        "send_all": at,
-        "review_all": np.full_like(at, _CODES[Action.REVIEW]),
-        "raw": _codes(policy, atoms.raw),
-        "bands": _bands(atoms.p),
-    }
-    if policy.larger is not None and policy.larger_right is not None:
-        best = np.array([min(policy.costs(float(v)).items(), key=lambda kv: kv[1])[0] for v in atoms.read])
-        ways["larger"] = np.where(best == "larger", np.int8(len(Action)), mine).astype(np.int8)
-    return ways
-
-
-def _codes(policy: ExpectedCost, values: Floats) -> Codes:
-    """The index of the policy's action at each value."""
-    codes = np.full(len(values), _CODES[Action.HAND_OFF], np.int8)
-    floors = [(floor, action) for action, floor in policy.thresholds.items() if floor is not None]
-    for floor, action in sorted(floors, key=lambda pair: -_CODES[Action(pair[1])]):
-        codes[(values >= floor) | (floor <= 0.0)] = _CODES[Action(action)]
-    return codes
-
-
-def _bands(p: Floats) -> Codes:
-    bands = Bands()
-    edges = np.array([bands.review, bands.disclaim, bands.answer])
-    codes: Codes = (len(edges) - np.searchsorted(edges, p, side="left")).astype(np.int8)  # above, not at
-    return codes
-
-
-def _prices(policy: ExpectedCost) -> tuple[Floats, Floats]:
-    """What a right and what a wrong answer costs by the code of the action."""
-    w, h = policy.wrong, policy.reviewer_error
-    review = (policy.review, policy.review + h * w)
-    disclaim = (policy.disclaim, policy.disclaim + (1 - (policy.disclaim_saves or 0.0)) * w)
-    hand_off = review if policy.hand_off is None else (policy.hand_off, policy.hand_off)
-    larger = (policy.larger or 0.0) + (1 - (policy.larger_right or 0.0)) * w
-    pairs = [(0.0, w), disclaim, review, hand_off, (larger, larger)]
-    return np.array([right for right, _ in pairs]), np.array([wrong for _, wrong in pairs])
-
-
-def _draws(counts: Floats, prior: float = _PRIOR) -> Floats:
-    """Draws of the shares of cells that hold so many answers, shape (draws, cells): always the same."""
-    gammas = np.random.default_rng(20240601).gamma(counts + prior, size=(_DRAWS, len(counts)))
-    shares: Floats = gammas / gammas.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _estimate(value: float, draws: Floats) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value))
-
-
-def _cells(codes: Codes, atoms: _Atoms) -> tuple[Floats, Floats]:
-    """Right and wrong answers by code, over the codes that occur or may."""
-    size = len(Action) + 1
-    right, wrong = (np.bincount(codes, of, size).astype(np.float64) for of in (atoms.right, atoms.wrong))
-    return right, wrong
-
-
-def _stated(
-    atoms: _Atoms, codes: Codes, policy: ExpectedCost, mine: Codes | None = None, *, varies: bool = True
-) -> Alternative:
-    """What a way comes to; one that never `varies` from answer to answer has shares that are known."""
-    right, wrong = _cells(codes, atoms)
-    there = right + wrong > 0
-    cells = np.r_[right[there], wrong[there]]
-    draws = _draws(cells)
-    drawn = np.zeros((2, _DRAWS, len(right)))
-    drawn[0][:, there], drawn[1][:, there] = np.split(draws, 2, axis=1)
-    total = float(cells.sum())
-    for_right, for_wrong = _prices(policy)
-    cost = PER * (right @ for_right + wrong @ for_wrong) / total
-    costs = PER * (drawn[0] @ for_right + drawn[1] @ for_wrong)
-
-    def share(of: Sequence[Action]) -> Estimate:
-        at = [_CODES[action] for action in of]
-        value = float((right[at] + wrong[at]).sum() / total)
-        return _share_estimate(value, total) if varies else Estimate(value, value, value)
-
-    sent = [_CODES[Action.ANSWER], _CODES[Action.DISCLAIM]]
-    answers = float((right[sent] + wrong[sent]).sum())
-    errors = None
-    if answers > 0:
-        rates = drawn[1][:, sent].sum(axis=1) / np.maximum(drawn[:, :, sent].sum(axis=(0, 2)), 1e-300)
-        errors = _estimate(float(wrong[sent].sum() / answers), rates)
-    return Alternative(
-        automatic_share=share([Action.ANSWER, Action.DISCLAIM]), error_of_sent=errors,
-        review_share=share([Action.REVIEW]), hand_off_share=share([Action.HAND_OFF]),
-        cost=_estimate(float(cost), costs), saved=None if mine is None else _saved(atoms, codes, mine, policy),
-    )  # fmt: skip
-
-
-def _share_estimate(value: float, total: float) -> Estimate:
-    """A share of answers, with Jeffreys' interval; 0 and 1 keep that end."""
-    from scipy.special import betaincinv
-
-    a, b = value * total + _PRIOR, (1 - value) * total + _PRIOR
-    low = 0.0 if value <= 0 else float(betaincinv(a, b, 0.025))
-    high = 1.0 if value >= 1 else float(betaincinv(a, b, 0.975))
-    return Estimate(value, min(low, value), max(high, value))
-
-
-def _saved(atoms: _Atoms, codes: Codes, mine: Codes, policy: ExpectedCost) -> Estimate:
-    """How much more than the policy another way costs on the same answers."""
-    size = len(Action) + 1
-    pair = codes.astype(np.intp) * size + mine
-    right, wrong = np.bincount(pair, atoms.right, size**2), np.bincount(pair, atoms.wrong, size**2)
-    there = np.flatnonzero(right + wrong > 0)
-    prices = _prices(policy)
-    more = [(price[:, None] - price[None, :]).ravel()[there] for price in prices]
-    cells, worth = np.r_[right[there], wrong[there]], PER * np.r_[more[0], more[1]]
-    return _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
-
-
-def _curve(atoms: _Atoms, policy: ExpectedCost) -> tuple[tuple[float, float, float, float], ...]:
-    """Cost per 1,000 with its interval, if answers at or above each threshold were sent and the rest were not."""
-    grid = np.unique(np.r_[np.linspace(0, 1, 51), policy.thresholds["answer"] or 0.0])
-    careful = _codes(policy, np.minimum(atoms.read, np.nextafter(min([*policy.edges, 1.0]), 0.0)))
-    careful = np.where(careful < _CODES[Action.REVIEW], np.int8(_CODES[Action.REVIEW]), careful).astype(
-        np.int8
-    )
-    points = []
-    for t in grid.tolist():
-        codes = np.where(atoms.read >= t, np.int8(0), careful).astype(np.int8)
-        cost = _stated(atoms, codes, policy).cost
-        points.append((t, cost.value, cost.low, cost.high))
-    return tuple(points)
 
 
 def _answer_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) -> float | None:
@@ -361,19 +165,6 @@ def _answer_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) ->
     read = fitted.interval(tally.score)[0] if policy.reads_low else fitted(tally.score)
     reached = np.flatnonzero(read >= floor)
     return float(tally.score[reached[0]]) if len(reached) else None
-
-
-def _pays_above(atoms: _Atoms, mine: Codes, policy: ExpectedCost) -> float | None:
-    """How often a larger model must be right on what is not sent, to be cheaper than what is done with it."""
-    right, wrong = _cells(mine, atoms)
-    for_right, for_wrong = _prices(policy)
-    kept = [_CODES[Action.REVIEW], _CODES[Action.HAND_OFF]]
-    answers = float((right[kept] + wrong[kept]).sum())
-    if policy.larger is None or answers <= 0:
-        return None
-    spent = float((right[kept] @ for_right[kept] + wrong[kept] @ for_wrong[kept]) / answers)
-    needed = 1 - (spent - policy.larger) / policy.wrong
-    return max(needed, 0.0) if needed <= 1 else None
 
 
 def _told(group: CostGroup, plan: Alternative) -> str:
