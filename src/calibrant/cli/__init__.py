@@ -13,9 +13,21 @@ from calibrant.terminal import err, out
 
 from . import ask, measure, posture, redteam, refine, serve
 from .plan import costs as plan_costs
+from .plan import pareto as plan_pareto
 from .shared import app
 
-__all__ = ["app", "ask", "measure", "plan_costs", "posture", "redteam", "refine", "run", "serve"]
+__all__ = [
+    "app",
+    "ask",
+    "measure",
+    "plan_costs",
+    "plan_pareto",
+    "posture",
+    "redteam",
+    "refine",
+    "run",
+    "serve",
+]
 
 
 def run() -> None:

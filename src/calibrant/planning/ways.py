@@ -90,6 +90,7 @@ class Way:
 
 
 def ways_of(atoms: Atoms, policy: ExpectedCost) -> dict[str, Way]:
+    """The policy's way ("policy") and the others: send all, review all, by raw confidence, by the bands."""
     at = np.zeros(len(atoms.p), np.int8)
     read, ends = _read(atoms, policy)
     ways = {
@@ -168,6 +169,7 @@ def _cells(codes: Codes, atoms: Atoms) -> tuple[Floats, Floats]:
 
 
 def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None) -> Alternative:
+    """What a way comes to; with `mine`, also how much more than that it costs."""
     right, wrong = _cells(way.codes, atoms)
     there = right + wrong > 0
     drawn = np.zeros((2, _DRAWS, len(right)))
