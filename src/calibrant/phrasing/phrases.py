@@ -80,18 +80,19 @@ def step_of(evidence: float, low: float | None, high: float | None) -> int:
     return min(allowed, default=10)
 
 
-def rounded(p: float, step: int, edges: Sequence[float] = ()) -> int:
-    """Per cent, a multiple of `step` from `step` to 100 - `step`: the nearest, but never raised to an edge.
+def rounded(p: float, step: int, edges: Sequence[float] = ()) -> tuple[int, bool]:
+    """Per cent, a multiple of `step` from `step` to 100 - `step`, and whether p lies under rather than about it.
 
-    A number below half a step becomes one step, to be said as "under".
+    The nearest multiple, but never one raised to an edge that p has not passed.
 
-    >>> rounded(0.874, 5), rounded(0.84, 5, [0.85]), rounded(0.999, 5), rounded(0.999, 1)
-    (85, 80, 95, 99)
+    >>> rounded(0.874, 5), rounded(0.84, 5, [0.85]), rounded(0.999, 5), rounded(0.999, 1), rounded(0.01, 5)
+    ((85, False), (80, False), (95, False), (99, False), (5, True))
     """
     points = 100 * p
     up, down = math.floor(points / step + 0.5 - _SNAP) * step, math.floor(points / step + _SNAP) * step
-    raised = up > points + 1e-6 and any(points <= 100 * e + 1e-6 and 100 * e <= up + 1e-6 for e in edges)
-    return min(max(down if raised else up, step), 100 - step)
+    raised = up > points + _SNAP and any(points <= 100 * e + _SNAP and 100 * e <= up + _SNAP for e in edges)
+    nearest = down if raised else up
+    return min(max(nearest, step), 100 - step), nearest < step
 
 
 def _word(p: float, edges: Sequence[float], language: Language) -> Word:
@@ -142,23 +143,23 @@ def phrase_of(
         )  # fmt: skip
     behind = float(confidence.verdicts) if evidence is None else evidence
     step = step_of(behind, confidence.low, confidence.high)
-    percent, word = rounded(p, step, edges), _word(p, edges, language)
-    number = (language.under if 100 * p < step / 2 else language.about).format(n=percent)
+    (percent, under), word = rounded(p, step, edges), _word(p, edges, language)
+    number = (language.under if under else language.about).format(n=percent)
     band = record.band(p) if record is not None else None
     return Phrase(
         words=word.name, reading=word.reading, percent=percent, step=step,
         text=language.phrase.format(said=word.said, number=number),
         said=language.first_person.format(lead=word.lead, said=word.said, number=number),
-        frequency=_frequency(p, percent, step, confidence, language),
+        frequency=_frequency(percent, under, step, confidence, language),
         record=None if band is None else _record(band, domain, language), band=band, action=act,
     )  # fmt: skip
 
 
-def _frequency(p: float, percent: int, step: int, confidence: Confidence, language: Language) -> str:
+def _frequency(percent: int, under: bool, step: int, confidence: Confidence, language: Language) -> str:
     """In 10 where the number is a multiple of ten, in 20 for one of five, else in 100."""
     whole = 10 if percent % 10 == 0 else 20 if percent % 5 == 0 else 100
     k = percent * whole // 100
-    if 100 * p < step / 2:
+    if under:
         return language.rare_frequency.format(k=k, all=whole)
     low, high = confidence.low, confidence.high
     if step < 10 or low is None or high is None or whole != 10:

@@ -21,7 +21,6 @@ STATES = {
     "on": ("on the front", BLUE),
     "unclear": ("may or may not be on it", ORANGE),
     "off": ("off it", "#9aa0a6"),
-    "unknown": ("other questions, not compared", "#d5d8db"),
 }
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 LONGEST = 30
@@ -78,8 +77,8 @@ def front(told: Mapping[str, Any]) -> alt.LayerChart:
 
 
 def _points(told: Mapping[str, Any], axis: str) -> tuple[_Rows, str | None]:
-    """A row per drawn candidate, and the column that shapes stand for."""
-    shown = [one for one in told["candidates"] if one["accuracy"] is not None]
+    """A row per candidate that is compared, and the column that shapes stand for."""
+    shown = [one for one in told["candidates"] if one["front_share"] is not None]
     columns = list(shown[0]["of"]) if shown else []
     last = columns[-1] if len(columns) > 1 else None
     kinds = list(dict.fromkeys(str(one["of"][last]) for one in shown)) if last else []
@@ -150,8 +149,7 @@ def _size(rows: _Rows) -> dict[str, Any]:
 def _steps(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> _Rows:
     """The least error at each accuracy or more: from the left edge, through the best points, to the top."""
     best: _Rows = []
-    compared = [row for row in rows if row["rank"] < 3] or rows
-    for row in sorted(compared, key=lambda r: (-r["x"], r["y"])):
+    for row in sorted(rows, key=lambda r: (-r["x"], r["y"])):
         if not best or row["y"] < best[-1]["y"]:
             best.append(row)
     line = [
@@ -183,12 +181,13 @@ def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tu
     for (x, y), (right, up) in itertools.pairwise(path):  # the front: up first, then to the right
         taken += [(x - 2, min(y, up), x + 2, max(y, up)), (min(x, right), up - 2, max(x, right), up + 2)]
     names: list[_Box] = []
+    lines: list[_Box] = []
     texts: _Rows = []
     leads: _Rows = []
     seen: set[str] = set()
     for i in sorted(range(len(rows)), key=lambda i: (rows[i]["rank"], not rows[i]["on"], rows[i]["y"])):
         name, (x, y) = rows[i]["name"], spots[i]
-        found = None if name in seen else _free(x, y, 6.6 * len(name) + 4, [*taken, *names], names)
+        found = None if name in seen else _free(x, y, 6.6 * len(name) + 4, [*taken, *names], names, lines)
         if found is None:
             continue
         seen.add(name)
@@ -197,6 +196,7 @@ def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tu
         ink = INK if rows[i]["rank"] < 2 else MUTED
         texts.append({"px": _r(box[0] + 2, 1), "py": _r((box[1] + box[3]) / 2, 1), "name": name, "ink": ink})
         if lead:
+            lines.append(lead)
             leads.append(dict(zip(("px", "py", "qx", "qy"), (_r(v, 1) for v in lead), strict=True)))
     return texts, leads
 
@@ -206,7 +206,7 @@ def _at(value: float, ends: Sequence[float], pixels: int) -> float:
 
 
 def _free(
-    x: float, y: float, width: float, taken: Sequence[_Box], names: Sequence[_Box]
+    x: float, y: float, width: float, taken: Sequence[_Box], names: Sequence[_Box], lines: Sequence[_Box]
 ) -> tuple[_Box, _Box | None] | None:
     """The nearest place for a text of this width, with a line to it where it stands off; None where there is none."""
     for off in (10.0, 20.0, 32.0, 46.0, 62.0, 80.0):
@@ -218,7 +218,7 @@ def _free(
         for left, middle in starts:
             box = (left, middle - 8, left + width, middle + 8)
             inside = box[0] >= 2 and box[2] <= WIDTH - 2 and box[1] >= 2 and box[3] <= HEIGHT - 2
-            if not inside or any(_meet(box, other) for other in taken):
+            if not inside or any(_meet(box, o) for o in taken) or any(_crosses(line, box) for line in lines):
                 continue
             edge = box[1] if y < box[1] else box[3] if y > box[3] else middle
             lead = (x, y, min(max(x, box[0]), box[2]), edge)
