@@ -171,6 +171,14 @@ def test_a_track_record_counts_its_band_and_says_where() -> None:
     assert phrase_of(confidence(0.1), record=record).record is None
 
 
+def test_the_ends_of_the_scale_are_no_certainties() -> None:
+    record = TrackRecord.of(Tally.of([0.95] * 50 + [0.05] * 50, [1] * 50 + [0] * 50))
+    assert phrase_of(confidence(0.97), record=record).record == (
+        "Of the 50 answers that were given over 90 %, 50 were right."
+    )
+    assert str(phrase_of(confidence(0.02), record=record).record).endswith("given under 10 %, 0 were right.")
+
+
 def test_track_records_add_and_survive_json() -> None:
     rng = np.random.default_rng(0)
     p, right = rng.random(600), rng.random(600) < 0.7

@@ -100,7 +100,7 @@ class TrackRecord:
 
     def band(self, p: float) -> Band | None:
         """The band that a probability lies in; None where too few answers were given such a one. O(1)."""
-        return self.bands[int(cell_of(np.array([p]), BANDS)[0])]
+        return self.bands[min(int(p * BANDS * (1 + 1e-12)), BANDS - 1)]  # the cell of `cell_of`, for one
 
     @cached_property
     def bands(self) -> tuple[Band | None, ...]:

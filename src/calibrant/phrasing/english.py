@@ -46,11 +46,12 @@ ENGLISH = Language(
     frequency="About {k} in {all} answers like this were right.",
     rare_frequency="Fewer than {k} in {all} answers like this were right.",
     wide="About {k} in {all} answers like this were right; few have been checked, so it could be {low} to {high}.",
-    record="Of the {answers} answers{where} that were given {low} to {high} %, {right} were right.",
-    weighted_record="Of the answers{where} that were given {low} to {high} %, {share} % were right "
+    record="Of the {answers} answers{where} that were given {band}, {right} were right.",
+    weighted_record="Of the answers{where} that were given {band}, {share} % were right "
                     "(as sure as from {answers} drawn at random).",
-    graded_record="The {answers} answers{where} that were given {low} to {high} % had a mean grade of {share} %.",
+    graded_record="The {answers} answers{where} that were given {band} had a mean grade of {share} %.",
     in_domain=" in {domain}",
+    bands=("under {high} %", "{low} to {high} %", "over {low} %"),
     actions={
         Action.ANSWER: "",
         Action.DISCLAIM: "I may be wrong, so please check this before you rely on it.",

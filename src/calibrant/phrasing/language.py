@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..types import Action
 
@@ -31,7 +31,8 @@ class Language:
     """Words, and sentences with places in braces.
 
     {n} is a number of per cent; {k} of {all} a frequency; {low} and {high} ends of a range; {lead} and {said}
-    those of a `Word`, {number} a number as said by `about` or `under`; {where} a domain as said by `in_domain`.
+    those of a `Word`, {number} a number as said by `about` or `under`; {where} a domain as said by `in_domain`;
+    {band} a band as said by the first (from 0), second or third (to 100) of `bands`.
     """
 
     words: tuple[Word, ...]
@@ -46,16 +47,25 @@ class Language:
     weighted_record: str
     graded_record: str
     in_domain: str
+    bands: tuple[str, str, str]
     actions: Mapping[Action, str]
     unknown: str
     unknown_first_person: str
+    spoken: tuple[Word, ...] = field(init=False)
+    """The words that are used, ascending."""
+
+    def band(self, low: float, high: float) -> str:
+        """A band of probabilities, without a 0 or 100 in it."""
+        form = self.bands[0 if low <= 0 else 2 if high >= 1 else 1]
+        return form.format(low=round(100 * low), high=round(100 * high))
+
+    def __post_init__(self) -> None:
+        used = sorted((word for word in self.words if word.said), key=lambda word: word.reading)
+        if not used:
+            raise ValueError("A language needs at least one word with a text for `said`.")
+        object.__setattr__(self, "spoken", tuple(used))
 
     @property
     def readings(self) -> dict[str, float]:
         """Phrase and median reading, of all words."""
         return {word.name: word.reading for word in self.words}
-
-    @property
-    def spoken(self) -> tuple[Word, ...]:
-        """The words that are used, ascending."""
-        return tuple(sorted((word for word in self.words if word.said), key=lambda word: word.reading))

@@ -180,8 +180,7 @@ def _record(band: Band, domain: str | None, language: Language) -> str:
     return form.format(
         answers=f"{round(band.effective if band.weighted else band.answers):,}", right=f"{round(band.right):,}",
         where="" if domain is None else language.in_domain.format(domain=domain),
-        low=round(100 * band.low), high=round(100 * band.high),
-        share=min(max(round(share), 1), 99) if 0 < share < 100 else round(share),
+        band=language.band(band.low, band.high), share=min(max(round(share), 1), 99),
     )  # fmt: skip
 
 
