@@ -49,8 +49,10 @@ def main() -> None:
     """Print one line per setting and number of labels."""
     asked = argparse.ArgumentParser()
     asked.add_argument("--labels", default="200,1000,100000")
-    for labels in map(int, asked.parse_args().labels.split(",")):
-        for name, (wrong_cost, review) in SETTINGS.items():
+    asked.add_argument("--settings", type=int, default=len(SETTINGS), help="Only the first so many.")
+    given = asked.parse_args()
+    for labels in map(int, given.labels.split(",")):
+        for name, (wrong_cost, review) in list(SETTINGS.items())[: given.settings]:
             policy = ExpectedCost(wrong=wrong_cost, review=review, reviewer_error=MISSED)
             line(labels, name, policy)
 
