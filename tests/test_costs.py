@@ -110,6 +110,21 @@ def test_a_plan_knows_what_a_larger_model_must_be_worth(frame: pd.DataFrame) -> 
     assert plan_costs(frame, policy=POLICY, calibrator="platt").groups[0].larger_pays_above is None
 
 
+def test_the_chosen_point_lies_on_the_curve_and_near_its_lowest(frame: pd.DataFrame) -> None:
+    for policy in (
+        POLICY,
+        ExpectedCost(wrong=10.0, review=2.0, reviewer_error=0.3, hand_off=3.0),
+        ExpectedCost(wrong=20.0, review=1.0, reviewer_error=0.1, disclaim_saves=0.4, disclaim=0.1),
+    ):
+        group = plan_costs(frame, policy=policy, calibrator="platt").groups[0]
+        at = {point[0]: point[1] for point in group.curve}
+        assert at[group.send_from] == pytest.approx(group.plan.cost.value)
+        assert group.plan.cost.value <= 1.03 * min(at.values()), "the labels cannot improve much on it"
+        assert group.send_from == min(
+            t for t in (group.thresholds["answer"], group.thresholds["disclaim"]) if t
+        )
+
+
 def test_weights_and_clusters_count(frame: pd.DataFrame) -> None:
     heavy = frame.assign(weight=np.where(frame["correct"] == 0, 2.0, 1.0))
     plain, weighted = (plan_costs(f, policy=POLICY, calibrator="platt").groups[0] for f in (frame, heavy))

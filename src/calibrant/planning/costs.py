@@ -20,7 +20,7 @@ from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
 from ..protocols import Calibrator
 from ..tally import Tally
-from .ways import PER, Alternative, atoms_of, curve_of, pays_above, stated, ways_of
+from .ways import PER, Alternative, atoms_of, curve_of, pays_above, send_from, stated, ways_of
 
 __all__ = ["CostGroup", "CostPlan", "plan_costs"]
 
@@ -31,7 +31,8 @@ FOLDS = 5
 class CostGroup:
     """The plan of one group; `plan` is None where there are too few labels, and `reason` says so.
 
-    `thresholds` are least calibrated probabilities by action, `answer_score` the least raw confidence that the
+    `thresholds` are least calibrated probabilities by action, `send_from` the least at which an answer is sent, with
+    a disclaimer or without, `send_score` the least raw confidence that the
     map of all labels brings to that of answering. `curve` is the cost per 1,000 by the threshold of sending.
     `larger_pays_above` is how often a larger model would have to be right, on the answers that are not sent,
     to be cheaper than people.
@@ -42,7 +43,8 @@ class CostGroup:
     n_eff: float
     accuracy: float | None
     thresholds: Mapping[str, float | None]
-    answer_score: float | None = None
+    send_from: float | None = None
+    send_score: float | None = None
     plan: Alternative | None = None
     alternatives: Mapping[str, Alternative]
     curve: tuple[tuple[float, float, float, float], ...] = ()
@@ -62,7 +64,7 @@ class CostGroup:
         plan = dict.fromkeys(names) if self.plan is None else self.plan.to_json()
         return {
             "by": self.by, "n": self.n, "n_eff": round(self.n_eff, 2), "accuracy": self.accuracy,
-            "thresholds": dict(self.thresholds), "answer_score": self.answer_score,
+            "thresholds": dict(self.thresholds), "send_from": self.send_from, "send_score": self.send_score,
             **{name: plan[name] for name in names},
             "alternatives": {name: one.to_json() for name, one in self.alternatives.items()},
             "curve": [dict(zip(("threshold", "cost", "low", "high"), p, strict=True)) for p in self.curve],
@@ -140,7 +142,7 @@ def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrat
     parts = log.folds.get(key) or folds(tally, FOLDS)
     known: dict[str, Any] = {
         "by": by, "n": tally.rows, "n_eff": tally.n_eff, "accuracy": tally.accuracy if tally.rows else None,
-        "thresholds": policy.thresholds,
+        "thresholds": policy.thresholds, "send_from": send_from(policy),
     }  # fmt: skip
     if tally.n_eff < 2 * FOLDS or len(parts) < 2:
         why = f"Too few labels: {tally.n_eff:.0f} effective answers, {2 * FOLDS} are needed to fit and to state."
@@ -151,14 +153,14 @@ def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrat
     plan = stated(atoms, mine, policy)
     others = {name: stated(atoms, way, policy, mine) for name, way in ways.items()}
     return CostGroup(
-        **known, plan=plan, alternatives=others, answer_score=_answer_score(tally, calibrator, policy),
+        **known, plan=plan, alternatives=others, send_score=_send_score(tally, calibrator, policy),
         curve=curve_of(atoms, policy), larger_pays_above=pays_above(atoms, mine.codes, policy),
     )  # fmt: skip
 
 
-def _answer_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) -> float | None:
+def _send_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) -> float | None:
     """The least raw score of the log that the map of all labels brings to the threshold of answering."""
-    floor = policy.thresholds["answer"]
+    floor = send_from(policy)
     if floor is None:
         return None
     fitted = calibrator.fit(tally)
@@ -168,15 +170,20 @@ def _answer_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) ->
 
 
 def _told(group: CostGroup, plan: Alternative) -> str:
-    floor, cost = group.thresholds["answer"], plan.cost
+    floor, cost = group.send_from, plan.cost
     money = f"{cost.value:,.0f} per {PER:,} answers ({cost.low:,.0f} to {cost.high:,.0f})"
     if floor is None or plan.error_of_sent is None:
         why = "No answer is sure enough to be sent" if floor is not None else "Sending is never the cheapest"
         return f"{why}, so people see all {group.n:,}; that costs {money}. {_against(group)}"
     sent, wrong = plan.automatic_share, plan.error_of_sent
-    score = "" if group.answer_score is None else f" (a raw confidence of {group.answer_score:.3g})"
+    score = "" if group.send_score is None else f" (a raw confidence of {group.send_score:.3g})"
+    plain = group.thresholds["answer"]
+    if group.thresholds["disclaim"] is not None:
+        score += " or more, below " + (f"{plain:.2f}" if plain is not None else "1") + " with a disclaimer"
+    else:
+        score += " or more"
     return (
-        f"Send at a calibrated probability of {floor:.2f}{score} or more: {_percent(sent)} of the answers go out "
+        f"Send at a calibrated probability of {floor:.2f}{score}: {_percent(sent)} of the answers go out "
         f"by themselves, {_percent(wrong)} of these wrong, and people see {_share(1 - sent.value)} of 1,000. That "
         f"costs {money}. {_against(group)}"
     )

@@ -18,7 +18,18 @@ from ..protocols import Calibrator
 from ..tally import Floats, Tally
 from ..types import Action
 
-__all__ = ["PER", "Alternative", "Atoms", "Way", "atoms_of", "curve_of", "pays_above", "stated", "ways_of"]
+__all__ = [
+    "PER",
+    "Alternative",
+    "Atoms",
+    "Way",
+    "atoms_of",
+    "curve_of",
+    "pays_above",
+    "send_from",
+    "stated",
+    "ways_of",
+]
 
 PER = 1_000
 """Costs are stated for so many answers."""
@@ -229,20 +240,35 @@ def _saved(atoms: Atoms, codes: Codes, mine: Codes, policy: ExpectedCost) -> Est
     return _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
 
 
+def send_from(policy: ExpectedCost) -> float | None:
+    """The least probability at which an answer is sent, with a disclaimer or without; None where none ever is."""
+    floors = [policy.thresholds[str(action)] for action in (Action.ANSWER, Action.DISCLAIM)]
+    return min((floor for floor in floors if floor is not None), default=None)
+
+
 def curve_of(atoms: Atoms, policy: ExpectedCost) -> tuple[tuple[float, float, float, float], ...]:
-    """Cost per 1,000 with its interval, if answers at or above each threshold were sent and the rest were not."""
-    grid = np.unique(np.r_[np.linspace(0, 1, 51), policy.thresholds["answer"] or 0.0])
+    """Cost per 1,000 with its interval, if answers at or above each threshold were sent and the rest were not.
+
+    On either side the cheapest of what is left is done.
+    """
+    grid = np.unique(np.r_[np.linspace(0, 1, 51), send_from(policy) or 0.0])
     read, _ = _read(atoms, policy)
-    careful = _codes(policy, np.minimum(read, np.nextafter(min([*policy.edges, 1.0]), 0.0)))
-    careful = np.where(careful < _CODES[Action.REVIEW], np.int8(_CODES[Action.REVIEW]), careful).astype(
-        np.int8
-    )
+    sending = [Action.ANSWER, *([Action.DISCLAIM] if policy.disclaim_saves is not None else [])]
+    keeping = [Action.REVIEW, *([Action.HAND_OFF] if policy.hand_off is not None else [])]
+    sent, kept = _best(policy, read, sending), _best(policy, read, keeping)
     points = []
     for t in grid.tolist():
-        codes = np.where(read >= t, np.int8(0), careful).astype(np.int8)
-        cost = stated(atoms, Way(codes=codes, known=True), policy).cost
+        cost = stated(atoms, Way(codes=np.where(read >= t, sent, kept), known=True), policy).cost
         points.append((t, cost.value, cost.low, cost.high))
     return tuple(points)
+
+
+def _best(policy: ExpectedCost, values: Floats, among: Sequence[Action]) -> Codes:
+    """The code of the cheapest of some actions at each probability; of equal ones the freest."""
+    codes = np.array([_CODES[action] for action in among], np.int8)
+    for_right, for_wrong = (prices[codes, None] for prices in _prices(policy))
+    best: Codes = codes[np.argmin(values * for_right + (1 - values) * for_wrong, axis=0)]
+    return best
 
 
 def pays_above(atoms: Atoms, mine: Codes, policy: ExpectedCost) -> float | None:

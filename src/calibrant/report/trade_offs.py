@@ -124,7 +124,7 @@ def _note(text: str, x: float, y: float, colour: str = INK) -> Any:
 
 def _chosen(group: Mapping[str, Any]) -> list[Any]:
     a = _altair()
-    floor, cost = group["thresholds"]["answer"], group["cost"]
+    floor, cost = group["send_from"], group["cost"]
     if floor is None:
         return []
     data = _values([{
