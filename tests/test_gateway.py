@@ -196,6 +196,9 @@ def test_an_answer_carries_its_confidence_and_is_recorded(gateway: Maker) -> Non
     assert confidence["p"] == pytest.approx(2.718281828**-0.2)
     assert confidence["low"] < confidence["p"] < confidence["high"]
     assert confidence["action"] == "answer"
+    assert confidence["phrase"] == "likely right (about 80 %)"
+    assert confidence["frequency"] == "About 8 in 10 answers like this were right."
+    assert confidence["track_record"] is None, "these maps keep none"
     assert (confidence["task"], confidence["domain"]) == ("sums", "school")
     assert confidence["signal"] == "mean_logprob"
     assert confidence["signals"]["mean_logprob"]["score"] == pytest.approx(confidence["p"])

@@ -20,14 +20,24 @@ from .logs.pivots import Pivot, side_by_side
 from .logs.sources import Block, Key, Source, group_codes, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet
+from .phrasing.phrases import Phrasebook
 from .plugins import require
 from .protocols import Policy
 from .types import Confidence, Fingerprint, Probability
 
 __all__ = ["ADDED", "Applied", "apply"]
 
-ADDED = ("calibrated", "calibrated_low", "calibrated_high", "action", "why", "map_id", "uncalibrated")
-"""Columns added to each row; `uncalibrated` says why there is no probability."""
+ADDED = (
+    "calibrated",
+    "calibrated_low",
+    "calibrated_high",
+    "action",
+    "why",
+    "map_id",
+    "uncalibrated",
+    "phrase",
+)
+"""Columns added to each row; `uncalibrated` says why there is no probability, `phrase` says it to people."""
 
 Row = dict[str, Any]
 
@@ -71,16 +81,16 @@ def apply(
     if missing:
         raise ColumnNotFound("by", missing, source.columns)
     first = next(source.blocks([column]), {column: np.zeros(0)})[column]
-    summary, in_percent = Applied(), percent(first)
+    summary, in_percent, book = Applied(), percent(first), Phrasebook.of(maps, policy)
     given = _blended(source, maps, column, in_percent, summary) if maps.blends else iter(())
     with _Writer(Path(out)) as writer:
         for rows, block in _chunks(source):
             if maps.blends:
                 for row in rows:
                     row.update(next(given))
-                    _decide(row, policy, summary)
+                    _decide(row, policy, book, summary)
             else:
-                _apply_chunk(rows, block, maps, policy, column, in_percent, summary)
+                _apply_chunk(rows, block, maps, policy, book, column, in_percent, summary)
             writer.write(rows)
     return summary
 
@@ -90,6 +100,7 @@ def _apply_chunk(
     block: Block,
     maps: MapSet,
     policy: Policy,
+    book: Phrasebook,
     column: str,
     in_percent: bool,
     summary: Applied,
@@ -109,7 +120,7 @@ def _apply_chunk(
             why = parsed.reasons[parsed.reason[i]] or misfit
             rows[i].update(dict.fromkeys(ADDED[:3]), map_id=None, uncalibrated=why)
     for row in rows:
-        _decide(row, policy, summary)
+        _decide(row, policy, book, summary)
 
 
 def _blended(source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied) -> Iterator[Row]:
@@ -173,13 +184,15 @@ def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap 
     return found, ""
 
 
-def _decide(row: Row, policy: Policy, summary: Applied) -> None:
+def _decide(row: Row, policy: Policy, book: Phrasebook, summary: Applied) -> None:
     p, why = row["calibrated"], row["uncalibrated"]
-    number = None if p is None else Probability(p)
-    decision = policy.decide(
-        Confidence(p=number, low=row["calibrated_low"], high=row["calibrated_high"], reason=why)
-    )
+    confidence = Confidence(
+        p=None if p is None else Probability(p), low=row["calibrated_low"], high=row["calibrated_high"],
+        map_id=row["map_id"], reason=why,
+    )  # fmt: skip
+    decision = policy.decide(confidence)
     row["action"], row["why"] = str(decision.action), decision.why
+    row["phrase"] = book.phrase(confidence, decision).text
     summary.rows += 1
     summary.actions[str(decision.action)] += 1
     if why is None:
@@ -241,7 +254,7 @@ class _Writer:
         pa = require("pyarrow", f"Writing {self.path.name}", "files")
         parquet = require("pyarrow.parquet", f"Writing {self.path.name}", "files")
         if self.table is None:
-            kinds = [pa.float64()] * 3 + [pa.string()] * 4
+            kinds = [pa.float64()] * 3 + [pa.string()] * (len(ADDED) - 3)
             found = pa.Table.from_pylist(rows).schema
             schema = pa.schema([*(f for f in found if f.name not in ADDED), *map(pa.field, ADDED, kinds)])
             self.table = parquet.ParquetWriter(self.part, schema, compression="zstd")

@@ -17,6 +17,7 @@ from .asking.elicit import Asker, ElicitSummary, JsonlLog, elicit
 from .auditing import Audit, audit
 from .fitting import fit_log
 from .maps.calibration import MapSet
+from .phrasing.phrases import Phrasebook
 from .plugins import find, require
 from .policies.bands import Bands
 from .report import html
@@ -54,7 +55,7 @@ class DemoResult:
         for row in self.surprises:
             told.append(
                 f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
-                f"said {row['confidence']:.2f}, calibrated {row['calibrated']:.2f}, {row['action']}"
+                f"claimed {row['confidence']:.2f}; {row['phrase']}: {row['action']}"
             )
         told += ["", f"Fitted on half of the questions; on the other half, from {GATE}:"]
         return told
@@ -161,13 +162,17 @@ def _audited(rows: list[Row], column: str) -> Audit:
 
 
 def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
-    done = []
+    done, book = [], Phrasebook.of(maps, Bands())
     for row in rows:
         fitted = maps.find([row["domain"]])
         if fitted is None:
             continue
-        p = float(fitted(np.array([row["confidence"]]))[0])
-        done.append({**row, "calibrated": p, "action": _action(p), "was": _action(row["confidence"])})
+        at = np.array([row["confidence"]])
+        p, (low, high) = float(fitted(at)[0]), fitted.interval(at)
+        surely = Confidence(p=Probability(p), low=float(low[0]), high=float(high[0]), map_id=fitted.map_id)
+        phrase = book.phrase(surely).text
+        action, was = _action(p), _action(row["confidence"])
+        done.append({**row, "calibrated": p, "phrase": phrase, "action": action, "was": was})
     return done
 
 

@@ -19,6 +19,7 @@ from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet
 from .maps.crossfit import cross_fit, folds
+from .maps.track_record import TrackRecord
 from .plugins import find
 from .tally import Floats, Tally
 from .types import Fingerprint
@@ -157,7 +158,10 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     known = {f.name for f in fields(Fingerprint)}
     stated = {**log.constants.get(key, {}), **by}
     fingerprint = Fingerprint(**{name: value for name, value in stated.items() if name in known})
-    statistics = {"before": scores_of(tally), "after": after and scores_of(after)}
+    statistics = {
+        "before": scores_of(tally), "after": after and scores_of(after),
+        "track_record": after and TrackRecord.of(after).to_json(),
+    }  # fmt: skip
     fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **statistics)
     return Fitted(by=by, tally=tally, map=fitted, after=after)
 
@@ -203,6 +207,7 @@ def _fit_blend(
     buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)
     statistics = {
         "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
+        "track_record": after and TrackRecord.of(after).to_json(),
     }  # fmt: skip
     return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, **statistics), after=after)
 

@@ -102,7 +102,11 @@ class Route(Protocol):
 
 
 class Policy(Protocol):
-    """From a confidence to an action."""
+    """From a confidence to an action.
+
+    One that also tells `edges`, the probabilities at which its action changes, has its answers worded so that
+    no rounded number or phrase lies beyond an edge that the probability did not pass.
+    """
 
     def decide(self, confidence: Confidence) -> Decision:
         """Decide; without a probability the most careful action, with the reason."""

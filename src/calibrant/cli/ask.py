@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,10 @@ from calibrant.config import secret
 from calibrant.errors import UnusableInput
 from calibrant.maps.calibration import MapSet
 from calibrant.named import model_named, price_named, signals_named
+from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
-from calibrant.protocols import Model, Signal
+from calibrant.protocols import Model, Policy, Signal
 from calibrant.records.plain import to_json
 from calibrant.terminal import (
     err,
@@ -155,10 +156,14 @@ def ask_command(
 ) -> None:
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
 
+    found = MapSet.load(maps) if maps else MapSet(by=(), groups=())
+    policy: Policy = find("policies", "bands")()
+    book = Phrasebook.of(found, policy)
+
     async def work() -> Record:
         llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
         try:
-            return await _pipeline(llm, signals_named(signals, posture), maps, store).answer(
+            return await _pipeline(llm, signals_named(signals, posture), found, policy, store).answer(
                 Question(
                     id=digest(question), messages=(Message("user", question),), task=task, domain=domain
                 ),
@@ -168,21 +173,30 @@ def ask_command(
             await llm.close()
 
     record = asyncio.run(work())
+    words = None if record.confidence is None else book.phrase(record.confidence, record.decision)
     if as_json:
-        print_json(to_json(record))
+        print_json({**to_json(record), **({} if words is None else _told(words))})
         return
     out.print(
         record.completion.text.strip() if record.completion else f"No answer: {record.error}", markup=False
     )
+    if words is not None:
+        out.print(words.chat, style="bold", markup=False, soft_wrap=True)
+        for sentence in filter(None, (words.frequency, words.record)):
+            out.print(sentence, markup=False, soft_wrap=True)
     if record.decision:
-        out.print(record.decision.why, style="bold", markup=False)
+        out.print(record.decision.why, markup=False, soft_wrap=True)
     out.print(f"Record {record.id} in {store}.")
 
 
-def _pipeline(llm: Model, signals: dict[str, Signal], maps: Path | None, store: str) -> Pipeline:
+def _told(words: Phrase) -> dict[str, Any]:
+    """The words beside a record: the fields of the gateway's confidence object."""
+    record = None if words.band is None else words.band.to_json() | {"text": words.record}
+    return {"phrase": words.text, "said": words.chat, "frequency": words.frequency, "track_record": record}
+
+
+def _pipeline(llm: Model, signals: dict[str, Signal], maps: MapSet, policy: Policy, store: str) -> Pipeline:
     return Pipeline(
-        route=find("routes", "single")(model=llm), model=llm,
-        signals=signals,
-        maps=MapSet.load(maps) if maps else MapSet(by=(), groups=()), policy=find("policies", "bands")(),
+        route=find("routes", "single")(model=llm), model=llm, signals=signals, maps=maps, policy=policy,
         store=find("stores", "sql")(store), clock=time.time, new_id=lambda: uuid.uuid4().hex,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calibrant.errors import CalibrantError
+from calibrant.phrasing.phrases import Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.types import Delta, Json, Record
 
@@ -48,7 +49,8 @@ def create_app(
     `key` is what clients show as a bearer token; `gate` says whether answers that a person should see
     first are sent anyway ("trail") or held back ("hold"); `body_limit` is in bytes.
     """
-    gateway = _Gateway(pipeline=pipeline, hold=gate == "hold", body_limit=body_limit)
+    book = Phrasebook.of(pipeline.maps, pipeline.policy)
+    gateway = _Gateway(pipeline=pipeline, book=book, hold=gate == "hold", body_limit=body_limit)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -75,6 +77,7 @@ WHICHEVER = "calibrant"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Gateway:
     pipeline: Pipeline
+    book: Phrasebook
     hold: bool
     body_limit: int
 
@@ -90,11 +93,12 @@ class _Gateway:
         if chat.stream:
             return self._streamed(chat, record_id)
         record = await self.pipeline.answer(chat.question, chat.ask, record_id)
-        return _answer(wire.reply(record, chat, hold=self.hold), headers=wire.headers(record))
+        body = wire.reply(record, chat, hold=self.hold, book=self.book)
+        return _answer(body, headers=wire.headers(record))
 
     def _streamed(self, chat: ChatRequest, record_id: str) -> _EventStream:
         pieces = self.pipeline.stream(chat.question, chat.ask, record_id)
-        chunks = wire.Chunks(record_id, self.pipeline.model.name, self.pipeline.clock(), chat)
+        chunks = wire.Chunks(record_id, self.pipeline.model.name, self.pipeline.clock(), chat, self.book)
         return _EventStream(pieces, chunks, record_id, hold=self.hold)
 
     async def models(self, _: Request) -> Response:

@@ -17,7 +17,8 @@ from calibrant.errors import (
     StoreError,
     UnknownRecord,
 )
-from calibrant.types import Action, Completion, Json, Record, Token
+from calibrant.phrasing.phrases import Phrasebook
+from calibrant.types import Action, Completion, Confidence, Json, Record, Token
 
 from .incoming import PREFIX, BadRequest, ChatRequest
 
@@ -42,7 +43,11 @@ KEPT = "The reason is kept with the record."
 """What the client reads in place of a reason that may quote a held answer."""
 
 
-def reply(record: Record, chat: ChatRequest, *, hold: bool) -> dict[str, Any]:
+PLAIN = Phrasebook()
+"""Says a confidence without the maps' evidence at hand."""
+
+
+def reply(record: Record, chat: ChatRequest, *, hold: bool, book: Phrasebook = PLAIN) -> dict[str, Any]:
     """The body of a chat completion, with the confidence object beside the choices."""
     shown = _shown(record, hold)
     choice = {
@@ -60,7 +65,7 @@ def reply(record: Record, chat: ChatRequest, *, hold: bool) -> dict[str, Any]:
     return frame | {
         "choices": [choice],
         "usage": _usage(shown),
-        "confidence": confidence_body(record, hold=hold),
+        "confidence": confidence_body(record, hold=hold, book=book),
     }
 
 
@@ -74,15 +79,23 @@ def headers(record: Record) -> dict[str, str]:
     return made
 
 
-def confidence_body(record: Record, *, hold: bool = False) -> dict[str, Any]:
-    """The confidence object: probability with its evidence, action and why, and where it is recorded."""
+def confidence_body(record: Record, *, hold: bool = False, book: Phrasebook = PLAIN) -> dict[str, Any]:
+    """The confidence object: probability with its evidence, in numbers and words, action and why, record.
+
+    `phrase` is for people and holds the number; `said` is the same in the first person, with what to do.
+    """
     record = _without_reasons(record) if hold and _is_held(record) else record
     confidence, decision = record.confidence, record.decision
     mark = confidence and confidence.fingerprint
+    words = book.phrase(confidence or _NONE, decision)
     return {
         "p": confidence and confidence.p,
         "low": confidence and confidence.low,
         "high": confidence and confidence.high,
+        "phrase": words.text,
+        "said": words.chat,
+        "frequency": words.frequency,
+        "track_record": None if words.band is None else words.band.to_json() | {"text": words.record},
         "action": decision and decision.action.value,
         "why": decision and decision.why,
         "task": record.question.task,
@@ -96,12 +109,17 @@ def confidence_body(record: Record, *, hold: bool = False) -> dict[str, Any]:
     }
 
 
+_NONE = Confidence(p=None, reason="No signal was read.")
+
+
 class Chunks:
     """Makes the events of one streamed answer, all with the same head."""
 
-    def __init__(self, record_id: str, model: str, time: float, chat: ChatRequest) -> None:
+    def __init__(
+        self, record_id: str, model: str, time: float, chat: ChatRequest, book: Phrasebook = PLAIN
+    ) -> None:
         self._frame = _frame(record_id, model, "chat.completion.chunk", time)
-        self._chat = chat
+        self._chat, self._book = chat, book
 
     def start(self) -> bytes:
         """The first: whose turn it is."""
@@ -119,7 +137,8 @@ class Chunks:
             yield self._event({"tool_calls": calls})
         logprobs = _logprobs(shown, self._chat.ask.top_logprobs) if self._chat.logprobs else None
         yield self._event({}, shown.finish_reason, logprobs)
-        last = self._frame | {"choices": [], "confidence": confidence_body(record, hold=hold)}
+        told = confidence_body(record, hold=hold, book=self._book)
+        last = self._frame | {"choices": [], "confidence": told}
         yield event(last | ({"usage": _usage(shown)} if self._chat.include_usage else {}))
         yield b"data: [DONE]\n\n"
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound
+from ..phrasing.english import ENGLISH
 from ..tally import Floats
 
 __all__ = [
@@ -49,12 +50,8 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column names looked for, in this order, whatever their case."""
 
-PHRASES: Mapping[str, float] = {
-    "almost certain": 0.95, "highly likely": 0.90, "very likely": 0.90, "likely": 0.75, "probable": 0.75,
-    "somewhat likely": 0.65, "possible": 0.60, "uncertain": 0.40, "somewhat unlikely": 0.30,
-    "doubtful": 0.20, "not likely": 0.20, "unlikely": 0.20, "very unlikely": 0.10, "highly unlikely": 0.10,
-}  # fmt: skip
-"""English phrases and the median number people read them as (183 readers, UCI 2024)."""
+PHRASES: Mapping[str, float] = ENGLISH.readings
+"""English phrases and the median number people read them as; from where, `calibrant.phrasing.english` says."""
 
 RIGHT = ("true", "t", "yes", "y", "right", "correct", "pass", "passed")
 WRONG = ("false", "f", "no", "n", "wrong", "incorrect", "fail", "failed")

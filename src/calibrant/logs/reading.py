@@ -22,7 +22,7 @@ from .columns import Parsed, Roles, find_roles, parse_block, percent
 from .counting import count_parquet
 from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 
-__all__ = ["Log", "read_log"]
+__all__ = ["Log", "read_log", "roles_of"]
 
 COUNT_IN_ENGINE = 1_000_000
 
@@ -64,7 +64,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
     """
     opened = open_source(source)
     by, parted = _parted_by_signal(opened, tuple(by))
-    roles, notes = _roles(opened, by, named)
+    roles, notes = roles_of(opened, by, named)
     notes = parted + notes
     if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
         counted: Counted = count_parquet(opened, roles)
@@ -97,7 +97,8 @@ def _parted_by_signal(source: Source, by: tuple[str, ...]) -> tuple[tuple[str, .
     return (*by, "signal"), ["The records hold several signals, so groups are parted by the column 'signal'."]
 
 
-def _roles(source: Source, by: tuple[str, ...], named: dict[str, str | None]) -> tuple[Roles, list[str]]:
+def roles_of(source: Source, by: tuple[str, ...], named: dict[str, str | None]) -> tuple[Roles, list[str]]:
+    """The columns of a source, without such as are empty, and notes on what was guessed."""
     if not source.columns:
         raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
     roles = find_roles(source.columns, by, **named)

@@ -40,6 +40,11 @@ class Bands:
         if self.use not in ("p", "low"):
             raise ValueError(f"Bands read 'p' or 'low', not {self.use!r}.")
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The probabilities at which the action changes, ascending."""
+        return self.review, self.disclaim, self.answer
+
     def decide(self, confidence: Confidence) -> Decision:
         """The action of the band, and the sentence that says why; no probability means hand off."""
         value = confidence.p if self.use == "p" else confidence.low

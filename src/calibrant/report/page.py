@@ -121,6 +121,7 @@ def html(
         few=sum(wording.too_few(g) for g in groups),
         rows=rows,
         actions=_actions(groups, actions),
+        said=_said(groups, later),
         measures=wording.MEASURES,
         assumptions=wording.ASSUMPTIONS,
         compared=after is not None,
@@ -243,6 +244,14 @@ def _row(
         }),
         error=ece and (round(78 * ece["value"] / largest, 1), round(78 * ece["noise_floor"] / largest, 1)),
     )  # fmt: skip
+
+
+def _said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[str, Any] | None:
+    """What people are told of the first group's calibrated answers, and how often it was right."""
+    after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
+    if after is None or wording.too_few(after):
+        return None
+    return {"name": wording.group_name(after.by), "rows": wording.said_rows(after)}
 
 
 def _actions(groups: Sequence[Group], actions: Bands | None) -> dict[str, Any] | None:

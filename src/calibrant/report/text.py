@@ -34,6 +34,7 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
         _bullets([f"source: {audit.source}", *(f"{what}: {n}" for what, n in wording.read_lines(audit))]),
         "\n".join(f"- {_answer(g, later)}" for g in groups) if groups else "No groups: nothing was measured.",
         _actions(groups, actions),
+        _said(groups, later),
         "## Segments\n\n" + _segments(groups, later) if groups else "",
         "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:9]]),
         "## What the numbers assume\n\n" + _bullets([*wording.ASSUMPTIONS, *audit.notes]),
@@ -73,6 +74,16 @@ def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
     heads = ["group", *(words for words, _, _ in ACTIONS.values())]
     rows = [[name, *(f"{now} ({was})" for now, was in cells)] for name, cells in wording.band_rows(named)]
     return "## What the bands do\n\n" + _table(heads, rows)
+
+
+def _said(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
+    after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
+    rows = [] if after is None or wording.too_few(after) else wording.said_rows(after)
+    if after is None or not rows:
+        return ""
+    heads = ["given", "said as", "answers", "right", "95 % interval"]
+    name = wording.group_name(after.by)
+    return f"## What people are told, and how often it was right: {_plain(name)}\n\n" + _table(heads, rows)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

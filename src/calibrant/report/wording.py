@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..types import canonical
+from ..maps.track_record import TrackRecord
+from ..phrasing.english import ENGLISH
+from ..phrasing.phrases import phrase_of
+from ..types import Confidence, Probability, canonical
 from .charts import ACTIONS, FEW
 
 if TYPE_CHECKING:
@@ -186,6 +189,23 @@ def _band_cell(band: Mapping[str, Any] | None) -> tuple[str, str]:
     right = f", {percent(band['accuracy'])} right" if enough else ", too few to say" if band["n"] else ""
     sent, was = (f"{n:,}" if n else "none" for n in (band["n"], band["was"]))
     return f"{sent}{right}", f"raw: {was}"
+
+
+def said_rows(group: Group) -> list[tuple[str, str, str, str, str]]:
+    """What people are told of calibrated answers, by band: given, said, answers, right, 95 % interval.
+
+    A band of too few answers is left out; one whose answers are graded or weighted has no count of right ones.
+    """
+    rows = []
+    for band in filter(None, TrackRecord.of(group.tally).bands):
+        middle = Confidence(p=Probability((band.low + band.high) / 2), verdicts=group.tally.rows)
+        told, words = band.to_json(), phrase_of(middle, evidence=group.tally.n_eff)
+        rows.append((
+            ENGLISH.band(band.low, band.high), words.words or "", f"{told['answers']:,}",
+            percent(band.share) + ("" if told["right"] is None else f" ({told['right']:,})"),
+            f"{percent(band.share_low)} to {percent(band.share_high)}",
+        ))  # fmt: skip
+    return rows
 
 
 def read_lines(audit: Audit) -> list[tuple[str, str]]:

@@ -1,5 +1,5 @@
 """`calibrant plan`: one file, one command."""
 
-from . import cascade, ensemble
+from . import cascade, costs, ensemble, pareto
 
-__all__ = ["cascade", "ensemble"]
+__all__ = ["cascade", "costs", "ensemble", "pareto"]

@@ -1,0 +1,89 @@
+"""plan costs: what the policy of least expected cost would cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from calibrant.arguments import filled
+from calibrant.planning.costs import plan_costs
+from calibrant.plugins import names
+from calibrant.policies.expected_cost import ExpectedCost
+from calibrant.terminal import out, print_json
+
+from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
+from .shared import plan
+
+
+@plan.command("costs")
+def costs_command(
+    log: LogPath,
+    wrong: Annotated[float, typer.Option(help="What a wrong answer costs that reaches its reader.")],
+    review: Annotated[float, typer.Option(help="What it costs that a person looks at an answer.")],
+    hand_off: Annotated[
+        float | None, typer.Option(help="What a person's own answer costs, its mistakes included.")
+    ] = None,
+    reviewer_error: Annotated[
+        float, typer.Option(help="Share of wrong answers that slips past a reviewer.")
+    ] = 0.0,
+    disclaim_saves: Annotated[
+        float | None, typer.Option(help="Share of a wrong answer's cost that a disclaimer saves.")
+    ] = None,
+    disclaim: Annotated[
+        float, typer.Option(help="What a disclaimer costs, as right answers are trusted less.")
+    ] = 0.0,
+    larger: Annotated[float | None, typer.Option(help="What an answer of a larger model costs.")] = None,
+    larger_right: Annotated[
+        float | None, typer.Option(help="Share of the unsure answers that the larger model gets right.")
+    ] = None,
+    use: Annotated[
+        Literal["p", "low", "auto"],
+        typer.Option(help="Read p, or low for the careful end, or auto for low where errors are dear."),
+    ] = "p",
+    by: By = "",
+    calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Draw cost against threshold: .svg, .png or .html.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which answers to send at your costs, and what to expect: shares, errors, load and cost per 1,000."""
+    costs = {
+        "wrong": wrong, "review": review, "hand_off": hand_off, "reviewer_error": reviewer_error,
+        "disclaim_saves": disclaim_saves, "disclaim": disclaim, "larger": larger, "larger_right": larger_right,
+        "use": use,
+    }  # fmt: skip
+    given = {name: value for name, value in costs.items() if value is not None}
+    found = plan_costs(
+        log, columns(by), policy=filled(ExpectedCost, given, "the costs"), calibrator=calibrator,
+        confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+    )  # fmt: skip
+    told = found.to_json()
+    if chart:
+        from calibrant.report.trade_offs import cost_curves, write_chart
+
+        drawn = cost_curves(told["groups"], wrong=wrong, review=review)
+        write_chart(drawn, chart, title="Cost against threshold")
+    if as_json:
+        print_json(told)
+        return
+    for group in found.groups:
+        out.print(group.sentence(), markup=False, soft_wrap=True)
+        if group.larger_pays_above is not None:
+            out.print(
+                f"  A larger model pays where it is right on more than {100 * group.larger_pays_above:.0f} % of the "
+                "answers that people would see.", markup=False, soft_wrap=True,
+            )  # fmt: skip
+    out.print(f"{found.log.used:,} of {found.log.rows:,} rows used.", markup=False)
+    for why, n in found.log.unusable.items():
+        out.print(f"  {n:,} not usable: {why}", markup=False)
+    for note in found.notes:
+        out.print(f"  {note}", markup=False, soft_wrap=True)
+    if chart:
+        out.print(f"Chart: {chart}", markup=False)

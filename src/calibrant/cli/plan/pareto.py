@@ -1,0 +1,107 @@
+"""plan pareto: accuracy against calibration and cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from calibrant.metrics import Estimate
+from calibrant.planning.pareto import ParetoFront, pareto
+from calibrant.plugins import names
+from calibrant.terminal import out, print_json
+
+from ..shared import AsJson, Cluster, Confidence, Correct, LogPath, Weight, columns
+from .shared import plan
+
+
+@plan.command("pareto")
+def pareto_command(
+    log: LogPath,
+    of: Annotated[
+        str, typer.Option(help="Columns that make a candidate, with commas; model,signal as far as there.")
+    ] = "",
+    calibration: Annotated[
+        Literal["smooth_ece", "brier", "gap"],
+        typer.Option(
+            help="The other axis: error as stated, Brier score once calibrated, or size of the gap."
+        ),
+    ] = "smooth_ece",
+    calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
+    resamples: Annotated[int, typer.Option(min=20, help="Resamples of the items behind the shares.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the front: .svg, .png or .html.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which models, prompts or signals no other beats on accuracy, calibration and cost at once."""
+    found = pareto(
+        log, columns(of), calibration=calibration, calibrator=calibrator, resamples=resamples, seed=seed,
+        confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+    )  # fmt: skip
+    if chart:
+        from calibrant.report.fronts import front
+        from calibrant.report.trade_offs import write_chart
+
+        write_chart(front(found.to_json()), chart, title="Accuracy against calibration")
+    if as_json:
+        print_json(found.to_json())
+        return
+    _print(found, calibration)
+    if chart:
+        out.print(f"Chart: {chart}", markup=False)
+
+
+def _print(found: ParetoFront, calibration: str) -> None:
+    for one in found.candidates:
+        error = getattr(one, calibration)
+        if one.on_front and one.accuracy is not None:
+            out.print(
+                f"On the front: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
+                f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples.",
+                markup=False, soft_wrap=True,
+            )  # fmt: skip
+    unclear = [one.name for one in found.candidates if one.front == "unclear"]
+    if unclear:
+        out.print(f"Not to be told apart from noise: {'; '.join(unclear)}.", markup=False, soft_wrap=True)
+    _print_table(found)
+    same = f"the same {found.items:,} items" if found.paired else "items of their own"
+    out.print(f"Compared on {same}; {found.used:,} of {found.rows:,} rows used.", markup=False)
+    for why, n in found.unusable.items():
+        out.print(f"  {n:,} not usable: {why}", markup=False)
+    for note in found.notes:
+        out.print(f"  {note}", markup=False, soft_wrap=True)
+    for one in found.candidates:
+        if one.reason:
+            out.print(f"  {one.name}: {one.reason}", markup=False, soft_wrap=True)
+
+
+def _print_table(found: ParetoFront) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("candidate", overflow="fold")
+    dollars = "cost" in found.axes
+    for head in ("n", "right, %", "smooth ECE", "Brier*", *(["dollars"] if dollars else []), "on front"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for one in found.candidates:
+        share = "-" if one.front_share is None else f"{100 * one.front_share:.0f} %"
+        row = [f"{one.n:,}", _span(one.accuracy, 100, 1), _span(one.smooth_ece), _span(one.brier)]
+        row += [] if not dollars else ["-" if one.cost is None else f"{one.cost.value:.3g}"]
+        table.add_row(one.name, *row, share)
+    out.print(table)
+    out.print("* after calibration, by maps that had not seen the rows")
+
+
+WORDS = {
+    "smooth_ece": "a smooth ECE", "brier": "a Brier score after calibration", "gap": "a gap",
+}  # fmt: skip
+
+
+def _span(e: Estimate | None, scale: float = 1.0, digits: int = 3) -> str:
+    if e is None:
+        return "-"
+    return f"{scale * e.value:.{digits}f} ±{scale * max(e.value - e.low, e.high - e.value):.{digits}f}"

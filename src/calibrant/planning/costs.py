@@ -1,0 +1,213 @@
+"""What the policy of least expected cost would cost, before it is switched on.
+
+The thresholds on the calibrated probability follow from the costs alone; the map that gives the probability is
+fitted on four fifths of the labelled answers and stated on the fifth it has not seen, in turn. What is stated is
+therefore what to expect of the map that `calibrant fit` makes of all of them, or slightly more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..logs.reading import Log, read_log
+from ..maps.crossfit import folds
+from ..metrics import Estimate
+from ..plugins import find
+from ..policies.expected_cost import ExpectedCost
+from ..protocols import Calibrator
+from ..tally import Tally
+from .ways import PER, Alternative, atoms_of, curve_of, pays_above, send_from, stated, ways_of
+
+__all__ = ["CostGroup", "CostPlan", "plan_costs"]
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostGroup:
+    """The plan of one group; `plan` is None where there are too few labels, and `reason` says so.
+
+    `thresholds` are least calibrated probabilities by action, `send_from` the least at which an answer is sent, with
+    a disclaimer or without, `send_score` the least raw confidence that the
+    map of all labels brings to that of answering. `curve` is the cost per 1,000 by the threshold of sending.
+    `larger_pays_above` is how often a larger model would have to be right, on the answers that are not sent,
+    to be cheaper than people.
+    """
+
+    by: dict[str, str | None]
+    n: int
+    n_eff: float
+    accuracy: float | None
+    thresholds: Mapping[str, float | None]
+    send_from: float | None = None
+    send_score: float | None = None
+    plan: Alternative | None = None
+    alternatives: Mapping[str, Alternative]
+    curve: tuple[tuple[float, float, float, float], ...] = ()
+    larger_pays_above: float | None = None
+    reason: str | None = None
+
+    def sentence(self) -> str:
+        """What to expect, in words."""
+        name = ", ".join(f"no {k}" if v is None else v for k, v in self.by.items()) or "All rows"
+        if self.plan is None:
+            return f"{name}: nothing can be stated. {self.reason}"
+        return f"{name}: {_told(self, self.plan)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is not known is None."""
+        names = ("automatic_share", "error_of_sent", "review_share", "hand_off_share", "cost")
+        plan = dict.fromkeys(names) if self.plan is None else self.plan.to_json()
+        return {
+            "by": self.by, "n": self.n, "n_eff": round(self.n_eff, 2), "accuracy": self.accuracy,
+            "thresholds": dict(self.thresholds), "send_from": self.send_from, "send_score": self.send_score,
+            **{name: plan[name] for name in names},
+            "alternatives": {name: one.to_json() for name, one in self.alternatives.items()},
+            "curve": [dict(zip(("threshold", "cost", "low", "high"), p, strict=True)) for p in self.curve],
+            "larger_pays_above": self.larger_pays_above, "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostPlan:
+    """The plans of a log's groups, the policy they are for, and what was read."""
+
+    policy: ExpectedCost
+    log: Log
+    groups: tuple[CostGroup, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        costs = ("wrong", "review", "hand_off", "reviewer_error", "disclaim_saves", "disclaim", "larger",
+                 "larger_right")  # fmt: skip
+        return {
+            "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
+            "unusable": self.log.unusable, "notes": list(self.notes),
+            "costs": {name: getattr(self.policy, name) for name in costs}, "per": PER,
+            "groups": [group.to_json() for group in self.groups],
+        }  # fmt: skip
+
+
+def plan_costs(
+    source: Any,
+    by: Sequence[str] = (),
+    *,
+    policy: ExpectedCost,
+    calibrator: str = "auto",
+    **named: str | None,
+) -> CostPlan:
+    """What to expect of a policy on the answers of a labelled log, next to other ways of acting.
+
+    Parameters
+    ----------
+    source, by : as for `calibrant.audit`
+    policy : the costs
+    calibrator : name of the calibrator that makes the maps
+    named : confidence, correct, weight, cluster; columns by name
+
+    Notes
+    -----
+    Where no cost of handing off is given, what the default bands would hand off is counted as reviewed. Costs
+    of disclaimers count only where the policy knows them. Intervals are those of a Dirichlet posterior on the
+    outcomes (action x right or wrong) at the effective number of answers; O(distinct scores) per group, most
+    of it the five fits.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> rng = np.random.default_rng(0)
+    >>> sure = rng.choice([0.6, 0.8, 0.99], 900)
+    >>> frame = pandas.DataFrame({"confidence": sure, "correct": rng.random(900) < sure - 0.05})
+    >>> group = plan_costs(frame, policy=ExpectedCost(wrong=10.0, review=1.0)).groups[0]
+    >>> round(group.thresholds["answer"], 2), round(group.plan.automatic_share.value, 2)
+    (0.9, 0.36)
+    """
+    log = read_log(source, by=by, folds=FOLDS, **named)
+    made = find("calibrators", calibrator)()
+    groups = tuple(_group(log, key, policy, made) for key in sorted(log.groups, key=str))
+    notes = list(log.notes)
+    if policy.hand_off is None:
+        notes.append("No cost of handing off is given: what the bands would hand off is counted as reviewed.")
+    return CostPlan(policy=policy, log=log, groups=groups, notes=tuple(notes))
+
+
+def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrator: Calibrator) -> CostGroup:
+    tally = log.groups[key]
+    by = dict(zip(log.roles.by, key, strict=True))
+    parts = log.folds.get(key) or folds(tally, FOLDS)
+    known: dict[str, Any] = {
+        "by": by, "n": tally.rows, "n_eff": tally.n_eff, "accuracy": tally.accuracy if tally.rows else None,
+        "thresholds": policy.thresholds, "send_from": send_from(policy),
+    }  # fmt: skip
+    if tally.n_eff < 2 * FOLDS or len(parts) < 2:
+        why = f"Too few labels: {tally.n_eff:.0f} effective answers, {2 * FOLDS} are needed to fit and to state."
+        return CostGroup(**known, alternatives={}, reason=why)
+    atoms = atoms_of(parts, calibrator, tally.n_eff)
+    ways = ways_of(atoms, policy)
+    mine = ways.pop("policy")
+    plan = stated(atoms, mine, policy)
+    others = {name: stated(atoms, way, policy, mine) for name, way in ways.items()}
+    return CostGroup(
+        **known, plan=plan, alternatives=others, send_score=_send_score(tally, calibrator, policy),
+        curve=curve_of(atoms, policy), larger_pays_above=pays_above(atoms, mine.codes, policy),
+    )  # fmt: skip
+
+
+def _send_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) -> float | None:
+    """The least raw score of the log that the map of all labels brings to the threshold of answering."""
+    floor = send_from(policy)
+    if floor is None:
+        return None
+    fitted = calibrator.fit(tally)
+    read = fitted.interval(tally.score)[0] if policy.reads_low else fitted(tally.score)
+    reached = np.flatnonzero(read >= floor)
+    return float(tally.score[reached[0]]) if len(reached) else None
+
+
+def _told(group: CostGroup, plan: Alternative) -> str:
+    floor, cost = group.send_from, plan.cost
+    money = f"{cost.value:,.0f} per {PER:,} answers ({cost.low:,.0f} to {cost.high:,.0f})"
+    if floor is None or plan.error_of_sent is None:
+        why = "No answer is sure enough to be sent" if floor is not None else "Sending is never the cheapest"
+        return f"{why}, so people see all {group.n:,}; that costs {money}. {_against(group)}"
+    sent, wrong = plan.automatic_share, plan.error_of_sent
+    score = "" if group.send_score is None else f" (a raw confidence of {group.send_score:.3g})"
+    plain = group.thresholds["answer"]
+    if group.thresholds["disclaim"] is not None:
+        score += " or more, below " + (f"{plain:.2f}" if plain is not None else "1") + " with a disclaimer"
+    else:
+        score += " or more"
+    return (
+        f"Send at a calibrated probability of {floor:.2f}{score}: {_percent(sent)} of the answers go out "
+        f"by themselves, {_percent(wrong)} of these wrong, and people see {_share(1 - sent.value)} of 1,000. That "
+        f"costs {money}. {_against(group)}"
+    )
+
+
+def _against(group: CostGroup) -> str:
+    """The other ways with their costs, and which of them are not shown to be dearer."""
+    others = group.alternatives.items()
+    told = ", ".join(f"{NAMES[name]} {one.cost.value:,.0f}" for name, one in others)
+    even = [NAMES[name] for name, one in others if one.saved is not None and one.saved.low <= 0]
+    tail = f" Not shown to be dearer: {', '.join(even)}." if even else " Each is shown to be dearer."
+    return f"Otherwise: {told}.{tail}"
+
+
+def _percent(e: Estimate) -> str:
+    return f"{100 * e.value:.1f} % ({100 * e.low:.1f} to {100 * e.high:.1f})"
+
+
+def _share(share: float) -> str:
+    return f"{1000 * share:,.0f}"
+
+
+NAMES = {
+    "send_all": "sending all", "review_all": "reviewing all", "raw": "the raw confidence as the probability",
+    "bands": "the default bands", "larger": "a larger model for the unsure",
+}  # fmt: skip
+"""The alternatives in words."""

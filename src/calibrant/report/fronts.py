@@ -1,0 +1,244 @@
+"""The chart of accuracy against calibration, with labels that make way for each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UnusableInput
+from .charts import BLUE, INK, MUTED, ORANGE, _altair, _dressed, _r, _values
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["front"]
+
+WIDTH, HEIGHT = 660, 460
+WORDS = {"smooth_ece": "calibration error (smooth ECE)", "brier": "Brier score after calibration",
+         "gap": "size of the gap between confidence and share right"}  # fmt: skip
+STATES = {
+    "on": ("on the front", BLUE),
+    "unclear": ("may or may not be on it", ORANGE),
+    "off": ("off it", "#9aa0a6"),
+}
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
+LONGEST = 30
+_Box = tuple[float, float, float, float]
+_Rows = list[dict[str, Any]]
+
+
+def front(told: Mapping[str, Any]) -> alt.LayerChart:
+    """Accuracy to the right, calibration error downwards better, with 95 % intervals as crosses.
+
+    `told` is what `ParetoFront.to_json` gives. Steps join the best of what accuracy and calibration allow; the
+    area of a point is its cost where every candidate has one; its shape is the last column that makes a
+    candidate, where that has few values. A name stands once where shapes tell the rest.
+    """
+    a = _altair()
+    axis = told["axes"][1]
+    rows, parted = _points(told, axis)
+    if not rows:
+        raise UnusableInput("No candidate has rows enough to be drawn; see the reasons with --json.")
+    x_ends = _ends([r["left"] for r in rows], [r["right"] for r in rows], 0.0, 1.0)
+    y_ends = _ends([r["low"] for r in rows], [r["high"] for r in rows], 0.0, None)
+    x = a.X("x:Q", title="share right", scale=a.Scale(domain=x_ends, nice=False), axis=a.Axis(tickCount=7))
+    y = a.Y("y:Q", title=f"{WORDS[axis]}, lower is better", scale=a.Scale(domain=y_ends, nice=False),
+            axis=a.Axis(tickCount=6))  # fmt: skip
+    base = a.Chart(_values(rows))
+    thin = a.StrokeWidth("line:Q", scale=None, legend=None)
+    crosses = [
+        base.mark_rule(opacity=0.65).encode(
+            x=a.X("left:Q"), x2=a.X2("right"), y=y, color=_colour(rows), strokeWidth=thin
+        ),
+        base.mark_rule(opacity=0.65).encode(
+            x=x, y=a.Y("low:Q"), y2=a.Y2("high"), color=_colour(rows), strokeWidth=thin
+        ),
+    ]
+    steps = a.Chart(_values(_steps(rows, x_ends, y_ends))).mark_line(
+        interpolate="step-before", color=BLUE, strokeWidth=2, strokeDash=[6, 3], clip=True
+    ).encode(x=x, y=y, order=a.Order("order:Q"))  # fmt: skip
+    dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1).encode(
+        x=x, y=y, color=_colour(rows), **_shape(rows, parted), **_size(rows)
+    )
+    texts, leads = _labels(rows, x_ends, y_ends)
+    named = a.Chart(_values(texts)).mark_text(fontSize=13, baseline="middle", align="left").encode(
+        x=a.X("px:Q", scale=None, axis=None), y=a.Y("py:Q", scale=None, axis=None), text=a.Text("name:N"),
+        color=a.Color("ink:N", scale=None, legend=None),
+    )  # fmt: skip
+    led = a.Chart(_values(leads)).mark_rule(color=MUTED, strokeWidth=0.7).encode(
+        x=a.X("px:Q", scale=None, axis=None), x2=a.X2("qx"), y=a.Y("py:Q", scale=None, axis=None), y2=a.Y2("qy")
+    )  # fmt: skip
+    plot = a.layer(steps, *crosses, dots)
+    notes = a.layer(led, named) if leads else named
+    layers = a.layer(plot, notes).resolve_scale(x="independent", y="independent", color="independent")
+    chart: alt.LayerChart = _dressed(layers.properties(width=WIDTH, height=HEIGHT), _described(rows, axis))
+    return chart
+
+
+def _points(told: Mapping[str, Any], axis: str) -> tuple[_Rows, str | None]:
+    """A row per candidate that is compared, and the column that shapes stand for."""
+    shown = [one for one in told["candidates"] if one["front_share"] is not None]
+    columns = list(shown[0]["of"]) if shown else []
+    last = columns[-1] if len(columns) > 1 else None
+    kinds = list(dict.fromkeys(str(one["of"][last]) for one in shown)) if last else []
+    parted = last if 1 < len(kinds) <= len(SHAPES) else None
+    rows: _Rows = []
+    for one in shown:
+        error = one[axis]
+        ends = [abs(error["low"]), abs(error["high"])]
+        crosses = axis == "gap" and error["low"] < 0 < error["high"]
+        name = ", ".join(_text(k, v) for k, v in one["of"].items() if k != parted) or "all rows"
+        state = "unclear" if one["front"] == "on" and not one["on_front"] else one["front"]
+        rows.append({
+            "x": _r(one["accuracy"]["value"], 5), "left": _r(one["accuracy"]["low"], 5),
+            "right": _r(one["accuracy"]["high"], 5), "y": _r(abs(error["value"]), 5),
+            "low": 0.0 if crosses else _r(min(ends), 5), "high": _r(max(ends), 5), "state": STATES[state][0],
+            "kind": _text(parted, one["of"][parted]) if parted else "", "on": one["on_front"],
+            "name": name if len(name) <= LONGEST else name[: LONGEST - 1] + "…",
+            "cost": one["cost"]["value"] if "cost" in told["axes"] else None,
+            "line": 1.6 if state in ("on", "unclear") else 1.0, "rank": list(STATES).index(state),
+        })  # fmt: skip
+    rows.sort(key=lambda row: -row["rank"])  # what is on the front is drawn last, above the others
+    return rows, parted
+
+
+def _text(column: str | None, value: Any) -> str:
+    return f"no {column}" if value is None else str(value)
+
+
+def _ends(lows: Sequence[float], highs: Sequence[float], least: float, most: float | None) -> list[float]:
+    """A domain with room around the points; from the least possible value where that is near."""
+    low, high = min(lows), max(highs)
+    room = 0.08 * max(high - low, 0.02)
+    start = least if low < 0.45 * high and low - least < high - low else max(low - room, least)
+    return [_r(start, 5), _r(high + room if most is None else min(high + room, most), 5)]
+
+
+def _colour(rows: _Rows) -> Any:
+    a = _altair()
+    there = {row["state"] for row in rows}
+    shown = [(word, colour) for word, colour in STATES.values() if word in there]
+    legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130, symbolStrokeWidth=0,
+                      symbolOpacity=1)  # fmt: skip
+    scale = a.Scale(domain=[word for word, _ in shown], range=[colour for _, colour in shown])
+    return a.Color("state:N", scale=scale, legend=legend)
+
+
+def _shape(rows: _Rows, parted: str | None) -> dict[str, Any]:
+    a = _altair()
+    if parted is None:
+        return {}
+    kinds = sorted({row["kind"] for row in rows})
+    legend = a.Legend(title=None, orient="top", symbolSize=130, symbolFillColor=MUTED, symbolStrokeWidth=0)
+    return {
+        "shape": a.Shape("kind:N", scale=a.Scale(domain=kinds, range=SHAPES[: len(kinds)]), legend=legend)
+    }
+
+
+def _size(rows: _Rows) -> dict[str, Any]:
+    a = _altair()
+    if any(row["cost"] is None for row in rows):
+        return {"size": a.value(95)}
+    legend = a.Legend(title="dollars an answer", orient="right", symbolFillColor=MUTED, symbolStrokeWidth=0,
+                      format="~g", tickCount=4)  # fmt: skip
+    top = max(row["cost"] for row in rows) or 1.0
+    return {"size": a.Size("cost:Q", scale=a.Scale(domain=[0, top], range=[40, 520]), legend=legend)}
+
+
+def _steps(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> _Rows:
+    """The least error at each accuracy or more: from the left edge, through the best points, to the top."""
+    best: _Rows = []
+    for row in sorted(rows, key=lambda r: (-r["x"], r["y"])):
+        if not best or row["y"] < best[-1]["y"]:
+            best.append(row)
+    line = [
+        (x_ends[0], best[-1]["y"]),
+        *((row["x"], row["y"]) for row in reversed(best)),
+        (best[0]["x"], y_ends[1]),
+    ]
+    return [{"x": _r(x, 5), "y": _r(y, 5), "order": i} for i, (x, y) in enumerate(line)]
+
+
+def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tuple[_Rows, _Rows]:
+    """Names in pixels where nothing is under them, and thin lines to those that had to stand off.
+
+    What is on the front is named first; of equal names the first alone. One for which no place is left has no name.
+    """
+
+    def across(x: float) -> float:
+        return _at(x, x_ends, WIDTH)
+
+    def down(y: float) -> float:
+        return HEIGHT - _at(y, y_ends, HEIGHT)
+
+    spots = [(across(r["x"]), down(r["y"])) for r in rows]
+    taken: list[_Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in spots]
+    for row, (x, y) in zip(rows, spots, strict=True):  # the crosses
+        taken.append((across(row["left"]), y - 1, across(row["right"]), y + 1))
+        taken.append((x - 1, down(row["high"]), x + 1, down(row["low"])))
+    path = [(across(p["x"]), down(p["y"])) for p in _steps(rows, x_ends, y_ends)]
+    for (x, y), (right, up) in itertools.pairwise(path):  # the front: up first, then to the right
+        taken += [(x - 2, min(y, up), x + 2, max(y, up)), (min(x, right), up - 2, max(x, right), up + 2)]
+    names: list[_Box] = []
+    lines: list[_Box] = []
+    texts: _Rows = []
+    leads: _Rows = []
+    seen: set[str] = set()
+    for i in sorted(range(len(rows)), key=lambda i: (rows[i]["rank"], not rows[i]["on"], rows[i]["y"])):
+        name, (x, y) = rows[i]["name"], spots[i]
+        found = None if name in seen else _free(x, y, 6.6 * len(name) + 4, [*taken, *names], names, lines)
+        if found is None:
+            continue
+        seen.add(name)
+        box, lead = found
+        names.append(box)
+        ink = INK if rows[i]["rank"] < 2 else MUTED
+        texts.append({"px": _r(box[0] + 2, 1), "py": _r((box[1] + box[3]) / 2, 1), "name": name, "ink": ink})
+        if lead:
+            lines.append(lead)
+            leads.append(dict(zip(("px", "py", "qx", "qy"), (_r(v, 1) for v in lead), strict=True)))
+    return texts, leads
+
+
+def _at(value: float, ends: Sequence[float], pixels: int) -> float:
+    return pixels * (value - ends[0]) / max(ends[1] - ends[0], 1e-9)
+
+
+def _free(
+    x: float, y: float, width: float, taken: Sequence[_Box], names: Sequence[_Box], lines: Sequence[_Box]
+) -> tuple[_Box, _Box | None] | None:
+    """The nearest place for a text of this width, with a line to it where it stands off; None where there is none."""
+    for off in (10.0, 20.0, 32.0, 46.0, 62.0, 80.0):
+        starts = [
+            (x + off, y), (x - off - width, y), (x + 0.6 * off, y - off), (x + 0.6 * off, y + off),
+            (x - 0.6 * off - width, y - off), (x - 0.6 * off - width, y + off), (x - width / 2, y - off - 4),
+            (x - width / 2, y + off + 4),
+        ]  # fmt: skip
+        for left, middle in starts:
+            box = (left, middle - 8, left + width, middle + 8)
+            inside = box[0] >= 2 and box[2] <= WIDTH - 2 and box[1] >= 2 and box[3] <= HEIGHT - 2
+            if not inside or any(_meet(box, o) for o in taken) or any(_crosses(line, box) for line in lines):
+                continue
+            edge = box[1] if y < box[1] else box[3] if y > box[3] else middle
+            lead = (x, y, min(max(x, box[0]), box[2]), edge)
+            if not any(_crosses(lead, other) for other in names):
+                return box, lead if off > 10 else None
+    return None
+
+
+def _crosses(line: _Box, box: _Box) -> bool:
+    """Whether a line from (x, y) to (x, y) runs through a box."""
+    points = (
+        (line[0] + k * (line[2] - line[0]) / 16, line[1] + k * (line[3] - line[1]) / 16) for k in range(17)
+    )
+    return any(box[0] < x < box[2] and box[1] < y < box[3] for x, y in points)
+
+
+def _meet(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _described(rows: _Rows, axis: str) -> str:
+    names = ", ".join(row["name"] + (f" ({row['kind']})" if row["kind"] else "") for row in rows if row["on"])
+    return f"Share right against {WORDS[axis]} for {len(rows)} candidates; on the front: {names}."

@@ -1,0 +1,146 @@
+"""Charts of what is bought with what: cost against threshold, accuracy against calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UnusableInput
+from .charts import (
+    BLUE,
+    INK,
+    SIZE,
+    VERMILION,
+    _altair,
+    _converter,
+    _dressed,
+    _r,
+    _values,
+    _version,
+    to_png,
+    to_svg,
+)
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["cost_curves", "write_chart"]
+
+PANELS = 6
+"""Groups that one chart of costs shows."""
+
+
+def write_chart(chart: Any, path: Path, *, title: str = "") -> None:
+    """Write a chart as .svg, .png or .html (which needs no network); raises `UnusableInput` for other endings."""
+    kind = path.suffix.lower()
+    if kind == ".svg":
+        path.write_text(to_svg(chart, title=title), encoding="utf-8")
+    elif kind == ".png":
+        path.write_bytes(to_png(chart))
+    elif kind in (".html", ".htm"):
+        html = _converter().vegalite_to_html(chart.to_dict(), vl_version=_version(), bundle=True)
+        path.write_text(html, encoding="utf-8")
+    else:
+        raise UnusableInput(f"Cannot draw {path}: expected an ending .svg, .png or .html.")
+
+
+def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: float) -> alt.VConcatChart:
+    """Cost per 1,000 answers against the probability from which they are sent, a panel per group.
+
+    `groups` are those of `CostPlan.to_json`, drawn in the order given, at most `PANELS`. The grey band is a
+    95 % interval, the dot the chosen threshold, dashed lines what the other ways cost.
+    """
+    a = _altair()
+    shown = [g for g in groups if g["curve"]][:PANELS]
+    if not shown:
+        raise UnusableInput("No group has labels enough for a curve of costs; see the reasons with --json.")
+    panels = [_cost_panel(g, single=len(shown) == 1) for g in shown]
+    rows = [a.hconcat(*panels[i : i + 2], spacing=60) for i in range(0, len(panels), 2)]
+    whole = a.vconcat(*rows, spacing=24)
+    text = f"Cost per 1,000 answers by threshold: wrong {wrong:g}, review {review:g}."
+    chart: alt.VConcatChart = _dressed(whole, text)
+    return chart
+
+
+def _cost_panel(group: Mapping[str, Any], *, single: bool) -> Any:
+    a = _altair()
+    width, height = (SIZE, 320) if single else (360, 240)
+    curve = [{k: _r(v, 4) for k, v in point.items()} for point in group["curve"]]
+    levels = _levels(group)
+    worst = max([p["cost"] for p in curve if p["threshold"] > 0] + [group["cost"]["high"]])
+    top = 1.08 * max(worst, *(line["cost"] for line in levels if line["cost"] <= 1.6 * worst), 1e-9)
+    scale = a.Scale(domain=[0, _r(top)], nice=False)
+    x = a.X("threshold:Q", title="sent at a calibrated probability of ... or more", scale=a.Scale(domain=[0, 1]),
+            axis=a.Axis(format=".1f", tickCount=6))  # fmt: skip
+    y = a.Y("cost:Q", title="cost per 1,000 answers", scale=scale, axis=a.Axis(tickCount=5, format=",.0f"))
+    base = a.Chart(_values(curve))
+    band = base.mark_area(color="#c8ccd0", opacity=0.7, clip=True).encode(
+        x=x, y=a.Y("low:Q", scale=scale, title="cost per 1,000 answers"), y2=a.Y2("high")
+    )
+    line = base.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
+    return a.layer(band, *_level_marks(group, top, width, height), line, *_chosen(group)).properties(
+        width=width, height=height, title=a.Title(_name(group), fontSize=15, anchor="start", color=INK)
+    )
+
+
+def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the other ways cost: those that are no point of the curve."""
+    words = {"raw": "raw confidence", "bands": "default bands", "larger": "larger model"}
+    found = [
+        {"name": words[name], "cost": _r(one["cost"]["value"], 4)}
+        for name, one in group["alternatives"].items()
+        if name in words
+    ]
+    return sorted(found, key=lambda row: row["cost"])
+
+
+def _level_marks(group: Mapping[str, Any], top: float, width: int, height: int) -> list[Any]:
+    """Dashed lines for the other ways; their names stand right of the panel, one below the other."""
+    a = _altair()
+    levels = _levels(group)
+    marks = [
+        a.Chart(_values([row])).mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=1.5).encode(
+            y=a.Y("cost:Q"))
+        for row in levels if row["cost"] <= top
+    ]  # fmt: skip
+    named = [*levels, {"name": "review all", "cost": group["alternatives"]["review_all"]["cost"]["value"]}]
+    at = -8.0
+    for row in sorted(named, key=lambda row: -row["cost"]):  # from the top down
+        beyond = "↑ " if row["cost"] > top else ""
+        at = max(height * (1 - min(row["cost"] / top, 1.0)), at + 16)
+        colour = INK if row["name"] == "review all" else VERMILION
+        marks.append(_note(f"{beyond}{row['name']} {row['cost']:,.0f}", width + 6, at, colour))
+    return marks
+
+
+def _note(text: str, x: float, y: float, colour: str = INK) -> Any:
+    a = _altair()
+    mark = a.Chart(_values([{"text": text}])).mark_text(
+        align="left", baseline="middle", fontSize=13, color=colour
+    )
+    return mark.encode(x=a.XValue(x), y=a.YValue(_r(y, 1)), text=a.Text("text:N"))
+
+
+def _chosen(group: Mapping[str, Any]) -> list[Any]:
+    a = _altair()
+    floor, cost = group["send_from"], group["cost"]
+    if floor is None:
+        return []
+    data = _values([{
+        "threshold": _r(floor), "cost": _r(cost["value"]), "low": _r(cost["low"]), "high": _r(cost["high"]),
+        "text": f"{floor:.2f}: {cost['value']:,.0f}, {100 * group['automatic_share']['value']:.0f} % sent",
+    }])  # fmt: skip
+    base = a.Chart(data).encode(x=a.X("threshold:Q"))
+    rule = base.mark_rule(color=INK, strokeWidth=2).encode(y=a.Y("low:Q"), y2=a.Y2("high"))
+    dot = base.mark_point(filled=True, size=110, color=INK, opacity=1, stroke="white").encode(y=a.Y("cost:Q"))
+    text = base.mark_text(
+        align="right" if floor > 0.5 else "left", dx=-8 if floor > 0.5 else 8, dy=22, fontSize=14,
+        fontWeight="bold", color=INK,
+    ).encode(y=a.Y("cost:Q"), text=a.Text("text:N"))  # fmt: skip
+    return [rule, dot, text]
+
+
+def _name(group: Mapping[str, Any]) -> str:
+    said = [f"no {k}" if v is None else str(v) for k, v in group["by"].items()]
+    return ", ".join(said) or "All rows"
