@@ -25,7 +25,7 @@ FOLDS = 5
 LEAST = 20
 BINS = 10
 RESAMPLES = 400
-MAP = "trajectory_map"
+MAP, RATE = "trajectory_map", "rate"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,8 @@ class Method:
 
     `n` trajectories got a number from it. `smooth_ece`, `brier`, `auroc` and `gap` (claimed minus right) have
     95 % intervals that count clusters; `ece` (10 bins) has none that covers near calibration, so its `ece_floor`
-    stands beside it, what a perfect model would show here. `auroc` is None where all ended alike.
+    stands beside it, what a perfect model would show here. `auroc` is None where all ended alike, and for the
+    rate, which ranks nothing.
     """
 
     method: str
@@ -191,9 +192,10 @@ def _measured(name: str, p: Floats, sheet: _Sheet, seed: int) -> Method:
     tally = Tally.of(p, grade, weight, code)
     smooth, claim = smooth_ece(tally), gap(tally)
     return Method(
-        method=name, n=int(at.sum()), fitted="+" in name or name in (MAP, "rate"), ece=ece(tally, BINS),
+        method=name, n=int(at.sum()), fitted="+" in name or name in (MAP, RATE), ece=ece(tally, BINS),
         ece_floor=noise_floor(tally, BINS), smooth_ece=Estimate(smooth.value, smooth.low, smooth.high),
-        brier=_mean((p - grade) ** 2, weight, code), auroc=_auroc(p, grade, weight, code, seed),
+        brier=_mean((p - grade) ** 2, weight, code),
+        auroc=None if name == RATE else _auroc(p, grade, weight, code, seed),
         gap=Estimate(claim.value, claim.low, claim.high),
     )  # fmt: skip
 

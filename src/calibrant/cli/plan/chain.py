@@ -58,16 +58,16 @@ def _print(found: ChainPlan) -> None:
         for why, n in counts.most_common():
             out.print(f"  {n:,} {what} left out: {why}", markup=False)
     table = Table(box=None, pad_edge=False)
-    table.add_column("method")
-    for head in ("n", "ECE (floor)", "smooth ECE (95 %)", "Brier (95 %)", "AUROC (95 %)"):
+    table.add_column("method", no_wrap=True)
+    for head in ("ECE (floor)", "Brier (95 %)", "AUROC (95 %)"):
         table.add_column(head, justify="right", no_wrap=True)
     for one in sorted(found.methods, key=lambda one: one.brier.value):
+        fewer = "" if one.n == len(read.graded) else f" (n {one.n:,})"
         table.add_row(
-            one.method, f"{one.n:,}", f"{one.ece:.3f} ({one.ece_floor:.3f})", _span(one.smooth_ece),
-            _span(one.brier), _span(one.auroc),
-        )  # fmt: skip
+            one.method + fewer, f"{one.ece:.3f} ({one.ece_floor:.2f})", _span(one.brier), _span(one.auroc)
+        )
     out.print(table)
 
 
 def _span(one: Estimate | None) -> str:
-    return "-" if one is None else f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+    return "-" if one is None else f"{one.value:.3f} ({one.low:.2f} to {one.high:.2f})"
