@@ -207,7 +207,7 @@ class _Read:
 
 def _objects(values: list[Any]) -> NDArray[Any]:
     found = np.empty(len(values), dtype=object)
-    found[:] = values
+    found[:] = [None if value != value else value for value in values]  # a frame says NaN for nothing
     return found
 
 

@@ -35,7 +35,7 @@ TOKENS = "token_likelihood"
 """What step confidences are called in a fingerprint where they come from the step's own tokens."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a tool gave back for a step: text that nobody vouches for, and whether it failed."""
 
@@ -175,7 +175,8 @@ class Chain:
             return Confidence(
                 p=None, reason="no map of trajectories is given; fit one with `calibrant plan chain`"
             )
-        mark = Fingerprint(model=last.model, signal=run.signal, task=question.task, domain=question.domain)
+        signal = " + ".join(sorted(run.kinds)) or None
+        mark = Fingerprint(model=last.model, signal=signal, task=question.task, domain=question.domain)
         return self.map.confidence(run.seen, mark)
 
 

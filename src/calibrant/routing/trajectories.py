@@ -122,6 +122,10 @@ def _odds(steps: Sequence[StepSeen]) -> Floats:
     return z
 
 
+def _log_odds(combined: float) -> float:
+    return float(logit(np.clip(combined, _EDGE, 1 - _EDGE)))
+
+
 def _trend(steps: Sequence[StepSeen]) -> float:
     """Least-squares change of the log-odds from the first step to the last."""
     z = _odds(steps)
@@ -177,9 +181,9 @@ def _rows() -> tuple[tuple[str, str, int, str, Callable[[Sequence[StepSeen]], fl
         ("last", "position", 1, c, lambda s: float(_odds(s)[-1])),
         ("lowest", "position", 1, c, lambda s: float(_odds(s).min())),
         ("mean", "position", 1, c, lambda s: float(_odds(s).mean())),
-        ("log_product", "position", 1, c, lambda s: float(np.log(np.clip(_confidences(s), _EDGE, 1)).sum())),
-        ("log_geometric", "position", 1, c, lambda s: float(np.log(np.clip(_confidences(s), _EDGE, 1)).mean())),
-        ("rms_doubt", "position", 1, c, lambda s: float(logit(np.clip(rms_doubt(_confidences(s)), _EDGE, 1 - _EDGE)))),
+        ("product", "position", 1, c, lambda s: _log_odds(float(np.prod(_confidences(s))))),
+        ("geometric", "position", 1, c, lambda s: _log_odds(BASELINES["geometric_mean"](_confidences(s)))),
+        ("rms_doubt", "position", 1, c, lambda s: _log_odds(rms_doubt(_confidences(s)))),
         ("steps", "structure", 0, "", lambda s: float(np.log(len(s)))),
         ("unread", "structure", 0, c, lambda s: 1 - len(_confidences(s)) / len(s)),
         ("tokens_a_step", "structure", 0, "tokens", lambda s: float(np.log1p(_each(s, "tokens").mean()))),

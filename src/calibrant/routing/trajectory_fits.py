@@ -21,11 +21,11 @@ from .trajectory_maps import ABSENT, TrajectoryMap, Weighed, raw_features
 __all__ = ["cluster_folds", "cross_fit_trajectories", "fit_trajectories"]
 
 FOLDS = 5
-BASES = ("log_product", "log_geometric", "mean", "lowest", "rms_doubt")
+BASES = ("product", "geometric", "mean", "lowest", "rms_doubt")
 """Features of which each alone is a candidate: the logistic map of one plain combination of confidences."""
 PULLS = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Precisions of the prior at 0 of a weight: pseudo-rows that hold it there."""
-_FREE, _FEW, _FEW_OF_A_KIND, _BOTH = 0.5, 20.0, 4.0, 5
+_BASE, _FEW, _FEW_OF_A_KIND, _BOTH = 2.0, 20.0, 4.0, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,7 @@ class _Rows:
     """Standardised features, shape (k, n), signed so that a known sign is +; grades and weights, shape (n,)."""
 
     x: Floats
+    scale: Floats
     grade: Floats
     weight: Floats
     code: NDArray[np.intp]
@@ -42,11 +43,12 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """Which features are free and how hard each is pulled to 0; the intercept is not pulled."""
+    """Which features are free, how hard each is pulled and to what weight; the intercept is not pulled."""
 
     name: str
     use: tuple[int, ...]
     pull: tuple[float, ...]
+    to: tuple[float, ...]
 
 
 def fit_trajectories(trajectories: Sequence[Trajectory], *, seed: int = 0) -> TrajectoryMap:
@@ -72,7 +74,7 @@ def fit_trajectories(trajectories: Sequence[Trajectory], *, seed: int = 0) -> Tr
     raw, kept, dropped = _columns(labelled)
     mean, scale, x = _standardised(raw)
     signs = np.array([_sign(name) for name in kept])
-    rows = _rows(labelled, x * np.where(signs < 0, -1.0, 1.0)[:, None], signs != 0, kept)
+    rows = _rows(labelled, x * np.where(signs < 0, -1.0, 1.0)[:, None], scale, signs != 0, kept)
     models = _candidates(rows)
     share = _shares(rows, models, seed)
     theta, covariance = _averaged(rows, models, share)
@@ -169,7 +171,7 @@ def _standardised(raw: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _rows(
-    labelled: Sequence[Trajectory], x: Floats, held: NDArray[np.bool_], names: tuple[str, ...]
+    labelled: Sequence[Trajectory], x: Floats, scale: Floats, held: NDArray[np.bool_], names: tuple[str, ...]
 ) -> _Rows:
     grade = np.array([t.correct for t in labelled], dtype=float)
     weight = np.array([t.weight for t in labelled], dtype=float)
@@ -178,21 +180,24 @@ def _rows(
     if _clustered(labelled):
         weight = weight / design_effects(np.full(len(grade), grade.mean()), grade, weight, cluster)[0]
     code: NDArray[np.intp] = np.unique(cluster, return_inverse=True)[1].ravel()
-    return _Rows(x=np.nan_to_num(x), grade=grade, weight=weight, code=code, held=held, names=names)
+    return _Rows(
+        x=np.nan_to_num(x), scale=scale, grade=grade, weight=weight, code=code, held=held, names=names
+    )
 
 
 def _candidates(rows: _Rows) -> list[_Model]:
-    models = [_Model("rate", (), ())]
+    models = [_Model("rate", (), (), ())]
     right, all_ = float(rows.weight @ rows.grade), float(rows.weight.sum())
     if all_ < _FEW or min(right, all_ - right) < _FEW_OF_A_KIND or not rows.names:
         return models
     bases = [rows.names.index(n) for n in BASES if n in rows.names]
-    models += [_Model(rows.names[i], (i,), (_FREE,)) for i in bases]
+    models += [_Model(rows.names[i], (i,), (_BASE,), (float(rows.scale[i]),)) for i in bases]
     every = tuple(range(len(rows.names)))
     best = _best_base(rows, models[1:]) if bases else -1
     for pull in PULLS:
-        pulls = tuple(_FREE if i == best else pull for i in every)
-        models.append(_Model(f"all features, pull {pull:g}", every, pulls))
+        pulls = tuple(_BASE if i == best else pull for i in every)
+        to = tuple(float(rows.scale[i]) if i == best else 0.0 for i in every)
+        models.append(_Model(f"all features, pull {pull:g}", every, pulls, to))
     return models
 
 
@@ -216,7 +221,7 @@ def _fit(rows: _Rows, model: _Model, at: NDArray[np.bool_], *, error: bool = Fal
     x = np.vstack([np.ones(int(at.sum())), rows.x[:, at]])[use]
     pull = np.array([1e-6, *model.pull])
     held = np.r_[False, rows.held][use]
-    theta, prior = np.zeros(1 + len(rows.names)), np.zeros(len(use))
+    theta, prior = np.zeros(1 + len(rows.names)), np.array([0.0, *model.to])
     theta[use] = irls_nonnegative(x, hits, w, prior, pull, held)
     covariance = np.zeros((len(theta),) * 2)
     if error:
