@@ -1,12 +1,13 @@
 """Does a second look help? The self-correction loop on a real model, with what it mends, spoils and costs.
 
-    python benchmarks/self_correction.py --folder FOLDER [--model FILE.gguf] [--per-domain 100] [--threads 1]
+    python benchmarks/self_correction.py --folder FOLDER [--model FILE.gguf] [--per-domain 50] [--threads 1]
 
 The embedded model (or any GGUF file) answers the questions of `world_facts`; every answer is looked at again, so that
-any rule can be judged. Half of the questions, parted by country, fits the map of first answers, chooses the margin
-and fits the map of accepted revisions; the other half reports. On the first half the maps are cross-fitted. At
-last the route itself answers the second half with these maps, and its answers are counted. Every call is
-kept in FOLDER/calls, so that a run goes on where it was stopped; the figures go to FOLDER/self_correction.json.
+any rule can be judged. The questions are parted in halves by country. One half fits the map of first answers,
+chooses the margin and fits the map of accepted revisions (all cross-fitted within it); the other half reports; then
+they change places, and both reports are put together. At last the route itself answers each half with the
+maps of the other. Every call is kept in FOLDER/calls, so that a run goes on where it was stopped; the figures go to
+FOLDER/self_correction.json.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from calibrant.maps.calibration import MapSet
 from calibrant.models.embedded import Embedded
 from calibrant.named import signals_named
 from calibrant.plugins import find
+from calibrant.records.calls import CallLog
 from calibrant.routes.self_correction import Candidate, SelfCorrection, Tried
-from calibrant.routing.revisions import Attempt, choose_margin, fit_revised, outcome
+from calibrant.routing.revisions import Attempt, Rule, choose_margin, fit_revised, outcome
 from calibrant.types import Ask, Question, Replies
 
 SIGNALS = "mean_logprob,self_consistency:samples=8"
@@ -88,8 +90,6 @@ async def look(question: Question, model: Any, log: Any, grader: Any) -> Seen | 
 
 
 async def collect(asked: list[Question], model: Any, calls: Path, grader: Any) -> list[Seen]:
-    from calibrant.records.calls import CallLog
-
     log, gate, done, began = CallLog(calls), asyncio.Semaphore(3), 0, time.time()
 
     async def one(question: Question) -> Seen | None:
@@ -170,135 +170,148 @@ def calibration(p: list[float], grade: list[float], cluster: list[str]) -> dict[
     }  # fmt: skip
 
 
-async def live(half: list[Seen], model: Any, log: Path, grader: Any, route_of: Any) -> dict[str, Any]:
-    """The route itself on the reporting half, its calls from the log."""
-    from calibrant.records.calls import CallLog
-
-    calls, ps, grades, mended, spoiled, kinds = CallLog(log), [], [], 0, 0, []
+async def live(half: list[Seen], calls: Any, model: Any, grader: Any, route_of: Any) -> list[dict[str, Any]]:
+    """The route itself on a reporting half, its calls from the log."""
+    rows = []
     for s in half:
-        asker = Counted(model, concurrency=4, call_log=calls)
-        route = route_of(asker)
+        route = route_of(Counted(model, concurrency=4, call_log=calls))
         ask = answer_ask(s.question, route.assessor.signals.values())
         got = await route.answer(s.question, ask, frozenset())
-        grade = grader.grade(s.question, got.completion)
-        mended, spoiled = mended + (grade > s.grade), spoiled + (grade < s.grade)
-        ps.append(got.confidence.p)
-        grades.append(grade)
         names = [step.name for step in got.steps]
-        kinds.append("accepted" if "accept" in names else "kept" if "revise" in names else "sure")
-    clusters = [s.cluster for s in half]
-    by = {"all": range(len(half))} | {
-        k: [i for i, kind in enumerate(kinds) if kind == k] for k in ("accepted", "kept", "sure")
-    }
+        rows.append(
+            {
+                "p": got.confidence.p, "grade": grader.grade(s.question, got.completion), "was": s.grade,
+                "cluster": s.cluster,
+                "kind": "accepted" if "accept" in names else "kept" if "revise" in names else "sure",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = {"all": rows} | {k: [r for r in rows if r["kind"] == k] for k in ("accepted", "kept", "sure")}
     return {
-        "mended": mended, "spoiled": spoiled, "net": float(np.mean(grades) - np.mean([s.grade for s in half])),
+        "mended": sum(r["grade"] > r["was"] for r in rows), "spoiled": sum(r["grade"] < r["was"] for r in rows),
         "calibration": {
-            name: calibration([ps[i] for i in at], [grades[i] for i in at], [clusters[i] for i in at])
-            for name, at in by.items()
-            if len(at) > 1
+            name: calibration([r["p"] for r in part], [r["grade"] for r in part], [r["cluster"] for r in part])
+            for name, part in parts.items()
+            if len(part) > 1
         },
     }  # fmt: skip
 
 
-def vote(half: list[Seen], grader: Any) -> dict[str, Any]:
+def voted(seen: list[Seen], grader: Any) -> list[Attempt]:
     """What the samples alone would answer: the answer said most often among the first and its samples."""
-    changes = []
-    for s in half:
+    rows = []
+    for s in seen:
         detail = next(r.detail for r in s.first.readings if r.signal == "self_consistency")
         said = replace(s.first.completion, text=str(detail.get("best", s.first.completion.text)))
-        changes.append(grader.grade(s.question, said) - s.grade)
-    rows = [
-        Attempt(item=s.question.id, first=0.0, grade=s.grade, revised=1.0, revised_grade=s.grade + c,
-                again=s.grade + c, cluster=s.cluster)
-        for s, c in zip(half, changes, strict=True)
-    ]  # fmt: skip
-    return outcome(rows, threshold=1.0, margin=0.0, rule="always").to_json()
+        again = grader.grade(s.question, said)
+        rows.append(
+            Attempt(item=s.question.id, first=0.0, grade=s.grade, revised=1.0, revised_grade=again, again=again,
+                    cluster=s.cluster)
+        )  # fmt: skip
+    return rows
+
+
+def held_to(rows: list[Attempt], threshold: float, margin: float) -> list[Attempt]:
+    """The attempts with the revisions that a margin refuses left out, so that sides with margins of their own pool."""
+    return [
+        a if outcome([a], threshold=threshold, margin=margin).taken else replace(a, revised=None)
+        for a in rows
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--model", default=None)
-    parser.add_argument("--per-domain", type=int, default=100)
+    parser.add_argument("--per-domain", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--threshold", type=float, default=0.6)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     asked = list(find("datasets", "world_facts")(per_domain=given.per_domain).questions())
     model, grader = Embedded(given.model, threads=given.threads), find("graders", "by_kind")()
-    calls = given.folder / "calls"
-    seen = asyncio.run(collect(asked, model, calls, grader))
-    report(seen, model, calls, grader, given)
-
-
-def report(seen: list[Seen], model: Any, calls: Path, grader: Any, given: Any) -> None:
-    clusters = sorted({s.cluster for s in seen})
-    chosen = set(np.random.default_rng(0).permutation(clusters)[: len(clusters) // 2])
-    fitted, half = [s for s in seen if s.cluster in chosen], [s for s in seen if s.cluster not in chosen]
-    made, at = blend(fitted), given.threshold
-    found: dict[str, Any] = {
-        "model": model.name, "questions": len(seen), "fitted_on": len(fitted), "reported_on": len(half),
-        "threshold": at,
-        "base_calls": float(np.mean([s.base[0] for s in half])),
-        "base_tokens": float(np.mean([s.base[1] for s in half])),
-        "first": calibration([a.first for a in attempts(half, made, grader)], [s.grade for s in half],
-                             [s.cluster for s in half]),
-        "vote": vote(half, grader), "rules": {}, "claimed": {},
-    }  # fmt: skip
-    for name, only in (("revision alone", True), ("revision and alternatives", False)):
-        train, test = cross_fitted(fitted, grader, only), attempts(half, made, grader, only)
-        margin, tried = choose_margin(train, threshold=at)
-        found["claimed"][name] = {"margin": margin, "on_choosing_half": tried[margin].to_json()}
-        rules = {
-            "always revise": ("always", 0.0), "accept every revision": ("every", 0.0),
-            "guard, margin 0": ("guard", 0.0), "guard, chosen margin": ("guard", margin),
-        }  # fmt: skip
-        for rule, (kind, m) in rules.items():
-            o = outcome(test, threshold=at, margin=m, rule=kind)
-            found["rules"][f"{rule} ({name})"] = {"margin": m, **o.to_json()}
-        for m in (0.0, margin):
-            taken = [a for a in test if outcome([a], threshold=at, margin=m).taken]
-            if len(taken) > 1:
-                found["claimed"][name][f"accepted_at_{m}"] = calibration(
-                    [a.revised for a in taken], [a.revised_grade for a in taken], [a.cluster for a in taken]
-                )
-    train = cross_fitted(fitted, grader)
-    margin, _ = choose_margin(train, threshold=at)
-    assessor = Assessor(
-        model=model, signals=signals_named(SIGNALS), maps=MapSet(by=(), groups=(), blends=(((), made),))
-    )
-    for name, m, revised, trust in (
-        ("claimed as it is", margin, None, 1.0), ("half the rise", margin, None, 0.5),
-        ("map of accepted revisions", margin, fit_revised(train, threshold=at, margin=margin), 0.5),
-    ):  # fmt: skip
-        if revised is None and name.startswith("map"):
-            found.setdefault("live", {})[name] = None
-            continue
-        make = lambda asker, m=m, r=revised, t=trust: SelfCorrection(  # noqa: E731
-            model=model,
-            assessor=assessor,
-            threshold=at,
-            margin=m,
-            revised=r,
-            trust=t,
-            alternatives=SAMPLES,
-            asker=asker,
-        )
-        found.setdefault("live", {})[name] = asyncio.run(live(half, model, calls, grader, make))
+    seen = asyncio.run(collect(asked, model, given.folder / "calls", grader))
+    found = report(seen, model, CallLog(given.folder / "calls"), grader, given.threshold)
     (given.folder / "self_correction.json").write_text(json.dumps(found, indent=1, allow_nan=False))
     show(found)
 
 
+RULES: dict[str, tuple[Rule, bool]] = {
+    "always revise": ("always", False),
+    "accept every revision": ("every", False),
+    "guard, margin 0": ("guard", False),
+    "guard, chosen margin": ("guard", True),
+}
+
+
+def report(seen: list[Seen], model: Any, calls: Any, grader: Any, at: float) -> dict[str, Any]:
+    clusters = sorted({s.cluster for s in seen})
+    chosen = set(np.random.default_rng(0).permutation(clusters)[: len(clusters) // 2])
+    halves = [s for s in seen if s.cluster in chosen], [s for s in seen if s.cluster not in chosen]
+    rows: dict[str, list[Attempt]] = {}
+    lived: dict[str, list[dict[str, Any]]] = {}
+    margins: dict[str, list[float]] = {}
+    for fitted, half in (halves, halves[::-1]):
+        made = blend(fitted)
+        for who, only in (("the new answer", True), ("any other answer", False)):
+            train, test = cross_fitted(fitted, grader, only), attempts(half, made, grader, only)
+            margin, _ = choose_margin(train, threshold=at)
+            margins.setdefault(who, []).append(margin)
+            for rule, (kind, guarded) in RULES.items():
+                kept = held_to(test, at, margin if guarded else 0.0) if kind == "guard" else test
+                rows.setdefault(f"{rule}: {who}" if kind == "guard" else rule, []).extend(kept)
+        train = cross_fitted(fitted, grader)
+        margin, _ = choose_margin(train, threshold=at)
+        maps = MapSet(by=(), groups=(), blends=(((), made),))
+        assessor = Assessor(model=model, signals=signals_named(SIGNALS), maps=maps)
+        for m, how in ((margin, "chosen margin"), (0.0, "margin 0")):
+            revised = fit_revised(train, threshold=at, margin=m)
+            for name, r, trust in (
+                ("claim believed", None, 1.0), ("half the rise", None, 0.5), ("mapped", revised, 0.5),
+            ):  # fmt: skip
+                route_of = _route(model, assessor, at, m, r, trust)
+                lived.setdefault(f"{how}, {name}", []).extend(
+                    asyncio.run(live(half, calls, model, grader, route_of))
+                )
+    firsts = [a for a in rows["always revise"][: len(seen)] if a.first is not None]
+    unique = {a.item: a for a in firsts}.values()
+    return {
+        "model": model.name, "questions": len(seen), "halves": [len(h) for h in halves], "threshold": at,
+        "margins": margins, "base_calls": float(np.mean([s.base[0] for s in seen])),
+        "base_tokens": float(np.mean([s.base[1] for s in seen])),
+        "first": calibration([a.first for a in unique], [a.grade for a in unique], [a.cluster for a in unique]),
+        "rules": {
+            name: outcome(_once(found), threshold=at, margin=0.0, rule=RULES[name.partition(":")[0]][0]).to_json()
+            for name, found in rows.items()
+        } | {"vote of the samples": outcome(voted(seen, grader), threshold=1, margin=0, rule="always").to_json()},
+        "live": {name: summed(found) for name, found in lived.items()},
+    }  # fmt: skip
+
+
+def _route(model: Any, assessor: Assessor, at: float, margin: float, revised: Any, trust: float) -> Any:
+    return lambda asker: SelfCorrection(
+        model=model, assessor=assessor, threshold=at, margin=margin, revised=revised, trust=trust,
+        alternatives=SAMPLES, asker=asker,
+    )  # fmt: skip
+
+
+def _once(rows: list[Attempt]) -> list[Attempt]:
+    return list({a.item: a for a in rows}.values())
+
+
 def show(found: dict[str, Any]) -> None:
-    print(f"{found['model']}: {found['questions']} questions, {found['fitted_on']} to fit and choose, "
-          f"{found['reported_on']} to report; looked at again below {found['threshold']}.\n")  # fmt: skip
+    print(f"{found['model']}: {found['questions']} questions in halves of {found['halves']}; looked at again below "
+          f"{found['threshold']}. Margins chosen: {found['margins']}.\n")  # fmt: skip
     print(
-        "| rule | margin | taken | mended | spoiled | right before | after | net gain (95 %) | calls | tokens |"
+        "| rule | doubted | taken | mended | spoiled | right before | after | net gain (95 %) | calls | tokens |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for name, row in {**found["rules"], "vote of the samples": {"margin": 0.0, **found["vote"]}}.items():
+    for name, row in found["rules"].items():
         gain = row["gain"]
-        print(f"| {name} | {row['margin']:.2f} | {row['taken']} | {row['mended']} | {row['spoiled']} | "
+        print(f"| {name} | {row['doubted']} | {row['taken']} | {row['mended']} | {row['spoiled']} | "
               f"{row['before']:.3f} | {row['after']:.3f} | {gain['value']:+.3f} ({gain['low']:+.3f} to "
               f"{gain['high']:+.3f}) | {row['calls']:.2f} | {row['tokens']:.0f} |")  # fmt: skip
     print(
@@ -308,7 +321,7 @@ def show(found: dict[str, Any]) -> None:
     print("|---|---|---|---|---|---|---|---|")
     rows = [("first answers", "all", found["first"])]
     for name, one in found["live"].items():
-        rows += [(name, k, c) for k, c in (one or {"calibration": {}})["calibration"].items()]
+        rows += [(name, k, c) for k, c in one["calibration"].items()]
     for name, kind, c in rows:
         gap = c["gap"]
         print(f"| {name} | {kind} | {c['n']} | {c['right']:.3f} | {c['claimed']:.3f} | {gap[0]:+.3f} ({gap[1]:+.3f} to "

@@ -281,7 +281,7 @@ ROWS: list[object] = [
         "confidence": "80%",
         "tool_error": "false",
         "correct": None,
-        "task_id": 1,
+        "task_id": "t1",
     },
     {
         "trajectory_id": "a",
@@ -305,7 +305,7 @@ def check_rows(log: object) -> None:
     found = read_steps(log)
     a, b, c = found.trajectories
     assert [s.confidence for s in a.steps] == [0.9, 0.8] and [s.tool_error for s in a.steps] == [True, False]
-    assert (a.correct, a.cluster, a.steps[0].tokens) == (1.0, "1", 12.0)
+    assert (a.correct, a.cluster, a.steps[0].tokens) == (1.0, "t1", 12.0)
     assert [s.sure for s in b.steps] == [None, pytest.approx(math.exp(-0.5))] and b.correct is None
     assert c.steps[0].retry is True and len(c.steps) == 1
     assert (

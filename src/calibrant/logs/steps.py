@@ -171,6 +171,13 @@ def _placed(values: Mapping[str, list[Any]], count: int, unusable: Counter[str])
     return {key: [steps[at] for at in sorted(steps)] for key, steps in placed.items() if steps}
 
 
+def _nothing(value: Any) -> bool:
+    """Whether a cell is empty: None, blank text, and what frames put there, NaN and NA."""
+    if isinstance(value, float | str):
+        return value != value or not str(value).strip()
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
 def _number(value: Any) -> float:
     if value is None or isinstance(value, bool):
         return float("nan")
@@ -207,7 +214,7 @@ class _Read:
 
 def _objects(values: list[Any]) -> NDArray[Any]:
     found = np.empty(len(values), dtype=object)
-    found[:] = [None if value != value else value for value in values]  # a frame says NaN for nothing
+    found[:] = [None if _nothing(value) else value for value in values]
     return found
 
 
@@ -237,7 +244,7 @@ def _flags(role: str, values: list[Any] | None, count: int, bad: Counter[str]) -
     found = np.full(count, np.nan)
     for i, value in enumerate(values or ()):
         word = value.strip().lower() if isinstance(value, str) else value
-        if word is None or word in ("", "none", "null", "nan") or word != word:
+        if _nothing(word) or word in ("none", "null", "nan"):
             continue
         if isinstance(word, bool) or word in RIGHT or word in WRONG:
             found[i] = float(word is True or word in RIGHT)
@@ -254,7 +261,7 @@ def _counts(values: list[Any] | None, count: int, bad: Counter[str]) -> Floats:
         number = _number(value)
         if number >= 0:  # False for NaN
             found[i] = number
-        elif value is not None and value == value and value != "":
+        elif not _nothing(value):
             bad["tokens is not a count"] += 1
     return found
 
@@ -268,7 +275,7 @@ def _logprobs(values: list[Any] | None, count: int, bad: Counter[str]) -> list[t
                 listed = json.loads(value)
             except ValueError:
                 listed = value
-        if listed is None or isinstance(listed, float) or (isinstance(listed, str) and not listed.strip()):
+        if _nothing(listed):
             continue
         numbers = (
             [_number(v) for v in listed]

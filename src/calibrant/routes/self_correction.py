@@ -84,7 +84,8 @@ class SelfCorrection:
     says the same, and are not read where there is none. The likeliest replaces the answer where its probability
     is higher by `margin`; a tie, a probability that is not known or a failed call keeps the answer.
 
-    The likeliest of several noisy probabilities is too high. Of an accepted revision the probability is that of
+    What was picked for looking likely, on a question that proved hard, is not as likely. The probability of an
+    accepted revision is that of
     the map `revised` (see `calibrant.routing.revisions.fit_revised`), without one the old probability plus
     `trust` times the rise; its interval then reaches from the lower to the higher interval's end.
 

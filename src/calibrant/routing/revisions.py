@@ -1,8 +1,8 @@
 """Is a second answer worth taking? The rule, what it mends and spoils, and what its confidence is then worth.
 
-Taking the likelier of two answers by noisy probabilities picks, among the answers that look better than they
-are, more than its share (the winner's curse). The probability of an accepted revision is therefore mapped once
-more, on accepted revisions alone, or only a part of the claimed rise is believed.
+A map of first answers does not hold for accepted revisions: they answer questions that had just proved hard, and
+were picked, among noisy probabilities, for looking likely (the winner's curse). Their probability is therefore
+mapped once more, on accepted revisions alone, or only a part of the claimed rise is believed.
 """
 
 from __future__ import annotations
