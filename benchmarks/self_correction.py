@@ -276,8 +276,7 @@ def report(seen: list[Seen], model: Any, calls: Any, grader: Any, at: float) -> 
                 lived.setdefault(f"{how}, {name}", []).extend(
                     asyncio.run(live(half, calls, model, grader, route_of))
                 )
-    firsts = [a for a in rows["always revise"][: len(seen)] if a.first is not None]
-    unique = {a.item: a for a in firsts}.values()
+    unique = [a for a in _once(rows["always revise"]) if a.first is not None]
     return {
         "model": model.name, "questions": len(seen), "halves": [len(h) for h in halves], "threshold": at,
         "margins": margins, "base_calls": float(np.mean([s.base[0] for s in seen])),

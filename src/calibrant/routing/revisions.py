@@ -168,19 +168,41 @@ def _share(part: int, whole: int) -> Estimate | None:
 def choose_margin(
     attempts: Sequence[Attempt], *, threshold: float, margins: Sequence[float] = MARGINS
 ) -> tuple[float, dict[float, Outcome]]:
-    """The margin to accept by: the largest whose gain is within one standard error of the best one's.
+    """The margin to accept by: the largest that loses no more than one standard error against the best one.
 
-    Where no margin gains anything the largest is taken, which changes least. Report on other questions than
-    these: the best of several looks better than it is.
+    The error is that of the difference between the two on the same questions. Where no margin gains anything the
+    largest is taken, which changes least. Report on other questions than these: the best of several looks
+    better than it is.
     """
     if not margins:
         raise UnusableInput("Expected at least one margin to choose from, such as 0.1.")
     tried = {m: outcome(attempts, threshold=threshold, margin=m) for m in sorted(margins)}
-    best = max(tried.values(), key=lambda o: o.gain.value)
-    if best.gain.value <= 0:
+    best = max(tried, key=lambda m: (tried[m].gain.value, m))
+    if tried[best].gain.value <= 0:
         return max(tried), tried
-    slack = (best.gain.high - best.gain.low) / (2 * _Z)
-    return max(m for m, o in tried.items() if o.gain.value >= best.gain.value - slack), tried
+    weight = np.array([a.weight for a in attempts])
+    code = np.unique([a.cluster or a.item for a in attempts], return_inverse=True)[1].ravel()
+    change = {m: _change(attempts, threshold, m) for m in tried}
+
+    def near(margin: float) -> bool:
+        lost = change[best] - change[margin]
+        mean = float(weight @ lost / weight.sum())
+        sums = np.bincount(code, weight * (lost - mean))
+        return mean <= float(np.sqrt((sums**2).sum()) / weight.sum())
+
+    return max(m for m in tried if near(m)), tried
+
+
+def _change(attempts: Sequence[Attempt], threshold: float, margin: float) -> Floats:
+    """What the guard changes of each grade."""
+    return np.array(
+        [
+            (a.revised_grade or 0.0) - a.grade
+            if _doubted(a, threshold, "guard") and _taken(a, margin, "guard") and a.revised_grade is not None
+            else 0.0
+            for a in attempts
+        ]
+    )
 
 
 def fit_revised(
