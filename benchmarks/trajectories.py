@@ -4,7 +4,8 @@
 
 Worlds: every step is right with a chance that its trajectory's difficulty shares; a wrong step spoils the end unless
 a later one recovers; a tool may fail, more often in wrong steps, and be tried again. Stated step confidences are
-noisy and, but for the first world, bold: a chance of 0.75 is stated as about 0.9. The chance that the end is right follows exactly from the hidden chances, so each method's
+noisy and, but for the first world, bold: a chance of 0.75 is stated as about 0.9. The chance that the end is right
+follows exactly from the hidden chances, so each method's
 probability is compared with it on 2,000 fresh trajectories, for 50, 150 and 500 labelled ones. The ECE (10 bins)
 is against the true chances, so that it has no noise of its own. No method can reach a distance of 0: the confidences
 do not tell the hidden chances. Coverage is that of the map's 95 % interval for what the same fit

@@ -17,6 +17,7 @@ from calibrant.asking.assessing import Assessor
 from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, UnusableInput
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.models.scripted import Scripted
+from calibrant.planning.corrections import plan_correction
 from calibrant.plugins import find
 from calibrant.policies.bands import Bands
 from calibrant.routes.self_correction import SelfCorrection
@@ -419,3 +420,54 @@ def test_few_accepted_revisions_make_no_map_or_one_that_moves_little() -> None:
     assert made is not None and made([0.7])[0] == pytest.approx(0.7, abs=0.03)
     wrong = fit_revised([replace(a, revised_grade=0.0) for a in few], threshold=0.9, margin=0.1)
     assert wrong is not None and 0.05 < wrong([0.7])[0] < 0.4
+
+
+def test_a_plan_chooses_on_one_half_and_reports_on_the_other() -> None:
+    """Half of the questions are hard; the model gets a third of these right when asked again, which its judge sees."""
+
+    def hard(ask: Ask) -> tuple[bool, bool]:
+        number = int(ask.messages[0].content.split()[-1] if kind(ask) != "p_true" else 0)
+        return number % 2 == 0, number % 6 == 0
+
+    def first(ask: Ask) -> object:
+        return "wrong" if hard(ask)[0] else "right"
+
+    def revise(ask: Ask) -> object:
+        return "right" if hard(ask)[1] else "worse"
+
+    def judge(ask: Ask) -> Completion:
+        answer = ask.messages[-1].content.partition("<answer>")[2].partition("</answer>")[0]
+        return yes({"right": 0.9, "wrong": 0.2, "worse": 0.1}[answer])
+
+    model = scripted(first=first, doubt="?", revise=revise, p_true=judge)
+    questions = [
+        Question(id=f"q{i}", messages=(Message("user", f"Number {i}"),), references=("right",))
+        for i in range(60)
+    ]
+    unlabelled = Question(id="u", messages=(Message("user", "Number 1"),))
+    found = asyncio.run(
+        plan_correction([*questions, unlabelled], route_of(model), find("graders", "exact")())
+    )
+    assert found.unusable == {"the answer cannot be graded": 1}
+    assert found.guarded.n + found.claimed.n == 60
+    assert found.guarded.mended == found.guarded.taken > 0 and found.guarded.spoiled == 0
+    assert found.always.spoiled > 10 and found.every.spoiled == 0
+    assert found.guarded.calls == pytest.approx(4 * found.guarded.doubted / found.guarded.n, abs=0.6)
+    assert "mends" in found.sentence
+    json.dumps(found.to_json(), allow_nan=False)
+    with pytest.raises(NotEnoughLabels):
+        asyncio.run(plan_correction(questions[:5], route_of(model), find("graders", "exact")()))
+
+
+def test_a_question_without_an_answer_is_counted() -> None:
+    def first(ask: Ask) -> object:
+        return ModelError("refused") if ask.messages[-1].content == "Number 3" else "right"
+
+    model = scripted(first=first, doubt="?", revise="right", p_true=judged(right=0.9))
+    questions = [
+        Question(id=f"q{i}", messages=(Message("user", f"Number {i}"),), references=("right",))
+        for i in range(30)
+    ]
+    found = asyncio.run(plan_correction(questions, route_of(model), find("graders", "exact")()))
+    assert found.unusable == {"no answer: refused": 1} and found.guarded.taken == 0
+    assert found.guarded.gain.low < 0 < found.guarded.gain.high
