@@ -7,6 +7,7 @@ tool errors, retries and agreement join. The fit is in `calibrant.routing.trajec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -67,7 +68,7 @@ class StepSeen:
         """The confidence, or what the tokens say in its place."""
         if self.confidence is not None or not self.logprobs:
             return self.confidence
-        return float(np.exp(np.mean(self.logprobs)))
+        return math.exp(math.fsum(self.logprobs) / len(self.logprobs))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,7 @@ class Feature:
     family: str
     sign: int
     needs: str
-    of: Callable[[Sequence[StepSeen]], float]
+    of: Callable[[Told], float]
 
 
 def known(steps: Sequence[StepSeen], ingredient: str) -> bool:
@@ -114,43 +115,53 @@ def known(steps: Sequence[StepSeen], ingredient: str) -> bool:
 
 
 def _confidences(steps: Sequence[StepSeen]) -> Floats:
-    return np.array([step.sure for step in steps if step.sure is not None])
+    return np.array([sure for step in steps if (sure := step.sure) is not None])
 
 
-def _odds(steps: Sequence[StepSeen]) -> Floats:
-    z: Floats = logit(np.clip(_confidences(steps), _EDGE, 1 - _EDGE))
-    return z
+class Told:
+    """What the features are computed from: each kind of value of all steps that tell it, in their order."""
+
+    __slots__ = ("agreement", "c", "changes", "count", "logprobs", "retry", "tokens", "tool_error", "z")
+
+    def __init__(self, steps: Sequence[StepSeen]) -> None:
+        self.count = len(steps)
+        self.c = _confidences(steps)
+        self.z: Floats = logit(np.clip(self.c, _EDGE, 1 - _EDGE))
+        self.changes = np.diff(self.z)
+        self.logprobs = [np.maximum(np.array(step.logprobs), _FLOOR) for step in steps if step.logprobs]
+        self.tokens = _each(steps, "tokens")
+        self.tool_error = _each(steps, "tool_error")
+        self.retry = _each(steps, "retry")
+        self.agreement: Floats = logit(np.clip(_each(steps, "agreement"), 0.02, 0.98))
+
+
+def _each(steps: Sequence[StepSeen], name: str) -> Floats:
+    return np.array([value for step in steps if (value := getattr(step, name)) is not None], dtype=float)
 
 
 def _log_odds(combined: float) -> float:
-    return float(logit(np.clip(combined, _EDGE, 1 - _EDGE)))
+    return float(logit(min(max(combined, _EDGE), 1 - _EDGE)))
 
 
-def _trend(steps: Sequence[StepSeen]) -> float:
+def _trend(s: Told) -> float:
     """Least-squares change of the log-odds from the first step to the last."""
-    z = _odds(steps)
-    if len(z) < 2:
+    if len(s.z) < 2:
         return 0.0
-    at = np.linspace(-0.5, 0.5, len(z))
-    return float(at @ z / (at @ at))
+    at = np.linspace(-0.5, 0.5, len(s.z))
+    return float(at @ s.z / (at @ at))
 
 
-def _drop(steps: Sequence[StepSeen]) -> float:
-    return float(np.maximum(-np.diff(_odds(steps)), 0.0).max(initial=0.0))
+def _drop(s: Told) -> float:
+    return float(np.maximum(-s.changes, 0.0).max(initial=0.0))
 
 
-def _volatility(steps: Sequence[StepSeen]) -> float:
-    change = np.abs(np.diff(_odds(steps)))
-    return float(change.mean()) if len(change) else 0.0
+def _volatility(s: Told) -> float:
+    return float(np.abs(s.changes).mean()) if len(s.changes) else 0.0
 
 
-def _reversals(steps: Sequence[StepSeen]) -> float:
-    turn = np.sign(np.diff(_odds(steps)))
+def _reversals(s: Told) -> float:
+    turn = np.sign(s.changes)
     return float((turn[1:] * turn[:-1] < 0).mean()) if len(turn) > 1 else 0.0
-
-
-def _in_steps(steps: Sequence[StepSeen]) -> list[Floats]:
-    return [np.maximum(np.array(step.logprobs), _FLOOR) for step in steps if step.logprobs]
 
 
 def _skew(logprobs: Floats) -> float:
@@ -158,42 +169,34 @@ def _skew(logprobs: Floats) -> float:
     return float((((logprobs - logprobs.mean()) / spread) ** 3).mean()) if spread > 1e-9 else 0.0
 
 
-def _each(steps: Sequence[StepSeen], name: str) -> Floats:
-    return np.array([value for step in steps if (value := getattr(step, name)) is not None], dtype=float)
-
-
-def _agreement(steps: Sequence[StepSeen]) -> Floats:
-    return np.clip(_each(steps, "agreement"), 0.02, 0.98)
-
-
-def _rows() -> tuple[tuple[str, str, int, str, Callable[[Sequence[StepSeen]], float]], ...]:
+def _rows() -> tuple[tuple[str, str, int, str, Callable[[Told], float]], ...]:
     c, t = "confidence", "logprobs"
     return (
         ("trend", "dynamics", 0, c, _trend),
         ("largest_drop", "dynamics", -1, c, _drop),
         ("volatility", "dynamics", 0, c, _volatility),
         ("reversals", "dynamics", 0, c, _reversals),
-        ("token_mean", "stability", 1, t, lambda s: float(np.mean([v.mean() for v in _in_steps(s)]))),
-        ("token_weakest", "stability", 1, t, lambda s: float(min(v.min() for v in _in_steps(s)))),
-        ("token_spread", "stability", -1, t, lambda s: float(np.mean([v.std() for v in _in_steps(s)]))),
-        ("token_skew", "stability", 0, t, lambda s: float(np.mean([_skew(v) for v in _in_steps(s)]))),
-        ("first", "position", 1, c, lambda s: float(_odds(s)[0])),
-        ("last", "position", 1, c, lambda s: float(_odds(s)[-1])),
-        ("lowest", "position", 1, c, lambda s: float(_odds(s).min())),
-        ("mean", "position", 1, c, lambda s: float(_odds(s).mean())),
-        ("product", "position", 1, c, lambda s: _log_odds(float(np.prod(_confidences(s))))),
-        ("geometric", "position", 1, c, lambda s: _log_odds(BASELINES["geometric_mean"](_confidences(s)))),
-        ("rms_doubt", "position", 1, c, lambda s: _log_odds(rms_doubt(_confidences(s)))),
-        ("steps", "structure", 0, "", lambda s: float(np.log(len(s)))),
-        ("unread", "structure", 0, c, lambda s: 1 - len(_confidences(s)) / len(s)),
-        ("tokens_a_step", "structure", 0, "tokens", lambda s: float(np.log1p(_each(s, "tokens").mean()))),
-        ("longest_step", "structure", 0, "tokens", lambda s: float(np.log1p(_each(s, "tokens").max()))),
-        ("tool_errors", "structure", -1, "tool_error", lambda s: float(np.log1p(_each(s, "tool_error").sum()))),
-        ("error_share", "structure", -1, "tool_error", lambda s: float(_each(s, "tool_error").mean())),
-        ("error_last", "structure", -1, "tool_error", lambda s: float(_each(s, "tool_error")[-1])),
-        ("retries", "structure", -1, "retry", lambda s: float(np.log1p(_each(s, "retry").sum()))),
-        ("agreement", "structure", 1, "agreement", lambda s: float(logit(_agreement(s)).mean())),
-        ("least_agreement", "structure", 1, "agreement", lambda s: float(logit(_agreement(s)).min())),
+        ("token_mean", "stability", 1, t, lambda s: float(np.mean([v.mean() for v in s.logprobs]))),
+        ("token_weakest", "stability", 1, t, lambda s: float(min(v.min() for v in s.logprobs))),
+        ("token_spread", "stability", -1, t, lambda s: float(np.mean([v.std() for v in s.logprobs]))),
+        ("token_skew", "stability", 0, t, lambda s: float(np.mean([_skew(v) for v in s.logprobs]))),
+        ("first", "position", 1, c, lambda s: float(s.z[0])),
+        ("last", "position", 1, c, lambda s: float(s.z[-1])),
+        ("lowest", "position", 1, c, lambda s: float(s.z.min())),
+        ("mean", "position", 1, c, lambda s: float(s.z.mean())),
+        ("product", "position", 1, c, lambda s: _log_odds(float(np.prod(s.c)))),
+        ("geometric", "position", 1, c, lambda s: _log_odds(BASELINES["geometric_mean"](s.c))),
+        ("rms_doubt", "position", 1, c, lambda s: _log_odds(rms_doubt(s.c))),
+        ("steps", "structure", 0, "", lambda s: math.log(s.count)),
+        ("unread", "structure", 0, c, lambda s: 1 - len(s.c) / s.count),
+        ("tokens_a_step", "structure", 0, "tokens", lambda s: math.log1p(s.tokens.mean())),
+        ("longest_step", "structure", 0, "tokens", lambda s: math.log1p(s.tokens.max())),
+        ("tool_errors", "structure", -1, "tool_error", lambda s: math.log1p(s.tool_error.sum())),
+        ("error_share", "structure", -1, "tool_error", lambda s: float(s.tool_error.mean())),
+        ("error_last", "structure", -1, "tool_error", lambda s: float(s.tool_error[-1])),
+        ("retries", "structure", -1, "retry", lambda s: math.log1p(s.retry.sum())),
+        ("agreement", "structure", 1, "agreement", lambda s: float(s.agreement.mean())),
+        ("least_agreement", "structure", 1, "agreement", lambda s: float(s.agreement.min())),
     )  # fmt: skip
 
 
@@ -233,8 +236,8 @@ def features_of(steps: Sequence[StepSeen]) -> dict[str, float]:
     >>> round(found["largest_drop"], 3), round(found["tool_errors"], 3), found["token_mean"]
     (2.197, 0.693, nan)
     """
-    has = {name: known(steps, name) for name in INGREDIENTS} | {"": True}
-    return {name: one.of(steps) if has[one.needs] else float("nan") for name, one in FEATURES.items()}
+    has, told = {name: known(steps, name) for name in INGREDIENTS} | {"": True}, Told(steps)
+    return {name: one.of(told) if has[one.needs] else float("nan") for name, one in FEATURES.items()}
 
 
 def baseline(name: str, trajectories: Sequence[Trajectory]) -> Floats:
