@@ -5,11 +5,10 @@
 Worlds: every step is right with a chance that its trajectory's difficulty shares; a wrong step spoils the end unless
 a later one recovers; a tool may fail, more often in wrong steps, and be tried again. Stated step confidences are
 noisy and, but for the first world, bold: a chance of 0.75 is stated as about 0.9. The chance that the end is right
-follows exactly from the hidden chances, so each method's
-probability is compared with it on 2,000 fresh trajectories, for 50, 150 and 500 labelled ones. The ECE (10 bins)
-is against the true chances, so that it has no noise of its own. No method can reach a distance of 0: the confidences
-do not tell the hidden chances. Coverage is that of the map's 95 % interval for what the same fit
-says with 20,000 labels.
+follows exactly from the hidden chances, so each method's probability is compared with it on 1,000 fresh
+trajectories, for 50, 150 and 500 labelled ones. The ECE (10 bins) is against the true chances, so that it has no
+noise of its own. No method can reach a distance of 0: the confidences do not tell the hidden chances. Coverage is
+that of the map's 95 % interval for what the same fit says with 6,000 labels.
 
 Then the airline agent of the recorded log `taubench_airline` (its turns, and what earlier trials of a task came
 to), and with `--airline` its steps: FILE is historical_trajectories/gpt-4o-airline.json of sierra-research/tau-bench.
@@ -31,7 +30,7 @@ from calibrant.logs.steps import StepLog, read_steps
 from calibrant.maps.logistic import fit_logistic
 from calibrant.planning.chains import compare
 from calibrant.routing.trajectories import BASELINES, StepSeen, Trajectory, baseline
-from calibrant.routing.trajectory_fits import fit_trajectories
+from calibrant.routing.trajectory_fits import cross_fit_trajectories, fit_trajectories
 from calibrant.tally import Tally
 
 WORLDS: dict[str, dict[str, float]] = {
@@ -42,7 +41,7 @@ WORLDS: dict[str, dict[str, float]] = {
     "long": {"recover": 0.2, "errors": 0.0, "shared": 0.6, "length": 12.0, "bold": 1.0},
     "tools fail": {"recover": 0.3, "errors": 1.0, "shared": 0.6, "length": 6.0, "bold": 1.0},
 }
-FRESH = 2000
+FRESH, LIMIT = 1000, 6000
 
 
 def world(
@@ -94,7 +93,7 @@ def worlds(repetitions: int) -> None:
         fresh, truth = world(FRESH, rng, **parts)
         steps = [one.steps for one in fresh]
         scores = {method: np.clip(baseline(method, fresh), 0, 1) for method in BASELINES}
-        many, _ = world(20_000, rng, **parts)
+        many, _ = world(LIMIT, rng, **parts)
         limit = fit_trajectories(many)(steps)
         print(
             f"\n### {name} ({truth.mean():.2f} right)\n\n"
@@ -197,6 +196,13 @@ def show(name: str, log: StepLog) -> None:
     gains = [one.gain.value for one in spread]
     print(f"\nSaved over {found.over}: {found.gain.value:+.4f} ({found.gain.low:+.4f} to {found.gain.high:+.4f}); "
           f"over five partings {min(gains):+.4f} to {max(gains):+.4f}.")  # fmt: skip
+    graded = log.graded
+    p, grade = cross_fit_trajectories(graded), np.array([one.correct for one in graded], dtype=float)
+    loss = (rate - grade) ** 2 - (p - grade) ** 2
+    sums = np.bincount(np.unique([one.cluster for one in graded], return_inverse=True)[1], loss - loss.mean())
+    half = 2.01 * np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(loss)
+    print(f"Over the rate itself, known in hindsight: {loss.mean():+.4f} ({loss.mean() - half:+.4f} to "
+          f"{loss.mean() + half:+.4f}).")  # fmt: skip
     told = sorted((f for f in found.map.features if abs(f.weight) > 0.03), key=lambda f: -abs(f.weight))
     print("Weights: " + ", ".join(f"{f.name} {f.weight:+.2f}" for f in told) + ".")
 
