@@ -30,7 +30,7 @@ from calibrant.logs.steps import StepLog, read_steps
 from calibrant.maps.logistic import fit_logistic
 from calibrant.planning.chains import compare
 from calibrant.routing.trajectories import BASELINES, StepSeen, Trajectory, baseline
-from calibrant.routing.trajectory_fits import cross_fit_trajectories, fit_trajectories
+from calibrant.routing.trajectory_fits import fit_trajectories
 from calibrant.tally import Tally
 
 WORLDS: dict[str, dict[str, float]] = {
@@ -184,9 +184,8 @@ def turns(rows: list[dict[str, Any]]) -> None:
 
 def show(name: str, log: StepLog) -> None:
     found = compare(log)
-    rate = found.accuracy
-    print(f"\n### {name}: {len(log.graded)} trajectories, {found.clusters} tasks, {rate:.2f} right "
-          f"(the rate itself has a Brier score of {rate * (1 - rate):.3f})\n")  # fmt: skip
+    print(f"\n### {name}: {len(log.graded)} trajectories, {found.clusters} tasks, "
+          f"{found.accuracy:.2f} right\n")  # fmt: skip
     print("| method | ECE (floor) | Brier (95 %) | AUROC (95 %) |\n|---|---|---|---|")
     for m in sorted(found.methods, key=lambda m: m.brier.value):
         rank = "-" if m.auroc is None else f"{m.auroc.value:.3f} ({m.auroc.low:.3f} to {m.auroc.high:.3f})"
@@ -196,13 +195,6 @@ def show(name: str, log: StepLog) -> None:
     gains = [one.gain.value for one in spread]
     print(f"\nSaved over {found.over}: {found.gain.value:+.4f} ({found.gain.low:+.4f} to {found.gain.high:+.4f}); "
           f"over five partings {min(gains):+.4f} to {max(gains):+.4f}.")  # fmt: skip
-    graded = log.graded
-    p, grade = cross_fit_trajectories(graded), np.array([one.correct for one in graded], dtype=float)
-    loss = (rate - grade) ** 2 - (p - grade) ** 2
-    sums = np.bincount(np.unique([one.cluster for one in graded], return_inverse=True)[1], loss - loss.mean())
-    half = 2.01 * np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(loss)
-    print(f"Over the rate itself, known in hindsight: {loss.mean():+.4f} ({loss.mean() - half:+.4f} to "
-          f"{loss.mean() + half:+.4f}).")  # fmt: skip
     told = sorted((f for f in found.map.features if abs(f.weight) > 0.03), key=lambda f: -abs(f.weight))
     print("Weights: " + ", ".join(f"{f.name} {f.weight:+.2f}" for f in told) + ".")
 

@@ -35,7 +35,7 @@ class Method:
     `n` trajectories got a number from it. `smooth_ece`, `brier`, `auroc` and `gap` (claimed minus right) have
     95 % intervals that count clusters; `ece` (10 bins) has none that covers near calibration, so its `ece_floor`
     stands beside it, what a perfect model would show here. `auroc` is None where all ended alike, and for the
-    rate, which ranks nothing.
+    rate, which ranks nothing: the share of right ones as it is known afterwards, the constant hardest to beat.
     """
 
     method: str
@@ -53,8 +53,8 @@ class Method:
 class ChainPlan:
     """A log of steps, the methods measured on it, and the map fitted on all of it.
 
-    `gain` is the Brier score of the best fitted plain combination, or of the rate where no step has a
-    confidence, minus that of the map, with its interval by cluster: above 0 the map is better. `over` names it;
+    `gain` is the Brier score of the best of the fitted plain combinations and the rate, minus that of the map,
+    with its interval by cluster: above 0 the map is better. `over` names it;
     having been picked for being best it looks a little better than it is, to the map's disadvantage.
     """
 
@@ -116,17 +116,16 @@ def compare(log: StepLog, *, seed: int = 0) -> ChainPlan:
     if fold is None:
         raise NotEnoughLabels("A comparison of chains (in 10 clusters or more)", LEAST, len(graded))
     sheet = _Sheet.of(graded, fold)
-    claimed = _plain(sheet) | {
-        "rate": sheet.crossed(lambda _, rest: _rate(sheet, rest), np.zeros(len(graded)))
-    }
+    weight = sheet.weight
+    accuracy = float(weight @ sheet.grade / weight.sum())
+    claimed = _plain(sheet) | {RATE: np.full(len(graded), accuracy)}
     claimed[MAP] = cross_fit_trajectories(graded, folds=FOLDS, seed=seed)
     methods = tuple(_measured(name, p, sheet, seed) for name, p in claimed.items() if not np.isnan(p).all())
     fitted = [m for m in methods if m.fitted and m.method != MAP and m.n == len(graded)]
     over = min(fitted, key=lambda m: m.brier.value).method
     made = fit_trajectories(graded, seed=seed)
-    weight = sheet.weight
     return ChainPlan(
-        log=log, clusters=len(np.unique(sheet.code)), accuracy=float(weight @ sheet.grade / weight.sum()),
+        log=log, clusters=len(np.unique(sheet.code)), accuracy=accuracy,
         methods=methods, over=over, map=made, notes=_notes(graded, made),
         gain=_mean((claimed[over] - sheet.grade) ** 2 - (claimed[MAP] - sheet.grade) ** 2, weight, sheet.code),
     )  # fmt: skip
