@@ -340,12 +340,12 @@ def test_every_row_is_used_or_counted(tmp_path: Path) -> None:
 
 def test_columns_are_found_or_named() -> None:
     rows = [{"run": "a", "sure": 0.5, "won": 1}]
-    with pytest.raises(ColumnNotFound, match="trajectory_id"):
+    with pytest.raises(ColumnNotFound, match="--trajectory COLUMN"):
         read_steps(rows)
-    found = read_steps(rows, trajectory_id="run", confidence="sure", correct="won")
+    found = read_steps(rows, trajectory="run", confidence="sure", correct="won")
     assert found.trajectories[0] == Trajectory(id="a", steps=steps_of(0.5), correct=1.0)
     with pytest.raises(ColumnNotFound):
-        read_steps(rows, trajectory_id="nowhere")
+        read_steps(rows, trajectory="nowhere")
     with pytest.raises(UnusableInput, match="there is none"):
         read_steps("absent.jsonl")
 

@@ -25,7 +25,7 @@ from .sources import key_text, open_source
 __all__ = ["STEP_COLUMNS", "StepLog", "read_steps"]
 
 STEP_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "trajectory_id": ("trajectory_id", "trajectory", "traj_id", "episode_id", "run_id", "session_id", "trace_id"),
+    "trajectory": ("trajectory_id", "trajectory", "traj_id", "episode_id", "run_id", "session_id", "trace_id"),
     "step": ("step", "step_index", "step_id", "index", "turn"),
     "confidence": CONVENTIONS["confidence"],
     "correct": (*CONVENTIONS["correct"], "success", "reward"),
@@ -149,7 +149,7 @@ def _columns(available: list[str], named: Mapping[str, str | None]) -> dict[str,
         guess = wanted or next((lower[c] for c in STEP_COLUMNS[role] if c in lower), None)
         if guess is not None and guess not in found.values():
             found[role] = guess
-        elif role == "trajectory_id":
+        elif role == "trajectory":
             raise ColumnNotFound(role, STEP_COLUMNS[role], available)
     return found
 
@@ -158,7 +158,7 @@ def _placed(values: Mapping[str, list[Any]], count: int, unusable: Counter[str])
     """The rows of each trajectory in the order of its steps."""
     placed: dict[str, dict[float, int]] = {}
     for i in range(count):
-        key = key_text(values["trajectory_id"][i])
+        key = key_text(values["trajectory"][i])
         at = float(i) if "step" not in values else _number(values["step"][i])
         if key is None:
             unusable[NO_TRAJECTORY] += 1

@@ -112,9 +112,12 @@ def plan_chain(source: Any, *, seed: int = 0, **named: str | None) -> ChainPlan:
 def compare(log: StepLog, *, seed: int = 0) -> ChainPlan:
     """As `plan_chain`, for a log that was read."""
     graded = tuple(sorted(log.graded, key=lambda one: one.id))
-    fold = cluster_folds(graded, FOLDS, seed) if len(graded) >= LEAST else None
+    if len(graded) < LEAST:
+        raise NotEnoughLabels("A comparison of chains, one row a trajectory,", LEAST, len(graded))
+    fold = cluster_folds(graded, FOLDS, seed)
     if fold is None:
-        raise NotEnoughLabels("A comparison of chains (in 10 clusters or more)", LEAST, len(graded))
+        clusters = len({one.cluster or one.id for one in graded})
+        raise NotEnoughLabels("A comparison of chains, one row a cluster,", 2 * FOLDS, clusters)
     sheet = _Sheet.of(graded, fold)
     weight = sheet.weight
     accuracy = float(weight @ sheet.grade / weight.sum())

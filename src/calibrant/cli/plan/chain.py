@@ -33,7 +33,7 @@ def chain_command(
 ) -> None:
     """Compare ways of putting the confidences of steps together, and fit a map from steps to one probability."""
     found = plan_chain(
-        log, seed=seed, trajectory_id=trajectory, step=step, confidence=confidence, correct=correct,
+        log, seed=seed, trajectory=trajectory, step=step, confidence=confidence, correct=correct,
         weight=weight, cluster=cluster,
     )  # fmt: skip
     if maps:
