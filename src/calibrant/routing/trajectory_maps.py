@@ -59,7 +59,7 @@ class TrajectoryMap:
     ...         for i in range(120)]
     >>> made = fit_trajectories(seen)
     >>> made([[StepSeen(confidence=0.9)], [StepSeen(confidence=0.3)]]).round(1)
-    array([0.7, 0.3])
+    array([0.8, 0.3])
     >>> TrajectoryMap.from_json(made.to_json()) == made
     True
     """
