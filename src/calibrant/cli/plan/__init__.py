@@ -1,5 +1,5 @@
 """`calibrant plan`: one file, one command."""
 
-from . import cascade, costs, ensemble, pareto
+from . import cascade, chain, costs, ensemble, pareto
 
-__all__ = ["cascade", "costs", "ensemble", "pareto"]
+__all__ = ["cascade", "chain", "costs", "ensemble", "pareto"]

@@ -1,0 +1,261 @@
+"""Several steps to an answer, and one calibrated probability for the whole of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass, field, replace
+from math import isnan
+from time import perf_counter
+
+from calibrant.asking.asker import Asker, Budget
+from calibrant.asking.assessing import Assessor
+from calibrant.dialogue.asks import carrying
+from calibrant.dialogue.tokens import likelihood, spoken
+from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
+from calibrant.protocols import Model
+from calibrant.routing.trajectories import StepSeen, Trajectory
+from calibrant.routing.trajectory_maps import TrajectoryMap
+from calibrant.types import (
+    Answered,
+    Ask,
+    Completion,
+    Confidence,
+    Delta,
+    Fingerprint,
+    Message,
+    Question,
+    Reading,
+    Step,
+)
+
+__all__ = ["Chain", "Move", "Plan", "Taken", "ToolResult", "prompts"]
+
+SHOWN = 160
+TOKENS = "token_likelihood"
+"""What step confidences are called in a fingerprint where they come from the step's own tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gave back for a step: text that nobody vouches for, and whether it failed."""
+
+    text: str
+    error: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """A step to take: what to ask, the tool to run on what comes back, and whether it repeats an earlier step."""
+
+    ask: Ask
+    name: str = "step"
+    tool: Callable[[Completion], ToolResult] | None = None
+    retry: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A step that was taken, as the plan is told of it, to decide what comes next."""
+
+    completion: Completion
+    seen: StepSeen
+    tool: ToolResult | None = None
+
+
+Plan = Callable[[Question, Ask], Generator[Move, Taken, Completion | None]]
+"""From a question to its steps: yields each Move and is sent what came of it; the last completion is the answer,
+unless the plan returns another."""
+
+
+def prompts(*texts: str) -> Plan:
+    """A plan of fixed instructions, one after the other in one conversation, after the question itself.
+
+    >>> plan = prompts("Name what is known.", "Now answer.")
+    >>> asked = (Message("user", "Is 91 prime?"),)
+    >>> next(plan(Question(id="q", messages=asked), Ask(messages=asked))).ask.messages[-1].content
+    'Is 91 prime?\\n\\nName what is known.'
+    """
+    if not texts:
+        raise UnusableInput("Expected at least one prompt, such as 'Answer step by step.'")
+
+    def plan(question: Question, ask: Ask) -> Generator[Move, Taken, Completion | None]:  # noqa: ARG001
+        turns = list(ask.messages)
+        for i, text in enumerate(texts):
+            if i == 0 and turns and turns[-1].role == "user":
+                turns[-1] = replace(turns[-1], content=f"{turns[-1].content}\n\n{text}")
+            else:
+                turns.append(Message("user", text))
+            taken = yield Move(ask=replace(ask, messages=tuple(turns)), name=f"step {i + 1}")
+            turns.append(Message("assistant", taken.completion.text))
+        return None
+
+    return plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chain:
+    """A plan's steps one after the other; their confidences and errors become one probability for the answer.
+
+    A step's confidence is what `assessor` makes of it: the calibrated probability, without a map the first signal's
+    score; without an assessor it is the geometric mean of the step's token probabilities. `map` turns the steps
+    into the probability that the answer is right (see `calibrant plan chain`); without one, or where it was fitted
+    on another model or another kind of confidence, there is None with the reason.
+
+    A failed call is tried `retries` times more, which counts as retries of that step; then `ModelError` is
+    raised, for there is no answer. At most `most` steps are taken.
+
+    Parameters
+    ----------
+    plan : instructions, or what yields the steps (see `Plan`)
+    seconds : what the signals of one answer may take together
+
+    >>> import asyncio
+    >>> from calibrant.models.scripted import Scripted
+    >>> model = Scripted(lambda ask: "13 x 7 = 91" if len(ask.messages) == 1 else "no")
+    >>> asked = (Message("user", "Is 91 prime?"),)
+    >>> route = Chain(model=model, plan=["Find a factor.", "Answer yes or no."])
+    >>> got = asyncio.run(route.answer(Question(id="q", messages=asked), Ask(messages=asked), frozenset()))
+    >>> got.completion.text, [step.outcome for step in got.steps], got.confidence.reason
+    ('no', ['13 x 7 = 91', 'no'], 'no map of trajectories is given; fit one with `calibrant plan chain`')
+    """
+
+    model: Model
+    plan: Plan | list[str] | tuple[str, ...]
+    assessor: Assessor | None = None
+    map: TrajectoryMap | None = None
+    retries: int = 1
+    most: int = 50
+    seconds: float = 60.0
+
+    async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
+        """The last step's answer with the confidence of the whole; raises `ModelError` where a step fails."""
+        answered, _ = await self.followed(question, ask, needs)
+        return answered
+
+    async def followed(
+        self, question: Question, ask: Ask, needs: frozenset[str], correct: float | None = None
+    ) -> tuple[Answered, Trajectory]:
+        """The answer and the steps as a trajectory, to be recorded and fitted on once `correct` is known."""
+        run = _Run(chain=self, question=question, needs=needs)
+        moves = (self.plan if callable(self.plan) else prompts(*self.plan))(question, ask)
+        last: Completion | None = None
+        try:
+            move = next(moves)
+            while True:
+                if len(run.steps) >= self.most:
+                    raise ModelError(
+                        f"The plan took {self.most} steps without an end. Raise `most`, or mend the plan."
+                    )
+                taken = await run.take(move)
+                last = taken.completion
+                move = moves.send(taken)
+        except StopIteration as done:
+            last = done.value or last
+        finally:
+            moves.close()
+        if last is None:
+            raise UnusableInput("The plan has no steps. Expected it to yield at least one Move.")
+        confidence = self._confidence(question, last, run)
+        answered = Answered(
+            completion=last, readings=run.readings, confidence=confidence, steps=tuple(run.steps)
+        )
+        return answered, Trajectory(id=question.id, steps=tuple(run.seen), correct=correct)
+
+    async def stream(
+        self, question: Question, ask: Ask, needs: frozenset[str]
+    ) -> AsyncGenerator[Delta | Answered, None]:
+        """The answer in one piece, once the last step is taken."""
+        answered = await self.answer(question, ask, needs)
+        yield Delta(answered.completion.text)
+        yield Delta(completion=answered.completion)
+        yield answered
+
+    def _confidence(self, question: Question, last: Completion, run: _Run) -> Confidence:
+        if self.map is None:
+            return Confidence(
+                p=None, reason="no map of trajectories is given; fit one with `calibrant plan chain`"
+            )
+        signal = " + ".join(sorted(run.kinds)) or None
+        mark = Fingerprint(model=last.model, signal=signal, task=question.task, domain=question.domain)
+        return self.map.confidence(run.seen, mark)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Run:
+    """One answer under way."""
+
+    chain: Chain
+    question: Question
+    needs: frozenset[str]
+    seen: list[StepSeen] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    readings: tuple[Reading, ...] = ()
+    kinds: set[str] = field(default_factory=set)
+    _asker: Asker | None = None
+
+    async def take(self, move: Move) -> Taken:
+        """Ask, run the tool, see how sure the step is; a failed call is tried again."""
+        began, retry = perf_counter(), move.retry
+        for attempt in range(self.chain.retries + 1):
+            try:
+                completion = (await self.chain.model.complete(self._asked(move)))[0]
+                break
+            except ModelUnavailable:
+                if attempt == self.chain.retries:
+                    raise
+                retry = True
+        tool = None if move.tool is None else move.tool(completion)
+        sure, p, extra = await self._sure(move, completion)
+        logprobs = tuple(min(t.logprob, 0.0) for t in completion.tokens or () if not isnan(t.logprob))
+        seen = StepSeen(
+            confidence=sure, logprobs=logprobs or None,
+            tokens=completion.usage.completion_tokens or None, retry=retry,
+            tool_error=None if tool is None else tool.error,
+        )  # fmt: skip
+        cost = None if completion.cost is None or extra is None else completion.cost + extra
+        self.seen.append(seen)
+        self.steps.append(
+            Step(
+                name=move.name, model=completion.model, outcome=_told(completion, tool), p=p, cost=cost,
+                latency=perf_counter() - began,
+            )
+        )  # fmt: skip
+        return Taken(completion=completion, seen=seen, tool=tool)
+
+    def _asked(self, move: Move) -> Ask:
+        assessor = self.chain.assessor
+        own = assessor.needs(self.question) if assessor else frozenset({"logprobs"})
+        return carrying(move.ask, self.needs | own)
+
+    async def _sure(
+        self, move: Move, completion: Completion
+    ) -> tuple[float | None, float | None, float | None]:
+        """The step's confidence, the calibrated probability in it, and what the signals cost."""
+        assessor = self.chain.assessor
+        if assessor is None:
+            tokens = spoken(completion)
+            self.kinds.add(TOKENS)
+            return (None if isinstance(tokens, str) else likelihood(tokens)), None, 0.0
+        if self._asker is None:
+            budget = Budget(seconds=self.chain.seconds)
+            self._asker = Asker(assessor.model, budget=budget, retries=1, others=assessor.others)
+        before = [(s.dollars, s.unpriced) for s in self._asker.spendings.values()]
+        # A step is judged as an answer to what this step asked, not to the question that began it all.
+        question = replace(self.question, messages=move.ask.messages, references=())
+        self.readings, confidence = await assessor.assess(question, completion, self._asker)
+        after = [(s.dollars, s.unpriced) for s in self._asker.spendings.values()]
+        unpriced = sum(a[1] - b[1] for a, b in zip(after, before, strict=True))
+        extra = None if unpriced else sum(a[0] - b[0] for a, b in zip(after, before, strict=True))
+        if confidence.p is not None:
+            self.kinds.add("calibrated")
+            return float(confidence.p), float(confidence.p), extra
+        scored = next((r for r in self.readings if r.score is not None), None)
+        self.kinds |= {scored.signal} if scored else set()
+        return (float(scored.score) if scored and scored.score is not None else None), None, extra
+
+
+def _told(completion: Completion, tool: ToolResult | None) -> str:
+    said = " ".join(completion.text.split())[:SHOWN] or "said nothing"
+    if tool is None:
+        return said
+    return f"{said} | tool {'failed' if tool.error else 'gave'}: {' '.join(tool.text.split())[:SHOWN]}"
