@@ -12,9 +12,10 @@ from calibrant.errors import CalibrantError
 from calibrant.terminal import err, out
 
 from . import ask, measure, posture, redteam, refine, serve
+from .plan import thresholds
 from .shared import app
 
-__all__ = ["app", "ask", "measure", "posture", "redteam", "refine", "run", "serve"]
+__all__ = ["app", "ask", "measure", "posture", "redteam", "refine", "run", "serve", "thresholds"]
 
 
 def run() -> None:
