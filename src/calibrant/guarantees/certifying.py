@@ -220,14 +220,14 @@ def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) 
     if prior_map is None:
         return threshold
     reaches = prior_map(scores) >= threshold
-    high = float(scores[reaches].min())
+    seen = high = float(scores[reaches].min())
+    if prior_map([0.0])[0] >= threshold:
+        return 0.0
     low = float(scores[~reaches].max(initial=0.0))
-    if not reaches.all() or prior_map([0.0])[0] < threshold:
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (low, middle) if prior_map([middle])[0] >= threshold else (middle, high)
-        return float(f"{high:.12g}") if prior_map([float(f"{high:.12g}")])[0] >= threshold else high
-    return 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if prior_map([middle])[0] >= threshold else (middle, high)
+    return seen if seen - high < 1e-9 else high
 
 
 def _method(sample: _Sample, risk: Risk, found: Walked) -> str:

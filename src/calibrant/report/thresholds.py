@@ -69,8 +69,8 @@ def _panel(one: Certificate, tally: Tally) -> Any:
     layers = [
         line, dots,
         limit.mark_rule(color=VERMILION, strokeDash=[6, 4], strokeWidth=1.5).encode(y=a.Y("risk:Q")),
-        limit.mark_text(align="right", dy=-8, fontSize=14, color=INK).encode(
-            x=a.XValue(SIZE - 4), y=a.Y("risk:Q"), text="text:N"),
+        limit.mark_text(align="left", dy=-8, fontSize=14, color=INK).encode(
+            x=a.XValue(6), y=a.Y("risk:Q"), text="text:N"),
     ]  # fmt: skip
     if one.certified:
         told = f"score ≥ {one.threshold:.4g} sends {share:.0%}"
@@ -79,8 +79,8 @@ def _panel(one: Certificate, tally: Tally) -> Any:
         layers += [
             mark.mark_rule(color=MUTED, strokeDash=[2, 3]).encode(x=x),
             mark.mark_point(filled=True, size=160, color=INK, opacity=1, shape="diamond").encode(x=x, y=y),
-            mark.mark_text(align="left" if share < 0.6 else "right", dx=12 if share < 0.6 else -12, dy=18,
-                           fontSize=14, fontWeight="bold", color=INK).encode(x=x, y=y, text="text:N"),
+            mark.mark_text(align="left" if share < 0.6 else "right", dx=8 if share < 0.6 else -8, fontSize=14,
+                           fontWeight="bold", color=INK).encode(x=x, y=a.YValue(206), text="text:N"),
         ]  # fmt: skip
     name = ", ".join(f"{k} {v}" for k, v in one.by.items()) or "all answers"
     state = "" if one.certified else ": cannot certify"
