@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .auditing import Audit, audit
     from .errors import CalibrantError
     from .fitting import fit
+    from .guarantees.certificates import Certificate, CertificateSet
+    from .guarantees.certifying import certify
     from .maps.calibration import CalibrationMap, MapSet
     from .tally import Tally
     from .types import Action, Confidence, Decision
@@ -23,11 +25,14 @@ __all__ = [
     "Audit",
     "CalibrantError",
     "CalibrationMap",
+    "Certificate",
+    "CertificateSet",
     "Confidence",
     "Decision",
     "MapSet",
     "Tally",
     "audit",
+    "certify",
     "fit",
     "metrics",
 ]
@@ -39,11 +44,14 @@ _HOMES = {
     "Audit": "auditing",
     "CalibrantError": "errors",
     "CalibrationMap": "maps.calibration",
+    "Certificate": "guarantees.certificates",
+    "CertificateSet": "guarantees.certificates",
     "Confidence": "types",
     "Decision": "types",
     "MapSet": "maps.calibration",
     "Tally": "tally",
     "audit": "auditing",
+    "certify": "guarantees.certifying",
     "fit": "fitting",
 }
 

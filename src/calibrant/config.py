@@ -160,7 +160,7 @@ def load(path: str | Path) -> Config:
         [peer]                                      # a second model, for the signal peer_agreement
         kind = "embedded"
 
-        [policy]
+        [policy]                                    # or kind = "risk_control", certificates = "certs.json"
         kind = "bands"
         answer = 0.85
         disclaim = 0.6
@@ -208,7 +208,11 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
             maps=confidence.maps and str(folder / confidence.maps),
             posture=confidence.posture,
         ),
-        policy=_part("policies", {"kind": "bands"} | sections.get("policy", {}), "[policy]"),
+        policy=_part(
+            "policies",
+            {"kind": "bands"} | _beside(sections.get("policy", {}), "certificates", folder),
+            "[policy]",
+        ),
         stream=filled(Stream, sections.get("stream", {}), "[stream]"),
         peer=_part("models", sections["peer"], "[peer]") if "peer" in sections else None,
         route=RouteBy(kind=route.kind, plan=route.plan and str(folder / route.plan), anyway=route.anyway),
@@ -338,6 +342,12 @@ def _part(family: str, section: Mapping[str, Any], where: str) -> Part:
     kind = str(section["kind"])
     settings = {name: value for name, value in section.items() if name != "kind"}
     return Part(kind=kind, settings=arguments(find(family, kind), settings, f"{where} of kind {kind}"))
+
+
+def _beside(section: Mapping[str, Any], name: str, folder: Path) -> dict[str, Any]:
+    """The section with a path in it, if it has that one, starting at the folder of the file."""
+    given = section.get(name)
+    return {**section, name: str(folder / given)} if isinstance(given, str) else dict(section)
 
 
 def _made(family: str, part: Part, where: str) -> Any:

@@ -1,0 +1,152 @@
+"""calibrant plan thresholds, and calibrant plan check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from calibrant.guarantees.certificates import Certificate, CertificateSet
+from calibrant.maps.calibration import MapSet
+from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
+from calibrant.report.thresholds import written
+from calibrant.terminal import out, print_json
+
+from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
+from .shared import plan
+
+Certs = Annotated[Path, typer.Argument(metavar="CERTS", help="File written by `calibrant plan thresholds`.")]
+
+
+@plan.command("thresholds")
+def thresholds_command(
+    log: LogPath,
+    max_error: Annotated[float, typer.Option(help="At most this share of the answers sent may be wrong.")],
+    delta: Annotated[float, typer.Option(help="Probability with which the promise may fail.")] = 0.1,
+    by: By = "",
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    maps: Annotated[
+        Path | None, typer.Option(help="Maps fitted on EARLIER labels: thresholds are bound to them.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--out", "-o", help="Write the certificates.")] = None,
+    previous: Annotated[Path | None, typer.Option(help="Certificates that these are to replace.")] = None,
+    renewable: Annotated[
+        bool, typer.Option("--renewable", help="First of a series that is to hold together.")
+    ] = False,
+    simultaneous: Annotated[
+        bool, typer.Option("--simultaneous", help="All groups together: each gets delta / groups.")
+    ] = False,
+    risk: Annotated[
+        Literal["selective", "joint"],
+        typer.Option(
+            help="selective: wrong among those sent. joint: wrong and sent, among all; another promise."
+        ),
+    ] = "selective",
+    assume_nothing: Annotated[
+        bool, typer.Option("--assume-nothing", help="Not even that risk is ordered by score; costs labels.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the draws for clusters, weights and grades.")] = 0,
+    chart: Annotated[
+        Path | None, typer.Option(help="Write risk against coverage: .svg, .png or .html.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Certify the lowest threshold above which at most a given share of the answers is wrong."""
+    made = plan_thresholds(
+        log, max_error=max_error, delta=delta, by=columns(by), risk=risk, simultaneous=simultaneous,
+        renewable=renewable, previous=CertificateSet.load(previous) if previous else None,
+        maps=MapSet.load(maps) if maps else None, ordered=not assume_nothing, seed=seed, confidence=confidence,
+        correct=correct, weight=weight, cluster=cluster,
+    )  # fmt: skip
+    if to:
+        made.certificates.save(to)
+    if chart:
+        written(made, chart)
+    if as_json:
+        print_json(made.to_json())
+        return
+    for one in made.certificates.certificates:
+        out.print(sentence(one), markup=False, soft_wrap=True)
+    _print_read(made.rows.used, made.rows.rows, made.rows.unusable, made.notes)
+    for what, path in (("Certificates", to), ("Chart", chart)):
+        if path:
+            out.print(f"{what}: {path}", markup=False)
+
+
+@plan.command("check")
+def check_command(
+    certificates: Certs,
+    log: LogPath,
+    alpha: Annotated[
+        float, typer.Option(help="Probability with which a promise that holds is ever revoked.")
+    ] = 0.05,
+    confidence: Confidence = None,
+    correct: Correct = None,
+    weight: Weight = None,
+    cluster: Cluster = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the certificates, the refuted ones revoked.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether certified thresholds still hold on labelled rows that came later."""
+    done = check_certificates(
+        CertificateSet.load(certificates), log, alpha=alpha, confidence=confidence, correct=correct,
+        weight=weight, cluster=cluster,
+    )  # fmt: skip
+    if to:
+        done.certificates.save(to)
+    if as_json:
+        print_json(done.to_json())
+        return
+    for group in done.groups:
+        out.print(_checked_sentence(group), markup=False, soft_wrap=True)
+    _print_read(done.rows.used, done.rows.rows, done.rows.unusable, done.notes)
+    if to:
+        out.print(f"Certificates: {to}", markup=False)
+
+
+def sentence(one: Certificate) -> str:
+    """What a certificate promises, or why there is none."""
+    name = _name(one)
+    if not one.certified or one.threshold is None:
+        return f"{name}: cannot certify at most {one.max_error:g} wrong; {one.reason}."
+    sent = f"{one.coverage.value:.1%} of the answers ({one.coverage.low:.1%} to {one.coverage.high:.1%})"
+    what = (
+        f"at most {one.max_error:g} of them are wrong"
+        if one.risk == "selective"
+        else f"at most {one.max_error:g} of all answers are sent and wrong (joint risk)"
+    )
+    bound = "" if one.threshold_p is None else f", which is a probability of {one.threshold_p:.4g}"
+    return (
+        f"{name}: act on scores >= {one.threshold:.6g}{bound}. That sends {sent}, and with probability "
+        f"{1 - one.level:.4g} {what}; {one.wrong:,} of {one.accepted:,} tested were."
+    )
+
+
+def _checked_sentence(group: Checked) -> str:
+    name = _name(group.certificate)
+    if group.watch is None:
+        return f"{name}: not looked at, {group.reason}."
+    if group.certificate.revoked:
+        return f"{name}: REVOKED. {group.certificate.revoked}; at most {group.certificate.max_error:g} were promised."
+    error = (
+        "no answer was sent" if group.error is None else f"{group.error:.1%} of {group.watch.answers:,} wrong"
+    )
+    return f"{name}: not refuted. {error}, e-value {group.watch.e_value:.3g}."
+
+
+def _name(one: Certificate) -> str:
+    return ", ".join(f"{k} {v}" for k, v in one.by.items()) or "All answers"
+
+
+def _print_read(used: int, rows: int, unusable: dict[str, int], notes: tuple[str, ...]) -> None:
+    out.print(f"{used:,} of {rows:,} rows used.", markup=False)
+    for why, n in unusable.items():
+        out.print(f"  {n:,} not usable: {why}", markup=False)
+    for note in notes:
+        out.print(f"  {note}", markup=False, soft_wrap=True)

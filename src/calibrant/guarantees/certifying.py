@@ -1,0 +1,267 @@
+"""From labelled scores to a certificate: a threshold with a promise that holds in finite samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from ..errors import UnusableInput
+from ..maps.calibration import CalibrationMap
+from ..maps.logistic import fit_logistic
+from ..metrics.intervals import Estimate
+from ..tally import Floats, Tally
+from ..types import Fingerprint
+from .certificates import Certificate, spent
+from .walking import Risk, Walked, fewest, walk
+
+__all__ = ["certify"]
+
+_SAFE = 0.6
+_POWER = 0.8
+
+
+def certify(
+    scores: ArrayLike,
+    correct: ArrayLike,
+    *,
+    max_error: float,
+    delta: float,
+    weight: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    prior_map: CalibrationMap | None = None,
+    risk: Risk = "selective",
+    ordered: bool = True,
+    issue: int | None = None,
+    by: Mapping[str, str | None] | None = None,
+    fingerprint: Fingerprint | None = None,
+    seed: int = 0,
+) -> Certificate:
+    """Find the lowest threshold above which at most `max_error` of the answers are wrong, and promise it.
+
+    With probability at least 1 - `delta` over the labelled answers, at most `max_error` of the answers with
+    score >= threshold are wrong. The test is the exact binomial one, in fixed sequence from a start that knows
+    no label; answers of equal score stay together. That none can be certified is a value, not an error.
+
+    Parameters
+    ----------
+    scores : shape (n,), in [0, 1]
+        Higher means surer.
+    correct : shape (n,)
+        Right or wrong, or a grade in [0, 1], of which 1 - grade is the error. A grade between is replaced by a
+        coin that falls right with that probability, which keeps the test exact.
+    max_error, delta : float, between 0 and 1
+    weight : shape (n,), optional
+        1 / the probability with which the answer came to be labelled. An answer is kept with probability
+        weight / largest weight, so that those kept are drawn as answers come; the largest is taken to be the
+        largest that can come.
+    cluster : shape (n,), optional
+        Of answers with equal values one is drawn; the promise is then about one answer per cluster. A missing
+        value is a cluster of its own.
+    prior_map : CalibrationMap, optional
+        Fitted on EARLIER labels. Thresholds are then at its probabilities, the certificate is bound to it, and
+        the walk starts no higher than where it predicts the error of an answer to be 0.6 `max_error`.
+    risk : "selective" or "joint"
+        Joint risk is the share of all answers that are sent and wrong: another promise, and a weaker one.
+    ordered : bool
+        See `calibrant.guarantees.walking.walk`: False assumes nothing, and costs labels where scores are tied.
+    issue : int, optional
+        The number of this certificate in a series that is to hold together: it spends 6 / (pi issue)^2 of delta.
+    by, fingerprint : what the certificate is for
+    seed : int
+        Of the draws. Rows of equal content are exchangeable, so the order of rows does not matter.
+
+    Raises
+    ------
+    UnusableInput
+        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> scores = np.round(rng.beta(5, 1.3, 2000), 2)
+    >>> right = rng.random(2000) < scores
+    >>> c = certify(scores, right, max_error=0.1, delta=0.1)
+    >>> c.certified, c.threshold, round(c.coverage.value, 2)
+    (True, 0.82, 0.5)
+    >>> certify(scores[:30], right[:30], max_error=0.01, delta=0.1).certified
+    False
+    """
+    _check(max_error, delta, risk, issue)
+    tally = Tally.of(scores, correct, weight)
+    if prior_map is not None:
+        _check_map(prior_map, tally, fingerprint)
+    level = spent(delta, issue)
+    sample = _drawn(scores, correct, weight, cluster, seed)
+    of_map = sample.scores if prior_map is None else prior_map(sample.scores)
+    start_at = None if prior_map is None else 1 - _SAFE * max_error
+    found = walk(
+        of_map[sample.kept], sample.wrong[sample.kept], sample.tie[sample.kept],
+        max_error=max_error, level=level, risk=risk, start_at=start_at, ordered=ordered,
+    )  # fmt: skip
+    coverage, threshold = Estimate(0.0, 0.0, 0.0), found.threshold
+    if found.threshold is not None:
+        coverage = _coverage(of_map >= found.threshold, sample.weight, sample.groups)
+        threshold = _lowest(prior_map, sample.scores, found.threshold)
+    needed, reason = (None, None) if threshold is not None else _needed(tally, sample, max_error, level, risk)
+    return Certificate(
+        by=dict(by or {}), certified=threshold is not None, threshold=threshold, coverage=coverage,
+        max_error=max_error, delta=delta, labels_used=tally.rows, labels_needed=needed,
+        method=_method(sample, risk, found), reason=reason, risk=risk, scale="score",
+        threshold_p=None if prior_map is None else found.threshold,
+        map_id=None if prior_map is None else prior_map.map_id,
+        fingerprint=fingerprint or (Fingerprint() if prior_map is None else prior_map.fingerprint),
+        issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
+        start=found.start, max_weight=float(sample.weight.max(initial=1.0)), evidence=tally.digest, seed=seed,
+    )  # fmt: skip
+
+
+def _check(max_error: float, delta: float, risk: str, issue: int | None) -> None:
+    for name, value in (("max_error", max_error), ("delta", delta)):
+        if not 0 < value < 1:
+            raise UnusableInput(f"{name} must lie between 0 and 1, such as 0.1; got {value!r}.")
+    if risk not in ("selective", "joint"):
+        raise UnusableInput(f"risk must be 'selective' or 'joint'; got {risk!r}.")
+    if issue is not None and issue < 1:
+        raise UnusableInput(f"issue counts from 1; got {issue!r}.")
+
+
+def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) -> None:
+    if not isinstance(prior_map, CalibrationMap):
+        raise UnusableInput(
+            f"prior_map must be a CalibrationMap of one signal, got {type(prior_map).__name__}. Certify what a "
+            "blend gives by itself: `calibrant apply`, then its column `calibrated`."
+        )
+    prior_map.check(fingerprint)
+    if tally.rows and prior_map.evidence.digest == tally.digest:
+        raise UnusableInput(
+            f"The map {prior_map.map_id} was fitted on these very labels, so a promise resting on both would not "
+            "hold. Give labels made after the map, or leave the map out."
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sample:
+    """Rows in an order that their content alone fixes, and those of them that were drawn for the test."""
+
+    scores: Floats
+    weight: Floats
+    wrong: NDArray[np.bool_]
+    tie: Floats
+    kept: NDArray[np.bool_]
+    groups: int
+    graded: bool
+    weighted: bool
+    clustered: bool
+
+
+def _drawn(
+    scores: ArrayLike, correct: ArrayLike, weight: ArrayLike | None, cluster: ArrayLike | None, seed: int
+) -> _Sample:
+    """One row per cluster, thinned by weight, each grade a coin: independent right or wrong answers."""
+    s, grade = _decimals(scores), np.asarray(correct, dtype=float)
+    w = np.ones(len(s)) if weight is None else np.asarray(weight, dtype=float)
+    code = np.zeros(len(s), np.intp) if cluster is None else _codes(np.asarray(cluster), len(s))
+    order = np.lexsort((w, grade, s, code))  # rows of equal content are exchangeable
+    s, grade, w, code = s[order], grade[order], w[order], code[order]
+    alone = np.ones(len(s), bool) if cluster is None else code == -1
+    code[alone] = code.max(initial=0) + 1 + np.arange(int(alone.sum()))
+    pick, thin, coin, tie = np.random.default_rng(seed).random((4, len(s)))
+    kept = np.ones(len(s), bool)
+    if cluster is not None and len(s):
+        at = np.lexsort((pick, code))
+        kept[:] = False
+        kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
+    kept &= thin < w / w.max(initial=1e-300)
+    between = (grade > 0) & (grade < 1)
+    return _Sample(
+        scores=s, weight=w, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
+        groups=len(np.unique(code)), graded=bool(between.any()),
+        weighted=bool(len(w) and w.min() < w.max()), clustered=cluster is not None,
+    )  # fmt: skip
+
+
+def _decimals(scores: ArrayLike) -> Floats:
+    """float64, with float32 read as the decimals it was written as."""
+    values = np.asarray(scores)
+    if values.dtype != np.float32:
+        return values.astype(np.float64)
+    distinct, where = np.unique(values, return_inverse=True)
+    decimals: Floats = distinct.astype(str).astype(np.float64)[where]
+    return decimals
+
+
+def _codes(cluster: NDArray[Any], rows: int) -> NDArray[np.intp]:
+    """Numbers of clusters in the order of their text; -1 where it is missing."""
+    if cluster.shape != (rows,):
+        raise UnusableInput(f"cluster must have {rows} values, one a score; got shape {cluster.shape}.")
+    missing = np.array([v is None or v != v for v in cluster.tolist()], dtype=bool)
+    code = np.full(rows, -1, np.intp)
+    code[~missing] = np.unique(cluster[~missing].astype(str), return_inverse=True)[1].ravel()
+    return code
+
+
+def _coverage(reached: NDArray[np.bool_], weight: Floats, groups: int) -> Estimate:
+    """Share of answers, with the band of Dvoretzky, Kiefer, Wolfowitz and Massart, which holds at every threshold."""
+    value = float(weight[reached].sum() / weight.sum())
+    n_eff = min(float(weight.sum() ** 2 / (weight**2).sum()), groups)
+    half = math.sqrt(math.log(2 / 0.05) / (2 * n_eff))
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) -> float:
+    """The lowest score whose probability reaches a threshold on the map's scale."""
+    if prior_map is None:
+        return threshold
+    reaches = prior_map(scores) >= threshold
+    seen = high = float(scores[reaches].min())
+    if prior_map([0.0])[0] >= threshold:
+        return 0.0
+    low = float(scores[~reaches].max(initial=0.0))
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if prior_map([middle])[0] >= threshold else (middle, high)
+    return seen if seen - high < 1e-9 else high
+
+
+def _method(sample: _Sample, risk: Risk, found: Walked) -> str:
+    parts = ["exact binomial, joint risk" if risk == "joint" else "fixed sequence, exact binomial"]
+    parts += ["one answer per cluster"] if sample.clustered else []
+    parts += ["thinned by weight"] if sample.weighted else []
+    parts += ["grades drawn as coins"] if sample.graded else []
+    parts += [f"from the {found.start} surest"] if found.start else []
+    return ", ".join(parts)
+
+
+def _needed(
+    tally: Tally, sample: _Sample, max_error: float, level: float, risk: Risk
+) -> tuple[int | None, str]:
+    """About how many more labels would certify with probability 0.8 if risk is as a Platt map says; and why."""
+    least = fewest(max_error, level)
+    if not tally.rows:
+        return least, f"no labelled answers: {least} are the least, all of them right"
+    p = np.clip(fit_logistic(tally, "platt")(tally.score), 0.0, 1.0)[::-1]
+    sent = np.cumsum(tally.weight[::-1]) / tally.total
+    lost = np.cumsum((tally.weight[::-1] / tally.total) * (1 - p))
+    error = lost if risk == "joint" else lost / sent
+    far = (error < 0.98 * max_error) & (sent >= min(0.01, sent.max()))
+    lowest = float(error.min())
+    if not far.any():
+        return None, (
+            f"even among the surest answers about {lowest:.1%} are predicted to be wrong, which no number of labels "
+            f"brings below {max_error:g}"
+        )
+    e, share = error[far], sent[far]
+    spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(e * (1 - e))
+    rows = np.maximum((spread / (max_error - e)) ** 2, least)
+    total = float((rows if risk == "joint" else rows / share).min())
+    total *= tally.rows / max(int(sample.kept.sum()), 1)
+    # where that many were there already, this time was bad luck: a tenth more is another try
+    more = max(math.ceil(total - tally.rows), math.ceil(tally.rows / 10))
+    return more, f"too few labels: about {more:,} more are predicted to suffice with probability {_POWER:g}"

@@ -1,0 +1,280 @@
+"""Thresholds with a promise for the groups of a log, and whether those promises still hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..guarantees.certificates import Certificate, CertificateSet
+from ..guarantees.certifying import certify
+from ..guarantees.revoking import RiskWatch
+from ..guarantees.walking import Risk
+from ..logs.rows import GroupRows, Rows, read_rows
+from ..logs.sources import Key
+from ..maps.calibration import CalibrationMap, MapSet
+from ..tally import Tally
+from ..types import Fingerprint
+
+__all__ = ["Checked", "ThresholdCheck", "ThresholdPlan", "check_certificates", "plan_thresholds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdPlan:
+    """The certificates of a log's groups, what was read of it, and each group's tally for a chart."""
+
+    rows: Rows
+    certificates: CertificateSet
+    tallies: Mapping[Key, Tally]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        return {
+            "source": self.rows.source, "rows": self.rows.rows, "used": self.rows.used,
+            "unusable": self.rows.unusable, "notes": list(self.notes),
+            "groups": [c.plain() for c in self.certificates.certificates],
+        }  # fmt: skip
+
+
+def plan_thresholds(
+    source: Any,
+    *,
+    max_error: float,
+    delta: float,
+    by: Sequence[str] = (),
+    risk: Risk = "selective",
+    simultaneous: bool = False,
+    renewable: bool = False,
+    previous: CertificateSet | None = None,
+    maps: MapSet | None = None,
+    ordered: bool = True,
+    seed: int = 0,
+    **named: str | None,
+) -> ThresholdPlan:
+    """Certify a threshold for each group of a log.
+
+    Parameters
+    ----------
+    source, by, named : as for `read_log`
+    max_error, delta, risk, ordered, seed : as for `certify`
+    simultaneous : bool
+        Part `delta` evenly among the groups, so that all promises hold together; else each holds on its own.
+    renewable : bool
+        The first of a series of certificates that is to hold together, whatever its length.
+    previous : CertificateSet, optional
+        The certificates that these replace; each takes the next place in its series.
+    maps : MapSet, optional
+        Fitted on EARLIER labels; see `certify`.
+
+    Raises
+    ------
+    ColumnNotFound, UnusableInput
+        As `read_rows`; certificates of other columns; a map that was fitted on these labels.
+    """
+    read = read_rows(source, by=by, **named)
+    by = read.roles.by
+    if previous is not None and previous.by != by:
+        raise UnusableInput(
+            f"The previous certificates are by {', '.join(previous.by) or 'nothing'}, not by "
+            f"{', '.join(by) or 'nothing'}. Give the same --by."
+        )
+    share = delta / len(read.groups) if simultaneous else delta
+    notes, made, tallies = [*read.notes], [], {}
+    for key in sorted(read.groups, key=str):
+        group = read.groups[key]
+        before = None if previous is None else previous.find(key)
+        issue = 1 if renewable else None
+        if before is not None:
+            issue = (before.issue or 1) + 1
+            if before.issue is None:
+                notes.append(_alone(key))
+        found, lack = (None, None) if maps is None else _map_for(maps, by, key, group)
+        notes += [lack] if lack else []
+        made.append(_certified(
+            read, key, group, found, max_error=max_error, delta=share, risk=risk, ordered=ordered, issue=issue,
+            seed=seed,
+        ))  # fmt: skip
+        tallies[key] = Tally.of(group.scores, group.grades, group.weights)
+    if len(made) > 1:
+        notes.append(_together(len(made), delta, share, simultaneous=simultaneous))
+    return ThresholdPlan(
+        rows=read, certificates=CertificateSet(by=by, certificates=tuple(made)), tallies=tallies,
+        notes=tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+
+
+def _certified(
+    read: Rows, key: Key, group: GroupRows, found: CalibrationMap | None, **settings: Any
+) -> Certificate:
+    known = {f.name for f in fields(Fingerprint)}
+    stated = {n: v for n, v in group.constants.items() if n in known}
+    group_by = dict(zip(read.roles.by, key, strict=True))
+    mark = Fingerprint(**{**stated, **{n: v for n, v in group_by.items() if n in known}})
+    made = certify(
+        group.scores, group.grades, weight=group.weights, cluster=group.clusters, prior_map=found,
+        by=group_by, fingerprint=None, **settings,
+    )  # fmt: skip
+    made = made.bound_to(group_by, mark)
+    if read.roles.confidence == "calibrated" and found is None:
+        made = replace(made, scale="probability", map_id=group.constants.get("map_id"))
+    return made
+
+
+def _map_for(
+    maps: MapSet, by: Sequence[str], key: Key, group: GroupRows
+) -> tuple[CalibrationMap | None, str | None]:
+    """The map for a group's scores, or None and a note; only what the log states is compared."""
+    values = {**group.constants, **dict(zip(by, key, strict=True))}
+    absent = [name for name in maps.by if name not in values]
+    where = ", ".join(str(v) for v in key) or "the log"
+    if absent:
+        raise UnusableInput(
+            f"The maps are by {', '.join(maps.by)}, and {where} holds no single {', '.join(absent)}. Part the log "
+            f"with --by {','.join(dict.fromkeys([*by, *absent]))}."
+        )
+    found = maps.find(values[name] for name in maps.by)
+    if found is None:
+        return None, f"No map for {where}: certified on the scores as they are, without a map."
+    stated = {n: v for n, v in values.items() if n in {f.name for f in fields(Fingerprint)}}
+    asked = {n: getattr(found.fingerprint, n) for n in stated}
+    differences = Fingerprint(**asked).differences(Fingerprint(**stated))
+    if differences:
+        raise UnusableInput(
+            f"Map {found.map_id} was fitted on other scores than those of {where}: {'; '.join(differences)}."
+        )
+    return found, None
+
+
+def _alone(key: Key) -> str:
+    where = ", ".join(str(v) for v in key) or "the log"
+    return (
+        f"The first certificate for {where} was issued alone, with all of delta: the series from it on holds "
+        "together with 1 - 1.40 delta. Issue the first with --renewable to keep the whole series within delta."
+    )
+
+
+def _together(groups: int, delta: float, share: float, *, simultaneous: bool) -> str:
+    if simultaneous:
+        return f"All {groups} promises hold together with probability {1 - delta:g}: each was given delta {share:.4g}."
+    return (
+        f"Each of the {groups} promises holds on its own with probability {1 - delta:g}; that all hold together is "
+        "not promised. Use --simultaneous for that."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What later verdicts say of a certificate: the watch after them, or None and the reason why none was made."""
+
+    certificate: Certificate
+    watch: RiskWatch | None
+    error: float | None
+    reason: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        watch = self.watch
+        return {
+            "by": dict(self.certificate.by), "certificate_id": self.certificate.certificate_id,
+            "threshold": self.certificate.threshold, "max_error": self.certificate.max_error,
+            "revoked": self.certificate.revoked is not None, "why": self.certificate.revoked,
+            "accepted": 0 if watch is None else watch.answers, "error": self.error,
+            "e_value": None if watch is None else watch.e_value, "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdCheck:
+    """The certificates after later verdicts, those that are refuted revoked."""
+
+    rows: Rows
+    groups: tuple[Checked, ...]
+    notes: tuple[str, ...]
+    certificates: CertificateSet
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        return {
+            "source": self.rows.source, "rows": self.rows.rows, "used": self.rows.used,
+            "unusable": self.rows.unusable, "notes": list(self.notes),
+            "groups": [g.plain() for g in self.groups],
+        }  # fmt: skip
+
+
+def check_certificates(
+    certificates: CertificateSet, source: Any, *, alpha: float = 0.05, **named: str | None
+) -> ThresholdCheck:
+    """Run the revocation test on labelled rows that came after the certificates.
+
+    Rows count in the order of their column `time` where there is one, and then the evidence may cross 1 / `alpha`
+    at any time; without one their order is taken to mean nothing, and only the evidence after all rows counts.
+    """
+    read = read_rows(source, by=certificates.by, **named)
+    notes = [*read.notes]
+    if any(group.time is None for group in read.groups.values()):
+        notes.append("Without a usable column of times only the evidence after all rows counts.")
+    done = tuple(
+        _checked(one, read.groups.get(_key(certificates, one)), alpha) for one in certificates.certificates
+    )
+    known = {_key(certificates, one) for one in certificates.certificates}
+    for key in sorted(set(read.groups) - known, key=str):
+        notes.append(f"No certificate for {', '.join(map(str, key))}: its rows say nothing here.")
+    return ThresholdCheck(
+        rows=read, groups=done, notes=tuple(notes),
+        certificates=CertificateSet(by=certificates.by, certificates=tuple(g.certificate for g in done)),
+    )  # fmt: skip
+
+
+def _key(certificates: CertificateSet, one: Certificate) -> Key:
+    return tuple(one.by.get(name) for name in certificates.by)
+
+
+def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked:
+    lack = _unwatched(one, group)
+    if lack or group is None or one.threshold is None:
+        return Checked(certificate=one, watch=None, error=None, reason=lack)
+    sent = (
+        np.flatnonzero(group.scores >= one.threshold)
+        if one.risk == "selective"
+        else np.arange(len(group.scores))
+    )
+    if group.time is not None:
+        sent = sent[np.argsort(group.time[sent], kind="stable")]
+    right = _kept(one, group, sent)
+    weight = None if group.weights is None else group.weights[sent]
+    cap = max(one.max_weight, 1.0 if weight is None else float(weight.max(initial=1.0)))
+    watch = RiskWatch(max_error=one.max_error, alpha=alpha, max_weight=cap)
+    watch = watch.after(right, weight, None if group.clusters is None else group.clusters[sent])
+    refuted = watch.revoked if group.time is not None else watch.e_value >= 1 / alpha
+    error = float(np.average(1 - right, weights=weight)) if len(right) else None
+    why = f"e-value {watch.e_value:.3g} on {len(right)} later answers, {error or 0:.1%} of them wrong"
+    return Checked(certificate=one.revoke(why) if refuted else one, watch=watch, error=error)
+
+
+def _kept(one: Certificate, group: GroupRows, sent: NDArray[np.intp]) -> NDArray[Any]:
+    """The grades of answers that were sent; for joint risk those of others count as right."""
+    grades = group.grades[sent]
+    return (
+        grades
+        if one.risk == "selective"
+        else np.where(group.scores[sent] >= (one.threshold or 0), grades, 1.0)
+    )
+
+
+def _unwatched(one: Certificate, group: GroupRows | None) -> str | None:
+    if not one.certified:
+        return "nothing was certified"
+    if one.revoked:
+        return "revoked before"
+    if group is None:
+        return "no row of its group in the log"
+    known = {f.name for f in fields(Fingerprint)}
+    told = {n: v for n, v in group.constants.items() if n in known}
+    asked = {n: getattr(one.fingerprint, n) for n in told}
+    differences = Fingerprint(**asked).differences(Fingerprint(**told))
+    return f"issued for other scores: {'; '.join(differences)}" if differences else None
