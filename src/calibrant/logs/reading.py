@@ -22,7 +22,7 @@ from .columns import Parsed, Roles, find_roles, parse_block, percent
 from .counting import count_parquet
 from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 
-__all__ = ["Log", "read_log", "roles_of"]
+__all__ = ["Log", "parted_by_signal", "read_log", "roles_of"]
 
 COUNT_IN_ENGINE = 1_000_000
 
@@ -63,7 +63,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
         No such file, no rows, no such column; or no row that can be used, with the reasons.
     """
     opened = open_source(source)
-    by, parted = _parted_by_signal(opened, tuple(by))
+    by, parted = parted_by_signal(opened, tuple(by))
     roles, notes = roles_of(opened, by, named)
     notes = parted + notes
     if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
@@ -87,7 +87,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
     return log
 
 
-def _parted_by_signal(source: Source, by: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+def parted_by_signal(source: Source, by: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
     """A log of records has a row for each signal of a record: these are never pooled."""
     if "record_id" not in source.columns or "signal" not in source.columns or "signal" in by:
         return by, []

@@ -17,7 +17,7 @@ from ..errors import UnusableInput
 from ..tally import Floats
 from ..types import Fingerprint
 from .columns import Parsed, Roles, parse_block, percent
-from .reading import _parted_by_signal, _roles
+from .reading import parted_by_signal, roles_of
 from .sources import Block, Key, Source, group_codes, open_source
 
 __all__ = ["GroupRows", "Rows", "read_rows"]
@@ -65,8 +65,8 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
         No such file, no rows, no such column; several signals in one group; no row that can be used.
     """
     opened = open_source(source)
-    by, parted = _parted_by_signal(opened, tuple(by))
-    roles, found = _roles(opened, by, named)
+    by, parted = parted_by_signal(opened, tuple(by))
+    roles, found = roles_of(opened, by, named)
     reader = _Reader(opened, roles)
     if repeats := reader.repeats():
         reader.notes.append(
