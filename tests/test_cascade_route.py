@@ -18,7 +18,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from calibrant.asking.assessing import Assessor
-from calibrant.config import build, parse
+from calibrant.building import build
+from calibrant.config import parse
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, UnusableInput
 from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
@@ -460,9 +461,9 @@ def test_a_file_describes_a_cascade(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ({"route": {"kind": "cascade"}}, r"\[route\]: a cascade needs plan"),
-        ({"route": {"kind": "cascad"}}, r"expected 'single' or 'cascade'"),
-        ({"route": {"plan": "p"}, "model": UPSTREAM}, r"belong to kind = \"cascade\""),
+        ({"route": {"kind": "cascade"}}, r"\[route\] of kind cascade"),
+        ({"route": {"kind": "cascad"}}, r"Expected one of: single, cascade, ensemble, self_correction"),
+        ({"route": {"plan": "p"}, "model": UPSTREAM}, r"\[route\] of kind single has an unknown key 'plan'"),
         ({"route": {"kind": "cascade", "plan": "p"}, "model": UPSTREAM}, r"instead of \[model\]"),
         ({"route": {"kind": "cascade", "plan": "p"}, "models": {"small": UPSTREAM}}, r"section \[models.large\]"),
         ({"models": {"small": UPSTREAM}, "model": UPSTREAM}, r"\[models\] belongs to a cascade"),

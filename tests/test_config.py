@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from calibrant.config import build, load, parse
+from calibrant.building import build
+from calibrant.config import load, parse
 from calibrant.errors import UnknownName, UnusableInput
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.policies.bands import Bands

@@ -1,28 +1,32 @@
-"""One TOML file becomes frozen objects, and those become a pipeline. The only reader of the environment."""
+"""One TOML file becomes frozen objects. The only reader of the environment."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
-import time
 import tomllib
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from .arguments import arguments, check_names, filled
-from .asking.assessing import Assessor
 from .errors import UnusableInput
-from .maps.calibration import MapSet
 from .named import signals_named
-from .pipeline import Pipeline
 from .plugins import find
-from .protocols import Model, Signal
-from .routing.cascades import CascadePlan
+from .protocols import Signal
 
-__all__ = ["Config", "build", "load", "parse", "secret"]
+__all__ = [
+    "CascadeBy",
+    "Config",
+    "EnsembleBy",
+    "Part",
+    "SelfCorrectionBy",
+    "load",
+    "parse",
+    "secret",
+    "signals_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,17 +87,22 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RouteBy:
-    """The way to an answer: one model, or a cascade that follows a plan (relative to the file).
+class SingleBy:
+    """One model answers."""
 
-    `anyway` lets the plan speak of models that have other names than those it was measured on.
+    kind: ClassVar[str] = "single"
 
-    A cascade has a section for each of its models instead of `[model]`; peers and specialists go by their names in the
-    plan::
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CascadeBy:
+    """A cascade that follows a plan, which `calibrant plan cascade --out` writes.
+
+    `anyway` lets the plan speak of models that have other names than those it was measured on. Its models are
+    `[models.small]` and `[models.large]`, in place of `[model]`; peers and specialists go by their names in the plan::
 
         [route]
         kind = "cascade"
-        plan = "cascade.json"                       # written by `calibrant plan cascade --out`
+        plan = "cascade.json"
 
         [models.small]
         kind = "embedded"
@@ -104,22 +113,45 @@ class RouteBy:
         model = "my-model"
     """
 
-    kind: Literal["single", "cascade"] = "single"
-    plan: str | None = None
+    kind: ClassVar[str] = "cascade"
+    plan: str
     anyway: bool = False
 
-    def __post_init__(self) -> None:
-        if self.kind == "cascade" and self.plan is None:
-            raise ValueError(
-                'a cascade needs plan = "cascade.json", which `calibrant plan cascade --out` writes.'
-            )
-        if self.kind == "single" and (self.plan is not None or self.anyway):
-            raise ValueError('plan and anyway belong to kind = "cascade".')
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnsembleBy:
+    """Models that answer at once, their votes pooled by what `calibrant plan ensemble --out` writes.
+
+    Its models are the sections `[models.*]`, of which the pool knows the names that the models have. With `samples`
+    above 1, `[model]` answers so many times at `temperature`.
+    """
+
+    kind: ClassVar[str] = "ensemble"
+    pool: str | None = None
+    samples: int = 1
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SelfCorrectionBy:
+    """One model that looks again at answers below `threshold`, and replaces one that is likelier by `margin`."""
+
+    kind: ClassVar[str] = "self_correction"
+    threshold: float = 0.5
+    margin: float = 0.1
+    rounds: int = 1
+    alternatives: int = 4
+
+
+RouteBy = SingleBy | CascadeBy | EnsembleBy | SelfCorrectionBy
+"""The way to an answer; paths start at the folder of the file."""
+
+_ROUTES: dict[str, Any] = {way.kind: way for way in (SingleBy, CascadeBy, EnsembleBy, SelfCorrectionBy)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """Everything that the file says, checked. `model` is the small one of a cascade, and also among `models`."""
+    """Everything that the file says, checked. `model` is the small or first one of `models`, where there are any."""
 
     server: Server
     model: Part
@@ -128,7 +160,7 @@ class Config:
     policy: Part
     stream: Stream
     peer: Part | None = None
-    route: RouteBy = RouteBy()
+    route: RouteBy = SingleBy()
     models: Mapping[str, Part] = field(default_factory=dict)
 
 
@@ -168,6 +200,9 @@ def load(path: str | Path) -> Config:
 
         [stream]
         gate = "trail"                              # or "hold"
+
+        [route]                                     # or "cascade", "ensemble", "self_correction" with their settings
+        kind = "single"
     """
     path = Path(path)
     try:
@@ -195,13 +230,13 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         if not isinstance(section, dict):
             raise UnusableInput(f"Expected a section [{name}], got {name} = {section!r}.")
     confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
-    _signals(confidence)
+    signals_of(confidence)
     store = filled(StoreAt, sections.get("store", {}), "[store]")
-    route = filled(RouteBy, sections.get("route", {}), "[route]")
+    route = _route(sections.get("route", {}), folder)
     models = _models(route, sections)
     return Config(
         server=filled(Server, sections.get("server", {}), "[server]"),
-        model=models["small"] if models else _part("models", sections.get("model", {}), "[model]"),
+        model=_first(models) or _part("models", sections.get("model", {}), "[model]"),
         store=StoreAt(url=store.url if "://" in store.url else str(folder / store.url)),
         confidence=ConfidenceFrom(
             signals=confidence.signals,
@@ -215,84 +250,48 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         ),
         stream=filled(Stream, sections.get("stream", {}), "[stream]"),
         peer=_part("models", sections["peer"], "[peer]") if "peer" in sections else None,
-        route=RouteBy(kind=route.kind, plan=route.plan and str(folder / route.plan), anyway=route.anyway),
+        route=route,
         models=models,
     )
 
 
-def build(config: Config) -> Pipeline:
-    """The pipeline that the file describes; the caller closes its model and its store."""
-    plan = CascadePlan.load(config.route.plan) if config.route.plan else None
-    names = {} if plan is None else _named(config.models, plan)
-    models: dict[str, Model] = {
-        name: _made("models", config.models[section], f"[models.{section}]")
-        for name, section in names.items()
-    }
-    model: Model = _made("models", config.model, "[model]") if plan is None else models[plan.small]
-    signals, by_task = _signals(config.confidence)
-    given = config.confidence.maps
-    maps = MapSet.load(given) if given else MapSet(by=(), groups=())
-    others = {} if config.peer is None else {"peer": _made("models", config.peer, "[peer]")}
-    assessors = {
-        name: Assessor(model=one, signals=signals, maps=maps, by_task=by_task, others=others)
-        for name, one in models.items()
-        if signals and plan and (name in plan.gains or (name == plan.large and _mapped(maps, one)))
-    }
-    cascade = {"plan": plan, "models": models, "assessors": assessors, "anyway": config.route.anyway}
-    return Pipeline(
-        route=find("routes", config.route.kind)(**({"model": model} if plan is None else cascade)),
-        model=model,
-        signals=signals,
-        by_task=by_task,
-        others=others,
-        maps=maps,
-        policy=_made("policies", config.policy, "[policy]"),
-        store=find("stores", "sql")(config.store.url),
-        clock=time.time,
-        new_id=lambda: uuid.uuid4().hex,
-    )
+def _route(section: Mapping[str, Any], folder: Path) -> RouteBy:
+    kind = section.get("kind", "single")
+    if kind not in _ROUTES:
+        raise UnusableInput(f"[route] has kind {kind!r}. Expected one of: {', '.join(_ROUTES)}.")
+    settings = {name: value for name, value in section.items() if name != "kind"}
+    for name in ("plan", "pool"):
+        settings = _beside(settings, name, folder)
+    made: RouteBy = filled(_ROUTES[kind], settings, f"[route] of kind {kind}")
+    return made
 
 
 def _models(route: RouteBy, sections: Mapping[str, Any]) -> dict[str, Part]:
-    """The models of a cascade, by the names of their sections."""
+    """The models of a cascade or an ensemble, by the names of their sections."""
     given = sections.get("models", {})
-    if route.kind == "single":
+    several = isinstance(route, CascadeBy) or (isinstance(route, EnsembleBy) and route.samples == 1)
+    if not several:
         if given:
             raise UnusableInput(
-                '[models] belongs to a cascade: add [route] with kind = "cascade", or use [model].'
+                "[models] belongs to a cascade or an ensemble: add [route] with its kind, or use [model]."
             )
         return {}
     if "model" in sections:
         raise UnusableInput(
-            "A cascade has [models.small] and [models.large] instead of [model]: leave [model] out."
+            f"A route of kind {route.kind} has sections [models.*] instead of [model]: leave [model] out."
         )
-    for role in ("small", "large"):
+    for role in ("small", "large") if isinstance(route, CascadeBy) else ():
         if role not in given:
             raise UnusableInput(f"[route] of kind cascade needs a section [models.{role}].")
+    if len(given) < 2:
+        raise UnusableInput(f"A route of kind {route.kind} needs at least two sections [models.*].")
     bad = [name for name, section in given.items() if not isinstance(section, dict)]
     if bad:
         raise UnusableInput(f"Expected a section [models.{bad[0]}], got {bad[0]} = {given[bad[0]]!r}.")
     return {name: _part("models", section, f"[models.{name}]") for name, section in given.items()}
 
 
-def _named(models: Mapping[str, Part], plan: CascadePlan) -> dict[str, str]:
-    """The section of each of the plan's models, by its name there."""
-    roles = {plan.small: "small", plan.large: "large"}
-    found = {name: roles.get(name, name) for name in plan.models}
-    lacking = [section for section in found.values() if section not in models]
-    if lacking:
-        raise UnusableInput(f'The plan asks {lacking[0]} too: add a section [models."{lacking[0]}"].')
-    check_names("[models]", models, list(found.values()), "model")
-    return found
-
-
-def _mapped(maps: MapSet, model: Model) -> bool:
-    """Whether any of the maps is for this model."""
-    marks = [one.fingerprint for _, one in maps.groups] + [one.fingerprint for _, one in maps.blends]
-    return any(mark.model in (None, model.name) for mark in marks)
-
-
-def _signals(given: ConfidenceFrom) -> tuple[dict[str, Signal], dict[str, dict[str, Signal]]]:
+def signals_of(given: ConfidenceFrom) -> tuple[dict[str, Signal], dict[str, dict[str, Signal]]]:
     """The signals of most tasks, and those of each task with a posture of its own."""
     if not given.signals:
         return {}, {}
@@ -350,5 +349,5 @@ def _beside(section: Mapping[str, Any], name: str, folder: Path) -> dict[str, An
     return {**section, name: str(folder / given)} if isinstance(given, str) else dict(section)
 
 
-def _made(family: str, part: Part, where: str) -> Any:
-    return filled(find(family, part.kind), part.settings, where)
+def _first(models: Mapping[str, Part]) -> Part | None:
+    return models.get("small") or next(iter(models.values()), None)

@@ -91,8 +91,9 @@ class Pipeline:
 
     async def close(self) -> None:
         """Give back the models' connections and memory, and the store."""
-        of_route: Mapping[str, Model] = getattr(self.route, "models", {})
-        everyone = (self.model, *self.others.values(), *of_route.values())
+        of_route = getattr(self.route, "models", ())
+        several = of_route.values() if isinstance(of_route, Mapping) else of_route
+        everyone = (self.model, *self.others.values(), *several)
         for model in {id(model): model for model in everyone}.values():
             await model.close()
         self.store.close()

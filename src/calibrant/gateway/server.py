@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from calibrant.config import Config, build
+from calibrant.building import build
+from calibrant.config import Config
 from calibrant.plugins import require
 
 from .app import create_app
