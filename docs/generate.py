@@ -64,9 +64,10 @@ def extensions() -> str:
     """Every extension with the first line of its docstring."""
     lines = [
         "# Extending", "",
-        "A file in a family's folder is found by its name: the first name in its `__all__` is the extension. Another",
-        "package adds to a family with an entry point in the group `calibrant.<family>`. The protocols are in",
-        "`src/calibrant/protocols.py`; the contract tests of a family run on every file in it.",
+        "A file in a family's folder is found by its name: the extension is what its `__all__` names like the file",
+        "(`mean_logprob.py`, `MeanLogprob`), or else the first there. Another package adds to a family with an entry",
+        "point in the group `calibrant.<family>`. The protocols are in `src/calibrant/protocols.py`; the contract tests",
+        "of a family run on every file in it.",
     ]  # fmt: skip
     for family in FAMILIES:
         lines += ["", f"## {family}: {SAYS[family]}", "", "| name | is |", "|---|---|"]

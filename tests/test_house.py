@@ -91,7 +91,10 @@ def test_every_file_of_a_family_is_found_by_its_name(family: str) -> None:
     assert files <= set(names(family))
     for name in files:
         module = import_module(f"calibrant.{family}.{name}")
-        assert find(family, name) is getattr(module, module.__all__[0])
+        found = find(family, name)
+        assert callable(found)
+        assert found.__name__ in module.__all__
+        assert len(module.__all__) == 1 or found.__name__.lower() == name.replace("_", "")
     with pytest.raises(UnknownName, match="Known:"):
         find(family, "no_such_thing")
 

@@ -1,6 +1,7 @@
 """The file name is the registry.
 
-`find("signals", "mean_logprob")` is the first name in `__all__` of `calibrant/signals/mean_logprob.py`.
+`find("signals", "mean_logprob")` is `MeanLogprob` in `calibrant/signals/mean_logprob.py`: the name in its `__all__`
+that is spelled like the file, or else the first.
 Other packages add to a family with an entry point in the group `calibrant.<family>`. Listing names
 imports nothing.
 """
@@ -48,7 +49,8 @@ def find(family: str, name: str) -> Any:
     for point in entry_points(group=f"calibrant.{family}", name=name):
         return point.load()
     module = import_module(f"{__package__}.{family}.{name}")
-    return getattr(module, module.__all__[0])
+    spelled = name.replace("_", "")
+    return getattr(module, next((n for n in module.__all__ if n.lower() == spelled), module.__all__[0]))
 
 
 def require(module: str, what: str, extra: str) -> Any:

@@ -32,7 +32,7 @@ from calibrant.types import (
     Step,
 )
 
-__all__ = ["Candidate", "SelfCorrection", "Tried"]
+__all__ = ["SelfCorrection"]
 
 DOUBT = (
     "In one short sentence, name what is most doubtful about this answer, or what is missing to be sure of it. "
