@@ -66,8 +66,8 @@ def extensions() -> str:
         "# Extending", "",
         "A file in a family's folder is found by its name: the extension is what its `__all__` names like the file",
         "(`mean_logprob.py`, `MeanLogprob`), or else the first there. Another package adds to a family with an entry",
-        "point in the group `calibrant.<family>`. The protocols are in `src/calibrant/protocols.py`; the contract tests",
-        "of a family run on every file in it.",
+        "point in the group `calibrant.<family>`. The protocols are in `src/calibrant/protocols.py`; the contract",
+        "tests of a family run on every file in it.",
     ]  # fmt: skip
     for family in FAMILIES:
         lines += ["", f"## {family}: {SAYS[family]}", "", "| name | is |", "|---|---|"]
