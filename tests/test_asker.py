@@ -250,7 +250,7 @@ def test_a_write_that_fails_is_an_error_for_all_and_leaves_whole_lines(
 
 def test_a_wait_for_the_disk_outlives_the_event_loop_that_began_it() -> None:
     ran: list[int] = []
-    step = Together(lambda: ran.append(1))
+    step = Together(lambda: lambda: ran.append(1))
 
     async def left() -> None:
         await step()
