@@ -18,6 +18,7 @@ __all__ = [
     "answer_ask",
     "carrying",
     "judge_ask",
+    "put",
     "sample_ask",
     "tokens_in",
 ]
@@ -38,8 +39,17 @@ def answer_ask(question: Question, signals: Iterable[Signal], settings: Ask = AN
     >>> answer_ask(question, ()).stop
     ('.',)
     """
-    needs = frozenset[str]().union(*(signal.needs for signal in signals))
-    return replace(carrying(settings, needs), **_own(question))
+    needs = frozenset[str]().union(*[signal.needs for signal in signals])
+    return put(question, carrying(settings, needs))
+
+
+def put(question: Question, settings: Ask) -> Ask:
+    """The question itself, asked as the settings say and as its own metadata does.
+
+    >>> put(Question(id="q", messages=(Message("user", "2 + 2?"),)), ANSWER).messages[0].content
+    '2 + 2?'
+    """
+    return replace(settings, **_own(question))
 
 
 def carrying(ask: Ask, needs: frozenset[str]) -> Ask:
@@ -106,6 +116,8 @@ def tokens_in(*texts: str) -> int:
 
 
 def _own(question: Question) -> dict[str, Any]:
-    stated = question.metadata.get("ask", {})
+    stated = question.metadata.get("ask")
+    if not stated:
+        return {"messages": question.messages}
     lists = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
     return {"messages": question.messages, **lists}

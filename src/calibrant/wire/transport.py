@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelDenied, ModelRefused, ModelUnavailable
@@ -218,9 +218,9 @@ class Endpoint:
         if self._session is None:
             self._session = self._opened()
         self.requests += 1
-        data, timeout = encoded(body), self._between if stream else self._within
+        timeout = self._between if stream else self._within
         try:
-            return await self._session.post(self._url, data=data, timeout=timeout)
+            return await self._session.post(self._url, data=self._payload(encoded(body)), timeout=timeout)
         except _aiohttp().InvalidURL as error:
             raise ModelRefused(
                 f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."
@@ -230,11 +230,12 @@ class Endpoint:
 
     def _opened(self) -> aiohttp.ClientSession:
         http, seconds = _aiohttp(), self._timeout
+        self._payload = partial(http.BytesPayload, content_type="application/json")
         self._within = http.ClientTimeout(total=seconds)
         self._between = http.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
         # How many calls run at once is the caller's to limit, so the pool does not.
         session: aiohttp.ClientSession = http.ClientSession(
-            headers={**self._headers, "Content-Type": "application/json"},
+            headers=self._headers,
             connector=http.TCPConnector(limit=0),
             cookie_jar=http.DummyCookieJar(),
         )
