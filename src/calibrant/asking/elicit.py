@@ -78,12 +78,12 @@ class _Steps(Generic[Found]):
 
     __slots__ = ("_steps", "calls", "found", "interrupted", "missing", "tokens", "wanted")
 
-    def __init__(self, begin: Callable[[], Generator[Ask, Replies, Found]]) -> None:
+    def __init__(self, begin: Callable[[], Generator[Ask | tuple[Ask, ...], Any, Found]]) -> None:
         self.found: Found | None = None
         self.missing: MissingExtra | None = None
         self.interrupted: Interrupted | None = None
         self.calls = self.tokens = 0
-        self.wanted: Ask | None = None
+        self.wanted: Ask | tuple[Ask, ...] | None = None
         try:
             self._steps = begin()
             self.wanted = next(self._steps)
@@ -93,22 +93,28 @@ class _Steps(Generic[Found]):
             self.missing = error
 
     async def answered(self, asker: Asker) -> None:
-        """Have its Asks answered, one after the other, until it returns."""
+        """Have its Asks answered, those of a tuple at the same time, until it returns."""
         try:
             while self.wanted is not None:
-                replies = await asker.ask(self.wanted)
-                if isinstance(replies, Interrupted):
-                    self.interrupted = replies
-                self._count(replies.completions)
-                self.wanted = self._steps.send(replies)
+                if isinstance(self.wanted, Ask):
+                    replies = await asker.ask(self.wanted)
+                    self._count(replies)
+                    self.wanted = self._steps.send(replies)
+                else:
+                    several = await asyncio.gather(*[asker.ask(one) for one in self.wanted])
+                    for one in several:
+                        self._count(one)
+                    self.wanted = self._steps.send(tuple(several))
         except StopIteration as done:
             self.found = done.value
         except MissingExtra as error:
             self.missing = error
 
-    def _count(self, completions: tuple[Completion, ...]) -> None:
-        self.calls += bool(completions)
-        for completion in completions:
+    def _count(self, replies: Replies) -> None:
+        if isinstance(replies, Interrupted):
+            self.interrupted = replies
+        self.calls += bool(replies.completions)
+        for completion in replies.completions:
             self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
 
 

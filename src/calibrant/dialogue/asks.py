@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ..answers.same import inert
 from ..protocols import Signal
-from ..types import Ask, Message, Question
+from ..types import Ask, Message, Question, Replies
 
 __all__ = [
     "ANSWER",
@@ -20,6 +20,7 @@ __all__ = [
     "judge_ask",
     "put",
     "sample_ask",
+    "together",
     "tokens_in",
 ]
 
@@ -104,6 +105,16 @@ def again_ask(question: Question, instruction: str, **settings: Any) -> Ask:
     else:
         messages[last] = replace(messages[last], content=f"{messages[last].content}\n\n{instruction}")
     return Ask(messages=tuple(messages), **settings)
+
+
+def together(asks: Iterable[Ask]) -> Generator[tuple[Ask, ...], tuple[Replies, ...], tuple[Replies, ...]]:
+    """Have several Asks answered at the same time, each by its Replies: for a signal's ``yield from``.
+
+    >>> steps = together([Ask(messages=())] * 2)
+    >>> len(next(steps))
+    2
+    """
+    return (yield tuple(asks))
 
 
 def tokens_in(*texts: str) -> int:
