@@ -16,7 +16,7 @@ from ..dialogue.asks import ANSWER, carrying, put
 from ..errors import MissingExtra
 from ..protocols import Grade, Grader, Signal
 from ..records.sinks import JsonlLog, Sink, StoreSink
-from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest_of
+from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
 from .asker import Asker, Budget, Interrupted, Spending
 
 __all__ = [
@@ -256,7 +256,7 @@ class _Run:
 
     async def one(self, question: Question) -> None:
         ask = put(question, self.settings)
-        record_id = digest_of(question.id, self.asker.model.name, ask.address)
+        record_id = digest([question.id, self.asker.model.name, ask.address])
         if record_id in self.under_way or self._there(record_id):
             self.summary.skipped += 1  # by an earlier run, or by an equal question of this one
             return
@@ -337,7 +337,7 @@ class _Run:
 
     def _verdict(self, record: Record, grade: float) -> Verdict:
         return Verdict(
-            id=digest_of(record.id, self.judge),
+            id=digest([record.id, self.judge]),
             record_id=record.id,
             grade=grade,
             judge=self.judge,

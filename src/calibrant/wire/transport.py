@@ -174,7 +174,8 @@ class Endpoint:
         Once is enough of a server that never gave any, of one that did three in a row; an answer that
         is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
         """
-        if not (ask.logprobs or ask.top_logprobs) or LOGPROBS.name in reply.without:
+        wanted = (ask.logprobs or ask.top_logprobs) and LOGPROBS in self._dispensable
+        if not wanted or LOGPROBS.name in reply.without:
             return
         if completion.tokens is not None:
             self._seen_logprobs, self._misses = True, 0
