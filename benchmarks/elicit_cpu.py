@@ -3,10 +3,11 @@
     python benchmarks/elicit_cpu.py [CALLS [ROUNDS]]
 
 The server is another process on loopback that answers at once. Both sides keep the same number of calls
-under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question, reads one
-signal, grades, and leaves a record, with a call log and without. They take turns; the medians count, and the
-median of the ratios to the bare loop of the same round. The lines marked uvloop run on that event loop, as the
-command `calibrant elicit` does where it is installed; the last is the bare loop on it.
+under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question,
+reads one signal, grades as the command does where nothing is said, and leaves a record, with a call log and
+without. They take turns; the medians count, and the median of the ratios to the bare loop of the same round.
+The lines marked uvloop run on that event loop, as the command does where it is installed; the last is the
+bare loop on it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import aiohttp
 
 from calibrant.asking.asker import Asker
 from calibrant.asking.elicit import JsonlLog, elicit
-from calibrant.graders.exact import Exact
+from calibrant.graders.by_kind import ByKind
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.types import Message, Question
@@ -107,7 +108,7 @@ async def elicited(url: str, calls: int, folder: Path, *, call_log: bool) -> Non
     )
     summary = await elicit(
         questions, asker=asker, signals={"mean_logprob": MeanLogprob()}, sink=JsonlLog(folder / "log.jsonl"),
-        grader=Exact(), workers=2 * CONCURRENCY,
+        grader=ByKind(), workers=2 * CONCURRENCY,
     )  # fmt: skip
     assert (summary.recorded, summary.spending.calls) == (calls, calls), summary
     await asker.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibrant.answers.likeness import Likeness, contradict
@@ -385,6 +386,36 @@ def test_long_answers() -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
     with pytest.raises(UnusableInput, match="BERT encoder"):
         Likeness(str(tmp_path))
+
+
+PARTS = (
+    "the",
+    "A",
+    "an",
+    "C++",
+    "A-",
+    "U.S.",
+    "don't",
+    "3.5",
+    "-2",
+    "Paris",
+    "x=3",
+    "(a)",
+    "...",
+    "!",
+    "1,000",
+    " ",
+    ", ",
+)
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join) | st.text("aT .,'-+#<=3_?", max_size=12))
+def test_the_quick_way_to_normalise_gives_what_the_long_one_does(text: str) -> None:
+    """Behind a letter with an accent nothing takes the quick way."""
+    assume(re.search(r"\w", text))
+    quick = normalise(text)
+    alone = set(quick.split()) <= {"a", "an", "the"}  # an article is kept where nothing else is left
+    assert normalise(f"{text} é") == ("e" if alone else f"{quick} e")
 
 
 @pytest.mark.parametrize(
