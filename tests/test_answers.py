@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from calibrant.answers.likeness import Likeness, contradict
+from calibrant.answers.likeness import Likeness, contained, contradict
 from calibrant.answers.same import (
     alias_groups,
     chosen,
@@ -381,6 +381,17 @@ def test_long_answers() -> None:
     assert not alike("A man is eating some food.", "Gold fell on Tuesday.")
     assert not alike("The drug is safe for children.", "The drug is not safe for children.")
     assert not alike("", "")
+    assert alike(
+        "The seeds pass through you.", "Both the stone and all of the seeds pass right through you, slowly."
+    )
+    by_cape, by_red = "angered by the movement of the cape", "angered by the color red"
+    assert not alike(f"Bulls are {by_cape}.", f"Bulls are {by_red}.")
+
+
+def test_a_text_that_only_says_more() -> None:
+    assert contained("It fell.", "It fell on Tuesdays") and contained("Dogs barked loudly", "a dog barks")
+    assert not contained("Gold fell", "Gold rose") and not contained("It is.", "It is that.")
+    assert not contained("", "Gold")
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
