@@ -1,10 +1,13 @@
 """CPU per call of elicit, beside a bare aiohttp loop that makes the same calls in the same process.
 
-    python benchmarks/elicit_cpu.py [CALLS]
+    python benchmarks/elicit_cpu.py [CALLS [ROUNDS]]
 
 The server is another process on loopback that answers at once. Both sides keep the same number of calls
-under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question, reads one
-signal, grades, and leaves a record, with a call log and without. They take turns; the medians count.
+under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question,
+reads one signal, grades as the command does where nothing is said, and leaves a record, with a call log and
+without. They take turns; the medians count, and the median of the ratios to the bare loop of the same round.
+The lines marked uvloop run on that event loop, as the command does where it is installed; the last is the
+bare loop on it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +30,12 @@ import aiohttp
 
 from calibrant.asking.asker import Asker
 from calibrant.asking.elicit import JsonlLog, elicit
-from calibrant.graders.exact import Exact
+from calibrant.graders.by_kind import ByKind
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.types import Message, Question
 
-CONCURRENCY, ROUNDS = 16, 5
+CONCURRENCY = 16
 WORDS = ("The", " capital", " is", " Paris", ".")
 
 
@@ -102,7 +108,7 @@ async def elicited(url: str, calls: int, folder: Path, *, call_log: bool) -> Non
     )
     summary = await elicit(
         questions, asker=asker, signals={"mean_logprob": MeanLogprob()}, sink=JsonlLog(folder / "log.jsonl"),
-        grader=Exact(), workers=2 * CONCURRENCY,
+        grader=ByKind(), workers=2 * CONCURRENCY,
     )  # fmt: skip
     assert (summary.recorded, summary.spending.calls) == (calls, calls), summary
     await asker.close()
@@ -124,38 +130,51 @@ async def asked_only(url: str, calls: int, _: Path) -> None:
     await model.close()
 
 
-WAYS: dict[str, Callable[[str, int, Path], Awaitable[None]]] = {
-    "bare aiohttp loop": bare,
-    "Asker alone": asked_only,
-    "elicit": lambda *given: elicited(*given, call_log=False),
-    "elicit with call log": lambda *given: elicited(*given, call_log=True),
+def on_uvloop(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=import_module("uvloop").new_event_loop) as runner:
+        runner.run(work)
+
+
+Way = Callable[[str, int, Path], Coroutine[Any, Any, None]]
+WHOLE: Way = partial(elicited, call_log=True)
+WAYS: dict[str, tuple[Way, Callable[[Coroutine[Any, Any, None]], None]]] = {
+    "bare aiohttp loop": (bare, asyncio.run),
+    "Asker alone": (asked_only, asyncio.run),
+    "elicit": (partial(elicited, call_log=False), asyncio.run),
+    "elicit with call log": (WHOLE, asyncio.run),
 }
+if find_spec("uvloop"):
+    WAYS |= {"the same, uvloop": (WHOLE, on_uvloop), "bare, uvloop": (bare, on_uvloop)}
 
 
-def main(calls: int) -> None:
+def main(calls: int, rounds: int) -> None:
     server = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
     taken: dict[str, list[float]] = {name: [] for name in WAYS}
     try:
-        for _ in range(ROUNDS + 1):
-            for name, way in WAYS.items():
+        for _ in range(rounds + 1):
+            for name, (way, run) in WAYS.items():
                 with tempfile.TemporaryDirectory() as folder:
                     before = time.process_time()
-                    asyncio.run(way(url, calls, Path(folder)))  # type: ignore[arg-type]
+                    run(way(url, calls, Path(folder)))
                     taken[name].append((time.process_time() - before) / calls)
     finally:
         server.kill()
         server.wait()
-    base = statistics.median(taken["bare aiohttp loop"][1:])  # the first round warms up
-    for name, times in taken.items():
+    base = taken["bare aiohttp loop"]
+    for name, times in taken.items():  # the first round warms up
         middle = statistics.median(times[1:])
+        ratios = [time / bare for time, bare in zip(times[1:], base[1:], strict=True)]
         spread = f"{min(times[1:]) * 1e6:.0f} to {max(times[1:]) * 1e6:.0f}"
-        print(f"{name:22} {middle * 1e6:6.0f} us CPU a call ({spread})   {middle / base:5.2f} x bare")
+        print(
+            f"{name:22} {middle * 1e6:6.0f} us CPU a call ({spread})   "
+            f"{statistics.median(ratios):5.2f} x bare ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         asyncio.run(serve())
     else:
-        main(int(sys.argv[1]) if sys.argv[1:] else 2000)
+        main(*([int(one) for one in sys.argv[1:]] + [2000, 9][len(sys.argv) - 1 :]))

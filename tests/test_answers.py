@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from calibrant.answers.likeness import Likeness, contradict
+from calibrant.answers.likeness import Likeness, contained, contradict
 from calibrant.answers.same import (
     alias_groups,
     chosen,
@@ -380,11 +381,52 @@ def test_long_answers() -> None:
     assert not alike("A man is eating some food.", "Gold fell on Tuesday.")
     assert not alike("The drug is safe for children.", "The drug is not safe for children.")
     assert not alike("", "")
+    assert alike(
+        "The seeds pass through you.", "Both the stone and all of the seeds pass right through you, slowly."
+    )
+    by_cape, by_red = "angered by the movement of the cape", "angered by the color red"
+    assert not alike(f"Bulls are {by_cape}.", f"Bulls are {by_red}.")
+
+
+def test_a_text_that_only_says_more() -> None:
+    assert contained("It fell.", "It fell on Tuesdays") and contained("Dogs barked loudly", "a dog barks")
+    assert not contained("Gold fell", "Gold rose") and not contained("It is.", "It is that.")
+    assert not contained("", "Gold")
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
     with pytest.raises(UnusableInput, match="BERT encoder"):
         Likeness(str(tmp_path))
+
+
+PARTS = (
+    "the",
+    "A",
+    "an",
+    "C++",
+    "A-",
+    "U.S.",
+    "don't",
+    "3.5",
+    "-2",
+    "Paris",
+    "x=3",
+    "(a)",
+    "...",
+    "!",
+    "1,000",
+    " ",
+    ", ",
+)
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join) | st.text("aT .,'-+#<=3_?", max_size=12))
+def test_the_quick_way_to_normalise_gives_what_the_long_one_does(text: str) -> None:
+    """Behind a letter with an accent nothing takes the quick way."""
+    assume(re.search(r"\w", text))
+    quick = normalise(text)
+    alone = set(quick.split()) <= {"a", "an", "the"}  # an article is kept where nothing else is left
+    assert normalise(f"{text} é") == ("e" if alone else f"{quick} e")
 
 
 @pytest.mark.parametrize(

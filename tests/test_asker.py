@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import math
 import os
@@ -10,18 +11,31 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from calibrant.asking.asker import Asker, Budget, Interrupted
+from calibrant.asking.elicit import elicit
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.records import jsontext
 from calibrant.records.calls import CallLog
 from calibrant.records.jsonlines import JsonLines, Together
-from calibrant.types import Ask, Completion, Message, Replies, Token, Usage
+from calibrant.types import (
+    Ask,
+    Completion,
+    Message,
+    Question,
+    Record,
+    Replies,
+    Token,
+    ToolCall,
+    Usage,
+    Verdict,
+    digest,
+)
 from calibrant.wire.errors import failure
 from calibrant.wire.throttle import Throttle
 
@@ -248,9 +262,123 @@ def test_a_write_that_fails_is_an_error_for_all_and_leaves_whole_lines(
     assert [line["n"] for line in lines] == [0, 9] and lines.at(place) == {"n": 9}
 
 
+def test_a_call_is_on_the_disk_before_the_row_that_rests_on_it_and_shares_its_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync = os.fsync
+    paths = {"calls": JsonLines(tmp_path / "calls"), "rows": JsonLines(tmp_path / "rows")}
+
+    def noted(file: int) -> None:
+        order.extend(name for name in paths if os.path.samestat(os.fstat(file), (tmp_path / name).stat()))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+
+    async def work() -> None:
+        (place,) = paths["calls"].note([{"call": 1}])
+        assert paths["calls"].at(place) == {"call": 1}  # though it is not written yet
+        assert (tmp_path / "calls").stat().st_size == 0
+        await paths["rows"].add([{"row": 1}])
+        assert order == ["calls", "rows"] and list(paths["calls"]) == [{"call": 1}]
+        paths["calls"].note([{"call": 2}])
+        await asyncio.sleep(0.2)
+        assert order == ["calls", "rows", "calls"] and len(list(paths["calls"])) == 2
+        paths["calls"].note([{"call": 3}])
+        await paths["calls"].settled()
+        assert len(list(paths["calls"])) == 3
+        paths["calls"].note([{"call": 4}])  # the loop ends
+
+    asyncio.run(work())
+    assert [line["call"] for line in paths["calls"]] == [1, 2, 3, 4]
+    asyncio.run(work_again(paths["calls"]))
+    assert [line["call"] for line in paths["calls"]] == [1, 2, 3, 4, 5, 6]
+
+
+async def work_again(lines: JsonLines) -> None:
+    """Another event loop in the same thread."""
+    lines.note([{"call": 5}])
+    await lines.add([{"call": 6}])
+
+
+def test_a_call_that_could_not_be_written_is_an_error_at_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, write = JsonLines(tmp_path / "lines"), os.write
+
+    def full(file: int, data: bytes) -> int:
+        if write(file, bytes(data)[:5]):
+            raise OSError(28, "No space left on device")
+        return 0
+
+    async def work() -> None:
+        lines.note([{"n": 0}])
+        await lines.settled()
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "write", full)
+            lines.note([{"n": 1}])
+            await asyncio.sleep(0.1)
+        with pytest.raises(StoreError, match="No space left"):
+            lines.note([{"n": 2}])
+        lines.note([{"n": 3}])
+        await lines.settled()
+
+    asyncio.run(work())
+    assert [line["n"] for line in lines] == [0, 3]
+
+
+def test_a_run_leaves_the_garbage_collector_as_it_was() -> None:
+    before, seen = gc.get_threshold(), []
+
+    def answer(ask: Ask) -> Completion:
+        seen.append(gc.get_threshold()[0])
+        return Completion(text="4", model="m")
+
+    async def work() -> None:
+        asked = [Question(id=f"{i}", messages=(Message("user", f"{i}"),)) for i in range(3)]
+        runs = (elicit(asked, asker=Asker(Scripted(answer)), signals={}, sink=Nowhere()) for _ in range(2))
+        await asyncio.gather(*runs)
+
+    asyncio.run(work())
+    assert min(seen) >= 10_000 and gc.get_threshold() == before
+
+
+class Nowhere:
+    """A sink that forgets."""
+
+    grows: ClassVar[bool] = False
+
+    def there(self, record_id: str) -> None:
+        return None
+
+    async def add(self, record: Record, verdict: Verdict | None) -> None:
+        pass
+
+
+def test_addresses_are_digests_of_canonical_json() -> None:
+    """Written out by hand, since a log of calls is found again by them."""
+    turns = (
+        Message("user", 'say "é"\n'),
+        Message("assistant", "", (ToolCall("1", "f", "{}"),)),
+        Message("tool", "4", (), "1"),
+    )
+    ask = Ask(
+        messages=turns, samples=3, temperature=0.7, max_tokens=64, logprobs=True, seed=1, stop=("\n", "b")
+    )
+    said = {
+        "messages": [
+            ["user", 'say "é"\n'], ["assistant", "", [["1", "f", "{}"]], None], ["tool", "4", [], "1"],
+        ],
+        "temperature": 0.7, "max_tokens": 64, "seed": 1, "stop": ["\n", "b"],
+    }  # fmt: skip
+    assert ask.address == digest(said) == "70cdcb41d9ea54c5"
+    assert ask.key == digest(said | {"samples": 3, "logprobs": True})
+    assert Ask(messages=()).address == digest({"messages": []})
+
+
 def test_a_wait_for_the_disk_outlives_the_event_loop_that_began_it() -> None:
     ran: list[int] = []
-    step = Together(lambda: ran.append(1))
+    step = Together(lambda: lambda: ran.append(1))
 
     async def left() -> None:
         await step()

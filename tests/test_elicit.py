@@ -31,6 +31,7 @@ from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
+from calibrant.plugins import find
 from calibrant.records.jsonlines import JsonLines
 from calibrant.records.plain import (
     COLUMNS,
@@ -77,6 +78,24 @@ def answers(ask: Ask) -> Completion:
     """Says 1 to everything, and 80 % when asked how sure."""
     text = "80%" if "Percentage" in ask.messages[-1].content else "1"
     return Completion(text=text, model="scripted", tokens=(Token(text, -0.2),), usage=Usage(10, 1), cost=0.01)
+
+
+def echoed(ask: Ask) -> Completion:
+    tokens = (Token("A", -0.2, (("A", -0.2), ("B", -2.0), ("Yes", -0.1), ("No", -3.0))),)
+    return Completion(text=ask.messages[-1].content, model="scripted", tokens=tokens, usage=Usage(10, 1))
+
+
+class Counted(Scripted):
+    """Echoes; `finished` counts the calls that came back."""
+
+    def __init__(self) -> None:
+        super().__init__(echoed, delay=0.005)
+        self.finished = 0
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        made = await super().complete(ask)
+        self.finished += 1
+        return made
 
 
 def run(model: Scripted, log: Path, count: int = 6, **options: Any) -> ElicitSummary:
@@ -171,6 +190,73 @@ def test_equal_asks_are_made_once() -> None:
 
     asker = asyncio.run(talk())
     assert (asker.spending.calls, asker.spending.shared) == (1, 20)
+
+
+@dataclass(frozen=True)
+class Several:
+    """Asks five at once, one after them, and none."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    fingerprint: ClassVar[tuple[str, str]] = ("", "")
+    cost: ClassVar[Cost] = Cost(calls=6)
+
+    def read(self, question: Question, completion: Completion) -> Generator[Any, Any, Reading]:
+        five = yield tuple(ask_for(f"{question.text} {i % 4}") for i in range(5))  # two of them equal
+        last = yield ask_for("last")
+        none = yield ()
+        said = [one.completions[0].text if one.completions else one.reason for one in five]
+        if None in (one.completions or None for one in five):
+            return Reading(signal="several", score=None, reason="; ".join(map(str, said)))
+        told = {"said": said, "last": last.completions[0].text, "none": none}
+        return Reading(signal="several", score=score(1.0), detail=told)
+
+
+def test_asks_of_one_signal_are_made_at_once_and_answered_in_their_order() -> None:
+    under_way = most = 0
+
+    class Crowded(Counted):
+        async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            made = await super().complete(ask)
+            under_way -= 1
+            return made
+
+    model = Crowded()
+    (reading,) = asyncio.run(read({"it": Several()}, questions(1)[0], answers(ask_for("x")), Asker(model)))
+    assert reading.detail["said"] == ["0? 0", "0? 1", "0? 2", "0? 3", "0? 0"]
+    assert (reading.detail["last"], reading.detail["none"]) == ("last", ())
+    assert (most, model.calls, reading.detail["calls"], reading.detail["call_tokens"]) == (4, 5, 6, 66)
+
+
+def test_one_of_several_asks_that_fails_interrupts_the_reading() -> None:
+    def sometimes(ask: Ask) -> Completion | ModelError:
+        return ModelUnavailable("down") if ask.messages[-1].content == "0? 2" else echoed(ask)
+
+    asker = Asker(Scripted(sometimes), retries=0)
+    (reading,) = asyncio.run(read({"it": Several()}, questions(1)[0], answers(ask_for("x")), asker))
+    assert (reading.reason, reading.detail["interrupted"]) == ("0? 0; 0? 1; down; 0? 3; 0? 0", True)
+    assert reading.detail["calls"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "rounds"), [("steerconf", 1), ("p_true", 1), ("self_evaluation", 1), ("dinco", 3)]
+)
+def test_calls_that_need_nothing_of_each_other_are_made_at_once(name: str, rounds: int) -> None:
+    """Each round of calls takes one turn of the model, however many there are in it."""
+
+    class Turns(Counted):
+        begun: ClassVar[set[float]] = set()
+
+        async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+            self.begun.add(self.finished)
+            return await super().complete(ask)
+
+    model = Turns()
+    signal = find("signals", name)()
+    asyncio.run(read({name: signal}, questions(1)[0], answers(ask_for("x")), Asker(model, concurrency=16)))
+    assert len(model.begun) == rounds and model.calls >= 2
 
 
 def test_one_waiter_that_gives_up_does_not_take_the_call_from_the_others() -> None:

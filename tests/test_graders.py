@@ -31,6 +31,8 @@ from calibrant.plugins import find, names
 from calibrant.records.sinks import JsonlLog
 from calibrant.types import Ask, Completion, Message, Question, Replies, Token
 
+from .steps import conversed
+
 JUNK = [
     "", " ", "\n\n", "\x00", "\ud800", "}{", "{", "[" * 5000, '{"a": 1', "1e999999", "9" * 5000, "1/0", "²", "٣", "½",
     "𝟜𝟚", "\\boxed{", "####", "The answer is", "**", "()", ". . .", "-", "A" * 20_000, "0000-00-00", "32/13/2021",
@@ -49,14 +51,7 @@ def said(text: str) -> Completion:
 
 def outcome(grade: Any, replies: Replies) -> float | None:
     """The grade; a grader that asks is answered with the same replies each time."""
-    if not isinstance(grade, Generator):
-        return grade
-    try:
-        next(grade)
-        while True:
-            grade.send(replies)
-    except StopIteration as done:
-        return done.value
+    return conversed(grade, lambda _: replies)[0] if isinstance(grade, Generator) else grade
 
 
 WORDS = Replies((said("A"),))
@@ -334,15 +329,12 @@ def asked_of(
     judge: Judge, asked: Question, text: str, reply: Callable[[Ask], Completion | None]
 ) -> tuple[Any, list[Ask]]:
     """The grade, and what was asked."""
-    steps, asks = judge.grade(asked, said(text)), []
-    try:
-        ask = next(steps)
-        while True:
-            asks.append(ask)
-            given = reply(ask)
-            ask = steps.send(Replies((given,)) if given else Replies(reason="down"))
-    except StopIteration as done:
-        return done.value, asks
+
+    def replies(ask: Ask) -> Replies:
+        given = reply(ask)
+        return Replies((given,)) if given else Replies(reason="down")
+
+    return conversed(judge.grade(asked, said(text)), replies)
 
 
 def test_the_judge_is_asked_in_both_orders() -> None:
@@ -452,7 +444,7 @@ def test_a_judge_that_contradicts_itself_leaves_the_record_ungraded(tmp_path: Pa
 
 def test_a_judge_that_refuses_leaves_the_record_ungraded(tmp_path: Path) -> None:
     summary, _, judge = elicited(tmp_path, lambda ask: ModelRefused("no"))
-    assert judge.calls == 1
+    assert judge.calls == 2
     assert (summary.recorded, summary.graded) == (1, 0)
 
 

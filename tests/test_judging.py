@@ -264,6 +264,20 @@ def test_an_audit_with_propensities_and_clusters() -> None:
     assert group.measures["judge"]["agreement"] == pytest.approx(wanted["agreement"])
 
 
+@pytest.mark.parametrize("name", ["propensity", "Propensity", "weight", "ipw"])
+def test_the_propensity_of_people_s_verdicts_may_be_called_as_weights_are(name: str) -> None:
+    drawn = np.linspace(0.05, 1.0, 1500)
+    (wanted,) = calibrant.audit(frame().assign(asked=drawn), human="person", human_propensity="asked").groups
+    data = frame().assign(**{name: drawn})
+    found = calibrant.audit(data, human="person", human_propensity=name)
+    assert found.groups[0].measures == wanted.measures
+    assert "weight" not in found.columns and found.columns["human_propensity"] == name
+    with pytest.raises(UnusableInput, match=f"--human-propensity {name}"):
+        calibrant.audit(data, human="person")
+    with pytest.raises(UnusableInput, match="unweighted rows only"):
+        calibrant.audit(data, human="person", human_propensity=name, weight=name)
+
+
 def test_rows_that_cannot_be_used_are_left_out_of_both() -> None:
     data = frame()
     data["confidence"] = data["confidence"].astype(object)

@@ -312,6 +312,7 @@ def test_recorded_plays_back_and_refuses_the_rest(tmp_path: Any) -> None:
     async def run() -> None:
         asker = Asker(Scripted(lambda _: made, name="tiny"), call_log=tmp_path / "calls.jsonl")
         await asker.ask(replace(ASK, logprobs=False))
+        await asker.close()
         model = Recorded(tmp_path / "calls.jsonl")
         assert model.name == "tiny" and model.gives_logprobs is None
         assert await model.complete(replace(ASK, logprobs=False)) == (made,)

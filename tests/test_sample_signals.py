@@ -22,6 +22,8 @@ from calibrant.signals.self_consistency import SelfConsistency, share
 from calibrant.signals.semantic_entropy import SemanticEntropy, certainty
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token
 
+from .steps import conversed
+
 QUESTION = Question(id="q", messages=(Message("user", "Capital of France?"),))
 ALL = [SelfConsistency(), Cisc(), Cisc(weight="judge"), SemanticEntropy(), LikelihoodSemanticEntropy(), Dinco(),
        PeerAgreement(), PTrue(), PTrue(shown=3)]  # fmt: skip
@@ -33,14 +35,7 @@ def said(text: str, p: float = 1.0, **top: float) -> Completion:
 
 
 def drive(signal: Any, reply: Callable[[Ask], Replies], answer: str = "Paris") -> tuple[Reading, list[Ask]]:
-    steps, asked = signal.read(QUESTION, Completion(text=answer, model="m")), []
-    try:
-        ask = next(steps)
-        while True:
-            asked.append(ask)
-            ask = steps.send(reply(ask))
-    except StopIteration as stop:
-        return stop.value, asked
+    return conversed(signal.read(QUESTION, Completion(text=answer, model="m")), reply)
 
 
 def world(samples: list[Completion], beliefs: dict[str, float], others: str = "") -> Callable[[Ask], Replies]:

@@ -31,6 +31,8 @@ from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token, ToolCall
 
+from .steps import conversed
+
 QUESTION = Question(id="q", messages=(Message("system", "Be brief."), Message("user", "Capital of France?")))
 
 
@@ -42,13 +44,8 @@ def drive(
     signal: object, completion: Completion, replies: Sequence[Replies] = ()
 ) -> tuple[Reading, list[Ask]]:
     """The reading, and what was asked for it."""
-    steps, asked, waiting = signal.read(QUESTION, completion), [], iter(replies)  # type: ignore[attr-defined]
-    try:
-        asked.append(next(steps))
-        while True:
-            asked.append(steps.send(next(waiting)))
-    except StopIteration as done:
-        return done.value, asked
+    waiting = iter(replies)
+    return conversed(signal.read(QUESTION, completion), lambda _: next(waiting))  # type: ignore[attr-defined]
 
 
 def said(text: str, *top: tuple[str, float]) -> Replies:
@@ -172,14 +169,7 @@ def converse(
     signal: Any, question: Question, completion: Completion, reply: Reply
 ) -> tuple[Reading, list[Ask]]:
     """The reading, and what was asked for it."""
-    steps, asked = signal.read(question, completion), []
-    try:
-        ask = next(steps)
-        while True:
-            asked.append(ask)
-            ask = steps.send(reply(ask))
-    except StopIteration as done:
-        return done.value, asked
+    return conversed(signal.read(question, completion), reply)
 
 
 def name_of(signal: Any) -> str:
@@ -363,7 +353,9 @@ def test_self_evaluation_reads_the_word_without_log_probabilities() -> None:
 
 
 def test_self_evaluation_says_why() -> None:
-    assert "the model said 'Well'" in (drive(SelfEvaluation(), answer(), [said("Well")])[0].reason or "")
+    assert "the model said 'Well'" in (
+        drive(SelfEvaluation(), answer(), [said("Well"), said("A")])[0].reason or ""
+    )
     assert drive(SelfEvaluation(), answer(), [said("A"), Replies(reason="down")])[0].reason == "down"
 
 

@@ -82,7 +82,7 @@ def audit(
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
         any: each group is also corrected by them, under "judge" of its measures (`calibrant.logs.judging`). The
         rows that people saw must have been drawn at random, each with the probability in
-        `human_propensity`, or all with the same.
+        `human_propensity`, or all with the same. That column is never taken for the weights of the rows.
 
     Examples
     --------
@@ -95,7 +95,10 @@ def audit(
     """
     if human_propensity and not human:
         raise UnusableInput("human_propensity is about people's verdicts; name their column as human too.")
-    read = read_log(log, by=by, confidence=confidence, correct=correct, weight=weight, cluster=cluster)
+    read = read_log(
+        log, by=by, apart=human_propensity,  # which is of people's verdicts, no weight of the rows
+        confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+    )  # fmt: skip
     found = of_log(read, bins)
     return found if human is None else _corrected(found, log, read, human, human_propensity)
 
@@ -121,8 +124,8 @@ def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | 
     if roles.weight is not None:
         raise UnusableInput(
             f"Rows are weighted by the column {roles.weight!r}, and a judge can be corrected on unweighted rows "
-            "only. Leave that column out; one that says how people's rows were drawn needs another name, such "
-            "as human_propensity."
+            "only. Leave that column out; where it is the probability with which a person was shown a row, name "
+            f"it: --human-propensity {roles.weight} (human_propensity in Python)."
         )
     judged, unreadable = judged_log(log, roles, human, propensity)
     notes = [

@@ -16,7 +16,6 @@ from .types import (
     Question,
     Reading,
     Record,
-    Replies,
     Verdict,
 )
 
@@ -71,8 +70,14 @@ class Signal(Protocol):
         """Digests of the prompts and of the parameters, which a map is bound to."""
         ...
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """Yield the Asks that are wanted, then return the Reading."""
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """Yield the Asks that are wanted, then return the Reading.
+
+        An Ask is answered by its Replies, and a tuple of Asks, which are made at the same time, by a tuple of
+        Replies in their order (`calibrant.dialogue.asks.together`): for calls none of which needs another.
+        """
         ...
 
 
@@ -120,7 +125,9 @@ Grade = float | None
 class Grader(Protocol):
     """Is the answer right?"""
 
-    def grade(self, question: Question, completion: Completion) -> Grade | Generator[Ask, Replies, Grade]:
+    def grade(
+        self, question: Question, completion: Completion
+    ) -> Grade | Generator[Ask | tuple[Ask, ...], Any, Grade]:
         """The grade; a grader that must ask a model yields its Asks, as signals do, and returns it."""
         ...
 

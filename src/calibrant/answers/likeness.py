@@ -18,15 +18,25 @@ from scipy.special import erf, softmax
 from ..errors import MissingExtra, UnusableInput
 from .values import numbers
 
-__all__ = ["Likeness", "contradict"]
+__all__ = ["Likeness", "contained", "contradict"]
 
 Floats = NDArray[np.float32]
 
-THRESHOLD = 0.8
+THRESHOLD = 0.85
+LEAST = 0.3
+"""Least cosine of two texts of which one has all the words of the other."""
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|false|incorrect|wrong)\b|n['’]t\b",
     re.I,
 )
+WORD = re.compile(r"\w+")
+EMPTY_WORDS = (
+    "a an the is are was were be been being it that this to of in on at for by with and or as from has have had do "
+    "does did will would can could may might its their his her they he she you your we i there than then so if but "
+    "about into any some all"
+)
+EMPTY = frozenset(EMPTY_WORDS.split())
+ENDINGS = ("ing", "edly", "ed", "es", "s", "ly")
 PIECES = re.compile(r"\w+|[^\w\s]")
 LONGEST = 256
 """Pieces of a text that are read; the model was trained on no more."""
@@ -35,13 +45,14 @@ LONGEST = 256
 class Likeness:
     """Two long texts are the same when their sentence vectors are near and nothing in them contradicts.
 
-    Near is a cosine of at least `threshold`, and a difference in numbers or negations always separates
-    (`contradict`). Nearness is a poor stand-in for "each follows from the other", since a sentence and its
-    opposite share their words.
-    The threshold, 0.8, was taken without tuning. On every second question of TruthfulQA, 9.9 % of 6,065 pairs of
-    a correct and an incorrect answer count as the same, 19.7 % without the second rule, and 81 % of 2,180 pairs
-    of two correct answers as different, of which many do say different things. Those questions are made
-    to mislead; take clusters of long answers for what they are, coarse, and calibrate what is made of them.
+    Near is a cosine of at least `threshold`; where one text has all the words of the other, endings and empty
+    words aside, it only says more, and 0.3 is enough. A difference in numbers or denials separates whatever
+    the cosine (`contradict`), since a sentence and its opposite share most of their words.
+
+    The two numbers were chosen on the pairs of 198 questions of TruthfulQA. On 198 others, of 2,734 pairs of a
+    correct and an incorrect answer 6.3 % count as the same (9.3 % with 0.8 for all), and of 950 pairs of two
+    correct answers 19.5 % (19.8 %), of which many do say different things. Those questions are made to
+    mislead; take clusters of long answers for what they are, coarse, and calibrate what is made of them.
 
     Parameters
     ----------
@@ -68,7 +79,9 @@ class Likeness:
             return False
         if a.split() == b.split():
             return True
-        return not contradict(a, b) and self.cosine(a, b) >= self.threshold
+        if contradict(a, b):
+            return False
+        return self.cosine(a, b) >= (min(LEAST, self.threshold) if contained(a, b) else self.threshold)
 
     def cosine(self, a: str, b: str) -> float:
         """The cosine of the angle between the vectors of two texts, in [-1, 1]."""
@@ -82,6 +95,26 @@ def contradict(a: str, b: str) -> bool:
     (True, True)
     """
     return set(numbers(a)) != set(numbers(b)) or len(NEGATION.findall(a)) != len(NEGATION.findall(b))
+
+
+def contained(a: str, b: str) -> bool:
+    """Whether one of two texts has all the words of the other, endings and empty words such as "the" aside.
+
+    >>> contained("A man was eating the food.", "The man eats red food."), contained("Red food", "Green food")
+    (True, False)
+    """
+    of_a, of_b = _words(a), _words(b)
+    return bool(of_a and of_b) and (of_a <= of_b or of_b <= of_a)
+
+
+def _words(text: str) -> frozenset[str]:
+    plain = text.lower().replace("’", "'").replace("'s", "")
+    return frozenset(_stem(word) for word in WORD.findall(plain) if word not in EMPTY)
+
+
+def _stem(word: str) -> str:
+    ending = next((end for end in ENDINGS if word.endswith(end) and len(word) - len(end) >= 3), "")
+    return word.removesuffix(ending)
 
 
 def _installed() -> Path:

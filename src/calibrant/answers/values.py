@@ -27,6 +27,9 @@ MARKED = (
 )
 """How a conclusion is marked, the surest first."""
 
+MARK = re.compile(r"####|\\boxed|answer|result|solution|option|choice", re.IGNORECASE)
+"""Without one of these nothing is marked, which is soon found."""
+
 SIGN, CURRENCY = r"(?:(?<![\w.)])[-+−–])?", r"[$€£¥₹]?"
 DIGITS = (
     r"(?:\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![.,]?\d)(?:[eE][-+]?\d+(?!\w))?"
@@ -72,6 +75,8 @@ def concluded(text: str) -> str | None:
     >>> concluded("5 + 5 is 10. The answer is 10. Wait, no: the answer is 12."), concluded("Paris")
     ('12', None)
     """
+    if not MARK.search(text):
+        return None
     for form in MARKED:
         if found := form.findall(text):
             return str(found[-1]).strip().strip("*_").strip()

@@ -224,6 +224,8 @@ class Asker:
             for flight in flights:
                 flight.cancel()
             await asyncio.gather(*flights, return_exceptions=True)
+        for asker in self._everyone:
+            await asker._kept.settled()
 
     @property
     def _everyone(self) -> list[Asker]:
@@ -266,7 +268,7 @@ class Asker:
             brought = await self._attempts(at, samples, flight)
             if brought and not isinstance(brought, Replies):
                 assert flight.indexes is not None  # since a call was made
-                await self._kept.add(at, samples, flight.indexes.start, flight.depth, brought)
+                self._kept.add(at, samples, flight.indexes.start, flight.depth, brought)
         finally:
             flights = self._flights[at]
             flights.remove(flight)

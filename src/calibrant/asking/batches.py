@@ -15,6 +15,7 @@ from ..protocols import Grader, Model, Signal
 from ..records.plain import question_from_json, rows_of
 from ..records.sinks import There
 from ..types import Ask, Question, Record, Verdict, digest
+from ..wire.loop import run
 from .asker import Asker
 from .elicit import elicit
 
@@ -57,7 +58,7 @@ class Elicitor:
     def __call__(self, questions: Iterable[Question | Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rows, one for each question and signal; questions as such or as `question_to_json` writes them."""
         asked = [q if isinstance(q, Question) else question_from_json(q) for q in questions]
-        return asyncio.run(self._rows(asked))
+        return run(self._rows(asked))
 
     async def _rows(self, questions: list[Question]) -> list[dict[str, Any]]:
         model, others = self.model(), {role: make() for role, make in self.others.items()}

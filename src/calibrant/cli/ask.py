@@ -32,6 +32,7 @@ from calibrant.terminal import (
     progress,
 )
 from calibrant.types import Ask, Message, Question, Record, digest
+from calibrant.wire.loop import run
 from calibrant.wire.throttle import Throttle
 
 from .shared import (
@@ -132,7 +133,7 @@ def elicit_command(
             for one in (llm, *others.values()):
                 await one.close()
 
-    summary = asyncio.run(work())
+    summary = run(work())
     left = len(asked) - summary.recorded - summary.skipped
     print_summary(summary, left, log, as_json)
     if left:

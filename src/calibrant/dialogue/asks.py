@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ..answers.same import inert
 from ..protocols import Signal
-from ..types import Ask, Message, Question
+from ..types import Ask, Message, Question, Replies
 
 __all__ = [
     "ANSWER",
@@ -18,7 +18,9 @@ __all__ = [
     "answer_ask",
     "carrying",
     "judge_ask",
+    "put",
     "sample_ask",
+    "together",
     "tokens_in",
 ]
 
@@ -38,8 +40,17 @@ def answer_ask(question: Question, signals: Iterable[Signal], settings: Ask = AN
     >>> answer_ask(question, ()).stop
     ('.',)
     """
-    needs = frozenset[str]().union(*(signal.needs for signal in signals))
-    return replace(carrying(settings, needs), **_own(question))
+    needs = frozenset[str]().union(*[signal.needs for signal in signals])
+    return put(question, carrying(settings, needs))
+
+
+def put(question: Question, settings: Ask) -> Ask:
+    """The question itself, asked as the settings say and as its own metadata does.
+
+    >>> put(Question(id="q", messages=(Message("user", "2 + 2?"),)), ANSWER).messages[0].content
+    '2 + 2?'
+    """
+    return replace(settings, **_own(question))
 
 
 def carrying(ask: Ask, needs: frozenset[str]) -> Ask:
@@ -96,6 +107,16 @@ def again_ask(question: Question, instruction: str, **settings: Any) -> Ask:
     return Ask(messages=tuple(messages), **settings)
 
 
+def together(asks: Iterable[Ask]) -> Generator[tuple[Ask, ...], tuple[Replies, ...], tuple[Replies, ...]]:
+    """Have several Asks answered at the same time, each by its Replies: for a signal's ``yield from``.
+
+    >>> steps = together([Ask(messages=())] * 2)
+    >>> len(next(steps))
+    2
+    """
+    return (yield tuple(asks))
+
+
 def tokens_in(*texts: str) -> int:
     """About how many tokens the texts are: one for every four characters.
 
@@ -106,6 +127,8 @@ def tokens_in(*texts: str) -> int:
 
 
 def _own(question: Question) -> dict[str, Any]:
-    stated = question.metadata.get("ask", {})
+    stated = question.metadata.get("ask")
+    if not stated:
+        return {"messages": question.messages}
     lists = {name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()}
     return {"messages": question.messages, **lists}

@@ -40,8 +40,14 @@ class ByKind:
         if kind == "date":
             return _dated(question, completion)
         names = GRADERS[kind] + (("numeric",) if kind == "text" and _all_bare(question.references) else ())
-        grades = [find("graders", name)().grade(question, completion) for name in names]
-        return max((grade for grade in grades if grade is not None), default=None)
+        best: float | None = None
+        for name in names:
+            grade = find("graders", name)().grade(question, completion)
+            if grade is not None and (best is None or grade > best):
+                best = grade
+            if best == 1.0:  # the others can say no more
+                break
+        return best
 
 
 def _all_bare(references: tuple[str, ...]) -> bool:

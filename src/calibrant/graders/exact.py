@@ -13,6 +13,8 @@ __all__ = ["Exact"]
 COPULA = re.compile(r"\b(?:is|are|was|were)\b|:")
 DOUBT = re.compile(r"\b(?:or|and|either|neither|not|no|never|if|whether)\b|n't\b|[,;/?\n]")
 """Signs that a sentence weighs several candidates, denies one, or asks."""
+ANOTHER = re.compile(r"\w{3,}[.!?]\s")
+"""The end of a sentence that another one follows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +38,19 @@ class Exact:
             return None
         if normalise(completion.text) in references:
             return 1.0
-        return float(not references.isdisjoint(_stated(completion.text, question.text)))
+        return float(_states(completion.text, references, question.text))
 
 
-def _stated(text: str, question: str) -> set[str]:
-    """What a single plain sentence names as the answer, normalised; nothing where that is not clear."""
+def _states(text: str, references: set[str], question: str) -> bool:
+    """Whether a single plain sentence names one of the references as the answer."""
     sentence = text.strip().rstrip(".!")
     parts = COPULA.split(sentence)
-    if len(parts) != 2 or re.search(r"\w{3,}[.!?]\s", sentence):
-        return set()
+    if len(parts) != 2 or ANOTHER.search(sentence):
+        return False
     subject, rest = parts
     said = normalise(rest)
-    stated = set() if DOUBT.search(subject.casefold()) else {said}
-    if set(said.split()) <= set(normalise(question).split()):  # "Paris is the capital of France"
-        stated.add(normalise(subject))
-    return stated
+    if said in references and not DOUBT.search(subject.casefold()):
+        return True
+    if normalise(subject) not in references:  # "Paris is the capital of France"
+        return False
+    return set(said.split()) <= set(normalise(question).split())

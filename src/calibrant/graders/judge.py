@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from calibrant.answers.same import inert
-from calibrant.dialogue.asks import TOP, judge_ask
+from calibrant.dialogue.asks import TOP, judge_ask, together
 from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Question, Replies
 
@@ -44,14 +45,16 @@ class Judge:
 
     model: str | None = "judge"
 
-    def grade(self, question: Question, completion: Completion) -> Generator[Ask, Replies, float | None]:
-        """One call for each order; both must be readable."""
+    def grade(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, float | None]:
+        """One call for each order, both at the same time; both must be readable."""
         if not completion.text.strip():
             return 0.0
         shares: list[float] = []
         spoken = []
-        for a, b in ORDERS:
-            replies = yield self._ask(question, completion, a, b)
+        both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
+        for (a, b), replies in zip(ORDERS, both, strict=True):
             share = _correct(replies, a, b)
             if share is None:
                 return None

@@ -108,9 +108,14 @@ class Parsed:
         return Counter({r: int(n) for r, n in zip(self.reasons[1:], counts[1:], strict=True) if n})
 
 
-def find_roles(available: list[str], by: tuple[str, ...] = (), **named: str | None) -> Roles:
-    """Match columns to parts: as named by the caller, else by convention; raises `ColumnNotFound`."""
-    lower = {name.lower(): name for name in reversed(available)}
+def find_roles(
+    available: list[str], by: tuple[str, ...] = (), *, apart: str | None = None, **named: str | None
+) -> Roles:
+    """Match columns to parts: as named by the caller, else by convention; raises `ColumnNotFound`.
+
+    The column `apart` is something else, so it is not guessed to be a part.
+    """
+    lower = {name.lower(): name for name in reversed(available) if name != apart}
     found: dict[str, str | None] = {}
     for role, conventions in CONVENTIONS.items():
         name = named.get(role)

@@ -43,7 +43,9 @@ class Log:
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
 
 
-def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: str | None) -> Log:
+def read_log(
+    source: Any, *, by: Sequence[str] = (), folds: int = 0, apart: str | None = None, **named: str | None
+) -> Log:
     """Read a log into tallies.
 
     Parameters
@@ -54,6 +56,8 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
         One tally for each combination of their values.
     folds : int
         Also part each group at random into that many tallies, clusters kept whole.
+    apart : name of a column
+        It is something else: not guessed to be one of the following.
     named : confidence, correct, weight, cluster
         Columns by name; guessed from `columns.CONVENTIONS` where None.
 
@@ -64,7 +68,7 @@ def read_log(source: Any, *, by: Sequence[str] = (), folds: int = 0, **named: st
     """
     opened = open_source(source)
     by, parted = parted_by_signal(opened, tuple(by))
-    roles, notes = roles_of(opened, by, named)
+    roles, notes = roles_of(opened, by, named, apart)
     notes = parted + notes
     if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
         counted: Counted = count_parquet(opened, roles)
@@ -97,18 +101,20 @@ def parted_by_signal(source: Source, by: tuple[str, ...]) -> tuple[tuple[str, ..
     return (*by, "signal"), ["The records hold several signals, so groups are parted by the column 'signal'."]
 
 
-def roles_of(source: Source, by: tuple[str, ...], named: dict[str, str | None]) -> tuple[Roles, list[str]]:
-    """The columns of a source, without such as are empty, and notes on what was guessed."""
+def roles_of(
+    source: Source, by: tuple[str, ...], named: dict[str, str | None], apart: str | None = None
+) -> tuple[Roles, list[str]]:
+    """The columns of a source, without such as are empty, and notes on what was guessed; none of them is `apart`."""
     if not source.columns:
         raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
-    roles = find_roles(source.columns, by, **named)
+    roles = find_roles(source.columns, by, apart=apart, **named)
     notes = []
     for role in ("weight", "cluster"):
         column = getattr(roles, role)
         if column and not named.get(role):
             first = next(source.blocks([column]), {column: np.zeros(0)})[column]
             if _all_missing(first):
-                roles = find_roles([c for c in source.columns if c != column], by, **named)
+                roles = find_roles([c for c in source.columns if c != column], by, apart=apart, **named)
             else:
                 notes.append(f"Rows are {role}ed by the column {column!r}, found by its name.")
     if "signal" in source.columns and "signal" not in by:

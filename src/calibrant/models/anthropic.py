@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import Collection
 from typing import Any
 
-from calibrant.types import Ask, Completion, Delta
+from calibrant.types import Ask, Completion
 from calibrant.wire.anthropic import MessageAssembler, message_body, message_completion
-from calibrant.wire.chat import Price
-from calibrant.wire.transport import TEMPERATURE, Endpoint, Reply, each_sample
+from calibrant.wire.client import Client
+from calibrant.wire.transport import TEMPERATURE, Reply
 
 __all__ = ["Anthropic"]
 
@@ -18,7 +16,7 @@ VERSION = "2023-06-01"
 """The version of the format."""
 
 
-class Anthropic:
+class Anthropic(Client):
     """A model behind a URL that ends in ``/v1`` and has the path ``/messages``.
 
     Each sample is a call of its own. The format has no log-probabilities and no `seed`, which are left
@@ -37,76 +35,26 @@ class Anthropic:
     Close it in the event loop that used it.
     """
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        api_key: str | None = None,
-        price: Price | None = None,
-        timeout: float = 60.0,
-        name: str | None = None,
-    ) -> None:
-        self._endpoint = Endpoint(
-            f"{url.rstrip('/')}/messages",
-            headers={"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {}),
-            timeout=timeout,
-            dispensable=(TEMPERATURE,),
-        )
-        self._model, self._price = model, price
-        self.name = name or model
+    path = "messages"
+    dispensable = (TEMPERATURE,)
 
     @property
     def gives_logprobs(self) -> bool:
         """The format has no log-probabilities."""
         return False
 
-    @property
-    def refused(self) -> frozenset[str]:
-        """What the server turned out not to take, so that it is asked without."""
-        return frozenset(self._endpoint.refused)
+    def _headers(self, api_key: str | None) -> dict[str, str]:
+        return {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})
 
-    @property
-    def requests(self) -> int:
-        """How many HTTP requests were made."""
-        return self._endpoint.requests
+    def _streams(self, ask: Ask) -> bool:
+        return all(text.strip() for text in ask.stop)  # else the answer is cut here
 
-    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
-        """Answer an Ask, with a call for each sample."""
-        return await each_sample(self._endpoint, ask, self._call)
+    def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
+        body = reply.body or {}
+        return (message_completion(body, ask, model=self.name, latency=latency, price=self._price),)
 
-    async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
-        """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off.
-
-        An Ask with a blank text to stop at is answered in one piece, since a piece that was passed on cannot be cut.
-        """
-        start, streams = time.perf_counter(), all(text.strip() for text in ask.stop)
-        assembler = MessageAssembler(self.name, ask, self._price)
-        async with self._endpoint.post(
-            lambda without: self._body(ask, without, stream=streams), stream=streams
-        ) as reply:
-            if reply.body is not None:  # the server does not stream
-                whole = self._read(ask, reply, start)
-                yield Delta(whole.text, whole)
-                return
-            async with aclosing(reply.events()) as events:
-                async for event in events:
-                    if text := assembler.feed(event):
-                        yield Delta(text)
-            completion = assembler.finish(time.perf_counter() - start)
-        yield Delta(completion=completion)
-
-    async def close(self) -> None:
-        """Close the connections; the next call opens new ones."""
-        await self._endpoint.close()
-
-    async def _call(self, ask: Ask) -> tuple[Completion, ...]:
-        start = time.perf_counter()
-        async with self._endpoint.post(lambda without: self._body(ask, without)) as reply:
-            return (self._read(ask, reply, start),)
-
-    def _read(self, ask: Ask, reply: Reply, start: float) -> Completion:
-        latency = time.perf_counter() - start
-        return message_completion(reply.body or {}, ask, model=self.name, latency=latency, price=self._price)
+    def _assembler(self, ask: Ask) -> MessageAssembler:
+        return MessageAssembler(self.name, ask, self._price)
 
     def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
         body = message_body(ask, self._model, stream=stream)

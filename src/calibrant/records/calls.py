@@ -85,10 +85,10 @@ class CallLog:
                 found.put(line["first"], known, map(completion_from_json, line["completions"]))
         return found
 
-    async def add(
+    def add(
         self, model: str, address: str, first: int, depth: int, completions: Iterable[Completion]
     ) -> None:
-        """Add an answered call; on the disk when this returns."""
+        """Add an answered call: in the file when this returns, and on the disk soon after (`JsonLines.note`)."""
         line = {
             "model": model,
             "address": address,
@@ -97,8 +97,12 @@ class CallLog:
             "top_logprobs": max(0, depth - 1),
             "completions": [completion_to_json(completion) for completion in completions],
         }
-        (position,) = await self._lines.add([line])
+        (position,) = self._lines.note([line])
         self._index(model, address, position)
+
+    async def settled(self) -> None:
+        """Return when every call is on the disk."""
+        await self._lines.settled()
 
     def _index(self, model: str, address: str, position: int) -> None:
         self.models.add(model)
@@ -140,14 +144,19 @@ class Kept:
             self._used.move_to_end(address)
         return found
 
-    async def add(
+    def add(
         self, address: str, samples: Samples, first: int, depth: int, completions: tuple[Completion, ...]
     ) -> None:
-        """Keep the samples of a call; on the disk when this returns, where there is a log."""
+        """Keep the samples of a call, also in the log where there is one."""
         samples.put(first, depth, completions)
         self._weigh(address, samples)
         if self._log is not None:
-            await self._log.add(self._model, address, first, depth, completions)
+            self._log.add(self._model, address, first, depth, completions)
+
+    async def settled(self) -> None:
+        """Return when the log, where there is one, is on the disk."""
+        if self._log is not None:
+            await self._log.settled()
 
     def _weigh(self, address: str, samples: Samples) -> None:
         _, before = self._used.pop(address, (None, 0))

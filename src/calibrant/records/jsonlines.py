@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 from ..errors import StoreError
@@ -23,12 +23,13 @@ GAP = 0.005
 class Together:
     """A step off the event loop, one at a time: who asks for it while it runs shares the next one.
 
-    Used for waits for the disk, which take the same time for one line as for fifty. What the step raises
-    is raised for all who shared it. To be cancelled does not stop the step.
+    Used for waits for the disk, which take the same time for one line as for fifty. `take` is called on the
+    loop when it is too late to share, and gives the step, which runs in a thread. What that raises is raised
+    for all who shared it. To be cancelled does not stop the step.
     """
 
-    def __init__(self, step: Callable[[], None]) -> None:
-        self._step = step
+    def __init__(self, take: Callable[[], Callable[[], None]]) -> None:
+        self._take = take
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy, self._began = False, float("-inf")
         self._waiting: list[asyncio.Future[None]] = []
@@ -55,7 +56,7 @@ class Together:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
         self._began = loop.time()
-        loop.run_in_executor(None, self._step).add_done_callback(partial(self._done, loop, waiting))
+        loop.run_in_executor(None, self._take()).add_done_callback(partial(self._done, loop, waiting))
 
     def _done(
         self,
@@ -77,6 +78,68 @@ class Together:
             self._next(loop)
 
 
+class _Disk:
+    """The files to which lines were added in one event loop: one wait for the disk covers all of them.
+
+    Those are written first to which lines were added first.
+    """
+
+    def __init__(self) -> None:
+        self._behind: dict[JsonLines, None] = {}
+        self._together = Together(self._take)
+        self._loop: asyncio.AbstractEventLoop | None = None  # in which `_soon` is under way
+        self._task: asyncio.Task[None] | None = None
+
+    async def has(self, file: JsonLines) -> None:
+        """Return when what was added to the file, and to others before, is on the disk."""
+        self._behind[file] = None
+        await self._together()
+
+    def gets(self, file: JsonLines) -> None:
+        """The same without a wait: after `GAP`, or with the next who waits, or when the event loop ends."""
+        self._behind[file] = None
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._task = loop, loop.create_task(self._soon())
+
+    async def _soon(self) -> None:
+        try:
+            await asyncio.sleep(GAP)
+            self._loop = None
+            if self._behind:
+                await self._together()
+        except StoreError:
+            pass  # kept by the file, which raises it at its next line
+        except (asyncio.CancelledError, GeneratorExit):
+            self._take()()
+            raise
+
+    def _take(self) -> Callable[[], None]:
+        files, self._behind = tuple(self._behind), {}
+        return partial(_write, files)
+
+
+def _write(files: Iterable[JsonLines]) -> None:
+    failed = None
+    for file in files:
+        try:
+            file.write()
+        except StoreError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+class _Here(local):
+    """One for each thread, since a thread has one event loop at a time."""
+
+    def __init__(self) -> None:
+        self.disk = _Disk()
+
+
+_HERE = _Here()
+
+
 class JsonLines:
     """A file of JSON lines: what was appended is on the disk, and a line cut off by a crash is dropped.
 
@@ -90,9 +153,11 @@ class JsonLines:
         self._file: int | None = None  # open for writing; the file then ends with a whole line
         self._end = 0
         self._close: Callable[[], object] = lambda: None
-        self._queue: list[bytes] = []
+        self._queue: dict[int, bytes] = {}  # the lines that are still to be written, by their position
+        self._under_way: dict[int, bytes] = {}
+        self._noted = False  # whether there are lines in the queue for which nobody waits
+        self._failed: StoreError | None = None  # what became of such lines
         self._queueing, self._writing = Lock(), Lock()
-        self._written = Together(self._write)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The whole lines, from the first to the last."""
@@ -112,18 +177,21 @@ class JsonLines:
                 position += len(line)
 
     def at(self, position: int) -> dict[str, Any]:
-        """The line that starts there."""
+        """The line that starts there, also one that is not written yet."""
+        for waiting in (self._queue, self._under_way):
+            if (line := waiting.get(position)) is not None:
+                return self._parse(0, line)
         with self.path.open("rb") as file:
             file.seek(position)
             return self._parse(0, file.readline())
 
     def append(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
-        """Add lines in one write, give where each starts; durable when this returns.
+        """Add lines in one write, give where each starts; on the disk when this returns.
 
         Raises `StoreError` when it cannot be written.
         """
         places = self._queued(values)
-        self._write()
+        self.write()
         return places
 
     async def add(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
@@ -132,41 +200,68 @@ class JsonLines:
         Lines stand in the file in the order of the calls. Until this returns they can be lost.
         """
         places = self._queued(values)
-        await self._written()
+        await _HERE.disk.has(self)
         return places
 
+    def note(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
+        """As `add` without the wait: on the disk some milliseconds later, with what is added to any file by then.
+
+        What cannot be written is raised by the next line. Needs a running event loop.
+        """
+        places = self._queued(values)
+        self._noted = True
+        _HERE.disk.gets(self)
+        return places
+
+    async def settled(self) -> None:
+        """Return when every line is on the disk."""
+        if self._queue or self._under_way:
+            await _HERE.disk.has(self)
+        self._raise_failed()
+
+    def write(self) -> None:
+        """Write what is queued and wait for the disk; raises `StoreError` when it cannot be written."""
+        with self._writing:
+            with self._queueing:
+                self._under_way, self._queue = self._queue, {}
+                file, noted, self._noted = self._file, self._noted, False
+            try:
+                if file is not None and self._under_way:  # else written together with others' already
+                    data = memoryview(b"".join(self._under_way.values()))
+                    while data:
+                        data = data[os.write(file, data) :]
+                    os.fsync(file)
+            except OSError as error:
+                self._closed()  # opened again, the line that is torn now is cut away
+                unwritable = self._unwritable(error)
+                self._failed = unwritable if noted else None
+                raise unwritable from error
+            finally:
+                self._under_way = {}
+
     def close(self) -> None:
-        """Close the file; the next append opens it again."""
+        """Write what is queued and close the file; the next append opens it again."""
+        self.write()
         with self._writing:
             self._closed()
 
     def _queued(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
         lines = [encoded(value) + b"\n" for value in values]
+        self._raise_failed()
         with self._queueing:
             if self._file is None:
                 self._open()
             places = []
             for line in lines:
                 places.append(self._end)
+                self._queue[self._end] = line
                 self._end += len(line)
-            self._queue += lines
         return places
 
-    def _write(self) -> None:
-        with self._writing:
-            with self._queueing:
-                lines, self._queue = self._queue, []
-                file = self._file
-            if file is None or not lines:  # written together with others' already
-                return
-            try:
-                data = memoryview(b"".join(lines))
-                while data:
-                    data = data[os.write(file, data) :]
-                os.fsync(file)
-            except OSError as error:
-                self._closed()  # opened again, the line that is torn now is cut away
-                raise self._unwritable(error) from error
+    def _raise_failed(self) -> None:
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
 
     def _closed(self) -> None:
         self._file = None

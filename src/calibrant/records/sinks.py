@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -97,7 +98,7 @@ class StoreSink:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: list[tuple[Record, Verdict | None]] = []
-        self._written = Together(self._write)
+        self._written = Together(self._take)
 
     def there(self, record_id: str) -> There | None:
         """What is there of the record; a store does not say whether it was graded."""
@@ -109,6 +110,9 @@ class StoreSink:
         self._waiting.append((record, verdict))
         await self._written()
 
-    def _write(self) -> None:
+    def _take(self) -> Callable[[], None]:
         batch, self._waiting = self._waiting, []
+        return partial(self._write, batch)
+
+    def _write(self, batch: list[tuple[Record, Verdict | None]]) -> None:
         self.store.add([record for record, _ in batch], [verdict for _, verdict in batch if verdict])

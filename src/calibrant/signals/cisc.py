@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from calibrant.answers.same import sameness
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, pool
 from calibrant.dialogue.tokens import likelihood, spoken, weighed
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["Cisc", "softmax", "weighted_shares"]
 
@@ -70,7 +70,9 @@ class Cisc:
         """Digests of the prompt and of the parameters."""
         return digest([JUDGE, INSTRUCTION]), digest(asdict(self))
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples in one Ask, then a call for each distinct answer where a judge weighs them."""
         if not completion.text.strip():
             return self._none("The answer is empty, so nothing can agree with it.")
@@ -99,13 +101,19 @@ class Cisc:
             },
         )
 
-    def _judged(self, question: Question, made: Pool) -> Generator[Ask, Replies, list[float] | str]:
-        """P(Yes) of each text, asked once for each group in the group's commonest words."""
+    def _judged(
+        self, question: Question, made: Pool
+    ) -> Generator[Ask | tuple[Ask, ...], Any, list[float] | str]:
+        """P(Yes) of each text, asked once for each group in the group's commonest words, all at once."""
         sure: dict[int, float] = {}
-        for group in dict.fromkeys(made.groups):
-            replies = yield judge_ask(
+        groups = tuple(dict.fromkeys(made.groups))
+        judged = yield from together(
+            judge_ask(
                 question, made.speaker(group), INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP
             )
+            for group in groups
+        )
+        for group, replies in zip(groups, judged, strict=True):
             if not replies.completions:
                 return replies.reason or "The model gave no reply."
             share = weighed(replies.completions[0], WORDS)

@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from calibrant.answers.same import sameness
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, pool
 from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
@@ -69,8 +69,10 @@ class Dinco:
     def _room(self) -> int:
         return 32 * self.distractors
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """The samples, then other answers where these have too few, then one call for each candidate."""
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """The samples, then other answers where these have too few, then one call for each candidate, all at once."""
         if not completion.text.strip():
             return self._none("The answer is empty, so nothing can agree with it.")
         drawn = yield sample_ask(question, self.samples, temperature=self.temperature)
@@ -81,9 +83,10 @@ class Dinco:
         rivals = yield from self._rivals(question, completion.text, made)
         if isinstance(rivals, str):
             return self._none(rivals)
+        judged = yield from together(_belief_ask(question, one) for one in (completion.text, *rivals))
         beliefs: list[float] = []
-        for candidate in (completion.text, *rivals):
-            belief = yield from self._belief(question, candidate)
+        for replies in judged:
+            belief = _belief(replies)
             if isinstance(belief, str):
                 return self._none(belief)
             beliefs.append(belief)
@@ -116,16 +119,18 @@ class Dinco:
         lines = [MARK.sub("", line).strip() for line in replies.completions[0].text.splitlines()]
         return candidates(answer, [*sampled, *lines], sameness(question))[: self.distractors]
 
-    def _belief(self, question: Question, answer: str) -> Generator[Ask, Replies, float | str]:
-        replies = yield judge_ask(
-            question, answer, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP
-        )
-        if not replies.completions:
-            return replies.reason or "The model gave no reply."
-        return weighed(replies.completions[0], WORDS)
-
     def _none(self, reason: str) -> Reading:
         return Reading(signal="dinco", score=None, reason=reason)
+
+
+def _belief_ask(question: Question, answer: str) -> Ask:
+    return judge_ask(question, answer, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
+
+
+def _belief(replies: Replies) -> float | str:
+    if not replies.completions:
+        return replies.reason or "The model gave no reply."
+    return weighed(replies.completions[0], WORDS)
 
 
 def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], bool]) -> list[str]:

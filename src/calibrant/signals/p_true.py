@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from calibrant.answers.same import inert
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, tokens_in
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
 from calibrant.dialogue.tokens import weighed
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["PTrue"]
 
@@ -54,20 +54,23 @@ class PTrue:
         """Digests of the prompt and of the parameters."""
         return digest([JUDGE, IDEAS, INSTRUCTION, ORDERS, LONGEST]), digest(asdict(self))
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """The samples where they are shown, then one call for each order; both must be readable."""
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """The samples where they are shown, then one call for each order at the same time; both must be readable."""
         ideas = ""
         if self.shown:
             drawn = yield sample_ask(question, self.shown)
             if not drawn.completions:
                 return self._none(drawn.reason or "The model gave no samples.")
             ideas = shown_ideas([sample.text for sample in drawn.completions[: self.shown]])
+        instructions = [INSTRUCTION.format(ideas=ideas, a=a, b=b) for a, b in ORDERS]
+        both = yield from together(
+            judge_ask(question, completion.text, one, max_tokens=2, logprobs=True, top_logprobs=TOP)
+            for one in instructions
+        )
         shares = []
-        for a, b in ORDERS:
-            instruction = INSTRUCTION.format(ideas=ideas, a=a, b=b)
-            replies = yield judge_ask(
-                question, completion.text, instruction, max_tokens=2, logprobs=True, top_logprobs=TOP
-            )
+        for (a, _), replies in zip(ORDERS, both, strict=True):
             if not replies.completions:
                 return self._none(replies.reason or "The model gave no reply.")
             true_first = a == "True"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from calibrant.dialogue.asks import JUDGE, judge_ask, tokens_in
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
+from calibrant.dialogue.asks import JUDGE, judge_ask, together, tokens_in
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Score, digest, score
 
 __all__ = ["SelfEvaluation"]
 
@@ -47,11 +47,13 @@ class SelfEvaluation:
         """Digests of the prompt and of the parameters."""
         return digest([JUDGE, INSTRUCTION, ORDERS]), digest(asdict(self))
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """One call for each order; both must be readable."""
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """One call for each order, both at the same time; both must be readable."""
+        both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
         shares = []
-        for a, b in ORDERS:
-            replies = yield self._ask(question, completion, a, b)
+        for (a, b), replies in zip(ORDERS, both, strict=True):
             if not replies.completions:
                 return self._none(replies.reason or "The model gave no reply.")
             said = replies.completions[0]

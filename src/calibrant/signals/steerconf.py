@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from calibrant.answers.same import cluster, sameness
-from calibrant.dialogue.asks import again_ask, tokens_in
+from calibrant.dialogue.asks import again_ask, together, tokens_in
 from calibrant.dialogue.stated import parse_claim
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["SteerConf", "elected", "steered"]
 
@@ -68,14 +68,17 @@ class SteerConf:
         """Digests of the prompts and of the parameters."""
         return digest(_prompts()), digest(asdict(self))
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """One call for each level."""
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """One call for each level, all at the same time."""
         claims: list[tuple[str, float] | None] = []
         reason = None
-        for prompt in _prompts():
-            replies = yield again_ask(
-                question, prompt, temperature=self.temperature, max_tokens=self.max_tokens
-            )
+        levels = yield from together(
+            again_ask(question, prompt, temperature=self.temperature, max_tokens=self.max_tokens)
+            for prompt in _prompts()
+        )
+        for replies in levels:
             said = replies.completions[0].text if replies.completions else None
             claims.append(parse_claim(said) if said is not None else None)
             if claims[-1] is None:

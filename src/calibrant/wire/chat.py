@@ -43,6 +43,9 @@ FORMAT = frozenset(
 )
 """Members of a chat completion and its pieces, and two that say nothing of the answer."""
 
+SURENESS = frozenset(("confidence", "probability"))
+"""What some servers say of a single answer, in its choice or its message."""
+
 MOST_BEYOND = 8192
 """Bytes of further members that a completion keeps."""
 
@@ -124,7 +127,9 @@ def completions(
     if body.get("error"):
         raise failure(status_in(body), body)
     try:
-        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))
+        choices = body["choices"]
+        if len(choices) > 1:
+            choices = sorted(choices, key=lambda choice: int(choice.get("index", 0)))
         usage = _usage(body.get("usage"))
         further = _further(body, FORMAT)
         cost = None if price is None else price.of(usage)
@@ -153,7 +158,7 @@ def _completion(
     cost: float | None,
 ) -> Completion:
     message = choice["message"]
-    own = {n: part[n] for part in (choice, message) for n in ("confidence", "probability") if n in part}
+    own = {name: part[name] for part in (choice, message) for name in SURENESS & part.keys()}
     text = _text(message.get("content"))
     refusal = "" if text else _text(message.get("refusal"))
     return Completion(
@@ -165,7 +170,7 @@ def _completion(
         usage=usage,
         cost=cost,
         latency=latency,
-        extra=beyond(further | own),
+        extra=beyond(further | own) if further or own else None,
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelDenied, ModelRefused, ModelUnavailable
@@ -174,7 +174,8 @@ class Endpoint:
         Once is enough of a server that never gave any, of one that did three in a row; an answer that
         is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
         """
-        if not (ask.logprobs or ask.top_logprobs) or LOGPROBS.name in reply.without:
+        wanted = (ask.logprobs or ask.top_logprobs) and LOGPROBS in self._dispensable
+        if not wanted or LOGPROBS.name in reply.without:
             return
         if completion.tokens is not None:
             self._seen_logprobs, self._misses = True, 0
@@ -218,9 +219,9 @@ class Endpoint:
         if self._session is None:
             self._session = self._opened()
         self.requests += 1
-        data, timeout = encoded(body), self._between if stream else self._within
+        timeout = self._between if stream else self._within
         try:
-            return await self._session.post(self._url, data=data, timeout=timeout)
+            return await self._session.post(self._url, data=self._payload(encoded(body)), timeout=timeout)
         except _aiohttp().InvalidURL as error:
             raise ModelRefused(
                 f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."
@@ -230,11 +231,12 @@ class Endpoint:
 
     def _opened(self) -> aiohttp.ClientSession:
         http, seconds = _aiohttp(), self._timeout
+        self._payload = partial(http.BytesPayload, content_type="application/json")
         self._within = http.ClientTimeout(total=seconds)
         self._between = http.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
         # How many calls run at once is the caller's to limit, so the pool does not.
         session: aiohttp.ClientSession = http.ClientSession(
-            headers={**self._headers, "Content-Type": "application/json"},
+            headers=self._headers,
             connector=http.TCPConnector(limit=0),
             cookie_jar=http.DummyCookieJar(),
         )

@@ -1,0 +1,64 @@
+"""Which pairs of long answers count as the same: two correct ones, or a correct and an incorrect one.
+
+    CALIBRANT_DATA=... python benchmarks/likeness.py
+
+The answers are those that TruthfulQA lists, at the most 40 pairs of a question. The rule's numbers were chosen on
+one half of the questions; what counts is the other. Takes some minutes for the 790 questions on one core.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from calibrant.answers.likeness import Likeness, contradict
+
+MOST = 40
+
+
+def pairs(row: dict[str, str], seed: int) -> list[tuple[str, str, bool]]:
+    """Two answers, and whether both are correct."""
+    listed = json.loads(row["aliases"])
+    right, wrong = listed["correct"], listed["incorrect"]
+    made = [(a, b, True) for a, b in itertools.combinations(right, 2)]
+    made += [(a, b, False) for a in right for b in wrong]
+    if len(made) <= MOST:
+        return made
+    return [made[i] for i in np.random.default_rng(seed).permutation(len(made))[:MOST]]
+
+
+def main(file: Path) -> None:
+    alike = Likeness()
+
+    def by_cosine(least: float) -> Callable[[str, str], bool]:
+        return lambda a, b: not contradict(a, b) and alike.cosine(a, b) >= least
+
+    rules = {"cosine 0.8": by_cosine(0.8), "cosine 0.85": by_cosine(0.85), "Likeness": alike}
+    said: Counter[tuple[str, str, bool]] = Counter()
+    seen: Counter[tuple[str, bool]] = Counter()
+    for number, row in enumerate(pq.read_table(file).to_pylist()):
+        if number % 4 > 1:  # every second pair of questions
+            continue
+        half = "test" if number // 4 % 2 else "chosen on"
+        for a, b, correct in pairs(row, number):
+            seen[half, correct] += 1
+            for name, rule in rules.items():
+                said[half, name, correct] += rule(a, b)
+    for half in ("chosen on", "test"):
+        for name in rules:
+            wrong, right = (said[half, name, kind] / seen[half, kind] for kind in (False, True))
+            print(
+                f"{half:10} {name:12} the same: {wrong:6.1%} of {seen[half, False]:,} pairs with an incorrect answer, "
+                f"{right:6.1%} of {seen[half, True]:,} of two correct ones"
+            )
+
+
+if __name__ == "__main__":
+    main(Path(os.environ["CALIBRANT_DATA"]) / "qa" / "truthfulqa.parquet")
