@@ -218,7 +218,7 @@ async def elicit(
 class _Seldom:
     """While a run is under way, the garbage collector looks at the newest objects less often.
 
-    What a run leaves behind holds no cycles, and every seven hundred new objects is every tenth answer.
+    What a run leaves behind holds no cycles, and there is much of it, so that looking often finds little.
     """
 
     def __init__(self) -> None:

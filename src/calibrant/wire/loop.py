@@ -1,4 +1,4 @@
-"""The event loop that many calls run on: uvloop where it is installed, which takes about a third less time."""
+"""The event loop that many calls run on: uvloop where it is installed, which takes less time."""
 
 from __future__ import annotations
 
