@@ -1,0 +1,347 @@
+"""A slope and an intercept for each group of a tree, drawn towards those of its parent: empirical Bayes.
+
+Leaf d with labels has log-odds eta = offset + u + v z, where theta = (u, v) is the leaf's own. On each level
+theta of a node is normal around its parent's with the level's covariance, and the root's is weakly known:
+
+    theta_root ~ N(0, ROOT^2 I),   theta_child ~ N(theta_parent, Sigma_level),   labels of leaf d ~ Bernoulli(sigma(eta))
+
+The leaves' likelihoods are replaced by Gaussian factors that leave each posterior's mean and covariance as they are
+(expectation propagation, Minka 2001), the moments taken by adaptive Gauss-Hermite quadrature, so that a leaf of three
+right answers, where an expansion at the mode goes astray, counts as what it says. What is left is a Gaussian tree:
+two passes over it give every posterior and the likelihood of the Sigmas. These are not set to one best value: a
+fixed-seed ensemble of them is drawn from their posterior (Goodman and Weare 2010), and all that follows is an average
+over it. So intervals hold the uncertainty of the Sigmas too. O(labelled scores x nodes) a sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ..tally import Floats
+
+__all__ = ["Leaf", "Normal", "Tree", "expected", "fit_tree"]
+
+Indices = NDArray[np.intp]
+
+ROOT = 2.0
+"""Standard deviation of the root's intercept and slope, in log-odds at one standard deviation of the scores."""
+SPREAD = 0.5
+"""Scale of the half-t prior (`FREEDOM` degrees) on the standard deviations of a level."""
+FREEDOM = 4.0
+_ROUNDS = 6
+_WALKERS = 40
+_STEPS = (60, 25)
+_NODES = 5
+_Z2 = np.stack([v.ravel() for v in np.meshgrid(*[np.polynomial.hermite_e.hermegauss(_NODES)[0]] * 2)])
+_W2 = np.outer(*[np.polynomial.hermite_e.hermegauss(_NODES)[1]] * 2).ravel() / (2 * np.pi)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A group's labels: log-odds to start from, what the slope multiplies, right answers and answers; shape (m,)."""
+
+    offset: Floats
+    z: Floats
+    hits: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normal:
+    """Mean (..., 2) and covariance (..., 2, 2) of (intercept, slope)."""
+
+    mean: Floats
+    covariance: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """What was found: posteriors of the nodes of each level, root first, leaves last.
+
+    `new` holds of each level but the last what is expected of a further leaf below each of its nodes; `prior` of
+    each leaf what is expected of it without its own labels. `spread` are the levels' mean covariances.
+    """
+
+    nodes: tuple[Normal, ...]
+    new: tuple[Normal, ...]
+    prior: Normal
+    spread: tuple[Floats, ...]
+
+
+def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) -> Tree:
+    """Fit.
+
+    Parameters
+    ----------
+    leaves : the labels of each leaf
+        None at all is fine: the leaf's posterior is then its prior.
+    parents : for each level from the second on, the index of each node's parent in the level above
+        Ascending, every parent having a child. One level, all around the root: `[zeros(leaves)]`.
+    """
+    stack = _Stack.of(leaves)
+    shape = _Shape(tuple(np.asarray(p, np.intp) for p in parents))
+    sites = (np.zeros((stack.leaves, 2, 2)), np.zeros((stack.leaves, 2)))
+    rng = np.random.default_rng(seed)
+    dims = 3 * shape.levels
+    walkers = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels) + rng.normal(0, 0.5, (_WALKERS, dims))
+    prior = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.tile(np.eye(2), (stack.leaves, 1, 1)))
+    kept = walkers
+    posterior = stack.tilted(prior)
+    for turn in range(_ROUNDS):
+        sites = _sites(posterior, prior)
+        walkers, kept = _draw(walkers, shape, sites, rng, _STEPS[turn > 0])
+        prior = _Passes.of(shape, sites, kept).leaf_prior()
+        posterior = stack.tilted(prior)
+    passes = _Passes.of(shape, _sites(posterior, prior), kept)
+    inner, new = passes.posteriors()
+    spread = tuple(s.mean(axis=0) for s in passes.sigma)
+    return Tree(nodes=(*inner, posterior), new=new, prior=prior, spread=spread)
+
+
+def expected(leaves: Sequence[Leaf], prior: Normal) -> Normal:
+    """Posterior of each leaf by itself, its prior being known; shapes (leaves, 2) and (leaves, 2, 2)."""
+    return _Stack.of(leaves).tilted(prior)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stack:
+    """The labels of all leaves in one."""
+
+    offset: Floats
+    z: Floats
+    hits: Floats
+    weight: Floats
+    leaf: Indices
+    leaves: int
+
+    @classmethod
+    def of(cls, leaves: Sequence[Leaf]) -> _Stack:
+        names = ("offset", "z", "hits", "weight")
+        joined = {n: np.concatenate([np.asarray(getattr(x, n), float) for x in leaves]) for n in names}
+        leaf = np.repeat(np.arange(len(leaves)), [len(x.offset) for x in leaves])
+        return cls(**joined, leaf=leaf, leaves=len(leaves))
+
+    def _sum(self, values: Floats) -> Floats:
+        return np.bincount(self.leaf, values, self.leaves)
+
+    def _log_likelihood(self, theta: Floats) -> Floats:
+        at = theta[self.leaf]
+        eta = self.offset + at[:, 0] + at[:, 1] * self.z
+        return self._sum(self.hits * eta - self.weight * np.logaddexp(0, eta))
+
+    def _mode(self, prior: Normal, precision: Floats) -> tuple[Floats, Floats]:
+        """Of likelihood x prior in each leaf: Newton's method, halving steps that do not climb."""
+        theta = prior.mean.copy()
+
+        def height(at: Floats) -> Floats:
+            off = at - prior.mean
+            return self._log_likelihood(at) - 0.5 * np.einsum("di,dij,dj->d", off, precision, off)
+
+        best = height(theta)
+        hessian = precision
+        for _ in range(30):
+            at = theta[self.leaf]
+            p = expit(self.offset + at[:, 0] + at[:, 1] * self.z)
+            r, v = self.hits - self.weight * p, self.weight * p * (1 - p)
+            slope = np.stack([self._sum(r), self._sum(r * self.z)], axis=1)
+            slope -= np.einsum("dij,dj->di", precision, theta - prior.mean)
+            c, b, a = self._sum(v), self._sum(v * self.z), self._sum(v * self.z**2)
+            hessian = precision + np.stack([c, b, b, a], axis=1).reshape(-1, 2, 2)
+            step = np.einsum("dij,dj->di", _inverse(hessian), slope)
+            for _ in range(8):
+                trial = height(theta + step)
+                worse = trial < best - 1e-9
+                if not worse.any():
+                    break
+                step[worse] /= 2
+            theta = theta + step
+            best = height(theta)
+            if np.abs(step).max() < 1e-6:
+                break
+        return theta, hessian
+
+    def tilted(self, prior: Normal) -> Normal:
+        """Mean and covariance of each leaf's likelihood x prior, by quadrature around its mode."""
+        precision = _inverse(prior.covariance)
+        mode, hessian = self._mode(prior, precision)
+        root = np.linalg.cholesky(_inverse(hessian))
+        points = mode[:, :, None] + root @ _Z2  # (leaves, 2, nodes)
+        at = points[self.leaf]
+        eta = self.offset[:, None] + at[:, 0] + at[:, 1] * self.z[:, None]
+        each = self.hits[:, None] * eta - self.weight[:, None] * np.logaddexp(0, eta)
+        log_p = np.zeros((self.leaves, _Z2.shape[1]))
+        np.add.at(log_p, self.leaf, each)
+        off = points - prior.mean[:, :, None]
+        log_p -= 0.5 * np.einsum("din,dij,djn->dn", off, precision, off)
+        log_p += 0.5 * (_Z2**2).sum(axis=0)
+        w = _W2 * np.exp(log_p - log_p.max(axis=1, keepdims=True))
+        w /= w.sum(axis=1, keepdims=True)
+        mean = np.einsum("dn,din->di", w, points)
+        off = points - mean[:, :, None]
+        return Normal(mean=mean, covariance=np.einsum("dn,din,djn->dij", w, off, off))
+
+
+def _inverse(a: Floats) -> Floats:
+    """Of symmetric matrices (..., 2, 2)."""
+    det = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] ** 2
+    out = np.empty_like(a)
+    out[..., 0, 0], out[..., 1, 1] = a[..., 1, 1] / det, a[..., 0, 0] / det
+    out[..., 0, 1] = out[..., 1, 0] = -a[..., 0, 1] / det
+    return out
+
+
+def _apply(a: Floats, x: Floats) -> Floats:
+    return np.einsum("...ij,...j->...i", a, x)
+
+
+def _sites(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:
+    """The Gaussian factor of each leaf: precision, never negative, and precision x mean."""
+    inside, outside = _inverse(posterior.covariance), _inverse(prior.covariance)
+    values, vectors = np.linalg.eigh(inside - outside)
+    precision = np.einsum("dij,dj,dkj->dik", vectors, np.maximum(values, 0.0), vectors)
+    total = outside + precision
+    return precision, _apply(total, posterior.mean) - _apply(outside, prior.mean)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Of each level from the second on, the parent of each node; and where each parent's children begin."""
+
+    parents: tuple[Indices, ...]
+
+    @property
+    def levels(self) -> int:
+        return len(self.parents)
+
+    def gather(self, level: int, values: Floats) -> Floats:
+        """Sums over the children of each parent; axis 1 holds the nodes."""
+        starts = np.flatnonzero(np.r_[True, np.diff(self.parents[level]) > 0])
+        return np.add.reduceat(values, starts, axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Passes:
+    """Messages up the tree for an ensemble of Sigmas; the first axis of all arrays is the ensemble."""
+
+    shape: _Shape
+    sigma: list[Floats]
+    up: list[tuple[Floats, Floats]]
+    below: list[tuple[Floats, Floats]]
+    evidence: Floats
+
+    @classmethod
+    def of(cls, shape: _Shape, sites: tuple[Floats, Floats], phi: Floats) -> _Passes:
+        sigma = [_sigma(phi[:, 3 * i : 3 * i + 3]) for i in range(shape.levels)]
+        evidence = np.zeros(len(phi))
+        j, h = (np.broadcast_to(v, (len(phi), *v.shape)) for v in sites)
+        up: list[tuple[Floats, Floats]] = []
+        below = [(j, h)]
+        for level in reversed(range(shape.levels)):
+            s = sigma[level][:, None]
+            a = _inverse(_inverse(s) + j)
+            ja = j @ a
+            # |I + Sigma J| = |Sigma| |Sigma^-1 + J|
+            evidence += 0.5 * (_log_det(a) - _log_det(s)).sum(axis=1)
+            evidence += 0.5 * np.einsum("sdi,sdij,sdj->s", h, a, h)
+            j, h = j - ja @ j, h - _apply(ja, h)
+            up.insert(0, (j, h))
+            j, h = shape.gather(level, j), shape.gather(level, h)
+            below.insert(0, (j, h))
+        total = j + np.eye(2) / ROOT**2
+        evidence += -0.5 * _log_det(total)[:, 0] + 0.5 * np.einsum("sdi,sdij,sdj->s", h, _inverse(total), h)
+        return cls(shape=shape, sigma=sigma, up=up, below=below, evidence=evidence)
+
+    def _down(self) -> tuple[list[tuple[Floats, Floats]], Normal]:
+        """Mean and covariance of the nodes of each level above the leaves; and of the leaves before their labels."""
+        j, h = self.below[0]
+        precision, shift = j + np.eye(2) / ROOT**2, h
+        found = []
+        for level in range(self.shape.levels):
+            covariance = _inverse(precision)
+            found.append((_apply(covariance, shift), covariance))
+            up_j, up_h = self.up[level]
+            parent = self.shape.parents[level]
+            cavity = _inverse(precision[:, parent] - up_j)
+            mean = _apply(cavity, shift[:, parent] - up_h)
+            before = cavity + self.sigma[level][:, None]
+            outside = _inverse(before)
+            j, h = self.below[level + 1]
+            precision, shift = outside + j, _apply(outside, mean) + h
+        return found, Normal(mean=mean, covariance=before)
+
+    def leaf_prior(self) -> Normal:
+        """What is expected of each leaf without its labels, averaged over the ensemble."""
+        _, prior = self._down()
+        return _averaged(prior.mean, prior.covariance)
+
+    def posteriors(self) -> tuple[tuple[Normal, ...], tuple[Normal, ...]]:
+        """Of each level above the leaves, its nodes; and what is expected of a further leaf below each."""
+        found, _ = self._down()
+        new = []
+        for level, (mean, covariance) in enumerate(found):
+            further = sum(self.sigma[level:], start=np.zeros((2, 2)))
+            new.append(_averaged(mean, covariance + further[:, None]))
+        return tuple(_averaged(m, c) for m, c in found), tuple(new)
+
+
+def _averaged(mean: Floats, covariance: Floats) -> Normal:
+    """Mean and covariance of an equal mixture over the first axis."""
+    centre = mean.mean(axis=0)
+    off = mean - centre
+    return Normal(
+        mean=centre, covariance=covariance.mean(axis=0) + np.einsum("sdi,sdj->dij", off, off) / len(mean)
+    )
+
+
+def _log_det(a: Floats) -> Floats:
+    out: Floats = np.log(a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] ** 2)
+    return out
+
+
+def _sigma(phi: Floats) -> Floats:
+    """Covariances (n, 2, 2) of log standard deviations and atanh correlations, shape (n, 3)."""
+    s, t, r = np.exp(phi[:, 0]), np.exp(phi[:, 1]), 0.995 * np.tanh(phi[:, 2])
+    return np.stack([s * s, r * s * t, r * s * t, t * t], axis=1).reshape(-1, 2, 2)
+
+
+def _log_prior(phi: Floats) -> Floats:
+    """Half-t standard deviations, correlations of density (1 - r^2); on the scale of `phi`."""
+    out = np.zeros(len(phi))
+    for i in range(0, phi.shape[1], 3):
+        for log_sd in (phi[:, i], phi[:, i + 1]):
+            out += log_sd - (FREEDOM + 1) / 2 * np.log1p((np.exp(log_sd) / SPREAD) ** 2 / FREEDOM)
+        out -= 4 * np.logaddexp(phi[:, i + 2], -phi[:, i + 2])  # 2 log(1 - tanh^2)
+    return np.where((np.abs(phi) < 12).all(axis=1), out, -np.inf)
+
+
+def _draw(
+    walkers: Floats, shape: _Shape, sites: tuple[Floats, Floats], rng: np.random.Generator, steps: int
+) -> tuple[Floats, Floats]:
+    """The ensemble after some stretch moves, and those it passed through in the second half."""
+
+    def height(phi: Floats) -> Floats:
+        out = _log_prior(phi)
+        fine = np.isfinite(out)
+        out[fine] += _Passes.of(shape, sites, phi[fine]).evidence
+        return out
+
+    half, dims = len(walkers) // 2, walkers.shape[1]
+    walkers, at = walkers.copy(), height(walkers)
+    kept = []
+    for step in range(steps):
+        for mine in (slice(0, half), slice(half, None)):
+            others = walkers[half:] if mine.start == 0 else walkers[:half]
+            stretch = (1 + rng.random(half)) ** 2 / 2  # density 1 / sqrt(z) on [1/2, 2]
+            anchor = others[rng.integers(0, half, half)]
+            trial = anchor + stretch[:, None] * (walkers[mine] - anchor)
+            high = height(trial)
+            take = np.log(rng.random(half)) < (dims - 1) * np.log(stretch) + high - at[mine]
+            walkers[mine][take], at[mine][take] = trial[take], high[take]
+        if step >= steps // 2 and (steps - step) % 3 == 1:
+            kept.append(walkers.copy())
+    return walkers, np.concatenate(kept)

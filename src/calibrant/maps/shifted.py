@@ -1,0 +1,116 @@
+"""A logistic curve, shifted and stretched in log-odds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+
+from ..tally import Floats, Tally
+from .curves import NEAR, Atom, Logistic
+
+__all__ = ["Frame"]
+
+_Z = 1.959963984540054
+_NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
+_SHARES = _SHARES / _SHARES.sum()
+_FLAT = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A base curve and the scale of its log-odds: what (intercept, slope) of a group are about.
+
+    A group's log-odds are e + u + v z with e those of the base and z = (e - `middle`) / `width`: u is the shift at the
+    middle score, v the further one at a score one standard deviation above.
+    """
+
+    base: Logistic
+    middle: float
+    width: float
+    at: Floats
+    share: Floats
+
+    @classmethod
+    def of(cls, base: Logistic, pool: Tally) -> Frame:
+        """The frame of a base curve that was fitted on `pool`.
+
+        Where the base is flat (surer answers are no more often right, all in all) the groups may still rise:
+        log-odds of the score itself then take its place.
+        """
+        e = _log_odds(base, pool.score)
+        share = pool.weight / pool.total
+        if _spread(e, share)[1] < _FLAT and _spread(pool.score, share)[1] > NEAR:
+            flat = float(e @ share)
+            base = Logistic(a=1.0, b=1.0, k=0.0, covariance=((0.0,) * 3,) * 3, inside=base.inside)
+            e = _log_odds(base, pool.score)
+            middle, _ = _spread(e, share)
+            base = Logistic(a=1.0, b=1.0, k=flat - middle, covariance=base.covariance, inside=base.inside)
+            e = _log_odds(base, pool.score)
+        middle, width = _spread(e, share)
+        return cls(base=base, middle=middle, width=width if width >= _FLAT else 1.0, at=e, share=share)
+
+    def features(self, scores: Floats) -> tuple[Floats, Floats]:
+        """The base's log-odds at scores, and z."""
+        e = _log_odds(self.base, scores)
+        return e, (e - self.middle) / self.width
+
+    def curve(self, mean: Floats, covariance: Floats) -> Logistic:
+        """The curve of a normal (intercept, slope): nearest to the mean of the probability at the pool's scores."""
+        change = np.array([[1.0, -self.middle / self.width], [0.0, 1 / self.width]])  # to intercept and slope on e
+        spread = change @ covariance @ change.T
+        mean = _ascending(mean, covariance, -self.width)
+        shift, slope = self._line(change @ mean + [0.0, 1.0], spread)
+        to_abk = np.array([[0.0, self.base.a], [0.0, self.base.b], [1.0, self.base.k]])
+        a, b, k = to_abk @ [shift, slope]
+        full = to_abk @ spread @ to_abk.T
+        return Logistic(
+            a=float(a), b=float(b), k=float(k), inside=self.base.inside,
+            covariance=tuple(tuple(float(v) for v in row) for row in full),
+            at_zero=_moved(self.base.at_zero, shift, slope, spread),
+            at_one=_moved(self.base.at_one, shift, slope, spread),
+        )  # fmt: skip
+
+    def _line(self, theta: Floats, spread: Floats) -> tuple[float, float]:
+        """Intercept and slope on e of the line closest to the log-odds of the mean probability."""
+        x = np.stack([np.ones_like(self.at), self.at])
+        eta = theta @ x
+        sd = np.sqrt(np.maximum(np.einsum("in,ij,jn->n", x, spread, x), 0.0))
+        p = np.clip(_SHARES @ expit(eta + _NODES[:, None] * sd), 1e-12, 1 - 1e-12)
+        weight = self.share * p * (1 - p)
+        target = logit(p)
+        middle, width = _spread(self.at, weight / weight.sum())
+        if width < _FLAT:
+            return float(theta[0] + (weight @ (target - eta)) / weight.sum()), float(theta[1])
+        slope = float(weight @ (target * (self.at - middle)) / weight.sum() / width**2)
+        slope = max(slope, 0.0)
+        return float(weight @ target / weight.sum()) - slope * middle, slope
+
+
+def _log_odds(base: Logistic, scores: Floats) -> Floats:
+    out: Floats = logit(np.clip(base(scores), 1e-9, 1 - 1e-9))
+    return out
+
+
+def _spread(values: Floats, share: Floats) -> tuple[float, float]:
+    middle = float(values @ share)
+    return middle, float(np.sqrt(max(share @ (values - middle) ** 2, 0.0)))
+
+
+def _ascending(mean: Floats, covariance: Floats, least: float) -> Floats:
+    """The mean, or where its slope would make the curve fall, that at the least slope."""
+    if mean[1] >= least:
+        return mean
+    return np.array([mean[0] + covariance[0, 1] / covariance[1, 1] * (least - mean[1]), least])
+
+
+def _moved(atom: Atom | None, shift: float, slope: float, spread: Floats) -> Atom | None:
+    """An end's rate under the same shift and stretch, with the error of its own."""
+    if atom is None:
+        return None
+    e, low, high = (float(logit(np.clip(v, 1e-9, 1 - 1e-9))) for v in (atom.p, atom.low, atom.high))
+    eta = shift + slope * e
+    own = slope * min(high - low, 20.0) / (2 * _Z)
+    half = _Z * np.sqrt(max(float(np.array([1.0, e]) @ spread @ [1.0, e]), 0.0) + own**2)
+    return Atom(float(expit(eta)), float(expit(eta - half)), float(expit(eta + half)))
