@@ -97,7 +97,9 @@ def world_row(world: World, n: int, repetitions: int, grid: Array) -> dict[str, 
     return {name: np.array(values) for name, values in found.items()}
 
 
-def table(title: str, world: World, repetitions: int, shown: tuple[str, ...], sizes: tuple[int, ...] = SIZES) -> None:
+def table(
+    title: str, world: World, repetitions: int, shown: tuple[str, ...], sizes: tuple[int, ...] = SIZES
+) -> None:
     grid = world.scores((400,), np.random.default_rng(7))
     rows = {n: world_row(world, n, repetitions, grid) for n in sizes}
     print(f"\n{title} ({world.domains} domains, {repetitions} repetitions; standard errors in brackets)")
@@ -120,7 +122,9 @@ def worlds(repetitions: int) -> None:
     few = dict(slope=(0.75, 0.2), shift=(-0.5, 0.6))
     for domains in (3, 10):
         table("Few domains", World(domains=domains, **few), 4 * repetitions, RMSE + HELD, (5, 10, 50, 100))
-    table("Alike domains", World(slope=(0.75, 0.02), shift=(-0.5, 0.05)), repetitions, RMSE + HELD, (5, 25, 100))
+    table(
+        "Alike domains", World(slope=(0.75, 0.02), shift=(-0.5, 0.05)), repetitions, RMSE + HELD, (5, 25, 100)
+    )
     table(
         "One domain far from the rest (four standard deviations)", World(outliers=1), repetitions,
         (*RMSE, *(f"{n}, outlier" for n in ("pooled Platt", "own Platt", "pooled", "coverage")), "coverage"),
@@ -211,7 +215,9 @@ def logs(splits: int) -> None:
             if not rows:
                 continue
             print(f"\n{source}, {n} labels a domain ({len(rows)} fits of {len(found)} logs)")
-            print("| method | Brier | less than pooled by | log loss | less than pooled by |\n|---|---|---|---|---|")
+            print(
+                "| method | Brier | less than pooled by | log loss | less than pooled by |\n|---|---|---|---|---|"
+            )
             for name in rows[0]:
                 values = np.array([row[name] for row in rows])
                 gap = np.array([row["pooled"] for row in rows]) - values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
@@ -14,12 +14,12 @@ from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
-from ..maps.curves import Curve, Logistic, Mixture
+from ..maps.curves import Curve, Mixture
 from ..maps.hierarchy import Leaf, Normal, Tree, expected, fit_tree
 from ..maps.logistic import effective, fit_logistic
 from ..maps.shifted import Frame
 from ..plugins import find
-from ..tally import Floats, Tally
+from ..tally import Tally
 
 __all__ = ["Pooled", "PooledMaps"]
 
@@ -68,9 +68,9 @@ class Pooled:
     (beta), with what exact 0 and 1 are worth; a group's map is that curve, shifted and stretched in log-odds by
     what its own labels say, as far as they outweigh what the other groups lead one to expect. How much groups
     differ is estimated, not set: groups that are alike share one curve, groups that are not keep to their own.
-    A group with no labels gets its level's curve. From 50 effective labels on, beta and Venn-Abers maps of the group's own
-    labels enter with weights by cross-fitted Brier score, as in `auto`, so that a group with plenty of labels follows
-    any ascending shape.
+    A group with no labels gets its level's curve. From 50 effective labels on, beta and Venn-Abers maps of the
+    group's own labels enter with weights by cross-fitted Brier score, as in `auto`, so that a group with plenty of
+    labels follows any ascending shape.
 
     `statistics["own_weight"]` of a map tells how far its own labels decide, from 0 to 1. Intervals hold the
     uncertainty of the group's slope and intercept, of those above it and of how much groups differ; measured in
@@ -155,7 +155,9 @@ class _Groups:
 
     @cached_property
     def frame(self) -> Frame:
-        return Frame.of(fit_logistic(self.pool, "beta" if self.pool.n_eff >= _BETA_FROM else "platt"), self.pool)
+        return Frame.of(
+            fit_logistic(self.pool, "beta" if self.pool.n_eff >= _BETA_FROM else "platt"), self.pool
+        )
 
     @cached_property
     def prefixes(self) -> list[list[Key]]:
@@ -188,7 +190,9 @@ class _Groups:
         return PooledMaps(groups, fallbacks)
 
     def _under(self, prefix: Key) -> Tally | None:
-        held = [t for k, t in zip(self.keys, self.tallies, strict=True) if k[: len(prefix)] == prefix and t.rows]
+        held = [
+            t for k, t in zip(self.keys, self.tallies, strict=True) if k[: len(prefix)] == prefix and t.rows
+        ]
         return reduce(add, held) if held else None
 
     def _told(self, own_weight: float, level: int, rows: int, **more: Any) -> dict[str, Any]:
@@ -236,7 +240,8 @@ class _Groups:
         parts = folds(tally)
         rests = [reduce(add, [p for j, p in enumerate(parts) if j != i]) for i in range(len(parts))]
         repeated = Normal(
-            mean=np.tile(prior.mean, (len(parts), 1)), covariance=np.tile(prior.covariance, (len(parts), 1, 1))
+            mean=np.tile(prior.mean, (len(parts), 1)),
+            covariance=np.tile(prior.covariance, (len(parts), 1, 1)),
         )
         seen = expected([self.leaf(r) for r in rests], repeated)
         p = np.concatenate(

@@ -3,7 +3,7 @@
 Leaf d with labels has log-odds eta = offset + u + v z, where theta = (u, v) is the leaf's own. On each level
 theta of a node is normal around its parent's with the level's covariance, and the root's is weakly known:
 
-    theta_root ~ N(0, ROOT^2 I),   theta_child ~ N(theta_parent, Sigma_level),   labels of leaf d ~ Bernoulli(sigma(eta))
+    theta_root ~ N(0, ROOT^2 I),  theta_child ~ N(theta_parent, Sigma_level),  labels ~ Bernoulli(sigma(eta))
 
 The leaves' likelihoods are replaced by Gaussian factors that leave each posterior's mean and covariance as they are
 (expectation propagation, Minka 2001), the moments taken by adaptive Gauss-Hermite quadrature, so that a leaf of three
@@ -88,7 +88,9 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
     sites = (np.zeros((stack.leaves, 2, 2)), np.zeros((stack.leaves, 2)))
     rng = np.random.default_rng(seed)
     dims = 3 * shape.levels
-    walkers = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels) + rng.normal(0, 0.5, (_WALKERS, dims))
+    walkers = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels) + rng.normal(
+        0, 0.5, (_WALKERS, dims)
+    )
     prior = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.tile(np.eye(2), (stack.leaves, 1, 1)))
     kept = walkers
     posterior = stack.tilted(prior)
@@ -127,7 +129,7 @@ class _Stack:
         return cls(**joined, leaf=leaf, leaves=len(leaves))
 
     def _sum(self, values: Floats) -> Floats:
-        return np.bincount(self.leaf, values, self.leaves)
+        return np.bincount(self.leaf, values, self.leaves).astype(np.float64, copy=False)
 
     def _log_likelihood(self, theta: Floats) -> Floats:
         at = theta[self.leaf]
@@ -140,7 +142,8 @@ class _Stack:
 
         def height(at: Floats) -> Floats:
             off = at - prior.mean
-            return self._log_likelihood(at) - 0.5 * np.einsum("di,dij,dj->d", off, precision, off)
+            prior_part: Floats = np.einsum("di,dij,dj->d", off, precision, off)
+            return self._log_likelihood(at) - prior_part / 2
 
         best = height(theta)
         hessian = precision
@@ -196,7 +199,8 @@ def _inverse(a: Floats) -> Floats:
 
 
 def _apply(a: Floats, x: Floats) -> Floats:
-    return np.einsum("...ij,...j->...i", a, x)
+    out: Floats = np.einsum("...ij,...j->...i", a, x)
+    return out
 
 
 def _sites(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:

@@ -58,7 +58,9 @@ class Frame:
 
     def curve(self, mean: Floats, covariance: Floats) -> Logistic:
         """The curve of a normal (intercept, slope): nearest to the mean of the probability at the pool's scores."""
-        change = np.array([[1.0, -self.middle / self.width], [0.0, 1 / self.width]])  # to intercept and slope on e
+        change = np.array(
+            [[1.0, -self.middle / self.width], [0.0, 1 / self.width]]
+        )  # to intercept and slope on e
         spread = change @ covariance @ change.T
         mean = _ascending(mean, covariance, -self.width)
         shift, slope = self._line(change @ mean + [0.0, 1.0], spread)
@@ -83,8 +85,7 @@ class Frame:
         middle, width = _spread(self.at, weight / weight.sum())
         if width < _FLAT:
             return float(theta[0] + (weight @ (target - eta)) / weight.sum()), float(theta[1])
-        slope = float(weight @ (target * (self.at - middle)) / weight.sum() / width**2)
-        slope = max(slope, 0.0)
+        slope = max(float(weight @ (target * (self.at - middle)) / weight.sum()) / width**2, 0.0)
         return float(weight @ target / weight.sum()) - slope * middle, slope
 
 
@@ -95,7 +96,7 @@ def _log_odds(base: Logistic, scores: Floats) -> Floats:
 
 def _spread(values: Floats, share: Floats) -> tuple[float, float]:
     middle = float(values @ share)
-    return middle, float(np.sqrt(max(share @ (values - middle) ** 2, 0.0)))
+    return middle, float(np.sqrt(max(float(share @ (values - middle) ** 2), 0.0)))
 
 
 def _ascending(mean: Floats, covariance: Floats, least: float) -> Floats:
@@ -112,5 +113,6 @@ def _moved(atom: Atom | None, shift: float, slope: float, spread: Floats) -> Ato
     e, low, high = (float(logit(np.clip(v, 1e-9, 1 - 1e-9))) for v in (atom.p, atom.low, atom.high))
     eta = shift + slope * e
     own = slope * min(high - low, 20.0) / (2 * _Z)
-    half = _Z * np.sqrt(max(float(np.array([1.0, e]) @ spread @ [1.0, e]), 0.0) + own**2)
+    x = np.array([1.0, e])
+    half = _Z * float(np.sqrt(max(float(x @ spread @ x), 0.0) + own**2))
     return Atom(float(expit(eta)), float(expit(eta - half)), float(expit(eta + half)))
