@@ -27,8 +27,8 @@ Key = tuple[str | None, ...]
 
 _OWN_PARTS = ("beta", "venn_abers")
 _OWN_FROM = 50.0
-_HALF_WAY = 600.0
-_PULL = 10.0
+_HALF_WAY = 2000.0
+_PULL = 3.0
 _BETA_FROM = 100.0
 
 

@@ -5,6 +5,9 @@ theta of a node is normal around its parent's with the level's covariance, and t
 
     theta_root ~ N(0, ROOT^2 I),  theta_child ~ N(theta_parent, Sigma_level),  labels ~ Bernoulli(sigma(eta))
 
+Three leaves in a hundred are allowed to lie three times as far off (`KINDS`), so that one unlike the rest is neither
+drawn to them nor makes all others look different; which they are, the labels say.
+
 The leaves' likelihoods are replaced by Gaussian factors that leave each posterior's mean and covariance as they are
 (expectation propagation, Minka 2001), the moments taken by adaptive Gauss-Hermite quadrature, so that a leaf of three
 right answers, where an expansion at the mode goes astray, counts as what it says. What is left is a Gaussian tree:
@@ -30,9 +33,11 @@ Indices = NDArray[np.intp]
 
 ROOT = 2.0
 """Standard deviation of the root's intercept and slope, in log-odds at one standard deviation of the scores."""
-SPREAD = 0.5
+SPREAD = 0.6
 """Scale of the half-t prior (`FREEDOM` degrees) on the standard deviations of a level."""
 FREEDOM = 4.0
+KINDS = ((0.97, 1.0), (0.03, 3.0))
+"""Shares of leaves, and how many of Sigma's standard deviations they scatter by: a few are far from the rest."""
 _ROUNDS = 6
 _WALKERS = 40
 _STEPS = (60, 25)
@@ -85,29 +90,25 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
     """
     stack = _Stack.of(leaves)
     shape = _Shape(tuple(np.asarray(p, np.intp) for p in parents))
-    sites = (np.zeros((stack.leaves, 2, 2)), np.zeros((stack.leaves, 2)))
     rng = np.random.default_rng(seed)
-    dims = 3 * shape.levels
-    walkers = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels) + rng.normal(
-        0, 0.5, (_WALKERS, dims)
-    )
-    prior = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.tile(np.eye(2), (stack.leaves, 1, 1)))
-    kept = walkers
-    posterior = stack.tilted(prior)
+    start = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels)
+    walkers = start + rng.normal(0, 0.5, (max(_WALKERS, 6 * shape.levels), len(start)))
+    nothing = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.zeros((stack.leaves, 2, 2)))
+    found = _Labelled.of(stack, nothing, np.eye(2))
     for turn in range(_ROUNDS):
-        sites = _sites(posterior, prior)
-        walkers, kept = _draw(walkers, shape, sites, rng, _STEPS[turn > 0])
-        prior = _Passes.of(shape, sites, kept).leaf_prior()
-        posterior = stack.tilted(prior)
-    passes = _Passes.of(shape, _sites(posterior, prior), kept)
+        walkers, kept = _draw(walkers, shape, found, rng, _STEPS[turn > 0])
+        passes = _Passes.of(shape, found, kept)
+        spread = tuple(s.mean(axis=0) for s in passes.sigma)
+        cavity = passes.cavity()
+        found = _Labelled.of(stack, cavity, spread[-1])
     inner, new = passes.posteriors()
-    spread = tuple(s.mean(axis=0) for s in passes.sigma)
-    return Tree(nodes=(*inner, posterior), new=new, prior=prior, spread=spread)
+    prior = Normal(mean=cavity.mean, covariance=cavity.covariance + found.loose[:, None, None] * spread[-1])
+    return Tree(nodes=(*inner, found.posterior), new=new, prior=prior, spread=spread)
 
 
 def expected(leaves: Sequence[Leaf], prior: Normal) -> Normal:
     """Posterior of each leaf by itself, its prior being known; shapes (leaves, 2) and (leaves, 2, 2)."""
-    return _Stack.of(leaves).tilted(prior)
+    return _Stack.of(leaves).tilted(prior)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +169,8 @@ class _Stack:
                 break
         return theta, hessian
 
-    def tilted(self, prior: Normal) -> Normal:
-        """Mean and covariance of each leaf's likelihood x prior, by quadrature around its mode."""
+    def tilted(self, prior: Normal) -> tuple[Normal, Floats]:
+        """Mean, covariance and log integral of each leaf's likelihood x prior, by quadrature around its mode."""
         precision = _inverse(prior.covariance)
         mode, hessian = self._mode(prior, precision)
         root = np.linalg.cholesky(_inverse(hessian))
@@ -182,11 +183,15 @@ class _Stack:
         off = points - prior.mean[:, :, None]
         log_p -= 0.5 * np.einsum("din,dij,djn->dn", off, precision, off)
         log_p += 0.5 * (_Z2**2).sum(axis=0)
-        w = _W2 * np.exp(log_p - log_p.max(axis=1, keepdims=True))
-        w /= w.sum(axis=1, keepdims=True)
+        top = log_p.max(axis=1, keepdims=True)
+        w = _W2 * np.exp(log_p - top)
+        total = w.sum(axis=1, keepdims=True)
+        volume = np.log(root[:, 0, 0] * root[:, 1, 1]) + 0.5 * _log_det(precision)
+        log_z = top[:, 0] + np.log(total[:, 0]) + volume
+        w /= total
         mean = np.einsum("dn,din->di", w, points)
         off = points - mean[:, :, None]
-        return Normal(mean=mean, covariance=np.einsum("dn,din,djn->dij", w, off, off))
+        return Normal(mean=mean, covariance=np.einsum("dn,din,djn->dij", w, off, off)), log_z
 
 
 def _inverse(a: Floats) -> Floats:
@@ -203,13 +208,46 @@ def _apply(a: Floats, x: Floats) -> Floats:
     return out
 
 
-def _sites(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:
+def _site(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:
     """The Gaussian factor of each leaf: precision, never negative, and precision x mean."""
     inside, outside = _inverse(posterior.covariance), _inverse(prior.covariance)
     values, vectors = np.linalg.eigh(inside - outside)
-    precision = np.einsum("dij,dj,dkj->dik", vectors, np.maximum(values, 0.0), vectors)
-    total = outside + precision
-    return precision, _apply(total, posterior.mean) - _apply(outside, prior.mean)
+    precision: Floats = np.einsum("dij,dj,dkj->dik", vectors, np.maximum(values, 0.0), vectors)
+    return precision, _apply(outside + precision, posterior.mean) - _apply(outside, prior.mean)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Labelled:
+    """What the labels of each leaf say: its Gaussian factor, its posterior, and how many times its Sigma is widened."""
+
+    precision: Floats
+    shift: Floats
+    posterior: Normal
+    loose: Floats
+
+    @classmethod
+    def of(cls, stack: _Stack, cavity: Normal, sigma: Floats) -> _Labelled:
+        """`cavity` is what is known of each leaf's parent without the leaf."""
+        priors = [Normal(mean=cavity.mean, covariance=cavity.covariance + s**2 * sigma) for _, s in KINDS]
+        found = [stack.tilted(prior) for prior in priors]
+        log_share = np.log([share for share, _ in KINDS])[:, None] + np.stack([z for _, z in found])
+        share = np.exp(log_share - log_share.max(axis=0))
+        share /= share.sum(axis=0)
+        sites = [_site(normal, prior) for (normal, _), prior in zip(found, priors, strict=True)]
+        precision, shift = (
+            sum((w.reshape(-1, *(1,) * (v.ndim - 1)) * v for w, v in zip(share, part, strict=True)), 0.0)
+            for part in zip(*sites, strict=True)
+        )
+        mean = np.einsum("kd,kdi->di", share, np.stack([n.mean for n, _ in found]))
+        covariance = np.zeros_like(found[0][0].covariance)
+        for w, (normal, _) in zip(share, found, strict=True):
+            off = normal.mean - mean
+            covariance += w[:, None, None] * (normal.covariance + off[:, :, None] * off[:, None, :])
+        loose = 1 / (share.T @ np.array([1 / s**2 for _, s in KINDS]))
+        return cls(
+            precision=np.asarray(precision), shift=np.asarray(shift), loose=loose,
+            posterior=Normal(mean=mean, covariance=covariance),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -237,16 +275,19 @@ class _Passes:
     up: list[tuple[Floats, Floats]]
     below: list[tuple[Floats, Floats]]
     evidence: Floats
+    loose: Floats
 
     @classmethod
-    def of(cls, shape: _Shape, sites: tuple[Floats, Floats], phi: Floats) -> _Passes:
+    def of(cls, shape: _Shape, found: _Labelled, phi: Floats) -> _Passes:
         sigma = [_sigma(phi[:, 3 * i : 3 * i + 3]) for i in range(shape.levels)]
         evidence = np.zeros(len(phi))
-        j, h = (np.broadcast_to(v, (len(phi), *v.shape)) for v in sites)
+        j, h = (np.broadcast_to(v, (len(phi), *v.shape)) for v in (found.precision, found.shift))
         up: list[tuple[Floats, Floats]] = []
         below = [(j, h)]
         for level in reversed(range(shape.levels)):
             s = sigma[level][:, None]
+            if level == shape.levels - 1:
+                s = s * found.loose[:, None, None]
             a = _inverse(_inverse(s) + j)
             ja = j @ a
             # |I + Sigma J| = |Sigma| |Sigma^-1 + J|
@@ -258,10 +299,10 @@ class _Passes:
             below.insert(0, (j, h))
         total = j + np.eye(2) / ROOT**2
         evidence += -0.5 * _log_det(total)[:, 0] + 0.5 * np.einsum("sdi,sdij,sdj->s", h, _inverse(total), h)
-        return cls(shape=shape, sigma=sigma, up=up, below=below, evidence=evidence)
+        return cls(shape=shape, sigma=sigma, up=up, below=below, evidence=evidence, loose=found.loose)
 
     def _down(self) -> tuple[list[tuple[Floats, Floats]], Normal]:
-        """Mean and covariance of the nodes of each level above the leaves; and of the leaves before their labels."""
+        """Mean and covariance of the nodes of each level above the leaves; and of the leaves' parents without them."""
         j, h = self.below[0]
         precision, shift = j + np.eye(2) / ROOT**2, h
         found = []
@@ -272,23 +313,23 @@ class _Passes:
             parent = self.shape.parents[level]
             cavity = _inverse(precision[:, parent] - up_j)
             mean = _apply(cavity, shift[:, parent] - up_h)
-            before = cavity + self.sigma[level][:, None]
-            outside = _inverse(before)
+            outside = _inverse(cavity + self.sigma[level][:, None])
             j, h = self.below[level + 1]
             precision, shift = outside + j, _apply(outside, mean) + h
-        return found, Normal(mean=mean, covariance=before)
+        return found, Normal(mean=mean, covariance=cavity)
 
-    def leaf_prior(self) -> Normal:
-        """What is expected of each leaf without its labels, averaged over the ensemble."""
-        _, prior = self._down()
-        return _averaged(prior.mean, prior.covariance)
+    def cavity(self) -> Normal:
+        """What is known of each leaf's parent without the leaf, averaged over the ensemble."""
+        _, without = self._down()
+        return _averaged(without.mean, without.covariance)
 
     def posteriors(self) -> tuple[tuple[Normal, ...], tuple[Normal, ...]]:
         """Of each level above the leaves, its nodes; and what is expected of a further leaf below each."""
         found, _ = self._down()
         new = []
         for level, (mean, covariance) in enumerate(found):
-            further = sum(self.sigma[level:], start=np.zeros((2, 2)))
+            wide = sum(share * s**2 for share, s in KINDS)
+            further = sum(self.sigma[level:-1], start=wide * self.sigma[-1])
             new.append(_averaged(mean, covariance + further[:, None]))
         return tuple(_averaged(m, c) for m, c in found), tuple(new)
 
@@ -324,14 +365,14 @@ def _log_prior(phi: Floats) -> Floats:
 
 
 def _draw(
-    walkers: Floats, shape: _Shape, sites: tuple[Floats, Floats], rng: np.random.Generator, steps: int
+    walkers: Floats, shape: _Shape, found: _Labelled, rng: np.random.Generator, steps: int
 ) -> tuple[Floats, Floats]:
     """The ensemble after some stretch moves, and those it passed through in the second half."""
 
     def height(phi: Floats) -> Floats:
         out = _log_prior(phi)
         fine = np.isfinite(out)
-        out[fine] += _Passes.of(shape, sites, phi[fine]).evidence
+        out[fine] += _Passes.of(shape, found, phi[fine]).evidence
         return out
 
     half, dims = len(walkers) // 2, walkers.shape[1]
