@@ -38,6 +38,7 @@ def test_every_file_is_found() -> None:
         "histogram",
         "isotonic",
         "platt",
+        "pooled",
         "temperature",
         "venn_abers",
     }

@@ -16,8 +16,8 @@ from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
 from ..maps.hierarchy import Leaf, Normal, Tree, expected, fit_tree
-from ..maps.logistic import effective, fit_logistic
-from ..maps.shifted import Frame
+from ..maps.logistic import effective
+from ..maps.shifted import Frame, base_curve
 from ..plugins import find
 from ..tally import Tally
 
@@ -29,7 +29,6 @@ _OWN_PARTS = ("beta", "venn_abers")
 _OWN_FROM = 50.0
 _HALF_WAY = 2000.0
 _PULL = 3.0
-_BETA_FROM = 100.0
 
 
 class PooledMaps(Mapping[Any, CalibrationMap]):
@@ -65,12 +64,12 @@ class Pooled:
     """Fit a slope and an intercept for each group, drawn towards its task's and those towards all groups'.
 
     Use it where a log is parted into domains with few labels each. All rows together give the shape of the curve
-    (beta), with what exact 0 and 1 are worth; a group's map is that curve, shifted and stretched in log-odds by
-    what its own labels say, as far as they outweigh what the other groups lead one to expect. How much groups
-    differ is estimated, not set: groups that are alike share one curve, groups that are not keep to their own.
-    A group with no labels gets its level's curve. From 50 effective labels on, beta and Venn-Abers maps of the
-    group's own labels enter with weights by cross-fitted Brier score, as in `auto`, so that a group with plenty of
-    labels follows any ascending shape.
+    (Platt, bent to beta as far as there are rows for it) with what exact 0 and 1 are worth; a group's map is that
+    curve, shifted and stretched in log-odds by what its own labels say, as far as they outweigh what the other groups
+    lead one to expect. How much groups differ is estimated, not set: groups that are alike share one curve, groups
+    that are not keep to their own. A group with no labels gets its level's curve. From 50 effective labels on, beta
+    and Venn-Abers maps of the group's own labels enter with weights by cross-fitted Brier score, as in `auto`, so
+    that a group with plenty of labels follows any ascending shape.
 
     `statistics["own_weight"]` of a map tells how far its own labels decide, from 0 to 1. Intervals hold the
     uncertainty of the group's slope and intercept, of those above it and of how much groups differ; measured in
@@ -155,9 +154,7 @@ class _Groups:
 
     @cached_property
     def frame(self) -> Frame:
-        return Frame.of(
-            fit_logistic(self.pool, "beta" if self.pool.n_eff >= _BETA_FROM else "platt"), self.pool
-        )
+        return Frame.of(base_curve(self.pool), self.pool)
 
     @cached_property
     def prefixes(self) -> list[list[Key]]:

@@ -33,7 +33,7 @@ Indices = NDArray[np.intp]
 
 ROOT = 2.0
 """Standard deviation of the root's intercept and slope, in log-odds at one standard deviation of the scores."""
-SPREAD = 0.6
+SPREAD = 1.0
 """Scale of the half-t prior (`FREEDOM` degrees) on the standard deviations of a level."""
 FREEDOM = 4.0
 KINDS = ((0.97, 1.0), (0.03, 3.0))
@@ -101,9 +101,9 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
         spread = tuple(s.mean(axis=0) for s in passes.sigma)
         cavity = passes.cavity()
         found = _Labelled.of(stack, cavity, spread[-1])
-    inner, new = passes.posteriors()
+    nodes, new = _Passes.of(shape, found, kept).posteriors()
     prior = Normal(mean=cavity.mean, covariance=cavity.covariance + found.loose[:, None, None] * spread[-1])
-    return Tree(nodes=(*inner, found.posterior), new=new, prior=prior, spread=spread)
+    return Tree(nodes=nodes, new=new, prior=prior, spread=spread)
 
 
 def expected(leaves: Sequence[Leaf], prior: Normal) -> Normal:
@@ -302,7 +302,7 @@ class _Passes:
         return cls(shape=shape, sigma=sigma, up=up, below=below, evidence=evidence, loose=found.loose)
 
     def _down(self) -> tuple[list[tuple[Floats, Floats]], Normal]:
-        """Mean and covariance of the nodes of each level above the leaves; and of the leaves' parents without them."""
+        """Mean and covariance of the nodes of each level, root first; and of the leaves' parents without them."""
         j, h = self.below[0]
         precision, shift = j + np.eye(2) / ROOT**2, h
         found = []
@@ -313,9 +313,14 @@ class _Passes:
             parent = self.shape.parents[level]
             cavity = _inverse(precision[:, parent] - up_j)
             mean = _apply(cavity, shift[:, parent] - up_h)
-            outside = _inverse(cavity + self.sigma[level][:, None])
+            sigma = self.sigma[level][:, None]
+            if level == self.shape.levels - 1:
+                sigma = sigma * self.loose[:, None, None]
+            outside = _inverse(cavity + sigma)
             j, h = self.below[level + 1]
             precision, shift = outside + j, _apply(outside, mean) + h
+        covariance = _inverse(precision)
+        found.append((_apply(covariance, shift), covariance))
         return found, Normal(mean=mean, covariance=cavity)
 
     def cavity(self) -> Normal:
@@ -324,10 +329,10 @@ class _Passes:
         return _averaged(without.mean, without.covariance)
 
     def posteriors(self) -> tuple[tuple[Normal, ...], tuple[Normal, ...]]:
-        """Of each level above the leaves, its nodes; and what is expected of a further leaf below each."""
+        """Of each level its nodes; and of all but the last, what is expected of a further leaf below each."""
         found, _ = self._down()
         new = []
-        for level, (mean, covariance) in enumerate(found):
+        for level, (mean, covariance) in enumerate(found[:-1]):
             wide = sum(share * s**2 for share, s in KINDS)
             further = sum(self.sigma[level:-1], start=wide * self.sigma[-1])
             new.append(_averaged(mean, covariance + further[:, None]))

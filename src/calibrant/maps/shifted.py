@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit
 
 from ..tally import Floats, Tally
 from .curves import NEAR, Atom, Logistic
+from .logistic import fit_logistic
 
-__all__ = ["Frame"]
+__all__ = ["Frame", "base_curve"]
 
 _Z = 1.959963984540054
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
 _SHARES = _SHARES / _SHARES.sum()
 _FLAT = 1e-3
+_BEND = 0.5
+
+
+def base_curve(pool: Tally) -> Logistic:
+    """Between the Platt and the beta curve of all rows: the beta's bend counts as far as the rows are sure of it.
+
+    The bend a - b is drawn to 0 as if it were normal around it with a standard deviation of `_BEND`: on a few hundred
+    rows its error is larger than that, and it would put the ends of every group's curve wrong.
+    """
+    platt, beta = fit_logistic(pool, "platt"), fit_logistic(pool, "beta")
+    if [v is None for v in (platt.at_zero, platt.at_one)] != [v is None for v in (beta.at_zero, beta.at_one)]:
+        return platt
+    if 0.0 in (beta.a, beta.b, platt.a):  # held at its bound, so that its error is not known
+        return platt
+    across = np.array([1.0, -1.0, 0.0])
+    variance = float(across @ np.array(beta.covariance) @ across)
+    trust = _BEND**2 / (_BEND**2 + variance)
+    a, b, k = (trust * getattr(beta, n) + (1 - trust) * getattr(platt, n) for n in "abk")
+    full = trust * np.array(beta.covariance) + (1 - trust) * np.array(platt.covariance)
+    covariance = tuple(tuple(float(v) for v in row) for row in full)
+    nearer = beta if trust > 0.5 else platt
+    return replace(nearer, a=a, b=b, k=k, covariance=covariance)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """A base curve and the scale of its log-odds: what (intercept, slope) of a group are about.
+
+    The base's own covariance enters every group's: the error of its bend, which no shift or stretch takes away.
 
     A group's log-odds are e + u + v z with e those of the base and z = (e - `middle`) / `width`: u is the shift at the
     middle score, v the further one at a score one standard deviation above.
@@ -66,7 +91,7 @@ class Frame:
         shift, slope = self._line(change @ mean + [0.0, 1.0], spread)
         to_abk = np.array([[0.0, self.base.a], [0.0, self.base.b], [1.0, self.base.k]])
         a, b, k = to_abk @ [shift, slope]
-        full = to_abk @ spread @ to_abk.T
+        full = to_abk @ spread @ to_abk.T + slope**2 * np.array(self.base.covariance)
         return Logistic(
             a=float(a), b=float(b), k=float(k), inside=self.base.inside,
             covariance=tuple(tuple(float(v) for v in row) for row in full),
