@@ -33,8 +33,8 @@ Indices = NDArray[np.intp]
 
 ROOT = 2.0
 """Standard deviation of the root's intercept and slope, in log-odds at one standard deviation of the scores."""
-SPREAD = 1.0
-"""Scale of the half-t prior (`FREEDOM` degrees) on the standard deviations of a level."""
+SPREAD = (0.8, 0.4)
+"""Scales of the half-t priors (`FREEDOM` degrees) on a level's standard deviations of intercept and slope."""
 FREEDOM = 4.0
 KINDS = ((0.97, 1.0), (0.03, 3.0))
 """Shares of leaves, and how many of Sigma's standard deviations they scatter by: a few are far from the rest."""
@@ -91,7 +91,7 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
     stack = _Stack.of(leaves)
     shape = _Shape(tuple(np.asarray(p, np.intp) for p in parents))
     rng = np.random.default_rng(seed)
-    start = np.tile([np.log(SPREAD), np.log(SPREAD), 0.0], shape.levels)
+    start = np.tile([*np.log(SPREAD), 0.0], shape.levels)
     walkers = start + rng.normal(0, 0.5, (max(_WALKERS, 6 * shape.levels), len(start)))
     nothing = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.zeros((stack.leaves, 2, 2)))
     found = _Labelled.of(stack, nothing, np.eye(2))
@@ -363,8 +363,8 @@ def _log_prior(phi: Floats) -> Floats:
     """Half-t standard deviations, correlations of density (1 - r^2); on the scale of `phi`."""
     out = np.zeros(len(phi))
     for i in range(0, phi.shape[1], 3):
-        for log_sd in (phi[:, i], phi[:, i + 1]):
-            out += log_sd - (FREEDOM + 1) / 2 * np.log1p((np.exp(log_sd) / SPREAD) ** 2 / FREEDOM)
+        for log_sd, scale in zip(phi[:, i : i + 2].T, SPREAD, strict=True):
+            out += log_sd - (FREEDOM + 1) / 2 * np.log1p((np.exp(log_sd) / scale) ** 2 / FREEDOM)
         out -= 4 * np.logaddexp(phi[:, i + 2], -phi[:, i + 2])  # 2 log(1 - tanh^2)
     return np.where((np.abs(phi) < 12).all(axis=1), out, -np.inf)
 

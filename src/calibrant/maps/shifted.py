@@ -18,6 +18,7 @@ _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
 _SHARES = _SHARES / _SHARES.sum()
 _FLAT = 1e-3
 _BEND = 0.5
+_POINTS = 64
 
 
 def base_curve(pool: Tally) -> Logistic:
@@ -74,7 +75,8 @@ class Frame:
             base = Logistic(a=1.0, b=1.0, k=flat - middle, covariance=base.covariance, inside=base.inside)
             e = _log_odds(base, pool.score)
         middle, width = _spread(e, share)
-        return cls(base=base, middle=middle, width=width if width >= _FLAT else 1.0, at=e, share=share)
+        at, share = _few(e, share)
+        return cls(base=base, middle=middle, width=width if width >= _FLAT else 1.0, at=at, share=share)
 
     def features(self, scores: Floats) -> tuple[Floats, Floats]:
         """The base's log-odds at scores, and z."""
@@ -117,6 +119,18 @@ class Frame:
 def _log_odds(base: Logistic, scores: Floats) -> Floats:
     out: Floats = logit(np.clip(base(scores), 1e-9, 1 - 1e-9))
     return out
+
+
+def _few(values: Floats, share: Floats) -> tuple[Floats, Floats]:
+    """At most `_POINTS` values that stand for all, each the mean of about as many rows."""
+    if len(values) <= _POINTS:
+        return values, share
+    order = np.argsort(values, kind="stable")
+    values, share = values[order], share[order]
+    cell = np.minimum((np.cumsum(share) - share / 2) * _POINTS, _POINTS - 1).astype(np.intp)
+    weight = np.bincount(cell, share, _POINTS)
+    kept = weight > 0
+    return np.bincount(cell, share * values, _POINTS)[kept] / weight[kept], weight[kept]
 
 
 def _spread(values: Floats, share: Floats) -> tuple[float, float]:
