@@ -137,8 +137,9 @@ def test_the_posterior_is_that_of_brute_force() -> None:
         points = middle + sd * np.linspace(-6, 6, 401)[:, None]
         density = np.exp(-0.5 * ((points - middle) / sd) ** 2)
         ours = (density * expit(points)).sum(axis=0) / density.sum(axis=0)
-        np.testing.assert_allclose(ours, w @ expit(eta), atol=0.045)
-        if d != 1:  # all right: the exact posterior is skewed, and only its probabilities are near a normal's
+        # Where all are right the exact posterior is skewed: a normal of its moments is the more careful.
+        np.testing.assert_allclose(ours, w @ expit(eta), atol=0.03 if d != 1 else 0.06)
+        if d != 1:
             exact = w @ eta
             np.testing.assert_allclose(middle, exact, atol=0.2)
             np.testing.assert_allclose(sd, np.sqrt(w @ (eta - exact) ** 2), rtol=0.2)
@@ -245,7 +246,7 @@ def test_odd_groups_are_normal() -> None:
         assert p[0] > 0 and p[-1] < 1
         assert CalibrationMap.from_json(maps[key].to_json()) == maps[key]
     assert maps["none"].statistics["own_weight"] == 0.0
-    assert maps["none"](grid) == pytest.approx(maps.find("unseen")(grid), abs=0.02)
+    assert maps["none"](grid) == pytest.approx(maps.find("unseen")(grid), abs=0.05)
     assert maps["wrong"]([0.9])[0] < maps["none"]([0.9])[0] < maps["right"]([0.9])[0]
 
 

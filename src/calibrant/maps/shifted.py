@@ -128,7 +128,7 @@ def _few(values: Floats, share: Floats) -> tuple[Floats, Floats]:
     order = np.argsort(values, kind="stable")
     values, share = values[order], share[order]
     cell = np.minimum((np.cumsum(share) - share / 2) * _POINTS, _POINTS - 1).astype(np.intp)
-    weight = np.bincount(cell, share, _POINTS)
+    weight: Floats = np.bincount(cell, share, _POINTS).astype(np.float64)
     kept = weight > 0
     return np.bincount(cell, share * values, _POINTS)[kept] / weight[kept], weight[kept]
 
