@@ -240,7 +240,7 @@ def logs(splits: int) -> None:
                 continue
             print(f"\n{source}, {n} labels a domain ({len(rows)} fits of {len(found)} logs)")
             print(
-                "| method | Brier | less than pooled by | log loss | less than pooled by |\n|---|---|---|---|---|"
+                "| method | Brier | pooled less this | log loss | pooled less this |\n|---|---|---|---|---|"
             )
             for name in rows[0]:
                 values = np.array([row[name] for row in rows])
