@@ -20,7 +20,8 @@ from calibrant.cli import app
 from calibrant.errors import NotEnoughLabels, UnusableInput
 from calibrant.fitting import fit_log
 from calibrant.maps import hierarchy
-from calibrant.maps.hierarchy import Leaf, Normal, fit_tree
+from calibrant.maps.hierarchy import fit_tree
+from calibrant.maps.leaves import KINDS, Labelled, Leaf, Normal
 from calibrant.types import Completion, Fingerprint, Message, Question, Reading, Score
 
 SLOPE, SHIFT = (0.75, 0.2), (-0.5, 0.6)
@@ -41,15 +42,13 @@ def truth(effects: np.ndarray, scores: np.ndarray) -> np.ndarray:
 # -- the tree against other arithmetic
 
 
-def gaussian_leaves(
-    rng: np.random.Generator, leaves: int
-) -> tuple[hierarchy._Labelled, np.ndarray, np.ndarray]:
+def gaussian_leaves(rng: np.random.Generator, leaves: int) -> tuple[Labelled, np.ndarray, np.ndarray]:
     """Leaves whose labels are one Gaussian measurement of (intercept, slope) each."""
     root = rng.normal(size=(leaves, 2, 2))
     precision = root @ root.transpose(0, 2, 1) + 0.5 * np.eye(2)
     seen = rng.normal(size=(leaves, 2))
     nothing = Normal(mean=np.zeros((leaves, 2)), covariance=np.tile(np.eye(2), (leaves, 1, 1)))
-    labelled = hierarchy._Labelled(
+    labelled = Labelled(
         precision=precision, shift=np.einsum("dij,dj->di", precision, seen), posterior=nothing,
         loose=rng.uniform(1, 3, leaves),
     )  # fmt: skip
@@ -94,7 +93,7 @@ def test_the_passes_are_the_algebra_of_one_large_normal() -> None:
 def test_one_level_in_one_dimension_shrinks_as_james_and_stein() -> None:
     """Known variances: each mean is drawn to the others' by noise / (noise + spread), computed by hand."""
     spread, noise, seen = 0.5, 0.25, np.array([1.0, 0.0, -0.4])
-    labelled = hierarchy._Labelled(
+    labelled = Labelled(
         precision=np.tile(np.diag([1 / noise, 1.0]), (3, 1, 1)), shift=np.stack([seen / noise, np.zeros(3)], axis=1),
         posterior=Normal(mean=np.zeros((3, 2)), covariance=np.zeros((3, 2, 2))), loose=np.ones(3),
     )  # fmt: skip
@@ -116,7 +115,7 @@ def test_the_posterior_is_that_of_brute_force() -> None:
     sd = hierarchy.SPREAD * np.abs(rng.standard_t(hierarchy.FREEDOM, (n, 2)))
     r = 2 * rng.beta(2, 2, n) - 1
     mu = hierarchy.ROOT * rng.normal(size=(n, 2))
-    wide = np.where(rng.random((n, 3)) < hierarchy.KINDS[1][0], hierarchy.KINDS[1][1], 1.0)
+    wide = np.where(rng.random((n, 3)) < KINDS[1][0], KINDS[1][1], 1.0)
     theta, log_w = np.empty((n, 3, 2)), np.zeros(n)
     for d in range(3):
         a, b = rng.normal(size=(2, n))

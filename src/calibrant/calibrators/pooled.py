@@ -15,7 +15,8 @@ from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
-from ..maps.hierarchy import Leaf, Normal, Tree, expected, fit_tree
+from ..maps.hierarchy import Tree, fit_tree
+from ..maps.leaves import Leaf, Normal, expected
 from ..maps.logistic import effective
 from ..maps.shifted import Frame, base_curve
 from ..plugins import find

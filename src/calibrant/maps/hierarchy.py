@@ -23,11 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ..tally import Floats
+from .leaves import KINDS, Labelled, Leaf, Normal, Stack, apply, averaged, inverse, log_det
 
-__all__ = ["Leaf", "Normal", "Tree", "expected", "fit_tree"]
+__all__ = ["Tree", "fit_tree"]
 
 Indices = NDArray[np.intp]
 
@@ -36,32 +36,9 @@ ROOT = 2.0
 SPREAD = (0.8, 0.4)
 """Scales of the half-t priors (`FREEDOM` degrees) on a level's standard deviations of intercept and slope."""
 FREEDOM = 4.0
-KINDS = ((0.97, 1.0), (0.03, 3.0))
-"""Shares of leaves, and how many of Sigma's standard deviations they scatter by: a few are far from the rest."""
 _ROUNDS = 6
 _WALKERS = 40
 _STEPS = (60, 25)
-_NODES = 5
-_Z2 = np.stack([v.ravel() for v in np.meshgrid(*[np.polynomial.hermite_e.hermegauss(_NODES)[0]] * 2)])
-_W2 = np.outer(*[np.polynomial.hermite_e.hermegauss(_NODES)[1]] * 2).ravel() / (2 * np.pi)
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A group's labels: log-odds to start from, what the slope multiplies, right answers and answers; shape (m,)."""
-
-    offset: Floats
-    z: Floats
-    hits: Floats
-    weight: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class Normal:
-    """Mean (..., 2) and covariance (..., 2, 2) of (intercept, slope)."""
-
-    mean: Floats
-    covariance: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +65,19 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
     parents : for each level from the second on, the index of each node's parent in the level above
         Ascending, every parent having a child. One level, all around the root: `[zeros(leaves)]`.
     """
-    stack = _Stack.of(leaves)
+    stack = Stack.of(leaves)
     shape = _Shape(tuple(np.asarray(p, np.intp) for p in parents))
     rng = np.random.default_rng(seed)
     start = np.tile([*np.log(SPREAD), 0.0], shape.levels)
     walkers = start + rng.normal(0, 0.5, (max(_WALKERS, 6 * shape.levels), len(start)))
     nothing = Normal(mean=np.zeros((stack.leaves, 2)), covariance=np.zeros((stack.leaves, 2, 2)))
-    found = _Labelled.of(stack, nothing, np.eye(2))
+    found = Labelled.of(stack, nothing, np.eye(2))
     for turn in range(_ROUNDS):
         walkers, kept = _draw(walkers, shape, found, rng, _STEPS[turn > 0])
         passes = _Passes.of(shape, found, kept)
         spread = tuple(s.mean(axis=0) for s in passes.sigma)
         cavity = passes.cavity()
-        found = _Labelled.of(stack, cavity, spread[-1])
+        found = Labelled.of(stack, cavity, spread[-1])
     inner, new = _Passes.of(shape, found, kept).posteriors()
     leaves_too = _leaves(
         stack, shape, found, kept[:: -(-len(kept) // int(np.clip(4000 // stack.leaves, 8, 40)))]
@@ -109,7 +86,7 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
     return Tree(nodes=(*inner, leaves_too), new=new, prior=prior, spread=spread)
 
 
-def _leaves(stack: _Stack, shape: _Shape, found: _Labelled, some: Floats) -> Normal:
+def _leaves(stack: Stack, shape: _Shape, found: Labelled, some: Floats) -> Normal:
     """The leaves' posteriors: their likelihoods themselves under each of some Sigmas, averaged.
 
     A domain of right answers only says "no lower than", which its Gaussian factor, fitted under one Sigma, does not.
@@ -117,154 +94,10 @@ def _leaves(stack: _Stack, shape: _Shape, found: _Labelled, some: Floats) -> Nor
     passes = _Passes.of(shape, found, some)
     _, without = passes._down()
     each = [
-        _Labelled.of(stack, Normal(mean=mean, covariance=covariance), sigma).posterior
+        Labelled.of(stack, Normal(mean=mean, covariance=covariance), sigma).posterior
         for mean, covariance, sigma in zip(without.mean, without.covariance, passes.sigma[-1], strict=True)
     ]
-    return _averaged(np.stack([n.mean for n in each]), np.stack([n.covariance for n in each]))
-
-
-def expected(leaves: Sequence[Leaf], prior: Normal) -> Normal:
-    """Posterior of each leaf by itself, its prior being known; shapes (leaves, 2) and (leaves, 2, 2)."""
-    return _Stack.of(leaves).tilted(prior)[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Stack:
-    """The labels of all leaves in one."""
-
-    offset: Floats
-    z: Floats
-    hits: Floats
-    weight: Floats
-    leaf: Indices
-    leaves: int
-
-    @classmethod
-    def of(cls, leaves: Sequence[Leaf]) -> _Stack:
-        names = ("offset", "z", "hits", "weight")
-        joined = {n: np.concatenate([np.asarray(getattr(x, n), float) for x in leaves]) for n in names}
-        leaf = np.repeat(np.arange(len(leaves)), [len(x.offset) for x in leaves])
-        return cls(**joined, leaf=leaf, leaves=len(leaves))
-
-    def _sum(self, values: Floats) -> Floats:
-        return np.bincount(self.leaf, values, self.leaves).astype(np.float64, copy=False)
-
-    def _log_likelihood(self, theta: Floats) -> Floats:
-        at = theta[self.leaf]
-        eta = self.offset + at[:, 0] + at[:, 1] * self.z
-        return self._sum(self.hits * eta - self.weight * np.logaddexp(0, eta))
-
-    def _mode(self, prior: Normal, precision: Floats) -> tuple[Floats, Floats]:
-        """Of likelihood x prior in each leaf: Newton's method, halving steps that do not climb."""
-        theta = prior.mean.copy()
-
-        def height(at: Floats) -> Floats:
-            off = at - prior.mean
-            prior_part: Floats = np.einsum("di,dij,dj->d", off, precision, off)
-            return self._log_likelihood(at) - prior_part / 2
-
-        best = height(theta)
-        hessian = precision
-        for _ in range(30):
-            at = theta[self.leaf]
-            p = expit(self.offset + at[:, 0] + at[:, 1] * self.z)
-            r, v = self.hits - self.weight * p, self.weight * p * (1 - p)
-            slope = np.stack([self._sum(r), self._sum(r * self.z)], axis=1)
-            slope -= np.einsum("dij,dj->di", precision, theta - prior.mean)
-            c, b, a = self._sum(v), self._sum(v * self.z), self._sum(v * self.z**2)
-            hessian = precision + np.stack([c, b, b, a], axis=1).reshape(-1, 2, 2)
-            step = np.einsum("dij,dj->di", _inverse(hessian), slope)
-            for _ in range(8):
-                trial = height(theta + step)
-                worse = trial < best - 1e-9
-                if not worse.any():
-                    break
-                step[worse] /= 2
-            theta = theta + step
-            best = height(theta)
-            if np.abs(step).max() < 1e-6:
-                break
-        return theta, hessian
-
-    def tilted(self, prior: Normal) -> tuple[Normal, Floats]:
-        """Mean, covariance and log integral of each leaf's likelihood x prior, by quadrature around its mode."""
-        precision = _inverse(prior.covariance)
-        mode, hessian = self._mode(prior, precision)
-        root = np.linalg.cholesky(_inverse(hessian))
-        points = mode[:, :, None] + root @ _Z2  # (leaves, 2, nodes)
-        at = points[self.leaf]
-        eta = self.offset[:, None] + at[:, 0] + at[:, 1] * self.z[:, None]
-        each = self.hits[:, None] * eta - self.weight[:, None] * np.logaddexp(0, eta)
-        log_p = np.zeros((self.leaves, _Z2.shape[1]))
-        np.add.at(log_p, self.leaf, each)
-        off = points - prior.mean[:, :, None]
-        log_p -= 0.5 * np.einsum("din,dij,djn->dn", off, precision, off)
-        log_p += 0.5 * (_Z2**2).sum(axis=0)
-        top = log_p.max(axis=1, keepdims=True)
-        w = _W2 * np.exp(log_p - top)
-        total = w.sum(axis=1, keepdims=True)
-        volume = np.log(root[:, 0, 0] * root[:, 1, 1]) + 0.5 * _log_det(precision)
-        log_z = top[:, 0] + np.log(total[:, 0]) + volume
-        w /= total
-        mean = np.einsum("dn,din->di", w, points)
-        off = points - mean[:, :, None]
-        return Normal(mean=mean, covariance=np.einsum("dn,din,djn->dij", w, off, off)), log_z
-
-
-def _inverse(a: Floats) -> Floats:
-    """Of symmetric matrices (..., 2, 2)."""
-    det = a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] ** 2
-    out = np.empty_like(a)
-    out[..., 0, 0], out[..., 1, 1] = a[..., 1, 1] / det, a[..., 0, 0] / det
-    out[..., 0, 1] = out[..., 1, 0] = -a[..., 0, 1] / det
-    return out
-
-
-def _apply(a: Floats, x: Floats) -> Floats:
-    out: Floats = np.einsum("...ij,...j->...i", a, x)
-    return out
-
-
-def _site(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:
-    """The Gaussian factor of each leaf: precision, never negative, and precision x mean."""
-    inside, outside = _inverse(posterior.covariance), _inverse(prior.covariance)
-    values, vectors = np.linalg.eigh(inside - outside)
-    precision: Floats = np.einsum("dij,dj,dkj->dik", vectors, np.maximum(values, 0.0), vectors)
-    return precision, _apply(outside + precision, posterior.mean) - _apply(outside, prior.mean)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Labelled:
-    """What the labels of each leaf say: its Gaussian factor, its posterior, and how many times its Sigma is widened."""
-
-    precision: Floats
-    shift: Floats
-    posterior: Normal
-    loose: Floats
-
-    @classmethod
-    def of(cls, stack: _Stack, cavity: Normal, sigma: Floats) -> _Labelled:
-        """`cavity` is what is known of each leaf's parent without the leaf."""
-        priors = [Normal(mean=cavity.mean, covariance=cavity.covariance + s**2 * sigma) for _, s in KINDS]
-        found = [stack.tilted(prior) for prior in priors]
-        log_share = np.log([share for share, _ in KINDS])[:, None] + np.stack([z for _, z in found])
-        share = np.exp(log_share - log_share.max(axis=0))
-        share /= share.sum(axis=0)
-        sites = [_site(normal, prior) for (normal, _), prior in zip(found, priors, strict=True)]
-        precision, shift = (
-            sum((w.reshape(-1, *(1,) * (v.ndim - 1)) * v for w, v in zip(share, part, strict=True)), 0.0)
-            for part in zip(*sites, strict=True)
-        )
-        mean = np.einsum("kd,kdi->di", share, np.stack([n.mean for n, _ in found]))
-        covariance = np.zeros_like(found[0][0].covariance)
-        for w, (normal, _) in zip(share, found, strict=True):
-            off = normal.mean - mean
-            covariance += w[:, None, None] * (normal.covariance + off[:, :, None] * off[:, None, :])
-        loose = 1 / (share.T @ np.array([1 / s**2 for _, s in KINDS]))
-        return cls(
-            precision=np.asarray(precision), shift=np.asarray(shift), loose=loose,
-            posterior=Normal(mean=mean, covariance=covariance),
-        )  # fmt: skip
+    return averaged(np.stack([n.mean for n in each]), np.stack([n.covariance for n in each]))
 
 
 @dataclass(frozen=True)
@@ -295,7 +128,7 @@ class _Passes:
     loose: Floats
 
     @classmethod
-    def of(cls, shape: _Shape, found: _Labelled, phi: Floats) -> _Passes:
+    def of(cls, shape: _Shape, found: Labelled, phi: Floats) -> _Passes:
         sigma = [_sigma(phi[:, 3 * i : 3 * i + 3]) for i in range(shape.levels)]
         evidence = np.zeros(len(phi))
         j, h = (np.broadcast_to(v, (len(phi), *v.shape)) for v in (found.precision, found.shift))
@@ -305,17 +138,17 @@ class _Passes:
             s = sigma[level][:, None]
             if level == shape.levels - 1:
                 s = s * found.loose[:, None, None]
-            a = _inverse(_inverse(s) + j)
+            a = inverse(inverse(s) + j)
             ja = j @ a
             # |I + Sigma J| = |Sigma| |Sigma^-1 + J|
-            evidence += 0.5 * (_log_det(a) - _log_det(s)).sum(axis=1)
+            evidence += 0.5 * (log_det(a) - log_det(s)).sum(axis=1)
             evidence += 0.5 * np.einsum("sdi,sdij,sdj->s", h, a, h)
-            j, h = j - ja @ j, h - _apply(ja, h)
+            j, h = j - ja @ j, h - apply(ja, h)
             up.insert(0, (j, h))
             j, h = shape.gather(level, j), shape.gather(level, h)
             below.insert(0, (j, h))
         total = j + np.eye(2) / ROOT**2
-        evidence += -0.5 * _log_det(total)[:, 0] + 0.5 * np.einsum("sdi,sdij,sdj->s", h, _inverse(total), h)
+        evidence += -0.5 * log_det(total)[:, 0] + 0.5 * np.einsum("sdi,sdij,sdj->s", h, inverse(total), h)
         return cls(shape=shape, sigma=sigma, up=up, below=below, evidence=evidence, loose=found.loose)
 
     def _down(self) -> tuple[list[tuple[Floats, Floats]], Normal]:
@@ -324,26 +157,26 @@ class _Passes:
         precision, shift = j + np.eye(2) / ROOT**2, h
         found = []
         for level in range(self.shape.levels):
-            covariance = _inverse(precision)
-            found.append((_apply(covariance, shift), covariance))
+            covariance = inverse(precision)
+            found.append((apply(covariance, shift), covariance))
             up_j, up_h = self.up[level]
             parent = self.shape.parents[level]
-            cavity = _inverse(precision[:, parent] - up_j)
-            mean = _apply(cavity, shift[:, parent] - up_h)
+            cavity = inverse(precision[:, parent] - up_j)
+            mean = apply(cavity, shift[:, parent] - up_h)
             sigma = self.sigma[level][:, None]
             if level == self.shape.levels - 1:
                 sigma = sigma * self.loose[:, None, None]
-            outside = _inverse(cavity + sigma)
+            outside = inverse(cavity + sigma)
             j, h = self.below[level + 1]
-            precision, shift = outside + j, _apply(outside, mean) + h
-        covariance = _inverse(precision)
-        found.append((_apply(covariance, shift), covariance))
+            precision, shift = outside + j, apply(outside, mean) + h
+        covariance = inverse(precision)
+        found.append((apply(covariance, shift), covariance))
         return found, Normal(mean=mean, covariance=cavity)
 
     def cavity(self) -> Normal:
         """What is known of each leaf's parent without the leaf, averaged over the ensemble."""
         _, without = self._down()
-        return _averaged(without.mean, without.covariance)
+        return averaged(without.mean, without.covariance)
 
     def posteriors(self) -> tuple[tuple[Normal, ...], tuple[Normal, ...]]:
         """Of each level but the last its nodes, and what is expected of a further leaf below each."""
@@ -352,22 +185,8 @@ class _Passes:
         for level, (mean, covariance) in enumerate(found[:-1]):
             wide = sum(share * s**2 for share, s in KINDS)
             further = sum(self.sigma[level:-1], start=wide * self.sigma[-1])
-            new.append(_averaged(mean, covariance + further[:, None]))
-        return tuple(_averaged(m, c) for m, c in found[:-1]), tuple(new)
-
-
-def _averaged(mean: Floats, covariance: Floats) -> Normal:
-    """Mean and covariance of an equal mixture over the first axis."""
-    centre = mean.mean(axis=0)
-    off = mean - centre
-    return Normal(
-        mean=centre, covariance=covariance.mean(axis=0) + np.einsum("sdi,sdj->dij", off, off) / len(mean)
-    )
-
-
-def _log_det(a: Floats) -> Floats:
-    out: Floats = np.log(a[..., 0, 0] * a[..., 1, 1] - a[..., 0, 1] ** 2)
-    return out
+            new.append(averaged(mean, covariance + further[:, None]))
+        return tuple(averaged(m, c) for m, c in found[:-1]), tuple(new)
 
 
 def _sigma(phi: Floats) -> Floats:
@@ -387,7 +206,7 @@ def _log_prior(phi: Floats) -> Floats:
 
 
 def _draw(
-    walkers: Floats, shape: _Shape, found: _Labelled, rng: np.random.Generator, steps: int
+    walkers: Floats, shape: _Shape, found: Labelled, rng: np.random.Generator, steps: int
 ) -> tuple[Floats, Floats]:
     """The ensemble after some stretch moves, and those it passed through in the second half."""
 
