@@ -20,12 +20,12 @@ from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet, Where
 from .maps.crossfit import cross_fit, folds
+from .maps.groups import PooledMaps
 from .plugins import find
 from .tally import Floats, Tally
 from .types import Fingerprint
 
 if TYPE_CHECKING:
-    from .calibrators.pooled import PooledMaps
     from .calibrators.temperature import TemperatureMap
 
 __all__ = ["Fitted", "FittedLog", "fit", "fit_log"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
+from ..maps.groups import Key, PooledMaps, ordered
 from ..maps.hierarchy import Tree, fit_tree
 from ..maps.leaves import Leaf, Normal, expected
 from ..maps.logistic import effective
@@ -22,42 +22,12 @@ from ..maps.shifted import Frame, base_curve
 from ..plugins import find
 from ..tally import Tally
 
-__all__ = ["Pooled", "PooledMaps"]
-
-Key = tuple[str | None, ...]
+__all__ = ["Pooled"]
 
 _OWN_PARTS = ("beta", "venn_abers")
 _OWN_FROM = 50.0
 _HALF_WAY = 2000.0
 _PULL = 3.0
-
-
-class PooledMaps(Mapping[Any, CalibrationMap]):
-    """The maps of all groups, by their keys, and `fallbacks` for groups that were not seen.
-
-    A fallback's key is the beginning of a group's: ("maths",) stands in for a new domain of the task "maths",
-    () for a new task. Its interval holds how much the groups differ.
-    """
-
-    def __init__(self, groups: Mapping[Key, CalibrationMap], fallbacks: Mapping[Key, CalibrationMap]) -> None:
-        self.groups, self.fallbacks = dict(groups), dict(fallbacks)
-
-    def __getitem__(self, key: Any) -> CalibrationMap:
-        return self.groups[_key(key)]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.groups)
-
-    def __len__(self) -> int:
-        return len(self.groups)
-
-    def find(self, key: Any) -> CalibrationMap:
-        """The map of a group; for one that was not seen, of the nearest level above it."""
-        whole = _key(key)
-        if whole in self.groups:
-            return self.groups[whole]
-        nearest = max((k for k in self.fallbacks if whole[: len(k)] == k), key=len)
-        return self.fallbacks[nearest]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,27 +89,10 @@ class Pooled:
         UnusableInput
             Keys of different lengths, or two that are the same.
         """
-        held = {_key(k): t for k, t in tallies.items()}
-        if not any(t.rows for t in held.values()):
-            raise NotEnoughLabels("A calibration map", 1, 0)
-        if len({len(k) for k in held}) > 1 or len(held) < len(tallies):
-            raise UnusableInput(
-                "Keys of groups must be distinct and of one length, such as ('task', 'domain'); got "
-                f"{sorted({len(k) for k in held})} parts in {len(tallies)} keys, {len(held)} of them distinct."
-            )
-        keys = sorted(held, key=_order)
+        keys, held = ordered(tallies)
         if keys == [()]:
-            return PooledMaps({(): self.fit(held[()])}, {})
-        return _Groups(tuple(keys), tuple(held[k] for k in keys)).maps()
-
-
-def _key(key: Any) -> Key:
-    parts = key if isinstance(key, tuple) else (key,)
-    return tuple(None if v is None else str(v) for v in parts)
-
-
-def _order(key: Key) -> tuple[tuple[bool, str], ...]:
-    return tuple((v is not None, v or "") for v in key)
+            return PooledMaps({(): self.fit(held[0])}, {})
+        return _Groups(tuple(keys), tuple(held)).maps()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from ..tally import Floats
@@ -75,10 +76,20 @@ class Stack:
     def _sum(self, values: Floats) -> Floats:
         return np.bincount(self.leaf, values, self.leaves).astype(np.float64, copy=False)
 
-    def _log_likelihood(self, theta: Floats) -> Floats:
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Of each leaf."""
         at = theta[self.leaf]
         eta = self.offset + at[:, 0] + at[:, 1] * self.z
         return self._sum(self.hits * eta - self.weight * np.logaddexp(0, eta))
+
+    def slopes(self, theta: Floats) -> tuple[Floats, Floats]:
+        """First derivatives of the log-likelihood of each leaf, and the negative second ones."""
+        at = theta[self.leaf]
+        p = expit(self.offset + at[:, 0] + at[:, 1] * self.z)
+        r, v = self.hits - self.weight * p, self.weight * p * (1 - p)
+        first = np.stack([self._sum(r), self._sum(r * self.z)], axis=1)
+        c, b, a = self._sum(v), self._sum(v * self.z), self._sum(v * self.z**2)
+        return first, np.stack([c, b, b, a], axis=1).reshape(-1, 2, 2)
 
     def _mode(self, prior: Normal, precision: Floats) -> tuple[Floats, Floats]:
         """Of likelihood x prior in each leaf: Newton's method, halving steps that do not climb."""
@@ -87,18 +98,14 @@ class Stack:
         def height(at: Floats) -> Floats:
             off = at - prior.mean
             prior_part: Floats = np.einsum("di,dij,dj->d", off, precision, off)
-            return self._log_likelihood(at) - prior_part / 2
+            return self.log_likelihood(at) - prior_part / 2
 
         best = height(theta)
         hessian = precision
         for _ in range(30):
-            at = theta[self.leaf]
-            p = expit(self.offset + at[:, 0] + at[:, 1] * self.z)
-            r, v = self.hits - self.weight * p, self.weight * p * (1 - p)
-            slope = np.stack([self._sum(r), self._sum(r * self.z)], axis=1)
-            slope -= np.einsum("dij,dj->di", precision, theta - prior.mean)
-            c, b, a = self._sum(v), self._sum(v * self.z), self._sum(v * self.z**2)
-            hessian = precision + np.stack([c, b, b, a], axis=1).reshape(-1, 2, 2)
+            slope, curvature = self.slopes(theta)
+            slope = slope - apply(precision, theta - prior.mean)
+            hessian = precision + curvature
             step = np.einsum("dij,dj->di", inverse(hessian), slope)
             for _ in range(8):
                 trial = height(theta + step)
