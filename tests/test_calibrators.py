@@ -37,6 +37,7 @@ def test_every_file_is_found() -> None:
         "blend",
         "histogram",
         "isotonic",
+        "multicalibrated",
         "platt",
         "pooled",
         "temperature",

@@ -179,16 +179,36 @@ class FittedLog:
         before, after = (reduce(add, tallies) for tallies in zip(*measured, strict=True))
         return {"n": before.rows, "before": scores_of(before), "after": scores_of(after)}
 
+    def worst_segment(self) -> dict[str, Any] | None:
+        """The value or pair of values of the columns that is worst calibrated, before and after; None without columns.
+
+        After is on rows that the maps had not seen, so None where no group has an after.
+        """
+        by = tuple(n for n in self.log.roles.by if n != "signal")
+        if not by or "signal" in self.log.roles.by:
+            return None
+        stages = {"before": self.groups, "after": tuple(g for g in self.groups if g.after is not None)}
+        found = {}
+        for stage, groups in stages.items():
+            tallies = {
+                tuple(g.by.values()): g.tally if stage == "before" or g.after is None else g.after
+                for g in groups
+                if g.tally.rows
+            }
+            found[stage] = metrics.worst_segment(tallies, by)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         fallbacks = [
             {"where": dict(where), "n": m.evidence.rows, "map_id": m.map_id} for where, m in self.fallbacks
         ]
+        worst = self.worst_segment()
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
             "unusable": self.log.unusable, "notes": list(self.log.notes),
             "groups": [g.to_json() for g in self.groups], "total": self.total(),
-            **({"fallbacks": fallbacks} if fallbacks else {}),
+            **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip
 
 

@@ -116,6 +116,7 @@ def print_fitted(fitted: FittedLog) -> None:
     for group in fitted.groups:
         if group.map is None:
             out.print(f"{_of(group.by)} has no map: {group.why}.", markup=False)
+    _print_worst(fitted.worst_segment())
     if fitted.fallbacks:
         named = [", ".join(f"{n}={v}" for n, v in where) or "anything" for where, _ in fitted.fallbacks]
         listed = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")
@@ -128,6 +129,20 @@ def print_fitted(fitted: FittedLog) -> None:
 
 def _number(scores: Mapping[str, float] | None, name: str) -> str:
     return "-" if scores is None else f"{scores[name]:.3f}"
+
+
+def _print_worst(worst: Mapping[str, Any] | None) -> None:
+    """The segment that is worst calibrated after the fit, on rows that its map had not seen."""
+    after = worst and worst["after"]
+    if after:
+        name = ", ".join(f"{n} {v}" for n, v in after["segment"].items())
+        gap = after["gap"]
+        out.print(
+            f"Of {after['segments']:,} segments {after['shown']:,} still show a gap; the worst, {name}: "
+            f"{100 * gap['value']:+.1f} points, {100 * gap['low']:+.1f} to {100 * gap['high']:+.1f} (95 % for all of "
+            "them at once).",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _print_blend(name: str, blend: Mapping[str, Any]) -> None:

@@ -78,26 +78,9 @@ def fit_tree(leaves: Sequence[Leaf], parents: Sequence[Indices], seed: int = 0) 
         spread = tuple(s.mean(axis=0) for s in passes.sigma)
         cavity = passes.cavity()
         found = Labelled.of(stack, cavity, spread[-1])
-    inner, new = _Passes.of(shape, found, kept).posteriors()
-    leaves_too = _leaves(
-        stack, shape, found, kept[:: -(-len(kept) // int(np.clip(4000 // stack.leaves, 8, 40)))]
-    )
+    nodes, new = _Passes.of(shape, found, kept).posteriors()
     prior = Normal(mean=cavity.mean, covariance=cavity.covariance + found.loose[:, None, None] * spread[-1])
-    return Tree(nodes=(*inner, leaves_too), new=new, prior=prior, spread=spread)
-
-
-def _leaves(stack: Stack, shape: _Shape, found: Labelled, some: Floats) -> Normal:
-    """The leaves' posteriors: their likelihoods themselves under each of some Sigmas, averaged.
-
-    A domain of right answers only says "no lower than", which its Gaussian factor, fitted under one Sigma, does not.
-    """
-    passes = _Passes.of(shape, found, some)
-    _, without = passes._down()
-    each = [
-        Labelled.of(stack, Normal(mean=mean, covariance=covariance), sigma).posterior
-        for mean, covariance, sigma in zip(without.mean, without.covariance, passes.sigma[-1], strict=True)
-    ]
-    return averaged(np.stack([n.mean for n in each]), np.stack([n.covariance for n in each]))
+    return Tree(nodes=nodes, new=new, prior=prior, spread=spread)
 
 
 @dataclass(frozen=True)
@@ -179,14 +162,14 @@ class _Passes:
         return averaged(without.mean, without.covariance)
 
     def posteriors(self) -> tuple[tuple[Normal, ...], tuple[Normal, ...]]:
-        """Of each level but the last its nodes, and what is expected of a further leaf below each."""
+        """Of each level its nodes; and of all but the last, what is expected of a further leaf below each."""
         found, _ = self._down()
         new = []
         for level, (mean, covariance) in enumerate(found[:-1]):
             wide = sum(share * s**2 for share, s in KINDS)
             further = sum(self.sigma[level:-1], start=wide * self.sigma[-1])
             new.append(averaged(mean, covariance + further[:, None]))
-        return tuple(averaged(m, c) for m, c in found[:-1]), tuple(new)
+        return tuple(averaged(m, c) for m, c in found), tuple(new)
 
 
 def _sigma(phi: Floats) -> Floats:
