@@ -179,7 +179,8 @@ class _Crossed:
 
 def _laplace(stack: Stack, to: Floats, start: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Effects of the greatest posterior density by Newton's method, and their covariance there."""
-    effects, hessian = start, np.diag(1 / variance)
+    effects = start
+    hessian: Floats = np.diag(1 / variance)
 
     def height(at: Floats) -> float:
         return float(stack.log_likelihood(to @ at).sum() - 0.5 * (at**2 / variance).sum())
@@ -189,12 +190,12 @@ def _laplace(stack: Stack, to: Floats, start: Floats, variance: Floats) -> tuple
         first, second = stack.slopes(to @ effects)
         slope = np.einsum("dik,di->k", to, first) - effects / variance
         flat = to.reshape(-1, to.shape[2])
-        hessian = flat.T @ (second @ to).reshape(-1, to.shape[2]) + np.diag(1 / variance)
+        curvature: Floats = (second @ to).reshape(flat.shape)
+        hessian = np.asarray(flat.T @ curvature + np.diag(1 / variance), dtype=np.float64)
         step = np.linalg.solve(hessian, slope)
         while (trial := height(effects + step)) < best - 1e-9 and np.abs(step).max() > 1e-9:
             step = step / 2
         effects, best = effects + step, max(best, trial)
         if np.abs(step).max() < 1e-6:
             break
-    covariance: Floats = np.linalg.inv(hessian)
-    return effects, covariance
+    return effects, np.linalg.inv(hessian).astype(np.float64)

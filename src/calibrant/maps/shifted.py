@@ -17,6 +17,7 @@ _Z = 1.959963984540054
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
 _SHARES = _SHARES / _SHARES.sum()
 _FLAT = 1e-3
+_SLIGHT = 0.1
 _BEND = 0.5
 _POINTS = 64
 
@@ -62,12 +63,12 @@ class Frame:
     def of(cls, base: Logistic, pool: Tally) -> Frame:
         """The frame of a base curve that was fitted on `pool`.
 
-        Where the base is flat (surer answers are no more often right, all in all) the groups may still rise:
+        Where the base is about flat (surer answers are hardly more often right, all in all) groups may still rise:
         log-odds of the score itself then take its place.
         """
         e = _log_odds(base, pool.score)
         share = pool.weight / pool.total
-        if _spread(e, share)[1] < _FLAT and _spread(pool.score, share)[1] > NEAR:
+        if (base.a + base.b) / 2 < _SLIGHT and _spread(pool.score, share)[1] > NEAR:
             flat = float(e @ share)
             base = Logistic(a=1.0, b=1.0, k=0.0, covariance=((0.0,) * 3,) * 3, inside=base.inside)
             e = _log_odds(base, pool.score)
