@@ -20,7 +20,7 @@ from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet, Where
 from .maps.crossfit import cross_fit, folds
-from .maps.groups import PooledMaps
+from .maps.groups import PooledMaps, merged
 from .plugins import find
 from .tally import Floats, Tally
 from .types import Fingerprint
@@ -176,7 +176,7 @@ class FittedLog:
         measured = [(g.tally, g.after) for g in self.groups if g.after is not None]
         if not measured:
             return None
-        before, after = (reduce(add, tallies) for tallies in zip(*measured, strict=True))
+        before, after = (merged(tallies) for tallies in zip(*measured, strict=True))
         return {"n": before.rows, "before": scores_of(before), "after": scores_of(after)}
 
     def worst_segment(self) -> dict[str, Any] | None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property
 from itertools import combinations, product
-from operator import add
 from typing import Any
 
 import numpy as np
 
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.groups import Key, PooledMaps, ordered
+from ..maps.groups import Key, PooledMaps, merged, ordered
 from ..maps.leaves import Leaf, Stack
 from ..maps.logistic import effective
 from ..maps.shifted import Frame, base_curve
@@ -81,7 +80,7 @@ class _Crossed:
 
     @cached_property
     def pool(self) -> Tally:
-        return reduce(add, [t for t in self.tallies if t.rows])
+        return merged([t for t in self.tallies if t.rows])
 
     @cached_property
     def frame(self) -> Frame:
@@ -174,7 +173,7 @@ class _Crossed:
     def _under(self, prefix: Key) -> Tally:
         pairs = zip(self.keys, self.tallies, strict=True)
         found = [t for k, t in pairs if k[: len(prefix)] == prefix and t.rows]
-        return reduce(add, found) if found else self.pool
+        return merged(found) if found else self.pool
 
 
 def _laplace(stack: Stack, to: Floats, start: Floats, variance: Floats) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
-from ..maps.groups import Key, PooledMaps, ordered
+from ..maps.groups import Key, PooledMaps, merged, ordered
 from ..maps.hierarchy import Tree, fit_tree
 from ..maps.leaves import Leaf, Normal, expected
 from ..maps.logistic import effective
@@ -104,7 +104,7 @@ class _Groups:
 
     @cached_property
     def pool(self) -> Tally:
-        return reduce(add, [t for t in self.tallies if t.rows])
+        return merged([t for t in self.tallies if t.rows])
 
     @cached_property
     def frame(self) -> Frame:
@@ -144,7 +144,7 @@ class _Groups:
         held = [
             t for k, t in zip(self.keys, self.tallies, strict=True) if k[: len(prefix)] == prefix and t.rows
         ]
-        return reduce(add, held) if held else None
+        return merged(held) if held else None
 
     def _told(self, own_weight: float, level: int, rows: int, **more: Any) -> dict[str, Any]:
         spread = np.sqrt([np.diag(s) for s in self.tree.spread])

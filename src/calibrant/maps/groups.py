@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..tally import Tally
 from .calibration import CalibrationMap
 
-__all__ = ["Key", "PooledMaps", "ordered"]
+__all__ = ["Key", "PooledMaps", "merged", "ordered"]
 
 Key = tuple[str | None, ...]
 
@@ -40,6 +40,14 @@ class PooledMaps(Mapping[Any, CalibrationMap]):
             return self.groups[whole]
         nearest = max((k for k in self.fallbacks if whole[: len(k)] == k), key=len)
         return self.fallbacks[nearest]
+
+
+def merged(tallies: Sequence[Tally]) -> Tally:
+    """The sum of tallies, pair by pair: of a thousand, adding one after the other takes a hundred times as long."""
+    found = list(tallies) or [Tally.of([], [])]
+    while len(found) > 1:
+        found = [a + b for a, b in zip(found[::2], found[1::2], strict=False)] + found[len(found) & ~1 :]
+    return found[0]
 
 
 def ordered(tallies: Mapping[Any, Tally]) -> tuple[list[Key], list[Tally]]:

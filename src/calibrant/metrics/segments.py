@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from itertools import combinations
-from operator import add
 from typing import Any
 
+from ..maps.groups import merged as merge
 from ..tally import Tally
 from .gap import gap
 from .intervals import Estimate
@@ -40,7 +39,7 @@ def worst_segment(
         for size in (1, 2):
             for some in combinations(named, size):
                 parts.setdefault(some, []).append(tally)
-    merged = {name: reduce(add, found) for name, found in parts.items()}
+    merged = {name: merge(found) for name, found in parts.items()}
     large = {name: t for name, t in merged.items() if t.n_eff >= LEAST}
     if not large:
         return None
