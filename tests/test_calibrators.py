@@ -37,7 +37,9 @@ def test_every_file_is_found() -> None:
         "blend",
         "histogram",
         "isotonic",
+        "multicalibrated",
         "platt",
+        "pooled",
         "temperature",
         "venn_abers",
     }

@@ -46,7 +46,8 @@ Row = dict[str, Any]
 class Applied:
     """How many rows got a probability, why the others did not, and how many got each action.
 
-    `ignored` counts the rows of signals that no blend knows.
+    `ignored` counts the rows of signals that no blend knows, `stood_in` those of groups without a map of their own,
+    by what the map that stood in is for.
     """
 
     rows: int = 0
@@ -54,12 +55,14 @@ class Applied:
     uncalibrated: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
+    stood_in: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "rows": self.rows, "calibrated": self.calibrated, "uncalibrated": dict(self.uncalibrated),
             "actions": dict(self.actions), **({"ignored": dict(self.ignored)} if self.ignored else {}),
+            **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
         }  # fmt: skip
 
 
@@ -68,7 +71,8 @@ def apply(
 ) -> Applied:
     """Write the rows of `log` to `out` with the columns `ADDED`; formats by the files' endings.
 
-    Each row takes the map of its own group. A row without a usable confidence, or of a group that has no
+    Each row takes the map of its own group, else the fall-back for such groups where the maps have one: `why` then
+    says so, and the rows are counted. A row without a usable confidence, or of a group that has no
     map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
     gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
     """
@@ -108,8 +112,9 @@ def _apply_chunk(
     parsed = parse_block(block[column], np.zeros(len(rows)), None, in_percent=in_percent, inverse=False)
     stated = [f.name for f in fields(Fingerprint) if f.name in block and f.name not in maps.by]
     keys, codes = group_codes([block[name] for name in (*maps.by, *stated)], len(rows))
+    notes: dict[int, str] = {}
     for k, key in enumerate(keys):
-        found, misfit = _fitting(maps, key, stated)
+        found, misfit, level = _fitting(maps, key, stated)
         where = np.flatnonzero(codes == k)
         usable = where[parsed.reason[where] == 0] if found else where[:0]
         if found is not None:
@@ -119,8 +124,14 @@ def _apply_chunk(
         for i in np.setdiff1d(where, usable).tolist():
             why = parsed.reasons[parsed.reason[i]] or misfit
             rows[i].update(dict.fromkeys(ADDED[:3]), map_id=None, uncalibrated=why)
-    for row in rows:
+        if level and len(usable):
+            note = f"There is no map for {_named(key[: len(maps.by)])}; the one for {level} stood in."
+            notes.update(dict.fromkeys(usable.tolist(), note))
+            summary.stood_in[level] += len(usable)
+    for i, row in enumerate(rows):
         _decide(row, policy, book, summary)
+        if i in notes:
+            row["why"] = f"{row['why']} {notes[i]}"
 
 
 def _blended(source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied) -> Iterator[Row]:
@@ -168,20 +179,27 @@ def _unfit(found: BlendMap, answers: Pivot, group: int, scores: Mapping[str, Any
     return found.misfit(marks)
 
 
-def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap | None, str]:
-    """The map of a group if it was fitted on such scores; else None and why.
+def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap | None, str, str | None]:
+    """The map of a group if it was fitted on such scores, else None and why; and what a fall-back is for.
 
     Only what the log states is compared: a log without a column for the model is taken to be of the map's.
     """
     group, rest = key[: len(maps.by)], dict(zip(stated, key[len(maps.by) :], strict=True))
-    found = maps.find(group)
+    found, where = maps.look_up(group)
     if found is None:
-        return None, f"no map for {', '.join(str(v) for v in group)}"
+        return None, f"no map for {_named(group)}", None
     asked = {name: value for name, value in asdict(found.fingerprint).items() if name in rest}
     differences = Fingerprint(**asked).differences(Fingerprint(**rest))
     if differences:
-        return None, f"map {found.map_id} was fitted on other scores: {'; '.join(differences)}"
-    return found, ""
+        return None, f"map {found.map_id} was fitted on other scores: {'; '.join(differences)}", None
+    if where is None:
+        return found, "", None
+    level = ", ".join(f"any {n}" if n not in dict(where) else f"{n} {dict(where)[n]}" for n in maps.by)
+    return found, "", level
+
+
+def _named(group: Key) -> str:
+    return ", ".join(str(v) for v in group)
 
 
 def _decide(row: Row, policy: Policy, book: Phrasebook, summary: Applied) -> None:

@@ -22,7 +22,10 @@ FEW = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One group of a log: its tally, its measures (the group's JSON), and one plain sentence."""
+    """One group of a log: its tally, its measures (the group's JSON), and one plain sentence.
+
+    A group without a usable row has measures of None, and under "unusable" its rows by reason.
+    """
 
     by: dict[str, str | None]
     tally: Tally
@@ -108,6 +111,7 @@ def of_log(log: Log, bins: int = 15) -> Audit:
     groups = [
         _group(dict(zip(log.roles.by, key, strict=True)), tally, bins) for key, tally in log.groups.items()
     ]
+    groups += [_empty(dict(zip(log.roles.by, key, strict=True)), why) for key, why in log.empty.items()]
     groups.sort(key=lambda g: -_evidence(g))
     roles = {k: v for k, v in asdict(log.roles).items() if isinstance(v, str)}
     return Audit(
@@ -166,6 +170,8 @@ def _judge_sentence(j: Judged) -> str:
 def _evidence(group: Group) -> float:
     """How far from zero the gap certainly is; then the gap's size."""
     gap = group.measures["gap"]
+    if gap is None:
+        return -1.0
     certain = max(gap["low"], -gap["high"], 0.0)
     return float(certain + 1e-3 * abs(gap["value"]))
 
@@ -173,6 +179,20 @@ def _evidence(group: Group) -> float:
 def _group(by: dict[str, str | None], tally: Tally, bins: int) -> Group:
     measures = {"by": by, **measure(tally, bins)}
     return Group(by=by, tally=tally, measures=measures, sentence=_sentence(by, measures))
+
+
+def _empty(by: dict[str, str | None], unusable: Mapping[str, int]) -> Group:
+    """A group without a usable row: counted, with nothing measured."""
+    none = dict.fromkeys(
+        ("accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier", "mcb", "dsc",
+         "unc", "log_loss", "auroc", "aurc")
+    )  # fmt: skip
+    measures = {
+        "by": by, "n": 0, "n_eff": 0.0, **none, "verdict": "no usable rows", "unusable": dict(unusable),
+    }  # fmt: skip
+    reasons = "; ".join(f"{n:,} x {why}" for why, n in unusable.items())
+    sentence = f"{_name(by)}: none of its {sum(unusable.values()):,} rows can be used ({reasons})."
+    return Group(by=by, tally=Tally.of([], []), measures=measures, sentence=sentence)
 
 
 def measure(tally: Tally, bins: int = 15) -> dict[str, Any]:

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import metrics
-from .errors import NotEnoughLabels
+from .errors import NotEnoughLabels, UnusableInput
+from .logs.grouping import fit_together, stated
 from .logs.pivots import Pivot, pivot
 from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
-from .maps.calibration import CalibrationMap, MapSet
+from .maps.calibration import CalibrationMap, MapSet, Where
 from .maps.crossfit import cross_fit, folds
+from .maps.groups import PooledMaps, merged
 from .maps.track_record import TrackRecord
 from .plugins import find
 from .tally import Floats, Tally
@@ -40,7 +42,8 @@ def fit(
     weight: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
     fingerprint: Fingerprint | None = None,
-) -> CalibrationMap | TemperatureMap | Any:
+    by: ArrayLike | Sequence[Any] | None = None,
+) -> CalibrationMap | TemperatureMap | PooledMaps | Any:
     """Fit a calibrator on labelled scores.
 
     Parameters
@@ -53,6 +56,9 @@ def fit(
         "auto", or a name that `calibrant.plugins.names("calibrators")` lists.
     weight, cluster : shape (n,), optional
         As in `Tally.of`.
+    by : shape (n,), or n tuples such as (task, domain), optional
+        The group of each row. The groups' maps come back together, drawn towards each other:
+        `calibrator="pooled"` only. NaN as a score or verdict is refused; a group without labels needs no rows.
 
     Raises
     ------
@@ -68,9 +74,41 @@ def fit(
     """
     if np.ndim(scores) == 2:
         return find("calibrators", "temperature")().fit_logits(scores, correct)
+    if by is not None:
+        return _fit_rows(by, calibrator, scores, correct, weight, cluster)
     tally = Tally.of(scores, correct, weight, cluster)
     fitted = _fit(tally, calibrator)
     return fitted if fingerprint is None else fitted.with_fingerprint(fingerprint)
+
+
+def _fit_rows(
+    by: Any,
+    calibrator: str,
+    scores: ArrayLike,
+    correct: ArrayLike,
+    weight: ArrayLike | None,
+    cluster: ArrayLike | None,
+) -> PooledMaps:
+    """The maps of the groups of rows, fitted together."""
+    made = find("calibrators", calibrator)()
+    if not hasattr(made, "fit_groups"):
+        raise UnusableInput(
+            f"{calibrator} fits one group at a time: call it for each, or use calibrator='pooled' with by."
+        )
+    Tally.of(scores, correct, weight, cluster)  # refuses what is out of range, and says in which row
+    rows = [tuple(v) if isinstance(v, list) else v for v in (by.tolist() if hasattr(by, "tolist") else by)]
+    c, y = np.asarray(scores), np.asarray(correct)
+    if len(rows) != len(c):
+        raise UnusableInput(f"by must have one group for each of the {len(c)} scores; got {len(rows)}.")
+    codes: dict[Any, int] = {}
+    where = np.array([codes.setdefault(row, len(codes)) for row in rows], np.intp)
+    w, ids = (None if v is None else np.asarray(v) for v in (weight, cluster))
+    tallies = {}
+    for key, k in codes.items():
+        at = where == k
+        tallies[key] = Tally.of(c[at], y[at], None if w is None else w[at], None if ids is None else ids[at])
+    maps: PooledMaps = made.fit_groups(tallies)
+    return maps
 
 
 def _fit(tally: Tally, calibrator: str) -> CalibrationMap:
@@ -84,36 +122,44 @@ def _fit(tally: Tally, calibrator: str) -> CalibrationMap:
 class Fitted:
     """A group's map, and its measures before and after, the latter on rows that the map had not seen.
 
-    Of a blend, `tally` holds the raw scores of the best single signal.
+    Of a blend, `tally` holds the raw scores of the best single signal. A group that got no map says `why`; its
+    tally is empty.
     """
 
     by: dict[str, str | None]
     tally: Tally
-    map: CalibrationMap | BlendMap
+    map: CalibrationMap | BlendMap | None
     after: Tally | None
+    why: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `after` is None where there are too few rows to part."""
+        made = self.map
+        if made is None:
+            nothing = dict.fromkeys(("calibrator", "weights", "fingerprint", "before", "after", "map_id"))
+            return {"by": self.by, **nothing, "n": 0, "n_eff": 0.0, "why": self.why}
         return {
             "by": self.by,
-            **({"blend": _told(self.map)} if isinstance(self.map, BlendMap) else {}),
-            "calibrator": self.map.calibrator,
-            "weights": self.map.statistics.get("weights"),
-            "fingerprint": {k: v for k, v in asdict(self.map.fingerprint).items() if v is not None},
+            **({"blend": _told(made)} if isinstance(made, BlendMap) else {}),
+            "calibrator": made.calibrator,
+            "weights": made.statistics.get("weights"),
+            **({"own_weight": made.statistics["own_weight"]} if "own_weight" in made.statistics else {}),
+            "fingerprint": {k: v for k, v in asdict(made.fingerprint).items() if v is not None},
             "n": self.tally.rows,
             "n_eff": round(self.tally.n_eff, 2),
-            "before": scores_of(self.tally),
+            "before": scores_of(self.tally) if self.tally.rows else None,
             "after": self.after and scores_of(self.after),
-            "map_id": self.map.map_id,
+            "map_id": made.map_id,
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedLog:
-    """The maps of a log's groups, and what was read of the log."""
+    """The maps of a log's groups, and what was read of the log. `fallbacks` stand in for groups not seen."""
 
     log: Log
     groups: tuple[Fitted, ...]
+    fallbacks: tuple[tuple[Where, CalibrationMap], ...] = ()
 
     @property
     def maps(self) -> MapSet:
@@ -123,14 +169,47 @@ class FittedLog:
             by=self.log.roles.by,
             groups=tuple((key, m) for key, m in made if isinstance(m, CalibrationMap)),
             blends=tuple((key, m) for key, m in made if isinstance(m, BlendMap)),
+            fallbacks=self.fallbacks,
         )
+
+    def total(self) -> dict[str, Any] | None:
+        """Before and after of all groups that have an after, their rows together; None where none has."""
+        measured = [(g.tally, g.after) for g in self.groups if g.after is not None]
+        if not measured:
+            return None
+        before, after = (merged(tallies) for tallies in zip(*measured, strict=True))
+        return {"n": before.rows, "before": scores_of(before), "after": scores_of(after)}
+
+    def worst_segment(self) -> dict[str, Any] | None:
+        """The value or pair of values of the columns that is worst calibrated, before and after; None without columns.
+
+        After is on rows that the maps had not seen, so None where no group has an after.
+        """
+        by = tuple(n for n in self.log.roles.by if n != "signal")
+        if not by or "signal" in self.log.roles.by:
+            return None
+        stages = {"before": self.groups, "after": tuple(g for g in self.groups if g.after is not None)}
+        found = {}
+        for stage, groups in stages.items():
+            tallies = {
+                tuple(g.by.values()): g.tally if stage == "before" or g.after is None else g.after
+                for g in groups
+                if g.tally.rows
+            }
+            found[stage] = metrics.worst_segment(tallies, by)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
+        fallbacks = [
+            {"where": dict(where), "n": m.evidence.rows, "map_id": m.map_id} for where, m in self.fallbacks
+        ]
+        worst = self.worst_segment()
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
             "unusable": self.log.unusable, "notes": list(self.log.notes),
-            "groups": [g.to_json() for g in self.groups],
+            "groups": [g.to_json() for g in self.groups], "total": self.total(),
+            **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip
 
 
@@ -146,24 +225,48 @@ def fit_log(
     if opened is not None and "signal" in opened.columns and "signal" not in by:
         return _fit_blends(pivot(opened, by, **named), opened.name)
     log = read_log(source, by=by, folds=FOLDS, **named)
-    return FittedLog(
-        log=log, groups=tuple(_fit_group(log, key, calibrator) for key in sorted(log.groups, key=str))
-    )
+    if hasattr(find("calibrators", calibrator), "fit_groups") and log.roles.by:
+        return _fit_together(log, calibrator)
+    groups = [_fit_group(log, key, calibrator) for key in log.groups]
+    for key, why in log.empty.items():
+        reasons = "; ".join(f"{n:,} x {reason}" for reason, n in why.items())
+        by_ = dict(zip(log.roles.by, key, strict=True))
+        groups.append(Fitted(by=by_, tally=Tally.of([], []), map=None, after=None, why=reasons))
+    return FittedLog(log=log, groups=tuple(sorted(groups, key=lambda g: str(tuple(g.by.values())))))
+
+
+def _fit_together(log: Log, calibrator: str) -> FittedLog:
+    made = fit_together(log, find("calibrators", calibrator)(), FOLDS)
+    groups = []
+    for key in sorted({*log.groups, *log.empty}, key=str):
+        by = dict(zip(log.roles.by, key, strict=True))
+        tally, after = log.groups.get(key, Tally.of([], [])), made.after.get(key)
+        fitted = made.maps.get(key)
+        if fitted is None:
+            why = "the groups it would borrow from are of several models"
+            groups.append(Fitted(by=by, tally=tally, map=None, after=None, why=why))
+        else:
+            bound = fitted.with_fingerprint(fitted.fingerprint, **_measured(tally, after))
+            groups.append(Fitted(by=by, tally=tally, map=bound, after=after))
+    return FittedLog(log=log, groups=tuple(groups), fallbacks=made.fallbacks)
 
 
 def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     by = dict(zip(log.roles.by, key, strict=True))
     tally = log.groups[key]
-    after = cross_fitted(tally, calibrator, log.folds.get(key))
-    known = {f.name for f in fields(Fingerprint)}
-    stated = {**log.constants.get(key, {}), **by}
-    fingerprint = Fingerprint(**{name: value for name, value in stated.items() if name in known})
-    statistics = {
-        "before": scores_of(tally), "after": after and scores_of(after),
-        "track_record": after and TrackRecord.of(after).to_json(),
-    }  # fmt: skip
-    fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **statistics)
+    after = cross_fitted(tally, calibrator, list(log.folds.get(key, {}).values()))
+    fingerprint = stated({**log.constants.get(key, {}), **by})
+    fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **_measured(tally, after))
     return Fitted(by=by, tally=tally, map=fitted, after=after)
+
+
+def _measured(tally: Tally, after: Tally | None) -> dict[str, Any]:
+    """What a map's statistics say: its measures before and after, and how often its bands were right."""
+    return {
+        "before": scores_of(tally) if tally.rows else None,
+        "after": after and scores_of(after),
+        "track_record": after and TrackRecord.of(after).to_json(),
+    }
 
 
 def _fit_blends(answers: Pivot, name: str) -> FittedLog:

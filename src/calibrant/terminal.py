@@ -66,8 +66,11 @@ def print_audit(found: Audit) -> None:
         table.add_column(head, justify="right", no_wrap=True)
     for group in found.groups:
         m = group.measures
+        if not group.tally.rows:
+            table.add_row(_of(group.by), "0", *["-"] * 6)
+            continue
         table.add_row(
-            ", ".join(str(v) for v in group.by.values()) or "all",
+            _of(group.by),
             f"{m['n']:,}",
             f"{m['accuracy']:.3f}",
             f"{m['mean_confidence']:.3f}",
@@ -77,6 +80,10 @@ def print_audit(found: Audit) -> None:
             "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
         )
     out.print(table)
+
+
+def _of(by: Mapping[str, str | None]) -> str:
+    return ", ".join(map(str, by.values())) or "all"
 
 
 def _span(estimate: Mapping[str, float] | None) -> str:
@@ -93,17 +100,49 @@ def print_fitted(fitted: FittedLog) -> None:
         table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
     for group in fitted.groups:
         g = group.to_json()
-        after = g["after"] or {"ece": float("nan"), "brier": float("nan")}
+        before, after = g["before"], g["after"]
         table.add_row(
-            ", ".join(str(v) for v in group.by.values()) or "all", g["calibrator"], f"{g['n']:,}",
-            f"{g['before']['ece']:.3f}", f"{after['ece']:.3f}", f"{g['before']['brier']:.3f}",
-            f"{after['brier']:.3f}", g["map_id"],
+            _of(group.by), g["calibrator"] or "-", f"{g['n']:,}", _number(before, "ece"), _number(after, "ece"),
+            _number(before, "brier"), _number(after, "brier"), g["map_id"] or "none",
+        )  # fmt: skip
+    total = fitted.total()
+    if total is not None and len(fitted.groups) > 1:
+        before, after = total["before"], total["after"]
+        table.add_row(
+            "together", "", f"{total['n']:,}", _number(before, "ece"), _number(after, "ece"),
+            _number(before, "brier"), _number(after, "brier"), "",
         )  # fmt: skip
     out.print(table)
     for group in fitted.groups:
+        if group.map is None:
+            out.print(f"{_of(group.by)} has no map: {group.why}.", markup=False)
+    _print_worst(fitted.worst_segment())
+    if fitted.fallbacks:
+        named = [", ".join(f"{n}={v}" for n, v in where) or "anything" for where, _ in fitted.fallbacks]
+        listed = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")
+        out.print(f"Maps for groups not seen here: {listed}.", markup=False)
+    for group in fitted.groups:
         g = group.to_json()
         if "blend" in g:
-            _print_blend(", ".join(str(v) for v in group.by.values()) or "all", g["blend"])
+            _print_blend(_of(group.by), g["blend"])
+
+
+def _number(scores: Mapping[str, float] | None, name: str) -> str:
+    return "-" if scores is None else f"{scores[name]:.3f}"
+
+
+def _print_worst(worst: Mapping[str, Any] | None) -> None:
+    """The segment that is worst calibrated after the fit, on rows that its map had not seen."""
+    after = worst and worst["after"]
+    if after:
+        name = ", ".join(f"{n} {v}" for n, v in after["segment"].items())
+        gap = after["gap"]
+        out.print(
+            f"Of {after['segments']:,} segments {after['shown']:,} still show a gap; the worst, {name}: "
+            f"{100 * gap['value']:+.1f} points, {100 * gap['low']:+.1f} to {100 * gap['high']:+.1f} (95 % for all of "
+            "them at once).",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _print_blend(name: str, blend: Mapping[str, Any]) -> None:

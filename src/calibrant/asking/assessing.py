@@ -64,7 +64,7 @@ class Assessor:
         if blended is not None and blended.p is not None:
             return blended
         reasons = [] if blended is None else [str(blended.reason)]
-        for reading, mark in read if self.maps.groups or blended is None else []:
+        for reading, mark in read if self.maps.groups or self.maps.fallbacks or blended is None else []:
             found = self.maps.confidence(reading, mark)
             if found.p is not None:
                 return found

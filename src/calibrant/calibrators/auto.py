@@ -8,6 +8,7 @@ from operator import add
 
 import numpy as np
 
+from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Mixture
@@ -70,7 +71,7 @@ def _weights(tally: Tally) -> dict[str, float]:
     hits, weight = (v * tally.n_eff / tally.total for v in whole)
     trust = tally.n_eff / (tally.n_eff + _HALF_WAY)
     prior = np.array([(1 - trust) / 2, (1 - trust) / 2, trust])
-    w = _simplex(p, hits, weight, prior)
+    w = simplex(p, hits, weight, prior, _PULL)
     return {name: round(float(v), 4) for name, v in zip(_PARTS, w, strict=True)}
 
 
@@ -78,19 +79,3 @@ def _predictions(parts: list[Tally], i: int) -> Floats:
     """Of each part calibrator at the scores of fold i, fitted on the other folds; shape (calibrators, m)."""
     rest = reduce(add, [part for j, part in enumerate(parts) if j != i])
     return np.stack([find("calibrators", name)().fit(rest)(parts[i].score) for name in _PARTS])
-
-
-def _simplex(p: Floats, hits: Floats, weight: Floats, prior: Floats) -> Floats:
-    """Non-negative weights, summing to 1, of the least Brier score plus _PULL x squared distance to the prior.
-
-    Least squares with the sum as one heavy row; the grades enter by their mean, which moves the score by
-    a constant only.
-    """
-    from scipy.optimize import nnls  # loaded on use
-
-    root = np.sqrt(weight)
-    heavy = 1e4 * np.sqrt(weight.sum())
-    a = np.vstack([(p * root).T, heavy * np.ones(len(prior)), np.sqrt(_PULL) * np.eye(len(prior))])
-    b = np.r_[hits / weight * root, heavy, np.sqrt(_PULL) * prior]
-    w, _ = nnls(a.T @ a, a.T @ b) if len(a) > 50_000 else nnls(a, b)
-    return np.asarray(w / w.sum(), dtype=np.float64)

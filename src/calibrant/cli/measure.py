@@ -105,5 +105,7 @@ def apply_command(
         out.print(f"  {n:,} did not: {why}")
     for signal, n in done.ignored.most_common():
         out.print(f"  {n:,} scores of {signal} did not count: no blend was fitted on it.")
+    for level, n in done.stood_in.most_common(8):
+        out.print(f"  {n:,} are of groups without a map; the one for {level} stood in.", markup=False)
     out.print("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
     out.print(f"Written: {to}")

@@ -33,12 +33,16 @@ class _Counts:
     read_as: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     groups: dict[Key, Tally] = field(default_factory=dict)
+    lacking: dict[Key, Counter[str]] = field(default_factory=dict)
 
     def tallies(self) -> dict[Key, Tally]:
         return self.groups
 
-    def fold_tallies(self) -> dict[Key, list[Tally]]:
+    def fold_tallies(self) -> dict[Key, dict[int, Tally]]:
         return {}  # so many rows are parted on their tallies
+
+    def empty(self) -> dict[Key, Counter[str]]:
+        return self.lacking
 
     def constants(self) -> dict[Key, dict[str, str]]:
         return {}  # would cost another look at every row; name them with by
@@ -159,6 +163,10 @@ def _collect(
             counts.groups[key] = Tally.from_sums(
                 score[rows], w[rows], got["wg"][rows], wg2[rows], w2[rows], int(n[rows].sum()), gridded=True
             )
+        else:
+            counts.lacking[key] = Counter()
+            for i in np.flatnonzero(codes == k):
+                counts.lacking[key][str(why[i])] += int(n[i])
 
 
 def _scores(

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,11 @@ COUNT_IN_ENGINE = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
-    """What was read: rows, how many were used, the others by reason, and one tally per group."""
+    """What was read: rows, how many were used, the others by reason, and one tally per group.
+
+    `empty` holds the groups without a usable row, with their rows by reason; `folds` the tallies of each group by
+    the number of the fold. Rows of one cluster are in the fold of one number, whatever their group.
+    """
 
     source: str
     rows: int
@@ -39,8 +44,9 @@ class Log:
     roles: Roles
     notes: tuple[str, ...]
     groups: dict[Key, Tally]
-    folds: dict[Key, list[Tally]] = field(default_factory=dict)
+    folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
+    empty: dict[Key, dict[str, int]] = field(default_factory=dict)
 
 
 def read_log(
@@ -80,7 +86,7 @@ def read_log(
         source=opened.name, rows=counted.rows, used=counted.used, unusable=dict(counted.unusable),
         read_as=dict(counted.read_as), roles=roles, notes=(*notes, *counted.notes), groups=counted.tallies(),
         folds=counted.fold_tallies(),
-        constants=counted.constants(),
+        constants=counted.constants(), empty={key: dict(why) for key, why in counted.empty().items()},
     )  # fmt: skip
     if not log.used:
         reasons = "; ".join(f"{n} x {why}" for why, n in log.unusable.items())
@@ -146,8 +152,12 @@ class Counted(Protocol):
         """One tally per group."""
         ...
 
-    def fold_tallies(self) -> dict[Key, list[Tally]]:
-        """The folds of each group, where they were made."""
+    def fold_tallies(self) -> dict[Key, dict[int, Tally]]:
+        """The folds of each group by number, where they were made."""
+        ...
+
+    def empty(self) -> dict[Key, Counter[str]]:
+        """The groups without a usable row, and why none is."""
         ...
 
     def constants(self) -> dict[Key, dict[str, str]]:
@@ -167,6 +177,7 @@ class _Counted:
         self.notes: list[str] = []
         self.sums: dict[tuple[Key, int], Tally] = {}
         self.kept: dict[Key, list[tuple[NDArray[Any], ...]]] = {}  # rows, only where clusters need them
+        self.lacking: dict[Key, Counter[str]] = {}
         self.rng = np.random.default_rng(0)
         self.in_percent: bool | None = None
 
@@ -187,7 +198,11 @@ class _Counted:
         self.read_as += parsed.read_as
         keys, codes = group_codes([block[name] for name in r.by], len(good))
         for k, key in enumerate(keys):
-            rows = np.flatnonzero(good & (codes == k))
+            at = np.flatnonzero(codes == k)
+            rows = at[good[at]]
+            self.lacking.setdefault(key, Counter()).update(
+                parsed.reasons[r] for r in parsed.reason[at[~good[at]]].tolist()
+            )
             self._add_group(key, rows, parsed, block)
             for name in self.stated:
                 values = self.seen.setdefault(key, {}).setdefault(name, set())
@@ -238,20 +253,24 @@ class _Counted:
             whole[key] = Tally.of(c, g, w, ids)
         return whole
 
-    def fold_tallies(self) -> dict[Key, list[Tally]]:
+    def empty(self) -> dict[Key, Counter[str]]:
+        used = {key for key, _ in self.sums} | set(self.kept)
+        return {key: why for key, why in self.lacking.items() if key not in used}
+
+    def fold_tallies(self) -> dict[Key, dict[int, Tally]]:
         if not self.folds:
             return {}
-        parts: dict[Key, list[Tally]] = {}
-        for (key, _), tally in self.sums.items():
-            parts.setdefault(key, []).append(tally)
+        parts: dict[Key, dict[int, Tally]] = {}
+        for (key, f), tally in self.sums.items():
+            parts.setdefault(key, {})[f] = tally
         for key, blocks in self.kept.items():
             c, g, w, ids = (np.concatenate(v) for v in zip(*blocks, strict=True))
-            _, code = np.unique(ids, return_inverse=True)
-            fold = self.rng.integers(0, self.folds, int(code.max()) + 1)[code]
-            parts[key] = [
-                Tally.of(c[m], g[m], w[m], ids[m]) for f in range(self.folds) if (m := fold == f).any()
-            ]
-        return parts
+            distinct, code = np.unique(ids, return_inverse=True)
+            fold = np.array([crc32(i.encode()) % self.folds for i in distinct.tolist()], np.intp)[code]
+            parts[key] = {
+                f: Tally.of(c[m], g[m], w[m], ids[m]) for f in range(self.folds) if (m := fold == f).any()
+            }
+        return {key: dict(sorted(found.items())) for key, found in parts.items()}
 
 
 def _count_blocks(source: Source, roles: Roles, folds: int) -> _Counted:

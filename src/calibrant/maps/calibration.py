@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ from .blends import BLEND_FORMAT, BlendMap
 from .curves import Curve, curve_from_json
 from .evidence import Evidence
 
-__all__ = ["CalibrationMap", "Evidence", "MapSet"]
+__all__ = ["CalibrationMap", "Evidence", "MapSet", "Where"]
 
 _FORMAT = "calibrant/map"
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
+_WITH_FALLBACKS = 2
+
+Where = tuple[tuple[str, str], ...]
+"""Columns and their values that a fall-back map is for; it takes any value of the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +156,9 @@ def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     return flat, values.shape
 
 
+_FIELDS = tuple(f.name for f in fields(Fingerprint))
+
+
 def _stated(fingerprint: Fingerprint) -> int:
     """How closely a fingerprint says what it is for."""
     return sum(v is not None for v in asdict(fingerprint).values())
@@ -162,30 +169,65 @@ class MapSet:
     """The maps of a file: one per group of the columns `by`, found by the fingerprint of a reading.
 
     `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
+    `fallbacks` stand in for groups without a map: the one of (("task", "maths"),) for a domain of maths that was
+    not seen, the one of () for any task; the one that states most goes first. None stands in for a group that has a
+    map, also where that map refuses the scores.
     """
 
     by: tuple[str, ...]
     groups: tuple[tuple[tuple[str | None, ...], CalibrationMap], ...]
     blends: tuple[tuple[tuple[str | None, ...], BlendMap], ...] = ()
+    fallbacks: tuple[tuple[Where, CalibrationMap], ...] = ()
 
     @cached_property
     def _index(self) -> dict[tuple[str | None, ...], CalibrationMap]:
         return dict(self.groups)
 
     def find(self, values: Iterable[Any]) -> CalibrationMap | None:
-        """The map of a group, by the values of the columns `by`."""
-        return self._index.get(tuple(None if v is None else str(v) for v in values))
+        """The map of a group, by the values of the columns `by`; else the fall-back that states most of them."""
+        return self.look_up(values)[0]
+
+    def look_up(self, values: Iterable[Any]) -> tuple[CalibrationMap | None, Where | None]:
+        """As `find`; of a fall-back also what it is for, None for a group's own map."""
+        key = tuple(None if v is None else str(v) for v in values)
+        own = self._index.get(key)
+        if own is not None:
+            return own, None
+        return self._stand_in(dict(zip(self.by, key, strict=True))) if self.fallbacks else (None, None)
+
+    def _stand_in(self, known: Mapping[str, Any]) -> tuple[CalibrationMap | None, Where | None]:
+        fitting = [(w, m) for w, m in self.fallbacks if all(known.get(n) == v for n, v in w)]
+        if not fitting:
+            return None, None
+        where, found = max(fitting, key=lambda pair: len(pair[0]))
+        return found, where
 
     def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
-        """Calibrate a reading with the map that fits its fingerprint, or say why none does."""
+        """Calibrate a reading with the map that fits its fingerprint, or say why none does.
+
+        The fingerprint of a confidence by a fall-back states only what the map is for: no domain, where a map for
+        any domain of the task stood in.
+        """
         if reading.score is None:
             return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
-        candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
-        if not candidates:
+        closest, where = self._closest(fingerprint)
+        if closest is None:
             known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
             return Confidence(p=None, reason=f"no map for {known}; fit one with `calibrant fit`")
-        closest = max(candidates, key=lambda m: _stated(m.fingerprint))
-        return closest.confidence(reading, fingerprint)
+        found = closest.confidence(reading, fingerprint)
+        if where is None or found.p is None or found.fingerprint is None:
+            return found
+        any_value = [n for n in self.by if n not in dict(where) and n in _FIELDS]
+        return replace(found, fingerprint=replace(found.fingerprint, **dict.fromkeys(any_value)))
+
+    def _closest(self, fingerprint: Fingerprint) -> tuple[CalibrationMap | None, Where | None]:
+        if not self.fallbacks:
+            candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
+            return max(candidates, key=lambda m: _stated(m.fingerprint), default=None), None
+        known = asdict(fingerprint)
+        if all(name in known for name in self.by):
+            return self.look_up(known[name] for name in self.by)
+        return self._stand_in(known)
 
     def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence | None:
         """Calibrate the readings of one answer together; None where no blend is for its model, task and domain."""
@@ -197,11 +239,16 @@ class MapSet:
         return None
 
     def to_json(self) -> str:
-        """The set as JSON text; `blends` only where there are some."""
-        content: dict[str, Any] = {"format": _SET_FORMAT, "version": _VERSION, "by": self.by}
+        """The set as JSON text; `blends` and `fallbacks` only where there are some, the latter as version 2."""
+        version = _WITH_FALLBACKS if self.fallbacks else _VERSION
+        content: dict[str, Any] = {"format": _SET_FORMAT, "version": version, "by": self.by}
         for name, kind in (("maps", self.groups), ("blends", self.blends)):
             if kind or name == "maps":
                 content[name] = [{"group": list(g), "map": json.loads(m.to_json())} for g, m in kind]
+        if self.fallbacks:
+            content["fallbacks"] = [
+                {"where": dict(where), "map": json.loads(m.to_json())} for where, m in self.fallbacks
+            ]
         return json.dumps(content, indent=1)
 
     @classmethod
@@ -212,15 +259,24 @@ class MapSet:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
         if data.get("format") == BLEND_FORMAT:
             return cls(by=(), groups=(), blends=(((), BlendMap.from_json(data)),))
-        if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:
+        if data.get("format") != _SET_FORMAT:
             raise UnusableInput("Expected a file written by `calibrant fit LOG -o MAPS`.")
+        if data.get("version") not in (_VERSION, _WITH_FALLBACKS):
+            raise UnusableInput(
+                f"Expected maps of version {_VERSION} or {_WITH_FALLBACKS}, got version {data.get('version')!r}. "
+                "Upgrade calibrant, or fit them again with `calibrant fit LOG -o MAPS`."
+            )
         groups = tuple(
             (tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"]
         )
         blends = tuple(
             (tuple(entry["group"]), BlendMap.from_json(entry["map"])) for entry in data.get("blends", ())
         )
-        return cls(by=tuple(data["by"]), groups=groups, blends=blends)
+        fallbacks = tuple(
+            (tuple(entry["where"].items()), CalibrationMap.from_json(entry["map"]))
+            for entry in data.get("fallbacks", ())
+        )
+        return cls(by=tuple(data["by"]), groups=groups, blends=blends, fallbacks=fallbacks)
 
     @classmethod
     def load(cls, path: str | Path) -> MapSet:

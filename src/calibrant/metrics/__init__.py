@@ -12,6 +12,7 @@ from .multiclass import class_wise, classwise_ece, top_label
 from .proper_scores import LOG_LOSS_FLOOR, Corp, brier, consistency_band, corp, log_loss
 from .ranking import auroc
 from .risk_coverage import RiskCoverage, aurc, risk_coverage
+from .segments import worst_segment
 from .smooth_ece import smooth_ece
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "smooth_ece",
     "spiegelhalter",
     "top_label",
+    "worst_segment",
 ]

@@ -139,7 +139,7 @@ def plan_costs(
 def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrator: Calibrator) -> CostGroup:
     tally = log.groups[key]
     by = dict(zip(log.roles.by, key, strict=True))
-    parts = log.folds.get(key) or folds(tally, FOLDS)
+    parts = list(log.folds.get(key, {}).values()) or folds(tally, FOLDS)
     known: dict[str, Any] = {
         "by": by, "n": tally.rows, "n_eff": tally.n_eff, "accuracy": tally.accuracy if tally.rows else None,
         "thresholds": policy.thresholds, "send_from": send_from(policy),
