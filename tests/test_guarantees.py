@@ -384,6 +384,17 @@ def test_a_prior_map_binds_the_certificate_and_keeps_the_set_of_answers() -> Non
         certify(s, right, max_error=0.1, delta=DELTA, prior_map=other, fingerprint=Fingerprint(model="b"))
 
 
+def test_a_map_that_falls_is_refused() -> None:
+    """Above a probability lie other answers than above a score, which nothing was tested on."""
+    rng = np.random.default_rng(15)
+    c = rng.random(400)
+    falls = calibrant.fit(c, rng.random(400) < 0.5 + 0.4 * c, "histogram")
+    assert (np.diff(falls(np.linspace(0, 1, 101))) < 0).any()
+    later = rng.random(800)
+    with pytest.raises(UnusableInput, match="falls somewhere"):
+        certify(later, rng.random(800) < 0.5 + 0.4 * later, max_error=0.2, delta=DELTA, prior_map=falls)
+
+
 def test_a_series_never_spends_more_than_delta() -> None:
     assert sum(spent(0.1, k) for k in range(1, 200_000)) == pytest.approx(0.1, rel=1e-4)
     first = certify([0.9] * 200, [1] * 200, max_error=0.1, delta=DELTA, issue=1)

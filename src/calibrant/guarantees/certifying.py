@@ -84,7 +84,8 @@ def certify(
     Raises
     ------
     UnusableInput
-        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels.
+        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels, or one
+        that falls as the score rises.
 
     Examples
     --------
@@ -144,6 +145,13 @@ def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) ->
             "blend gives by itself: `calibrant apply`, then its column `calibrated`."
         )
     prior_map.check(fingerprint)
+    grid = np.unique(np.r_[np.linspace(0, 1, 1001), tally.score])
+    if (np.diff(prior_map(grid)) < -1e-9).any():
+        raise UnusableInput(
+            f"The map {prior_map.map_id} ({prior_map.calibrator}) falls somewhere as the score rises, so the answers "
+            "at or above a probability are not those at or above a score. Fit one that does not fall, such as "
+            "`calibrant fit LOG --calibrator isotonic`."
+        )
     if tally.rows and prior_map.evidence.digest == tally.digest:
         raise UnusableInput(
             f"The map {prior_map.map_id} was fitted on these very labels, so a promise resting on both would not "
