@@ -21,7 +21,7 @@ from calibrant.planning.operating import Aim
 from calibrant.routing.cascades import CascadePlan
 from calibrant.routing.cases import Cases, Encoder, peer_agreement
 from calibrant.routing.domains import edges
-from calibrant.routing.gains import GainModel, fit_gains
+from calibrant.routing.gains import GainModel, fit_and_hold_out, fit_gains
 from calibrant.routing.recovery import Recovery, apgr, cpt, random_apgr
 
 Floats = np.ndarray
@@ -43,6 +43,17 @@ def by_hand(gain: Floats, small: Floats, large: Floats, orders: int = 1) -> floa
             heights.append((right - small.sum()) / (large.sum() - small.sum()))
         areas.append(sum((a + b) / 2 for a, b in pairwise(heights)) / len(gain))
     return float(np.mean(areas))
+
+
+def test_rows_held_out_claim_no_gain_where_there_is_none() -> None:
+    """Two models that are equally often right, and nothing tells when: what rows not seen say of sending is about 0."""
+    rng, claimed = np.random.default_rng(16), []
+    for _ in range(50):
+        small, large = (rng.random((2, 150)) < 0.6).astype(float)
+        cases = Cases.of(150, scores={"x": rng.random(150)}, domain=rng.choice(list("abcd"), 150))
+        _, held = fit_and_hold_out(cases, small, large)
+        claimed.append(float(np.mean((held.gain > 0) * (large - small))))
+    assert np.mean(claimed) < 2.5 * np.std(claimed) / 50**0.5
 
 
 def test_apgr_and_cpt_as_worked_out_on_paper() -> None:

@@ -279,6 +279,18 @@ def test_bootstrap_of_grades() -> None:
     assert e.high == pytest.approx(np.quantile(by_rows, 0.975), abs=5e-4)
 
 
+@pytest.mark.parametrize("halves", [0.1, 0.5, 0.9])
+def test_bootstrap_of_grades_at_few_scores_is_as_wide_as_that_of_rows(halves: float) -> None:
+    """With a confidence of 0.5 the squared error is 0.25 or 0, whichever grade is which: its mean varies."""
+    rng = np.random.default_rng(8)
+    c = rng.choice([0.4, 0.5, 0.6], 500)
+    g = np.where(rng.random(500) < halves, 0.5, (rng.random(500) < c).astype(float))
+    found = metrics.intervals.bootstrap(Tally.of(c, g), metrics.brier)
+    rows = [float(((c - g)[rng.integers(0, 500, 500)] ** 2).mean()) for _ in range(2000)]
+    low, high = np.quantile(rows, [0.025, 0.975])
+    assert found.high - found.low == pytest.approx(high - low, rel=0.15)
+
+
 @pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
 def test_a_few_grades_between_right_and_wrong_do_not_move_the_bootstrap(share: float) -> None:
     rng = np.random.default_rng(7)

@@ -230,6 +230,26 @@ def test_signals_are_never_pooled() -> None:
     assert len(plan_thresholds(log, max_error=0.2, delta=0.1, by=["signal"]).certificates.certificates) == 2
 
 
+def test_items_of_different_tasks_are_different_items() -> None:
+    """Tasks number their items alike: nothing repeats, and what is advised ties no task to another."""
+    from calibrant.logs.reading import read_log
+
+    log = frame(40, 11).assign(task=["a", "b"] * 20, item_id=[i // 2 for i in range(40)])
+    assert not any("repeat an item_id" in n for n in read_rows(log).notes)
+    twice = pd.concat([log, log.assign(confidence=0.5)])
+    assert any(
+        n.startswith("40 rows repeat") and n.endswith("--cluster task,item_id.")
+        for n in read_rows(twice).notes
+    )
+    ids = read_rows(twice, cluster="task,item_id").groups[()].clusters
+    assert ids is not None and len(set(ids)) == 40
+    assert read_log(twice, cluster="task,item_id").groups[()].clusters == 40
+    alone = read_rows(log.drop(columns="task")).notes
+    assert any(n.startswith("20 rows repeat") and n.endswith("--cluster item_id.") for n in alone)
+    with pytest.raises(ColumnNotFound, match="task,nothing"):
+        read_rows(log, cluster="task,nothing")
+
+
 def test_rows_are_read_as_the_rest_of_the_house_reads_them() -> None:
     log = frame(40, 10).assign(item_id=[i // 2 for i in range(40)])
     log["confidence"] = [f"{100 * c:.0f}%" for c in log.confidence]

@@ -26,7 +26,9 @@ By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: 
 Confidence = Annotated[str | None, typer.Option(help="Column of the stated confidence.")]
 Correct = Annotated[str | None, typer.Option(help="Column of the verdict: right or wrong, or a grade.")]
 Weight = Annotated[str | None, typer.Option(help="Column of 1 / the probability of having been labelled.")]
-Cluster = Annotated[str | None, typer.Option(help="Column that ties rows together, such as item_id.")]
+Cluster = Annotated[
+    str | None, typer.Option(help="Column that ties rows together, such as item_id, or task,item_id.")
+]
 LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
 ModelName = Annotated[
     str, typer.Option("--model", help="embedded, a .gguf file, or a model name with --url.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ __all__ = ["certify"]
 
 _SAFE = 0.6
 _POWER = 0.8
+_LEAST_SENT = 0.01
+"""Share of the answers that must be sent for a threshold to be worth labels."""
 
 
 def certify(
@@ -62,7 +65,9 @@ def certify(
         largest that can come.
     cluster : shape (n,), optional
         Of answers with equal values one is drawn; the promise is then about one answer per cluster. A missing
-        value is a cluster of its own.
+        value is a cluster of its own. With weights that differ, the draw within a cluster goes by weight and the
+        cluster is kept with probability total weight / largest total weight: the promise is about answers then, and
+        clusters of uneven size cost labels.
     prior_map : CalibrationMap, optional
         Fitted on EARLIER labels. Thresholds are then at its probabilities, the certificate is bound to it, and
         the walk starts no higher than where it predicts the error of an answer to be 0.6 `max_error`.
@@ -74,12 +79,13 @@ def certify(
         The number of this certificate in a series that is to hold together: it spends 6 / (pi issue)^2 of delta.
     by, fingerprint : what the certificate is for
     seed : int
-        Of the draws. Rows of equal content are exchangeable, so the order of rows does not matter.
+        Of the draws, which depend on the content of the rows too, and not on their order.
 
     Raises
     ------
     UnusableInput
-        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels.
+        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels, or one
+        that falls as the score rises.
 
     Examples
     --------
@@ -107,7 +113,7 @@ def certify(
     )  # fmt: skip
     coverage, threshold = Estimate(0.0, 0.0, 0.0), found.threshold
     if found.threshold is not None:
-        coverage = _coverage(of_map >= found.threshold, sample.weight, sample.groups)
+        coverage = _coverage(of_map >= found.threshold, sample.weight, sample.code)
         threshold = _lowest(prior_map, sample.scores, found.threshold)
     needed, reason = (None, None) if threshold is not None else _needed(tally, sample, max_error, level, risk)
     return Certificate(
@@ -139,6 +145,13 @@ def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) ->
             "blend gives by itself: `calibrant apply`, then its column `calibrated`."
         )
     prior_map.check(fingerprint)
+    grid = np.unique(np.r_[np.linspace(0, 1, 1001), tally.score])
+    if (np.diff(prior_map(grid)) < -1e-9).any():
+        raise UnusableInput(
+            f"The map {prior_map.map_id} ({prior_map.calibrator}) falls somewhere as the score rises, so the answers "
+            "at or above a probability are not those at or above a score. Fit one that does not fall, such as "
+            "`calibrant fit LOG --calibrator isotonic`."
+        )
     if tally.rows and prior_map.evidence.digest == tally.digest:
         raise UnusableInput(
             f"The map {prior_map.map_id} was fitted on these very labels, so a promise resting on both would not "
@@ -155,7 +168,7 @@ class _Sample:
     wrong: NDArray[np.bool_]
     tie: Floats
     kept: NDArray[np.bool_]
-    groups: int
+    code: NDArray[np.intp]
     graded: bool
     weighted: bool
     clustered: bool
@@ -172,18 +185,24 @@ def _drawn(
     s, grade, w, code = s[order], grade[order], w[order], code[order]
     alone = np.ones(len(s), bool) if cluster is None else code == -1
     code[alone] = code.max(initial=0) + 1 + np.arange(int(alone.sum()))
-    pick, thin, coin, tie = np.random.default_rng(seed).random((4, len(s)))
-    kept = np.ones(len(s), bool)
+    # content decides the draws too: rows are sorted by verdict where they tie, and under draws that are fixed
+    # beforehand the same verdicts would be favoured in every sample
+    content = int.from_bytes(blake2b(np.r_[code, s, grade, w].tobytes(), digest_size=16).digest())
+    pick, thin, coin, tie = np.random.default_rng([seed, content]).random((4, len(s)))
+    weighted = bool(len(w) and w.min() < w.max())
+    kept, mass = np.ones(len(s), bool), w
     if cluster is not None and len(s):
-        at = np.lexsort((pick, code))
+        at = np.lexsort(
+            (np.log1p(-pick) / -w, code)
+        )  # the first of a cluster, each row as often as its weight says
         kept[:] = False
         kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
-    kept &= thin < w / w.max(initial=1e-300)
+        mass = np.bincount(code, w)[code] if weighted else np.ones(len(s))
+    kept &= thin < mass / mass.max(initial=1e-300)
     between = (grade > 0) & (grade < 1)
     return _Sample(
         scores=s, weight=w, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
-        groups=len(np.unique(code)), graded=bool(between.any()),
-        weighted=bool(len(w) and w.min() < w.max()), clustered=cluster is not None,
+        code=code, graded=bool(between.any()), weighted=weighted, clustered=cluster is not None,
     )  # fmt: skip
 
 
@@ -207,10 +226,13 @@ def _codes(cluster: NDArray[Any], rows: int) -> NDArray[np.intp]:
     return code
 
 
-def _coverage(reached: NDArray[np.bool_], weight: Floats, groups: int) -> Estimate:
-    """Share of answers, with the band of Dvoretzky, Kiefer, Wolfowitz and Massart, which holds at every threshold."""
+def _coverage(reached: NDArray[np.bool_], weight: Floats, code: NDArray[np.intp]) -> Estimate:
+    """Share of answers, with the band of Dvoretzky, Kiefer, Wolfowitz and Massart, which holds at every threshold.
+
+    It is that of as many independent answers as there are clusters, counted by the squares of their weights.
+    """
     value = float(weight[reached].sum() / weight.sum())
-    n_eff = min(float(weight.sum() ** 2 / (weight**2).sum()), groups)
+    n_eff = float(weight.sum() ** 2 / (np.bincount(code, weight) ** 2).sum())
     half = math.sqrt(math.log(2 / 0.05) / (2 * n_eff))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
@@ -250,12 +272,12 @@ def _needed(
     sent = np.cumsum(tally.weight[::-1]) / tally.total
     lost = np.cumsum((tally.weight[::-1] / tally.total) * (1 - p))
     error = lost if risk == "joint" else lost / sent
-    far = (error < 0.98 * max_error) & (sent >= min(0.01, sent.max()))
-    lowest = float(error.min())
+    some = sent >= min(_LEAST_SENT, sent.max())
+    far, lowest = some & (error < 0.98 * max_error), float(error[some].min())
     if not far.any():
         return None, (
-            f"even among the surest answers about {lowest:.1%} are predicted to be wrong, which no number of labels "
-            f"brings below {max_error:g}"
+            f"even of the surest answers, {_LEAST_SENT:.0%} of all or more, about {lowest:.2%} are predicted to be "
+            f"wrong, and no number of labels brings that clearly below {max_error:.2%}"
         )
     e, share = error[far], sent[far]
     spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(e * (1 - e))

@@ -71,7 +71,10 @@ _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:%|percent)\s*", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roles:
-    """Which column plays which part. `inverse` marks a weight column that holds propensities."""
+    """Which column plays which part. `inverse` marks a weight column that holds propensities.
+
+    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several.
+    """
 
     confidence: str
     correct: str
@@ -79,11 +82,12 @@ class Roles:
     cluster: str | None = None
     by: tuple[str, ...] = ()
     inverse: bool = False
+    tied: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Distinct columns needed."""
-        wanted = [self.confidence, self.correct, self.weight, self.cluster, *self.by]
+        wanted = [self.confidence, self.correct, self.weight, *self.tied, *self.by]
         return list(dict.fromkeys(name for name in wanted if name is not None))
 
 
@@ -119,7 +123,7 @@ def find_roles(
     found: dict[str, str | None] = {}
     for role, conventions in CONVENTIONS.items():
         name = named.get(role)
-        if name is not None and name not in available:
+        if name is not None and name not in available and role != "cluster":
             raise ColumnNotFound(role, [name], available)
         guess = next((lower[c] for c in conventions if c in lower), None)
         found[role] = name or guess
@@ -132,7 +136,27 @@ def find_roles(
     return Roles(
         confidence=str(found["confidence"]), correct=str(found["correct"]), weight=weight,
         cluster=found["cluster"], by=by, inverse=weight is not None and weight.lower() == "propensity",
+        tied=tied_by(found["cluster"], available),
     )  # fmt: skip
+
+
+def tied_by(cluster: str | None, available: list[str]) -> tuple[str, ...]:
+    """The columns whose values together make a cluster: several where they are parted by commas.
+
+    >>> tied_by("item_id", ["task", "item_id"]), tied_by("task,item_id", ["task", "item_id"]), tied_by(None, [])
+    (('item_id',), ('task', 'item_id'), ())
+    """
+    if cluster is None or cluster in available:
+        return () if cluster is None else (cluster,)
+    tied = tuple(name.strip() for name in cluster.split(","))
+    if not set(tied) <= set(available):
+        raise ColumnNotFound("cluster", [cluster], available)
+    return tied
+
+
+def joined(key: tuple[str | None, ...]) -> str | None:
+    """One id of several values; None, which is no id, where the last is missing."""
+    return None if key[-1] is None else "\0".join(str(v) for v in key)
 
 
 def percent(values: NDArray[Any]) -> bool:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ..errors import ColumnNotFound, NotEnoughLabels, UnusableInput
 from ..metrics.intervals import Estimate
-from .columns import NO_VERDICT, Roles, parse_block, percent
+from .columns import NO_VERDICT, Roles, joined, parse_block, percent
 from .sources import Block, Key, group_codes, open_source
 
 __all__ = ["Judged", "judged", "judged_log"]
@@ -206,9 +206,9 @@ def _columns_of(
     chance = np.ones(rows) if weights.weights is None else 1 / weights.weights
     ids: NDArray[Any] = np.arange(before, before + rows).astype(str)
     if roles.cluster:
-        keys, codes = group_codes([block[roles.cluster]], rows)  # a row without an id is alone
+        keys, codes = group_codes([block[n] for n in roles.tied], rows)  # a row without an id is alone
         ids = np.array(
-            [f"\0{i}" if (k := keys[c][0]) is None else k for i, c in zip(ids, codes, strict=True)]
+            [f"\0{i}" if (k := joined(keys[c])) is None else k for i, c in zip(ids, codes, strict=True)]
         )
     columns = (
         main.scores,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
 from ..types import Fingerprint
-from .columns import Parsed, Roles, find_roles, parse_block, percent
+from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
 from .sources import Block, Key, Source, group_codes
 
 __all__ = ["Pivot", "pivot", "side_by_side"]
@@ -107,13 +107,13 @@ def _pivoted(block: Block, parsed: Parsed, roles: Roles, told: list[str], notes:
         scores[str(name)] = np.full(count, np.nan)
         scores[str(name)][row[at]] = parsed.scores[at]
     weight = np.ones(count) if parsed.weights is None else parsed.weights[first]
-    cluster = roles.cluster or ("item_id" if "item_id" in block else None)
+    tied = roles.tied or (("item_id",) if "item_id" in block else ())
     unusable = parsed.unusable
     if disagree.any():
         unusable[DISAGREE] += int((disagree[row] & (parsed.reason == 0)).sum())
     return Pivot(
         keys=keys, group=group_of_row[first], scores=scores, grade=grade, weight=weight,
-        cluster=None if cluster is None else _ids(block[cluster], first), row=row,
+        cluster=_ids([block[n] for n in tied], first) if tied else None, row=row,
         stated=tuple(n for n in STATED if n in block), asked=_asked(block, group_of_row, code, signals),
         unusable=unusable, read_as=parsed.read_as,
         used=int(((parsed.reason == 0) & ~disagree[row]).sum()), roles=roles, notes=notes,
@@ -129,10 +129,11 @@ def _one_grade(grades: Floats, row: NDArray[np.intp], count: int) -> tuple[Float
     return np.where(low == high, low, np.nan), low < high
 
 
-def _ids(values: NDArray[Any], first: NDArray[np.intp]) -> NDArray[Any]:
+def _ids(tied: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[Any]:
     """Cluster ids of the answers; one without an id is a cluster of its own."""
-    keys, codes = group_codes([values[first]], len(first))
-    ids = [keys[c][0] for c in codes]
+    keys, codes = group_codes([values[first] for values in tied], len(first))
+    named = [joined(key) for key in keys]
+    ids = [named[c] for c in codes]
     return np.array([f"\0alone {i}" if v is None else v for i, v in enumerate(ids)])
 
 

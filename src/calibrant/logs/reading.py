@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Tally
 from ..types import Fingerprint
-from .columns import Parsed, Roles, find_roles, parse_block, percent
+from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
 from .counting import count_parquet
 from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 
@@ -215,7 +215,7 @@ class _Counted:
         c, g = parsed.scores[rows], parsed.grades[rows]
         w = None if parsed.weights is None else parsed.weights[rows]
         if self.roles.cluster:
-            ids = self._cluster_ids(block[self.roles.cluster][rows])
+            ids = self._cluster_ids([block[n][rows] for n in self.roles.tied])
             self.kept.setdefault(key, []).append((c, g, np.ones(len(c)) if w is None else w, ids))
             return
         fold = self.rng.integers(0, self.folds, len(rows)) if self.folds else np.zeros(len(rows), int)
@@ -226,10 +226,11 @@ class _Counted:
                 before = self.sums.get((key, f))
                 self.sums[key, f] = tally if before is None else before + tally
 
-    def _cluster_ids(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _cluster_ids(self, tied: list[NDArray[Any]]) -> NDArray[Any]:
         """Ids as text; a row without one is a cluster of its own."""
-        keys, codes = group_codes([values], len(values))
-        ids = np.array([key[0] for key in keys], dtype=object)[codes]
+        keys, codes = group_codes(tied, len(tied[-1]))
+        named = [joined(key) for key in keys]
+        ids = np.array(named, dtype=object)[codes]
         alone = np.flatnonzero([i is None for i in ids])
         ids[alone] = [f"\0alone {self.rows} {i}" for i in alone]
         return ids.astype(str)

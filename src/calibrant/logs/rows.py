@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from ..types import Fingerprint
-from .columns import Parsed, Roles, parse_block, percent
+from .columns import Parsed, Roles, joined, parse_block, percent
 from .reading import parted_by_signal, roles_of
 from .sources import Block, Key, Source, group_codes, open_source
 
@@ -70,7 +70,8 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
     reader = _Reader(opened, roles)
     if repeats := reader.repeats():
         reader.notes.append(
-            f"{repeats} rows repeat an item_id of their group, so they are not independent: add --cluster item_id."
+            f"{repeats} rows repeat an item_id of their group, so they are not independent: add --cluster "
+            f"{','.join(reader.items)}."
         )
     if not reader.rows:
         raise UnusableInput(f"{opened.name} has no rows. Expected one row per answer.")
@@ -95,8 +96,12 @@ class _Reader:
         names = (*(f.name for f in fields(Fingerprint)), "map_id")
         self.stated = [n for n in names if n in source.columns and n not in roles.by]
         self.time = next((n for n in TIMES if n in source.columns), None)
-        self.items = "item_id" if "item_id" in source.columns and roles.cluster is None else None
-        extra = [n for n in (self.time, self.items) if n]
+        unsaid = "item_id" in source.columns and roles.cluster is None
+        items = (
+            ("task", "item_id") if "task" in source.columns else ("item_id",)
+        )  # tasks may number theirs alike
+        self.items = items if unsaid else ()
+        extra = [n for n in (self.time, *self.items) if n]
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -132,21 +137,22 @@ class _Reader:
         self.kept.setdefault(key, []).append((
             parsed.scores[at], parsed.grades[at],
             np.ones(len(at)) if parsed.weights is None else parsed.weights[at],
-            self._ids(block[r.cluster][at], at) if r.cluster else np.zeros(len(at)),
+            self._ids([block[n][at] for n in r.tied], at) if r.tied else np.zeros(len(at)),
             block[self.time][at].astype(object) if self.time else np.zeros(len(at)),
-            self._ids(block[self.items][at], at) if self.items else np.zeros(len(at)),
+            self._ids([block[n][at] for n in self.items], at) if self.items else np.zeros(len(at)),
         ))  # fmt: skip
         for name in self.stated:
             values = self.seen.setdefault(key, {}).setdefault(name, set())
             values.update(v for (v,) in group_codes([block[name][at]], len(at))[0])
 
-    def _ids(self, values: NDArray[Any], at: NDArray[np.intp]) -> NDArray[Any]:
+    def _ids(self, tied: list[NDArray[Any]], at: NDArray[np.intp]) -> NDArray[Any]:
         """Ids as text; a row without one is a cluster of its own."""
-        keys, codes = group_codes([values], len(values))
-        named = [keys[c][0] for c in codes]
-        return np.array(
-            [f"\0alone {self.rows + i}" if v is None else v for v, i in zip(named, at.tolist(), strict=True)]
-        )
+        keys, codes = group_codes(tied, len(at))
+        named = [joined(key) for key in keys]
+        return np.array([
+            f"\0alone {self.rows + i}" if named[c] is None else named[c]
+            for c, i in zip(codes.tolist(), at.tolist(), strict=True)
+        ])  # fmt: skip
 
     def _look(self) -> None:
         """Refuse signals that are pooled; say what else is."""

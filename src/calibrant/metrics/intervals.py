@@ -82,25 +82,26 @@ def bootstrap(
 def _resampled(t: Tally, count: int, rng: np.random.Generator) -> Iterator[Tally]:
     """Tallies of as many rows drawn again, right and wrong answers apart.
 
-    Grades between are drawn as r + f (b - r) with b right or wrong at the cell's mean grade r: in [0, 1], with the
-    mean and, for f^2 = variance / r (1 - r), the variance of the cell. With f = 1 they are right or wrong.
+    Where grades lie between, a row is right or wrong with probability f = variance / r (1 - r), else it is graded r,
+    the mean of its cell: in [0, 1], with the mean and the variance of the cell. A cell does not tell how far its grades
+    lie from r; that they lie as far as they can keeps the interval of a squared error from being too narrow.
     """
     scale = t.weight / t.weight2 / t.design_effect  # rows stand behind a weight w as w^2 / (sum of w^2)
     rate, rows = t.hits / t.weight, t.weight * scale
     binary = np.array_equal(t.hits, t.hits2)
     noise = rate * (1 - rate)
     spread2 = np.divide(t.hits2 / t.weight - rate**2, noise, out=np.zeros_like(rate), where=noise > 1e-15)
-    f = np.ones_like(rate) if binary else np.sqrt(np.clip(spread2, 0.0, 1.0))
+    f = np.ones_like(rate) if binary else np.clip(spread2, 0.0, 1.0)
     made = 0
     while made < count:
-        right = rng.poisson(rows * rate)
-        n = right + rng.poisson(rows * (1 - rate))
+        right = rng.poisson(rows * f * rate)
+        between = 0 if binary else rng.poisson(rows * (1 - f))
+        n = right + rng.poisson(rows * f * (1 - rate)) + between
         seen = n > 0
         if not seen.any():
             continue
         made += 1
-        r, k, b, u = rate[seen], n[seen], right[seen], f[seen]
-        hits = k * r * (1 - u) + u * b
-        second = b * (r + u * (1 - r)) ** 2 + (k - b) * (r * (1 - u)) ** 2
-        s = scale[seen]
+        hits = (right + between * rate)[seen]
+        second = (right + between * rate**2)[seen]
+        k, s = n[seen], scale[seen]
         yield replace(t, score=t.score[seen], weight=k / s, hits=hits / s, hits2=second / s, weight2=k / s**2)

@@ -85,7 +85,7 @@ def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) ->
     if missing:
         raise ColumnNotFound("of", missing, opened.columns)
     roles, notes = roles_of(opened, columns, named)
-    item = (roles.cluster,) if roles.cluster else tuple(n for n in ITEM if n in opened.columns)
+    item = roles.tied or tuple(n for n in ITEM if n in opened.columns)
     if "item_id" not in item and not roles.cluster:
         item = ()
     return replace(read := _read(opened, roles, item), notes=(*read.notes, *notes))

@@ -211,6 +211,7 @@ def check_certificates(
 ) -> ThresholdCheck:
     """Run the revocation test on labelled rows that came after the certificates.
 
+    Give all of them each time: `alpha` bounds false revocations over one growing log, not over logs that start anew.
     Rows count in the order of their column `time` where there is one, and then the evidence may cross 1 / `alpha`
     at any time; without one their order is taken to mean nothing, and only the evidence after all rows counts.
     """

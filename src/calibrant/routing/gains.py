@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -203,7 +203,28 @@ def fit_and_hold_out(
         encoder=encoder, parts=fitted, share=share, slope=slope, rows=len(s),
         statistics={"sizes": told, "folds": folds},
     )  # fmt: skip
-    return model, _drawn(out_of_fold, slope)
+    return model, _unseen(held, held_error, (s, g, w), part)
+
+
+def _unseen(
+    held: Mapping[str, Floats], error: Mapping[str, Floats], seen: tuple[Floats, Floats, Floats],
+    part: NDArray[np.intp],
+) -> Gains:  # fmt: skip
+    """Gains of each fold with the share and the slope of the other folds.
+
+    Chosen on all rows, a slope above zero is there where gains that mean nothing went by chance with the verdicts, and
+    the same verdicts would then say that they are worth something.
+    """
+    s, g, w = seen
+    made: dict[str, Floats] = {name.name: np.zeros(len(s)) for name in fields(Gains)}
+    for f in np.unique(part):
+        out, rest = part == f, part != f
+        share = _share({n: v[rest] for n, v in held.items()}, s[rest], g[rest], w[rest])
+        told = _combined(held, error, share)
+        drawn = _drawn(told, _slope(told.gain[rest], (g - s)[rest], w[rest]))
+        for name, values in made.items():
+            values[out] = getattr(drawn, name)[out]
+    return Gains(**made)
 
 
 def _checked(

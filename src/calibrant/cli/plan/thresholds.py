@@ -93,7 +93,7 @@ def check_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether certified thresholds still hold on labelled rows that came later."""
+    """Look whether certified thresholds still hold: LOG has all labelled rows that came since they were issued."""
     done = check_certificates(
         CertificateSet.load(certificates), log, alpha=alpha, confidence=confidence, correct=correct,
         weight=weight, cluster=cluster,
