@@ -60,7 +60,7 @@ def cascade_command(
 
         save(cost_quality(made.to_json()), chart, title="Accuracy against large calls and cost")
     if to:
-        to.write_text(made.plan.to_json(), encoding="utf-8")
+        made.plan.save(to)
     if as_json:
         print_json({**made.to_json(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
         return

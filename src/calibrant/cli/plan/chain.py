@@ -37,7 +37,7 @@ def chain_command(
         weight=weight, cluster=cluster,
     )  # fmt: skip
     if maps:
-        maps.write_text(found.map.to_json(), encoding="utf-8")
+        found.map.save(maps)
     if as_json:
         print_json({**found.to_json(), "out": str(maps) if maps else None})
         return

@@ -45,7 +45,7 @@ def ensemble_command(
         confidence=confidence, correct=correct, weight=weight,
     )  # fmt: skip
     if pool:
-        pool.write_text(found.pool.to_json(), encoding="utf-8")
+        found.pool.save(pool)
     if chart:
         from calibrant.report.drawing import save
         from calibrant.report.ensembles import ensemble_chart
