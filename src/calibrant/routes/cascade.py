@@ -11,8 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from calibrant.asking.asker import Asker
-from calibrant.asking.assessing import FURTHER, Assessor
+from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -220,7 +219,7 @@ class Cascade:
         assessor = self.assessors.get(name)
         if assessor is None:
             return (), None, (0.0, 0.0)
-        asker = Asker(assessor.model, budget=FURTHER, retries=1, others=assessor.others)
+        asker = assessor.asker()
         meter = Meter(asker, self.clock)
         readings, confidence = await assessor.assess(way.question, completion, asker)
         return readings, confidence, meter.read()

@@ -236,8 +236,7 @@ class _Run:
             self.kinds.add(TOKENS)
             return (None if isinstance(tokens, str) else likelihood(tokens)), None, 0.0
         if self._asker is None:
-            budget = Budget(seconds=self.chain.seconds)
-            self._asker = Asker(assessor.model, budget=budget, retries=1, others=assessor.others)
+            self._asker = assessor.asker(Budget(seconds=self.chain.seconds))
         meter = Meter(self._asker)
         # A step is judged as an answer to what this step asked, not to the question that began it all.
         question = replace(self.question, messages=move.ask.messages, references=())

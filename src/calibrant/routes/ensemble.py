@@ -12,7 +12,7 @@ import numpy as np
 from calibrant.answers.restated import sameness_restated
 from calibrant.answers.same import cluster
 from calibrant.asking.asker import Asker
-from calibrant.asking.assessing import FURTHER, Assessor
+from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, UnusableInput
@@ -144,7 +144,7 @@ class Ensemble:
                 completions = await model.complete(wanted)
             except ModelError as error:
                 return [Step(name="vote", model=model.name, outcome=f"failed, no vote: {error}")]
-            asker = Asker(model, budget=FURTHER, retries=1, others=assessor.others) if assessor else None
+            asker = assessor.asker() if assessor else None
             votes: list[_Vote | Step] = []
             for i, completion in enumerate(completions):
                 name = f"{model.name}#{i + 1}" if self.samples > 1 else model.name
