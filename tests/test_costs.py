@@ -15,8 +15,8 @@ from calibrant.cli import app
 from calibrant.errors import UnusableInput
 from calibrant.planning.costs import plan_costs
 from calibrant.policies.expected_cost import ExpectedCost
-from calibrant.report.charts import to_svg
-from calibrant.report.trade_offs import cost_curves, write_chart
+from calibrant.report.costs import cost_curves
+from calibrant.report.drawing import save, to_svg
 
 pytest.importorskip("typer")
 from typer.testing import CliRunner
@@ -194,5 +194,5 @@ def test_a_chart_needs_a_group_and_a_known_ending(frame: pd.DataFrame, tmp_path:
     told = plan_costs(frame, policy=POLICY, calibrator="platt").to_json()["groups"]
     drawn_once = cost_curves(told, wrong=10, review=1)
     assert "0.89: " in to_svg(drawn_once)
-    with pytest.raises(UnusableInput, match=r"\.svg, \.png or \.html"):
-        write_chart(drawn_once, tmp_path / "chart.pdf")
+    with pytest.raises(UnusableInput, match=r"\.svg, \.png, \.html"):
+        save(drawn_once, tmp_path / "chart.pdf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.metrics import smooth_ece
 from calibrant.planning import pareto as room
 from calibrant.planning.pareto import front_of, pareto
-from calibrant.report.charts import to_svg
-from calibrant.report.fronts import HEIGHT, WIDTH, _labels, _meet, front
+from calibrant.report.drawing import to_svg
+from calibrant.report.pareto import HEIGHT, WIDTH, _labels, _meet, _points, front
 from calibrant.tally import Tally
 
 pytest.importorskip("typer")
@@ -174,9 +175,8 @@ def test_weights_count_and_row_order_does_not() -> None:
 def test_labels_of_the_chart_do_not_collide() -> None:
     models = {f"a-model-of-some-name-{i}": (0.6 + 0.01 * i, 0.75 + 0.004 * i) for i in range(18)}
     told = pareto(answers(models, 400), resamples=40, calibrator="platt").to_json()
-    from calibrant.report import fronts
 
-    rows, _ = fronts._points(told, "smooth_ece")
+    rows, _ = _points(told, "smooth_ece")
     texts, _ = _labels(rows, [0.5, 0.9], [0.0, 0.3])
     boxes = [(t["px"], t["py"] - 8, t["px"] + 6.6 * len(t["name"]), t["py"] + 8) for t in texts]
     assert len(boxes) >= 8
@@ -187,7 +187,7 @@ def test_labels_of_the_chart_do_not_collide() -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     log, chart = tmp_path / "log.csv", tmp_path / "front.svg"
-    answers({"a": (0.8, 0.9), "b": (0.7, 0.72), "c": (0.5, 0.9)}).assign(signal="said").to_csv(
+    answers({"a[red]": (0.8, 0.9), "b": (0.7, 0.72), "c": (0.5, 0.9)}).assign(signal="said").to_csv(
         log, index=False
     )
     asked = ["plan", "pareto", str(log), "--resamples", "60", "--calibrator", "platt"]
@@ -202,4 +202,5 @@ def test_the_command(tmp_path: Path) -> None:
     assert "<title" in chart.read_text()
     spoken = CliRunner().invoke(app, [*asked, "--calibration", "gap", "--of", "model"])
     assert spoken.exit_code == 0, spoken.output
-    assert "On the front: a, right on" in spoken.output
+    assert "On the front: a[red], right on" in spoken.output
+    assert re.search(r"^a\[red\] +\d", spoken.output, re.MULTILINE), "names are no markup, in tables too"

@@ -16,7 +16,7 @@ import calibrant
 from calibrant import Tally
 from calibrant.auditing import Audit, Group, measure
 from calibrant.errors import MissingExtra
-from calibrant.report import charts, group_key, html, markdown
+from calibrant.report import charts, drawing, group_key, html, markdown
 
 VOID = {"meta", "path", "rect", "circle", "line", "br", "image", "use", "stop"}
 ATTACK = '<script>alert("x")</script> | [a](http://b) & </svg>'
@@ -268,7 +268,7 @@ def test_degenerate_tallies_are_reported(scores: list[float], grades: list[Any])
 
 def test_grades_are_not_called_right() -> None:
     tally = Tally.of([0.8] * 100, [0.25, 0.75, 1.0, 0.5] * 25)
-    assert "mean grade" in charts.to_svg(charts.reliability(tally))
+    assert "mean grade" in drawing.to_svg(charts.reliability(tally))
 
 
 def test_no_groups_and_an_empty_group() -> None:
@@ -296,7 +296,7 @@ def test_equal_input_gives_equal_pages(three: Audit, three_page: str) -> None:
 
 
 def test_svg_is_well_formed_and_its_text_is_escaped() -> None:
-    svg = charts.to_svg(charts.gaps([(ATTACK, 0.08, 0.02, 0.12), ("b", -0.03, -0.06, 0.01)]), title=ATTACK)
+    svg = drawing.to_svg(charts.gaps([(ATTACK, 0.08, 0.02, 0.12), ("b", -0.03, -0.06, 0.01)]), title=ATTACK)
     root = ET.fromstring(svg)
     assert root.attrib["role"] == "img"
     assert "script>" not in svg.replace("&lt;script&gt;", "").replace("&lt;/script&gt;", "")
@@ -316,7 +316,7 @@ def test_the_curve_keeps_only_its_corners_but_passes_through_the_fit() -> None:
     rng = np.random.default_rng(1)
     scores = rng.random(20_000)
     tally = Tally.of(scores, rng.random(20_000) < scores**2)
-    assert len(charts.to_svg(charts.reliability(tally))) < 60_000
+    assert len(drawing.to_svg(charts.reliability(tally))) < 60_000
 
 
 def test_the_risk_curve_starts_where_there_are_rows_enough() -> None:
@@ -333,7 +333,7 @@ def test_the_risk_curve_starts_where_there_are_rows_enough() -> None:
 
 def test_png_is_a_picture() -> None:
     tally = Tally.of([0.5, 0.9] * 40, [True, False] * 40)
-    assert charts.to_png(charts.risk_coverage({"raw": tally}), scale=1).startswith(b"\x89PNG")
+    assert drawing.to_png(charts.risk_coverage({"raw": tally}), scale=1).startswith(b"\x89PNG")
 
 
 def test_wilson_interval_has_the_textbook_value() -> None:

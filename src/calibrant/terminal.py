@@ -20,17 +20,20 @@ __all__ = [
     "err",
     "estimate_sentence",
     "out",
+    "print_aside",
     "print_audit",
     "print_estimate",
     "print_fitted",
     "print_json",
+    "print_read",
     "print_signals",
     "print_summary",
     "progress",
+    "say",
 ]
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 
 def progress(quiet: bool) -> Progress:
@@ -46,20 +49,31 @@ def print_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
 
 
-def _print_unusable(rows: int, used: int, unusable: Mapping[str, int], notes: tuple[str, ...]) -> None:
-    out.print(f"{used:,} of {rows:,} rows used.", markup=False)
+def say(text: str) -> None:
+    """A sentence in one line, however long."""
+    out.print(text, soft_wrap=True)
+
+
+def print_read(rows: int, used: int, unusable: Mapping[str, int], notes: Sequence[str]) -> None:
+    """How much of a log was used, and why the rest was not."""
+    say(f"{used:,} of {rows:,} rows used.")
+    print_aside(unusable, notes)
+
+
+def print_aside(unusable: Mapping[str, int], notes: Sequence[str]) -> None:
+    """What could not be used, with counts, and what else is to be said."""
     for why, n in unusable.items():
-        out.print(f"  {n:,} not usable: {why}", markup=False)
+        say(f"  {n:,} not usable: {why}")
     for note in notes:
-        out.print(f"  {note}", markup=False)
+        say(f"  {note}")
 
 
 def print_audit(found: Audit) -> None:
     """One sentence a group, what could not be used, and a table."""
     for group in found.groups:
-        out.print(group.sentence, markup=False, soft_wrap=True)
+        out.print(group.sentence, soft_wrap=True)
     out.print()
-    _print_unusable(found.rows, found.used, found.unusable, found.notes)
+    print_read(found.rows, found.used, found.unusable, found.notes)
     table = Table(box=None, pad_edge=False)
     table.add_column("group", overflow="fold")
     for head in ("n", "right", "claimed", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
@@ -94,7 +108,7 @@ def _span(estimate: Mapping[str, float] | None) -> str:
 
 def print_fitted(fitted: FittedLog) -> None:
     """What could not be used, and a line for each map."""
-    _print_unusable(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
+    print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
     table = Table(box=None, pad_edge=False)
     for head in ("group", "calibrator", "n", "ECE before", "after", "Brier before", "after", "map"):
         table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
@@ -158,7 +172,7 @@ def _print_blend(name: str, blend: Mapping[str, Any]) -> None:
         )  # fmt: skip
     out.print(table)
     for signal, why in blend["dropped"].items():
-        out.print(f"  {signal} was left out: {why}", markup=False)
+        out.print(f"  {signal} was left out: {why}")
 
 
 def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -195,7 +209,7 @@ def print_estimate(expected: Estimate, as_json: bool) -> None:
     if as_json:
         print_json(asdict(expected))
     else:
-        out.print(estimate_sentence(expected), markup=False, soft_wrap=True)
+        out.print(estimate_sentence(expected), soft_wrap=True)
 
 
 def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
@@ -213,7 +227,7 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
     out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
     for why, n in s.reasons.most_common(8):
-        out.print(f"  {n} x {why}", markup=False)
+        out.print(f"  {n} x {why}")
     if s.stopped:
-        out.print(f"Stopped: {s.stopped} Run the same command again to go on.", markup=False)
+        out.print(f"Stopped: {s.stopped} Run the same command again to go on.")
     out.print(f"Log: {log}")

@@ -306,6 +306,10 @@ class Answered:
     confidence: Confidence | None = None
     steps: tuple[Step, ...] = ()
 
+    def pieces(self) -> tuple[Delta, Delta, Answered]:
+        """What a stream gives where nothing could be sent before the whole answer was there."""
+        return Delta(self.completion.text), Delta(completion=self.completion), self
+
 
 class Action(StrEnum):
     """What to do with an answer, from the freest to the most careful."""

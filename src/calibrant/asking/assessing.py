@@ -14,7 +14,7 @@ from .elicit import read
 if TYPE_CHECKING:
     from ..maps.calibration import MapSet
 
-__all__ = ["FURTHER", "Assessor", "fingerprint"]
+__all__ = ["Assessor", "fingerprint"]
 
 FURTHER = Budget(seconds=30.0)
 """What the signals' further calls may take for one answer; a late one costs its reading, not the answer."""
@@ -43,15 +43,19 @@ class Assessor:
         """What an answer has to carry for the signals: "logprobs", "top_logprobs"."""
         return frozenset[str]().union(*(signal.needs for signal in self.signals_for(question).values()))
 
+    def asker(self, budget: Budget | None = None) -> Asker:
+        """Asks what the signals ask further, within a budget: 30 seconds where none is given."""
+        return Asker(self.model, budget=budget or FURTHER, retries=1, others=self.others)
+
     async def assess(
         self, question: Question, completion: Completion, asker: Asker | None = None
     ) -> tuple[tuple[Reading, ...], Confidence]:
         """The readings, and the probability that the answer is right; None in it says what was lacking.
 
         Calls go through `asker`, which shares samples among answers to one question, else through one for this
-        answer alone, within `FURTHER`.
+        answer alone.
         """
-        asker = asker or Asker(self.model, budget=FURTHER, retries=1, others=self.others)
+        asker = asker or self.asker()
         readings = await read(self.signals_for(question), question, completion, asker)
         return readings, self.confidence(question, completion, readings)
 

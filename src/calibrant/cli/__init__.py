@@ -22,12 +22,10 @@ def run() -> None:
     try:
         app()
     except CalibrantError as error:
-        err.print(f"calibrant: {error}", style="red", markup=False, soft_wrap=True)
+        err.print(f"calibrant: {error}", style="red", soft_wrap=True)
         sys.exit(2)
     except OSError as error:
-        err.print(
-            f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red", markup=False
-        )
+        err.print(f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red")
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("Stopped. Run the same command again to go on where it stopped.")

@@ -105,7 +105,7 @@ def elicit_command(
         print_estimate(expected, as_json)
         return
     if not as_json:
-        err.print(estimate_sentence(expected), markup=False)
+        err.print(estimate_sentence(expected))
     budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
     sink, key = sink_of(log), secret(api_key, "--api-key")
 
@@ -178,15 +178,13 @@ def ask_command(
     if as_json:
         print_json({**to_json(record), **({} if words is None else _told(words))})
         return
-    out.print(
-        record.completion.text.strip() if record.completion else f"No answer: {record.error}", markup=False
-    )
+    out.print(record.completion.text.strip() if record.completion else f"No answer: {record.error}")
     if words is not None:
-        out.print(words.chat, style="bold", markup=False, soft_wrap=True)
+        out.print(words.chat, style="bold", soft_wrap=True)
         for sentence in filter(None, (words.frequency, words.record)):
-            out.print(sentence, markup=False, soft_wrap=True)
+            out.print(sentence, soft_wrap=True)
     if record.decision:
-        out.print(record.decision.why, markup=False, soft_wrap=True)
+        out.print(record.decision.why, soft_wrap=True)
     out.print(f"Record {record.id} in {store}.")
 
 

@@ -56,7 +56,7 @@ def posture_command(
     if as_json:
         print_json(found.to_json())
         return
-    out.print(found.sentence, markup=False, soft_wrap=True)
+    out.print(found.sentence, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("posture")
     for head in ("scores", "mean", "shift (95 %)", "raised", "lowered", "gap", "ECE", "AUROC"):

@@ -83,10 +83,10 @@ def redteam_command(
         print_json(body)
         return
     for sentence in sentences(found):
-        out.print(sentence, markup=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     out.print()
     _print_tables(found)
-    out.print(f"Everything, with intervals: {result}", markup=False, soft_wrap=True)
+    out.print(f"Everything, with intervals: {result}", soft_wrap=True)
 
 
 def sentences(found: RedTeam) -> list[str]:

@@ -84,7 +84,7 @@ def refine_command(
         print_json(found.to_json())
         return
     for sentence in found.sentences():
-        out.print(sentence, markup=False, soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     out.print(_table(found))
     out.print(f"{found.calls:,} calls, {found.tokens:,} tokens.")
 

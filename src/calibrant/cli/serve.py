@@ -39,8 +39,8 @@ def demo_command(
         print_json(result.to_json())
         return
     for line in result.lines():
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     out.print(result.table())
     for line in result.bands():
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     out.print(f"\nReport: {result.report.resolve()}", style="bold")

@@ -77,16 +77,6 @@ class Panel:
             weight=self.weight[where],
         )  # fmt: skip
 
-    def judged(self) -> Panel:
-        """The items on which every model has a verdict; how many were left out is a note."""
-        whole: NDArray[np.bool_] = np.asarray(~np.isnan(self.grade).any(axis=0))
-        if whole.all():
-            return self
-        left = (
-            f"{int((~whole).sum())} of {len(self)} items are left out: not every model has a verdict there."
-        )
-        return replace(self.of(whole), notes=(*self.notes, left))
-
 
 def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel:
     """Put the rows of some models side by side.

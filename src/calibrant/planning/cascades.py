@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NotEnoughLabels, UnusableInput
+from ..errors import UnusableInput
 from ..logs.panels import Panel, read_panel
 from ..routing.cascades import CascadePlan, Specialist
 from ..routing.cases import Cases, peer_agreement
@@ -19,10 +19,11 @@ from ..routing.recovery import Recovery
 from ..tally import Floats
 from .operating import Aim, Measured, choose, measure, predicted, realised
 from .prices import Prices, prices_of
+from .splits import by_name, parted
 
 __all__ = ["PlannedCascade", "cases_of", "plan_cascade"]
 
-_LEAST_FIT, _LEAST_TEST = 10, 10
+_LEAST = 10
 _SURE = 0.9
 _FOLDS = 5
 
@@ -95,7 +96,7 @@ def plan_cascade(
             f"Expected at least two models, the small and the large one; got {', '.join(models)}."
         )
     panel, notes = _panel(source, models, peers, named)
-    fit, test = _parted(panel, fit_rows, seed)
+    fit, test = parted(panel, fit_rows, seed, what=f"A cascade of {models[0]} and {models[1]}", least=_LEAST)
     cost = prices_of(panel, tuple(models), tuple(peers), prices)
     table = _Table(panel, tuple(models), tuple(peers), cost)
     made = _Fitted.on(table, fit)
@@ -161,24 +162,7 @@ def _panel(
             "Peers are compared by their answers, and the log has none of theirs. Add a column answer, or leave out "
             "--peers."
         )
-    keys = [f"{t}\x00{i}" for t, i in zip(panel.task, panel.item, strict=True)]
-    return panel.of(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)), notes
-
-
-def _parted(panel: Panel, fit_rows: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Items to fit on, and all others."""
-    n = len(panel)
-    if n < _LEAST_FIT + _LEAST_TEST:
-        raise NotEnoughLabels(
-            f"A cascade of {panel.models[0]} and {panel.models[1]}", _LEAST_FIT + _LEAST_TEST, n
-        )
-    if not _LEAST_FIT <= fit_rows <= n - _LEAST_TEST:
-        raise UnusableInput(
-            f"Expected --fit-rows from {_LEAST_FIT} to {n - _LEAST_TEST:,}, so that {_LEAST_TEST} of the {n:,} "
-            f"usable items are left to measure on; got {fit_rows:,}."
-        )
-    order = np.random.default_rng(seed).permutation(n)
-    return np.sort(order[:fit_rows]), np.sort(order[fit_rows:])
+    return panel.of(by_name(panel)), notes
 
 
 class _Table:
@@ -276,7 +260,7 @@ def _specialists(table: _Table, at: NDArray[np.intp]) -> tuple[Specialist, ...]:
     for name in table.models[2:]:
         ahead = edges(table.group[at], (table.grade(name) - table.panel.grade[0])[at], table.panel.weight[at])
         for g, edge in ahead.items():
-            if edge.ahead < _SURE or edge.rows < _LEAST_FIT or (g in best and best[g].edge >= edge.shrunk):
+            if edge.ahead < _SURE or edge.rows < _LEAST or (g in best and best[g].edge >= edge.shrunk):
                 continue
             task, domain = table.groups[g]
             best[g] = Specialist(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from .. import metrics
-from ..errors import NotEnoughLabels, UnusableInput
+from ..errors import UnusableInput
 from ..logs.panels import Panel, read_panel
 from ..maps.logistic import irls
 from ..metrics.intervals import Estimate
@@ -21,6 +21,7 @@ from ..routing.ballots import Ballots, levels_of
 from ..routing.pooling import countable, fit_votes
 from ..routing.votes import VotePool
 from ..tally import Floats, Tally
+from .splits import parted
 
 __all__ = ["BY", "EnsemblePlan", "plan_ensemble"]
 
@@ -162,7 +163,8 @@ def plan_ensemble(
         notes.append(f"{left} of {len(panel)} items are left out: an answer there has no verdict.")
     panel, ballots = panel.of(usable), ballots.at(usable)
     notes += [*_silent(ballots), *_contrary(ballots, panel.grade)]
-    fit, test = _split(panel, fit_rows, seed)
+    wanted = min(FIT_ROWS, len(panel) // 2) if fit_rows is None else fit_rows
+    fit, test = parted(panel, wanted, seed, what="An ensemble's plan", least=_LEAST)
     pool = fit_votes(
         ballots.at(fit), panel.grade[:, fit], panel.weight[fit], by=tuple(by), shared=shared
     )  # fmt: skip
@@ -217,25 +219,6 @@ def _contrary(ballots: Ballots, grade: Floats) -> list[str]:
         if items
         else []
     )
-
-
-def _split(panel: Panel, wanted: int | None, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Items to fit on and to test on, drawn by the seed whatever the order of the rows."""
-    count = len(panel)
-    fit_rows = min(FIT_ROWS, count // 2) if wanted is None else wanted
-    if count < 2 * _LEAST:
-        raise NotEnoughLabels("An ensemble's plan", 2 * _LEAST, count)
-    if not _LEAST <= fit_rows <= count - _LEAST:
-        raise UnusableInput(
-            f"Expected from {_LEAST} to {count - _LEAST} of the {count} items to fit on, so that {_LEAST} are left "
-            f"to test on; got {fit_rows}. Set --fit-rows."
-        )
-    keys = np.array(
-        [f"{t}\0{i}" for t, i in zip(panel.task.tolist(), panel.item.tolist(), strict=True)], dtype=object
-    )
-    order = np.argsort(keys.astype(str), kind="stable")
-    drawn = order[np.random.default_rng(seed).permutation(count)]
-    return np.sort(drawn[:fit_rows]), np.sort(drawn[fit_rows:])
 
 
 def _measured(

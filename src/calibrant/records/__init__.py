@@ -1,1 +1,1 @@
-"""What is kept of an answer: plain JSON, lines that survive a crash, and where they go."""
+"""What is kept: answers as plain JSON, lines that survive a crash, fitted things that show whether they were edited."""

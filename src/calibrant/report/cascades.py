@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..plugins import require
-from .charts import BLUE, INK, MUTED, SIZE, SKY, VERMILION, _dressed, _values
+from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, altair, dressed, values
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,12 +24,12 @@ def cost_quality(told: Mapping[str, Any]) -> alt.VConcatChart:
     chosen point as these rows show it, the diamond what was predicted of it. `told` is the JSON
     object of `calibrant plan cascade`.
     """
-    a: Any = require("altair", "A chart", extra="report")
+    a = altair()
     names = told["models"]
     by_share = _panel(a, told, "large_share", f"share of answers by {names['large']}")
     by_cost = _panel(a, told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
     chart = a.vconcat(by_share, by_cost, spacing=18) if _costs_differ(told) else a.vconcat(by_share)
-    drawn: alt.VConcatChart = _dressed(chart, _described(told))
+    drawn: alt.VConcatChart = dressed(chart, _described(told))
     return drawn
 
 
@@ -49,12 +48,12 @@ def _panel(a: Any, told: Mapping[str, Any], x: str, title: str) -> Any:
     at_x = a.X(f"{x}:Q", title=title, axis=a.Axis(tickCount=6), scale=a.Scale(nice=False))
     scale = a.Scale(domain=[low - room, high + room], nice=False, zero=False)
     at_y = a.Y("accuracy:Q", title="share right", axis=a.Axis(tickCount=5), scale=scale)  # fmt: skip
-    band = a.Chart(_values(curve)).mark_area(color=SKY, opacity=0.25).encode(
+    band = a.Chart(values(curve)).mark_area(color=SKY, opacity=0.25).encode(
         x=at_x, y=a.Y("accuracy_low:Q", title="share right", scale=scale), y2=a.Y2("accuracy_high"))  # fmt: skip
     key = a.Color("line:N", scale=a.Scale(domain=list(_NAMES), range=list(_NAMES.values())),
                   legend=a.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3))  # fmt: skip
     dash = a.StrokeDash("line:N", legend=None, scale=a.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
-    lines = a.Chart(_values(rows)).mark_line(strokeWidth=2.5).encode(
+    lines = a.Chart(values(rows)).mark_line(strokeWidth=2.5).encode(
         x=at_x, y=at_y, color=key, strokeDash=dash)  # fmt: skip
     layers = [band, lines, *_models(a, told, x), *_chosen(a, told, x)]
     return a.layer(*layers).properties(width=SIZE, height=_HEIGHT)
@@ -67,10 +66,10 @@ def _models(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
         {x: first[x], "accuracy": told["small_accuracy"], "name": told["models"]["small"]},
         {x: last[x], "accuracy": told["large_accuracy"], "name": told["models"]["large"]},
     ]
-    dots = a.Chart(_values(rows)).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1).encode(
+    dots = a.Chart(values(rows)).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1).encode(
         x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"))  # fmt: skip
     labels = [
-        a.Chart(_values([row])).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(
+        a.Chart(values([row])).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(
             x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"), text=a.Text("name:N"))
         for row, where in zip(rows, _BESIDE, strict=True)
     ]  # fmt: skip
@@ -88,7 +87,7 @@ def _chosen(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
     labels = []
     for text, colour, which, align, dx in words:
         at = told["chosen"][which]
-        mark = a.Chart(_values([{x: at[x], "accuracy": at["accuracy"]}])).mark_text(
+        mark = a.Chart(values([{x: at[x], "accuracy": at["accuracy"]}])).mark_text(
             align=align, dx=dx, dy=14, fontSize=13, color=colour, text=text)  # fmt: skip
         labels.append(mark.encode(x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q")))
     return [*hoped, *seen, *labels]
@@ -97,7 +96,7 @@ def _chosen(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
 def _crossed(a: Any, at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:
     (low, high), (left, right) = at["accuracy_interval"], at[f"{x}_interval"]
     point = {x: at[x], "accuracy": at["accuracy"], "low": low, "high": high, "left": left, "right": right}
-    base = a.Chart(_values([point]))
+    base = a.Chart(values([point]))
     y = a.Y("accuracy:Q")
     line = {"color": colour, "strokeWidth": 2, "clip": True}
     upright = base.mark_rule(**line).encode(x=a.X(f"{x}:Q"), y=a.Y("low:Q"), y2=a.Y2("high"))

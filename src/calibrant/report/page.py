@@ -14,6 +14,7 @@ import numpy as np
 from .. import metrics
 from ..plugins import require
 from . import charts, wording
+from .drawing import to_svg
 from .wording import Bands
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _template() -> Any:
 
 def _picture(chart: Any, title: str) -> Any:
     """A chart as markup. Within a page the namespaces of SVG go without saying."""
-    svg = charts.to_svg(chart, title=title)
+    svg = to_svg(chart, title=title)
     for name in (' xmlns="http://www.w3.org/2000/svg"', ' xmlns:xlink="http://www.w3.org/1999/xlink"'):
         svg = svg.replace(name, "", 1)
     return require("markupsafe", "The HTML report", extra="report").Markup(svg)

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UnusableInput
 from ..guarantees.certificates import Certificate
 from ..tally import Tally
-from .charts import (
-    _FIFTHS,
-    BLUE,
-    INK,
-    MUTED,
-    SIZE,
-    VERMILION,
-    _altair,
-    _dressed,
-    _r,
-    _thinned,
-    _values,
-    to_png,
-    to_svg,
-)
+from .charts import thinned
+from .drawing import BLUE, FIFTHS, INK, MUTED, SIZE, VERMILION, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
     from ..planning.thresholds import ThresholdPlan
 
-__all__ = ["certified_risk", "written"]
+__all__ = ["certified_risk"]
 
 _PANELS = 12
 
@@ -38,34 +23,34 @@ def certified_risk(plan: ThresholdPlan) -> Any:
     At most twelve groups are drawn, those with the most labels first. The dot stands at the share wrong among all
     labelled answers above the threshold, of which the certificate promises that it stays below the line.
     """
-    a = _altair()
+    a = altair()
     pairs = sorted(
         zip(plan.certificates.certificates, plan.tallies.values(), strict=True), key=lambda p: -p[1].rows
     )
     panels = [_panel(one, tally) for one, tally in pairs[:_PANELS]]
     chart = a.vconcat(*panels, spacing=26)
-    return _dressed(chart, "Share wrong against the share of answers sent, with the certified threshold.")
+    return dressed(chart, "Share wrong against the share of answers sent, with the certified threshold.")
 
 
 def _panel(one: Certificate, tally: Tally) -> Any:
-    a = _altair()
-    points = _thinned(tally)
+    a = altair()
+    points = thinned(tally)
     joint = one.risk == "joint"
-    rows = [{"coverage": c, "risk": _r(r * c) if joint else r} for c, r in points]
+    rows = [{"coverage": c, "risk": rounded(r * c) if joint else r} for c, r in points]
     reached = tally.score >= (one.threshold or 0.0)
     share = float(tally.weight[reached].sum() / tally.total)
     lost = float((tally.weight - tally.hits)[reached].sum() / tally.total)
     risk = lost if joint else lost / max(share, 1e-12)
     top = min(1.0, 1.25 * max(one.max_error, *(row["risk"] for row in rows)))
     x = a.X("coverage:Q", title="share of answers sent, surest first", scale=a.Scale(domain=[0, 1]),
-            axis=a.Axis(values=_FIFTHS, format=".1f"))  # fmt: skip
+            axis=a.Axis(values=FIFTHS, format=".1f"))  # fmt: skip
     y_title = "share sent and wrong" if joint else "share wrong among them"
     y = a.Y("risk:Q", title=y_title, scale=a.Scale(domain=[0, top]), axis=a.Axis(tickCount=5))
-    line = a.Chart(_values(rows)).mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
-    dots = a.Chart(_values(rows if len(rows) <= 40 else rows[-1:])).mark_point(
+    line = a.Chart(values(rows)).mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
+    dots = a.Chart(values(rows if len(rows) <= 40 else rows[-1:])).mark_point(
         filled=True, size=50, color=BLUE, opacity=1
     ).encode(x=x, y=y)  # fmt: skip
-    limit = a.Chart(_values([{"risk": one.max_error, "text": f"promised: at most {one.max_error:g}"}]))
+    limit = a.Chart(values([{"risk": one.max_error, "text": f"promised: at most {one.max_error:g}"}]))
     layers = [
         line, dots,
         limit.mark_rule(color=VERMILION, strokeDash=[6, 4], strokeWidth=1.5).encode(y=a.Y("risk:Q")),
@@ -74,8 +59,8 @@ def _panel(one: Certificate, tally: Tally) -> Any:
     ]  # fmt: skip
     if one.certified:
         told = f"score ≥ {one.threshold:.4g} sends {share:.0%}"
-        at = [{"coverage": _r(share), "risk": _r(risk), "text": told}]
-        mark = a.Chart(_values(at))
+        at = [{"coverage": rounded(share), "risk": rounded(risk), "text": told}]
+        mark = a.Chart(values(at))
         layers += [
             mark.mark_rule(color=MUTED, strokeDash=[2, 3]).encode(x=x),
             mark.mark_point(filled=True, size=160, color=INK, opacity=1, shape="diamond").encode(x=x, y=y),
@@ -86,18 +71,3 @@ def _panel(one: Certificate, tally: Tally) -> Any:
     state = "" if one.certified else ": cannot certify"
     title = a.TitleParams(f"{name}{state}", anchor="start", fontSize=15, color=INK, fontWeight="normal")
     return a.layer(*layers).properties(width=SIZE, height=220, title=title)
-
-
-def written(plan: ThresholdPlan, path: Path) -> None:
-    """Write the chart as .svg, .png or .html."""
-    chart = certified_risk(plan)
-    match path.suffix.lower():
-        case ".svg":
-            path.write_text(to_svg(chart, title="Risk and coverage"), encoding="utf-8")
-        case ".png":
-            path.write_bytes(to_png(chart))
-        case ".html":
-            head = "<!doctype html><meta charset='utf-8'><title>Thresholds</title>"
-            path.write_text(head + to_svg(chart, title="Risk and coverage"), encoding="utf-8")
-        case ending:
-            raise UnusableInput(f"A chart is written as .svg, .png or .html; {path} ends with {ending!r}.")

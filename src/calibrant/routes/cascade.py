@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from calibrant.asking.asker import Asker
-from calibrant.asking.assessing import FURTHER, Assessor
+from calibrant.asking.assessing import Assessor
+from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.protocols import Model
@@ -111,10 +111,8 @@ class Cascade:
                 continue
             yield await self._by_large(way, name, _Spoken(told, self.clock() - start, told))
             return
-        kept = kept or self._last_resort(way)
-        yield Delta(kept.completion.text)
-        yield Delta(completion=kept.completion)
-        yield kept
+        for piece in (kept or self._last_resort(way)).pieces():
+            yield piece
 
     async def _settled(self, way: _Way) -> Answered | None:
         """The answer that is kept, or None where a larger model is to answer; peers are asked at the same time."""
@@ -130,7 +128,7 @@ class Cascade:
             self._peers_told(way, None, peers)
             return None
         completion = spoken.completion
-        readings, assessed, further = await self._assessed(way, first, completion)
+        readings, assessed, (cost, seconds) = await self._assessed(way, first, completion)
         cases = self._cases(way, completion, readings, peers)
         decided = self.plan.decide(first, cases)
         told, up = decided.told, bool(decided.escalate[0])
@@ -140,7 +138,7 @@ class Cascade:
         way.steps.append(Step(
             name="small" if first == self.plan.small else "specialist", model=completion.model,
             outcome=f"{'asked again' if up else 'kept'}: {gain}", p=confidence.p,
-            cost=_sum(completion.cost, further.cost), latency=spoken.latency + further.latency,
+            cost=total(completion.cost, cost), latency=spoken.latency + seconds,
         ))  # fmt: skip
         self._peers_told(way, cases, peers)
         way.kept = Answered(completion=completion, readings=readings, confidence=confidence)
@@ -204,11 +202,11 @@ class Cascade:
     async def _by_large(self, way: _Way, name: str, spoken: _Spoken) -> Answered:
         """The answer of a model that was asked after the first, with its own confidence."""
         completion = cast(Completion, spoken.completion)
-        readings, assessed, further = await self._assessed(way, name, completion)
+        readings, assessed, (cost, seconds) = await self._assessed(way, name, completion)
         confidence = self._confidence(way, name, completion, assessed, "large")
         way.steps.append(Step(
             name=self._role(name), model=completion.model, outcome="answered", p=confidence.p,
-            cost=_sum(completion.cost, further.cost), latency=spoken.latency + further.latency,
+            cost=total(completion.cost, cost), latency=spoken.latency + seconds,
         ))  # fmt: skip
         return Answered(
             completion=completion, readings=readings, confidence=confidence, steps=tuple(way.steps)
@@ -216,18 +214,15 @@ class Cascade:
 
     async def _assessed(
         self, way: _Way, name: str, completion: Completion
-    ) -> tuple[tuple[Reading, ...], Confidence | None, _Further]:
-        """Readings and calibrated confidence, and what reading them took."""
+    ) -> tuple[tuple[Reading, ...], Confidence | None, tuple[float | None, float]]:
+        """Readings and calibrated confidence, and what reading them took: dollars and seconds."""
         assessor = self.assessors.get(name)
         if assessor is None:
-            return (), None, _Further()
-        start = self.clock()
-        asker = Asker(assessor.model, budget=FURTHER, retries=1, others=assessor.others)
+            return (), None, (0.0, 0.0)
+        asker = assessor.asker()
+        meter = Meter(asker, self.clock)
         readings, confidence = await assessor.assess(way.question, completion, asker)
-        spent = [one for one in asker.spendings.values() if one.calls]
-        priced = not any(one.unpriced for one in spent)
-        cost = sum(one.dollars for one in spent) if priced else None
-        return readings, confidence, _Further(cost=cost, latency=self.clock() - start)
+        return readings, confidence, meter.read()
 
     def _cases(
         self, way: _Way, completion: Completion, readings: tuple[Reading, ...], peers: list[_Spoken]
@@ -293,14 +288,6 @@ class _Spoken:
     paid: Completion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Further:
-    """What reading the signals took."""
-
-    cost: float | None = 0.0
-    latency: float = 0.0
-
-
 @dataclass(kw_only=True, slots=True)
 class _Way:
     """The state of one question on its way."""
@@ -332,7 +319,3 @@ def _text(spoken: _Spoken) -> Any:
     made = np.empty(1, dtype=object)
     made[0] = spoken.completion.text if isinstance(spoken.completion, Completion) else None
     return made
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
+from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.dialogue.tokens import likelihood, spoken
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -165,10 +166,8 @@ class Chain:
         self, question: Question, ask: Ask, needs: frozenset[str]
     ) -> AsyncGenerator[Delta | Answered, None]:
         """The answer in one piece, once the last step is taken."""
-        answered = await self.answer(question, ask, needs)
-        yield Delta(answered.completion.text)
-        yield Delta(completion=answered.completion)
-        yield answered
+        for piece in (await self.answer(question, ask, needs)).pieces():
+            yield piece
 
     def _confidence(self, question: Question, last: Completion, run: _Run) -> Confidence:
         if self.map is None:
@@ -212,7 +211,7 @@ class _Run:
             tokens=completion.usage.completion_tokens or None, retry=retry,
             tool_error=None if tool is None else tool.error,
         )  # fmt: skip
-        cost = None if completion.cost is None or extra is None else completion.cost + extra
+        cost = total(completion.cost, extra)
         self.seen.append(seen)
         self.steps.append(
             Step(
@@ -237,15 +236,12 @@ class _Run:
             self.kinds.add(TOKENS)
             return (None if isinstance(tokens, str) else likelihood(tokens)), None, 0.0
         if self._asker is None:
-            budget = Budget(seconds=self.chain.seconds)
-            self._asker = Asker(assessor.model, budget=budget, retries=1, others=assessor.others)
-        before = [(s.dollars, s.unpriced) for s in self._asker.spendings.values()]
+            self._asker = assessor.asker(Budget(seconds=self.chain.seconds))
+        meter = Meter(self._asker)
         # A step is judged as an answer to what this step asked, not to the question that began it all.
         question = replace(self.question, messages=move.ask.messages, references=())
         self.readings, confidence = await assessor.assess(question, completion, self._asker)
-        after = [(s.dollars, s.unpriced) for s in self._asker.spendings.values()]
-        unpriced = sum(a[1] - b[1] for a, b in zip(after, before, strict=True))
-        extra = None if unpriced else sum(a[0] - b[0] for a, b in zip(after, before, strict=True))
+        extra, _ = meter.read()
         if confidence.p is not None:
             self.kinds.add("calibrated")
             return float(confidence.p), float(confidence.p), extra

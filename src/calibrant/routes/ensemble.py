@@ -12,7 +12,8 @@ import numpy as np
 from calibrant.answers.restated import sameness_restated
 from calibrant.answers.same import cluster
 from calibrant.asking.asker import Asker
-from calibrant.asking.assessing import FURTHER, Assessor
+from calibrant.asking.assessing import Assessor
+from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.protocols import Model
@@ -110,10 +111,8 @@ class Ensemble:
         self, question: Question, ask: Ask, needs: frozenset[str]
     ) -> AsyncGenerator[Delta | Answered, None]:
         """The whole answer in one piece: nothing can be said before the votes are counted."""
-        answered = await self.answer(question, ask, needs)
-        yield Delta(answered.completion.text)
-        yield Delta(completion=answered.completion)
-        yield answered
+        for piece in (await self.answer(question, ask, needs)).pieces():
+            yield piece
 
     async def _votes(
         self, question: Question, ask: Ask, needs: frozenset[str]
@@ -145,7 +144,7 @@ class Ensemble:
                 completions = await model.complete(wanted)
             except ModelError as error:
                 return [Step(name="vote", model=model.name, outcome=f"failed, no vote: {error}")]
-            asker = Asker(model, budget=FURTHER, retries=1, others=assessor.others) if assessor else None
+            asker = assessor.asker() if assessor else None
             votes: list[_Vote | Step] = []
             for i, completion in enumerate(completions):
                 name = f"{model.name}#{i + 1}" if self.samples > 1 else model.name
@@ -179,12 +178,11 @@ class _Vote:
     spent: float | None
 
     def step(self, won: bool) -> Step:
-        own = self.completion.cost
         said = " ".join(self.completion.text.split())
         return Step(
             name="vote", model=self.name,
             outcome=f"{'for' if won else 'against'} the answer: {said if len(said) <= 80 else said[:79] + '…'}",
-            p=self.confidence.p, cost=None if own is None or self.spent is None else own + self.spent,
+            p=self.confidence.p, cost=total(self.completion.cost, self.spent),
             latency=self.completion.latency,
         )  # fmt: skip
 
@@ -201,20 +199,12 @@ async def _assessed(
                     latency=completion.latency)  # fmt: skip
     readings: tuple[Reading, ...] = ()
     confidence = Confidence(p=None, reason=f"no assessor for {name}")
-    before = _spent(asker)
-    if assessor is not None:
+    spent: float | None = 0.0
+    if assessor is not None and asker is not None:
+        meter = Meter(asker)
         readings, confidence = await assessor.assess(question, completion, asker)
-    after = _spent(asker)
-    spent = None if after is None or before is None else after - before
+        spent, _ = meter.read()
     return _Vote(name=name, completion=completion, readings=readings, confidence=confidence, spent=spent)
-
-
-def _spent(asker: Asker | None) -> float | None:
-    """US dollars so far; None where a price is not known."""
-    if asker is None:
-        return 0.0
-    used = asker.spendings.values()
-    return None if any(one.unpriced for one in used) else sum(one.dollars for one in used)
 
 
 def _ballots(

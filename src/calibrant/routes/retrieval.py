@@ -109,10 +109,8 @@ class Retrieval:
         self, question: Question, ask: Ask, needs: frozenset[str]
     ) -> AsyncGenerator[Delta | Answered, None]:
         """The whole answer in one piece: which documents it rests on is not known before."""
-        answered = await self.answer(question, ask, needs)
-        yield Delta(answered.completion.text)
-        yield Delta(completion=answered.completion)
-        yield answered
+        for piece in (await self.answer(question, ask, needs)).pieces():
+            yield piece
 
 
 class _Run:

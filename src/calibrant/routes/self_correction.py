@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 import numpy as np
 
 from calibrant.answers.same import inert, sameness
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.assessing import Assessor
+from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying, judge_ask, sample_ask
 from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -153,14 +153,12 @@ class SelfCorrection:
         self, question: Question, ask: Ask, needs: frozenset[str]
     ) -> AsyncGenerator[Delta | Answered, None]:
         """The answer in one piece, since it may still be replaced until then."""
-        answered = await self.answer(question, ask, needs)
-        yield Delta(answered.completion.text)
-        yield Delta(completion=answered.completion)
-        yield answered
+        for piece in (await self.answer(question, ask, needs)).pieces():
+            yield piece
 
     async def first(self, question: Question, ask: Ask, asker: Asker) -> tuple[Candidate, Step]:
         """The first answer and its confidence."""
-        meter = _Meter(asker)
+        meter = _Metered(asker)
         if ask.logprobs and (
             shared := self._shared(question)
         ):  # else they would be drawn twice, once without
@@ -180,7 +178,7 @@ class SelfCorrection:
 
     async def look_again(self, question: Question, ask: Ask, now: Candidate, asker: Asker) -> Tried:
         """What else might be the answer, each assessed by itself; accepts nothing."""
-        meter, steps = _Meter(asker), []
+        meter, steps = _Metered(asker), []
         said = await asker.ask(judge_ask(question, now.completion.text, DOUBT, max_tokens=64))
         if not said.completions:
             return self._failed(question, meter, "doubt", said.reason)
@@ -281,7 +279,7 @@ class SelfCorrection:
         return await found if inspect.isawaitable(found) else found
 
     def _failed(
-        self, question: Question, meter: _Meter, name: str, reason: str | None, steps: Sequence[Step] = ()
+        self, question: Question, meter: _Metered, name: str, reason: str | None, steps: Sequence[Step] = ()
     ) -> Tried:
         why = f"the call failed ({reason or 'no reply'})"
         last = meter.step(name, None, f"failed: {reason or 'no reply'}")
@@ -292,16 +290,11 @@ class SelfCorrection:
         return Asker(self.model, budget=budget, retries=1, others=self.assessor.others)
 
 
-class _Meter:
-    """What each step costs beyond the one before, as the asker counts it."""
+class _Metered:
+    """Steps with what each cost beyond the one before."""
 
     def __init__(self, asker: Asker) -> None:
-        self._asker, self._began = asker, perf_counter()
-        self._spent = self._now()
-
-    def _now(self) -> tuple[float, int]:
-        spendings = self._asker.spendings.values()
-        return sum(s.dollars for s in spendings), sum(s.unpriced for s in spendings)
+        self._meter, self._name = Meter(asker), asker.model.name
 
     def step(
         self,
@@ -312,12 +305,9 @@ class _Meter:
         own: float | None = 0.0,
     ) -> Step:
         """The step since the last one; `own` is a cost that the asker did not see, None where it is unknown."""
-        dollars, unpriced = self._now()
-        known = own is not None and unpriced == self._spent[1]
-        cost = dollars - self._spent[0] + (own or 0.0) if known else None
-        latency, self._spent, self._began = perf_counter() - self._began, (dollars, unpriced), perf_counter()
-        model = completion.model if completion else self._asker.model.name
-        return Step(name=name, model=model, outcome=outcome, p=p, cost=cost, latency=latency)
+        cost, seconds = self._meter.read()
+        model = completion.model if completion else self._name
+        return Step(name=name, model=model, outcome=outcome, p=p, cost=total(cost, own), latency=seconds)
 
 
 def _again(ask: Ask, answer: str, doubt: str, others: Sequence[str]) -> Ask:

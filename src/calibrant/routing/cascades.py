@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import digest
 from .cases import Cases
 from .gains import GainModel, Gains
 
-__all__ = ["FORMAT", "CascadePlan", "Decided", "Specialist"]
-
-FORMAT = "calibrant/cascade"
-_VERSION = 1
+__all__ = ["CascadePlan", "Decided", "Specialist"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +43,8 @@ class Decided:
     escalate: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CascadePlan:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CascadePlan(Sealed):
     """Models by the names in the log they were measured on, gain models by who answers first, and a threshold.
 
     `threshold` is the gain from which on the large model is asked: 2, which no gain reaches, is never. `prices` are
@@ -67,6 +62,11 @@ class CascadePlan:
     unit: str = "large calls"
     expected: Mapping[str, Any] = field(default_factory=dict)
     realised: Mapping[str, Any] = field(default_factory=dict)
+
+    kind = Kind(
+        noun="a cascade", format="calibrant/cascade", mark="plan_id",
+        made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
+    )  # fmt: skip
 
     def first(self, task: str | None, domain: str | None) -> str:
         """The model that answers first: a specialist of the domain, else the small one."""
@@ -96,69 +96,26 @@ class CascadePlan:
     def _domains(self) -> dict[tuple[str, str], str]:
         return {(one.task, one.domain): one.model for one in self.specialists}
 
-    @cached_property
+    @property
     def plan_id(self) -> str:
         """16 hex digits that stand for everything in the plan."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "version": _VERSION,
-            "small": self.small,
-            "large": self.large,
-            "peers": list(self.peers),
+            "small": self.small, "large": self.large, "peers": list(self.peers),
             "specialists": [asdict(one) for one in self.specialists],
-            "gains": {name: json.loads(model.to_json()) for name, model in self.gains.items()},
-            "threshold": self.threshold,
-            "prices": dict(self.prices),
-            "unit": self.unit,
-            "expected": dict(self.expected),
-            "realised": dict(self.realised),
-        }
-
-    def to_json(self) -> str:
-        """The plan as JSON text; `from_json` gives an equal plan."""
-        return json.dumps({"plan_id": self.plan_id, **self._content()}, allow_nan=False)
+            "gains": {name: model.plain() for name, model in self.gains.items()},
+            "threshold": self.threshold, "prices": dict(self.prices), "unit": self.unit,
+            "expected": dict(self.expected), "realised": dict(self.realised),
+        }  # fmt: skip
 
     @classmethod
-    def from_json(cls, text: str) -> CascadePlan:
-        """Read a plan; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text)
-        if data.get("format") != FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a cascade ({FORMAT}, version {_VERSION}), got format {data.get('format')!r}, version "
-                f"{data.get('version')!r}. Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> CascadePlan:
+        return cls(
             small=data["small"], large=data["large"], peers=tuple(data["peers"]),
             specialists=tuple(Specialist(**one) for one in data["specialists"]),
             gains={name: GainModel.from_json(model) for name, model in data["gains"].items()},
             threshold=data["threshold"], prices=data["prices"], unit=data["unit"], expected=data["expected"],
             realised=data["realised"],
         )  # fmt: skip
-        if data.get("plan_id") != made.plan_id:
-            raise UnusableInput(
-                f"This cascade says its id is {data.get('plan_id')}, but its content gives {made.plan_id}: it was "
-                "edited or damaged. Make it again with `calibrant plan cascade LOG --out PLAN`."
-            )
-        return made
-
-    @classmethod
-    def load(cls, path: str | Path) -> CascadePlan:
-        """Read the file that `calibrant plan cascade --out` wrote."""
-        try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, UnusableInput):
-                raise
-            raise UnusableInput(
-                f"{path} cannot be read as a cascade ({error}). Make one with `calibrant plan cascade LOG "
-                f"--models SMALL,LARGE --out {path}`."
-            ) from error
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CascadePlan) and self.plan_id == other.plan_id
-
-    def __hash__(self) -> int:
-        return hash(self.plan_id)

@@ -7,13 +7,11 @@ in [0, 1], each higher when all is well, tell them apart (`FEATURES`).
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,9 @@ from scipy.special import expit
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.logistic import irls_nonnegative
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, digest
+from ..types import Confidence, Fingerprint, Probability
 
 __all__ = ["FEATURES", "Attribution", "Blame", "DocumentMap", "Findings", "attribute", "fit_documents"]
 
@@ -37,8 +36,6 @@ FEATURES = {
 """None where there is nothing to tell it from."""
 
 OF_RETRIEVAL = ("answering", "agreement", "same")
-FORMAT = "calibrant/documents"
-_VERSION = 1
 _LEAST = 20
 _PSEUDO = 4.0
 _Z = 1.959963984540054
@@ -168,8 +165,8 @@ class Part:
     missing: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentMap:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DocumentMap(Sealed):
     """From features to the probability that the joint answer is right; weights >= 0. Made by `fit_documents`.
 
     `covariance` is that of (intercept, weights, missings); `rows` labelled answers stand behind it.
@@ -189,6 +186,11 @@ class DocumentMap:
     covariance: tuple[tuple[float, ...], ...]
     rows: int
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
+
+    kind = Kind(
+        noun="a map of document features", format="calibrant/documents", mark="map_id",
+        made_by="Fit one with `calibrant.routing.documents.fit_documents`.",
+    )  # fmt: skip
 
     def _columns(self, features: Mapping[str, ArrayLike]) -> Floats:
         sizes = [
@@ -246,39 +248,20 @@ class DocumentMap:
             fingerprint=self.fingerprint, verdicts=self.rows,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
-        return {"format": FORMAT, "version": _VERSION, **asdict(self)}
-
-    def to_json(self) -> str:
-        """The map as JSON text; `from_json` gives an equal map."""
-        return json.dumps({"map_id": self.map_id, **self._content()}, allow_nan=False)
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> DocumentMap:
-        """Read a map; raises `UnusableInput` if it is none, or was edited."""
-        data = json.loads(text)
-        if data.get("format") != FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a map of document features ({FORMAT}, version {_VERSION}), got {data.get('format')!r}. "
-                "Fit one with `calibrant.routing.documents.fit_documents`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> DocumentMap:
+        return cls(
             intercept=data["intercept"], parts=tuple(Part(**part) for part in data["parts"]), rows=data["rows"],
             covariance=tuple(tuple(row) for row in data["covariance"]), fingerprint=Fingerprint(**data["fingerprint"]),
         )  # fmt: skip
-        if data.get("map_id") != made.map_id:
-            raise UnusableInput(f"Map {data.get('map_id')} was edited or damaged. Fit it again.")
-        return made
-
-    @classmethod
-    def load(cls, path: str | Path) -> DocumentMap:
-        """Read a file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
 def _column(values: Any) -> Floats:

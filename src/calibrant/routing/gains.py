@@ -14,25 +14,21 @@ the regressions had not seen.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import digest
 from .cases import Cases, Encoder
 from .ridges import Ridge, averaged, refitted
 
-__all__ = ["FORMAT", "GainModel", "Gains", "fit_and_hold_out", "fit_gains"]
+__all__ = ["GainModel", "Gains", "fit_and_hold_out", "fit_gains"]
 
-FORMAT = "calibrant/gain"
-_VERSION = 1
 _Z = 1.959963984540054
 _LEAST = 10
 PARTS = ("small", "wrong", "right", "direct")
@@ -56,8 +52,8 @@ class Gains:
         return np.clip(value - _Z * error, least, 1.0), np.clip(value + _Z * error, least, 1.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class GainModel:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GainModel(Sealed):
     """From cases to P(small right), P(large right) and the gain. Immutable plain JSON.
 
     Made by `fit_gains`. `rows` are those fitted on, `statistics` says how complexity was chosen.
@@ -83,6 +79,11 @@ class GainModel:
     rows: int
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
+    kind = Kind(
+        noun="a gain model", format="calibrant/gain", mark="model_id",
+        made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
+    )  # fmt: skip
+
     def __call__(self, cases: Cases) -> Gains:
         """Predict; O(n x columns^2)."""
         x = self.encoder.matrix(cases)
@@ -92,53 +93,24 @@ class GainModel:
             p[name], e[name] = part.predict(x, unseen)
         return _drawn(_combined(p, e, self.share), self.slope)
 
-    @cached_property
+    @property
     def model_id(self) -> str:
         """16 hex digits that stand for everything in the model."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "version": _VERSION,
-            "encoder": json.loads(json.dumps(self.encoder.to_json())),
-            "parts": {name: part.to_json() for name, part in self.parts.items()},
-            "share": self.share,
-            "slope": list(self.slope),
-            "rows": self.rows,
-            "statistics": dict(self.statistics),
-        }
-
-    def to_json(self) -> str:
-        """The model as JSON text; `from_json` gives an equal one."""
-        return json.dumps({"model_id": self.model_id, **self._content()}, allow_nan=False)
+            "encoder": self.encoder.to_json(), "parts": {name: part.to_json() for name, part in self.parts.items()},
+            "share": self.share, "slope": list(self.slope), "rows": self.rows, "statistics": dict(self.statistics),
+        }  # fmt: skip
 
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> GainModel:
-        """Read a model; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text) if isinstance(text, str) else text
-        if data.get("format") != FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a gain model ({FORMAT}, version {_VERSION}), got format {data.get('format')!r}, "
-                f"version {data.get('version')!r}. Make one with `calibrant plan cascade LOG --out PLAN`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> GainModel:
+        return cls(
             encoder=Encoder.from_json(data["encoder"]),
             parts={name: Ridge.from_json(part) for name, part in data["parts"].items()},
             share=data["share"], slope=tuple(data["slope"]), rows=data["rows"], statistics=data["statistics"],
         )  # fmt: skip
-        if "model_id" in data and data["model_id"] != made.model_id:
-            raise UnusableInput(
-                f"This gain model says its id is {data['model_id']}, but its content gives {made.model_id}: it was "
-                "edited or damaged. Make it again with `calibrant plan cascade LOG --out PLAN`."
-            )
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GainModel) and self.model_id == other.model_id
-
-    def __hash__(self) -> int:
-        return hash(self.model_id)
 
 
 def fit_gains(

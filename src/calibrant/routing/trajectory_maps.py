@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -14,14 +13,13 @@ from scipy.special import expit
 
 from ..errors import UnusableInput
 from ..maps.evidence import Evidence
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, digest
+from ..types import Confidence, Fingerprint, Probability
 from .trajectories import FEATURES, StepSeen, features_of
 
-__all__ = ["ABSENT", "TRAJECTORY_FORMAT", "TrajectoryMap", "Weighed"]
+__all__ = ["ABSENT", "TrajectoryMap", "Weighed"]
 
-TRAJECTORY_FORMAT = "calibrant/trajectories"
-_VERSION = 1
 _Z = 1.959963984540054
 ABSENT = "no_"
 """Lead of the features that say that an ingredient is not known, such as `no_tool_error`."""
@@ -45,8 +43,8 @@ class Weighed:
     missing: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrajectoryMap:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrajectoryMap(Sealed):
     """logit p = intercept + sum of weight x (feature - mean) / scale, features held to the range of the fit.
 
     Weights of features with a known sign have that sign, or are 0. A feature that is not known stands at its mean;
@@ -73,7 +71,10 @@ class TrajectoryMap:
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
-    calibrator = "trajectories"
+    kind = Kind(
+        noun="a map of trajectories", format="calibrant/trajectories", mark="map_id",
+        made_by="Fit one with `calibrant plan chain STEPS -o MAP`.",
+    )  # fmt: skip
 
     def __call__(self, trajectories: Sequence[Sequence[StepSeen]]) -> Floats:
         """Probabilities, shape (n,), of trajectories given as their steps."""
@@ -131,60 +132,33 @@ class TrajectoryMap:
         ]
         return np.vstack([np.ones(len(trajectories)), *rows]), unknown
 
-    @cached_property
+    @property
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": TRAJECTORY_FORMAT, "version": _VERSION, "features": [asdict(one) for one in self.features],
-            "intercept": self.intercept, "covariance": self.covariance, "spread": self.spread,
-            "evidence": asdict(self.evidence), "dropped": dict(self.dropped),
-            "fingerprint": asdict(self.fingerprint), "statistics": dict(self.statistics),
+            "features": [asdict(one) for one in self.features], "intercept": self.intercept,
+            "covariance": self.covariance, "spread": self.spread, "evidence": asdict(self.evidence),
+            "dropped": dict(self.dropped), "fingerprint": asdict(self.fingerprint),
+            "statistics": dict(self.statistics),
         }  # fmt: skip
 
-    def to_json(self) -> str:
-        """The map as JSON text; `from_json` gives an equal map."""
-        return json.dumps({"map_id": self.map_id, **self._content()}, allow_nan=False)
-
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> TrajectoryMap:
-        """Read a map; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text) if isinstance(text, str) else text
-        if data.get("format") != TRAJECTORY_FORMAT or data.get("version") != _VERSION:
+    def _made(cls, data: Mapping[str, Any]) -> TrajectoryMap:
+        features = tuple(Weighed(**one) for one in data["features"])
+        strange = [one.name for one in features if not (one.name in FEATURES or one.name.startswith(ABSENT))]
+        if strange:
             raise UnusableInput(
-                f"Expected a map of trajectories ({TRAJECTORY_FORMAT}, version {_VERSION}), got format "
-                f"{data.get('format')!r}, version {data.get('version')!r}. Fit one with "
-                "`calibrant plan chain STEPS -o MAP`."
+                f"This map uses features that this version does not know: {', '.join(strange)}."
             )
-        made = cls(
-            features=tuple(Weighed(**one) for one in data["features"]), intercept=data["intercept"],
+        return cls(
+            features=features, intercept=data["intercept"],
             covariance=tuple(tuple(row) for row in data["covariance"]),
             spread=tuple(tuple(row) for row in data["spread"]), evidence=Evidence(**data["evidence"]),
             dropped=data["dropped"], fingerprint=Fingerprint(**data["fingerprint"]), statistics=data["statistics"],
         )  # fmt: skip
-        unknown = [
-            n
-            for one in made.features
-            if (n := one.name.removeprefix(ABSENT)) not in FEATURES and n == one.name
-        ]
-        if unknown:
-            raise UnusableInput(
-                f"This map uses features that this version does not know: {', '.join(unknown)}."
-            )
-        if "map_id" in data and data["map_id"] != made.map_id:
-            raise UnusableInput(
-                f"This map says its id is {data['map_id']}, but its content gives {made.map_id}: it was "
-                "edited or damaged. Fit it again with `calibrant plan chain STEPS -o MAP`."
-            )
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TrajectoryMap) and self.map_id == other.map_id
-
-    def __hash__(self) -> int:
-        return hash(self.map_id)
 
     def bound_to(self, fingerprint: Fingerprint, **statistics: Any) -> TrajectoryMap:
         """The same numbers, bound to a model, signal, task and domain."""

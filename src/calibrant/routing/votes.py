@@ -20,8 +20,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,16 +27,15 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..maps.calibration import CalibrationMap
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, digest
+from ..types import Confidence, Fingerprint, Probability
 from .ballots import Ballots
 from .softmax import shares
 from .voters import Voter
 
 __all__ = ["SHAPE", "Pooled", "VotePool", "columns"]
 
-POOL_FORMAT = "calibrant/vote-pool"
-_VERSION = 1
 
 SHAPE = ("mean", "many", "one", "rest")
 """The names of the coefficients that voters share."""
@@ -75,8 +72,8 @@ class Pooled:
     high: Floats
 
 
-@dataclass(frozen=True, kw_only=True)
-class VotePool:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VotePool(Sealed):
     """Pools the answers of the voters that it was fitted on, or of some of them. Made by `fit_votes`.
 
     `weights` and `votes` are those of each voter, `shape` what they share, `absent` its change for missing voters
@@ -107,6 +104,11 @@ class VotePool:
     shared: bool = False
     by: tuple[str, ...] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
+
+    kind = Kind(
+        noun="a pool of votes", format="calibrant/vote-pool", mark="pool_id",
+        made_by="Fit one with `calibrant plan ensemble LOG --models ... --out POOL`.",
+    )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,73 +177,28 @@ class VotePool:
             map_id=self.pool_id, fingerprint=mark, verdicts=self.recalibration.evidence.rows,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def pool_id(self) -> str:
         """16 hex digits that stand for everything in the pool."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": POOL_FORMAT,
-            "version": _VERSION,
-            "voters": [voter.to_json() for voter in self.voters],
-            "weights": list(self.weights),
-            "votes": list(self.votes),
-            "shape": dict(self.shape),
-            "absent": dict(self.absent),
-            "size": self.size,
-            "recalibration": json.loads(self.recalibration.to_json()),
-            "shared": self.shared,
-            "by": list(self.by),
+            "voters": [voter.to_json() for voter in self.voters], "weights": list(self.weights),
+            "votes": list(self.votes), "shape": dict(self.shape), "absent": dict(self.absent), "size": self.size,
+            "recalibration": json.loads(self.recalibration.to_json()), "shared": self.shared, "by": list(self.by),
             "statistics": dict(self.statistics),
-        }
-
-    def to_json(self) -> str:
-        """The pool as JSON text; `from_json` gives an equal pool."""
-        return json.dumps({"pool_id": self.pool_id, **self._content()}, allow_nan=False)
+        }  # fmt: skip
 
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> VotePool:
-        """Read a pool; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text) if isinstance(text, str) else text
-        if data.get("format") != POOL_FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a pool of votes ({POOL_FORMAT}, version {_VERSION}), got format "
-                f"{data.get('format')!r}, version {data.get('version')!r}. Fit one with "
-                "`calibrant plan ensemble LOG --models ... --out POOL`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> VotePool:
+        return cls(
             voters=tuple(Voter.from_json(voter) for voter in data["voters"]),
             weights=tuple(data["weights"]), votes=tuple(data["votes"]), shape=data["shape"],
             absent=data["absent"], size=data["size"],
             recalibration=CalibrationMap.from_json(data["recalibration"]), shared=data["shared"],
             by=tuple(data["by"]), statistics=data["statistics"],
         )  # fmt: skip
-        if "pool_id" in data and data["pool_id"] != made.pool_id:
-            raise UnusableInput(
-                f"This pool says its id is {data['pool_id']}, but its content gives {made.pool_id}: it was edited "
-                "or damaged. Fit it again with `calibrant plan ensemble LOG --models ... --out POOL`."
-            )
-        return made
-
-    @classmethod
-    def load(cls, path: str | Path) -> VotePool:
-        """Read the file of a pool."""
-        try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, UnusableInput):
-                raise
-            raise UnusableInput(
-                f"{path} cannot be read as a pool of votes ({error}). Make one with "
-                f"`calibrant plan ensemble LOG --models ... --out {path}`."
-            ) from error
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, VotePool) and self.pool_id == other.pool_id
-
-    def __hash__(self) -> int:
-        return hash(self.pool_id)
 
     def worth(self) -> dict[str, dict[str, Any]]:
         """Of each voter its accuracy, its weight, and what its vote alone adds in log-odds at its mean evidence."""

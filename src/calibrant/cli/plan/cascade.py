@@ -11,12 +11,10 @@ import typer
 from calibrant.errors import UnusableInput
 from calibrant.planning.cascades import PlannedCascade, plan_cascade
 from calibrant.planning.operating import Aim
-from calibrant.terminal import out, print_json
+from calibrant.terminal import print_aside, print_json, say
 
 from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
-from .shared import plan
-
-_FORMATS = (".svg", ".png", ".html")
+from .shared import chart_of, plan
 
 
 @plan.command("cascade")
@@ -44,32 +42,31 @@ def cascade_command(
     confidence: Confidence = None,
     correct: Correct = None,
     weight: Weight = None,
-    chart: Annotated[
-        Path | None, typer.Option(help="Draw accuracy against cost: .svg, .png or .html.")
-    ] = None,
+    chart: Annotated[Path | None, chart_of("accuracy against cost")] = None,
     to: Annotated[
         Path | None, typer.Option("--out", "-o", help="Keep the plan, for a route to follow.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan a cascade by what the large model would gain; fit on some items, state what the others show."""
-    if chart and chart.suffix not in _FORMATS:
-        raise UnusableInput(f"Expected --chart with an ending {', '.join(_FORMATS)}; got {chart}.")
     made = plan_cascade(
         log, columns(models), fit_rows=fit_rows, seed=seed, peers=columns(peers),
         aim=Aim(accuracy=target_accuracy, budget=budget), prices=_prices(prices), confidence=confidence,
         correct=correct, weight=weight,
     )  # fmt: skip
     if chart:
-        _draw(made, chart)
+        from calibrant.report.cascades import cost_quality
+        from calibrant.report.drawing import save
+
+        save(cost_quality(made.to_json()), chart, title="Accuracy against large calls and cost")
     if to:
-        to.write_text(made.plan.to_json(), encoding="utf-8")
+        made.plan.save(to)
     if as_json:
         print_json({**made.to_json(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
         return
     _print(made)
     for path in filter(None, (chart, to)):
-        out.print(f"Written: {path}")
+        say(f"Written: {path}")
 
 
 def _prices(text: str) -> dict[str, float] | None:
@@ -87,57 +84,37 @@ def _prices(text: str) -> dict[str, float] | None:
     return found
 
 
-def _draw(made: PlannedCascade, path: Path) -> None:
-    from calibrant.report import charts
-    from calibrant.report.cascades import cost_quality
-
-    drawn = cost_quality(made.to_json())
-    if path.suffix == ".png":
-        path.write_bytes(charts.to_png(drawn))
-    elif path.suffix == ".svg":
-        path.write_text(charts.to_svg(drawn, title="Accuracy against large calls and cost"), encoding="utf-8")
-    else:
-        path.write_text(drawn.to_html(inline=True), encoding="utf-8")
-
-
 def _print(made: PlannedCascade) -> None:
     told = made.to_json()
     names, chosen = told["models"], told["chosen"]
     hope, came, unit = chosen["predicted"], chosen["realised"], told["costs"]["unit"]
-    _say(
+    say(
         f"{names['small']} alone: {_percent(told, 'small_accuracy')} right; {names['large']} alone: "
         f"{_percent(told, 'large_accuracy')}. Measured on {made.test_rows:,} items; "
         f"{made.fit_rows:,} others were fitted on."
     )
     if told["apgr"] is None:
-        _say(told["apgr_reason"])
+        say(told["apgr_reason"])
     else:
-        _say(
+        say(
             f"APGR {_number(told, 'apgr')}; random order {told['random']:.3f}. Half of the gap takes "
             f"{_percent(told, 'cpt50')} of large calls, 80 % of it {_percent(told, 'cpt80')}."
         )
-    _say(
+    say(
         f"Chosen: ask {names['large']} again where the gain is at least {chosen['threshold']:.3f} ({chosen['rule']}). "
         f"Expected: {100 * hope['small_stays']:.1f} % stay with the first model, {_percent(hope, 'accuracy')} right, "
         f"{hope['cost']:.4g} {unit} an answer."
     )
-    _say(
+    say(
         f"Seen on the other items: {100 * came['small_stays']:.1f} % stayed, {_percent(came, 'accuracy')} right, "
         f"{came['cost']:.4g} {unit} an answer."
     )
     for one in told["specialists"]:
-        _say(
+        say(
             f"{one['task']}/{one['domain']} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
             f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
         )
-    for why, n in told["unusable"].items():
-        _say(f"  {n:,} not usable: {why}")
-    for note in told["notes"]:
-        _say(f"  {note}")
-
-
-def _say(text: str) -> None:
-    out.print(text, markup=False, soft_wrap=True)
+    print_aside(told["unusable"], told["notes"])
 
 
 def _percent(told: Mapping[str, Any], name: str) -> str:

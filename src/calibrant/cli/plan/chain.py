@@ -10,7 +10,7 @@ from rich.table import Table
 
 from calibrant.metrics import Estimate
 from calibrant.planning.chains import ChainPlan, plan_chain
-from calibrant.terminal import out, print_json
+from calibrant.terminal import out, print_json, say
 
 from ..shared import AsJson, Cluster, Confidence, Correct, Weight
 from .shared import plan
@@ -37,26 +37,26 @@ def chain_command(
         weight=weight, cluster=cluster,
     )  # fmt: skip
     if maps:
-        maps.write_text(found.map.to_json(), encoding="utf-8")
+        found.map.save(maps)
     if as_json:
         print_json({**found.to_json(), "out": str(maps) if maps else None})
         return
     _print(found)
-    out.print(f"Map: {maps}" if maps else "Nothing was written; add -o MAP to keep the map.", markup=False)
+    say(f"Map: {maps}" if maps else "Nothing was written; add -o MAP to keep the map.")
 
 
 def _print(found: ChainPlan) -> None:
     for sentence in found.sentences():
-        out.print(sentence, markup=False, soft_wrap=True)
+        say(sentence)
     read = found.log
-    out.print(f"{read.used:,} of {read.rows:,} rows used.")
+    say(f"{read.used:,} of {read.rows:,} rows used.")
     for counts, what in (
         (read.unusable, "rows"),
         (read.unreadable, "values"),
         (read.ungraded, "trajectories"),
     ):
         for why, n in counts.most_common():
-            out.print(f"  {n:,} {what} left out: {why}", markup=False)
+            say(f"  {n:,} {what} left out: {why}")
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for head in ("ECE (floor)", "Brier (95 %)", "AUROC (95 %)"):

@@ -11,10 +11,10 @@ from calibrant.arguments import filled
 from calibrant.planning.costs import plan_costs
 from calibrant.plugins import names
 from calibrant.policies.expected_cost import ExpectedCost
-from calibrant.terminal import out, print_json
+from calibrant.terminal import print_json, print_read, say
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
-from .shared import plan
+from .shared import chart_of, plan
 
 
 @plan.command("costs")
@@ -48,9 +48,7 @@ def costs_command(
     correct: Correct = None,
     weight: Weight = None,
     cluster: Cluster = None,
-    chart: Annotated[
-        Path | None, typer.Option(help="Draw cost against threshold: .svg, .png or .html.")
-    ] = None,
+    chart: Annotated[Path | None, chart_of("cost against threshold")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which answers to send at your costs, and what to expect: shares, errors, load and cost per 1,000."""
@@ -66,24 +64,21 @@ def costs_command(
     )  # fmt: skip
     told = found.to_json()
     if chart:
-        from calibrant.report.trade_offs import cost_curves, write_chart
+        from calibrant.report.costs import cost_curves
+        from calibrant.report.drawing import save
 
         drawn = cost_curves(told["groups"], wrong=wrong, review=review)
-        write_chart(drawn, chart, title="Cost against threshold")
+        save(drawn, chart, title="Cost against threshold")
     if as_json:
         print_json(told)
         return
     for group in found.groups:
-        out.print(group.sentence(), markup=False, soft_wrap=True)
+        say(group.sentence())
         if group.larger_pays_above is not None:
-            out.print(
+            say(
                 f"  A larger model pays where it is right on more than {100 * group.larger_pays_above:.0f} % of the "
-                "answers that people would see.", markup=False, soft_wrap=True,
-            )  # fmt: skip
-    out.print(f"{found.log.used:,} of {found.log.rows:,} rows used.", markup=False)
-    for why, n in found.log.unusable.items():
-        out.print(f"  {n:,} not usable: {why}", markup=False)
-    for note in found.notes:
-        out.print(f"  {note}", markup=False, soft_wrap=True)
+                "answers that people would see."
+            )
+    print_read(found.log.rows, found.log.used, found.log.unusable, found.notes)
     if chart:
-        out.print(f"Chart: {chart}", markup=False)
+        say(f"Chart: {chart}")

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from calibrant.planning.ensembles import BY, EnsemblePlan, plan_ensemble
-from calibrant.terminal import out, print_json
+from calibrant.terminal import print_aside, print_json, say
 
 from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
-from .shared import plan
+from .shared import chart_of, plan
 
 __all__ = ["ensemble_command"]
 
@@ -32,7 +32,7 @@ def ensemble_command(
         Path | None, typer.Option("--out", "-o", help="Write the fitted pool to this file.")
     ] = None,
     chart: Annotated[
-        Path | None, typer.Option(help="Draw it: a file that ends in .svg, .png or .html.")
+        Path | None, chart_of("the ways of answering, and how far the pool can be trusted")
     ] = None,
     confidence: Confidence = None,
     correct: Correct = None,
@@ -45,27 +45,27 @@ def ensemble_command(
         confidence=confidence, correct=correct, weight=weight,
     )  # fmt: skip
     if pool:
-        pool.write_text(found.pool.to_json(), encoding="utf-8")
+        found.pool.save(pool)
     if chart:
-        from calibrant.report.ensemble_chart import ensemble_chart
-        from calibrant.report.files import save
+        from calibrant.report.drawing import save
+        from calibrant.report.ensembles import ensemble_chart
 
         save(ensemble_chart(found), chart, title="Accuracy of an ensemble")
     if as_json:
         print_json({**found.to_json(), "out": str(pool) if pool else None})
         return
-    _say(found)
+    _print(found)
     for path in filter(None, (pool, chart)):
-        out.print(f"Written: {path}", markup=False)
+        say(f"Written: {path}")
 
 
-def _say(found: EnsemblePlan) -> None:
+def _print(found: EnsemblePlan) -> None:
     told = found.to_json()
     pooled, ends = told["pooled"], told["intervals"]["pooled"]
-    out.print(
+    say(
         f"Pooled, {len(found.models)} models are right in {pooled:.1%} ({ends[0]:.1%} to {ends[1]:.1%}) of "
-        f"{told['test_rows']:,} items that nothing was fitted on.", markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"{told['test_rows']:,} items that nothing was fitted on."
+    )
     others = {
         "majority": "a majority", "best_single": f"the best model, {found.best_single}",
         "averaging": "averaged confidences",
@@ -73,29 +73,21 @@ def _say(found: EnsemblePlan) -> None:
     for way, words in others.items():
         gap = found.difference("pooled", way)
         verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
-        out.print(
+        say(
             f"  {told[way]:.1%} by {words}: {100 * gap.value:+.1f} points for the pool "
-            f"({100 * gap.low:+.1f} to {100 * gap.high:+.1f}), {verdict}.", markup=False, soft_wrap=True,
-        )  # fmt: skip
+            f"({100 * gap.low:+.1f} to {100 * gap.high:+.1f}), {verdict}."
+        )
     hindsight = told["hindsight"]
     if hindsight["model"] != found.best_single:
-        out.print(
-            f"  In hindsight {hindsight['model']} was the best one, with {hindsight['accuracy']:.1%}.",
-            markup=False,
-        )
+        say(f"  In hindsight {hindsight['model']} was the best one, with {hindsight['accuracy']:.1%}.")
     noise = told["ece_noise"]
-    out.print(
+    say(
         f"Its confidence is off by {told['ece']:.3f} (ECE; chance alone gives {noise['floor']:.3f} on these rows, and "
-        f"up to {noise['high']:.3f} with {told['fit_rows']:,} rows to learn from); Brier {told['brier']:.3f}.",
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"up to {noise['high']:.3f} with {told['fit_rows']:,} rows to learn from); Brier {told['brier']:.3f}."
+    )
     for name, worth in told["voters"].items():
         rate = "?" if worth["accuracy"] is None else f"{worth['accuracy']:.1%}"
-        out.print(
-            f"  {name}: right in {rate} of its answers; weight {worth['weight']:.2f}, vote {worth['vote']:+.2f}",
-            markup=False,
+        say(
+            f"  {name}: right in {rate} of its answers; weight {worth['weight']:.2f}, vote {worth['vote']:+.2f}"
         )
-    for note in found.notes:
-        out.print(f"  {note}", markup=False, soft_wrap=True)
-    for why, n in found.unusable.items():
-        out.print(f"  {n:,} rows not usable: {why}", markup=False)
+    print_aside(found.unusable, found.notes)

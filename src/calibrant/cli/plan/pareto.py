@@ -11,10 +11,10 @@ from rich.table import Table
 from calibrant.metrics import Estimate
 from calibrant.planning.pareto import ParetoFront, pareto
 from calibrant.plugins import names
-from calibrant.terminal import out, print_json
+from calibrant.terminal import out, print_aside, print_json, say
 
 from ..shared import AsJson, Cluster, Confidence, Correct, LogPath, Weight, columns
-from .shared import plan
+from .shared import chart_of, plan
 
 
 @plan.command("pareto")
@@ -36,7 +36,7 @@ def pareto_command(
     correct: Correct = None,
     weight: Weight = None,
     cluster: Cluster = None,
-    chart: Annotated[Path | None, typer.Option(help="Draw the front: .svg, .png or .html.")] = None,
+    chart: Annotated[Path | None, chart_of("the front")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which models, prompts or signals no other beats on accuracy, calibration and cost at once."""
@@ -45,40 +45,36 @@ def pareto_command(
         confidence=confidence, correct=correct, weight=weight, cluster=cluster,
     )  # fmt: skip
     if chart:
-        from calibrant.report.fronts import front
-        from calibrant.report.trade_offs import write_chart
+        from calibrant.report.drawing import save
+        from calibrant.report.pareto import front
 
-        write_chart(front(found.to_json()), chart, title="Accuracy against calibration")
+        save(front(found.to_json()), chart, title="Accuracy against calibration")
     if as_json:
         print_json(found.to_json())
         return
     _print(found, calibration)
     if chart:
-        out.print(f"Chart: {chart}", markup=False)
+        say(f"Chart: {chart}")
 
 
 def _print(found: ParetoFront, calibration: str) -> None:
     for one in found.candidates:
         error = getattr(one, calibration)
         if one.on_front and one.accuracy is not None:
-            out.print(
+            say(
                 f"On the front: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
-                f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples.",
-                markup=False, soft_wrap=True,
-            )  # fmt: skip
+                f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples."
+            )
     unclear = [one.name for one in found.candidates if one.front == "unclear"]
     if unclear:
-        out.print(f"Not to be told apart from noise: {'; '.join(unclear)}.", markup=False, soft_wrap=True)
+        say(f"Not to be told apart from noise: {'; '.join(unclear)}.")
     _print_table(found)
     same = f"the same {found.items:,} items" if found.paired else "items of their own"
-    out.print(f"Compared on {same}; {found.used:,} of {found.rows:,} rows used.", markup=False)
-    for why, n in found.unusable.items():
-        out.print(f"  {n:,} not usable: {why}", markup=False)
-    for note in found.notes:
-        out.print(f"  {note}", markup=False, soft_wrap=True)
+    say(f"Compared on {same}; {found.used:,} of {found.rows:,} rows used.")
+    print_aside(found.unusable, found.notes)
     for one in found.candidates:
         if one.reason:
-            out.print(f"  {one.name}: {one.reason}", markup=False, soft_wrap=True)
+            say(f"  {one.name}: {one.reason}")
 
 
 def _print_table(found: ParetoFront) -> None:
@@ -93,7 +89,7 @@ def _print_table(found: ParetoFront) -> None:
         row += [] if not dollars else ["-" if one.cost is None else f"{one.cost.value:.3g}"]
         table.add_row(one.name, *row, share)
     out.print(table)
-    out.print("* after calibration, by maps that had not seen the rows")
+    say("* after calibration, by maps that had not seen the rows")
 
 
 WORDS = {

@@ -10,11 +10,10 @@ import typer
 from calibrant.guarantees.certificates import Certificate, CertificateSet
 from calibrant.maps.calibration import MapSet
 from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
-from calibrant.report.thresholds import written
-from calibrant.terminal import out, print_json
+from calibrant.terminal import print_json, print_read, say
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
-from .shared import plan
+from .shared import chart_of, plan
 
 Certs = Annotated[Path, typer.Argument(metavar="CERTS", help="File written by `calibrant plan thresholds`.")]
 
@@ -50,9 +49,7 @@ def thresholds_command(
         bool, typer.Option("--assume-nothing", help="Not even that risk is ordered by score; costs labels.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the draws for clusters, weights and grades.")] = 0,
-    chart: Annotated[
-        Path | None, typer.Option(help="Write risk against coverage: .svg, .png or .html.")
-    ] = None,
+    chart: Annotated[Path | None, chart_of("risk against coverage")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Certify the lowest threshold above which at most a given share of the answers is wrong."""
@@ -65,16 +62,19 @@ def thresholds_command(
     if to:
         made.certificates.save(to)
     if chart:
-        written(made, chart)
+        from calibrant.report.drawing import save
+        from calibrant.report.thresholds import certified_risk
+
+        save(certified_risk(made), chart, title="Risk and coverage")
     if as_json:
         print_json(made.to_json())
         return
     for one in made.certificates.certificates:
-        out.print(sentence(one), markup=False, soft_wrap=True)
-    _print_read(made.rows.used, made.rows.rows, made.rows.unusable, made.notes)
+        say(sentence(one))
+    print_read(made.rows.rows, made.rows.used, made.rows.unusable, made.notes)
     for what, path in (("Certificates", to), ("Chart", chart)):
         if path:
-            out.print(f"{what}: {path}", markup=False)
+            say(f"{what}: {path}")
 
 
 @plan.command("check")
@@ -104,10 +104,10 @@ def check_command(
         print_json(done.to_json())
         return
     for group in done.groups:
-        out.print(_checked_sentence(group), markup=False, soft_wrap=True)
-    _print_read(done.rows.used, done.rows.rows, done.rows.unusable, done.notes)
+        say(_checked_sentence(group))
+    print_read(done.rows.rows, done.rows.used, done.rows.unusable, done.notes)
     if to:
-        out.print(f"Certificates: {to}", markup=False)
+        say(f"Certificates: {to}")
 
 
 def sentence(one: Certificate) -> str:
@@ -142,11 +142,3 @@ def _checked_sentence(group: Checked) -> str:
 
 def _name(one: Certificate) -> str:
     return ", ".join(f"{k} {v}" for k, v in one.by.items()) or "All answers"
-
-
-def _print_read(used: int, rows: int, unusable: dict[str, int], notes: tuple[str, ...]) -> None:
-    out.print(f"{used:,} of {rows:,} rows used.", markup=False)
-    for why, n in unusable.items():
-        out.print(f"  {n:,} not usable: {why}", markup=False)
-    for note in notes:
-        out.print(f"  {note}", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
-from .charts import BLUE, INK, MUTED, ORANGE, _altair, _dressed, _r, _values
+from .drawing import BLUE, INK, MUTED, ORANGE, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,7 +25,7 @@ STATES = {
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 LONGEST = 30
 _Box = tuple[float, float, float, float]
-_Rows = list[dict[str, Any]]
+Rows = list[dict[str, Any]]
 
 
 def front(told: Mapping[str, Any]) -> alt.LayerChart:
@@ -35,7 +35,7 @@ def front(told: Mapping[str, Any]) -> alt.LayerChart:
     area of a point is its cost where every candidate has one; its shape is the last column that makes a
     candidate, where that has few values. A name stands once where shapes tell the rest.
     """
-    a = _altair()
+    a = altair()
     axis = told["axes"][1]
     rows, parted = _points(told, axis)
     if not rows:
@@ -45,7 +45,7 @@ def front(told: Mapping[str, Any]) -> alt.LayerChart:
     x = a.X("x:Q", title="share right", scale=a.Scale(domain=x_ends, nice=False), axis=a.Axis(tickCount=7))
     y = a.Y("y:Q", title=f"{WORDS[axis]}, lower is better", scale=a.Scale(domain=y_ends, nice=False),
             axis=a.Axis(tickCount=6))  # fmt: skip
-    base = a.Chart(_values(rows))
+    base = a.Chart(values(rows))
     thin = a.StrokeWidth("line:Q", scale=None, legend=None)
     crosses = [
         base.mark_rule(opacity=0.65).encode(
@@ -55,35 +55,35 @@ def front(told: Mapping[str, Any]) -> alt.LayerChart:
             x=x, y=a.Y("low:Q"), y2=a.Y2("high"), color=_colour(rows), strokeWidth=thin
         ),
     ]
-    steps = a.Chart(_values(_steps(rows, x_ends, y_ends))).mark_line(
+    steps = a.Chart(values(_steps(rows, x_ends, y_ends))).mark_line(
         interpolate="step-before", color=BLUE, strokeWidth=2, strokeDash=[6, 3], clip=True
     ).encode(x=x, y=y, order=a.Order("order:Q"))  # fmt: skip
     dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1).encode(
         x=x, y=y, color=_colour(rows), **_shape(rows, parted), **_size(rows)
     )
     texts, leads = _labels(rows, x_ends, y_ends)
-    named = a.Chart(_values(texts)).mark_text(fontSize=13, baseline="middle", align="left").encode(
+    named = a.Chart(values(texts)).mark_text(fontSize=13, baseline="middle", align="left").encode(
         x=a.X("px:Q", scale=None, axis=None), y=a.Y("py:Q", scale=None, axis=None), text=a.Text("name:N"),
         color=a.Color("ink:N", scale=None, legend=None),
     )  # fmt: skip
-    led = a.Chart(_values(leads)).mark_rule(color=MUTED, strokeWidth=0.7).encode(
+    led = a.Chart(values(leads)).mark_rule(color=MUTED, strokeWidth=0.7).encode(
         x=a.X("px:Q", scale=None, axis=None), x2=a.X2("qx"), y=a.Y("py:Q", scale=None, axis=None), y2=a.Y2("qy")
     )  # fmt: skip
     plot = a.layer(steps, *crosses, dots)
     notes = a.layer(led, named) if leads else named
     layers = a.layer(plot, notes).resolve_scale(x="independent", y="independent", color="independent")
-    chart: alt.LayerChart = _dressed(layers.properties(width=WIDTH, height=HEIGHT), _described(rows, axis))
+    chart: alt.LayerChart = dressed(layers.properties(width=WIDTH, height=HEIGHT), _described(rows, axis))
     return chart
 
 
-def _points(told: Mapping[str, Any], axis: str) -> tuple[_Rows, str | None]:
+def _points(told: Mapping[str, Any], axis: str) -> tuple[Rows, str | None]:
     """A row per candidate that is compared, and the column that shapes stand for."""
     shown = [one for one in told["candidates"] if one["front_share"] is not None]
     columns = list(shown[0]["of"]) if shown else []
     last = columns[-1] if len(columns) > 1 else None
     kinds = list(dict.fromkeys(str(one["of"][last]) for one in shown)) if last else []
     parted = last if 1 < len(kinds) <= len(SHAPES) else None
-    rows: _Rows = []
+    rows: Rows = []
     for one in shown:
         error = one[axis]
         ends = [abs(error["low"]), abs(error["high"])]
@@ -91,9 +91,9 @@ def _points(told: Mapping[str, Any], axis: str) -> tuple[_Rows, str | None]:
         name = ", ".join(_text(k, v) for k, v in one["of"].items() if k != parted) or "all rows"
         state = "unclear" if one["front"] == "on" and not one["on_front"] else one["front"]
         rows.append({
-            "x": _r(one["accuracy"]["value"], 5), "left": _r(one["accuracy"]["low"], 5),
-            "right": _r(one["accuracy"]["high"], 5), "y": _r(abs(error["value"]), 5),
-            "low": 0.0 if crosses else _r(min(ends), 5), "high": _r(max(ends), 5), "state": STATES[state][0],
+            "x": rounded(one["accuracy"]["value"], 5), "left": rounded(one["accuracy"]["low"], 5),
+            "right": rounded(one["accuracy"]["high"], 5), "y": rounded(abs(error["value"]), 5),
+            "low": 0.0 if crosses else rounded(min(ends), 5), "high": rounded(max(ends), 5), "state": STATES[state][0],
             "kind": _text(parted, one["of"][parted]) if parted else "", "on": one["on_front"],
             "name": name if len(name) <= LONGEST else name[: LONGEST - 1] + "…",
             "cost": one["cost"]["value"] if "cost" in told["axes"] else None,
@@ -112,11 +112,11 @@ def _ends(lows: Sequence[float], highs: Sequence[float], least: float, most: flo
     low, high = min(lows), max(highs)
     room = 0.08 * max(high - low, 0.02)
     start = least if low < 0.45 * high and low - least < high - low else max(low - room, least)
-    return [_r(start, 5), _r(high + room if most is None else min(high + room, most), 5)]
+    return [rounded(start, 5), rounded(high + room if most is None else min(high + room, most), 5)]
 
 
-def _colour(rows: _Rows) -> Any:
-    a = _altair()
+def _colour(rows: Rows) -> Any:
+    a = altair()
     there = {row["state"] for row in rows}
     shown = [(word, colour) for word, colour in STATES.values() if word in there]
     legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130, symbolStrokeWidth=0,
@@ -125,8 +125,8 @@ def _colour(rows: _Rows) -> Any:
     return a.Color("state:N", scale=scale, legend=legend)
 
 
-def _shape(rows: _Rows, parted: str | None) -> dict[str, Any]:
-    a = _altair()
+def _shape(rows: Rows, parted: str | None) -> dict[str, Any]:
+    a = altair()
     if parted is None:
         return {}
     kinds = sorted({row["kind"] for row in rows})
@@ -136,8 +136,8 @@ def _shape(rows: _Rows, parted: str | None) -> dict[str, Any]:
     }
 
 
-def _size(rows: _Rows) -> dict[str, Any]:
-    a = _altair()
+def _size(rows: Rows) -> dict[str, Any]:
+    a = altair()
     if any(row["cost"] is None for row in rows):
         return {"size": a.value(95)}
     legend = a.Legend(title="dollars an answer", orient="right", symbolFillColor=MUTED, symbolStrokeWidth=0,
@@ -146,9 +146,9 @@ def _size(rows: _Rows) -> dict[str, Any]:
     return {"size": a.Size("cost:Q", scale=a.Scale(domain=[0, top], range=[40, 520]), legend=legend)}
 
 
-def _steps(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> _Rows:
+def _steps(rows: Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> Rows:
     """The least error at each accuracy or more: from the left edge, through the best points, to the top."""
-    best: _Rows = []
+    best: Rows = []
     for row in sorted(rows, key=lambda r: (-r["x"], r["y"])):
         if not best or row["y"] < best[-1]["y"]:
             best.append(row)
@@ -157,10 +157,10 @@ def _steps(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> _Ro
         *((row["x"], row["y"]) for row in reversed(best)),
         (best[0]["x"], y_ends[1]),
     ]
-    return [{"x": _r(x, 5), "y": _r(y, 5), "order": i} for i, (x, y) in enumerate(line)]
+    return [{"x": rounded(x, 5), "y": rounded(y, 5), "order": i} for i, (x, y) in enumerate(line)]
 
 
-def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tuple[_Rows, _Rows]:
+def _labels(rows: Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tuple[Rows, Rows]:
     """Names in pixels where nothing is under them, and thin lines to those that had to stand off.
 
     What is on the front is named first; of equal names the first alone. One for which no place is left has no name.
@@ -182,8 +182,8 @@ def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tu
         taken += [(x - 2, min(y, up), x + 2, max(y, up)), (min(x, right), up - 2, max(x, right), up + 2)]
     names: list[_Box] = []
     lines: list[_Box] = []
-    texts: _Rows = []
-    leads: _Rows = []
+    texts: Rows = []
+    leads: Rows = []
     seen: set[str] = set()
     for i in sorted(range(len(rows)), key=lambda i: (rows[i]["rank"], not rows[i]["on"], rows[i]["y"])):
         name, (x, y) = rows[i]["name"], spots[i]
@@ -194,10 +194,12 @@ def _labels(rows: _Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> tu
         box, lead = found
         names.append(box)
         ink = INK if rows[i]["rank"] < 2 else MUTED
-        texts.append({"px": _r(box[0] + 2, 1), "py": _r((box[1] + box[3]) / 2, 1), "name": name, "ink": ink})
+        texts.append(
+            {"px": rounded(box[0] + 2, 1), "py": rounded((box[1] + box[3]) / 2, 1), "name": name, "ink": ink}
+        )
         if lead:
             lines.append(lead)
-            leads.append(dict(zip(("px", "py", "qx", "qy"), (_r(v, 1) for v in lead), strict=True)))
+            leads.append(dict(zip(("px", "py", "qx", "qy"), (rounded(v, 1) for v in lead), strict=True)))
     return texts, leads
 
 
@@ -239,6 +241,6 @@ def _meet(a: _Box, b: _Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _described(rows: _Rows, axis: str) -> str:
+def _described(rows: Rows, axis: str) -> str:
     names = ", ".join(row["name"] + (f" ({row['kind']})" if row["kind"] else "") for row in rows if row["on"])
     return f"Share right against {WORDS[axis]} for {len(rows)} candidates; on the front: {names}."

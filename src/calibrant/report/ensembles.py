@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .charts import BLUE, INK, MUTED, SIZE, VERMILION, _altair, _dressed, _r, _values, reliability
+from .charts import reliability
+from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
     import altair as alt
@@ -18,13 +19,13 @@ WAYS = {"pooled": "pooled", "averaging": "averaging", "majority": "majority"}
 
 def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
     """Accuracies with 95 % intervals, the best first; below, the reliability of the pooled confidence."""
-    a = _altair()
+    a = altair()
     names = [*WAYS, *found.models]
     told = sorted(((found.accuracy(n), n) for n in names), key=lambda pair: -pair[0].value)
     rows: list[dict[str, Any]] = [
         {
             "way": WAYS.get(name, name) + (" (chosen)" if name == found.best_single else ""),
-            "value": _r(e.value), "low": _r(e.low), "high": _r(e.high), "text": f"{e.value:.1%}",
+            "value": rounded(e.value), "low": rounded(e.low), "high": rounded(e.high), "text": f"{e.value:.1%}",
             "kind": "pooled" if name == "pooled" else "other ways to combine" if name in WAYS else "one model",
         }
         for e, name in told
@@ -39,7 +40,7 @@ def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
     x = a.X("low:Q", title="share right (with 95 % interval)",
             scale=a.Scale(domain=[max(0.0, low - room), min(1.0, high + 2 * room)], nice=False),
             axis=a.Axis(format=".2f", tickCount=6))  # fmt: skip
-    base = a.Chart(_values(rows)).encode(y=y)
+    base = a.Chart(values(rows)).encode(y=y)
     bars = base.mark_rule(strokeWidth=2).encode(x=x, x2=a.X2("high"), color=colour)
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=a.X("value:Q"), color=colour, shape=shape
@@ -50,7 +51,7 @@ def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
     for name in ("config", "background", "padding"):  # of the whole chart only
         setattr(lower, name, a.Undefined)
     both = a.vconcat(upper, lower, spacing=24).resolve_scale(color="independent", shape="independent")
-    chart: alt.VConcatChart = _dressed(
+    chart: alt.VConcatChart = dressed(
         both,
         "Share right of each way of answering, the best first, and below it the reliability of the pooled confidence.",
     )

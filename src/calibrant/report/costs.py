@@ -1,48 +1,20 @@
-"""Charts of what is bought with what: cost against threshold, accuracy against calibration."""
+"""What answers cost, by the threshold from which they are sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
-from .charts import (
-    BLUE,
-    INK,
-    SIZE,
-    VERMILION,
-    _altair,
-    _converter,
-    _dressed,
-    _r,
-    _values,
-    _version,
-    to_png,
-    to_svg,
-)
+from .drawing import BAND, BLUE, INK, SIZE, VERMILION, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["cost_curves", "write_chart"]
+__all__ = ["cost_curves"]
 
 PANELS = 6
 """Groups that one chart of costs shows."""
-
-
-def write_chart(chart: Any, path: Path, *, title: str = "") -> None:
-    """Write a chart as .svg, .png or .html (which needs no network); raises `UnusableInput` for other endings."""
-    kind = path.suffix.lower()
-    if kind == ".svg":
-        path.write_text(to_svg(chart, title=title), encoding="utf-8")
-    elif kind == ".png":
-        path.write_bytes(to_png(chart))
-    elif kind in (".html", ".htm"):
-        html = _converter().vegalite_to_html(chart.to_dict(), vl_version=_version(), bundle=True)
-        path.write_text(html, encoding="utf-8")
-    else:
-        raise UnusableInput(f"Cannot draw {path}: expected an ending .svg, .png or .html.")
 
 
 def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: float) -> alt.VConcatChart:
@@ -51,7 +23,7 @@ def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: fl
     `groups` are those of `CostPlan.to_json`, drawn in the order given, at most `PANELS`. The grey band is a
     95 % interval, the dot the chosen threshold, dashed lines what the other ways cost.
     """
-    a = _altair()
+    a = altair()
     shown = [g for g in groups if g["curve"]][:PANELS]
     if not shown:
         raise UnusableInput("No group has labels enough for a curve of costs; see the reasons with --json.")
@@ -59,23 +31,23 @@ def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: fl
     rows = [a.hconcat(*panels[i : i + 2], spacing=60) for i in range(0, len(panels), 2)]
     whole = a.vconcat(*rows, spacing=24)
     text = f"Cost per 1,000 answers by threshold: wrong {wrong:g}, review {review:g}."
-    chart: alt.VConcatChart = _dressed(whole, text)
+    chart: alt.VConcatChart = dressed(whole, text)
     return chart
 
 
 def _cost_panel(group: Mapping[str, Any], *, single: bool) -> Any:
-    a = _altair()
+    a = altair()
     width, height = (SIZE, 320) if single else (360, 240)
-    curve = [{k: _r(v, 4) for k, v in point.items()} for point in group["curve"]]
+    curve = [{k: rounded(v, 4) for k, v in point.items()} for point in group["curve"]]
     levels = _levels(group)
     worst = max([p["cost"] for p in curve if p["threshold"] > 0] + [group["cost"]["high"]])
     top = 1.08 * max(worst, *(line["cost"] for line in levels if line["cost"] <= 1.6 * worst), 1e-9)
-    scale = a.Scale(domain=[0, _r(top)], nice=False)
+    scale = a.Scale(domain=[0, rounded(top)], nice=False)
     x = a.X("threshold:Q", title="sent at a calibrated probability of ... or more", scale=a.Scale(domain=[0, 1]),
             axis=a.Axis(format=".1f", tickCount=6))  # fmt: skip
     y = a.Y("cost:Q", title="cost per 1,000 answers", scale=scale, axis=a.Axis(tickCount=5, format=",.0f"))
-    base = a.Chart(_values(curve))
-    band = base.mark_area(color="#c8ccd0", opacity=0.7, clip=True).encode(
+    base = a.Chart(values(curve))
+    band = base.mark_area(color=BAND, opacity=0.7, clip=True).encode(
         x=x, y=a.Y("low:Q", scale=scale, title="cost per 1,000 answers"), y2=a.Y2("high")
     )
     line = base.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
@@ -88,7 +60,7 @@ def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the other ways cost: those that are no point of the curve."""
     words = {"raw": "raw confidence", "bands": "default bands", "larger": "larger model"}
     found = [
-        {"name": words[name], "cost": _r(one["cost"]["value"], 4)}
+        {"name": words[name], "cost": rounded(one["cost"]["value"], 4)}
         for name, one in group["alternatives"].items()
         if name in words
     ]
@@ -97,10 +69,10 @@ def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _level_marks(group: Mapping[str, Any], top: float, width: int, height: int) -> list[Any]:
     """Dashed lines for the other ways; their names stand right of the panel, one below the other."""
-    a = _altair()
+    a = altair()
     levels = _levels(group)
     marks = [
-        a.Chart(_values([row])).mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=1.5).encode(
+        a.Chart(values([row])).mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=1.5).encode(
             y=a.Y("cost:Q"))
         for row in levels if row["cost"] <= top
     ]  # fmt: skip
@@ -115,20 +87,21 @@ def _level_marks(group: Mapping[str, Any], top: float, width: int, height: int) 
 
 
 def _note(text: str, x: float, y: float, colour: str = INK) -> Any:
-    a = _altair()
-    mark = a.Chart(_values([{"text": text}])).mark_text(
+    a = altair()
+    mark = a.Chart(values([{"text": text}])).mark_text(
         align="left", baseline="middle", fontSize=13, color=colour
     )
-    return mark.encode(x=a.XValue(x), y=a.YValue(_r(y, 1)), text=a.Text("text:N"))
+    return mark.encode(x=a.XValue(x), y=a.YValue(rounded(y, 1)), text=a.Text("text:N"))
 
 
 def _chosen(group: Mapping[str, Any]) -> list[Any]:
-    a = _altair()
+    a = altair()
     floor, cost = group["send_from"], group["cost"]
     if floor is None:
         return []
-    data = _values([{
-        "threshold": _r(floor), "cost": _r(cost["value"]), "low": _r(cost["low"]), "high": _r(cost["high"]),
+    data = values([{
+        "threshold": rounded(floor), "cost": rounded(cost["value"]), "low": rounded(cost["low"]),
+        "high": rounded(cost["high"]),
         "text": f"{floor:.2f}: {cost['value']:,.0f}, {100 * group['automatic_share']['value']:.0f} % sent",
     }])  # fmt: skip
     base = a.Chart(data).encode(x=a.X("threshold:Q"))

@@ -1,0 +1,106 @@
+"""How charts look, and how they become a picture in a file.
+
+Colours are those of Okabe and Ito, which people with the common forms of colour blindness tell apart; no
+chart relies on colour alone. Points are never joined by splines: between two scores there is no data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnusableInput
+from ..plugins import require
+
+__all__ = ["altair", "check_ending", "dressed", "rounded", "save", "to_png", "to_svg", "values"]
+
+BLUE, SKY, ORANGE, VERMILION = "#0072B2", "#56B4E9", "#E69F00", "#D55E00"
+INK, MUTED, GRID_LINE, BAND = "#1b1b1b", "#5f6368", "#e4e6e8", "#c8ccd0"
+SIZE = 480
+FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
+_ENDINGS = (".svg", ".png", ".html")
+Rows = list[dict[str, Any]]
+
+
+def altair() -> Any:
+    """The library, or `MissingExtra` with the way to get it."""
+    return require("altair", "A chart", extra="report")
+
+
+def values(rows: Rows) -> Any:
+    """Data as JSON text: Altair copies and checks lists value by value, several times for each chart."""
+    a = altair()
+    return a.Data(values=json.dumps(rows), format=a.DataFormat(type="json"))
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """Digits that a picture can show."""
+    return round(float(value), digits)
+
+
+def dressed(chart: Any, description: str) -> Any:
+    """The common look."""
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 15, "titleFontSize": 15}
+    config = {
+        "aria": False,
+        "font": "Helvetica, Arial, sans-serif",
+        "axis": {"gridColor": GRID_LINE, "domainColor": MUTED, "tickColor": MUTED, "labelFlush": False,
+                 "titleFontWeight": "normal", **text},
+        "legend": {"labelColor": INK, "labelFontSize": 14, "labelLimit": 320, "offset": 6},
+        "view": {"stroke": MUTED},
+    }  # fmt: skip
+    return chart.properties(description=description, background="white", padding=8, config=config)
+
+
+def to_svg(chart: Any, *, title: str = "") -> str:
+    """The chart as SVG with a title and a description for screen readers; its ids are its own."""
+    svg: str = _converter().vegalite_to_svg(chart.to_dict(), vl_version=_version())
+    description = getattr(chart, "description", None)
+    svg = re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)  # what follows labels the chart as one picture
+    # The converter numbers ids through all the charts it has made; here each chart counts from 0.
+    for i, name in enumerate(dict.fromkeys(re.findall(r'\bid="(\w+)"', svg))):
+        svg = svg.replace(f'id="{name}"', f'id="id-{i}"').replace(f"url(#{name})", f"url(#id-{i})")
+    mark = "c" + hashlib.sha256((title + svg).encode()).hexdigest()[:8]
+    svg = svg.replace('id="id-', f'id="{mark}-').replace("url(#id-", f"url(#{mark}-")
+    labels = f'<title id="{mark}-t">{escape(title or "Chart")}</title>'
+    if isinstance(description, str):
+        labels += f'<desc id="{mark}-d">{escape(description)}</desc>'
+    head = rf'<svg role="img" aria-labelledby="{mark}-t {mark}-d" \1>'
+    return re.sub(r"<svg ([^>]*)>", lambda m: m.expand(head) + labels, svg, count=1)
+
+
+def to_png(chart: Any, *, scale: float = 2.0) -> bytes:
+    """The chart as PNG."""
+    png: bytes = _converter().vegalite_to_png(chart.to_dict(), vl_version=_version(), scale=scale)
+    return png
+
+
+def check_ending(path: Path) -> None:
+    """Raise `UnusableInput` for a file that is no kind of chart, before any work is done for it."""
+    if path.suffix.lower() not in _ENDINGS:
+        raise UnusableInput(f"Expected --chart with an ending {', '.join(_ENDINGS)}; got {path}.")
+
+
+def save(chart: Any, path: Path, *, title: str = "") -> None:
+    """Write a chart as SVG, PNG or an HTML page that works offline; raises `UnusableInput` for another ending."""
+    check_ending(path)
+    if path.suffix.lower() == ".png":
+        path.write_bytes(to_png(chart))
+        return
+    drawn = to_svg(chart, title=title)
+    if path.suffix.lower() == ".html":
+        head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        drawn = f"{head}<body>{drawn}</body></html>"
+    path.write_text(drawn, encoding="utf-8")
+
+
+def _converter() -> Any:
+    return require("vl_convert", "A chart as a picture", extra="report")
+
+
+def _version() -> str:
+    return ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
