@@ -14,6 +14,7 @@ import calibrant
 from calibrant.cli import app
 from calibrant.errors import UnusableInput
 from calibrant.planning.costs import plan_costs
+from calibrant.planning.ways import Atoms, Way, stated
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.report.costs import cost_curves
 from calibrant.report.drawing import save, to_svg
@@ -92,6 +93,21 @@ def test_stated_costs_hold_as_often_as_their_intervals_say() -> None:
         )  # fmt: skip
     # Of 70 draws at 0.95 fewer than 61 come about once in 900 times.
     assert min(inside.values()) >= 61, inside
+
+
+def test_a_map_that_may_err_makes_costs_and_errors_as_unsure_as_shares() -> None:
+    """With 100 labels the threshold itself is known badly: what acting on either end of it comes to is possible."""
+    p = np.array([0.7, 0.85, 0.99])
+    right = np.array([21.0, 30.0, 33.0])
+    atoms = Atoms(raw=p, p=p, low=p, high=p, right=right, wrong=np.array([9.0, 5.0, 2.0]))
+    codes = [np.array(c, np.int8) for c in ([2, 2, 0], [2, 2, 2], [0, 0, 0])]
+    unsure = Way(codes=codes[0], ends=(codes[1], codes[2]))
+    made = stated(atoms, unsure, POLICY, Way(codes=codes[0]))
+    none, every = (stated(atoms, Way(codes=c), POLICY) for c in codes[1:])
+    assert made.cost.low <= none.cost.value and every.cost.value <= made.cost.high
+    assert made.error_of_sent is not None and every.error_of_sent is not None and made.saved is not None
+    assert made.error_of_sent.high >= every.error_of_sent.value
+    assert made.saved.high >= every.cost.value - made.cost.value
 
 
 def test_a_plan_knows_what_a_larger_model_must_be_worth(frame: pd.DataFrame) -> None:

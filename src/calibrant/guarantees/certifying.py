@@ -19,7 +19,7 @@ from ..metrics.intervals import Estimate
 from ..tally import Floats, Tally
 from ..types import Fingerprint
 from .certificates import Certificate, spent
-from .walking import Risk, Walked, fewest, walk
+from .walking import Risk, Walked, fewest, start_rank, walk
 
 __all__ = ["certify"]
 
@@ -279,11 +279,29 @@ def _needed(
             f"even of the surest answers, {_LEAST_SENT:.0%} of all or more, about {lowest:.2%} are predicted to be "
             f"wrong, and no number of labels brings that clearly below {max_error:.2%}"
         )
-    e, share = error[far], sent[far]
-    spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(e * (1 - e))
-    rows = np.maximum((spread / (max_error - e)) ** 2, least)
-    total = float((rows if risk == "joint" else rows / share).min())
+    total = _rows_to_pass(error[some], sent[some], max_error, level, risk)
     total *= tally.rows / max(int(sample.kept.sum()), 1)
     # where that many were there already, this time was bad luck: a tenth more is another try
     more = max(math.ceil(total - tally.rows), math.ceil(tally.rows / 10))
-    return more, f"too few labels: about {more:,} more are predicted to suffice with probability {_POWER:g}"
+    return more, (
+        f"too few labels: about {more:,} more are predicted to suffice with probability {_POWER:g}, if risk is as "
+        "these labels make it look"
+    )
+
+
+def _rows_to_pass(error: Floats, sent: Floats, max_error: float, level: float, risk: Risk) -> float:
+    """Answers with which a test passes with probability 0.8: for selective risk the first, as all hang on it."""
+    spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(
+        error * (1 - error)
+    )
+    below = np.maximum(max_error - error, 1e-12)
+    rows = np.where(error < 0.98 * max_error, (spread / below) ** 2, np.inf)
+    rows = np.maximum(rows, fewest(max_error, level))
+    if risk == "joint":
+        return float(rows.min())
+    most = float((rows / sent).max(where=rows < np.inf, initial=1e6))
+    n = np.geomspace(fewest(max_error, level), most, 500)
+    starts = np.array([start_rank(int(k), max_error, level) for k in n])
+    at = np.minimum(np.searchsorted(sent, starts / n - 1e-12), len(sent) - 1)
+    enough = np.flatnonzero(n * sent[at] >= rows[at])
+    return float(n[enough[0]] if len(enough) else (rows / sent).min())

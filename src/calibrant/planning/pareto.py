@@ -25,7 +25,11 @@ AXES = ("smooth_ece", "brier", "gap")
 FEW = 30.0
 FOLDS = 5
 CLEAR = 0.95
-"""A candidate is clearly on the front where it is in so many resamples, clearly off it where in 1 - so many."""
+"""A candidate is clearly on the front where it is in so many resamples.
+
+It is clearly off where some one other beats it in so many, the rest parted among the others: among equals somebody
+or other beats each in nearly every resample.
+"""
 
 SHARED = 0.8
 """A candidate is compared where it has this share of the items that at least half of the candidates have."""
@@ -44,7 +48,8 @@ class Candidate:
     `accuracy` is the mean grade, `smooth_ece` and `gap` (confidence minus accuracy) those of the confidence as
     stated, `raw_brier` its Brier score, `brier` that after calibration by maps that had not seen the rows;
     `cost` the mean in US dollars, None where the log does not say for all rows. `front_share` is the share of
-    resamples of the items in which it is on the front. One that is not compared, or has no numbers at all, has
+    resamples of the items in which it is on the front, `beaten_share` the largest share in which one and the same other
+    beats it, `others` how many it is compared with. One that is not compared, or has no numbers at all, has
     a `reason`.
     """
 
@@ -59,15 +64,17 @@ class Candidate:
     cost: Estimate | None = None
     on_front: bool = False
     front_share: float | None = None
+    beaten_share: float | None = None
+    others: int = 0
     reason: str | None = None
 
     @property
     def front(self) -> str:
         """On the front beyond chance ("on"), off it ("off"), or not to be told apart from noise ("unclear")."""
-        share = self.front_share
-        if share is None:
+        if self.front_share is None or self.beaten_share is None:
             return "unknown"
-        return "on" if share >= CLEAR else "off" if share <= 1 - CLEAR else "unclear"
+        off = self.others > 0 and self.beaten_share >= 1 - (1 - CLEAR) / self.others
+        return "on" if self.front_share >= CLEAR else "off" if off else "unclear"
 
     @property
     def name(self) -> str:
@@ -154,10 +161,10 @@ def pareto(
     loss = _losses(used, measured, find("calibrators", calibrator)())
     boots = _Boots.of(used, measured, loss, resamples, seed)
     told = [_measured(used, k, j, loss, boots, priced[k]) for j, k in enumerate(measured)]
-    shares, on = _fronts(told[: len(field.compared)], boots, axes)
+    shares, beaten, on = _fronts(told[: len(field.compared)], boots, axes)
     made = [
-        replace(one, on_front=bool(o), front_share=float(s))
-        for one, o, s in zip(told[: len(on)], on, shares, strict=True)
+        replace(one, on_front=bool(o), front_share=float(s), beaten_share=float(b), others=len(on) - 1)
+        for one, o, s, b in zip(told[: len(on)], on, shares, beaten, strict=True)
     ]
     made += [replace(one, reason=field.apart[k]) for one, k in zip(told[len(on) :], field.apart, strict=True)]
     for k, why in field.few.items():
@@ -178,10 +185,14 @@ def front_of(points: Floats) -> NDArray[np.bool_]:
     >>> front_of(np.array([[0.1, 0.3], [0.2, 0.2], [0.3, 0.3]]))
     array([ True,  True, False])
     """
-    a, b = points[..., :, None, :], points[..., None, :, :]  # is b beaten by a?
-    beats = np.all(a <= b + _SAME, axis=-1) & np.any(a < b - _SAME, axis=-1)
-    free: NDArray[np.bool_] = ~np.any(beats, axis=-2)
+    free: NDArray[np.bool_] = ~np.any(_beats(points), axis=-2)
     return free
+
+
+def _beats(points: Floats) -> NDArray[np.bool_]:
+    """Whether the first of two points beats the second, shape (..., points, points)."""
+    a, b = points[..., :, None, :], points[..., None, :, :]
+    return np.asarray(np.all(a <= b + _SAME, axis=-1) & np.any(a < b - _SAME, axis=-1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,10 +293,12 @@ def _interval(value: float, draws: Floats) -> Estimate:
 
 def _fronts(
     told: Sequence[Candidate], boots: _Boots, axes: Sequence[str]
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Of each candidate the share of resamples with it on the front, and whether it is on the observed one."""
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Of each candidate the share of resamples with it on the front, the largest in which one other beats it, and
+    whether it is on the observed front.
+    """
     if not told:
-        return np.zeros(0), np.zeros(0, bool)
+        return np.zeros(0), np.zeros(0), np.zeros(0, bool)
     observed, drawn = [], []
     for axis in axes:
         sign = -1.0 if axis == "accuracy" else 1.0
@@ -293,7 +306,9 @@ def _fronts(
         draws = getattr(boots, axis)[:, : len(told)]
         observed.append(np.abs(values) if axis == "gap" else sign * values)
         drawn.append(np.abs(draws) if axis == "gap" else sign * draws)
-    return front_of(np.stack(drawn, axis=-1)).mean(axis=0), front_of(np.stack(observed, axis=-1))
+    beats = _beats(np.stack(drawn, axis=-1))
+    shares, beaten = (~beats.any(axis=-2)).mean(axis=0), beats.mean(axis=0).max(axis=0)
+    return shares, beaten, front_of(np.stack(observed, axis=-1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

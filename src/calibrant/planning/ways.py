@@ -185,23 +185,37 @@ def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None
     there = right + wrong > 0
     drawn = np.zeros((2, _DRAWS, len(right)))
     drawn[0][:, there], drawn[1][:, there] = np.split(_draws(np.r_[right[there], wrong[there]]), 2, axis=1)
-    total = float((right + wrong).sum())
-    for_right, for_wrong = _prices(policy)
-    sent = [_CODES[Action.ANSWER], _CODES[Action.DISCLAIM]]
-    answers, errors = float((right[sent] + wrong[sent]).sum()), None
-    if answers > 0:
+    prices, sent = _prices(policy), [_CODES[Action.ANSWER], _CODES[Action.DISCLAIM]]
+    moved = [_cells(codes, atoms) for codes in way.ends or ()]
+    errors = None
+    if (value := _error(right, wrong, sent)) is not None:
         rates = drawn[1][:, sent].sum(axis=1) / np.maximum(drawn[:, :, sent].sum(axis=(0, 2)), 1e-300)
-        errors = _estimate(float(wrong[sent].sum() / answers), rates)
+        others = [e for cells in moved if (e := _error(*cells, sent)) is not None]
+        errors = _widened(_estimate(value, rates), others, top=1.0)
+    cost = _estimate(_cost(right, wrong, prices), PER * (drawn[0] @ prices[0] + drawn[1] @ prices[1]))
     return Alternative(
         automatic_share=_share_of(atoms, way, sent), error_of_sent=errors,
         review_share=_share_of(atoms, way, [_CODES[Action.REVIEW]]),
         hand_off_share=_share_of(atoms, way, [_CODES[Action.HAND_OFF]]),
-        cost=_estimate(
-            PER * float(right @ for_right + wrong @ for_wrong) / total,
-            PER * (drawn[0] @ for_right + drawn[1] @ for_wrong),
-        ),
-        saved=None if mine is None else _saved(atoms, way.codes, mine.codes, policy),
+        cost=_widened(cost, [_cost(*cells, prices) for cells in moved]),
+        saved=None if mine is None else _saved(atoms, way, mine, policy),
     )  # fmt: skip
+
+
+def _error(right: Floats, wrong: Floats, sent: Sequence[int]) -> float | None:
+    answers = float((right[sent] + wrong[sent]).sum())
+    return float(wrong[sent].sum() / answers) if answers > 0 else None
+
+
+def _cost(right: Floats, wrong: Floats, prices: tuple[Floats, Floats]) -> float:
+    return PER * float(right @ prices[0] + wrong @ prices[1]) / float((right + wrong).sum())
+
+
+def _widened(e: Estimate, moved: Sequence[float], *, bottom: float = 0.0, top: float = np.inf) -> Estimate:
+    """An estimate whose interval also counts what it comes to where the map errs to either end."""
+    down = np.hypot(e.value - e.low, e.value - min(*moved, e.value, e.value))
+    up = np.hypot(e.high - e.value, max(*moved, e.value, e.value) - e.value)
+    return Estimate(e.value, max(e.value - float(down), bottom), min(e.value + float(up), top))
 
 
 def _share_of(atoms: Atoms, way: Way, codes: Sequence[int]) -> Estimate:
@@ -212,10 +226,8 @@ def _share_of(atoms: Atoms, way: Way, codes: Sequence[int]) -> Estimate:
     if way.known:
         return Estimate(value, value, value)
     chance = _share_estimate(value, total)
-    moved = [float(counts[np.isin(end, codes)].sum() / total) for end in way.ends or (way.codes,)]
-    down = np.hypot(value - chance.low, value - min(*moved, value))
-    up = np.hypot(chance.high - value, max(*moved, value) - value)
-    return Estimate(value, max(value - float(down), 0.0), min(value + float(up), 1.0))
+    moved = [float(counts[np.isin(end, codes)].sum() / total) for end in way.ends or ()]
+    return _widened(chance, moved, top=1.0)
 
 
 def _share_estimate(value: float, total: float) -> Estimate:
@@ -228,16 +240,23 @@ def _share_estimate(value: float, total: float) -> Estimate:
     return Estimate(value, min(low, value), max(high, value))
 
 
-def _saved(atoms: Atoms, codes: Codes, mine: Codes, policy: ExpectedCost) -> Estimate:
+def _saved(atoms: Atoms, way: Way, mine: Way, policy: ExpectedCost) -> Estimate:
     """How much more than the policy another way costs on the same answers."""
+    cells, worth = _apart(atoms, way.codes, mine.codes, policy)
+    found = _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
+    both = zip(way.ends or (way.codes,) * 2, mine.ends or (mine.codes,) * 2, strict=True)
+    ends = [_apart(atoms, *codes, policy) for codes in both]
+    return _widened(found, [float(c @ v / c.sum()) for c, v in ends], bottom=-np.inf)
+
+
+def _apart(atoms: Atoms, codes: Codes, mine: Codes, policy: ExpectedCost) -> tuple[Floats, Floats]:
+    """Answers by both actions and verdict, and how much more per 1,000 the first action costs on each."""
     size = len(Action) + 1
     pair = codes.astype(np.intp) * size + mine
     right, wrong = np.bincount(pair, atoms.right, size**2), np.bincount(pair, atoms.wrong, size**2)
     there = np.flatnonzero(right + wrong > 0)
-    prices = _prices(policy)
-    more = [(price[:, None] - price[None, :]).ravel()[there] for price in prices]
-    cells, worth = np.r_[right[there], wrong[there]], PER * np.r_[more[0], more[1]]
-    return _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
+    more = [(price[:, None] - price[None, :]).ravel()[there] for price in _prices(policy)]
+    return np.r_[right[there], wrong[there]], PER * np.r_[more[0], more[1]]
 
 
 def send_from(policy: ExpectedCost) -> float | None:
