@@ -35,16 +35,18 @@ class UnusableInput(CalibrantError, ValueError):
 
 
 class ColumnNotFound(UnusableInput):
-    """A column was named, or guessed at, and is not there."""
+    """A column was named, or guessed at, and is not there. Some can only be renamed: no option names them."""
 
     code = "column_not_found"
 
-    def __init__(self, role: str, wanted: Iterable[str], available: Iterable[str]) -> None:
+    def __init__(
+        self, role: str, wanted: Iterable[str], available: Iterable[str], *, option: bool = True
+    ) -> None:
         self.role, self.wanted, self.available = role, tuple(wanted), tuple(available)
         looked = ", ".join(self.wanted)
+        advice = f"Name it with --{role} COLUMN." if option else f"Rename the column that holds it to {role}."
         super().__init__(
-            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. "
-            f"Name it with --{role} COLUMN."
+            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. {advice}"
         )
 
 

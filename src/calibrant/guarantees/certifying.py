@@ -246,6 +246,12 @@ def _needed(
     least = fewest(max_error, level)
     if not tally.rows:
         return least, f"no labelled answers: {least} are the least, all of them right"
+    if tally.rows < least and tally.accuracy == 1:
+        more = least - tally.rows
+        return (
+            more,
+            f"too few labels: {tally.rows} of them are right, and {least} are the least, all of them right",
+        )
     p = np.clip(fit_logistic(tally, "platt")(tally.score), 0.0, 1.0)[::-1]
     sent = np.cumsum(tally.weight[::-1]) / tally.total
     lost = np.cumsum((tally.weight[::-1] / tally.total) * (1 - p))
@@ -254,8 +260,8 @@ def _needed(
     lowest = float(error.min())
     if not far.any():
         return None, (
-            f"even among the surest answers about {lowest:.1%} are predicted to be wrong, which no number of labels "
-            f"brings below {max_error:g}"
+            f"even among the surest answers about {lowest:.1%} are predicted to be wrong, as far as {tally.rows:,} "
+            f"labels tell; where that is so, no number of labels brings it below {max_error:g}"
         )
     e, share = error[far], sent[far]
     spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(e * (1 - e))
