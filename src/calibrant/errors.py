@@ -18,7 +18,7 @@ CalibrantError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -55,11 +55,13 @@ class NotEnoughLabels(UnusableInput):
 
     code = "not_enough_labels"
 
-    def __init__(self, what: str, needed: int, got: int) -> None:
+    def __init__(self, what: str, needed: int, got: int, left_out: Mapping[str, int] | None = None) -> None:
         self.needed, self.got = needed, got
+        why = "; ".join(f"{n:,} x {reason}" for reason, n in (left_out or {}).items())
         super().__init__(
             f"{what} needs at least {needed} labelled rows with a usable confidence, but got {got}. "
-            "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
+            + (f"Left out: {why}. " if why else "")
+            + "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
         )
 
 

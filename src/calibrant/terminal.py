@@ -97,11 +97,10 @@ def print_fitted(fitted: FittedLog) -> None:
         table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
     for group in fitted.groups:
         g = group.to_json()
-        after = g["after"] or {"ece": float("nan"), "brier": float("nan")}
+        ece, brier = ("-" if g["after"] is None else f"{g['after'][name]:.3f}" for name in ("ece", "brier"))
         table.add_row(
             ", ".join(str(v) for v in group.by.values()) or "all", g["calibrator"], f"{g['n']:,}",
-            f"{g['before']['ece']:.3f}", f"{after['ece']:.3f}", f"{g['before']['brier']:.3f}",
-            f"{after['brier']:.3f}", g["map_id"],
+            f"{g['before']['ece']:.3f}", ece, f"{g['before']['brier']:.3f}", brier, g["map_id"],
         )  # fmt: skip
     out.print(table)
     for group in fitted.groups:

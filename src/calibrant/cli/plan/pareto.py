@@ -61,14 +61,21 @@ def _print(found: ParetoFront, calibration: str) -> None:
     for one in found.candidates:
         error = getattr(one, calibration)
         if one.on_front and one.accuracy is not None:
+            where = (
+                "On the front" if one.front == "on" else "On the front here, not to be told apart from noise"
+            )
             out.print(
-                f"On the front: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
+                f"{where}: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
                 f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples.",
                 markup=False, soft_wrap=True,
             )  # fmt: skip
-    unclear = [one.name for one in found.candidates if one.front == "unclear"]
+    unclear = [one.name for one in found.candidates if one.front == "unclear" and not one.on_front]
     if unclear:
-        out.print(f"Not to be told apart from noise: {'; '.join(unclear)}.", markup=False, soft_wrap=True)
+        out.print(
+            f"Off it here, not to be told apart from noise: {'; '.join(unclear)}.",
+            markup=False,
+            soft_wrap=True,
+        )
     _print_table(found)
     same = f"the same {found.items:,} items" if found.paired else "items of their own"
     out.print(f"Compared on {same}; {found.used:,} of {found.rows:,} rows used.", markup=False)
