@@ -183,7 +183,10 @@ class MapSet:
         candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
         if not candidates:
             known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
-            return Confidence(p=None, reason=f"no map for {known}; fit one with `calibrant fit`")
+            named = ", ".join(f"{k} {v}" for k, v in known.items())
+            off = min((m.fingerprint.differences(fingerprint) for _, m in self.groups), key=len, default=[])
+            near = f" (of the nearest, {' and '.join(off)})" if off else ""
+            return Confidence(p=None, reason=f"no map for {named}{near}; fit one with `calibrant fit`")
         closest = max(candidates, key=lambda m: _stated(m.fingerprint))
         return closest.confidence(reading, fingerprint)
 

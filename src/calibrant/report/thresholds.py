@@ -27,9 +27,9 @@ from .charts import (
 if TYPE_CHECKING:
     from ..planning.thresholds import ThresholdPlan
 
-__all__ = ["certified_risk", "written"]
+__all__ = ["PANELS", "certified_risk", "written"]
 
-_PANELS = 12
+PANELS = 12
 
 
 def certified_risk(plan: ThresholdPlan) -> Any:
@@ -42,7 +42,7 @@ def certified_risk(plan: ThresholdPlan) -> Any:
     pairs = sorted(
         zip(plan.certificates.certificates, plan.tallies.values(), strict=True), key=lambda p: -p[1].rows
     )
-    panels = [_panel(one, tally) for one, tally in pairs[:_PANELS]]
+    panels = [_panel(one, tally) for one, tally in pairs[:PANELS]]
     chart = a.vconcat(*panels, spacing=26)
     return _dressed(chart, "Share wrong against the share of answers sent, with the certified threshold.")
 

@@ -66,7 +66,7 @@ def costs_command(
     )  # fmt: skip
     told = found.to_json()
     if chart:
-        from calibrant.report.trade_offs import cost_curves, write_chart
+        from calibrant.report.trade_offs import PANELS, cost_curves, write_chart
 
         drawn = cost_curves(told["groups"], wrong=wrong, review=review)
         write_chart(drawn, chart, title="Cost against threshold")
@@ -87,3 +87,5 @@ def costs_command(
         out.print(f"  {note}", markup=False, soft_wrap=True)
     if chart:
         out.print(f"Chart: {chart}", markup=False)
+        if len(drawable := [g for g in told["groups"] if g["curve"]]) > PANELS:
+            out.print(f"  It shows the first {PANELS} of {len(drawable)} groups.", markup=False)

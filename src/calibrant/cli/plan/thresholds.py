@@ -10,7 +10,7 @@ import typer
 from calibrant.guarantees.certificates import Certificate, CertificateSet
 from calibrant.maps.calibration import MapSet
 from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
-from calibrant.report.thresholds import written
+from calibrant.report.thresholds import PANELS, written
 from calibrant.terminal import out, print_json
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
@@ -75,6 +75,9 @@ def thresholds_command(
     for what, path in (("Certificates", to), ("Chart", chart)):
         if path:
             out.print(f"{what}: {path}", markup=False)
+    groups = len(made.certificates.certificates)
+    if chart and groups > PANELS:
+        out.print(f"  It shows {PANELS} of the {groups} groups, those with the most labels.", markup=False)
 
 
 @plan.command("check")
