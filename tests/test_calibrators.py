@@ -350,3 +350,11 @@ def test_scores_a_rounding_away_from_one() -> None:
         p = calibrant.fit(c, y, calibrator=name)([0.9, 0.99, 1 - 2.0**-53, 1.0])
         assert np.isfinite(p).all()
         assert p[2] == pytest.approx(p[3], abs=0.08)
+
+
+def test_a_set_without_the_map_says_what_the_nearest_is_for() -> None:
+    made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).with_fingerprint(Fingerprint(model="m", task="qa"))
+    told = MapSet(by=("task",), groups=((("qa",), made),)).confidence(
+        Reading(signal="s", score=Score(0.9)), Fingerprint(model="m", task="law")
+    )
+    assert told.p is None and "of the nearest, task is 'law', not 'qa'" in str(told.reason)

@@ -115,3 +115,11 @@ def test_errors_are_a_sentence_with_advice(log: Path, arguments: list[str], says
 def test_version_and_help() -> None:
     assert calibrant("--version").stdout.strip() == "0.1.0"
     assert "audit" in calibrant("--help").stdout
+
+
+def test_lines_in_a_pipe_are_not_broken(log: Path) -> None:
+    for line in calibrant("signals").stdout.splitlines()[1:20]:
+        assert line[0] not in " │"  # a continued cell would leave the first column empty
+    said = calibrant("audit", log, "--by", "task").stdout
+    assert "1 not usable: confidence above 1" in said
+    assert "law    " in said and all(len(line.split()) != 1 for line in said.splitlines() if line)

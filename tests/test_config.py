@@ -142,3 +142,10 @@ def test_a_posture_for_each_task_changes_only_what_is_asked_there(tmp_path: Path
 def test_a_signal_is_checked_when_the_file_is_read(confidence: dict[str, Any]) -> None:
     with pytest.raises(UnusableInput, match=r"\[confidence\]"):
         parse({"model": MODEL, "confidence": confidence}, {})
+
+
+def test_a_script_of_answers_is_a_table_and_a_number_is_none() -> None:
+    section = {"model": {"kind": "scripted", "script": {"2 + 2?": "4"}}}
+    assert parse(section, {}).model.settings["script"] == {"2 + 2?": "4"}
+    with pytest.raises(UnusableInput, match="script: expected a table, got 4"):
+        parse({"model": {"kind": "scripted", "script": 4}}, {})

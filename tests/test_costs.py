@@ -212,3 +212,14 @@ def test_a_chart_needs_a_group_and_a_known_ending(frame: pd.DataFrame, tmp_path:
     assert "0.89: " in to_svg(drawn_once)
     with pytest.raises(UnusableInput, match=r"\.svg, \.png, \.html"):
         save(drawn_once, tmp_path / "chart.pdf")
+
+
+def test_the_order_of_the_log_has_no_part() -> None:
+    rng = np.random.default_rng(5)
+    c = np.round(rng.beta(4, 1.5, 900), 2)
+    frame = pd.DataFrame({"confidence": c, "correct": rng.random(900) < c})
+    policy = ExpectedCost(wrong=10.0, review=1.0)
+    one, other = (
+        plan_costs(f, policy=policy).to_json() for f in (frame, frame.sample(frac=1, random_state=1))
+    )
+    assert one["groups"] == other["groups"]

@@ -47,8 +47,10 @@ from calibrant.signals.verbalized import Verbalized
 from calibrant.types import (
     Ask,
     Completion,
+    Confidence,
     Cost,
     Message,
+    Probability,
     Question,
     Reading,
     Record,
@@ -458,6 +460,13 @@ def test_a_later_version_is_refused_by_name() -> None:
 def test_a_record_without_readings_is_one_row() -> None:
     record = Record(id="r", time=0.0, question=questions(1)[0], completion=None, error="down")
     assert [row["reason"] for row in rows_of(record)] == ["down"]
+
+
+def test_every_row_holds_the_probability_that_was_told() -> None:
+    record = Record(
+        id="r", time=0.0, question=questions(1)[0], completion=None, confidence=Confidence(p=Probability(0.7))
+    )
+    assert [row["p"] for row in rows_of(record)] == [0.7]
 
 
 def test_a_denied_key_ends_the_run_and_records_nothing(tmp_path: Path) -> None:

@@ -268,6 +268,14 @@ def test_missing_voters_and_new_domains() -> None:
     assert alone.confidence[0] == pytest.approx(0.7, abs=0.06)
 
 
+def test_a_verdict_of_another_voter_counts_where_that_voter_is_silent() -> None:
+    ballots, grade = voting([0.85, 0.7, 0.6], 600, np.random.default_rng(13))
+    agree = ballots.choice[0] == ballots.choice[1]
+    part = grade.copy()
+    part[1, agree] = np.nan  # the first voter's verdict is one on the same answer
+    assert all(0.01 < abs(value) < 3 for value in fit_votes(ballots, part).absent.values())
+
+
 def test_pools_survive_json_and_say_when_they_were_edited(tmp_path: Path) -> None:
     ballots, grade = voting([0.8, 0.6], 100, np.random.default_rng(12))
     pool = fit_votes(ballots, grade, by=())

@@ -325,6 +325,8 @@ def test_cannot_certify_is_a_value_with_what_is_needed() -> None:
     assert certify([0.9] * 22, [1] * 22, max_error=0.1, delta=DELTA).threshold == 0.9
     wrong = certify([0.9] * 300, [0] * 300, max_error=0.1, delta=DELTA)
     assert not wrong.certified and wrong.labels_needed is None and "no number of labels" in str(wrong.reason)
+    one = certify([0.8], [1], max_error=0.1, delta=0.1)  # says nothing against the surest answers
+    assert (one.certified, one.labels_needed) == (False, 21)
     assert (wrong.coverage.value, wrong.coverage.low, wrong.coverage.high) == (0.0, 0.0, 0.0)
     right = certify([0.5] * 300, [1] * 300, max_error=0.1, delta=DELTA)
     assert right.threshold == 0.5 and right.coverage.value == 1.0 and right.labels_needed is None

@@ -81,3 +81,8 @@ def test_a_model_that_is_not_there_is_named_with_those_that_are(log: object) -> 
 def test_the_columns_that_tie_rows_together_are_needed() -> None:
     with pytest.raises(ColumnNotFound, match="item_id"):
         read_panel(pd.DataFrame({"model": ["m"], "correct": [1]}), ["m"])
+
+
+def test_a_column_that_no_option_names_is_to_be_renamed() -> None:
+    with pytest.raises(ColumnNotFound, match="Rename the column that holds it to item_id"):
+        read_panel(pd.DataFrame({"model": ["a"], "confidence": [0.5], "correct": [1]}), ["a"])

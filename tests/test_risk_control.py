@@ -205,6 +205,8 @@ def test_later_verdicts_revoke_what_does_not_hold(issued: CertificateSet, tmp_pa
     assert {g.plain()["revoked"] for g in broken.groups} == {True}
     another = check_certificates(issued, frame(500, 6).assign(model="m2"))
     assert all("issued for other scores" in str(g.reason) for g in another.groups)
+    mixed = check_certificates(issued, pd.concat([frame(500, 6), frame(500, 7).assign(model="m2")]))
+    assert all("mixes several" in str(g.reason) and g.watch is None for g in mixed.groups)
     issued.save(tmp_path / "certs.json")
     frame(2000, 6, power=4).to_csv(tmp_path / "later.csv", index=False)
     said = calibrant_command(

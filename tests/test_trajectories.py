@@ -519,3 +519,9 @@ def test_the_stream_ends_with_what_it_came_to() -> None:
 
     text, last, answered = asyncio.run(parts())
     assert (text.text, last.completion.text, answered.completion.text) == ("no", "no", "no")  # type: ignore[attr-defined]
+
+
+def test_too_few_chains_say_what_was_left_out() -> None:
+    rows = [{"trajectory_id": i % 30, "correct": i // 30 % 2} for i in range(60)]
+    with pytest.raises(NotEnoughLabels, match=r"got 0\. Left out: 30 x "):
+        plan_chain(rows)

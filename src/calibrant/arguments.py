@@ -56,6 +56,10 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             return filled(option, value, where)
         if origin is tuple and isinstance(value, list):
             return tuple(_typed(item, get_args(option)[0], where) for item in value)
+        if origin is Mapping and isinstance(value, dict):
+            return {
+                name: _typed(item, get_args(option)[1], f"{where} {name}") for name, item in value.items()
+            }
         if option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)
         if option is Any or (isinstance(origin, type) and type(value) is origin):
@@ -71,6 +75,8 @@ def _named(options: tuple[Any, ...]) -> str:
             names += [repr(choice) for choice in get_args(option)]
         elif get_origin(option) is tuple:
             names.append("a list")
-        elif option is not type(None):
+        elif get_origin(option) is Mapping:
+            names.append("a table")
+        elif option is not type(None) and get_origin(option) is not Callable:  # no file holds a function
             names.append(words.get(option, "a table" if is_dataclass(option) else str(option)))
     return " or ".join(names)

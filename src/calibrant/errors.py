@@ -18,7 +18,7 @@ CalibrantError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -35,16 +35,18 @@ class UnusableInput(CalibrantError, ValueError):
 
 
 class ColumnNotFound(UnusableInput):
-    """A column was named, or guessed at, and is not there."""
+    """A column was named, or guessed at, and is not there. Some can only be renamed: no option names them."""
 
     code = "column_not_found"
 
-    def __init__(self, role: str, wanted: Iterable[str], available: Iterable[str]) -> None:
+    def __init__(
+        self, role: str, wanted: Iterable[str], available: Iterable[str], *, option: bool = True
+    ) -> None:
         self.role, self.wanted, self.available = role, tuple(wanted), tuple(available)
         looked = ", ".join(self.wanted)
+        advice = f"Name it with --{role} COLUMN." if option else f"Rename the column that holds it to {role}."
         super().__init__(
-            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. "
-            f"Name it with --{role} COLUMN."
+            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. {advice}"
         )
 
 
@@ -53,11 +55,13 @@ class NotEnoughLabels(UnusableInput):
 
     code = "not_enough_labels"
 
-    def __init__(self, what: str, needed: int, got: int) -> None:
+    def __init__(self, what: str, needed: int, got: int, left_out: Mapping[str, int] | None = None) -> None:
         self.needed, self.got = needed, got
+        why = "; ".join(f"{n:,} x {reason}" for reason, n in (left_out or {}).items())
         super().__init__(
             f"{what} needs at least {needed} labelled rows with a usable confidence, but got {got}. "
-            "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
+            + (f"Left out: {why}. " if why else "")
+            + "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
         )
 
 

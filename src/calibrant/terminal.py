@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -32,8 +33,11 @@ __all__ = [
     "say",
 ]
 
-out = Console(highlight=False, markup=False)
-err = Console(stderr=True, highlight=False, markup=False)
+_UNBROKEN = 10_000
+"""Columns of what is no terminal: a line in a pipe or a file is one line, for grep and for people who paste it."""
+
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNBROKEN)
+err = Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _UNBROKEN)
 
 
 def progress(quiet: bool) -> Progress:

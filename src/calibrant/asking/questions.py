@@ -106,7 +106,7 @@ def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:
 
 def _check_columns(row: Row) -> None:
     if "messages" not in row and _named(row, "question") is None:
-        raise ColumnNotFound("question", NAMES["question"], row)
+        raise ColumnNotFound("question", NAMES["question"], row, option=False)
 
 
 def _named(row: Row, role: str) -> str | None:

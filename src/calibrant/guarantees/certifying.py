@@ -268,6 +268,12 @@ def _needed(
     least = fewest(max_error, level)
     if not tally.rows:
         return least, f"no labelled answers: {least} are the least, all of them right"
+    if tally.rows < least and tally.accuracy == 1:
+        more = least - tally.rows
+        return (
+            more,
+            f"too few labels: {tally.rows} of them are right, and {least} are the least, all of them right",
+        )
     p = np.clip(fit_logistic(tally, "platt")(tally.score), 0.0, 1.0)[::-1]
     sent = np.cumsum(tally.weight[::-1]) / tally.total
     lost = np.cumsum((tally.weight[::-1] / tally.total) * (1 - p))
@@ -277,7 +283,8 @@ def _needed(
     if not far.any():
         return None, (
             f"even of the surest answers, {_LEAST_SENT:.0%} of all or more, about {lowest:.2%} are predicted to be "
-            f"wrong, and no number of labels brings that clearly below {max_error:.2%}"
+            f"wrong, as far as {tally.rows:,} labels tell; where that is so, no number of labels brings that clearly "
+            f"below {max_error:.2%}"
         )
     total = _rows_to_pass(error[some], sent[some], max_error, level, risk)
     total *= tally.rows / max(int(sample.kept.sum()), 1)

@@ -100,7 +100,7 @@ def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel
         raise UnusableInput(f"Expected distinct models, got {', '.join(models)}.")
     for needed in ("model", "item_id"):
         if needed not in opened.columns:
-            raise ColumnNotFound(needed, [needed], opened.columns)
+            raise ColumnNotFound(needed, [needed], opened.columns, option=False)
     return _fill(names, _rows(opened, names, named))
 
 

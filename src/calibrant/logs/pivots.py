@@ -65,7 +65,7 @@ def side_by_side(source: Source, by: Sequence[str], confidence: str, in_percent:
 
 def _read(source: Source, roles: Roles, in_percent: bool, *, judged: bool) -> Pivot:
     if "signal" not in source.columns:
-        raise ColumnNotFound("signal", ["signal"], source.columns)
+        raise ColumnNotFound("signal", ["signal"], source.columns, option=False)
     told, notes = _told_by(source)
     stated = [name for name in STATED if name in source.columns]
     item = ["item_id"] if "item_id" in source.columns else []

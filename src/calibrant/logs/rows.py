@@ -30,7 +30,7 @@ class GroupRows:
     """Arrays of shape (rows,): scores and grades in [0, 1], weights and cluster ids where the log has them.
 
     `time` holds the rows' times where the log has a column of them that can be put in order. `constants` are the
-    columns of a fingerprint, and `map_id`, that hold one value only.
+    columns of a fingerprint, and `map_id`, that hold one value only, `mixed` those that hold several.
     """
 
     scores: Floats
@@ -39,6 +39,7 @@ class GroupRows:
     clusters: NDArray[Any] | None
     time: NDArray[Any] | None
     constants: Mapping[str, str]
+    mixed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +184,7 @@ class _Reader:
                 scores=s, grades=g, weights=w if self.roles.weight else None,
                 clusters=ids if self.roles.cluster else None, time=_sortable(time) if self.time else None,
                 constants=constants,
+                mixed=frozenset(n for n, v in self.seen.get(key, {}).items() if len(v) > 1),
             )  # fmt: skip
         return made
 

@@ -213,7 +213,10 @@ class MapSet:
         closest, where = self._closest(fingerprint)
         if closest is None:
             known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
-            return Confidence(p=None, reason=f"no map for {known}; fit one with `calibrant fit`")
+            named = ", ".join(f"{k} {v}" for k, v in known.items())
+            off = min((m.fingerprint.differences(fingerprint) for _, m in self.groups), key=len, default=[])
+            near = f" (of the nearest, {' and '.join(off)})" if off else ""
+            return Confidence(p=None, reason=f"no map for {named}{near}; fit one with `calibrant fit`")
         found = closest.confidence(reading, fingerprint)
         if where is None or found.p is None or found.fingerprint is None:
             return found

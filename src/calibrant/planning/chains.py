@@ -113,7 +113,9 @@ def compare(log: StepLog, *, seed: int = 0) -> ChainPlan:
     """As `plan_chain`, for a log that was read."""
     graded = tuple(sorted(log.graded, key=lambda one: one.id))
     if len(graded) < LEAST:
-        raise NotEnoughLabels("A comparison of chains, one row a trajectory,", LEAST, len(graded))
+        raise NotEnoughLabels(
+            "A comparison of chains, one row a trajectory,", LEAST, len(graded), log.ungraded
+        )
     fold = cluster_folds(graded, FOLDS, seed)
     if fold is None:
         clusters = len({one.cluster or one.id for one in graded})

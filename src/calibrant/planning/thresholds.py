@@ -277,5 +277,8 @@ def _unwatched(one: Certificate, group: GroupRows | None) -> str | None:
     known = {f.name for f in fields(Fingerprint)}
     told = {n: v for n, v in group.constants.items() if n in known}
     asked = {n: getattr(one.fingerprint, n) for n in told}
+    for name in sorted(group.mixed & known):
+        if (only := getattr(one.fingerprint, name)) is not None:
+            return f"issued for the {name} {only} alone, and the log mixes several: keep its rows only"
     differences = Fingerprint(**asked).differences(Fingerprint(**told))
     return f"issued for other scores: {'; '.join(differences)}" if differences else None

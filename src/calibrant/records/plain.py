@@ -68,6 +68,7 @@ COLUMNS = (
     "cost",
     "calls",
     "tokens",
+    "p",
 )
 """The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
 
@@ -78,7 +79,8 @@ def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str
     `confidence` is the raw score in [0, 1] or None with a `reason`, `correct` the grade in [0, 1] or
     None where nobody judged, `time` in seconds since the epoch, `latency` in seconds, `cost` in US dollars.
     These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
-    written together, where that was counted. Calls that signals share are counted for each of them.
+    written together, where that was counted. Calls that signals share are counted for each of them. `p` is the
+    calibrated probability that was told with the answer, the same on each of its rows, or None.
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
     >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
@@ -121,6 +123,7 @@ def _row(
         "cost": completion and completion.cost,
         "calls": detail.get("calls"),
         "tokens": detail.get("call_tokens"),
+        "p": record.confidence and record.confidence.p,
     }
 
 

@@ -12,9 +12,9 @@ from .drawing import BLUE, FIFTHS, INK, MUTED, SIZE, VERMILION, altair, dressed,
 if TYPE_CHECKING:
     from ..planning.thresholds import ThresholdPlan
 
-__all__ = ["certified_risk"]
+__all__ = ["PANELS", "certified_risk"]
 
-_PANELS = 12
+PANELS = 12
 
 
 def certified_risk(plan: ThresholdPlan) -> Any:
@@ -27,7 +27,7 @@ def certified_risk(plan: ThresholdPlan) -> Any:
     pairs = sorted(
         zip(plan.certificates.certificates, plan.tallies.values(), strict=True), key=lambda p: -p[1].rows
     )
-    panels = [_panel(one, tally) for one, tally in pairs[:_PANELS]]
+    panels = [_panel(one, tally) for one, tally in pairs[:PANELS]]
     chart = a.vconcat(*panels, spacing=26)
     return dressed(chart, "Share wrong against the share of answers sent, with the certified threshold.")
 

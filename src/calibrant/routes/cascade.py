@@ -261,7 +261,8 @@ class Cascade:
             told = [assessed.reason if assessed is not None else None, reason]
             return Confidence(p=None, reason="; ".join(why for why in told if why))
         low, high = way.told.interval(of)
-        p = float(np.clip(getattr(way.told, of)[0], 0.0, 1.0))
+        edge = 0.5 / (way.by.rows + 1)  # no number of labels shows certainty
+        p = float(np.clip(getattr(way.told, of)[0], edge, 1 - edge))
         mark = Fingerprint(model=completion.model, task=way.question.task, domain=way.question.domain)
         return Confidence(
             p=Probability(p), low=min(float(low[0]), p), high=max(float(high[0]), p), map_id=way.by.model_id,

@@ -222,7 +222,9 @@ class _Fit:
         left, z = left.at(some), self.z[:, some]
         x = columns(left, z)
         lacking = np.log(self.count / left.heads)[left.item]
-        right = left.grades(self.grade[:, some])
+        # of each answer that of its candidate: its own verdict may be missing where the one that told is struck out
+        told = np.where(self.ballots.choice >= 0, self.right[self.ballots.place], np.nan)
+        right = left.grades(told[:, some])
         target = right / np.maximum(np.bincount(left.item, right, len(left)), 1.0)[left.item]
         extra = np.column_stack([x @ theta, lacking[:, None] * x[:, -len(SHAPE) :]])
         found = fit_softmax(

@@ -99,9 +99,10 @@ def _print(made: PlannedCascade) -> None:
         say(
             f"APGR {_number(told, 'apgr')}; random order {told['random']:.3f}. Half of the gap takes "
             f"{_percent(told, 'cpt50')} of large calls, 80 % of it {_percent(told, 'cpt80')}."
+            + (f" {told['apgr_reason']}" if "apgr_reason" in told else "")
         )
     say(
-        f"Chosen: ask {names['large']} again where the gain is at least {chosen['threshold']:.3f} ({chosen['rule']}). "
+        f"Chosen: {_rule_of(names['large'], chosen['threshold'])} ({chosen['rule']}). "
         f"Expected: {100 * hope['small_stays']:.1f} % stay with the first model, {_percent(hope, 'accuracy')} right, "
         f"{hope['cost']:.4g} {unit} an answer."
     )
@@ -110,11 +111,24 @@ def _print(made: PlannedCascade) -> None:
         f"{came['cost']:.4g} {unit} an answer."
     )
     for one in told["specialists"]:
+        place = (
+            "/".join(part for part in (one["task"], one["domain"]) if part not in (None, "None"))
+            or "Everything"
+        )
         say(
-            f"{one['task']}/{one['domain']} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
+            f"{place} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
             f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
         )
     print_aside(told["unusable"], told["notes"])
+
+
+def _rule_of(large: str, threshold: float) -> str:
+    """A threshold in words; the ends of the curve, 2 and -1, are no gains."""
+    if threshold > 1:
+        return f"never ask {large}"
+    if threshold <= -1:
+        return f"always ask {large} again"
+    return f"ask {large} again where the gain is at least {threshold + 0.0:.3f}".replace("-0.000", "0.000")
 
 
 def _percent(told: Mapping[str, Any], name: str) -> str:

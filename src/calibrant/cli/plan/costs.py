@@ -64,7 +64,7 @@ def costs_command(
     )  # fmt: skip
     told = found.to_json()
     if chart:
-        from calibrant.report.costs import cost_curves
+        from calibrant.report.costs import PANELS, cost_curves
         from calibrant.report.drawing import save
 
         drawn = cost_curves(told["groups"], wrong=wrong, review=review)
@@ -82,3 +82,5 @@ def costs_command(
     print_read(found.log.rows, found.log.used, found.log.unusable, found.notes)
     if chart:
         say(f"Chart: {chart}")
+        if len(drawable := [g for g in told["groups"] if g["curve"]]) > PANELS:
+            say(f"  It shows the first {PANELS} of {len(drawable)} groups.")

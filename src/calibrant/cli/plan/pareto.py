@@ -61,13 +61,16 @@ def _print(found: ParetoFront, calibration: str) -> None:
     for one in found.candidates:
         error = getattr(one, calibration)
         if one.on_front and one.accuracy is not None:
+            where = (
+                "On the front" if one.front == "on" else "On the front here, not to be told apart from noise"
+            )
             say(
-                f"On the front: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
+                f"{where}: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
                 f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples."
             )
-    unclear = [one.name for one in found.candidates if one.front == "unclear"]
+    unclear = [one.name for one in found.candidates if one.front == "unclear" and not one.on_front]
     if unclear:
-        say(f"Not to be told apart from noise: {'; '.join(unclear)}.")
+        say(f"Off it here, not to be told apart from noise: {'; '.join(unclear)}.")
     _print_table(found)
     same = f"the same {found.items:,} items" if found.paired else "items of their own"
     say(f"Compared on {same}; {found.used:,} of {found.rows:,} rows used.")

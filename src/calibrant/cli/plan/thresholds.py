@@ -10,6 +10,7 @@ import typer
 from calibrant.guarantees.certificates import Certificate, CertificateSet
 from calibrant.maps.calibration import MapSet
 from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
+from calibrant.report.thresholds import PANELS
 from calibrant.terminal import print_json, print_read, say
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
@@ -75,6 +76,9 @@ def thresholds_command(
     for what, path in (("Certificates", to), ("Chart", chart)):
         if path:
             say(f"{what}: {path}")
+    groups = len(made.certificates.certificates)
+    if chart and groups > PANELS:
+        say(f"  It shows {PANELS} of the {groups} groups, those with the most labels.")
 
 
 @plan.command("check")
