@@ -391,7 +391,7 @@ def test_logs_that_cannot_be_pooled_say_why() -> None:
         plan_ensemble(log.drop(columns="answer"), ["small", "mid"])
     with pytest.raises(UnusableInput, match="two models or more"):
         plan_ensemble(log, ["small"])
-    with pytest.raises(UnusableInput, match="--fit-rows from 20 to 80.*100 usable"):
+    with pytest.raises(UnusableInput, match=r"--fit-rows from 20 to 80.*100 usable"):
         plan_ensemble(log, ["small", "mid"], fit_rows=90)
     with pytest.raises(UnusableInput, match="task and domain"):
         plan_ensemble(log, ["small", "mid"], by=["model"])

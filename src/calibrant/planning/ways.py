@@ -167,11 +167,6 @@ def _draws(counts: Floats, prior: float = _PRIOR) -> Floats:
     return shares
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value))
-
-
 def _cells(codes: Codes, atoms: Atoms) -> tuple[Floats, Floats]:
     """Right and wrong answers by code, over the codes that occur or may."""
     size = len(Action) + 1
@@ -191,12 +186,12 @@ def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None
     answers, errors = float((right[sent] + wrong[sent]).sum()), None
     if answers > 0:
         rates = drawn[1][:, sent].sum(axis=1) / np.maximum(drawn[:, :, sent].sum(axis=(0, 2)), 1e-300)
-        errors = _estimate(float(wrong[sent].sum() / answers), rates)
+        errors = Estimate.of_draws(float(wrong[sent].sum() / answers), rates)
     return Alternative(
         automatic_share=_share_of(atoms, way, sent), error_of_sent=errors,
         review_share=_share_of(atoms, way, [_CODES[Action.REVIEW]]),
         hand_off_share=_share_of(atoms, way, [_CODES[Action.HAND_OFF]]),
-        cost=_estimate(
+        cost=Estimate.of_draws(
             PER * float(right @ for_right + wrong @ for_wrong) / total,
             PER * (drawn[0] @ for_right + drawn[1] @ for_wrong),
         ),
@@ -237,7 +232,7 @@ def _saved(atoms: Atoms, codes: Codes, mine: Codes, policy: ExpectedCost) -> Est
     prices = _prices(policy)
     more = [(price[:, None] - price[None, :]).ravel()[there] for price in prices]
     cells, worth = np.r_[right[there], wrong[there]], PER * np.r_[more[0], more[1]]
-    return _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
+    return Estimate.of_draws(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
 
 
 def send_from(policy: ExpectedCost) -> float | None:
