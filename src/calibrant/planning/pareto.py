@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..logs.sources import group_name
 from ..maps.curves import rate_interval
 from ..metrics import Estimate
 from ..plugins import find
@@ -72,7 +73,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """The values that make it, in words."""
-        return ", ".join(f"no {k}" if v is None else v for k, v in self.of.items()) or "all rows"
+        return group_name(self.of, "all rows")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
