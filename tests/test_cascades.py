@@ -446,8 +446,8 @@ def run(*arguments: str) -> Any:
 
 
 def test_the_command_prints_the_fields_and_keeps_the_plan(tmp_path: Path) -> None:
-    log(500).to_parquet(tmp_path / "log.parquet")
-    common = [str(tmp_path / "log.parquet"), "--models", "small,large", "--fit-rows", "250", "--seed", "3"]
+    log(300).to_parquet(tmp_path / "log.parquet")
+    common = [str(tmp_path / "log.parquet"), "--models", "small,large", "--fit-rows", "150", "--seed", "3"]
     done = run(*common, "--chart", str(tmp_path / "c.svg"), "--out", str(tmp_path / "plan.json"), "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)

@@ -1,5 +1,6 @@
 """Rules of the house that a reviewer need not remember."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
@@ -111,3 +112,15 @@ def test_modules_stay_small() -> None:
 def test_no_room_without_a_noun() -> None:
     banned = {"utils", "helpers", "common", "misc", "core", "base", "manager"}
     assert not {p.stem for p in ROOT.rglob("*.py")} & banned
+
+
+def test_what_one_module_takes_from_another_is_public() -> None:
+    private = [
+        f"{p.relative_to(ROOT)}: {alias.name}"
+        for p in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(p.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+    assert not private

@@ -254,11 +254,11 @@ def test_no_verdict_is_an_error_and_bad_values_are_refused() -> None:
 
 
 def test_order_does_not_matter_and_clusters_stay_whole() -> None:
-    seen = drawn(160, 14, trials=4)[0]
+    seen = drawn(100, 14, trials=4)[0]
     shuffled = [seen[i] for i in np.random.default_rng(0).permutation(len(seen))]
     assert fit_trajectories(seen) == fit_trajectories(shuffled)
     fold = cluster_folds(seen, 5, 0)
-    assert fold is not None and all(len(set(fold[i : i + 4])) == 1 for i in range(0, 160, 4))
+    assert fold is not None and all(len(set(fold[i : i + 4])) == 1 for i in range(0, 100, 4))
     p = dict(zip([t.id for t in seen], cross_fit_trajectories(seen), strict=True))
     q = dict(zip([t.id for t in shuffled], cross_fit_trajectories(shuffled), strict=True))
     assert p == q
@@ -383,7 +383,7 @@ def test_a_plan_compares_every_method_on_what_it_had_not_seen(tmp_path: Path) ->
     assert found.gain.low < found.gain.value < found.gain.high and found.over != "trajectory_map"
     # Noise labels: nothing is to be gained, and no map may claim so.
     rng = np.random.default_rng(3)
-    noise = [replace(t, correct=float(rng.random() < 0.5)) for t in seen]
+    noise = [replace(t, correct=float(rng.random() < 0.5)) for t in seen[:150]]
     assert plan_chain(as_rows(noise)).gain.low < 0
 
 
@@ -397,6 +397,7 @@ def test_the_command_prints_a_table_or_strict_json(tmp_path: Path) -> None:
     assert (found["graded"], found["clusters"], found["unusable"]) == (120, 60, {NOT_A_ROW: 1})
     assert {"method", "ece", "brier", "auroc"} <= set(found["methods"][0])
     assert TrajectoryMap.from_json(maps.read_text()).map_id == found["map"]["map_id"]
+    path.write_text("\n".join(json.dumps(row) for row in rows[: len(rows) // 3]) + "\n{broken")
     plain = CliRunner().invoke(app, ["plan", "chain", str(path)])
     assert (
         plain.exit_code == 0

@@ -10,7 +10,7 @@ from . import metrics
 from .errors import UnusableInput
 from .logs.judging import Judged, judged_log
 from .logs.reading import Log, read_log
-from .logs.sources import Key
+from .logs.sources import Key, group_name
 from .metrics import Estimate
 from .tally import Tally
 
@@ -140,7 +140,7 @@ def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | 
     for group in found.groups:
         result = _result_of(judged, tuple(group.by.values()))
         if isinstance(result, str):
-            notes.append(f"{_name(group.by)}: {result}")
+            notes.append(f"{group_name(group.by)}: {result}")
             groups.append(replace(group, measures={**group.measures, "judge": None}))
         else:
             measures = {**group.measures, "judge": result.to_json()}
@@ -246,7 +246,7 @@ def _verdict(tally: Tally, gap: Estimate, l2: Estimate | None, smooth: Estimate 
 
 
 def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
-    name = _name(by)
+    name = group_name(by)
     if m["verdict"] == "too few rows":
         return f"{name}: {m['n']} rows ({m['n_eff']:.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
     gap = m["gap"]
@@ -257,10 +257,6 @@ def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
         f"(gap {100 * gap['value']:.0f} points, 95 % interval {100 * gap['low']:.0f} to {100 * gap['high']:.0f}; "
         f"{rows}). {verdict[0].upper()}{verdict[1:]}."
     )
-
-
-def _name(by: dict[str, str | None]) -> str:
-    return ", ".join(f"no {k}" if v is None else v for k, v in by.items()) or "All rows"
 
 
 def _of_100(share: float) -> str:

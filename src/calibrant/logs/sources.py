@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "duckdb_reader",
     "group_codes",
+    "group_name",
     "key_text",
     "open_source",
     "quoted",
@@ -72,6 +73,18 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
             parts.append(values_of[k])
         keys.append(tuple(reversed(parts)))
     return keys, codes
+
+
+def group_name(by: Mapping[str, str | None], whole: str = "All rows") -> str:
+    """How a group is called, by its columns and their values; `whole` where nothing parts the rows.
+
+    >>> group_name({"model": "m", "domain": None}), group_name({})
+    ('m, no domain', 'All rows')
+    """
+    return (
+        ", ".join(f"no {column}" if value in (None, "") else str(value) for column, value in by.items())
+        or whole
+    )
 
 
 def key_text(value: Any) -> str | None:

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import NotEnoughLabels
 from ..tally import Floats, Tally
 
-__all__ = ["Estimate", "bootstrap", "first_true", "needs_rows", "normal_draws"]
+__all__ = ["Z95", "Estimate", "bootstrap", "first_true", "needs_rows", "normal_draws", "redrawn"]
+
+Z95 = 1.959963984540054
+"""So many standard errors reach to either end of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,22 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    @classmethod
+    def of_draws(cls, value: float, draws: Floats) -> Estimate:
+        """A value with the 95 % percentile interval of what it was in resamples, widened to hold the value.
+
+        >>> Estimate.of_draws(20.0, np.arange(41.0))
+        Estimate(value=20.0, low=1.0, high=39.0)
+        """
+        low, high = np.quantile(draws, [0.025, 0.975])
+        return cls(value, min(float(low), value), max(float(high), value))
+
+
+def redrawn(items: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """How often each item is drawn in resamples of as many items, each of shape (items,)."""
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(0, items, items), minlength=items)
 
 
 def needs_rows(what: str, tally: Tally, least: int = 1) -> None:

@@ -194,13 +194,12 @@ def _measured(name: str, p: Floats, sheet: _Sheet, seed: int) -> Method:
     p, grade, weight = p[at], sheet.grade[at], sheet.weight[at]
     code = np.unique(sheet.code[at], return_inverse=True)[1].ravel()
     tally = Tally.of(p, grade, weight, code)
-    smooth, claim = smooth_ece(tally), gap(tally)
     return Method(
         method=name, n=int(at.sum()), fitted="+" in name or name in (MAP, RATE), ece=ece(tally, BINS),
-        ece_floor=noise_floor(tally, BINS), smooth_ece=Estimate(smooth.value, smooth.low, smooth.high),
+        ece_floor=noise_floor(tally, BINS), smooth_ece=smooth_ece(tally),
         brier=_mean((p - grade) ** 2, weight, code),
         auroc=None if name == RATE else _auroc(p, grade, weight, code, seed),
-        gap=Estimate(claim.value, claim.low, claim.high),
+        gap=gap(tally),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..logs.reading import Log, read_log
+from ..logs.sources import group_name
 from ..maps.crossfit import folds
 from ..metrics import Estimate
 from ..plugins import find
@@ -53,7 +54,7 @@ class CostGroup:
 
     def sentence(self) -> str:
         """What to expect, in words."""
-        name = ", ".join(f"no {k}" if v is None else v for k, v in self.by.items()) or "All rows"
+        name = group_name(self.by)
         if self.plan is None:
             return f"{name}: nothing can be stated. {self.reason}"
         return f"{name}: {_told(self, self.plan)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .. import metrics
 from ..errors import UnusableInput
 from ..logs.panels import Panel, read_panel
 from ..maps.logistic import irls
-from ..metrics.intervals import Estimate
+from ..metrics.intervals import Estimate, redrawn
 from ..routing.ballots import Ballots, levels_of
 from ..routing.pooling import countable, fit_votes
 from ..routing.votes import VotePool
@@ -71,24 +71,21 @@ class EnsemblePlan:
         rows = [*self.right.values(), self.squared]
         over = [self.weight] * len(self.right) + [self.weight * self.answered]
         table, total = np.stack(rows) * self.weight, np.stack(over)
-        items, made = len(self.weight), []
-        for _ in range(self.resamples):
-            times = np.bincount(rng.integers(0, items, items), minlength=items)
-            made.append(table @ times / np.maximum(total @ times, 1e-12))
-        return np.array(made).T
+        drawn = redrawn(len(self.weight), self.resamples, rng)
+        return np.array([table @ times / np.maximum(total @ times, 1e-12) for times in drawn]).T
 
     def accuracy(self, way: str) -> Estimate:
         """Share right of one way, with its 95 % interval by a bootstrap over items."""
         draws = self._draws[list(self.right).index(way)]
         value = float(self.weight @ self.right[way] / self.weight.sum())
-        return _estimate(value, draws)
+        return Estimate.of_draws(value, draws)
 
     def difference(self, way: str, other: str) -> Estimate:
         """By how much one way is more often right than another, on the same items."""
         names = list(self.right)
         draws = self._draws[names.index(way)] - self._draws[names.index(other)]
         off = self.right[way] - self.right[other]
-        return _estimate(float(self.weight @ off / self.weight.sum()), draws)
+        return Estimate.of_draws(float(self.weight @ off / self.weight.sum()), draws)
 
     @cached_property
     def hindsight(self) -> str:
@@ -98,7 +95,7 @@ class EnsemblePlan:
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         ways = ("best_single", "majority", "averaging", "pooled")
-        brier = _estimate(metrics.brier(self.tally), self._draws[-1])
+        brier = Estimate.of_draws(metrics.brier(self.tally), self._draws[-1])
         return {
             "source": self.source, "models": list(self.models), "rows": self.rows, "fit_rows": self.fit_rows,
             "test_rows": len(self.weight), "seed": self.seed,
@@ -108,7 +105,7 @@ class EnsemblePlan:
             "hindsight": {"model": self.hindsight, "accuracy": self.accuracy(self.hindsight).value},
             "intervals": {**{way: _ends(self.accuracy(way)) for way in ways}, "brier": _ends(brier)},
             "differences": {
-                f"pooled - {other}": _plain(self.difference("pooled", other))
+                f"pooled - {other}": asdict(self.difference("pooled", other))
                 for other in ("majority", "best_single", "averaging")
             },
             "ece_noise": {
@@ -117,7 +114,7 @@ class EnsemblePlan:
             },
             "mean_confidence": self.tally.mean_confidence,
             "answered": float(self.weight @ self.answered / self.weight.sum()),
-            "accuracies": {name: _plain(self.accuracy(name)) for name in self.models},
+            "accuracies": {name: asdict(self.accuracy(name)) for name in self.models},
             "voters": self.pool.worth(), "shape": dict(self.pool.shape), "fits": self.pool.statistics["shares"],
             "shared": self.pool.shared, "by": list(self.pool.by), "cost": dict(self.cost),
             "pool_id": self.pool.pool_id, "unusable": dict(self.unusable), "notes": list(self.notes),
@@ -336,14 +333,5 @@ def _cost(panel: Panel) -> dict[str, float | None]:
     return {**known, "all": sum(stated) if len(stated) == len(known) else None}
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, float(low), float(high))
-
-
 def _ends(estimate: Estimate) -> list[float]:
     return [estimate.low, estimate.high]
-
-
-def _plain(estimate: Estimate) -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnusableInput
+from ..metrics.intervals import Z95, redrawn
 from ..routing.recovery import Recovery, apgr, cpt, random_apgr
 from ..tally import Floats
 
 __all__ = ["Aim", "Measured", "Point", "choose", "measure", "predicted", "realised"]
 
-_Z = 1.959963984540054
 _WORTH = 0.95
 _NOTICEABLE = 1e-3
 _GRID = 101
@@ -167,7 +167,7 @@ def predicted(held: Recovery, costs: Costs, at: Point, shift: Floats, others: in
             apart = float(w @ (final["large_share"] - unseen["large_share"])) * max(at.threshold, 0.05)
         made[name] = round(mean, 12)
         for label, rows in (("interval", 1 / n_eff + 1 / max(others, 1)), ("long_run_interval", 1 / n_eff)):
-            half = float(np.hypot(apart, _Z * np.sqrt(spread * rows)))
+            half = float(np.hypot(apart, Z95 * np.sqrt(spread * rows)))
             made[f"{name}_{label}"] = [max(mean - half, 0.0), min(mean + half, top)]
     return {**made, "small_stays": 1 - made["large_share"], "for_rows": others}
 
@@ -191,11 +191,9 @@ def realised(shown: Recovery, costs: Costs, threshold: float, seed: int, resampl
     values = _outcomes(shown, costs, shown.gain >= threshold)
     table = np.stack(list(values.values()))
     rng = np.random.default_rng([seed, 2])
-    n, w = table.shape[1], shown.weight
-    drawn = np.empty((resamples, len(table)))
-    for i in range(resamples):
-        times = w * np.bincount(rng.integers(0, n, n), minlength=n)
-        drawn[i] = table @ times / times.sum()
+    w = shown.weight
+    counted = (w * times for times in redrawn(table.shape[1], resamples, rng))
+    drawn = np.array([table @ times / times.sum() for times in counted])
     made: dict[str, Any] = {}
     for j, name in enumerate(values):
         made[name] = float(table[j] @ w / w.sum())

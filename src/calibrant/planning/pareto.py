@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..logs.sources import group_name
 from ..maps.curves import rate_interval
 from ..metrics import Estimate
 from ..plugins import find
@@ -79,7 +80,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """The values that make it, in words."""
-        return ", ".join(f"no {k}" if v is None else v for k, v in self.of.items()) or "all rows"
+        return group_name(self.of, "all rows")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -280,15 +281,10 @@ def _measured(used: Candidates, k: int, j: int, loss: Floats, boots: _Boots, has
         of=_of(used, k), n=tally.rows, n_eff=tally.n_eff,
         accuracy=Estimate(tally.accuracy, float(low[0]), float(high[0])),
         smooth_ece=metrics.smooth_ece(tally), gap=metrics.gap(tally),
-        brier=_interval(float(weight @ loss[at] / total), boots.brier[:, j]),
-        raw_brier=_interval(metrics.brier(tally), boots.raw_brier[:, j]),
-        cost=_interval(float(weight @ used.cost[at] / total), boots.cost[:, j]) if has_cost else None,
+        brier=Estimate.of_draws(float(weight @ loss[at] / total), boots.brier[:, j]),
+        raw_brier=Estimate.of_draws(metrics.brier(tally), boots.raw_brier[:, j]),
+        cost=Estimate.of_draws(float(weight @ used.cost[at] / total), boots.cost[:, j]) if has_cost else None,
     )  # fmt: skip
-
-
-def _interval(value: float, draws: Floats) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def _fronts(

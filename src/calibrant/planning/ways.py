@@ -167,11 +167,6 @@ def _draws(counts: Floats, prior: float = _PRIOR) -> Floats:
     return shares
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value))
-
-
 def _cells(codes: Codes, atoms: Atoms) -> tuple[Floats, Floats]:
     """Right and wrong answers by code, over the codes that occur or may."""
     size = len(Action) + 1
@@ -191,8 +186,8 @@ def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None
     if (value := _error(right, wrong, sent)) is not None:
         rates = drawn[1][:, sent].sum(axis=1) / np.maximum(drawn[:, :, sent].sum(axis=(0, 2)), 1e-300)
         others = [e for cells in moved if (e := _error(*cells, sent)) is not None]
-        errors = _widened(_estimate(value, rates), others, top=1.0)
-    cost = _estimate(_cost(right, wrong, prices), PER * (drawn[0] @ prices[0] + drawn[1] @ prices[1]))
+        errors = _widened(Estimate.of_draws(value, rates), others, top=1.0)
+    cost = Estimate.of_draws(_cost(right, wrong, prices), PER * (drawn[0] @ prices[0] + drawn[1] @ prices[1]))
     return Alternative(
         automatic_share=_share_of(atoms, way, sent), error_of_sent=errors,
         review_share=_share_of(atoms, way, [_CODES[Action.REVIEW]]),
@@ -243,7 +238,7 @@ def _share_estimate(value: float, total: float) -> Estimate:
 def _saved(atoms: Atoms, way: Way, mine: Way, policy: ExpectedCost) -> Estimate:
     """How much more than the policy another way costs on the same answers."""
     cells, worth = _apart(atoms, way.codes, mine.codes, policy)
-    found = _estimate(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
+    found = Estimate.of_draws(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
     both = zip(way.ends or (way.codes,) * 2, mine.ends or (mine.codes,) * 2, strict=True)
     ends = [_apart(atoms, *codes, policy) for codes in both]
     return _widened(found, [float(c @ v / c.sum()) for c, v in ends], bottom=-np.inf)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
+from ..metrics.intervals import Z95
 from ..tally import Floats, Tally
 from .drawing import (
     BAND,
@@ -42,7 +43,6 @@ ACTIONS = {
     "review": ("review", ORANGE, INK),
     "hand_off": ("hand off", VERMILION, INK),
 }
-_Z95 = 1.959964
 
 
 def reliability(tally: Tally, *, bins: int = 15) -> alt.VConcatChart:
@@ -145,8 +145,8 @@ def actions(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> alt.La
 def wilson(rate: Floats, n: Floats) -> tuple[Floats, Floats]:
     """Wilson's 95 % interval of a rate out of n."""
     n = np.maximum(n, 1e-9)
-    middle = (rate + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
-    half = _Z95 * np.sqrt(rate * (1 - rate) / n + _Z95**2 / (4 * n**2)) / (1 + _Z95**2 / n)
+    middle = (rate + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 * np.sqrt(rate * (1 - rate) / n + Z95**2 / (4 * n**2)) / (1 + Z95**2 / n)
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
+from ..logs.sources import group_name
 from .drawing import BAND, BLUE, INK, SIZE, VERMILION, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _cost_panel(group: Mapping[str, Any], *, single: bool) -> Any:
     )
     line = base.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
     return a.layer(band, *_level_marks(group, top, width, height), line, *_chosen(group)).properties(
-        width=width, height=height, title=a.Title(_name(group), fontSize=15, anchor="start", color=INK)
+        width=width,
+        height=height,
+        title=a.Title(group_name(group["by"]), fontSize=15, anchor="start", color=INK),
     )
 
 
@@ -112,8 +115,3 @@ def _chosen(group: Mapping[str, Any]) -> list[Any]:
         fontWeight="bold", color=INK,
     ).encode(y=a.Y("cost:Q"), text=a.Text("text:N"))  # fmt: skip
     return [rule, dot, text]
-
-
-def _name(group: Mapping[str, Any]) -> str:
-    said = [f"no {k}" if v is None else str(v) for k, v in group["by"].items()]
-    return ", ".join(said) or "All rows"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
+from ..logs.sources import group_name
 from ..plugins import require
 from . import charts, wording
 from .drawing import to_svg
@@ -229,7 +230,7 @@ def _row(
     gap, ece = (None, None) if few else (m["gap"], m["ece"])
     return Row(
         key=key,
-        name=wording.group_name(group.by),
+        name=group_name(group.by),
         anchor=anchor,
         stage=stage,
         rows=f"{group.tally.rows:,}",
@@ -252,7 +253,7 @@ def _said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[st
     after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
     if after is None or wording.too_few(after):
         return None
-    return {"name": wording.group_name(after.by), "rows": wording.said_rows(after)}
+    return {"name": group_name(after.by), "rows": wording.said_rows(after)}
 
 
 def _actions(groups: Sequence[Group], actions: Bands | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ..logs.sources import group_name
 from . import wording
 from .charts import ACTIONS
 from .wording import Bands
@@ -63,7 +64,7 @@ def _segments(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
                 verdict = "too few rows" if wording.too_few(g) else g.measures["verdict"]
                 middle = [cells.get(name, "") for name in _COLUMNS]
                 stage_cell = [] if later is None else [stage]
-                rows.append([wording.group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, verdict])
+                rows.append([group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, verdict])
     return _table(heads, rows)
 
 
@@ -82,7 +83,7 @@ def _said(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
     if after is None or not rows:
         return ""
     heads = ["given", "said as", "answers", "right", "95 % interval"]
-    name = wording.group_name(after.by)
+    name = group_name(after.by)
     return f"## What people are told, and how often it was right: {_plain(name)}\n\n" + _table(heads, rows)
 
 

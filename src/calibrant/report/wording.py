@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..logs.sources import group_name
 from ..maps.track_record import TrackRecord
 from ..phrasing.english import ENGLISH
 from ..phrasing.phrases import phrase_of
@@ -14,7 +15,7 @@ from .charts import ACTIONS, FEW
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "group_name", "too_few", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "too_few", "worst_first"]
 
 Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -64,16 +65,6 @@ def group_key(by: Mapping[str, str | None]) -> str:
     ('{"domain":null,"model":"m"}', '{}')
     """
     return canonical(dict(by))
-
-
-def group_name(by: Mapping[str, str | None]) -> str:
-    """How a group is called in a heading.
-
-    >>> group_name({"model": "m", "domain": None}), group_name({})
-    ('m, no domain', 'All rows')
-    """
-    said = [value if value not in (None, "") else f"no {column}" for column, value in by.items()]
-    return ", ".join(str(s) for s in said) or "All rows"
 
 
 def too_few(group: Group) -> bool:

@@ -1,4 +1,4 @@
-"""A planned cascade: who answers first, and from which gain on a larger model answers again. Plain JSON."""
+"""A cascade as it is kept and followed: who answers first, and from which gain on a larger model answers again."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.logistic import irls_nonnegative
+from ..metrics.intervals import Z95
 from ..records.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability
@@ -38,7 +39,6 @@ FEATURES = {
 OF_RETRIEVAL = ("answering", "agreement", "same")
 _LEAST = 20
 _PSEUDO = 4.0
-_Z = 1.959963984540054
 
 
 class Blame(StrEnum):
@@ -206,7 +206,7 @@ class DocumentMap(Sealed):
         """Ends of the 95 % intervals, by the delta method on the log-odds."""
         x = self._columns(features)
         eta = self._theta @ x
-        half = _Z * np.sqrt(np.maximum(np.einsum("in,ij,jn->n", x, np.array(self.covariance), x), 0.0))
+        half = Z95 * np.sqrt(np.maximum(np.einsum("in,ij,jn->n", x, np.array(self.covariance), x), 0.0))
         return np.asarray(expit(eta - half)), np.asarray(expit(eta + half))
 
     @cached_property

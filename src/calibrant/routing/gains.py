@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
+from ..metrics.intervals import Z95
 from ..records.sealed import Kind, Sealed
 from ..tally import Floats
 from .cases import Cases, Encoder
@@ -29,7 +30,6 @@ from .ridges import Ridge, averaged, refitted
 
 __all__ = ["GainModel", "Gains", "fit_and_hold_out", "fit_gains"]
 
-_Z = 1.959963984540054
 _LEAST = 10
 PARTS = ("small", "wrong", "right", "direct")
 
@@ -49,7 +49,7 @@ class Gains:
         """Ends of the 95 % intervals of "small", "large" or "gain"."""
         value, error = getattr(self, of), getattr(self, f"{of}_error")
         least = -1.0 if of == "gain" else 0.0
-        return np.clip(value - _Z * error, least, 1.0), np.clip(value + _Z * error, least, 1.0)
+        return np.clip(value - Z95 * error, least, 1.0), np.clip(value + Z95 * error, least, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from ..metrics.intervals import redrawn
 from ..tally import Floats
 
 __all__ = ["Recovery", "apgr", "cpt", "random_apgr"]
@@ -107,10 +108,7 @@ class Recovery:
 
     def resamples(self, count: int, seed: int) -> Iterator[Recovery]:
         """Paired bootstrap over items: each item's answers stay together."""
-        rng = np.random.default_rng(seed)
-        n = len(self.gain)
-        for _ in range(count):
-            times = np.bincount(rng.integers(0, n, n), minlength=n)
+        for times in redrawn(len(self.gain), count, np.random.default_rng(seed)):
             there = np.flatnonzero(times)
             yield Recovery(
                 gain=self.gain[there], first=self.first[there], large=self.large[there], small=self.small[there],

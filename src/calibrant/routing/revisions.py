@@ -22,7 +22,7 @@ from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Logistic, rate_interval
 from ..maps.logistic import irls
-from ..metrics import Estimate
+from ..metrics.intervals import Z95, Estimate
 from ..tally import Floats, Tally
 
 __all__ = ["Attempt", "Outcome", "Rule", "accepted", "believed", "choose_margin", "fit_revised", "outcome"]
@@ -33,7 +33,6 @@ always: all answers."""
 
 MARGINS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 _EDGE = 1e-3
-_Z = 1.959963984540054
 _SLOPE_PULL, _SHIFT_PULL, _LEAST = 8.0, 1.0, 10
 
 
@@ -154,7 +153,7 @@ def _gain(change: Floats, weight: Floats, cluster: list[str]) -> Estimate:
     value, square = float(share @ change), float(share @ change**2)
     mean = value * n / (n + 2)
     spread = (square * n + 1) / (n + 2) - mean**2
-    half = _Z * math.sqrt(max(spread, 0.0) / (n + 2))
+    half = Z95 * math.sqrt(max(spread, 0.0) / (n + 2))
     return Estimate(value, max(mean - half, -1.0), min(mean + half, 1.0))
 
 

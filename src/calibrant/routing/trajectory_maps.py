@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from ..errors import UnusableInput
 from ..maps.evidence import Evidence
+from ..metrics.intervals import Z95
 from ..records.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability
@@ -20,7 +21,6 @@ from .trajectories import FEATURES, StepSeen, features_of
 
 __all__ = ["ABSENT", "TrajectoryMap", "Weighed"]
 
-_Z = 1.959963984540054
 ABSENT = "no_"
 """Lead of the features that say that an ingredient is not known, such as `no_tool_error`."""
 
@@ -89,7 +89,7 @@ class TrajectoryMap(Sealed):
         variance = np.einsum("in,ij,jn->n", x, np.array(self.covariance), x)
         told = self._theta[1:, None] * unknown
         variance += np.einsum("in,ij,jn->n", told, self._spread, told)
-        half = _Z * np.sqrt(np.maximum(variance, 0.0))
+        half = Z95 * np.sqrt(np.maximum(variance, 0.0))
         return expit(eta - half), expit(eta + half)
 
     def missing(self, steps: Sequence[StepSeen]) -> tuple[str, ...]:
