@@ -191,7 +191,7 @@ def _empty(by: dict[str, str | None], unusable: Mapping[str, int]) -> Group:
         "by": by, "n": 0, "n_eff": 0.0, **none, "verdict": "no usable rows", "unusable": dict(unusable),
     }  # fmt: skip
     reasons = "; ".join(f"{n:,} x {why}" for why, n in unusable.items())
-    sentence = f"{_name(by)}: none of its {sum(unusable.values()):,} rows can be used ({reasons})."
+    sentence = f"{group_name(by)}: none of its {sum(unusable.values()):,} rows can be used ({reasons})."
     return Group(by=by, tally=Tally.of([], []), measures=measures, sentence=sentence)
 
 
