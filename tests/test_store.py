@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from dataclasses import replace
@@ -152,6 +153,20 @@ def test_reading_does_not_hinder_writing(store: SqlStore) -> None:
     store.add_records([make_record("later")])
     assert sum(1 for _ in rows) == 1999, "one snapshot"
     assert store.counts()["records"] == 1001
+
+
+def test_opening_waits_for_another_that_is_making_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (x)")
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+    done.start()
+    store = SqlStore(str(path))
+    assert store.counts()["records"] == 0
+    done.join()
+    store.close()
+    other.close()
 
 
 def test_several_processes_open_and_write_at_once(store_url: str) -> None:
