@@ -123,3 +123,9 @@ def test_lines_in_a_pipe_are_not_broken(log: Path) -> None:
     said = calibrant("audit", log, "--by", "task").stdout
     assert "1 not usable: confidence above 1" in said
     assert "law    " in said and all(len(line.split()) != 1 for line in said.splitlines() if line)
+
+
+def test_what_a_fit_says_afterwards_does_not_depend_on_the_order_of_rows(log: Path, tmp_path: Path) -> None:
+    pd.read_csv(log).sample(frac=1, random_state=1).to_csv(tmp_path / "other.csv", index=False)
+    one, other = (strict(calibrant("fit", path, "--json").stdout) for path in (log, tmp_path / "other.csv"))
+    assert one["groups"] == other["groups"]

@@ -19,7 +19,7 @@ from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet, Where
-from .maps.crossfit import cross_fit, folds
+from .maps.crossfit import cross_fit
 from .maps.groups import PooledMaps, merged
 from .maps.track_record import TrackRecord
 from .plugins import find
@@ -254,7 +254,7 @@ def _fit_together(log: Log, calibrator: str) -> FittedLog:
 def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     by = dict(zip(log.roles.by, key, strict=True))
     tally = log.groups[key]
-    after = cross_fitted(tally, calibrator, list(log.folds.get(key, {}).values()))
+    after = cross_fitted(tally, calibrator, log.parts(key, FOLDS))
     fingerprint = stated({**log.constants.get(key, {}), **by})
     fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **_measured(tally, after))
     return Fitted(by=by, tally=tally, map=fitted, after=after)
@@ -375,9 +375,8 @@ def _told(made: BlendMap) -> dict[str, Any]:
     }
 
 
-def cross_fitted(tally: Tally, calibrator: str, parts: list[Tally] | None = None) -> Tally | None:
+def cross_fitted(tally: Tally, calibrator: str, parts: list[Tally]) -> Tally | None:
     """The rows at probabilities of maps that had not seen them; None below ten rows."""
-    parts = parts or folds(tally, FOLDS)
     if tally.n_eff < 2 * FOLDS or len(parts) < 2:
         return None
     return reduce(add, cross_fit(find("calibrators", calibrator)(), parts))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from ..maps.crossfit import folds
 from ..tally import Tally
 from ..types import Fingerprint
 from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
@@ -47,6 +48,17 @@ class Log:
     folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
     empty: dict[Key, dict[str, int]] = field(default_factory=dict)
+
+    def parts(self, key: Key, count: int) -> list[Tally]:
+        """A group's rows in about `count` parts that add up to it, clusters kept whole.
+
+        Rows without clusters and of one weight are parted by their tally, as they would be one by one: whatever
+        their order was.
+        """
+        tally = self.groups[key]
+        alike = self.roles.cluster is None and tally.n_eff > (1 - 1e-9) * tally.rows
+        held = [] if alike else list(self.folds.get(key, {}).values())
+        return held or folds(tally, count)
 
 
 def read_log(

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..logs.reading import Log, read_log
 from ..logs.sources import group_name
-from ..maps.crossfit import folds
 from ..metrics import Estimate
 from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
@@ -140,9 +139,7 @@ def plan_costs(
 def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrator: Calibrator) -> CostGroup:
     tally = log.groups[key]
     by = dict(zip(log.roles.by, key, strict=True))
-    # rows of one weight are parted by their tally, as they would be one by one, and whatever their order was
-    alike = log.roles.cluster is None and tally.n_eff > (1 - 1e-9) * tally.rows
-    parts = ([] if alike else list(log.folds.get(key, {}).values())) or folds(tally, FOLDS)
+    parts = log.parts(key, FOLDS)
     known: dict[str, Any] = {
         "by": by, "n": tally.rows, "n_eff": tally.n_eff, "accuracy": tally.accuracy if tally.rows else None,
         "thresholds": policy.thresholds, "send_from": send_from(policy),
