@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.groups import Key, PooledMaps, merged, ordered
+from ..maps.groups import Groups, Key, PooledMaps, merged, ordered
 from ..maps.leaves import Leaf, Stack
 from ..maps.logistic import effective
-from ..maps.shifted import Frame, base_curve
 from ..plugins import find
 from ..tally import Floats, Tally
 
@@ -72,19 +71,8 @@ class Multicalibrated:
 
 
 @dataclass(frozen=True)
-class _Crossed:
+class _Crossed(Groups):
     """Groups and the effects that they share. An effect is told by its columns and their values."""
-
-    keys: tuple[Key, ...]
-    tallies: tuple[Tally, ...]
-
-    @cached_property
-    def pool(self) -> Tally:
-        return merged([t for t in self.tallies if t.rows])
-
-    @cached_property
-    def frame(self) -> Frame:
-        return Frame.of(base_curve(self.pool), self.pool)
 
     @cached_property
     def blocks(self) -> list[tuple[tuple[int, ...], int]]:

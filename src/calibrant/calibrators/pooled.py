@@ -14,11 +14,10 @@ from ..maps.averaging import simplex
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
-from ..maps.groups import Key, PooledMaps, merged, ordered
+from ..maps.groups import Groups, Key, PooledMaps, merged, ordered
 from ..maps.hierarchy import Tree, fit_tree
 from ..maps.leaves import Leaf, Normal, expected
 from ..maps.logistic import effective
-from ..maps.shifted import Frame, base_curve
 from ..plugins import find
 from ..tally import Tally
 
@@ -96,19 +95,8 @@ class Pooled:
 
 
 @dataclass(frozen=True)
-class _Groups:
+class _Groups(Groups):
     """Groups in the order of their keys, and the tree that they stand in."""
-
-    keys: tuple[Key, ...]
-    tallies: tuple[Tally, ...]
-
-    @cached_property
-    def pool(self) -> Tally:
-        return merged([t for t in self.tallies if t.rows])
-
-    @cached_property
-    def frame(self) -> Frame:
-        return Frame.of(base_curve(self.pool), self.pool)
 
     @cached_property
     def prefixes(self) -> list[list[Key]]:

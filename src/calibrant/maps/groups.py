@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..tally import Tally
 from .calibration import CalibrationMap
+from .shifted import Frame, base_curve
 
-__all__ = ["Key", "PooledMaps", "merged", "ordered"]
+__all__ = ["Groups", "Key", "PooledMaps", "merged", "ordered"]
 
 Key = tuple[str | None, ...]
 
@@ -40,6 +43,24 @@ class PooledMaps(Mapping[Any, CalibrationMap]):
             return self.groups[whole]
         nearest = max((k for k in self.fallbacks if whole[: len(k)] == k), key=len)
         return self.fallbacks[nearest]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups in the order of their keys, all their rows together, and the curve that they share."""
+
+    keys: tuple[Key, ...]
+    tallies: tuple[Tally, ...]
+
+    @cached_property
+    def pool(self) -> Tally:
+        """All rows."""
+        return merged([t for t in self.tallies if t.rows])
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The shared curve, on which groups are shifted and stretched."""
+        return Frame.of(base_curve(self.pool), self.pool)
 
 
 def merged(tallies: Sequence[Tally]) -> Tally:
