@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class Recovery:
             weight=weight[order], order=order,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def starts(self) -> NDArray[np.intp]:
         """Where each group of equal gains begins."""
         begins: NDArray[np.bool_] = np.r_[True, self.gain[1:] < self.gain[:-1]]
@@ -78,12 +79,23 @@ class Recovery:
 
         With `extra`, such as the large model's price of each answer in the order of `of`, its running mean instead.
         """
+        if extra is None:
+            return self._accuracy
         w = self.weight / self.weight.sum()
-        adds = w * (self.large - self.first) if extra is None else w * extra[self.order]
-        base = float(w @ self.first) if extra is None else 0.0
-        share = np.r_[0.0, np.cumsum(np.add.reduceat(w, self.starts))]
+        return self._accuracy[0], self._running(w * extra[self.order])
+
+    @cached_property
+    def _accuracy(self) -> tuple[Floats, Floats]:
+        """The curve of grades, which every figure of a resample is read from."""
+        w = self.weight / self.weight.sum()
+        share = self._running(w)
         share[-1] = 1.0
-        return share, base + np.r_[0.0, np.cumsum(np.add.reduceat(adds, self.starts))]
+        return share, float(w @ self.first) + self._running(w * (self.large - self.first))
+
+    def _running(self, adds: Floats) -> Floats:
+        """Sums up to the end of each group of equal gains, from 0."""
+        sums: Floats = np.r_[0.0, np.cumsum(np.add.reduceat(adds, self.starts))]
+        return sums
 
     def levels(self) -> Floats:
         """A threshold for each point of the curve: those with at least this gain are sent to the large model.
