@@ -12,7 +12,6 @@ signals is missing, the other takes over its weight.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -23,15 +22,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from ..errors import UnusableInput
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, Reading, digest
+from ..types import Confidence, Fingerprint, Probability, Reading
 from .curves import Curve, curve_from_json
 from .evidence import Evidence
 
-__all__ = ["BLEND_FORMAT", "BlendMap", "BlendedSignal", "design", "evidence_of"]
+__all__ = ["BlendMap", "BlendedSignal", "design", "evidence_of"]
 
-BLEND_FORMAT = "calibrant/blend"
-_VERSION = 1
 _MOST = 6.0
 _Z = 1.959963984540054
 _SWEEPS = 30
@@ -100,8 +98,8 @@ def _expected(covariance: Floats, missing: NDArray[np.bool_]) -> Floats:
     return a
 
 
-@dataclass(frozen=True, kw_only=True)
-class BlendMap:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BlendMap(Sealed):
     """From the scores of several signals on one answer to its probability of being right.
 
     Callable on arrays by signal, NaN where a signal is missing; NaN comes back where all are. `dropped` names
@@ -132,6 +130,10 @@ class BlendMap:
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
     calibrator = "blend"
+    kind = Kind(
+        noun="a blend", format="calibrant/blend", mark="map_id",
+        made_by="Fit one with `calibrant fit --calibrator blend`.",
+    )  # fmt: skip
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,15 +184,13 @@ class BlendMap:
         mean = np.array([s.mean for s in self.signals])
         return design(z, mean, np.array(self.spread)), np.isnan(z).all(axis=0)
 
-    @cached_property
+    @property
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": BLEND_FORMAT,
-            "version": _VERSION,
             "signals": [signal.to_json() for signal in self.signals],
             "base": self.base,
             "intercept": self.intercept,
@@ -202,20 +202,9 @@ class BlendMap:
             "statistics": dict(self.statistics),
         }
 
-    def to_json(self) -> str:
-        """The map as JSON text; `from_json` gives an equal map."""
-        return json.dumps({"map_id": self.map_id, **self._content()}, allow_nan=False)
-
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> BlendMap:
-        """Read a blend; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text) if isinstance(text, str) else text
-        if data.get("format") != BLEND_FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a blend ({BLEND_FORMAT}, version {_VERSION}), got format {data.get('format')!r}, "
-                f"version {data.get('version')!r}. Fit one with `calibrant fit --calibrator blend`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> BlendMap:
+        return cls(
             signals=tuple(
                 BlendedSignal(**{**s, "curve": curve_from_json(s["curve"])}) for s in data["signals"]
             ),
@@ -228,18 +217,6 @@ class BlendMap:
             fingerprint=Fingerprint(**data["fingerprint"]),
             statistics=data["statistics"],
         )
-        if "map_id" in data and data["map_id"] != made.map_id:
-            raise UnusableInput(
-                f"This blend says its id is {data['map_id']}, but its content gives {made.map_id}: it was "
-                "edited or damaged. Fit it again with `calibrant fit --calibrator blend`."
-            )
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BlendMap) and self.map_id == other.map_id
-
-    def __hash__(self) -> int:
-        return hash(self.map_id)
 
     def bound_to(
         self, fingerprint: Fingerprint, asked: Mapping[str, Fingerprint], **statistics: Any

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UnusableInput, WrongFingerprint
+from ..records.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, Reading, digest
-from .blends import BLEND_FORMAT, BlendMap
+from ..types import Confidence, Fingerprint, Probability, Reading
+from .blends import BlendMap
 from .curves import Curve, curve_from_json
 from .evidence import Evidence
 
 __all__ = ["CalibrationMap", "Evidence", "MapSet", "Where"]
 
-_FORMAT = "calibrant/map"
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
 _WITH_FALLBACKS = 2
@@ -30,8 +30,8 @@ Where = tuple[tuple[str, str], ...]
 """Columns and their values that a fall-back map is for; it takes any value of the others."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalibrationMap:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibrationMap(Sealed):
     """From scores to probabilities of being right. Callable on arrays; `interval` gives the 95 % ends.
 
     Examples
@@ -49,6 +49,13 @@ class CalibrationMap:
     evidence: Evidence
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     statistics: Mapping[str, Any] = field(default_factory=dict)
+
+    kind = Kind(
+        noun="a calibration map",
+        format="calibrant/map",
+        mark="map_id",
+        made_by="Fit one with `calibrant fit`.",
+    )
 
     def __call__(
         self, scores: ArrayLike, fingerprint: Fingerprint | None = None, *, anyway: bool = False
@@ -77,15 +84,13 @@ class CalibrationMap:
             if differences:
                 raise WrongFingerprint(self.map_id, differences)
 
-    @cached_property
+    @property
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
-        return digest(self._content())
+        return self.content_id
 
     def _content(self) -> dict[str, Any]:
         return {
-            "format": _FORMAT,
-            "version": _VERSION,
             "calibrator": self.calibrator,
             "curve": self.curve.to_json(),
             "evidence": asdict(self.evidence),
@@ -93,38 +98,15 @@ class CalibrationMap:
             "statistics": dict(self.statistics),
         }
 
-    def to_json(self) -> str:
-        """The map as JSON text; `from_json` gives an equal map."""
-        return json.dumps({"map_id": self.map_id, **self._content()}, allow_nan=False)
-
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> CalibrationMap:
-        """Read a map; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = json.loads(text) if isinstance(text, str) else text
-        if data.get("format") != _FORMAT or data.get("version") != _VERSION:
-            raise UnusableInput(
-                f"Expected a calibration map ({_FORMAT}, version {_VERSION}), got format "
-                f"{data.get('format')!r}, version {data.get('version')!r}. Fit one with `calibrant fit`."
-            )
-        made = cls(
+    def _made(cls, data: Mapping[str, Any]) -> CalibrationMap:
+        return cls(
             calibrator=data["calibrator"],
             curve=curve_from_json(data["curve"]),
             evidence=Evidence(**data["evidence"]),
             fingerprint=Fingerprint(**data["fingerprint"]),
             statistics=data["statistics"],
         )
-        if "map_id" in data and data["map_id"] != made.map_id:
-            raise UnusableInput(
-                f"This map says its id is {data['map_id']}, but its content gives {made.map_id}: it was "
-                "edited or damaged. Fit it again with `calibrant fit`."
-            )
-        return made
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CalibrationMap) and self.map_id == other.map_id
-
-    def __hash__(self) -> int:
-        return hash(self.map_id)
 
     def with_fingerprint(self, fingerprint: Fingerprint, **statistics: Any) -> CalibrationMap:
         """The same curve, bound to what it is for, with further statistics."""
@@ -258,9 +240,9 @@ class MapSet:
     def from_json(cls, text: str) -> MapSet:
         """Read a set; a single map is a set of one."""
         data = json.loads(text)
-        if data.get("format") == _FORMAT:
+        if data.get("format") == CalibrationMap.kind.format:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
-        if data.get("format") == BLEND_FORMAT:
+        if data.get("format") == BlendMap.kind.format:
             return cls(by=(), groups=(), blends=(((), BlendMap.from_json(data)),))
         if data.get("format") != _SET_FORMAT:
             raise UnusableInput("Expected a file written by `calibrant fit LOG -o MAPS`.")
