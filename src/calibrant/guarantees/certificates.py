@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnusableInput
+from ..maps.calibration import closeness
 from ..metrics.intervals import Estimate
-from ..types import Fingerprint, digest
+from ..records.sealed import Kind, Sealed
+from ..types import Fingerprint
 from .walking import Risk
 
 __all__ = ["Certificate", "CertificateSet", "spent"]
 
-_FORMAT = "calibrant/certificate"
 _SET_FORMAT = "calibrant/certificates"
 _VERSION = 1
 
@@ -33,8 +34,8 @@ def spent(delta: float, issue: int | None) -> float:
     return delta if issue is None else delta * 6 / (math.pi * issue) ** 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Certificate(Sealed):
     """A threshold with a promise, or None with the reason why none can be given.
 
     The promise, for `risk="selective"`: with probability at least 1 - `delta` over the labelled answers, at most
@@ -84,10 +85,15 @@ class Certificate:
     seed: int = 0
     revoked: str | None = None
 
-    @cached_property
+    kind = Kind(
+        noun="a certificate", format="calibrant/certificate", mark="certificate_id",
+        made_by="Issue one with `calibrant plan thresholds LOG --max-error R --delta D --out CERTS.json`.",
+    )  # fmt: skip
+
+    @property
     def certificate_id(self) -> str:
         """16 hex digits that stand for everything in the certificate."""
-        return digest(self._content())
+        return self.content_id
 
     @property
     def valid(self) -> bool:
@@ -102,50 +108,16 @@ class Certificate:
         """The same certificate for a group and what its scores are scores of."""
         return replace(self, by=dict(by), fingerprint=fingerprint)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Certificate) and self.certificate_id == other.certificate_id
-
-    def __hash__(self) -> int:
-        return hash(self.certificate_id)
-
     def _content(self) -> dict[str, Any]:
-        return {"format": _FORMAT, "version": _VERSION, **asdict(self), "by": dict(self.by)}
-
-    def plain(self) -> dict[str, Any]:
-        """Plain values, ready for `json.dumps`."""
-        return {**self._content(), "certificate_id": self.certificate_id}
-
-    def to_json(self) -> str:
-        """JSON text; `from_json` gives an equal certificate."""
-        return json.dumps(self.plain(), allow_nan=False)
+        return {**asdict(self), "by": dict(self.by)}
 
     @classmethod
-    def from_json(cls, text: str | Mapping[str, Any]) -> Certificate:
-        """Read a certificate; raises `UnusableInput` if it is none, of a newer version, or was edited."""
-        data = dict(json.loads(text) if isinstance(text, str) else text)
-        if data.pop("format", None) != _FORMAT or data.pop("version", None) != _VERSION:
-            raise UnusableInput(
-                f"Expected a certificate ({_FORMAT}, version {_VERSION}). Issue one with "
-                "`calibrant plan thresholds LOG --max-error R --delta D --out CERTS.json`."
-            )
-        stated = data.pop("certificate_id", None)
-        made = cls(
-            **{
-                **data,
-                "coverage": Estimate(**data["coverage"]),
-                "fingerprint": Fingerprint(**data["fingerprint"]),
-            }
+    def _made(cls, data: Mapping[str, Any]) -> Certificate:
+        known = {one.name for one in fields(cls)}
+        return cls(
+            **{name: value for name, value in data.items() if name in known}
+            | {"coverage": Estimate(**data["coverage"]), "fingerprint": Fingerprint(**data["fingerprint"])}
         )
-        if stated is not None and stated != made.certificate_id:
-            raise UnusableInput(
-                f"This certificate says its id is {stated}, but its content gives {made.certificate_id}: it was "
-                "edited or damaged. Issue it again with `calibrant plan thresholds`."
-            )
-        return made
-
-
-def _stated(fingerprint: Fingerprint) -> int:
-    return sum(v is not None for v in asdict(fingerprint).values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +137,13 @@ class CertificateSet:
 
     def fitting(self, fingerprint: Fingerprint) -> Certificate | None:
         """The certificate that was issued for such scores, the most closely stated one; None where none was."""
-        fields = set(asdict(fingerprint))
+        stated = set(asdict(fingerprint))
         known = [
             c
             for c in self.certificates
-            if not c.fingerprint.differences(fingerprint) and set(c.by) <= fields and _grouped(c, fingerprint)
+            if not c.fingerprint.differences(fingerprint) and set(c.by) <= stated and _grouped(c, fingerprint)
         ]
-        return max(known, key=lambda c: _stated(c.fingerprint), default=None)
+        return max(known, key=lambda c: closeness(c.fingerprint), default=None)
 
     def to_json(self) -> str:
         """The set as JSON text."""
@@ -185,7 +157,7 @@ class CertificateSet:
     def from_json(cls, text: str) -> CertificateSet:
         """Read a set; a single certificate is a set of one."""
         data = json.loads(text)
-        if data.get("format") == _FORMAT:
+        if data.get("format") == Certificate.kind.format:
             one = Certificate.from_json(data)
             return cls(by=tuple(one.by), certificates=(one,))
         if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:

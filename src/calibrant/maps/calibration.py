@@ -20,7 +20,7 @@ from .blends import BlendMap
 from .curves import Curve, curve_from_json
 from .evidence import Evidence
 
-__all__ = ["CalibrationMap", "Evidence", "MapSet", "Where"]
+__all__ = ["CalibrationMap", "Evidence", "MapSet", "Where", "closeness"]
 
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
@@ -141,7 +141,7 @@ def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
 _FIELDS = tuple(f.name for f in fields(Fingerprint))
 
 
-def _stated(fingerprint: Fingerprint) -> int:
+def closeness(fingerprint: Fingerprint) -> int:
     """How closely a fingerprint says what it is for."""
     return sum(v is not None for v in asdict(fingerprint).values())
 
@@ -208,7 +208,7 @@ class MapSet:
     def _closest(self, fingerprint: Fingerprint) -> tuple[CalibrationMap | None, Where | None]:
         if not self.fallbacks:
             candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
-            return max(candidates, key=lambda m: _stated(m.fingerprint), default=None), None
+            return max(candidates, key=lambda m: closeness(m.fingerprint), default=None), None
         known = asdict(fingerprint)
         if all(name in known for name in self.by):
             return self.look_up(known[name] for name in self.by)
@@ -220,7 +220,7 @@ class MapSet:
             plain = replace(mark, signal=None, prompt=None, parameters=None)
             fitting = [b for _, b in self.blends if not b.fingerprint.differences(plain)]
             if fitting:
-                return max(fitting, key=lambda b: _stated(b.fingerprint)).confidence(read)
+                return max(fitting, key=lambda b: closeness(b.fingerprint)).confidence(read)
         return None
 
     def to_json(self) -> str:
