@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def test_more_samples_than_slots() -> None:
         Embedded(threads=1, slots=2),
     )
     assert len(made) == 5 and len({completion.text for completion in made}) > 1
+
+
+def test_what_all_samples_wrote_is_counted() -> None:
+    ask = Ask(messages=SHOWN[:1], samples=3, temperature=1.5, max_tokens=8, seed=1, logprobs=True)
+    made = complete(ask)
+    assert made[0].usage.completion_tokens >= sum([len(one.tokens or ()) for one in made]) > 8
+    plain = complete(replace(ask, logprobs=False))
+    assert plain[0].usage == made[0].usage and {one.tokens for one in plain} == {None}
 
 
 def test_it_streams_while_it_computes_and_stops_when_left() -> None:

@@ -81,6 +81,15 @@ def test_several_choices_keep_their_order_and_share_one_cost() -> None:
     assert first.cost == pytest.approx(0.002) and second.cost is None
 
 
+@pytest.mark.parametrize(("stated", "counted"), [(2, 5), (9, 9), (0, 0)])
+def test_choices_wrote_at_least_the_tokens_that_they_show(stated: int, counted: int) -> None:
+    tokens = [{"token": "a", "logprob": -0.1}]
+    choices = [{"message": {"content": "a"}, "logprobs": {"content": tokens * n}} for n in (2, 3)]
+    reply = {"choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": stated}}
+    first, second = completions(reply, model="m", latency=0.5)
+    assert (first.usage, second.usage) == (Usage(7, counted), Usage())
+
+
 def test_tool_calls_are_kept() -> None:
     call = {"id": "c", "function": {"name": "look", "arguments": "{}"}}
     made = one(body(message={"content": None, "tool_calls": [call]}, finish_reason="tool_calls"))

@@ -126,6 +126,8 @@ class Embedded:
 
     def _body(self, ask: Ask, *, stream: bool = False) -> Chunk:
         body = request_body(ask, self.name, stream=stream)
+        if ask.samples > 1:
+            body["logprobs"] = True  # the runtime counts the first sample alone, so what it shows is counted
         if "logprobs" in body:
             body.setdefault("top_logprobs", 1)  # else the runtime gives twenty
         return body
@@ -133,7 +135,9 @@ class Embedded:
     def _call(self, ask: Ask) -> tuple[Completion, ...]:
         start = time.perf_counter()
         body = self._send(self._body(ask))
-        return completions(body or {}, model=self.name, latency=time.perf_counter() - start, price=FREE)
+        made = completions(body or {}, model=self.name, latency=time.perf_counter() - start, price=FREE)
+        wanted = ask.logprobs or ask.top_logprobs
+        return made if wanted else tuple([replace(one, tokens=None) for one in made])
 
     def _send(self, body: Chunk, receive: Callable[[Chunk], bool] | None = None) -> Chunk | None:
         """Runs in a thread. Gives the reply, or when streaming only an error, else None."""

@@ -131,6 +131,8 @@ def completions(
         if len(choices) > 1:
             choices = sorted(choices, key=lambda choice: int(choice.get("index", 0)))
         usage = _usage(body.get("usage"))
+        if len(choices) > 1:
+            usage = _of_all(usage, choices)
         further = _further(body, FORMAT)
         cost = None if price is None else price.of(usage)
         made = [
@@ -272,6 +274,12 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage:
     if not usage:
         return Usage()
     return Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+
+
+def _of_all(usage: Usage, choices: Iterable[Mapping[str, Any]]) -> Usage:
+    """llama.cpp states what the first choice wrote; all together wrote at least the tokens that they show."""
+    shown = sum(len((choice.get("logprobs") or {}).get("content") or ()) for choice in choices)
+    return replace(usage, completion_tokens=shown) if shown > usage.completion_tokens > 0 else usage
 
 
 class Assembler:
