@@ -397,6 +397,18 @@ def test_self_probing_takes_the_last_confidence_and_no_cut_off_reply() -> None:
     assert "cut off" in (drive(signal, answer(), [cut])[0].reason or "")
 
 
+def test_self_probing_asks_once_more_for_a_number_that_was_left_out() -> None:
+    reading, asks = drive(
+        find("signals", "self_probing")(), answer(), [said("It is on the Seine."), said("Confidence: 70%")]
+    )
+    assert reading.score == 0.7
+    first, second = asks
+    assert second.messages[: len(first.messages)] == first.messages
+    assert second.messages[-2] == Message("assistant", "It is on the Seine.")
+    late, _ = drive(find("signals", "self_probing")(), answer(), [said("Hm."), Replies(reason="down")])
+    assert late.reason == "down"
+
+
 def test_vpd_names_the_runner_up_where_none_of_the_above_leads() -> None:
     shares = [
         {"candidate": "None of the above.", "confidence": 0.7},
