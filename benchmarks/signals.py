@@ -4,7 +4,7 @@ python benchmarks/signals.py --folder FOLDER [--model FILE.gguf] [--tasks arc_ea
 
 Without `--model` the embedded model answers its own questions (world_facts); with it, tasks are read from
 the folder `qa` of recorded data that CALIBRANT_DATA names. Runs resume: calls that are in the folder are not made
-again, so signals can be added later. One call at a time, so that the runtime keeps what calls have in common.
+again, so signals can be added later. `--concurrency 1` keeps probabilities the same to the last digit; more is faster.
 The table goes to FOLDER/<model>-<task>.json and, as Markdown, to the screen.
 """
 
@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ from calibrant import Tally, metrics
 from calibrant.asking.elicit import Asker, JsonlLog, elicit
 from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
+from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.named import signals_named
 from calibrant.plugins import find
-from calibrant.types import Message, Question
+from calibrant.types import Ask, Completion, Message, Question
 
 TASKS = ("arc_easy", "boolq_valid", "commonsenseqa_dev", "strategyqa")
 LETTER = Message("system", "Answer the question. Reply with the letter of the right option alone.")
@@ -59,9 +61,20 @@ def _lettered(task: str, row: dict[str, Any]) -> Question:
     )
 
 
-async def run(asked: list[Question], model: Any, names: str, log: Path, peer: Any) -> None:
-    """Elicit into a log, one call at a time, with a line of progress now and then."""
-    asker = Asker(model, concurrency=1, call_log=f"{log}.calls", others={"peer": peer} if peer else {})
+class Counted(OpenAICompatible):
+    """llama.cpp's server states what the first sample wrote, so the samples are asked for as they can be counted."""
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        counted = ask.samples == 1 or ask.logprobs
+        made = await super().complete(ask if counted else replace(ask, logprobs=True))
+        return made if counted else tuple([replace(one, tokens=None) for one in made])
+
+
+async def run(asked: list[Question], model: Any, log: Path, given: argparse.Namespace, peer: Any) -> None:
+    """Elicit into a log, with a line of progress now and then."""
+    asker = Asker(
+        model, concurrency=given.concurrency, call_log=f"{log}.calls", others={"peer": peer} if peer else {}
+    )
     began = time.time()
 
     def show(summary: Any) -> None:
@@ -75,11 +88,11 @@ async def run(asked: list[Question], model: Any, names: str, log: Path, peer: An
     await elicit(
         asked,
         asker=asker,
-        signals=signals_named(names),
+        signals=signals_named(given.signals),
         sink=JsonlLog(log),
         grader=find("graders", "by_kind")(),
         judge="by_kind",
-        workers=1,
+        workers=given.concurrency,
         progress=show,
     )
     await asker.close()
@@ -140,6 +153,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--model", help="a GGUF file; the embedded model where not given")
+    parser.add_argument("--url", help="an OpenAI-compatible server that has the model of this file loaded")
     parser.add_argument("--tasks", default=None)
     parser.add_argument(
         "--signals", default="mean_logprob,p_true,self_evaluation,verbalized,self_consistency"
@@ -147,15 +161,18 @@ async def main() -> None:
     parser.add_argument("--limit", type=int, default=300)
     parser.add_argument("--peer", help="a GGUF file, or embedded, for peer_agreement")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, default=1)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    model = Embedded(given.model, threads=given.threads)
+    model: Any = Embedded(given.model, threads=given.threads)
+    if given.url:
+        model = Counted(given.url, model.name)
     peer = None
     if given.peer:
         peer = Embedded(None if given.peer == "embedded" else given.peer, threads=given.threads)
     for task in (given.tasks or ("world_facts" if given.model is None else ",".join(TASKS))).split(","):
         log = given.folder / f"{model.name}-{task}.jsonl"
-        await run(questions(task, given.limit), model, given.signals, log, peer)
+        await run(questions(task, given.limit), model, log, given, peer)
         found = table(log)
         log.with_suffix(".json").write_text(
             json.dumps({"model": model.name, "task": task, "rows": found}, indent=1)

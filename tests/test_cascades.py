@@ -389,6 +389,14 @@ def test_a_specialist_gets_the_domain_where_it_was_measured_to_be_better() -> No
     assert any("sailor is nowhere the furthest ahead of small" in note for note in idle.notes)
 
 
+def test_where_no_domain_is_named_the_specialist_has_none() -> None:
+    frame = log(1600).drop(columns=["domain"])
+    frame.loc[frame.model == "sailor", "correct"] = 1
+    made = plan_cascade(frame, ["small", "large", "sailor"], fit_rows=800, resamples=5)
+    assert [(s["task"], s["domain"]) for s in made.to_json()["specialists"]] == [("quiz", None)]
+    assert made.plan.first("quiz", None) == "sailor"
+
+
 def test_peers_are_compared_and_paid() -> None:
     alone = plan_cascade(log(scores=False), ["small", "large"], fit_rows=400, resamples=5)
     both = plan_cascade(log(scores=False), ["small", "large"], peers=["peer"], fit_rows=400, resamples=5)

@@ -172,8 +172,8 @@ class _Table:
         self.panel, self.models = panel, models
         self.cases = {name: cases_of(panel, name, peers) for name in (models[0], *models[2:])}
         self.cost = cost
-        tasks = [(str(t), str(d)) for t, d in zip(panel.task, panel.domain, strict=True)]
-        self.groups = sorted(set(tasks))
+        tasks = list(zip(panel.task.tolist(), panel.domain.tolist(), strict=True))
+        self.groups = sorted(set(tasks), key=lambda names: [name or "" for name in names])
         place = {group: i for i, group in enumerate(self.groups)}
         self.group = np.array([place[t] for t in tasks], np.intp)
 

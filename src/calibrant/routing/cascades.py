@@ -26,8 +26,8 @@ class Specialist:
     `edge` is the shrunk difference of the shares right, `ahead` the probability that it is above zero.
     """
 
-    task: str
-    domain: str
+    task: str | None
+    domain: str | None
     model: str
     measured: float
     edge: float
@@ -70,7 +70,7 @@ class CascadePlan(Sealed):
 
     def first(self, task: str | None, domain: str | None) -> str:
         """The model that answers first: a specialist of the domain, else the small one."""
-        return self._domains.get((str(task), str(domain)), self.small)
+        return self._domains.get((task, domain), self.small)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class CascadePlan(Sealed):
         return np.asarray(gain >= self.threshold)
 
     @cached_property
-    def _domains(self) -> dict[tuple[str, str], str]:
+    def _domains(self) -> dict[tuple[str | None, str | None], str]:
         return {(one.task, one.domain): one.model for one in self.specialists}
 
     @property

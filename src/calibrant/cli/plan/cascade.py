@@ -111,10 +111,7 @@ def _print(made: PlannedCascade) -> None:
         f"{came['cost']:.4g} {unit} an answer."
     )
     for one in told["specialists"]:
-        place = (
-            "/".join(part for part in (one["task"], one["domain"]) if part not in (None, "None"))
-            or "Everything"
-        )
+        place = "/".join(filter(None, (one["task"], one["domain"]))) or "Everything"
         say(
             f"{place} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
             f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
