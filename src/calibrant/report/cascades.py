@@ -80,17 +80,32 @@ def _chosen(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
     """The chosen point as these rows show it and as it was predicted, each with its intervals both ways."""
     seen = _crossed(a, told["chosen"]["realised"], x, VERMILION, {"filled": True, "stroke": "white"})
     hoped = _crossed(a, told["chosen"]["predicted"], x, INK, {"shape": "diamond", "filled": False})
-    words = (
-        ("chosen, as seen", VERMILION, "realised", "left", 10),
-        ("as predicted", INK, "predicted", "right", -10),
-    )
-    labels = []
-    for text, colour, which, align, dx in words:
-        at = told["chosen"][which]
-        mark = a.Chart(values([{x: at[x], "accuracy": at["accuracy"]}])).mark_text(
-            align=align, dx=dx, dy=14, fontSize=13, color=colour, text=text)  # fmt: skip
-        labels.append(mark.encode(x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q")))
+    points = [told["chosen"][which] for which in ("realised", "predicted")]
+    words = zip(("chosen, as seen", "as predicted"), (VERMILION, INK), points, _places(told, x), strict=True)
+    labels = [
+        a.Chart(values([{x: at[x], "accuracy": at["accuracy"]}]))
+        .mark_text(**where, fontSize=13, color=colour, text=text)
+        .encode(x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"))
+        for text, colour, at, where in words
+    ]
     return [*hoped, *seen, *labels]
+
+
+def _places(told: Mapping[str, Any], x: str) -> list[dict[str, Any]]:
+    """Where the words beside both points stand: over the upper one and under the lower one, and inwards.
+
+    At the ends, where the models' names stand, both stand under the point: below is no curve.
+    """
+    seen, hoped = told["chosen"]["realised"], told["chosen"]["predicted"]
+    start, end = (told["curve"][i][x] for i in (0, -1))
+    at = (seen[x] - start) / (end - start) if end > start else 0.5
+    inwards = {"align": "left", "dx": 10} if at < 0.5 else {"align": "right", "dx": -10}
+    if 0.15 < at < 0.85:
+        rise = -16 if seen["accuracy"] > hoped["accuracy"] else 16
+        heights = (rise, -rise)
+    else:
+        heights = (32, 48) if at < 0.5 else (16, 32)
+    return [{**inwards, "dy": dy} for dy in heights]
 
 
 def _crossed(a: Any, at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:
