@@ -394,6 +394,16 @@ def test_letters_count_where_there_are_no_probabilities(first: str, second: str,
     assert asked_of(Judge(), CAPITAL, "Paris", lambda ask: said(next(spoken)))[0] == grade
 
 
+def test_letters_count_where_no_alternatives_are_listed() -> None:
+    """What was said is likely, which says nothing of how unlikely the other letter is."""
+    undecided = {
+        letter: Completion(text=letter, model="j", tokens=(Token(letter, -0.67),)) for letter in "AB"
+    }
+    for letters, grade in (("AB", 1.0), ("BA", 0.0), ("AA", None)):
+        spoken = iter(letters)
+        assert asked_of(Judge(), CAPITAL, "Paris", lambda ask, s=spoken: undecided[next(s)])[0] == grade  # type: ignore[misc]
+
+
 def test_a_missing_reply_gives_no_grade() -> None:
     assert asked_of(Judge(), CAPITAL, "Paris", lambda ask: None)[0] is None
     vague = Completion(text="Hm", model="j", tokens=(Token("Hm", -0.1, (("A", -6.0),)),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -19,6 +20,7 @@ from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntr
 from calibrant.signals.p_true import PTrue
 from calibrant.signals.peer_agreement import PeerAgreement
 from calibrant.signals.self_consistency import SelfConsistency, share
+from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.signals.semantic_entropy import SemanticEntropy, certainty
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token
 
@@ -128,6 +130,28 @@ def test_p_true_by_hand_and_with_samples_shown() -> None:
     assert shown.score == pytest.approx(0.9) and "<idea>Lyon</idea>" in asked[1].messages[-1].content
     blunt, _ = drive(PTrue(), lambda ask: Replies((Completion(text="A", model="m"),)))
     assert blunt.score is None and "log-probabilities" in (blunt.reason or "")
+
+
+@pytest.mark.parametrize("signal", [PTrue(), Dinco(), Cisc(weight="judge"), SelfEvaluation()])
+@pytest.mark.parametrize("top", [True, False])
+def test_a_judgement_without_alternatives_is_not_taken_for_certainty(signal: Any, top: bool) -> None:
+    """A model that is undecided, .51 to .49, on a server that gives `top_logprobs` or the said token's alone."""
+    told = world(FIVE, dict.fromkeys(("Paris", "Lyon", "Nice"), 0.51), "Nice")
+
+    def undecided(ask: Ask) -> Replies:
+        replies = told(ask)
+        if top or "<answer>" not in ask.messages[-1].content:
+            return replies
+        (one,) = replies.completions
+        return Replies((replace(one, tokens=tuple(replace(t, top=()) for t in one.tokens or ())),))
+
+    reading, _ = drive(signal, undecided)
+    if top:
+        assert reading.score is not None and reading.score < 0.8
+    elif isinstance(signal, SelfEvaluation):
+        assert reading.score == 1.0  # the word alone, as without any log-probabilities
+    else:
+        assert reading.score is None and "top_logprobs" in (reading.reason or "")
 
 
 def test_p_true_cannot_be_won_by_always_saying_a() -> None:

@@ -352,6 +352,12 @@ def test_self_evaluation_reads_the_word_without_log_probabilities() -> None:
     assert drive(SelfEvaluation(), answer(), [said("True."), said(" B")])[0].score == 1.0
 
 
+def test_self_evaluation_reads_nothing_from_noise() -> None:
+    noise = said("I", ("I", math.log(0.9)), ("A", math.log(1e-7)), ("B", math.log(1e-9)))
+    reading, _ = drive(SelfEvaluation(), answer(), [noise, noise])
+    assert reading.score is None and "the model said 'I'" in (reading.reason or "")
+
+
 def test_self_evaluation_says_why() -> None:
     assert "the model said 'Well'" in (
         drive(SelfEvaluation(), answer(), [said("Well"), said("A")])[0].reason or ""

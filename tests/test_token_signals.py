@@ -144,6 +144,23 @@ def test_weighed_needs_the_words() -> None:
     assert isinstance(weighed(done(), words), str)
 
 
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        (done(token("Yes", 0.51)), "gives top_logprobs"),
+        (done(token("Yes", 0.9999)), "gives top_logprobs"),  # else only the sure ones would be read
+        (done(token("Yes", 0.51, Yes=0.51)), "gives more top_logprobs"),
+        (done(token("Yes", 0.6, Yes=0.6, Well=0.1, I=0.1)), "gives more top_logprobs"),  # No: up to .1
+        (done(token("Yes", 0.6, Yes=0.6, Well=0.2, I=0.01)), 1.0),  # No: at most .01
+        (done(token("Yes", 1.0, Yes=1.0)), 1.0),
+        (done(token("I", 0.9, I=0.9, The=0.09, Yes=1e-7, No=1e-9)), "the model said"),
+    ],
+)
+def test_weighed_reads_no_share_that_is_not_known(reply: Completion, found: str | float) -> None:
+    share = weighed(reply, {"yes": True, "no": False})
+    assert found in share if isinstance(found, str) else share == found
+
+
 # ------------------------------------------------------------------ fields
 
 GOLDEN = '{"name": "An\\"a", "born": [1984, {"x.y": ""}], "name2": null}'

@@ -21,8 +21,10 @@ __all__ = [
     "offset_of",
     "plain",
     "spoken",
+    "weighable",
     "weighed",
     "without_end",
+    "worded",
 ]
 
 END_OF_TEXT = re.compile(r"\s*|<\|.*\|>|</?s>|<eos>|<end_of_turn>")
@@ -156,11 +158,24 @@ def mass(token: Token, meaning: Callable[[str], Meaning | None]) -> dict[Meaning
     return found
 
 
+def weighable(said: Completion) -> bool:
+    """Whether the reply lists alternatives to its first word, so that `weighed` can say more than the word.
+
+    >>> weighable(Completion(text="Yes", model="m", tokens=(Token("Yes", math.log(0.6)),)))
+    False
+    """
+    first = _first(said)
+    return first is not None and bool(first.top)
+
+
 def weighed(said: Completion, words: Mapping[str, bool]) -> float | str:
     """The probability of the words that are True among all the words, at the reply's first word.
 
-    `words` are in lower case. Returns the reason, in a sentence, where the reply has no
-    log-probabilities, or where the words together are less likely than 0.05 there.
+    `words` are in lower case. Returns the reason, in a sentence, where the share is not known: without
+    log-probabilities; without alternatives, since the probability of what was said does not tell that of
+    its opposite, which may be anything up to the rest; where the words together are less likely than
+    0.05; and where of two meanings one alone is listed and the other, unlisted, could still count for more
+    than 0.05 of both.
 
     >>> reply = Completion(text="Yes", model="m", tokens=(Token("Yes", math.log(0.6), ((" no", math.log(0.2)),)),))
     >>> round(float(weighed(reply, {"yes": True, "no": False})), 3)
@@ -168,10 +183,37 @@ def weighed(said: Completion, words: Mapping[str, bool]) -> float | str:
     """
     if not said.tokens:
         return "The reply carries no log-probabilities; ask a server that gives them."
-    first = next((token for token in said.tokens if plain(token.text)), None)
+    first = _first(said)
+    if first is not None and not first.top:
+        return "The reply carries no alternatives to its tokens; ask a server that gives top_logprobs."
     found = {} if first is None else mass(first, lambda word: words.get(plain(word)))
     total = math.fsum(found.values())
-    if total < LEAST_MASS:
+    if first is None or total < LEAST_MASS:
         wanted = " or ".join(repr(word) for word in words)
         return f"Expected {wanted}, the model said {said.text[:80]!r}."
+    unlisted = 0.0 if len(found) > 1 else _unlisted(first)
+    if unlisted > LEAST_MASS * (total + unlisted):
+        return (
+            "The reply lists too few alternatives to its tokens; ask a server that gives more top_logprobs."
+        )
     return found.get(True, 0.0) / total
+
+
+def worded(said: Completion, words: Mapping[str, bool]) -> float | None:
+    """What the reply says by its text alone, 1 or 0; None where it is none of the words.
+
+    >>> worded(Completion(text="No.", model="m"), {"yes": True, "no": False})
+    0.0
+    """
+    meant = words.get(plain(said.text))
+    return None if meant is None else float(meant)
+
+
+def _first(said: Completion) -> Token | None:
+    return next((token for token in said.tokens or () if plain(token.text)), None)
+
+
+def _unlisted(token: Token) -> float:
+    """The most that an alternative can have that is not listed: what is left, and no more than the last listed."""
+    listed = alternatives(token).values()
+    return max(0.0, min(1.0 - math.fsum(listed), *listed))

@@ -9,7 +9,7 @@ from typing import Any
 
 from calibrant.answers.same import inert
 from calibrant.dialogue.asks import TOP, judge_ask, together
-from calibrant.dialogue.tokens import weighed
+from calibrant.dialogue.tokens import weighable, weighed, worded
 from calibrant.types import Ask, Completion, Question, Replies
 
 __all__ = ["Judge"]
@@ -26,11 +26,11 @@ class Judge:
 
     Question, references where there are any, and answer stand between tags that they cannot close. The
     options are shown in both orders, since judges lean towards a place (Zheng et al. 2023, section 3.3).
-    Where the replies carry log-probabilities, the grade is the mean of P(correct) over both orders:
-    keeping the answers on which the judge wavers, near a half, since leaving them out would leave out the
-    hard ones. Where they do not, the letters count: both right 1, both wrong 0, and None where they
-    contradict each other, which makes no half of two certainties. None also when a reply is missing or
-    is neither letter.
+    Where the replies list the alternatives to their tokens (`top_logprobs`), the grade is the mean of
+    P(correct) over both orders: keeping the answers on which the judge wavers, near a half, since leaving
+    them out would leave out the hard ones. Where they do not, the letters count: both right 1, both wrong
+    0, and None where they contradict each other, which makes no half of two certainties. None also when a
+    reply is missing or is neither letter.
 
     A judge errs, and more often than it seems: `calibrant.logs.judging` estimates by how much.
 
@@ -59,7 +59,7 @@ class Judge:
             if share is None:
                 return None
             shares.append(share)
-            spoken.append(not replies.completions[0].tokens)
+            spoken.append(not weighable(replies.completions[0]))
         if any(spoken) and len({share > 0.5 for share in shares}) > 1:
             return None
         return min(1.0, math.fsum(shares) / len(shares))
@@ -79,13 +79,10 @@ class Judge:
 
 
 def _correct(replies: Replies, a: str, b: str) -> float | None:
-    """P(correct) among both options; 1 or 0 by the letter where there are no log-probabilities."""
+    """P(correct) among both options; 1 or 0 by the letter where no alternatives are listed."""
     if not replies.completions:
         return None
     said = replies.completions[0]
     words = {"a": a == "Correct", "b": b == "Correct", "correct": True, "wrong": False}
-    if said.tokens:
-        share = weighed(said, words)
-        return None if isinstance(share, str) else share
-    meant = words.get(said.text.strip(" \n().:*\"'").casefold())
-    return None if meant is None else float(meant)
+    share = weighed(said, words) if weighable(said) else worded(said, words)
+    return None if isinstance(share, str) else share

@@ -27,8 +27,9 @@ class PTrue:
 
     In a conversation of its own the model is shown the question and the answer, and chooses between True
     and False; the score is P(True) / (P(True) + P(False)) at the letter. Averaging over both orders takes
-    away a leaning towards the first letter. The log-probabilities of the replies are required, unlike for
-    `self_evaluation`, so the score is never the coarse 0, 0.5 or 1.
+    away a leaning towards the first letter. The log-probabilities of the replies and of the alternatives to
+    their tokens (`top_logprobs`) are required, unlike for `self_evaluation`, so the score is never the
+    coarse 0, 0.5 or 1.
 
     With `shown` samples of its own before it the model judges better (section 3 there): it sees
     whether the answer is one of many. Chat models are driven to the ends of the scale; calibrate.

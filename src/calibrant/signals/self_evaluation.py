@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from calibrant.dialogue.asks import JUDGE, judge_ask, together, tokens_in
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Score, digest, score
+from calibrant.dialogue.tokens import weighable, weighed, worded
+from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["SelfEvaluation"]
 
@@ -25,8 +26,9 @@ class SelfEvaluation:
 
     The answer comes first; then, in a conversation of its own, the model is asked how it does at this
     level and whether the answer is right. The score is the probability of True among True and False.
-    Averaging takes away a leaning towards the first letter. Where there are no log-probabilities the
-    word alone counts, 1 or 0 for each order, which is coarse: the score is then 0, 0.5 or 1.
+    Averaging takes away a leaning towards the first letter. Where the server lists no alternatives to a
+    token (`top_logprobs`) the word alone counts, 1 or 0 for each order, which is coarse: the score is then
+    0, 0.5 or 1.
 
     References
     ----------
@@ -53,15 +55,18 @@ class SelfEvaluation:
         """One call for each order, both at the same time; both must be readable."""
         both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
         shares = []
-        for (a, b), replies in zip(ORDERS, both, strict=True):
+        for (a, _), replies in zip(ORDERS, both, strict=True):
             if not replies.completions:
                 return self._none(replies.reason or "The model gave no reply.")
-            said = replies.completions[0]
-            share = _share_of_true(said, {"a": a, "b": b})
+            said, true_first = replies.completions[0], a == "True"
+            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
+            share = weighed(said, words) if weighable(said) else worded(said, words)
             if share is None:
-                return self._none(f"Expected the letter A or B, the model said {said.text[:80]!r}.")
+                share = f"Expected the letter A or B, the model said {said.text[:80]!r}."
+            if isinstance(share, str):
+                return self._none(share)
             shares.append(share)
-        mean = score(math.fsum(shares) / len(shares))
+        mean = score(min(1.0, math.fsum(shares) / len(shares)))
         return Reading(
             signal="self_evaluation", score=mean, detail={"true_first": shares[0], "false_first": shares[1]}
         )
@@ -78,19 +83,3 @@ class SelfEvaluation:
 
     def _none(self, reason: str) -> Reading:
         return Reading(signal="self_evaluation", score=None, reason=reason)
-
-
-def _share_of_true(said: Completion, options: dict[str, str]) -> Score | None:
-    """P(True) / (P(True) + P(False)) at the first token; without log-probabilities from the word."""
-    words: Iterable[tuple[str, float]] = ((said.text, 0.0),)
-    if said.tokens:
-        first = said.tokens[0]
-        words = first.top or ((first.text, first.logprob),)
-    mass = {"true": 0.0, "false": 0.0}
-    for word, logprob in words:
-        plain = word.strip(" \n().:*").casefold()
-        meant = options.get(plain, plain).casefold()
-        if meant in mass:
-            mass[meant] += math.exp(logprob)
-    total = mass["true"] + mass["false"]
-    return score(mass["true"] / total) if total > 0 else None
