@@ -23,6 +23,8 @@ from calibrant.dialogue.stated import (
     parse_percentage,
     parse_phrase,
 )
+from calibrant.errors import UnusableInput
+from calibrant.named import signals_named
 from calibrant.plugins import find, names
 from calibrant.signals.decision import ClaimedProbability
 from calibrant.signals.hedging import Hedging
@@ -56,6 +58,8 @@ def said(text: str, *top: tuple[str, float]) -> Replies:
 # ------------------------------------------------------------------ what every signal promises
 
 EVERY = names("signals")
+LEAST = {"semantic_entropy": 2, "likelihood_semantic_entropy": 2}
+"""Samples without which a signal can give no score; 1 where nothing stands here."""
 WORDS = frozenset({"logprobs", "top_logprobs", "reply_logprobs", "peer"})
 Reply = Callable[[Ask], Replies]
 
@@ -363,6 +367,26 @@ def test_self_evaluation_says_why() -> None:
         drive(SelfEvaluation(), answer(), [said("Well"), said("A")])[0].reason or ""
     )
     assert drive(SelfEvaluation(), answer(), [said("A"), Replies(reason="down")])[0].reason == "down"
+
+
+SAMPLED = tuple(name for name in EVERY if "samples" in {one.name for one in fields(find("signals", name))})
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_too_few_samples_to_give_a_score_are_refused(name: str) -> None:
+    least = LEAST.get(name, 1)
+    for samples in (least - 1, 0, -3):
+        with pytest.raises(
+            UnusableInput, match=f"{name}: Expected at least (one|two) samples?.* got {samples}"
+        ):
+            signals_named(f"{name}:samples={samples}")
+    assert signals_named(f"{name}:samples={least}")
+
+
+@pytest.mark.parametrize("settings", ["dinco:distractors=0", "p_true:shown=-1"])
+def test_other_counts_below_their_least_are_refused(settings: str) -> None:
+    with pytest.raises(UnusableInput, match="Expected"):
+        signals_named(settings)
 
 
 STATED = tuple(name for name in EVERY if "posture" in {one.name for one in fields(find("signals", name))})

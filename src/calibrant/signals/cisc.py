@@ -54,6 +54,8 @@ class Cisc:
                 "cisc takes a weight of 'logprob' or 'judge' and a softness above 0; "
                 f"got {self.weight!r} and {self.softness!r}."
             )
+        if self.samples < 1:
+            raise ValueError(f"Expected at least one sample; got {self.samples}.")
 
     @property
     def cost(self) -> Cost:

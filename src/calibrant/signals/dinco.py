@@ -48,6 +48,12 @@ class Dinco:
 
     needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
 
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.distractors < 1:
+            raise ValueError(
+                f"Expected at least one sample and one distractor; got {self.samples} and {self.distractors}."
+            )
+
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""

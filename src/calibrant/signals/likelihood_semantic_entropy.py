@@ -36,6 +36,10 @@ class LikelihoodSemanticEntropy:
 
     needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
 
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError(f"Expected at least two samples, since one has no entropy; got {self.samples}.")
+
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""

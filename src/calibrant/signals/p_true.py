@@ -43,6 +43,10 @@ class PTrue:
 
     needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
 
+    def __post_init__(self) -> None:
+        if self.shown < 0:
+            raise ValueError(f"Expected how many samples to show, 0 for none; got {self.shown}.")
+
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""

@@ -28,6 +28,10 @@ class PeerAgreement:
 
     needs: ClassVar[frozenset[str]] = frozenset({"peer"})
 
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"Expected at least one sample; got {self.samples}.")
+
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most, all of it at the peer's price."""

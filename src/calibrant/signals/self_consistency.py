@@ -35,6 +35,10 @@ class SelfConsistency:
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"Expected at least one sample; got {self.samples}.")
+
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
