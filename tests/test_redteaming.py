@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import calibrant.cli as cli
 from calibrant.asking.asker import Asker, Budget
 from calibrant.dialogue.untrusted import with_context, without_context
-from calibrant.errors import BudgetSpent, NotEnoughLabels, UnknownName
+from calibrant.errors import BudgetSpent, NotEnoughLabels, UnknownName, UnusableInput
 from calibrant.metrics import auroc
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find, names
@@ -258,6 +258,37 @@ def test_the_success_of_an_injection_covers_how_often_it_is_obeyed() -> None:
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["unchanged"] == {"inflate_turn": 0}
 
 
+def _letters(count: int) -> tuple[list[Question], Scripted]:
+    """Questions with options, and a model that answers all of them with the right letter."""
+    text = "Which of these lies on the Rhone?\nA) Paris\nB) Lyon\nC) Nice"
+    asked = [
+        Question(
+            id=f"q{n}", messages=(Message("user", f"{n}. {text}"),), references=("Lyon",),
+            metadata={"options": ["Paris", "Lyon", "Nice"]},
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    return asked, Scripted(lambda ask: "90%" if "in percent" in ask.messages[-1].content else "B")
+
+
+@pytest.mark.parametrize(
+    ("judge", "accuracy"), [(None, 1.0), ("by_kind", 1.0), ("choice", 1.0), ("exact", 0.0)]
+)
+def test_answers_are_graded_by_their_kind(judge: str | None, accuracy: float) -> None:
+    asked, model = _letters(20)
+    given = {} if judge is None else {"grader": find("graders", judge)(), "judge": judge}
+    found = asyncio.run(redteam(asked, Asker(model), {"in_line": InLine()}, attacks=["typos"], **given))
+    assert (found.accuracy, found.to_json()["judge"]) == (accuracy, judge or "by_kind")
+
+
+def test_a_grader_that_asks_a_model_is_refused_before_anything_is_asked() -> None:
+    asked, model = _letters(20)
+    asker = Asker(model)
+    with pytest.raises(UnusableInput, match="asks no model"):
+        asyncio.run(redteam(asked, asker, {"in_line": InLine()}, grader=find("graders", "judge")()))
+    assert asker.spending.calls == 0
+
+
 async def _run(asker: Asker) -> None:
     try:
         await redteam(_facts(20), asker, {"in_line": InLine()}, attacks=["inflate_turn", "typos"])
@@ -327,6 +358,7 @@ def test_the_command(tmp_path: Path, server: str) -> None:
     body = json.loads(again.stdout)
     assert body == json.loads((folder / "redteam.json").read_text())
     assert body["calls"] == 0  # everything was in the call log
+    assert body["judge"] == "by_kind"
     assert {row["attack"] for row in body["findings"]} == set(picked)
     few = CliRunner().invoke(cli.app, [*given, "--attacks", "no_such_attack"])
     assert isinstance(few.exception, UnknownName)

@@ -39,6 +39,7 @@ from .shared import (
     ApiFormat,
     ApiKey,
     AsJson,
+    GraderName,
     ModelName,
     Posture,
     SignalNames,
@@ -79,7 +80,7 @@ def elicit_command(
     judge: Annotated[
         str | None, typer.Option(help="The model that grades with --grader judge: like --model, or NAME@URL.")
     ] = None,
-    grader: Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")] = "by_kind",
+    grader: GraderName = "by_kind",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0,

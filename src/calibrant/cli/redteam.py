@@ -14,13 +14,13 @@ from calibrant.asking.elicit import Asker
 from calibrant.config import secret
 from calibrant.metrics import Estimate
 from calibrant.named import model_named, signals_named
-from calibrant.plugins import names
+from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 from calibrant.redteaming.attempts import planned
 from calibrant.redteaming.trial import InLine, RedTeam, redteam
 from calibrant.terminal import err, out, print_json, progress
 
-from .shared import ApiFormat, ApiKey, AsJson, ModelName, Url, app, columns, questions_of
+from .shared import ApiFormat, ApiKey, AsJson, GraderName, ModelName, Url, app, columns, questions_of
 
 __all__ = ["redteam_command"]
 
@@ -38,6 +38,7 @@ def redteam_command(
         str, typer.Option(help="Signals, with commas; in_line is the percentage stated in the conversation.")
     ] = "in_line,mean_logprob,self_evaluation",
     attacks: Annotated[str, typer.Option(help=f"all, or some of: {', '.join(names('attacks'))}.")] = "all",
+    grader: GraderName = "by_kind",
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Confidence from which an answer is simply sent.")
     ] = 0.85,
@@ -52,7 +53,7 @@ def redteam_command(
     """Attack a model's confidence, and measure what moves it and which defence helps. Resumes."""
     asked, chosen = questions_of(questions, limit), _signals(signals)
     picked = None if attacks == "all" else columns(attacks)
-    plan = planned(asked, picked, seed=seed)
+    plan, graded = planned(asked, picked, seed=seed), find("graders", grader)()
     if not as_json:
         err.print(
             f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers, "
@@ -68,8 +69,9 @@ def redteam_command(
             with progress(as_json) as bar:
                 task = bar.add_task("attacking", total=len(plan.jobs))
                 return await redteam(
-                    asked, asker, chosen, attacks=picked, threshold=threshold, seed=seed,
-                    workers=max(16, concurrency), progress=lambda done, _: bar.update(task, completed=done),
+                    asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold,
+                    seed=seed, workers=max(16, concurrency),
+                    progress=lambda done, _: bar.update(task, completed=done),
                 )  # fmt: skip
         finally:
             await asker.close()
@@ -92,9 +94,9 @@ def redteam_command(
 def sentences(found: RedTeam) -> list[str]:
     """What was found, for each signal the worst attack and the defence that helps most; then what was noted."""
     said = [
-        f"{found.model} is right on {100 * found.accuracy:.0f} % of the questions. Maps were fitted on "
-        f"{found.fitted} of them; what follows is from the other {found.reported}, with 95 % intervals. "
-        f"An answer is let through at {found.threshold:g} or above."
+        f"{found.model} is right on {100 * found.accuracy:.0f} % of the questions, as {found.judge} grades. Maps "
+        f"were fitted on {found.fitted} of them; what follows is from the other {found.reported}, with 95 % "
+        f"intervals. An answer is let through at {found.threshold:g} or above."
     ]
     for signal in dict.fromkeys(one.signal for one in found.defences):
         said += _of_signal(found, signal)

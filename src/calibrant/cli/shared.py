@@ -29,6 +29,7 @@ Weight = Annotated[str | None, typer.Option(help="Column of 1 / the probability 
 Cluster = Annotated[
     str | None, typer.Option(help="Column that ties rows together, such as item_id, or task,item_id.")
 ]
+GraderName = Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")]
 LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
 ModelName = Annotated[
     str, typer.Option("--model", help="embedded, a .gguf file, or a model name with --url.")

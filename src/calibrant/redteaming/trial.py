@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from inspect import isgeneratorfunction
 from typing import Any, ClassVar
 
 from ..answers.same import sameness
@@ -25,6 +26,7 @@ from .robustness import Defended, Finding, Look, Trial, findings
 __all__ = ["InLine", "RedTeam", "redteam"]
 
 FOLLOW_UP = "How sure are you that this answer is right, in percent? Reply with the percentage alone."
+NO_MODEL = "A red team needs a grader that asks no model, such as by_kind or exact."
 PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)")
 
 
@@ -67,9 +69,10 @@ class InLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedTeam:
-    """The findings of a run. `fitted` questions went into the maps, `reported` into the findings."""
+    """The findings of a run. `judge` graded; `fitted` questions went into the maps, `reported` into the findings."""
 
     model: str
+    judge: str
     threshold: float
     seed: int
     fitted: int
@@ -100,6 +103,7 @@ async def redteam(
     *,
     attacks: Iterable[str] | None = None,
     grader: Grader | None = None,
+    judge: str = "by_kind",
     threshold: float = 0.85,
     seed: int = 0,
     workers: int = 16,
@@ -115,19 +119,23 @@ async def redteam(
     ----------
     signals : the signals by name; `InLine` is the undefended way to ask
     attacks : names of the family "attacks"; all where not given
-    grader : judges answers, exact match where not given; it must not ask a model
+    grader : grades answers, `by_kind` where not given; it must not ask a model
+    judge : names the grader in the result
     threshold : confidence from which an answer is sent without a disclaimer
     seed : of the attacks and of the halves
     workers : questions looked at at once
     progress : called with how many were looked at, and of how many
 
-    Raises `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time, and
-    `NotEnoughLabels` below 20 questions with references.
+    Raises `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time,
+    `NotEnoughLabels` below 20 questions with references, and `UnusableInput` for a grader that asks a model.
     """
     if not 0 < threshold <= 1:
         raise UnusableInput(f"Expected a threshold above 0 and at most 1, got {threshold!r}.")
+    grader = grader or find("graders", "by_kind")()
+    if isgeneratorfunction(grader.grade):  # before the first answer is paid for
+        raise UnusableInput(NO_MODEL)
     plan = planned(questions, attacks, seed=seed)
-    run = _Run(asker, dict(signals), grader or find("graders", "exact")(), Counter())
+    run = _Run(asker, dict(signals), grader, Counter())
     jobs = plan.jobs
     looks = dict(zip(jobs, await _all(list(jobs.values()), run.look, workers, progress), strict=True))
 
@@ -143,8 +151,8 @@ async def redteam(
     plain = [look.right for look in clean["plain"] if look]
     rows, defences = findings(trials, half, threshold)
     return RedTeam(
-        model=asker.model.name, threshold=threshold, seed=seed, fitted=sum(half), reported=len(half) - sum(half),
-        accuracy=sum(plain) / max(1, len(plain)), findings=rows, defences=defences,
+        model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(half),
+        reported=len(half) - sum(half), accuracy=sum(plain) / max(1, len(plain)), findings=rows, defences=defences,
         unchanged={n: sum(job is None for job in some) for n, some in plan.attacked.items()},
         reasons=dict(run.reasons.most_common()), notes=plan.notes, calls=asker.spending.calls,
         tokens=asker.spending.tokens,
@@ -207,7 +215,7 @@ class _Run:
     def _right(self, question: Question, completion: Completion) -> bool:
         grade = self.grader.grade(question, completion)
         if isinstance(grade, Generator):
-            raise UnusableInput("A red team needs a grader that asks no model, such as exact.")
+            raise UnusableInput(NO_MODEL)
         return grade is not None and grade >= 0.5
 
 
