@@ -23,6 +23,7 @@ from calibrant.refining.prompts import SEED, TEMPLATES, Prompt, final_answer, mu
 from calibrant.refining.search import at_most, refine
 from calibrant.refining.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
+from calibrant.signals.peer_agreement import PeerAgreement
 from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.types import Ask, Completion, Message, Question, Token, Usage, digest
 
@@ -216,6 +217,43 @@ def test_noise_keeps_the_seed() -> None:
     assert "the seed is kept" in found.sentences()[0]
 
 
+def test_prompts_that_left_early_are_not_said_to_have_been_asked_everything() -> None:
+    def worse(ask: Ask) -> Completion:
+        """Without a system message the confidence knows whether the answer is right; with one it is noise."""
+        if len(ask.messages) > 1:
+            return scripted(Ask(messages=ask.messages[-1:]))
+        return scripted(Ask(messages=(Message("system", BEST), *ask.messages)))
+
+    def wrong(ask: Ask) -> Completion:
+        return (
+            Completion(text="no", model="m", tokens=(Token("no", -1.0),))
+            if len(ask.messages) > 1
+            else worse(ask)
+        )
+
+    for script, says in (
+        (worse, "had a lower Brier score than the seed"),
+        (wrong, "kept the seed's accuracy"),
+    ):
+        found = asyncio.run(
+            refine(asked(150), asker=Asker(Scripted(script)), signal=MeanLogprob(), candidates=2, rounds=2)
+        )
+        assert [len(rows) for rows in found.rounds] == [2, 1]
+        assert (
+            found.sentences()[0]
+            == f"No other prompt that was asked 45 of 90 questions {says}: the seed is kept."
+        )
+
+
+def test_a_signal_that_is_never_read_ends_the_search_after_its_first_questions() -> None:
+    model = Scripted(scripted)
+    with pytest.raises(
+        UnusableInput, match=r"peer gave none on 22 questions under 8 prompts\. Mostly: .*No model is"
+    ):
+        asyncio.run(refine(asked(150), asker=Asker(model), signal=PeerAgreement(), name="peer"))
+    assert model.calls == 22 * 8
+
+
 def test_a_gain_that_the_untouched_questions_do_not_confirm_keeps_the_seed() -> None:
     chosen_on: set[str] = set()
 
@@ -308,6 +346,42 @@ def test_the_command_prints_strict_json_and_makes_no_call_twice(
     assert all(one["calls"] == one["n"] and one["tokens"] == 8 * one["n"] for one in found["candidates"])
     assert {**again, "calls": 0, "tokens": 0} == {**found, "calls": 0, "tokens": 0}
     assert json.loads((tmp_path / "out" / "refine.json").read_text()) == again
+
+
+class Withholding(Knowing):
+    """The same, but it refuses every tenth question."""
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        if (await request.json())["messages"][-1]["content"].split("\n")[0].endswith("0"):
+            return web.json_response({"error": {"message": "Not this one."}}, status=400)
+        return await super()._chat(request)
+
+
+@pytest.mark.parametrize(
+    ("signal", "code", "says"),
+    [("mean_logprob", None, "x answer: "), ("peer_agreement", 2, "peer_agreement gave none on 22 questions")],
+)
+def test_the_command_tells_why_readings_are_missing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    signal: str,
+    code: int | None,
+    says: str,
+) -> None:
+    file, server = tmp_path / "questions.jsonl", Withholding().start()
+    rows = [{"question": f"number {i}", "gold": "yes", "id": f"q{i}"} for i in range(150)]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    given = ("refine", file, "--model", "m", "--url", server.url, "--candidates", 2, "--signal", signal)
+    monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, given)])
+    try:
+        with pytest.raises(SystemExit) as left:
+            cli.run()
+    finally:
+        server.stop()
+    printed = capsys.readouterr()
+    assert (left.value.code or None) == code
+    assert says in " ".join((printed.err if code else printed.out).split())
 
 
 def test_the_command_refuses_few_questions_with_advice(

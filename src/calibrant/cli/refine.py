@@ -87,6 +87,8 @@ def refine_command(
         out.print(sentence, soft_wrap=True)
     out.print(_table(found))
     out.print(f"{found.calls:,} calls, {found.tokens:,} tokens.")
+    for why, n in list(found.reasons.items())[:8]:
+        out.print(f"  {n:,} x {why}", soft_wrap=True)
 
 
 def _table(found: Refinement) -> Table:

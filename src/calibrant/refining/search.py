@@ -120,11 +120,18 @@ class Refinement:
             )
         return told
 
+    def _alone(self) -> str:
+        """Why no other prompt leads: what the last round in which there were others says of them."""
+        others = [[row for row in rows if row.name != SEED.name] for rows in self.rounds]
+        last = next(rows for rows in reversed(others) if rows)
+        asked = f"{last[0].n}" + (f" of {self.selected_on}" if last[0].n < self.selected_on else "")
+        if all(row.out for row in last):
+            return f"No other prompt that was asked {asked} questions kept the seed's accuracy"
+        return f"No other prompt that was asked {asked} questions had a lower Brier score than the seed"
+
     def _decision(self) -> str:
         if self.leader.digest == SEED.digest:
-            return (
-                f"No other prompt kept the seed's accuracy on {self.selected_on} questions: the seed is kept."
-            )
+            return f"{self._alone()}: the seed is kept."
         if not self.separated:
             return (
                 f"No prompt was separated from the seed on {self.selected_on} questions: the seed is kept. "
@@ -228,8 +235,9 @@ async def refine(
     max_accuracy_loss : a prompt that loses more than this, with evidence, is out
     progress : called with the number of answers read so far
 
-    Raises `UnusableInput` below 60 questions with references and for settings out of range, and
-    `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time.
+    Raises `UnusableInput` below 60 questions with references, for settings out of range and where the first
+    questions give no score at all, and `BudgetSpent` or `ModelUnavailable` where calls are missing that may
+    succeed another time.
     """
     _check(candidates, rounds, share)
     chosen, held = _parted(questions, share, seed)
@@ -299,6 +307,8 @@ class _Search:
                 alive.append(prompt.name)
             some = self.questions[:size]
             sheets = {name: await self.by.sheet(self.pool[name], some) for name in alive}
+            if not any(sheet.seen.any() for sheet in sheets.values()):
+                raise self._unread(size)
             rows = standings(
                 sheets,
                 SEED.name,
@@ -309,6 +319,14 @@ class _Search:
             )
             self.rounds.append(tuple(rows))
         return rows
+
+    def _unread(self, questions: int) -> UnusableInput:
+        (reason, _), *_ = self.by.reasons.most_common(1)
+        return UnusableInput(
+            f"Expected scores to choose by, but {self.by.name} gave none on {questions} questions under "
+            f"{len(self.pool)} prompts. Mostly: {reason} Choose a signal that can be read of this model; "
+            "`calibrant signals` tells what each needs."
+        )
 
     def _templates(self, count: int) -> list[Prompt]:
         context = any(question.metadata.get("context") for question in self.questions)
