@@ -14,6 +14,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from calibrant.asking.asker import Asker
+from calibrant.errors import ModelRefused, ModelUnavailable, UnusableInput
+from calibrant.models.scripted import Scripted
+from calibrant.posturing import Postures, postures
+from calibrant.types import Ask, Message, Question
+
 from .test_cli import calibrant, strict
 
 STATED = {"very cautious": 40, "cautious": 60, "very bold": 97, "bold": 90}
@@ -136,6 +142,38 @@ def test_postures_are_measured_on_the_same_answers(server: Server, questions: Pa
     assert server.samples["answer"] == 40
     shown = calibrant("posture", questions, "--model", "m", "--url", server.url).stdout
     assert "very_cautious moves it by -40.0 points" in shown
+
+
+@pytest.mark.parametrize("away", ["answers", "readings"])
+def test_postures_on_a_server_that_goes_away_tell_of_the_connection(away: str) -> None:
+    def script(ask: Ask) -> str:
+        if away == "answers" or "<answer>" in ask.messages[-1].content:
+            raise ModelUnavailable("The connection to http://there failed.")
+        return "yes"
+
+    asked = [Question(id=f"{n}", messages=(Message("user", f"number {n}"),)) for n in range(40)]
+    model = Scripted(script)
+    with pytest.raises(ModelUnavailable, match="connection to http://there failed"):
+        asyncio.run(postures(asked, asker=Asker(model, retries=0), workers=4))
+    assert model.calls <= 4 * 6  # the first failure ends all
+
+
+def test_postures_say_why_answers_and_scores_are_missing() -> None:
+    def script(ask: Ask) -> str:
+        said = ask.messages[-1].content
+        if "number 0" in said:
+            raise ModelRefused("Not this one.")
+        return "quite sure" if "number 1" in said and "<answer>" in said else "70%"
+
+    def measured(count: int) -> Postures:
+        asked = [Question(id=f"{n}", messages=(Message("user", f"number {n}"),)) for n in range(count)]
+        return asyncio.run(postures(asked, asker=Asker(Scripted(script)), levels=("bold", "neutral")))
+
+    found = measured(4)
+    assert found.unanswered == 1 and [one.missing for one in found.levels] == [1, 1]
+    assert found.reasons["answer: Not this one."] == 1 and len(found.reasons) == 3
+    with pytest.raises(UnusableInput, match=r"at least 2 answers, got 1 to 2 questions\. Mostly: "):
+        measured(2)
 
 
 def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path) -> None:

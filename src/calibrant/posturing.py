@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from .asking.asker import Asker
+from .asking.asker import Asker, Interrupted
 from .asking.elicit import read
 from .dialogue.asks import answer_ask
 from .dialogue.posture import POSTURES
-from .errors import NotEnoughLabels, UnusableInput
+from .errors import BudgetSpent, ModelUnavailable, UnusableInput
 from .metrics.ece import ece
 from .metrics.ranking import auroc
 from .named import signals_named
@@ -51,7 +52,7 @@ class Posture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postures:
-    """All levels of one signal on one set of questions."""
+    """All levels of one signal on one set of questions; `reasons` counts why answers and scores are missing."""
 
     model: str
     signal: str
@@ -59,6 +60,7 @@ class Postures:
     unanswered: int
     accuracy: float | None
     levels: tuple[Posture, ...]
+    reasons: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -96,28 +98,36 @@ async def postures(
     intervals are t intervals of paired differences (one question, one difference). `progress` is given how
     many questions are done. Costs the answer and the signal's own cost once for each level.
 
-    Raises `UnusableInput` when the signal takes no posture, `NotEnoughLabels` for fewer than two answers.
+    Raises `UnusableInput` when the signal takes no posture and for fewer than two answers, and `BudgetSpent`
+    or `ModelUnavailable` where calls are missing that may succeed another time.
     """
     made = {level: next(iter(signals_named(signal, level).values())) for level in levels}
     if "neutral" not in made:
         raise UnusableInput(f"Expected the level neutral among the postures; got {', '.join(levels)}.")
     rows: list[tuple[dict[str, float], float | None]] = []
-    gate = asyncio.Semaphore(workers)
-    left = len(questions)
+    reasons, source, done = Counter[str](), iter(questions), Counter[str]()
 
-    async def one(question: Question) -> None:
-        nonlocal left
-        async with gate:
-            row = await _read(question, made, asker, grader)
-        if row is not None:
-            rows.append(row)
-        left -= 1
-        if progress:
-            progress(len(questions) - left)
+    async def work() -> None:
+        for question in source:  # shared: each worker takes the next one
+            row = await _read(question, made, asker, grader, reasons)
+            if row is not None:
+                rows.append(row)
+            done["questions"] += 1
+            if progress:
+                progress(done["questions"])
 
-    await asyncio.gather(*(one(question) for question in questions))
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     if len(rows) < 2:
-        raise NotEnoughLabels("Measuring postures", 2, len(rows))
+        why = "".join(f" Mostly: {reason}" for reason, _ in reasons.most_common(1)) or " Add questions."
+        raise UnusableInput(
+            f"Measuring postures needs at least 2 answers, got {len(rows)} to {len(questions)} questions.{why}"
+        )
     grades = [grade for _, grade in rows if grade is not None]
     return Postures(
         model=asker.model.name,
@@ -126,20 +136,35 @@ async def postures(
         unanswered=len(questions) - len(rows),
         accuracy=float(np.mean(grades)) if grades else None,
         levels=tuple(_level(level, rows) for level in levels),
+        reasons=dict(reasons.most_common()),
     )
 
 
 async def _read(
-    question: Question, made: dict[str, Any], asker: Asker, grader: Grader | None
+    question: Question, made: dict[str, Any], asker: Asker, grader: Grader | None, reasons: Counter[str]
 ) -> tuple[dict[str, float], float | None] | None:
+    """The score at each level and the grade; None where the model refused to answer."""
     replies = await asker.ask(answer_ask(question, made.values()))
+    if isinstance(replies, Interrupted):
+        raise _stopped(asker, replies.reason)
     if not replies.completions:
+        reasons[f"answer: {replies.reason}"] += 1
         return None
     answer = replies.completions[0]
     readings = await read(made, question, answer, asker)
+    for reading in readings:
+        if reading.detail.get("interrupted"):
+            raise _stopped(asker, reading.reason)
+        if reading.reason:
+            reasons[f"{reading.signal}: {reading.reason}"[:120]] += 1
     scores = {reading.signal: float(reading.score) for reading in readings if reading.score is not None}
     grade = grader.grade(question, answer) if grader else None
     return scores, grade if isinstance(grade, float) else None
+
+
+def _stopped(asker: Asker, reason: str | None) -> BudgetSpent | ModelUnavailable:
+    kind = BudgetSpent if asker.spent else ModelUnavailable
+    return kind(f"{reason} Run the same again; with --calls FILE it goes on where it stopped.")
 
 
 def _level(level: str, rows: Sequence[tuple[dict[str, float], float | None]]) -> Posture:

@@ -71,3 +71,5 @@ def posture_command(
             *("-" if number is None else f"{number:.3f}" for number in numbers),
         )  # fmt: skip
     out.print(table)
+    for why, n in list(found.reasons.items())[:8]:
+        out.print(f"  {n:,} x {why}", soft_wrap=True)
