@@ -105,4 +105,4 @@ class Trials:
 
     def _stop(self, reason: str | None) -> None:
         kind = BudgetSpent if self.asker.spent else ModelUnavailable
-        raise kind(f"{reason} Run the same again to go on where it stopped.")
+        raise kind(f"{reason} Run the same again; with a call log (-o FOLDER) it goes on where it stopped.")
