@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -49,8 +50,13 @@ Posture = Annotated[
 
 
 def columns(text: str) -> list[str]:
-    """Names that stand in one text with commas between."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Names that stand in one text with commas between; one that holds a comma itself stands in double quotes.
+
+    >>> columns('small, "acme/l,2"')
+    ['small', 'acme/l,2']
+    """
+    read = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in read if name.strip()]
 
 
 def sink_of(log: str) -> JsonlLog | StoreSink:
