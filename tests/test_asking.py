@@ -160,6 +160,7 @@ def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path
         ("vpd:samples=0", "at least one sample"),
         ("vdp", "Did you mean 'vpd'"),
         ("vpd:3", "settings as name=value"),
+        ("vpd:samples=3,mean_logprob,vpd:samples=4", "vpd is named twice with different settings"),
     ],
 )
 def test_a_wrong_signal_is_a_sentence(questions: Path, signals: str, says: str) -> None:

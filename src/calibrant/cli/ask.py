@@ -110,7 +110,7 @@ def elicit_command(
     sink, key = sink_of(log), secret(api_key, "--api-key")
 
     async def work() -> ElicitSummary:
-        llm = model_named(model, url=url, api=api, api_key=key, price=price, timeout=timeout)
+        llm = model_named(model, url=url, api=api, api_key=key, price=price_named(price), timeout=timeout)
         others = {
             role: model_named(name, timeout=timeout)
             for role, name in (("peer", peer), ("judge", judge))
