@@ -612,6 +612,27 @@ def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     )
 
 
+def test_an_estimate_counts_who_else_is_asked_at_its_price() -> None:
+    """The peer at the length that answers may have, the judge with the references that it reads twice."""
+    question = Question(
+        id="q",
+        messages=(Message("user", "x" * 40),),
+        references=("r" * 40,),
+        metadata={"ask": {"max_tokens": 20}},
+    )
+    judge, price = find("graders", "judge")(), Price(prompt=1.0, completion=1.0)
+    peer = find("signals", "peer_agreement")(samples=3)
+    told = estimate(
+        [question], [peer], price=price, grader=judge, others={"peer": Price(prompt=10, completion=10)}
+    )
+    assert told.calls == 1 + 3 + 2
+    alone, judged = 10 + 20, 2 * (10 + 20 + 10) + judge.cost.read + judge.cost.written
+    compared = told.prompt_tokens + told.completion_tokens - alone - judged
+    assert compared >= 3 * (10 + 20)
+    assert told.dollars == pytest.approx((alone + judged + 10 * compared) / 1e6)
+    assert estimate([question], [peer], price=price, others={"peer": None}).dollars is None
+
+
 def run_with(
     log: Path, signals: dict[str, Any], model: Scripted | None = None, **options: Any
 ) -> ElicitSummary:
