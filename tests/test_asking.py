@@ -160,7 +160,7 @@ def test_answers_may_be_as_long_as_is_said_and_cut_ones_are_counted(
     at = ("--model", "m", "--url", server.url, "--signals", "self_consistency:samples=2")
     run = ("elicit", questions, *at, "-o", log, "--limit", "10")
     told = calibrant(*run, "--answer-tokens", "7").stdout
-    assert "10 answers were cut off at their limit of tokens" in told and server.lengths == {7: 20}
+    assert "limit of tokens, and graded as they stand: 10." in told and server.lengths == {7: 20}
     assert {json.loads(line)["finish_reason"] for line in log.read_text().splitlines()} == {"length"}
     whole = strict(calibrant(*run, "-o", tmp_path / "other.jsonl", "--answer-tokens", "500", "--json").stdout)
     assert whole["cut"] == 0 and server.lengths == {7: 20, 500: 20}

@@ -221,7 +221,7 @@ def print_cut(cut: int) -> None:
     """How many answers are not whole, and what to do; nothing where all are."""
     if cut:
         say(
-            f"{cut:,} answers were cut off at their limit of tokens and are graded as they stand. Allow more: "
+            f"Answers cut off at their limit of tokens, and graded as they stand: {cut:,}. Allow more: "
             "--answer-tokens."
         )
 
@@ -239,10 +239,11 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
         print_json(body)
         return
     right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
-    out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
+    first, late = (right, "") if s.recorded else ("", right)
+    out.print(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
     out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
     if s.regraded:
-        out.print(f"{s.regraded} of those that were there had no grade and have one now.")
+        out.print(f"{s.regraded} of those that were there had no grade and have one now{late}.")
     print_cut(s.cut)
     for why, n in s.reasons.most_common(8):
         out.print(f"  {n} x {why}")
