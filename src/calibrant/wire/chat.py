@@ -343,7 +343,8 @@ class Assembler:
 
     def _take(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        self._own |= _sureness(choice, delta)
+        if not (SURENESS.isdisjoint(choice) and SURENESS.isdisjoint(delta)):  # in few pieces, if any
+            self._own |= _sureness(choice, delta)
         refusal = _text(delta.get("refusal"))
         text = _text(delta.get("content")) or refusal
         self._refusal = self._refusal or bool(refusal)
