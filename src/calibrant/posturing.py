@@ -21,7 +21,7 @@ from .metrics.ranking import auroc
 from .named import signals_named
 from .protocols import Grader
 from .tally import Tally
-from .types import Question
+from .types import Completion, Question
 
 __all__ = ["Posture", "Postures", "postures"]
 
@@ -51,12 +51,13 @@ class Posture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postures:
-    """All levels of one signal on one set of questions."""
+    """All levels of one signal on one set of questions; the answers to `cut` of them end at their limit of tokens."""
 
     model: str
     signal: str
     questions: int
     unanswered: int
+    cut: int
     accuracy: float | None
     levels: tuple[Posture, ...]
 
@@ -103,14 +104,15 @@ async def postures(
         raise UnusableInput(f"Expected the level neutral among the postures; got {', '.join(levels)}.")
     rows: list[tuple[dict[str, float], float | None]] = []
     gate = asyncio.Semaphore(workers)
-    left = len(questions)
+    left, cut = len(questions), 0
 
     async def one(question: Question) -> None:
-        nonlocal left
+        nonlocal left, cut
         async with gate:
-            row = await _read(question, made, asker, grader)
-        if row is not None:
-            rows.append(row)
+            replies = await asker.ask(answer_ask(question, made.values()))
+            for answer in replies.completions:
+                rows.append(await _read(question, answer, made, asker, grader))
+                cut += answer.finish_reason == "length"
         left -= 1
         if progress:
             progress(len(questions) - left)
@@ -124,18 +126,15 @@ async def postures(
         signal=signal,
         questions=len(questions),
         unanswered=len(questions) - len(rows),
+        cut=cut,
         accuracy=float(np.mean(grades)) if grades else None,
         levels=tuple(_level(level, rows) for level in levels),
     )
 
 
 async def _read(
-    question: Question, made: dict[str, Any], asker: Asker, grader: Grader | None
-) -> tuple[dict[str, float], float | None] | None:
-    replies = await asker.ask(answer_ask(question, made.values()))
-    if not replies.completions:
-        return None
-    answer = replies.completions[0]
+    question: Question, answer: Completion, made: dict[str, Any], asker: Asker, grader: Grader | None
+) -> tuple[dict[str, float], float | None]:
     readings = await read(made, question, answer, asker)
     scores = {reading.signal: float(reading.score) for reading in readings if reading.score is not None}
     grade = grader.grade(question, answer) if grader else None
