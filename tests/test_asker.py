@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -345,8 +345,6 @@ def test_a_run_leaves_the_garbage_collector_as_it_was() -> None:
 
 class Nowhere:
     """A sink that forgets."""
-
-    grows: ClassVar[bool] = False
 
     def there(self, record_id: str) -> None:
         return None

@@ -26,11 +26,16 @@ STATED = {"very cautious": 40, "cautious": 60, "very bold": 97, "bold": 90}
 
 
 class Server:
-    """Answers "yes" or "no", right more often on low numbers; states a percentage that a posture moves."""
+    """Answers "yes" or "no", right more often on low numbers; states a percentage that a posture moves.
+
+    As a judge it calls every answer right. Answers of fewer than 8 tokens end at their limit.
+    """
 
     def __init__(self) -> None:
         self.samples: Counter[str] = Counter()
         self.calls = 0
+        self.lengths: Counter[int] = Counter()
+        self.keys: Counter[tuple[str, str | None]] = Counter()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -62,6 +67,11 @@ class Server:
         body = await request.json()
         self.calls += 1
         n, said = body.get("n", 1), body["messages"][-1]["content"]
+        self.lengths[body["max_tokens"]] += 1
+        self.keys[body["model"], request.headers.get("Authorization")] += 1
+        if "A) Correct" in said or "B) Correct" in said:
+            letter = said[said.index(") Correct") - 1]
+            return web.json_response({"choices": [{"index": 0, "message": {"content": letter}}]})
         if "<answer>" in said:
             self.samples["judged"] += n
             stated = next((p for words, p in STATED.items() if f"Be {words}" in said), 80)
@@ -75,7 +85,12 @@ class Server:
         return web.json_response(
             {
                 "choices": [
-                    {"index": i, "message": {"content": text}, "logprobs": {"content": [token]}}
+                    {
+                        "index": i,
+                        "message": {"content": text},
+                        "logprobs": {"content": [token]},
+                        "finish_reason": "length" if body["max_tokens"] < 8 else "stop",
+                    }
                     for i, text in enumerate(texts)
                 ],
                 "usage": {"prompt_tokens": 10, "completion_tokens": n},
@@ -176,6 +191,92 @@ def test_postures_say_why_answers_and_scores_are_missing() -> None:
         measured(2)
 
 
+def test_answers_may_be_as_long_as_is_said_and_cut_ones_are_counted(
+    server: Server, questions: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    at = ("--model", "m", "--url", server.url, "--signals", "self_consistency:samples=2")
+    run = ("elicit", questions, *at, "-o", log, "--limit", "10")
+    told = calibrant(*run, "--answer-tokens", "7").stdout
+    assert "limit of tokens, and graded as they stand: 10." in told and server.lengths == {7: 20}
+    assert {json.loads(line)["finish_reason"] for line in log.read_text().splitlines()} == {"length"}
+    whole = strict(calibrant(*run, "-o", tmp_path / "other.jsonl", "--answer-tokens", "500", "--json").stdout)
+    assert whole["cut"] == 0 and server.lengths == {7: 20, 500: 20}
+    shown = calibrant(
+        "ask", "Is it so, number 3?", *at[:4], "--answer-tokens", "7", "--store", tmp_path / "a.db"
+    )
+    assert "cut off at 7 tokens" in shown.stdout
+    found = strict(
+        calibrant("posture", questions, *at[:4], "--limit", "5", "--answer-tokens", "7", "--json").stdout
+    )
+    assert found["cut"] == 5
+
+
+def test_a_question_that_states_its_own_limit_keeps_it(server: Server, tmp_path: Path) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "Is it so, number 1?", "metadata": {"ask": {"max_tokens": 30}}}\n')
+    calibrant(
+        "elicit", questions, "--model", "m", "--url", server.url, "-o", tmp_path / "log.jsonl",
+        "--signals", "mean_logprob", "--answer-tokens", "500",
+    )  # fmt: skip
+    assert server.lengths == {30: 1}
+
+
+def test_peer_and_judge_have_keys_and_prices_of_their_own(
+    server: Server, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PEER_KEY", "p-key")
+    monkeypatch.setenv("JUDGE_KEY", "j-key")
+    run = (
+        "elicit", questions, "--limit", "5", "--model", "m", "--url", server.url, "--price", "1,1",
+        "--signals", "peer_agreement", "--peer", f"p@{server.url}", "--peer-api-key", "env:PEER_KEY",
+        "--peer-price", "10,10", "--grader", "judge", "--judge", f"j@{server.url}", "--judge-api-key",
+        "env:JUDGE_KEY", "--judge-price", "100,100", "--max-dollars", "1", "-o", tmp_path / "log.jsonl", "--json",
+    )  # fmt: skip
+    most = strict(calibrant(*run, "--estimate").stdout)
+    assert most["calls"] == 5 * (1 + 1 + 2)
+    done = strict(calibrant(*run).stdout)
+    assert (done["graded"], done["accuracy"], done["calls"], done["reasons"]) == (5, 1.0, 20, {})
+    assert server.keys == {("m", None): 5, ("p", "Bearer p-key"): 5, ("j", "Bearer j-key"): 10}
+    assert done["dollars"] == pytest.approx(5 * 11 * (1 + 10) / 1e6)  # the judge's server states no tokens
+    assert done["dollars"] < most["dollars"]
+
+
+AT = ("--model", "m", "--url", "http://127.0.0.1:1/v1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--grader", "judge"), "add --judge NAME@URL"),
+        (("--judge", "embedded"), "with --grader judge only"),
+        (("--judge-price", "1,1"), "belong to --judge"),
+        (("--signals", "peer_agreement"), "add --peer NAME@URL"),
+        (("--signals", "peer_agreement", "--peer", "gpt"), "Expected --peer embedded"),
+        (("--max-dollars", "1"), "add --price"),
+        (("--price", "1,1", "--max-dollars", "1", "--peer", "p@http://127.0.0.1:1/v1"), "add --peer-price"),
+        (("--price", "nan,1"), "Expected --price PROMPT,COMPLETION"),
+        (("--price=-1,-1",), "Expected --price PROMPT,COMPLETION"),
+        (
+            ("--peer", "p@http://127.0.0.1:1/v1", "--peer-price", "x"),
+            "Expected --peer-price PROMPT,COMPLETION",
+        ),
+        (("--price", "1,1", "--max-dollars", "inf"), "finite number"),
+        (("--price", "1,1", "--max-dollars", "nan"), "--max-dollars"),
+        (("--requests-per-minute", "0"), "--requests-per-minute"),
+        (("--tokens-per-minute", "-5"), "--tokens-per-minute"),
+        (("--answer-tokens", "0"), "--answer-tokens"),
+    ],
+)
+def test_what_a_run_cannot_keep_is_said_before_anything_is_asked(
+    questions: Path, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    log = tmp_path / "log.jsonl"
+    done = calibrant("elicit", questions, *AT, "-o", log, *arguments, status=2)
+    assert says in " ".join(done.stderr.replace("│", " ").split()) and "Traceback" not in done.stderr
+    assert not log.exists()
+
+
 def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path) -> None:
     listed: dict[str, Any] = {
         row["name"]: row for row in strict(calibrant("signals", "--json").stdout)["signals"]
@@ -198,6 +299,7 @@ def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path
         ("vpd:samples=0", "at least one sample"),
         ("vdp", "Did you mean 'vpd'"),
         ("vpd:3", "settings as name=value"),
+        ("vpd:samples=3,mean_logprob,vpd:samples=4", "vpd is named twice with different settings"),
     ],
 )
 def test_a_wrong_signal_is_a_sentence(questions: Path, signals: str, says: str) -> None:

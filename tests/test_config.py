@@ -83,6 +83,7 @@ def test_the_example_in_the_documentation_is_right() -> None:
         ({"model": {"kind": "openai_compatible", "model": "m"}}, r"kind openai_compatible needs url"),
         ({"model": MODEL | {"modle": "x"}}, r"unknown key 'modle'. Did you mean 'model'\?"),
         ({"model": MODEL | {"price": {"prompt": 1.0}}}, r"price needs completion"),
+        ({"model": MODEL | {"price": {"prompt": -1.0, "completion": 1.0}}}, r"price: .* from 0 on; got -1.0"),
         ({"model": MODEL | {"timeout": "5 s"}}, r"timeout: expected a number, got '5 s'"),
         ({"confidence": {"signals": "mean_logprob"}}, r"signals: expected a list, got 'mean_logprob'"),
         ({"confidence": {"signals": [1]}}, r"signals: expected a text, got 1"),

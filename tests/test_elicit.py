@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -612,6 +612,27 @@ def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     )
 
 
+def test_an_estimate_counts_who_else_is_asked_at_its_price() -> None:
+    """The peer at the length that answers may have, the judge with the references that it reads twice."""
+    question = Question(
+        id="q",
+        messages=(Message("user", "x" * 40),),
+        references=("r" * 40,),
+        metadata={"ask": {"max_tokens": 20}},
+    )
+    judge, price = find("graders", "judge")(), Price(prompt=1.0, completion=1.0)
+    peer = find("signals", "peer_agreement")(samples=3)
+    told = estimate(
+        [question], [peer], price=price, grader=judge, others={"peer": Price(prompt=10, completion=10)}
+    )
+    assert told.calls == 1 + 3 + 2
+    alone, judged = 10 + 20, 2 * (10 + 20 + 10) + judge.cost.read + judge.cost.written
+    compared = told.prompt_tokens + told.completion_tokens - alone - judged
+    assert compared >= 3 * (10 + 20)
+    assert told.dollars == pytest.approx((alone + judged + 10 * compared) / 1e6)
+    assert estimate([question], [peer], price=price, others={"peer": None}).dollars is None
+
+
 def run_with(
     log: Path, signals: dict[str, Any], model: Scripted | None = None, **options: Any
 ) -> ElicitSummary:
@@ -647,15 +668,45 @@ def test_a_store_that_lacks_a_later_signal_says_so(store_url: str, tmp_path: Pat
     assert [(n, "without stated" in reason) for reason, n in summary.reasons.items()] == [(3, True)]
 
 
-def test_a_record_without_a_grade_is_left_and_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("signals", "regraded", "calls"), [(["mean_logprob"], 3, 0), (list(SIGNALS), 0, 3)])
+def test_a_record_without_a_grade_is_given_one_and_no_answer_is_asked_again(
+    tmp_path: Path, signals: list[str], regraded: int, calls: int
+) -> None:
+    log, model = tmp_path / "log.jsonl", Scripted(answers)
+    run_with(log, {"mean_logprob": MeanLogprob()})
+    before = list(JsonlLog(log).rows())
+    chosen = {name: SIGNALS[name] for name in signals}
+    summary = run_with(log, chosen, model, grader=Exact())
+    assert (summary.regraded, summary.graded, summary.right, model.calls) == (regraded, 3, 1.0, calls)
+    rows = list(JsonlLog(log).rows())
+    assert rows[:3] == [row | {"correct": float(row["item_id"] == "q1")} for row in before]
+    assert len(rows) == 3 * len(signals) and all(row["correct"] is not None for row in rows)
+    whole = log.read_bytes()
+    assert run_with(log, chosen, model, grader=Exact()).graded == 0
+    assert log.read_bytes() == whole and not list(tmp_path.glob("*.new"))
+
+
+def test_an_answer_without_a_reference_is_counted_as_not_graded(tmp_path: Path) -> None:
+    log, unlabelled = tmp_path / "log.jsonl", [Question(id="q", messages=(Message("user", "1?"),))]
+    for recorded in (1, 0):
+        work = elicit(
+            unlabelled * 2, asker=Asker(Scripted(answers)), signals={}, sink=JsonlLog(log), grader=Exact()
+        )
+        summary = asyncio.run(work)
+        assert (summary.recorded, summary.graded, summary.regraded) == (recorded, 0, 0)
+        assert set(summary.reasons) == {"exact: no grade, for there is no reference to grade against"}
+
+
+def test_an_answer_that_was_cut_off_counts_and_is_said(tmp_path: Path) -> None:
+    def cut(ask: Ask) -> Completion:
+        short = ask.messages[-1].content in ("1?", "2?")
+        return replace(answers(ask), finish_reason="length" if short else "stop")
+
     log = tmp_path / "log.jsonl"
-    run_with(log, SIGNALS)
-    before = log.read_bytes()
-    summary = run_with(log, SIGNALS, grader=Exact())
-    assert summary.skipped == 3 and summary.reasons == {
-        "recorded earlier without a grade, and left as it is": 3
-    }
-    assert log.read_bytes() == before
+    summary = run(Scripted(cut), log)
+    assert (summary.cut, summary.recorded, summary.graded, summary.accuracy) == (2, 6, 6, 0.5)
+    ends = {row["item_id"]: row["finish_reason"] for row in JsonlLog(log).rows()}
+    assert ends == {f"q{i}": "length" if i in (1, 2) else "stop" for i in range(6)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -664,7 +715,8 @@ class Judge:
 
     def grade(self, question: Question, completion: Completion) -> Generator[Ask, Replies, float | None]:
         replies = yield Ask(messages=(Message("user", f"judge {question.text}"),), model="judge")
-        return float(replies.completions[0].text) if replies.completions else None
+        said = replies.completions[0].text if replies.completions else ""
+        return float(said) if said[:1].isdigit() else None
 
 
 def judged(log: Path, said: Any) -> ElicitSummary:
@@ -687,7 +739,30 @@ def test_a_grader_that_asks_is_answered(tmp_path: Path) -> None:
 def test_a_judge_that_is_away_leaves_the_question_for_later(tmp_path: Path) -> None:
     summary = judged(tmp_path / "log.jsonl", ModelUnavailable("down"))
     assert (summary.recorded, summary.unfinished, summary.reasons) == (0, 3, {"down": 3})
-    assert judged(tmp_path / "log.jsonl", ModelRefused("no")).graded == 0  # recorded without a grade
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (ModelRefused("no such model"), "judge: no such model"),
+        ("maybe", "judge: no grade, for the model's replies cannot be read as one or contradict each other"),
+    ],
+)
+def test_a_judge_that_fails_is_said_and_may_grade_later(tmp_path: Path, said: Any, reason: str) -> None:
+    log = tmp_path / "log.jsonl"
+    first = judged(log, said)
+    assert (first.recorded, first.graded, first.reasons) == (3, 0, {reason: 3})
+    again = judged(log, "0.5")
+    assert (again.skipped, again.regraded, again.accuracy, not again.reasons) == (3, 3, 0.5, True)
+    assert {name: spent.calls for name, spent in again.spendings.items()} == {"scripted": 0, "judge": 3}
+    assert [row["correct"] for row in JsonlLog(log).rows()] == [0.5] * 3
+    assert judged(log, ModelUnavailable("down")).unfinished == 0  # nothing is asked any more
+
+
+def test_a_judge_that_is_away_leaves_a_late_grade_for_later(tmp_path: Path) -> None:
+    judged(tmp_path / "log.jsonl", ModelRefused("no"))
+    summary = judged(tmp_path / "log.jsonl", ModelUnavailable("down"))
+    assert (summary.skipped, summary.unfinished, summary.reasons) == (0, 3, {"down": 3})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from calibrant.errors import ColumnNotFound, UnusableInput
+from calibrant.logs.columns import BAD_WEIGHT
 from calibrant.logs.panels import NO_ITEM, REPEATED, read_panel
 
 ROWS = [
@@ -86,3 +87,48 @@ def test_the_columns_that_tie_rows_together_are_needed() -> None:
 def test_a_column_that_no_option_names_is_to_be_renamed() -> None:
     with pytest.raises(ColumnNotFound, match="Rename the column that holds it to item_id"):
         read_panel(pd.DataFrame({"model": ["a"], "confidence": [0.5], "correct": [1]}), ["a"])
+
+
+def side(**columns: object) -> pd.DataFrame:
+    """Two models, items 0 to 3, all right, but for the columns given."""
+    frame = pd.DataFrame({
+        "model": ["small"] * 4 + ["large"] * 4, "item_id": [*range(4)] * 2, "confidence": 0.9, "correct": 1,
+    })  # fmt: skip
+    return frame.assign(**columns)
+
+
+@pytest.mark.parametrize("bad", ["NA", "abc", 0, -3, None, 1e9])
+def test_a_row_whose_weight_cannot_be_read_is_counted_and_not_used(bad: object) -> None:
+    weights = pd.Series([2, bad, 2, 2] * 2, dtype=object)
+    panel = read_panel(side(weight=weights, correct=[1, 0, 1, 1] * 2), ["small", "large"])
+    np.testing.assert_equal(panel.grade, [[1, np.nan, 1, 1]] * 2)
+    assert panel.scores["confidence"][0].tolist()[::2] == [0.9, 0.9] and np.isnan(
+        panel.scores["confidence"][0][1]
+    )
+    assert panel.weight.tolist() == [2, 1, 2, 2] and panel.unusable == {BAD_WEIGHT: 2}
+    assert any("weighted by the column 'weight'" in note for note in panel.notes)
+
+
+def test_a_retry_stands_in_for_a_call_that_failed() -> None:
+    frame = side(answer="A")
+    failed = frame[frame.model == "small"].assign(correct=None, confidence=None, answer=None)
+    panel = read_panel(
+        pd.concat([failed, frame, frame[frame.model == "small"].assign(correct=0)]), ["small", "large"]
+    )
+    assert panel.grade.tolist() == [[1] * 4] * 2 and panel.answer.tolist() == [["A"] * 4] * 2
+    assert panel.unusable == {"verdict missing": 4, REPEATED: 4}
+
+
+@pytest.mark.parametrize(
+    "apart", [{"item_id": [*range(4), *"abcd"]}, {"task": ["t"] * 4 + [None] * 4}, {"item_id": None}]
+)
+def test_models_that_share_no_item_are_refused_with_what_differs(apart: dict[str, object]) -> None:
+    with pytest.raises(UnusableInput, match=r"No item has rows of two of the models.*task and item_id"):
+        read_panel(side(**apart), ["small", "large"])
+
+
+def test_percent_is_said_and_names_are_numbers_too() -> None:
+    frame = side(confidence=90.0).replace({"model": {"small": 1.0, "large": 2.0}}).astype({"model": float})
+    panel = read_panel(frame, ["1", "2"])
+    assert panel.scores["confidence"].tolist() == [[0.9] * 4] * 2
+    assert any("read as percent" in note for note in panel.notes)

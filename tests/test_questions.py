@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 
 from calibrant.answers.same import kind_of, options_of
 from calibrant.asking.questions import read_questions
+from calibrant.dialogue.asks import ANSWER, put
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.graders.by_kind import ByKind
-from calibrant.types import Completion, Question
+from calibrant.types import Completion, Message, Question
 
+KNOWN = "known are max_tokens, temperature, seed, stop, extra"
 CITIES = ["Rome", "Paris", "Oslo"]
 
 
@@ -184,6 +187,20 @@ def test_columns_stand_before_what_the_metadata_say(tmp_path: Path) -> None:
     assert dict(one(tmp_path, row).metadata) == {"kind": "number", "ask": {"stop": ["."]}}
 
 
+def test_how_a_question_is_asked_becomes_its_ask(tmp_path: Path) -> None:
+    stated = {"max_tokens": 5, "temperature": 1, "seed": None, "stop": ".", "extra": {"b": 1, "a": [2]}}
+    asked = put(one(tmp_path, {"question": "Which?", "metadata": {"ask": stated}}), ANSWER)
+    assert asked == replace(
+        ANSWER,
+        messages=(Message("user", "Which?"),),
+        max_tokens=5,
+        temperature=1,
+        stop=(".",),
+        extra='{"a":[2],"b":1}',
+    )
+    assert len(asked.address) == 16
+
+
 @pytest.mark.parametrize("kind", ["text", "number", "date", "long"])
 def test_a_kind_is_kept(tmp_path: Path, kind: str) -> None:
     assert kind_of(one(tmp_path, {"question": "Which?", "kind": kind})) == kind
@@ -198,6 +215,26 @@ JUNK: list[tuple[Any, str]] = [
     ({"messages": [{"content": 3}]}, "no question in it"),
     ({"question": "Which?", "metadata": "a text"}, "metadata is not a JSON object"),
     ({"question": "Which?", "metadata": [1]}, "metadata is not a JSON object"),
+    *[
+        ({"question": "Which?", "metadata": {"ask": ask}}, f"metadata.ask{reason}")
+        for ask, reason in [
+            ("x", " is not a JSON object"),
+            ([], " is not a JSON object"),
+            (0, " is not a JSON object"),
+            ({"foo": 1}, f" has an unknown setting 'foo'; {KNOWN}"),
+            ({"messages": []}, f" has an unknown setting 'messages'; {KNOWN}"),
+            ({"max_tokens": "many"}, ".max_tokens is not a whole number from 1 on"),
+            ({"max_tokens": True}, ".max_tokens is not a whole number from 1 on"),
+            ({"max_tokens": 0}, ".max_tokens is not a whole number from 1 on"),
+            ({"temperature": -1}, ".temperature is not a number from 0 on"),
+            ({"temperature": float("nan")}, ".temperature is not a number from 0 on"),
+            ({"seed": 1.5}, ".seed is not a whole number"),
+            ({"stop": [1]}, ".stop is not a text or a list of texts"),
+            ({"stop": {"a": 1}}, ".stop is not a text or a list of texts"),
+            ({"extra": [1]}, ".extra is not a JSON object"),
+            ({"extra": {"a": float("inf")}}, ".extra is not a JSON object"),
+        ]
+    ],
     ({"question": "Which?", "kind": "essay"}, "kind is none of text, number, choice, date, long"),
 ]  # fmt: skip
 

@@ -145,6 +145,27 @@ def test_a_stream_is_put_together() -> None:
     assert done.cost == pytest.approx(12e-6)
 
 
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [
+        ({"confidence": 0.9}, '{"confidence":0.9}'),
+        ({"delta": {"probability": 0.8}}, '{"probability":0.8}'),
+        ({"confidence": 0.9, "delta": {"confidence": 0.7}}, '{"confidence":0.7}'),
+        ({"confidence": None}, None),
+    ],
+)
+def test_what_a_stream_says_of_its_sureness_is_kept_as_of_a_whole_reply(
+    choice: dict[str, Any], kept: str | None
+) -> None:
+    assembler = Assembler("m")
+    assembler.feed(chunk(content="Paris"))
+    assembler.feed({"choices": [{"delta": {}, "finish_reason": "stop"} | choice]})
+    assembler.feed({"choices": [{"delta": {}, "confidence": None}]})
+    assert assembler.finish(0.0).extra == kept
+    message = {"content": "Paris", **choice.get("delta", {})}
+    assert one({"choices": [{"message": message, **choice}]}).extra == kept
+
+
 def test_fragments_of_tool_calls_are_joined() -> None:
     assembler = Assembler("m")
     assembler.feed(

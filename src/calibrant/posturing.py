@@ -22,7 +22,7 @@ from .metrics.ranking import auroc
 from .named import signals_named
 from .protocols import Grader
 from .tally import Tally
-from .types import Question
+from .types import Completion, Question
 
 __all__ = ["Posture", "Postures", "postures"]
 
@@ -52,12 +52,16 @@ class Posture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postures:
-    """All levels of one signal on one set of questions; `reasons` counts why answers and scores are missing."""
+    """All levels of one signal on one set of questions; the answers to `cut` of them end at their limit of tokens.
+
+    `reasons` counts why answers and scores are missing.
+    """
 
     model: str
     signal: str
     questions: int
     unanswered: int
+    cut: int
     accuracy: float | None
     levels: tuple[Posture, ...]
     reasons: Mapping[str, int]
@@ -105,16 +109,21 @@ async def postures(
     if "neutral" not in made:
         raise UnusableInput(f"Expected the level neutral among the postures; got {', '.join(levels)}.")
     rows: list[tuple[dict[str, float], float | None]] = []
-    reasons, source, done = Counter[str](), iter(questions), Counter[str]()
+    reasons, source, counts = Counter[str](), iter(questions), Counter[str]()
 
     async def work() -> None:
         for question in source:  # shared: each worker takes the next one
-            row = await _read(question, made, asker, grader, reasons)
-            if row is not None:
-                rows.append(row)
-            done["questions"] += 1
+            replies = await asker.ask(answer_ask(question, made.values()))
+            if isinstance(replies, Interrupted):
+                raise _stopped(asker, replies.reason)
+            for answer in replies.completions:
+                rows.append(await _read(question, answer, made, asker, grader, reasons))
+                counts["cut"] += answer.finish_reason == "length"
+            if not replies.completions:
+                reasons[f"answer: {replies.reason}"] += 1
+            counts["done"] += 1
             if progress:
-                progress(done["questions"])
+                progress(counts["done"])
 
     tasks = [asyncio.create_task(work()) for _ in range(workers)]
     try:
@@ -134,6 +143,7 @@ async def postures(
         signal=signal,
         questions=len(questions),
         unanswered=len(questions) - len(rows),
+        cut=counts["cut"],
         accuracy=float(np.mean(grades)) if grades else None,
         levels=tuple(_level(level, rows) for level in levels),
         reasons=dict(reasons.most_common()),
@@ -141,16 +151,13 @@ async def postures(
 
 
 async def _read(
-    question: Question, made: dict[str, Any], asker: Asker, grader: Grader | None, reasons: Counter[str]
-) -> tuple[dict[str, float], float | None] | None:
-    """The score at each level and the grade; None where the model refused to answer."""
-    replies = await asker.ask(answer_ask(question, made.values()))
-    if isinstance(replies, Interrupted):
-        raise _stopped(asker, replies.reason)
-    if not replies.completions:
-        reasons[f"answer: {replies.reason}"] += 1
-        return None
-    answer = replies.completions[0]
+    question: Question,
+    answer: Completion,
+    made: dict[str, Any],
+    asker: Asker,
+    grader: Grader | None,
+    reasons: Counter[str],
+) -> tuple[dict[str, float], float | None]:
     readings = await read(made, question, answer, asker)
     for reading in readings:
         if reading.detail.get("interrupted"):

@@ -123,7 +123,11 @@ Grade = float | None
 
 
 class Grader(Protocol):
-    """Is the answer right?"""
+    """Is the answer right?
+
+    One that asks a model may say which, by a role in `model` (None for the model that answered), and what a grade
+    takes at the most, by a `cost` as signals have; then an estimate counts it.
+    """
 
     def grade(
         self, question: Question, completion: Completion

@@ -23,6 +23,7 @@ __all__ = [
     "out",
     "print_aside",
     "print_audit",
+    "print_cut",
     "print_estimate",
     "print_fitted",
     "print_json",
@@ -216,20 +217,34 @@ def print_estimate(expected: Estimate, as_json: bool) -> None:
         out.print(estimate_sentence(expected), soft_wrap=True)
 
 
+def print_cut(cut: int) -> None:
+    """How many answers are not whole, and what to do; nothing where all are."""
+    if cut:
+        say(
+            f"Answers cut off at their limit of tokens, and graded as they stand: {cut:,}. Allow more: "
+            "--answer-tokens."
+        )
+
+
 def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     """How a run of elicit went."""
     spent = s.spending
     body = {
         "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
-        "graded": s.graded, "accuracy": s.accuracy, "reasons": dict(s.reasons), "stopped": s.stopped,
+        "cut": s.cut, "regraded": s.regraded, "graded": s.graded, "accuracy": s.accuracy,
+        "reasons": dict(s.reasons), "stopped": s.stopped,
         "calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars,
     }  # fmt: skip
     if as_json:
         print_json(body)
         return
     right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
-    out.print(f"{s.recorded} recorded{right}; {s.skipped} were there already; {left} left for another run.")
+    first, late = (right, "") if s.recorded else ("", right)
+    out.print(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
     out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+    if s.regraded:
+        out.print(f"{s.regraded} of those that were there had no grade and have one now{late}.")
+    print_cut(s.cut)
     for why, n in s.reasons.most_common(8):
         out.print(f"  {n} x {why}")
     if s.stopped:

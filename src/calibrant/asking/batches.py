@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ..dialogue.asks import ANSWER
 from ..errors import ModelUnavailable
 from ..protocols import Grader, Model, Signal
 from ..records.plain import question_from_json, rows_of
-from ..records.sinks import There
 from ..types import Ask, Question, Record, Verdict, digest
 from ..wire.loop import run
 from .asker import Asker
@@ -98,14 +97,12 @@ class Elicitor:
 class _Left:
     """A sink in memory."""
 
-    grows: ClassVar[bool] = False
-
     def __init__(self) -> None:
         self.records: dict[str, tuple[Record, Verdict | None]] = {}
 
-    def there(self, record_id: str) -> There | None:
+    def there(self, record_id: str) -> frozenset[str] | None:
         found = self.records.get(record_id)
-        return found and There(frozenset(reading.signal for reading in found[0].readings), None)
+        return found and frozenset(reading.signal for reading in found[0].readings)
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         self.records[record.id] = record, verdict

@@ -10,14 +10,15 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from threading import Lock
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 from ..dialogue.asks import ANSWER, carrying, put
 from ..errors import MissingExtra
 from ..protocols import Grade, Grader, Signal
-from ..records.sinks import JsonlLog, Sink, StoreSink
+from ..records.sinks import Growing, JsonlLog, Sink, StoreSink
 from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
 from .asker import Asker, Budget, Interrupted, Spending
+from .steps import Steps
 
 __all__ = [
     "Asker",
@@ -32,10 +33,12 @@ __all__ = [
     "read",
 ]
 
-Found = TypeVar("Found")
-
 NEWEST = 10_000
 """New objects that start the garbage collector during a run; 700 elsewhere."""
+
+UNGRADED = "no grade, for there is no reference to grade against"
+UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"
+"""Why an answer has no grade where nothing failed."""
 
 
 async def read(
@@ -48,7 +51,7 @@ async def read(
     what they read and wrote, and `interrupted` where one failed that may succeed another time. A failed call, or
     an optional package that is not installed, gives a reading without a score; a bug in a signal raises.
     """
-    begun = [_Steps(partial(signal.read, question, completion)) for signal in signals.values()]
+    begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
     asking = [steps for steps in begun if steps.wanted is not None]  # most signals ask nothing
     if len(asking) == 1:
         await asking[0].answered(asker)
@@ -57,7 +60,7 @@ async def read(
     return tuple([_reading(*item, steps) for item, steps in zip(signals.items(), begun, strict=True)])
 
 
-def _reading(name: str, signal: Signal, steps: _Steps[Reading]) -> Reading:
+def _reading(name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
     detail = _marks(signal)
     found = steps.found
     if found is None:
@@ -66,56 +69,6 @@ def _reading(name: str, signal: Signal, steps: _Steps[Reading]) -> Reading:
     if steps.interrupted is not None:
         detail["interrupted"] = True
     return Reading(signal=name, score=found.score, reason=found.reason, detail={**found.detail, **detail})
-
-
-class _Steps(Generic[Found]):
-    """A generator of Asks, run up to the first that it wants answered: None when it has returned.
-
-    `found` is what it returned, `missing` the package without which it could not. `interrupted` is the
-    last of its Asks that failed and may succeed another time. `calls` counts the Asks that were answered and
-    `tokens` what the answers read and wrote, whether they were made for it or for another.
-    """
-
-    __slots__ = ("_steps", "calls", "found", "interrupted", "missing", "tokens", "wanted")
-
-    def __init__(self, begin: Callable[[], Generator[Ask | tuple[Ask, ...], Any, Found]]) -> None:
-        self.found: Found | None = None
-        self.missing: MissingExtra | None = None
-        self.interrupted: Interrupted | None = None
-        self.calls = self.tokens = 0
-        self.wanted: Ask | tuple[Ask, ...] | None = None
-        try:
-            self._steps = begin()
-            self.wanted = next(self._steps)
-        except StopIteration as done:
-            self.found = done.value
-        except MissingExtra as error:
-            self.missing = error
-
-    async def answered(self, asker: Asker) -> None:
-        """Have its Asks answered, those of a tuple at the same time, until it returns."""
-        try:
-            while self.wanted is not None:
-                if isinstance(self.wanted, Ask):
-                    replies = await asker.ask(self.wanted)
-                    self._count(replies)
-                    self.wanted = self._steps.send(replies)
-                else:
-                    several = await asyncio.gather(*[asker.ask(one) for one in self.wanted])
-                    for one in several:
-                        self._count(one)
-                    self.wanted = self._steps.send(tuple(several))
-        except StopIteration as done:
-            self.found = done.value
-        except MissingExtra as error:
-            self.missing = error
-
-    def _count(self, replies: Replies) -> None:
-        if isinstance(replies, Interrupted):
-            self.interrupted = replies
-        self.calls += bool(replies.completions)
-        for completion in replies.completions:
-            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
 
 
 def _marks(signal: Signal) -> dict[str, Any]:
@@ -136,15 +89,19 @@ class ElicitSummary:
     """How a run went. Every question drawn ends in exactly one of `recorded`, `skipped` and `unfinished`.
 
     `skipped` were recorded by an earlier run or stand twice in the file, `unfinished` will be taken up by
-    the next; `failed` of the recorded ones were refused an answer. `right` is the sum of the grades of the
-    `graded`. `reasons` counts why answers, readings and grades are missing. `stopped` says which limit ended
-    the run. `spendings` is what each model used, by its name.
+    the next; `failed` of the recorded ones were refused an answer, and the answers of `cut` end at their limit
+    of tokens: they count, and are graded, as they stand. `regraded` of the skipped ones had no grade before
+    this run gave them one. `right` is the sum of the grades of the `graded`, those among them. `reasons`
+    counts why answers, readings and grades are missing. `stopped` says which limit ended the run.
+    `spendings` is what each model used, by its name.
     """
 
     recorded: int = 0
     skipped: int = 0
     unfinished: int = 0
     failed: int = 0
+    cut: int = 0
+    regraded: int = 0
     graded: int = 0
     right: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -184,14 +141,16 @@ async def elicit(
     A run can be stopped in any way and begun again: questions recorded under the same question, model
     and prompt are skipped, unfinished ones are taken up. A record that lacks a signal added since is
     redone where the sink can take the new reading, its answered calls from the call log; else it is
-    skipped and the signal named in `reasons`. So is a record that nobody graded. A failed call costs its
-    own question only. When a limit of the asker is reached the run ends, with the reason in `stopped`.
-    Questions are drawn as they are needed, `workers` at a time, and `progress` is called after each.
-    `judge` names the grader in the verdicts. Errors of the sink and bugs in signals raise.
+    skipped and the signal named in `reasons`. The answer of a record that nobody graded is graded where the
+    sink can take that: as it is recorded, so that only a grader that asks a model costs anything. A failed
+    call costs its own question only. When a limit of the asker is reached the run ends, with the reason in
+    `stopped`. Questions are drawn as they are needed, `workers` at a time, and `progress` is called after
+    each. `judge` names the grader in the verdicts. Errors of the sink and bugs in signals raise.
     """
     needs = frozenset[str]().union(*[signal.needs for signal in signals.values()])
     asked, summary = carrying(settings, needs), ElicitSummary(spendings=asker.spendings)
-    run = _Run(asker, dict(signals), sink, grader, judge, asked, clock, summary)
+    growing = sink if isinstance(sink, Growing) else None
+    run = _Run(asker, dict(signals), sink, growing, grader, judge, asked, clock, summary)
     source = iter(questions)
 
     async def work() -> None:
@@ -211,6 +170,8 @@ async def elicit(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if run.growing is not None and run.late:
+                run.growing.grade(run.late.values())
     run.summary.stopped = asker.spent if run.summary.unfinished else None
     return run.summary
 
@@ -247,43 +208,65 @@ class _Run:
     asker: Asker
     signals: dict[str, Signal]
     sink: Sink
+    growing: Growing | None  # the sink where its records can be added to
     grader: Grader | None
     judge: str
     settings: Ask
     clock: Callable[[], float]
     summary: ElicitSummary
     under_way: set[str] = field(default_factory=set)
+    late: dict[str, Verdict] = field(default_factory=dict)  # on answers that were recorded without one
 
     async def one(self, question: Question) -> None:
         ask = put(question, self.settings)
         record_id = digest([question.id, self.asker.model.name, ask.address])
-        if record_id in self.under_way or self._there(record_id):
-            self.summary.skipped += 1  # by an earlier run, or by an equal question of this one
+        if record_id in self.under_way:
+            self.summary.skipped += 1  # an equal question of this run
             return
         self.under_way.add(record_id)
         try:
-            interrupted = await self._done(record_id, question, ask)
+            interrupted = await self._worked(record_id, question, ask)
         finally:
             self.under_way.discard(record_id)
         if interrupted is not None:
             self.summary.unfinished += 1
             self.summary.because(interrupted)
 
-    def _there(self, record_id: str) -> bool:
-        """Whether the record needs no work, or cannot be added to; what it lacks then is counted."""
+    async def _worked(self, record_id: str, question: Question, ask: Ask) -> str | None:
+        """Do what the record lacks, or say why that is to be tried another time."""
+        if not self._read(record_id):
+            return await self._done(record_id, question, ask)
+        answer = self._ungraded(record_id)
+        if answer is not None:
+            grade, interrupted = await self._grade(question, answer)
+            if interrupted is not None:
+                return interrupted.reason or "interrupted"
+            if grade is not None:
+                self.late[record_id] = self._verdict(record_id, grade, self.clock())
+                self.summary.regraded += 1
+                self._count(grade)
+        self.summary.skipped += 1
+        return None
+
+    def _read(self, record_id: str) -> bool:
+        """Whether the record has every signal, or cannot be added to; what it lacks then is counted."""
         there = self.sink.there(record_id)
         if there is None:
             return False
-        if lacking := [name for name in self.signals if name not in there.signals]:
-            if self.sink.grows:
+        if lacking := [name for name in self.signals if name not in there]:
+            if self.growing is not None:
                 return False
             self.summary.because(
                 f"recorded earlier without {', '.join(lacking)}, and a store's records never change: "
                 "name another store to read it"
             )
-        if self.grader is not None and there.judged is False:
-            self.summary.because("recorded earlier without a grade, and left as it is")
         return True
+
+    def _ungraded(self, record_id: str) -> Completion | None:
+        """The recorded answer that lacks a grade still, where it can be given one."""
+        if self.grader is None or self.growing is None or record_id in self.late:
+            return None
+        return self.growing.ungraded(record_id)
 
     async def _done(self, record_id: str, question: Question, ask: Ask) -> str | None:
         """Leave the record, or say why that is to be tried another time."""
@@ -294,10 +277,16 @@ class _Run:
         for reading in record.readings:
             if reading.detail.get("interrupted"):
                 return reading.reason or "interrupted"
-        grade, interrupted = await self._grade(record)
-        if interrupted is not None:
-            return interrupted.reason or "interrupted"
-        await self._leave(record, None if grade is None else self._verdict(record, grade))
+        verdict = None
+        if record.completion is not None:
+            grade, interrupted = await self._grade(question, record.completion)
+            if interrupted is not None:
+                return interrupted.reason or "interrupted"
+            if grade is not None:
+                verdict = self._verdict(record_id, grade, record.time)
+                if self._ungraded(record_id) is not None:  # the readings that are there lack it too
+                    self.late[record_id] = verdict
+        await self._leave(record, verdict)
         return None
 
     async def _record(self, record_id: str, question: Question, replies: Replies) -> Record:
@@ -319,29 +308,32 @@ class _Run:
             error=replies.reason,
         )
 
-    async def _grade(self, record: Record) -> tuple[Grade, Interrupted | None]:
-        if self.grader is None or record.completion is None:
+    async def _grade(self, question: Question, answer: Completion) -> tuple[Grade, Interrupted | None]:
+        """The grade; None where there is none, which is counted, or where the grader is to be tried again."""
+        if self.grader is None:
             return None, None
         try:
-            grade = self.grader.grade(record.question, record.completion)
+            grade = self.grader.grade(question, answer)
         except MissingExtra as error:
             self.summary.because(f"{self.judge}: {error}")
             return None, None
         if not isinstance(grade, Generator):
+            if grade is None:
+                self.summary.because(f"{self.judge}: {UNGRADED}")
             return grade, None
-        steps = _Steps(lambda: grade)
+        steps = Steps(lambda: grade)
         await steps.answered(self.asker)
-        if steps.missing is not None:
-            self.summary.because(f"{self.judge}: {steps.missing}")
+        if steps.found is None and steps.interrupted is None:
+            self.summary.because(f"{self.judge}: {steps.missing or steps.failed or UNREAD}")
         return steps.found, steps.interrupted
 
-    def _verdict(self, record: Record, grade: float) -> Verdict:
+    def _verdict(self, record_id: str, grade: float, time: float) -> Verdict:
         return Verdict(
-            id=digest([record.id, self.judge]),
-            record_id=record.id,
+            id=digest([record_id, self.judge]),
+            record_id=record_id,
             grade=grade,
             judge=self.judge,
-            time=record.time,
+            time=time,
             source="grader",
         )
 
@@ -349,8 +341,13 @@ class _Run:
         await self.sink.add(record, verdict)
         self.summary.recorded += 1
         self.summary.failed += record.completion is None
-        self.summary.graded += verdict is not None
-        self.summary.right += verdict.grade if verdict else 0.0
+        self.summary.cut += record.completion is not None and record.completion.finish_reason == "length"
+        if verdict is not None:
+            self._count(verdict.grade)
         for reading in record.readings:
             if reading.reason:
                 self.summary.because(f"{reading.signal}: {reading.reason}")
+
+    def _count(self, grade: float) -> None:
+        self.summary.graded += 1
+        self.summary.right += grade

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..dialogue.asks import ANSWER, answer_ask, tokens_in
-from ..protocols import Signal
+from ..protocols import Grader, Signal
 from ..types import Ask, Cost, Question, Usage
 from ..wire.chat import Price
+from .meter import total
 
 __all__ = ["Estimate", "estimate"]
 
@@ -29,13 +30,17 @@ def estimate(
     signals: Iterable[Signal],
     settings: Ask = ANSWER,
     price: Price | None = None,
+    *,
+    grader: Grader | None = None,
+    others: Mapping[str, Price | None] | None = None,
 ) -> Estimate:
-    """The cost of answering the questions and reading the signals, when every answer is as long as allowed.
+    """The cost of answering the questions, reading the signals and grading, when every answer is as long as allowed.
 
     Samples that several signals share are counted once, in one call for each question; each is taken to read
     the question anew, as with a server that gives one answer a call. A token is taken to be four characters.
-    Calls to other models are counted at the same price. Graders are not counted, nor is what a call log
-    already holds.
+    `others` are the prices of further models by their role, such as "peer" or "judge"; one that is not there
+    costs the same. The dollars are None where a model that is asked has no price. What a call log already
+    holds is not taken off.
 
     >>> from calibrant.types import Message
     >>> question = Question(id="q", messages=(Message("user", "The capital of France?"),))
@@ -43,16 +48,32 @@ def estimate(
     Estimate(calls=1000, samples=0, prompt_tokens=6000, completion_tokens=64000, dollars=0.262)
     """
     signals = tuple(signals)
-    cost = sum((signal.cost for signal in signals), Cost())
-    calls = samples = read = written = 0
+    cost = sum((signal.cost for signal in signals if "peer" not in signal.needs), Cost())
+    peer = sum((signal.cost for signal in signals if "peer" in signal.needs), Cost())
+    judge, judged_by = getattr(grader, "cost", Cost()), getattr(grader, "model", None)
+    count = asked = longest = shown = 0
     for question in questions:
-        longest = answer_ask(question, signals, settings).max_tokens
-        asked = tokens_in(*(message.content for message in question.messages))
-        calls += 1 + cost.calls + bool(cost.samples)
-        samples += cost.samples
-        read += asked * (1 + cost.samples) + (asked + longest) * cost.calls + cost.read
-        written += longest * (1 + cost.samples) + cost.written
-    dollars = None if price is None else price.of(Usage(read, written))
+        count += 1
+        asked += tokens_in(*(message.content for message in question.messages))
+        longest += answer_ask(question, signals, settings).max_tokens
+        shown += tokens_in(*question.references)
+    answers, both = 1 + cost.samples, asked + longest
+    own = Usage(
+        asked * answers + both * cost.calls + count * cost.read, longest * answers + count * cost.written
+    )
+    # A peer answers the question itself, at the length that its answer may have.
+    peers = Usage(both * peer.calls + count * peer.read, max(longest * peer.calls, count * peer.written))
+    grading = Usage((both + shown) * judge.calls + count * judge.read, count * judge.written)
+    prices, dollars = others or {}, [None if price is None else price.of(own)]
+    for role, used in (("peer", peers), (judged_by, grading)):
+        if used != Usage():
+            its = price if role is None else prices.get(role, price)
+            dollars.append(None if its is None else its.of(used))
+    every = (own, peers, grading)
     return Estimate(
-        calls=calls, samples=samples, prompt_tokens=read, completion_tokens=written, dollars=dollars
+        calls=count * (1 + cost.calls + bool(cost.samples) + peer.calls + judge.calls),
+        samples=count * cost.samples,
+        prompt_tokens=sum(used.prompt_tokens for used in every),
+        completion_tokens=sum(used.completion_tokens for used in every),
+        dollars=total(*dollars),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from ..answers.same import KINDS
 from ..errors import ColumnNotFound, UnusableInput
 from ..plugins import require
 from ..records.plain import GOLD_SEPARATOR
-from ..types import Message, Question, digest
+from ..types import Message, Question, canonical, digest
 
 __all__ = ["read_questions"]
 
@@ -29,6 +30,18 @@ NAMES = {
     "options": ("options", "choices"),
 }
 """What each column may be called, the first that is there counts; only the question is needed."""
+
+SETTINGS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "max_tokens": (lambda value: _whole(value) and value >= 1, "a whole number from 1 on"),
+    "temperature": (
+        lambda value: type(value) in (int, float) and 0 <= value < math.inf,
+        "a number from 0 on",
+    ),
+    "seed": (lambda value: _whole(value), "a whole number"),
+    "stop": (lambda value: all(isinstance(one, str) for one in _listed(value)), "a text or a list of texts"),
+    "extra": (lambda value: _canonical(value) is not None, "a JSON object"),
+}
+"""What a question may say of how it is asked, in `metadata["ask"]`: fields of an `Ask`, each checked."""
 
 Row = dict[str, Any]
 
@@ -45,6 +58,9 @@ def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) ->
     question already shows them, they are put below it, lettered from A. Aliases are groups of names that
     mean the same, or a plain list of further names of the answer; an object with the lists "correct" and
     "incorrect" gives further acceptable answers, and `metadata["incorrect"]`.
+
+    An object `ask` in the metadata says how this question is asked: `max_tokens`, `temperature`, `seed`,
+    `stop` (a text or a list of texts) and `extra` (an object of further fields of the request).
 
     Parameters
     ----------
@@ -177,8 +193,48 @@ def _metadata(row: Row) -> dict[str, Any] | str:
         return f"kind is none of {', '.join(KINDS)}"
     if metadata.get("kind") == "choice" and not options:
         return "kind is choice, and there are no options"
+    settings = _settings(metadata.pop("ask", None))
+    if isinstance(settings, str):
+        return settings
+    if settings:
+        metadata["ask"] = settings
     stated_aliases = _aliases(metadata.pop("aliases", None))
     return metadata | stated_aliases | _aliases(row.get("aliases"))
+
+
+def _settings(stated: Any) -> dict[str, Any] | str:
+    """How the question is asked, in the form that an `Ask` takes, or why that cannot be used."""
+    if not isinstance(stated, Mapping):
+        return {} if stated is None else "metadata.ask is not a JSON object"
+    given = {str(name): value for name, value in stated.items() if value is not None}
+    for name, value in given.items():
+        if name not in SETTINGS:
+            return f"metadata.ask has an unknown setting {name[:40]!r}; known are {', '.join(SETTINGS)}"
+        fits, wanted = SETTINGS[name]
+        if not fits(value):
+            return f"metadata.ask.{name} is not {wanted}"
+    if "stop" in given:
+        given["stop"] = _listed(given["stop"])
+    if "extra" in given:
+        given["extra"] = _canonical(given["extra"])
+    return given
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int  # and no boolean
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _canonical(value: Any) -> str | None:
+    """Canonical JSON of an object, or of the text of one; None for anything else."""
+    fields = _parsed(value)
+    try:
+        return canonical(fields) if isinstance(fields, dict) else None
+    except ValueError:  # not a number, which JSON cannot carry
+        return None
 
 
 def _parsed(value: Any) -> Any:

@@ -10,12 +10,13 @@ from rich.table import Table
 
 from calibrant.asking.elicit import Asker
 from calibrant.config import secret
+from calibrant.dialogue.asks import ANSWER
 from calibrant.named import model_named
 from calibrant.plugins import find
 from calibrant.posturing import Postures, postures
-from calibrant.terminal import out, print_json, progress
+from calibrant.terminal import out, print_cut, print_json, progress
 
-from .shared import ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
+from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
 
 
 @app.command("posture")
@@ -29,6 +30,7 @@ def posture_command(
     api_key: ApiKey = None,
     signal: Annotated[str, typer.Option(help="A signal that takes a posture.")] = "verbalized",
     limit: Annotated[int | None, typer.Option(min=2, help="Ask only the first so many questions.")] = None,
+    answer_tokens: AnswerTokens = ANSWER.max_tokens,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     calls: Annotated[
         str | None, typer.Option(help="File that keeps answered calls, so that a second run pays for none.")
@@ -36,7 +38,7 @@ def posture_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure how far each posture, from very cautious to very bold, moves a stated confidence."""
-    asked = questions_of(questions, limit)
+    asked = questions_of(questions, limit, answer_tokens)
 
     async def work() -> Postures:
         llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
@@ -57,6 +59,7 @@ def posture_command(
         print_json(found.to_json())
         return
     out.print(found.sentence, soft_wrap=True)
+    print_cut(found.cut)
     table = Table(box=None, pad_edge=False)
     table.add_column("posture")
     for head in ("scores", "mean", "shift (95 %)", "raised", "lowered", "gap", "ECE", "AUROC"):

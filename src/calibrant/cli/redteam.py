@@ -12,6 +12,7 @@ from rich.table import Table
 
 from calibrant.asking.elicit import Asker
 from calibrant.config import secret
+from calibrant.dialogue.asks import ANSWER
 from calibrant.metrics import Estimate
 from calibrant.named import model_named, signals_named
 from calibrant.plugins import find, names
@@ -20,7 +21,18 @@ from calibrant.redteaming.attempts import planned
 from calibrant.redteaming.trial import InLine, RedTeam, redteam
 from calibrant.terminal import err, out, print_json, progress
 
-from .shared import ApiFormat, ApiKey, AsJson, GraderName, ModelName, Url, app, columns, questions_of
+from .shared import (
+    AnswerTokens,
+    ApiFormat,
+    ApiKey,
+    AsJson,
+    GraderName,
+    ModelName,
+    Url,
+    app,
+    columns,
+    questions_of,
+)
 
 __all__ = ["redteam_command"]
 
@@ -44,6 +56,7 @@ def redteam_command(
     ] = 0.85,
     limit: Annotated[int | None, typer.Option(min=20, help="Ask only the first so many questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the attacks and of the halves of the questions.")] = 0,
+    answer_tokens: AnswerTokens = ANSWER.max_tokens,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     to: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the result and the answered calls.")
@@ -51,7 +64,7 @@ def redteam_command(
     as_json: AsJson = False,
 ) -> None:
     """Attack a model's confidence, and measure what moves it and which defence helps. Resumes."""
-    asked, chosen = questions_of(questions, limit), _signals(signals)
+    asked, chosen = questions_of(questions, limit, answer_tokens), _signals(signals)
     picked = None if attacks == "all" else columns(attacks)
     plan, graded = planned(asked, picked, seed=seed), find("graders", grader)()
     if not as_json:

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from calibrant.asking.elicit import Asker
 from calibrant.config import secret
+from calibrant.dialogue.asks import ANSWER
 from calibrant.errors import UnusableInput
 from calibrant.named import model_named, signals_named
 from calibrant.refining.search import Refinement, at_most
 from calibrant.refining.search import refine as refine_prompts
 from calibrant.terminal import err, out, print_json, progress
 
-from .shared import ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
+from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
 
 
 @app.command("refine")
@@ -43,6 +44,7 @@ def refine_command(
         float, typer.Option(min=0.0, max=1.0, help="A prompt that loses more, with evidence, is out.")
     ] = 0.02,
     seed: Annotated[int, typer.Option(help="Parts the questions and draws the mutations.")] = 0,
+    answer_tokens: AnswerTokens = ANSWER.max_tokens,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     folder: Annotated[
         Path | None,
@@ -51,7 +53,7 @@ def refine_command(
     as_json: AsJson = False,
 ) -> None:
     """Search for a prompt whose confidence is worth more; choose on some questions, report on others."""
-    asked, signals = questions_of(questions, limit), signals_named(signal)
+    asked, signals = questions_of(questions, limit, answer_tokens), signals_named(signal)
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
     name, chosen = next(iter(signals.items()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import math
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +13,7 @@ import typer
 
 from calibrant.asking.elicit import JsonlLog, StoreSink
 from calibrant.asking.questions import read_questions
+from calibrant.dialogue.asks import ANSWER, limited
 from calibrant.errors import UnusableInput
 from calibrant.named import Api
 from calibrant.plugins import find, names
@@ -37,11 +40,16 @@ ModelName = Annotated[
 Url = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server.")]
 ApiKey = Annotated[str | None, typer.Option(help="env:NAME: where the key of that server is.")]
 
-
 ApiFormat = Annotated[Api, typer.Option(help="What the server at --url speaks.")]
 SignalNames = Annotated[
     str,
     typer.Option(help="Signals, with commas; settings after colons: vpd:samples=3. See `calibrant signals`."),
+]
+AnswerTokens = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Tokens an answer may have, unless the question's metadata.ask.max_tokens says otherwise."
+    ),
 ]
 Posture = Annotated[
     str | None,
@@ -50,8 +58,13 @@ Posture = Annotated[
 
 
 def columns(text: str) -> list[str]:
-    """Names that stand in one text with commas between."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Names that stand in one text with commas between; one that holds a comma itself stands in double quotes.
+
+    >>> columns('small, "acme/l,2"')
+    ['small', 'acme/l,2']
+    """
+    read = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in read if name.strip()]
 
 
 def sink_of(log: str) -> JsonlLog | StoreSink:
@@ -63,15 +76,23 @@ def sink_of(log: str) -> JsonlLog | StoreSink:
     raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")
 
 
-def questions_of(source: str, limit: int | None) -> list[Question]:
-    """The questions of a data set or a file, at most `limit`."""
+def finite(value: float | None) -> float | None:
+    """The value of an option; refused where it is no finite number, which no limit can be."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"Expected a finite number, got {value}.")
+    return value
+
+
+def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER.max_tokens) -> list[Question]:
+    """The questions of a data set or a file, at most `limit`, and what their answers may be long."""
     found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
     asked = list(found)
     if not asked:
         raise UnusableInput(
             f"{source} holds no questions. Expected a column question and one row a question."
         )
-    return asked[:limit] if limit else asked
+    asked = asked[:limit] if limit else asked
+    return asked if answer_tokens == ANSWER.max_tokens else [limited(one, answer_tokens) for one in asked]
 
 
 def calls_beside(log: str) -> str:

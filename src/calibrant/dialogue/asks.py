@@ -18,6 +18,7 @@ __all__ = [
     "answer_ask",
     "carrying",
     "judge_ask",
+    "limited",
     "put",
     "sample_ask",
     "together",
@@ -51,6 +52,16 @@ def put(question: Question, settings: Ask) -> Ask:
     '2 + 2?'
     """
     return replace(settings, **_own(question))
+
+
+def limited(question: Question, max_tokens: int) -> Question:
+    """The question, its answers and further samples of at most so many tokens unless it states a limit itself.
+
+    >>> limited(Question(id="q", messages=()), 512).metadata["ask"]
+    {'max_tokens': 512}
+    """
+    own = question.metadata.get("ask") or {}
+    return replace(question, metadata={**question.metadata, "ask": {"max_tokens": max_tokens, **own}})
 
 
 def carrying(ask: Ask, needs: frozenset[str]) -> Ask:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.answers.same import inert
-from calibrant.dialogue.asks import TOP, judge_ask, together
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
 from calibrant.dialogue.tokens import weighable, weighed, worded
-from calibrant.types import Ask, Completion, Question, Replies
+from calibrant.types import Ask, Completion, Cost, Question, Replies
 
 __all__ = ["Judge"]
 
 ALONE = "Is the answer correct, as far as you know?"
 AGAINST = "Does the answer say the same as {reference}, so that it is correct?"
 INSTRUCTION = "{references}{ask}\nA) {a}\nB) {b}\nReply with the letter alone."
+TAGS = "<question></question>\n<answer></answer>\n<reference></reference>\n"
+ROOM = 2
 ORDERS = (("Correct", "Wrong"), ("Wrong", "Correct"))
 
 
@@ -44,6 +46,12 @@ class Judge:
     """
 
     model: str | None = "judge"
+
+    @property
+    def cost(self) -> Cost:
+        """What a grade costs at the most, beyond reading question, answer and references in each call."""
+        texts = (JUDGE, INSTRUCTION, AGAINST, "a reference Correct Wrong", TAGS)
+        return Cost(calls=len(ORDERS), read=len(ORDERS) * tokens_in(*texts), written=len(ORDERS) * ROOM)
 
     def grade(
         self, question: Question, completion: Completion
@@ -74,7 +82,13 @@ class Judge:
         )
         text = INSTRUCTION.format(references=shown, ask=ask, a=a, b=b)
         return judge_ask(
-            question, completion.text, text, max_tokens=2, logprobs=True, top_logprobs=TOP, model=self.model
+            question,
+            completion.text,
+            text,
+            max_tokens=ROOM,
+            logprobs=True,
+            top_logprobs=TOP,
+            model=self.model,
         )
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
-from .columns import MISSING, find_roles, parse_block, percent
+from .columns import MISSING, Roles, find_roles, parse_block, percent
+from .reading import roles_of
 from .sources import Source, group_codes, key_text, open_source
 
 __all__ = ["Panel", "read_panel"]
@@ -106,18 +107,23 @@ def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel
 
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
-    """The rows of the wanted models: raw columns, and their confidences, grades and weights as read."""
+    """The rows of the wanted models: raw columns, and their confidences, grades and weights as read.
+
+    `faulty` rows are counted in `unusable` already.
+    """
 
     columns: dict[str, NDArray[Any]]
     scores: Floats
     grades: Floats
     weights: Floats
+    faulty: NDArray[np.bool_]
     unusable: Counter[str]
     count: int
+    notes: tuple[str, ...]
 
 
 def _rows(source: Source, names: tuple[str, ...], named: Mapping[str, str | None]) -> _Rows:
-    roles, has_confidence = _roles(source, named)
+    roles, has_confidence, notes = _roles(source, named)
     parts = [name for name in _OPTIONAL if name in source.columns]
     weight = [roles.weight] if roles.weight else []
     wanted = list(dict.fromkeys(["model", "item_id", roles.confidence, roles.correct, *parts, *weight]))
@@ -137,47 +143,51 @@ def _rows(source: Source, names: tuple[str, ...], named: Mapping[str, str | None
             f"{source.name} has no rows of the model {absent[0]!r}. Did you mean one of: {', '.join(near)}?"
         )
     columns = {name: np.concatenate([part[name] for part in kept]) for name in wanted}
-    scores, grades, unusable = _read(
-        columns[roles.confidence] if has_confidence else None, columns[roles.correct]
-    )
+    read = _read(columns, roles, has_confidence=has_confidence)
+    return replace(read, count=rows, notes=(*notes, *read.notes))
+
+
+def _read(columns: dict[str, NDArray[Any]], roles: Roles, *, has_confidence: bool) -> _Rows:
+    """Scores and grades, each NaN by itself: an answer without a confidence still tells who is right.
+
+    A row without a usable weight has neither, since it cannot be said how much it counts.
+    """
+    nothing, notes = np.zeros(len(columns["model"])), tuple[str, ...]()
+    weight = columns[roles.weight] if roles.weight else None
+    judged = parse_block(nothing, columns[roles.correct], weight, in_percent=False, inverse=roles.inverse)
+    grades = np.where(judged.reason == 0, judged.grades, np.nan)
+    weights = np.ones(len(nothing)) if judged.weights is None else judged.weights
+    scores, unusable, faulty = np.full(len(nothing), np.nan), judged.unusable, judged.reason != 0
+    if has_confidence:
+        in_percent = percent(columns[roles.confidence])
+        if in_percent:
+            notes = (f"The column {roles.confidence!r} was read as percent, 0 to 100.",)
+        stated = parse_block(columns[roles.confidence], nothing, None, in_percent=in_percent, inverse=False)
+        weightless = (
+            parse_block(nothing, nothing, weight, in_percent=False, inverse=roles.inverse).reason != 0
+        )
+        scores = np.where(weightless, np.nan, stated.scores)
+        missing = stated.reasons.index(MISSING) if MISSING in stated.reasons else 0
+        faulty = faulty | ((stated.reason != 0) & (stated.reason != missing))
+        unusable = unusable + stated.unusable
+        del unusable[MISSING]
     return _Rows(
-        columns=columns, scores=scores, grades=grades, unusable=unusable, count=rows,
-        weights=_weights(columns, roles.weight, inverse=roles.inverse),
+        columns=columns, scores=scores, grades=grades, weights=weights, faulty=faulty, unusable=unusable,
+        count=len(nothing), notes=notes,
     )  # fmt: skip
 
 
-def _read(confidence: NDArray[Any] | None, correct: NDArray[Any]) -> tuple[Floats, Floats, Counter[str]]:
-    """Scores and grades, each NaN by itself: an answer without a confidence still tells who is right."""
-    nothing = np.zeros(len(correct))
-    judged = parse_block(nothing, correct, None, in_percent=False, inverse=False)
-    grades = np.where(judged.reason == 0, judged.grades, np.nan)
-    if confidence is None:
-        return np.full(len(correct), np.nan), grades, judged.unusable
-    stated = parse_block(confidence, nothing, None, in_percent=percent(confidence), inverse=False)
-    unusable = judged.unusable + stated.unusable
-    del unusable[MISSING]
-    return stated.scores, grades, unusable
-
-
-def _roles(source: Source, named: Mapping[str, str | None]) -> tuple[Any, bool]:
-    """The columns, and whether the log has confidences: without any, verdicts alone are read."""
+def _roles(source: Source, named: Mapping[str, str | None]) -> tuple[Roles, bool, list[str]]:
+    """The columns, whether the log has confidences (without any, verdicts alone are read), and what was guessed."""
+    stated = True
     try:
-        return find_roles(source.columns, (), **named), True
+        roles, notes = roles_of(source, (), dict(named))
     except ColumnNotFound:
         if named.get("confidence"):
             raise
-        stand_in = find_roles([*source.columns, "confidence"], (), **named)
-        return replace(stand_in, confidence=stand_in.correct), False
-
-
-def _weights(columns: Mapping[str, NDArray[Any]], name: str | None, *, inverse: bool) -> Floats:
-    count = len(columns["model"])
-    if name is None:
-        return np.ones(count)
-    values = np.array([np.nan if v is None else float(v) for v in columns[name].tolist()])
-    good = (values > 0) & np.isfinite(values)
-    safe = np.where(good, values, 1.0)
-    return 1 / safe if inverse else safe
+        correct = find_roles([*source.columns, "confidence"], (), **named).correct
+        stated, (roles, notes) = False, roles_of(source, (), {**named, "confidence": correct})
+    return roles, stated, [note for note in notes if "weighted" in note]
 
 
 def _fill(names: tuple[str, ...], rows: _Rows) -> Panel:
@@ -190,13 +200,13 @@ def _fill(names: tuple[str, ...], rows: _Rows) -> Panel:
     place[order] = np.arange(len(items))
     at = place[where]
     told = np.array([key[-1] is not None for key in keys])[code] if count else np.zeros(0, bool)
-    model = np.array([names.index(str(m)) for m in columns["model"].tolist()], np.intp)
+    model = np.array([names.index(key_text(m) or "") for m in columns["model"].tolist()], np.intp)
     signals, signal = _signals(columns, count)
     unusable = Counter(rows.unusable)
     if (~told).any():
         unusable[NO_ITEM] += int((~told).sum())
-    fresh = _fresh(model, at, signal) & told
-    if repeated := int((told & ~fresh).sum()):
+    fresh = _fresh(model, at, signal, rows) & told
+    if repeated := int((told & ~fresh & ~rows.faulty).sum()):
         unusable[REPEATED] += repeated
     shape, use = (len(names), len(items)), np.flatnonzero(fresh)[::-1]  # the first row of a place wins
     grade, scores = np.full(shape, np.nan), {}
@@ -208,7 +218,7 @@ def _fill(names: tuple[str, ...], rows: _Rows) -> Panel:
             scores[name] = np.full(shape, np.nan)
             scores[name][model[mine], at[mine]] = rows.scores[mine]
     weight = np.ones(len(items))
-    weight[at[use]] = rows.weights[use]
+    weight[at[good]] = rows.weights[good]
     texts = {name: _texts(columns.get(name), len(items), at, use) for name in ("task", "domain", "question")}
     panel = Panel(
         models=names, item=_texts(columns["item_id"], len(items), at, use), task=texts["task"],
@@ -216,9 +226,29 @@ def _fill(names: tuple[str, ...], rows: _Rows) -> Panel:
         answer=_answers(columns.get("answer"), shape, model, at, use),
         cost=_numbers(columns.get("cost"), shape, model, at, use),
         latency=_numbers(columns.get("latency"), shape, model, at, use),
-        weight=weight, rows=rows.count, unusable=unusable,
+        weight=weight, rows=rows.count, unusable=unusable, notes=rows.notes,
     )  # fmt: skip
+    _refuse_strangers(panel, model, at, told)
     return panel.of(_held(at, told, len(items)))
+
+
+def _refuse_strangers(
+    panel: Panel, model: NDArray[np.intp], at: NDArray[np.intp], told: NDArray[np.bool_]
+) -> None:
+    """Raise where no two models share an item, with an item of either: ids or tasks are spelt apart."""
+    there = np.zeros((len(panel.models), len(panel)), bool)
+    there[model[told], at[told]] = True
+    if len(there) < 2 or (there.sum(axis=0) > 1).any():
+        return
+    shown = "; ".join(
+        f"{name} has item {panel.item[i]!r} of task {panel.task[i]!r}"
+        for name, row in zip(panel.models, there, strict=True)
+        for i in np.flatnonzero(row)[:1]
+    )
+    raise UnusableInput(
+        "No item has rows of two of the models, so their answers cannot be put side by side. Rows are tied together "
+        f"by task and item_id, which must be spelt alike: {shown or 'there is no item_id at all'}."
+    )
 
 
 def _held(at: NDArray[np.intp], told: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
@@ -235,11 +265,24 @@ def _signals(columns: Mapping[str, NDArray[Any]], count: int) -> tuple[list[str]
     return [str(key[0]) for key in keys], code
 
 
-def _fresh(model: NDArray[np.intp], at: NDArray[np.intp], signal: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _fresh(
+    model: NDArray[np.intp], at: NDArray[np.intp], signal: NDArray[np.intp], rows: _Rows
+) -> NDArray[np.bool_]:
+    """One row of each model, item and signal: the first that tells most, as a call that failed may stand first."""
+    answer = rows.columns.get("answer")
+    silent = np.zeros(len(model), bool) if answer is None else _missing(answer)
+    lacking = 4 * np.isnan(rows.grades) + 2 * np.isnan(rows.scores) + silent
+    order = np.lexsort([np.arange(len(model)), lacking, signal, at, model])
+    keys = np.stack([model, at, signal])[:, order]
+    first = np.ones(len(model), bool)
+    first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     fresh = np.zeros(len(model), bool)
-    _, first = np.unique(np.stack([model, at, signal]), axis=1, return_index=True)
-    fresh[first] = True
+    fresh[order[first]] = True
     return fresh
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.array([key_text(v) is None for v in values.tolist()], bool)
 
 
 def _texts(
@@ -247,6 +290,7 @@ def _texts(
 ) -> NDArray[Any]:
     found = np.full(count, None, dtype=object)
     if values is not None:
+        use = use[~_missing(values[use])]
         found[at[use]] = _plain(values[use])
     return found
 
@@ -260,6 +304,7 @@ def _answers(
 ) -> NDArray[Any]:
     found = np.full(shape, None, dtype=object)
     if values is not None:
+        use = use[~_missing(values[use])]
         found[model[use], at[use]] = _plain(values[use])
     return found
 

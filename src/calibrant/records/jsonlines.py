@@ -239,6 +239,23 @@ class JsonLines:
             finally:
                 self._under_way = {}
 
+    def replace(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """Write the file anew, each line as `change` makes it; a crash leaves the old file or the new one.
+
+        Positions of lines are others afterwards. Raises `StoreError` when it cannot be written.
+        """
+        self.close()
+        path = self.path.resolve()  # where a link leads, so that it stays one
+        new = path.with_name(f"{path.name}.new")
+        try:
+            with new.open("wb") as file:
+                file.writelines(encoded(change(value)) + b"\n" for value in self)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def close(self) -> None:
         """Write what is queued and close the file; the next append opens it again."""
         self.write()

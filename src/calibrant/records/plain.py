@@ -69,6 +69,7 @@ COLUMNS = (
     "calls",
     "tokens",
     "p",
+    "finish_reason",
 )
 """The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
 
@@ -80,7 +81,8 @@ def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str
     None where nobody judged, `time` in seconds since the epoch, `latency` in seconds, `cost` in US dollars.
     These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
     written together, where that was counted. Calls that signals share are counted for each of them. `p` is the
-    calibrated probability that was told with the answer, the same on each of its rows, or None.
+    calibrated probability that was told with the answer, the same on each of its rows, or None. `finish_reason`
+    is why the answer ended: "stop", or "length" where it was cut off at its limit of tokens.
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
     >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
@@ -124,6 +126,7 @@ def _row(
         "calls": detail.get("calls"),
         "tokens": detail.get("call_tokens"),
         "p": record.confidence and record.confidence.p,
+        "finish_reason": completion and completion.finish_reason,
     }
 
 

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..protocols import Store
-from ..types import Record, Verdict
+from ..types import Completion, Record, Verdict
 from .jsonlines import JsonLines, Together
 from .plain import rows_of
 
-__all__ = ["JsonlLog", "Sink", "StoreSink", "There"]
-
-
-@dataclass(frozen=True, slots=True)
-class There:
-    """What is recorded already: the signals read, and whether the answer was graded (None: not known).
-
-    A record without an answer counts as graded, for there is nothing to grade.
-    """
-
-    signals: frozenset[str]
-    judged: bool | None
+__all__ = ["Growing", "JsonlLog", "Sink", "StoreSink"]
 
 
 class Sink(Protocol):
-    """Where a run leaves its records. `grows` says whether a record can be given readings later."""
+    """Where a run leaves its records."""
 
-    grows: ClassVar[bool]
-
-    def there(self, record_id: str) -> There | None:
-        """What is there of the record, None where nothing is."""
+    def there(self, record_id: str) -> frozenset[str] | None:
+        """The signals that are recorded of it, None where nothing is."""
         ...
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         """Durable when this returns; adding what is there already changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Growing(Sink, Protocol):
+    """A sink whose records can be given readings and grades later."""
+
+    def ungraded(self, record_id: str) -> Completion | None:
+        """The answer that an earlier run recorded without a grade, else None: text, model and finish reason."""
+        ...
+
+    def grade(self, verdicts: Iterable[Verdict]) -> None:
+        """Give grades to what is `ungraded`, all or none; durable when this returns."""
         ...
 
 
@@ -47,63 +46,80 @@ class JsonlLog:
     A line that a crash cut off is dropped when the file is opened again, and its record redone.
     """
 
-    grows: ClassVar[bool] = True
-
     def __init__(self, path: str | Path) -> None:
         self._lines = JsonLines(path)
-        self._there: dict[str, There] = {}
-        self._alike: dict[tuple[There | None, str, bool], There] = {}  # few differ, so records share them
-        for row in self._lines:
-            self._note(row)
+        self._there: dict[str, frozenset[str]] = {}
+        self._alike: dict[
+            tuple[frozenset[str], str], frozenset[str]
+        ] = {}  # few differ, so records share them
+        self._ungraded: dict[str, int] = {}  # where the first line of such a record starts
+        self._look()
 
-    def there(self, record_id: str) -> There | None:
-        """What is there of the record, None where nothing is."""
+    def there(self, record_id: str) -> frozenset[str] | None:
+        """The signals that are recorded of it, None where nothing is."""
         return self._there.get(record_id)
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         """Add the rows that are not there yet, in one write."""
-        there = self._there.get(record.id)
-        rows = [
-            row for row in rows_of(record, verdict) if there is None or row["signal"] not in there.signals
-        ]
+        there = self._there.get(record.id, frozenset())
+        rows = [row for row in rows_of(record, verdict) if row["signal"] not in there]
         for row in rows:
             self._note(row)
         if rows:
             await self._lines.add(rows)
 
+    def ungraded(self, record_id: str) -> Completion | None:
+        """The answer without a grade in some row that was there when the file was opened, else None."""
+        position = self._ungraded.get(record_id)
+        if position is None:
+            return None
+        row = self._lines.at(position)
+        return Completion(
+            text=row["answer"], model=row["model"], finish_reason=row.get("finish_reason") or "stop"
+        )
+
+    def grade(self, verdicts: Iterable[Verdict]) -> None:
+        """Write the file anew with these grades in the rows that have none."""
+        grades = {verdict.record_id: verdict.grade for verdict in verdicts}
+
+        def graded(row: dict[str, Any]) -> dict[str, Any]:
+            lacks = row["correct"] is None and row["answer"] is not None and row["record_id"] in grades
+            return row | {"correct": grades[row["record_id"]]} if lacks else row
+
+        self._lines.replace(graded)
+        self._look()
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were added."""
         return iter(self._lines)
 
+    def _look(self) -> None:
+        self._ungraded.clear()
+        for position, row in self._lines.placed():
+            self._note(row)
+            if row["correct"] is None and row["answer"] is not None:
+                self._ungraded.setdefault(row["record_id"], position)
+
     def _note(self, row: dict[str, Any]) -> None:
-        before = self._there.get(row["record_id"])
-        step = before, row["signal"], row["correct"] is not None or row["answer"] is None
+        step = self._there.get(row["record_id"], frozenset()), row["signal"]
         now = self._alike.get(step)
         if now is None:
-            now = self._alike[step] = _with(*step)
+            now = self._alike[step] = step[0] | {step[1]}
         self._there[row["record_id"]] = now
-
-
-def _with(before: There | None, signal: str, judged: bool) -> There:
-    if before is None:
-        return There(frozenset({signal}), judged)
-    return There(before.signals | {signal}, judged or before.judged)
 
 
 class StoreSink:
     """A `Store` as the place where a run leaves its records; those that come together are one write."""
-
-    grows: ClassVar[bool] = False
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: list[tuple[Record, Verdict | None]] = []
         self._written = Together(self._take)
 
-    def there(self, record_id: str) -> There | None:
-        """What is there of the record; a store does not say whether it was graded."""
+    def there(self, record_id: str) -> frozenset[str] | None:
+        """The signals that are recorded of it, None where nothing is."""
         record = self.store.record(record_id)
-        return None if record is None else There(frozenset(r.signal for r in record.readings), None)
+        return None if record is None else frozenset(reading.signal for reading in record.readings)
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         """Add the record and the verdict on it, both or neither."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,7 +53,7 @@ MOST_BEYOND = 8192
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """What a model costs, in US dollars per million tokens.
+    """What a model costs, in US dollars per million tokens; raises `ValueError` where that is no amount.
 
     >>> Price(prompt=2.5, completion=10.0).of(Usage(prompt_tokens=1000, completion_tokens=100))
     0.0035
@@ -60,6 +61,11 @@ class Price:
 
     prompt: float
     completion: float
+
+    def __post_init__(self) -> None:
+        for amount in (self.prompt, self.completion):
+            if not 0 <= amount < math.inf:  # also False for NaN
+                raise ValueError(f"A price is a number of US dollars from 0 on; got {amount!r}.")
 
     def of(self, usage: Usage) -> float:
         """Dollars for that many tokens."""
@@ -160,7 +166,7 @@ def _completion(
     cost: float | None,
 ) -> Completion:
     message = choice["message"]
-    own = {name: part[name] for part in (choice, message) for name in SURENESS & part.keys()}
+    own = _sureness(choice, message)
     text = _text(message.get("content"))
     refusal = "" if text else _text(message.get("refusal"))
     return Completion(
@@ -174,6 +180,15 @@ def _completion(
         latency=latency,
         extra=beyond(further | own) if further or own else None,
     )
+
+
+def _sureness(choice: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: part[name]
+        for part in (choice, message)
+        for name in SURENESS & part.keys()
+        if part[name] is not None
+    }
 
 
 def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | None:
@@ -306,6 +321,7 @@ class Assembler:
         self._usage = Usage()
         self._refusal = False
         self._further: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}  # the latest of what was said of the answer's sureness
 
     def feed(self, chunk: Mapping[str, Any]) -> str:
         """Take one chunk, give its text ("" for most that carry something else).
@@ -327,6 +343,8 @@ class Assembler:
 
     def _take(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
+        if not (SURENESS.isdisjoint(choice) and SURENESS.isdisjoint(delta)):  # in few pieces, if any
+            self._own |= _sureness(choice, delta)
         refusal = _text(delta.get("refusal"))
         text = _text(delta.get("content")) or refusal
         self._refusal = self._refusal or bool(refusal)
@@ -360,7 +378,7 @@ class Assembler:
             tool_calls=tuple(ToolCall(**call) for _, call in sorted(self._calls.items())),
             finish_reason="content_filter" if self._refusal else self._finish_reason,
             latency=latency,
-            extra=beyond(self._further),
+            extra=beyond(self._further | self._own),
         )
         return charged(done, self._usage, self._price)
 

@@ -1,0 +1,69 @@
+"""What a signal or a grader asks, answered step by step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
+
+from ..errors import MissingExtra
+from ..types import Ask, Replies
+from .asker import Asker, Interrupted
+
+__all__ = ["Steps"]
+
+Found = TypeVar("Found")
+
+
+class Steps(Generic[Found]):
+    """A generator of Asks, run up to the first that it wants answered: None when it has returned.
+
+    `found` is what it returned, `missing` the package without which it could not. `interrupted` is the
+    last of its Asks that failed and may succeed another time, `failed` the reason of the last that failed for
+    good. `calls` counts the Asks that were answered and `tokens` what the answers read and wrote, whether
+    they were made for it or for another.
+    """
+
+    __slots__ = ("_steps", "calls", "failed", "found", "interrupted", "missing", "tokens", "wanted")
+
+    def __init__(self, begin: Callable[[], Generator[Ask | tuple[Ask, ...], Any, Found]]) -> None:
+        self.found: Found | None = None
+        self.missing: MissingExtra | None = None
+        self.interrupted: Interrupted | None = None
+        self.failed: str | None = None
+        self.calls = self.tokens = 0
+        self.wanted: Ask | tuple[Ask, ...] | None = None
+        try:
+            self._steps = begin()
+            self.wanted = next(self._steps)
+        except StopIteration as done:
+            self.found = done.value
+        except MissingExtra as error:
+            self.missing = error
+
+    async def answered(self, asker: Asker) -> None:
+        """Have its Asks answered, those of a tuple at the same time, until it returns."""
+        try:
+            while self.wanted is not None:
+                if isinstance(self.wanted, Ask):
+                    replies = await asker.ask(self.wanted)
+                    self._count(replies)
+                    self.wanted = self._steps.send(replies)
+                else:
+                    several = await asyncio.gather(*[asker.ask(one) for one in self.wanted])
+                    for one in several:
+                        self._count(one)
+                    self.wanted = self._steps.send(tuple(several))
+        except StopIteration as done:
+            self.found = done.value
+        except MissingExtra as error:
+            self.missing = error
+
+    def _count(self, replies: Replies) -> None:
+        if isinstance(replies, Interrupted):
+            self.interrupted = replies
+        elif not replies.completions:
+            self.failed = replies.reason
+        self.calls += bool(replies.completions)
+        for completion in replies.completions:
+            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
