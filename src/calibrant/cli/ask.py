@@ -15,7 +15,7 @@ from calibrant.asking.estimates import estimate
 from calibrant.config import secret
 from calibrant.errors import UnusableInput
 from calibrant.maps.calibration import MapSet
-from calibrant.named import model_named, price_named, signals_named
+from calibrant.named import gives_several_named, model_named, price_named, signals_named
 from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
@@ -100,7 +100,10 @@ def elicit_command(
     if url and max_dollars is not None and price is None:
         raise UnusableInput("--max-dollars cannot be kept without a price: add --price PROMPT,COMPLETION.")
     asked, chosen = questions_of(questions, limit), signals_named(signals, posture)
-    expected = estimate(asked, chosen.values(), price=price_named(price))
+    expected = estimate(
+        asked, chosen.values(), price=price_named(price),
+        gives_several=gives_several_named(model, url=url, api=api),
+    )  # fmt: skip
     if estimate_only:
         print_estimate(expected, as_json)
         return
