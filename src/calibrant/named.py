@@ -50,7 +50,7 @@ def model_named(
 
 
 def gives_several_named(name: str, *, url: str | None = None, api: str = "chat") -> bool | None:
-    """Whether the model that a command names gives all samples of an Ask in one call; None if only asking shows.
+    """Whether the model that a command names gives several samples in one call; None if only asking shows.
 
     >>> gives_several_named("m", url="http://localhost/v1", api="anthropic"), gives_several_named("embedded")
     (False, True)

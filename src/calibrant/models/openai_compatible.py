@@ -74,7 +74,7 @@ class OpenAICompatible(Client):
 
     @property
     def gives_several(self) -> bool | None:
-        """False once the server refused several answers in one call or gave fewer; None while that is not known."""
+        """False once the server refused several answers in one call or gave too few; None before."""
         return False if "n" in self._endpoint.refused else None
 
     async def once(self, ask: Ask) -> tuple[Completion, ...]:

@@ -125,7 +125,7 @@ class Client(ABC):
         await self._endpoint.close()
 
     async def _each(self, ask: Ask, had: int) -> list[Completion]:
-        """The samples beyond those already had, each by a call of its own. Where one fails, the others are ended."""
+        """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""
         tasks = [asyncio.ensure_future(self.once(part(ask, i, 1))) for i in range(had, ask.samples)]
         try:
             return [made for (made,) in await asyncio.gather(*tasks)]
