@@ -64,9 +64,9 @@ def _lettered(task: str, row: dict[str, Any]) -> Question:
 class Counted(OpenAICompatible):
     """llama.cpp's server states what the first sample wrote, so the samples are asked for as they can be counted."""
 
-    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+    async def once(self, ask: Ask) -> tuple[Completion, ...]:
         counted = ask.samples == 1 or ask.logprobs
-        made = await super().complete(ask if counted else replace(ask, logprobs=True))
+        made = await super().once(ask if counted else replace(ask, logprobs=True))
         return made if counted else tuple([replace(one, tokens=None) for one in made])
 
 

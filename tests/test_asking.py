@@ -286,10 +286,23 @@ def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path
     asked = ("elicit", questions, "-o", "unused.jsonl", "--estimate", "--json", "--price", "1,4")
     cheap = strict(calibrant(*asked, "--signals", "mean_logprob").stdout)
     dear = strict(calibrant(*asked, "--signals", "self_consistency,semantic_entropy,vpd").stdout)
-    assert (cheap["calls"], cheap["samples"]) == (40, 0)
+    assert (cheap["calls"], cheap["together"], cheap["samples"]) == (40, 40, 0)
     assert (dear["calls"], dear["samples"]) == (40 + 40 + 200, 400)
     assert 0 < cheap["dollars"] < dear["dollars"]
     assert not Path("unused.jsonl").exists()
+
+
+@pytest.mark.parametrize(("api", "together"), [("chat", 80), ("responses", 440), ("anthropic", 440)])
+def test_an_estimate_counts_the_calls_that_a_server_may_need(
+    questions: Path, api: str, together: int
+) -> None:
+    asked = ("elicit", questions, "-o", "unused.jsonl", "--estimate", "--signals", "self_consistency")
+    server = ("--model", "m", "--url", "http://localhost:1/v1", "--api", api)
+    told = strict(calibrant(*asked, *server, "--json").stdout)
+    assert (told["calls"], told["together"]) == (440, together)
+    said = calibrant(*asked, *server).stdout
+    assert said.startswith("At the most: 440 calls")
+    assert ("(80 where the server gives several" in said) is (together == 80)
 
 
 @pytest.mark.parametrize(

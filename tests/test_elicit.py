@@ -596,7 +596,7 @@ def test_two_signals_that_want_the_same_samples_cost_them_once(
     assert server.given == {0.0: 4, 1.0: 40}
     assert (summary.recorded, summary.spending.calls, summary.spending.samples) == (4, 8, 44)
     told = estimate(questions(4), signals.values(), price=Price(prompt=1.0, completion=1.0))
-    assert (told.calls, told.samples) == (8, 40)
+    assert (told.calls, told.together, told.samples) == (44, 8, 40)
 
 
 def test_an_estimate_is_the_most_that_can_be_asked() -> None:
@@ -604,7 +604,8 @@ def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     question = Question(id="q", messages=(Message("user", "x" * 40),), metadata={"ask": {"max_tokens": 20}})
     instructions = Verbalized().cost.read
     assert estimate([question], signals) == Estimate(
-        calls=3,
+        calls=5,
+        together=3,
         samples=3,
         prompt_tokens=10 + 3 * 10 + (10 + 20) + instructions,
         completion_tokens=20 + 3 * 20 + 10,

@@ -14,17 +14,18 @@ import pytest
 pytest.importorskip("aiohttp", reason="pip install 'calibrant[models]'")
 from aiohttp import web
 
-from calibrant.asking.asker import Asker
+from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable
 from calibrant.models.anthropic import Anthropic
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.openai_responses import OpenAIResponses
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
-from calibrant.types import Ask, Completion, Delta, Message, ToolCall, canonical
+from calibrant.types import Ask, Completion, Delta, Message, Replies, ToolCall, canonical
 from calibrant.wire.anthropic import message_body
 from calibrant.wire.chat import Price
 from calibrant.wire.responses import response_body
+from calibrant.wire.throttle import Throttle
 
 ASK = Ask(messages=(Message("user", "Capital of France?"),), logprobs=True, max_tokens=5)
 LOGPROBS = {"content": [{"token": "Paris", "logprob": -0.1, "top_logprobs": []}]}
@@ -516,6 +517,149 @@ def test_what_a_reasoning_model_refuses_is_made_up_for() -> None:
             (only,) = [delta async for delta in model.stream(replace(ASK, stop=("r",)))]
             assert only.text == "Pa" and len(server.bodies) == 7
 
+    asyncio.run(run())
+
+
+# ------------------------------------------------------------------ one sample a call, asked for with care
+
+
+class OneACall:
+    """Gives one sample a call, numbered, and answers 500 to some; counts what it gave and how much at once."""
+
+    def __init__(self, kind: str, fails: Callable[[int], bool] = lambda _: False, most: int = 1) -> None:
+        self.kind, self.fails, self.most = kind, fails, most
+        self.calls = self.given = self.under_way = self.at_once = 0
+        self.seeds: list[int] = []
+
+    async def __call__(self, _: web.Request, body: dict[str, Any]) -> web.Response:
+        if body.get("n", 1) > 1 and self.most == 1:
+            return web.json_response({"error": {"message": "'n' must be 1"}}, status=400)
+        self.calls, self.under_way = self.calls + 1, self.under_way + 1
+        call, self.at_once = self.calls, max(self.at_once, self.under_way)
+        await asyncio.sleep(0.005)
+        self.under_way -= 1
+        if self.fails(call):
+            return web.json_response({"error": {"message": "broken"}}, status=500)
+        samples = min(body.get("n", 1), self.most)
+        self.given += samples
+        self.seeds += [body["seed"]] if "seed" in body else []
+        made = reply(samples, None) if self.kind == "chat" else KINDS[self.kind][2](False)
+        return web.json_response(json.loads(json.dumps(made).replace("Paris", f"Paris {self.given}")))
+
+
+def drawn(number: int, samples: int = 6) -> Ask:
+    return Ask(messages=(Message("user", f"City {number}?"),), samples=samples, temperature=1.0, seed=10)
+
+
+async def asked(asker: Asker, questions: int) -> list[Replies]:
+    return list(await asyncio.gather(*(asker.ask(drawn(i)) for i in range(questions))))
+
+
+@each_kind
+def test_a_failed_sample_costs_itself_and_each_counts_as_a_call(kind: str) -> None:
+    async def run() -> None:
+        server = OneACall(kind, fails=lambda call: call % 7 == 0)
+        async with served(kind, server) as (model, _):
+            asker = Asker(model, concurrency=4, pause=0.001)
+            replies = await asked(asker, 5)
+            texts = {one.text for each in replies for one in each.completions}
+            assert server.given == len(texts) == 30 and model.gives_several is False
+            assert server.at_once == 4
+            spent = asker.spending
+            assert (spent.calls, spent.samples, spent.tokens) == (server.calls, 30, 4 * 30)
+            assert spent.calls - spent.retries == 30 and spent.dollars == pytest.approx(4e-6 * 30)
+            if kind == "chat":
+                assert sorted(server.seeds) == sorted([*range(10, 16)] * 5)
+
+    asyncio.run(run())
+
+
+@each_kind
+def test_what_came_beside_a_failed_sample_is_not_paid_for_again(kind: str, tmp_path: Any) -> None:
+    async def run() -> None:
+        server = OneACall(kind, fails=lambda call: call in (2, 5, 9))
+        async with served(kind, server) as (model, _):
+            first = Asker(model, concurrency=2, retries=0, call_log=tmp_path / "calls")
+            interrupted = [one for one in await asked(first, 2) if isinstance(one, Interrupted)]
+            assert interrupted and all("broken" in (one.reason or "") for one in interrupted)
+            assert server.given == first.spending.samples >= 5
+            await first.close()
+            again = Asker(model, call_log=tmp_path / "calls")
+            assert [len(one.completions) for one in await asked(again, 2)] == [6, 6]
+            assert server.given == 12
+
+    asyncio.run(run())
+
+
+@each_kind
+def test_a_run_that_was_stopped_asks_for_the_missing_samples(kind: str, tmp_path: Any) -> None:
+    async def run() -> None:
+        server = OneACall(kind)
+        made, path, _, _ = KINDS[kind]
+        async with Server(server, path) as http:
+            model = made(http.url, "tiny")
+            asker = Asker(model, concurrency=2, call_log=tmp_path / "calls")
+            stopped = asyncio.create_task(asked(asker, 3))
+            while server.given < 7:
+                await asyncio.sleep(0.001)
+            await asker.close(patience=0.0)
+            await asyncio.gather(stopped, return_exceptions=True)
+            again = Asker(model, concurrency=2, call_log=tmp_path / "calls")
+            assert [len(one.completions) for one in await asked(again, 3)] == [6, 6, 6]
+            await model.close()
+            assert 18 <= server.given <= 20 and again.spending.samples <= 18 - 7 + 2
+
+    asyncio.run(run())
+
+
+@each_kind
+def test_limits_hold_for_each_sample(kind: str) -> None:
+    async def run() -> None:
+        server, waits = OneACall(kind), list[float]()
+
+        async def sleep(seconds: float) -> None:
+            waits.append(round(seconds))
+
+        async with served(kind, server) as (model, _):
+            throttle = Throttle(3, requests_per_minute=60, clock=lambda: 0.0, sleep=sleep)
+            asker = Asker(model, concurrency=throttle, budget=Budget(calls=8))
+            assert sum(isinstance(one, Interrupted) for one in await asked(asker, 5)) >= 4
+            assert server.calls == server.given == asker.spending.calls == 8
+            assert sorted(waits)[:7] == [1, 2, 3, 4, 5, 6, 7] and len(waits) <= 7 + 3, "none waits in vain"
+            assert "8 calls" in (asker.spent or "") and server.at_once <= 3
+
+    asyncio.run(run())
+
+
+def test_a_server_that_gives_some_of_the_samples_is_asked_for_the_rest() -> None:
+    async def run() -> None:
+        server = OneACall("chat", most=3)
+        async with served("chat", server) as (model, _):
+            asker = Asker(model, concurrency=4)
+            assert model.gives_several is None
+            replies = await asker.ask(drawn(0, 8))
+            assert len(replies.completions) == server.given == 8 and server.calls == 1 + 5
+            assert asker.spending.calls == 6 and model.gives_several is False
+            assert server.seeds[0] == 10 and sorted(server.seeds[1:]) == [13, 14, 15, 16, 17]
+
+    asyncio.run(run())
+
+
+def test_a_refused_sample_ends_what_is_not_begun_and_keeps_what_came() -> None:
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        if len(server.bodies) == 3:
+            return web.json_response({"error": {"message": "withheld"}}, status=422)
+        return web.json_response(message(False))
+
+    async def run() -> None:
+        nonlocal server
+        async with served("anthropic", answer) as (model, server):
+            asker = Asker(model, concurrency=1)
+            ten, two = await asyncio.gather(asker.ask(drawn(0, 10)), asker.ask(drawn(0, 2)))
+            assert ten.reason is not None and "withheld" in ten.reason and not isinstance(ten, Interrupted)
+            assert len(two.completions) == 2 and len(server.bodies) == 3
+
+    server: Any = None
     asyncio.run(run())
 
 

@@ -13,7 +13,7 @@ from .plugins import find
 from .protocols import Model, Signal
 from .wire.chat import Price
 
-__all__ = ["Api", "model_named", "price_named", "served", "signals_named"]
+__all__ = ["Api", "gives_several_named", "model_named", "price_named", "served", "signals_named"]
 
 Api = Literal["chat", "responses", "anthropic"]
 """The formats that a server at a URL may speak."""
@@ -59,6 +59,18 @@ def served(name: str) -> bool:
     (True, False)
     """
     return "@http" in name
+
+
+def gives_several_named(name: str, *, url: str | None = None, api: str = "chat") -> bool | None:
+    """Whether the model that a command names gives several samples in one call; None if only asking shows.
+
+    >>> gives_several_named("m", url="http://localhost/v1", api="anthropic"), gives_several_named("embedded")
+    (False, True)
+    """
+    if url is None and not served(name):
+        return True  # inside this process; not made here, since that takes its weights
+    found: bool | None = getattr(model_named(name, url=url, api=api), "gives_several", None)
+    return found
 
 
 def price_named(text: str | None, option: str = "--price") -> Price | None:

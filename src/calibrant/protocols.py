@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """A language model that can be asked. Foreign errors leave as `ModelError`, nothing else does."""
+    """A language model that can be asked. Foreign errors leave as `ModelError`, nothing else does.
+
+    One that may need several calls for an Ask has two members more, so that an Asker can limit, count and
+    keep each call by itself: `once(ask)`, which makes one call and gives the samples that came of it, at
+    least one, and `gives_several`, False where that is never more than one and None while that is not known.
+    """
 
     @property
     def name(self) -> str:

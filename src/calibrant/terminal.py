@@ -203,8 +203,10 @@ def estimate_sentence(expected: Estimate) -> str:
     """What a run would cost at the most, in words."""
     read, written = expected.prompt_tokens / 1e6, expected.completion_tokens / 1e6
     dollars = "" if expected.dollars is None else f", {expected.dollars:,.2f} US dollars"
+    fewer = f" ({expected.together:,} where the server gives several samples in one call)"
+    calls = f"{expected.calls:,} calls{fewer if expected.together < expected.calls else ''}"
     return (
-        f"At the most: {expected.calls:,} calls, {read:,.2f} million tokens read and {written:,.2f} million "
+        f"At the most: {calls}, {read:,.2f} million tokens read and {written:,.2f} million "
         f"written{dollars}. Calls that were answered before are not made again."
     )
 

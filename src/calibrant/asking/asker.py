@@ -6,15 +6,16 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..dialogue.asks import tokens_in
 from ..errors import ModelDenied, ModelError, ModelUnavailable
 from ..protocols import Model
-from ..records.calls import CallLog, Kept, Samples, depth
+from ..records.calls import CallLog, Kept, Samples, depth, part
 from ..types import Ask, Completion, Replies
 from ..wire.throttle import Throttle
+from .flights import Flight
 
 __all__ = ["Asker", "Budget", "Interrupted", "Spending"]
 
@@ -69,62 +70,15 @@ class Interrupted(Replies):
     """No completions, for a cause that may be gone next time: a server that is down, a spent budget."""
 
 
-@dataclass(eq=False, slots=True)
-class _Flight:
-    """A call: others may join until it is begun, when `indexes` says which samples it asks for."""
-
-    ask: Ask
-    depth: int
-    indexes: range | None = None
-    task: asyncio.Task[None] = field(init=False)
-    waiting: list[asyncio.Future[Replies | None]] = field(default_factory=list)
-
-    async def landed(self) -> Replies | None:
-        """None once the task has brought what it asked for, else what it brought instead.
-
-        Who is cancelled while waiting does not end the task: others may be waiting too.
-        """
-        landed = self.task.get_loop().create_future()
-        self.waiting.append(landed)
-        return await landed  # type: ignore[no-any-return]
-
-    def land(self, brought: Replies | None) -> None:
-        """Tell all who wait what it brought."""
-        for one in self.waiting:
-            if not one.done():  # cancelled
-                one.set_result(brought)
-
-    def crash(self, task: asyncio.Task[None]) -> None:
-        """Tell all who wait still that the task was cancelled, or which error ended it."""
-        error = None if task.cancelled() else task.exception()
-        for one in self.waiting:
-            if one.done():
-                continue
-            if error is None:
-                one.cancel()
-            else:
-                one.set_exception(error)
-
-    def join(self, ask: Ask) -> None:
-        """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""
-        want = max(self.depth, depth(ask))
-        samples = max(self.ask.samples, ask.samples)
-        if (samples, want) != (self.ask.samples, self.depth):
-            top = max(0, want - 1)
-            self.ask = replace(self.ask, samples=samples, logprobs=want > 0, top_logprobs=top)
-            self.depth = want
-
-    def covers(self, index: int, depth: int) -> bool:
-        return self.indexes is not None and index in self.indexes and self.depth >= depth
-
-
 class Asker:
     """A model, asked with care. `ask` never raises `ModelError`: a failure is `Replies` with a reason.
 
     An Ask of n samples is answered by the first n samples of its `Ask.address`. Those that are known are
-    taken, only the missing are asked for, in one call, with the seed moved on to the first of them. Asks
-    of one address that come before their call is begun share it, and later ones wait for it as far as it
-    serves them. An Ask with log-probabilities takes samples that were asked for with them; where the
+    taken, only the missing are asked for, in one call, with the seed moved on to the first of them. A model
+    that gives one sample a call is asked for each by itself, for as many at once as may be under way; one
+    that gives fewer than asked for, for the rest. What came is kept, whatever becomes of the other samples.
+    Asks of one address that come before their call is begun share it, and later ones wait for it as far as
+    it serves them. An Ask with log-probabilities takes samples that were asked for with them; where the
     server gave none, asking again would not help. A server that is overloaded or away is tried again,
     after the time it asks for or with growing pauses.
 
@@ -168,7 +122,7 @@ class Asker:
         self._start = clock()
         self._denied: str | None = None
         self._payer = self
-        self._flights: dict[str, list[_Flight]] = {}
+        self._flights: dict[str, list[Flight]] = {}
         log = CallLog(call_log) if isinstance(call_log, str | Path) else call_log
         self._kept = Kept(model.name, log, remember)
         self._others: dict[str, Asker] = {}
@@ -186,15 +140,17 @@ class Asker:
         if ask.model is not None:
             return await self._elsewhere(ask.model, replace(ask, model=None))
         at, want, shared = ask.address, depth(ask), 1
-        samples = self._kept.at(at)
+        samples, failed = self._kept.at(at), None
         while missing := samples.lacking(ask.samples, self._wanted(want)):
+            if failed is not None:
+                return failed
             flight = self._under_way(at, missing, want) or self._joined(at, ask)
             if flight is None:
                 flight, shared = self._begin(at, samples, ask), 0
             failed = await flight.landed()
             larger = flight.ask.samples > ask.samples or flight.depth > want
-            if failed is not None and (isinstance(failed, Interrupted) or not larger):
-                return failed  # else the call was refused for what another wanted of it
+            if larger and not isinstance(failed, Interrupted):
+                failed = None  # a call was refused for what another wanted of it
         self.spending.shared += shared
         return Replies(samples.first(ask.samples))
 
@@ -240,7 +196,7 @@ class Asker:
         # A model that is known to give no log-probabilities: any sample is as good. Not all models say.
         return 0 if self.model.gives_logprobs is False else depth
 
-    def _under_way(self, at: str, missing: list[int], depth: int) -> _Flight | None:
+    def _under_way(self, at: str, missing: list[int], depth: int) -> Flight | None:
         """A call that brings the first missing sample, where the calls under way bring them all."""
         flights = self._flights.get(at, ())
         if not flights:
@@ -248,39 +204,43 @@ class Asker:
         found = [next((f for f in flights if f.covers(index, depth)), None) for index in missing]
         return found[0] if all(found) else None
 
-    def _joined(self, at: str, ask: Ask) -> _Flight | None:
+    def _joined(self, at: str, ask: Ask) -> Flight | None:
         for flight in self._flights.get(at, ()):
-            if flight.indexes is None:
+            if not flight.parts:
                 flight.join(ask)
                 return flight
         return None
 
-    def _begin(self, at: str, samples: Samples, ask: Ask) -> _Flight:
-        flight = _Flight(ask, depth(ask))
+    def _begin(self, at: str, samples: Samples, ask: Ask) -> Flight:
+        flight = Flight(ask, depth(ask))
         # A task begins a turn of the event loop later, so that Asks of the same turn can join it.
         flight.task = asyncio.create_task(self._fly(at, samples, flight))
         flight.task.add_done_callback(flight.crash)
         self._flights.setdefault(at, []).append(flight)
         return flight
 
-    async def _fly(self, at: str, samples: Samples, flight: _Flight) -> None:
+    async def _fly(self, at: str, samples: Samples, flight: Flight) -> None:
         try:
-            brought = await self._attempts(at, samples, flight)
-            if brought and not isinstance(brought, Replies):
-                assert flight.indexes is not None  # since a call was made
-                self._kept.add(at, samples, flight.indexes.start, flight.depth, brought)
+            failed = await self._attempts(at, samples, flight)
+            for call in flight.further:
+                failed = await call or failed
         finally:
+            if flight.further:
+                for call in flight.further:
+                    call.cancel()
+                await asyncio.gather(*flight.further, return_exceptions=True)
             flights = self._flights[at]
             flights.remove(flight)
             if not flights:
                 del self._flights[at]
-        flight.land(brought if isinstance(brought, Replies) else None)
+        flight.land(flight.refused or failed)
 
-    async def _attempts(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
+    async def _attempts(self, at: str, samples: Samples, flight: Flight, call: int = 0) -> Replies | None:
+        """Keep what a call of the flight brings, or say why it brings nothing."""
         waited, attempt = 0.0, 0
         while True:
             try:
-                return await self._attempt(at, samples, flight)
+                return await self._attempt(at, samples, flight, call)
             except ModelUnavailable as error:
                 wait = self._wait(attempt, error)
                 waited, attempt = waited + wait, attempt + 1
@@ -292,36 +252,44 @@ class Asker:
                 self._denied = str(error)  # the same awaits every other call
                 return Interrupted(reason=self._denied)
             except ModelError as error:
-                return Replies(reason=str(error))
+                flight.refused = Replies(reason=str(error))
+                return flight.refused
             except TimeoutError:  # only our own: the model's leave as ModelUnavailable
                 return Interrupted(reason=self._payer.spent or "The call was cut off at the deadline.")
             self.spending.retries += 1
             await asyncio.sleep(wait)
 
-    async def _attempt(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
-        """One call for what is still missing of the flight's samples; nothing where nothing is."""
+    async def _attempt(self, at: str, samples: Samples, flight: Flight, call: int) -> Replies | None:
         left = self._time_left()
         if left is None:
-            return await self._admitted(at, samples, flight)
+            return await self._admitted(at, samples, flight, call)
         async with asyncio.timeout(left):
-            return await self._admitted(at, samples, flight)
+            return await self._admitted(at, samples, flight, call)
 
-    async def _admitted(self, at: str, samples: Samples, flight: _Flight) -> tuple[Completion, ...] | Replies:
-        tokens = _tokens_of(flight.ask) if self._throttle.counts_tokens else 0
-        began = await self._throttle.enter(tokens)
+    async def _admitted(self, at: str, samples: Samples, flight: Flight, call: int) -> Replies | None:
+        """Make the call, unless nothing is missing any more."""
+        tokens = self._tokens_of(flight, call) if self._throttle.counts_tokens else 0
+        began = await self._throttle.enter(tokens, unless=lambda: self._stopped(flight))
         try:
-            if stopped := self._denied or self._payer.spent:
-                return Interrupted(reason=stopped)
-            ask = self._take_off(at, samples, flight)
-            if ask is None:
+            if stopped := self._stopped(flight):
+                return stopped
+            if not flight.parts:
+                self._take_off(at, samples, flight)
+            if not flight.parts:
                 self._throttle.answered(tokens)
-                return ()
+                return None
+            indexes = flight.parts[call]
+            ask = part(flight.ask, indexes.start, len(indexes))
             self.spending.calls += 1
-            completions = await self.model.complete(ask)
+            completions: tuple[Completion, ...] = await getattr(self.model, "once", self.model.complete)(ask)
             before = self.spending.tokens
             self.spending.add(completions)
             self._throttle.answered(tokens - (self.spending.tokens - before) if tokens else 0)
-            return completions or Replies(reason="The model gave no reply.")
+            if completions:
+                self._kept.add(at, samples, indexes.start, flight.depth, completions)
+                return None
+            flight.refused = Replies(reason="The model gave no reply.")
+            return flight.refused
         except ModelUnavailable as error:
             if error.retry_after is not None or error.status in OVERLOADED:
                 self._throttle.overloaded(began, self._bearable(error.retry_after))
@@ -329,23 +297,40 @@ class Asker:
         finally:
             self._throttle.leave()
 
-    def _take_off(self, at: str, samples: Samples, flight: _Flight) -> Ask | None:
-        """The Ask for the first run of samples that nobody has or brings; from now on nobody can join."""
-        if flight.indexes is None:
-            others = [other for other in self._flights[at] if other.indexes is not None]
-            missing = samples.lacking(flight.ask.samples, self._wanted(flight.depth))
-            if others:
-                missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
-            if not missing:
-                return None
+    def _stopped(self, flight: Flight) -> Replies | None:
+        """Why no call of a flight is to be begun any more."""
+        spent = self._denied or self._payer.spent
+        return Interrupted(reason=spent) if spent else flight.refused
+
+    def _take_off(self, at: str, samples: Samples, flight: Flight) -> None:
+        """Settle the calls for the samples that nobody has or brings; from now on nobody can join.
+
+        One call is for the first run of them, or where a call gives one sample there is one for each.
+        """
+        others = [other for other in self._flights[at] if other.parts]
+        missing = samples.lacking(flight.ask.samples, self._wanted(flight.depth))
+        if others:
+            missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
+        if not missing:
+            return
+        if self._one_a_call:
+            flight.parts = [range(index, index + 1) for index in missing]
+        else:
             start = 0 if getattr(self.model, "plays_back", False) else missing[0]
             run = sum([index == missing[0] + i for i, index in enumerate(missing)])
-            flight.indexes = range(start, missing[0] + run)
-        indexes, ask = flight.indexes, flight.ask
-        if len(indexes) == ask.samples:
-            return ask
-        seed = None if ask.seed is None else ask.seed + indexes.start
-        return replace(ask, samples=len(indexes), seed=seed)
+            flight.parts = [range(start, missing[0] + run)]
+        for call in range(1, len(flight.parts)):
+            flight.further.append(asyncio.create_task(self._attempts(at, samples, flight, call)))
+
+    @property
+    def _one_a_call(self) -> bool:
+        return getattr(self.model, "gives_several", None) is False
+
+    def _tokens_of(self, flight: Flight, call: int) -> int:
+        """About as many as the call can take at the most."""
+        ask = flight.ask
+        samples = len(flight.parts[call]) if flight.parts else 1 if self._one_a_call else ask.samples
+        return tokens_in(*(message.content for message in ask.messages)) + samples * ask.max_tokens
 
     def _limit_reached(self) -> str | None:
         budget = self._budget
@@ -381,8 +366,3 @@ class Asker:
     def _too_late(self, wait: float) -> bool:
         left = self._time_left()
         return left is not None and wait > left
-
-
-def _tokens_of(ask: Ask) -> int:
-    """About as many as the call can take at the most."""
-    return tokens_in(*(message.content for message in ask.messages)) + ask.samples * ask.max_tokens

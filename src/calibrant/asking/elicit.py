@@ -47,9 +47,10 @@ async def read(
     """Read all signals at once, in the order of the mapping, named by its keys.
 
     Each reading's detail carries the digests `prompt` and `parameters` of its signal where it has a
-    fingerprint, `calls` and `call_tokens`, which are the calls that it took (whoever made them first) and
-    what they read and wrote, and `interrupted` where one failed that may succeed another time. A failed call, or
-    an optional package that is not installed, gives a reading without a score; a bug in a signal raises.
+    fingerprint, `calls` and `call_tokens`, which are the Asks that were answered (a call each, more of a
+    model that gives one sample a call; whoever made them first) and what they read and wrote, and
+    `interrupted` where one failed that may succeed another time. A failed call, or an optional package that
+    is not installed, gives a reading without a score; a bug in a signal raises.
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
     asking = [steps for steps in begun if steps.wanted is not None]  # most signals ask nothing

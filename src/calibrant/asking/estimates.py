@@ -16,9 +16,14 @@ __all__ = ["Estimate", "estimate"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """The most that a run asks for: calls, further samples, tokens, and US dollars where there is a price."""
+    """The most that a run asks for: calls, further samples, tokens, and US dollars where there is a price.
+
+    `together` is how many calls it is where one call gives all samples of a question; the same as `calls`
+    where the model is known to do so, or not to.
+    """
 
     calls: int
+    together: int
     samples: int
     prompt_tokens: int
     completion_tokens: int
@@ -31,21 +36,22 @@ def estimate(
     settings: Ask = ANSWER,
     price: Price | None = None,
     *,
+    gives_several: bool | None = None,
     grader: Grader | None = None,
     others: Mapping[str, Price | None] | None = None,
 ) -> Estimate:
     """The cost of answering the questions, reading the signals and grading, when every answer is as long as allowed.
 
-    Samples that several signals share are counted once, in one call for each question; each is taken to read
-    the question anew, as with a server that gives one answer a call. A token is taken to be four characters.
-    `others` are the prices of further models by their role, such as "peer" or "judge"; one that is not there
-    costs the same. The dollars are None where a model that is asked has no price. What a call log already
-    holds is not taken off.
+    Samples that several signals share are counted once. Each is taken to be a call of its own, unless the
+    model `gives_several` in one (None where only asking shows), and to read the question anew in any case. A
+    token is taken to be four characters. `others` are the prices of further models by their role, such as
+    "peer" or "judge"; one that is not there costs the same. The dollars are None where a model that is asked
+    has no price. What a call log already holds is not taken off, and a call that is tried again comes on top.
 
     >>> from calibrant.types import Message
     >>> question = Question(id="q", messages=(Message("user", "The capital of France?"),))
     >>> estimate([question] * 1000, [], price=Price(prompt=1.0, completion=4.0))
-    Estimate(calls=1000, samples=0, prompt_tokens=6000, completion_tokens=64000, dollars=0.262)
+    Estimate(calls=1000, together=1000, samples=0, prompt_tokens=6000, completion_tokens=64000, dollars=0.262)
     """
     signals = tuple(signals)
     cost = sum((signal.cost for signal in signals if "peer" not in signal.needs), Cost())
@@ -70,8 +76,13 @@ def estimate(
             its = price if role is None else prices.get(role, price)
             dollars.append(None if its is None else its.of(used))
     every = (own, peers, grading)
+    each, together = cost.samples, int(cost.samples > 0)
+    if gives_several is not None:
+        each = together = together if gives_several else each
+    others_asked = 1 + cost.calls + peer.calls + judge.calls
     return Estimate(
-        calls=count * (1 + cost.calls + bool(cost.samples) + peer.calls + judge.calls),
+        calls=count * (others_asked + each),
+        together=count * (others_asked + together),
         samples=count * cost.samples,
         prompt_tokens=sum(used.prompt_tokens for used in every),
         completion_tokens=sum(used.completion_tokens for used in every),

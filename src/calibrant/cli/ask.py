@@ -18,7 +18,7 @@ from calibrant.config import secret
 from calibrant.dialogue.asks import ANSWER, limited
 from calibrant.errors import UnusableInput
 from calibrant.maps.calibration import MapSet
-from calibrant.named import Api, model_named, price_named, served, signals_named
+from calibrant.named import Api, gives_several_named, model_named, price_named, served, signals_named
 from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
@@ -142,6 +142,7 @@ def elicit_command(
             )
     expected = estimate(
         asked, chosen.values(), price=price_named(price), grader=grades,
+        gives_several=gives_several_named(model, url=url, api=api),
         others={role: one.price for role, one in further.items()},
     )  # fmt: skip
     if estimate_only:

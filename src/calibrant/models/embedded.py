@@ -18,6 +18,7 @@ from typing import Any
 
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.plugins import require
+from calibrant.records.calls import part
 from calibrant.types import Ask, Completion, Delta
 from calibrant.wire.chat import Assembler, Price, completions, request_body
 
@@ -77,13 +78,11 @@ class Embedded:
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """Answer an Ask; more samples than slots are made in several rounds."""
         slots = self._settings.slots
-        rounds = [
-            _part(ask, start, min(slots, ask.samples - start)) for start in range(0, ask.samples, slots)
-        ]
+        rounds = [part(ask, start, min(slots, ask.samples - start)) for start in range(0, ask.samples, slots)]
         made = [
             await asyncio.get_running_loop().run_in_executor(self._pool(), self._call, one) for one in rounds
         ]
-        return tuple(completion for part in made for completion in part)
+        return tuple(completion for some in made for completion in some)
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
         """Answer token by token; closing the generator stops the computation."""
@@ -147,11 +146,6 @@ class Embedded:
         except (ValueError, TypeError, RuntimeError) as error:
             raise ModelRefused(f"The embedded model cannot answer this request: {error}") from error
         return reply
-
-
-def _part(ask: Ask, start: int, samples: int) -> Ask:
-    """Some of an Ask's samples; a seed is moved on, else each round would be the same."""
-    return replace(ask, samples=samples, seed=None if ask.seed is None else ask.seed + start)
 
 
 def _spare_cores() -> int:

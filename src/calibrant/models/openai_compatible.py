@@ -16,7 +16,6 @@ from calibrant.wire.transport import (
     TEMPERATURE,
     Dispensable,
     Reply,
-    each_sample,
 )
 
 __all__ = ["OpenAICompatible"]
@@ -73,13 +72,17 @@ class OpenAICompatible(Client):
     path = "chat/completions"
     dispensable = DISPENSABLE
 
-    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
-        """Answer an Ask; a server that gives fewer samples than asked for is asked again for the rest."""
-        first = await self._call(ask)
-        if len(first) >= ask.samples:
-            return first[: ask.samples]
-        self._endpoint.refused.add("n")
-        return (*first, *await each_sample(self._endpoint, ask, self._call, had=len(first)))
+    @property
+    def gives_several(self) -> bool | None:
+        """False once the server refused several answers in one call or gave too few; None before."""
+        return False if "n" in self._endpoint.refused else None
+
+    async def once(self, ask: Ask) -> tuple[Completion, ...]:
+        """One call: as many samples of an Ask as the server gives in one, at least one."""
+        made = await super().once(ask)
+        if len(made) < ask.samples:
+            self._endpoint.refused.add("n")
+        return made
 
     def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -12,7 +12,7 @@ from ..types import Ask, Completion
 from .jsonlines import JsonLines
 from .plain import completion_from_json, completion_to_json
 
-__all__ = ["CallLog", "Kept", "Sample", "Samples", "depth"]
+__all__ = ["CallLog", "Kept", "Sample", "Samples", "depth", "part"]
 
 
 def depth(ask: Ask) -> int:
@@ -22,6 +22,20 @@ def depth(ask: Ask) -> int:
     [0, 1, 6]
     """
     return 1 + ask.top_logprobs if ask.logprobs or ask.top_logprobs else 0
+
+
+def part(ask: Ask, first: int, samples: int) -> Ask:
+    """An Ask for so many of its samples, from index `first` on.
+
+    The seed is moved on to the first, else all parts would be the same.
+
+    >>> third = part(Ask(messages=(), samples=10, seed=7), 2, 1)
+    >>> third.samples, third.seed
+    (1, 9)
+    """
+    if (first, samples) == (0, ask.samples):
+        return ask
+    return replace(ask, samples=samples, seed=None if ask.seed is None else ask.seed + first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Protocol
 
+from ..records.calls import part
 from ..types import Ask, Completion, Delta
 from .chat import Price
-from .transport import Dispensable, Endpoint, Reply, each_sample
+from .transport import Dispensable, Endpoint, Reply
 
 __all__ = ["Assembling", "Client"]
 
@@ -67,6 +69,11 @@ class Client(ABC):
         return self._endpoint.gives_logprobs
 
     @property
+    def gives_several(self) -> bool | None:
+        """Whether one call gives all samples of an Ask; False where a format has one answer a call."""
+        return False
+
+    @property
     def refused(self) -> frozenset[str]:
         """What the server turned out not to take, so that it is asked without."""
         return frozenset(self._endpoint.refused)
@@ -77,8 +84,19 @@ class Client(ABC):
         return self._endpoint.requests
 
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
-        """Answer an Ask, with a call for each sample."""
-        return await each_sample(self._endpoint, ask, self._call)
+        """Answer an Ask, where it takes several calls with all at the same time; one that fails fails it all.
+
+        The first call of an endpoint is made alone, since it shows what the server refuses.
+        """
+        apart = ask.samples > 1 and self.gives_several is False and self._endpoint.served
+        first = () if apart else await self.once(ask)
+        return first if len(first) == ask.samples else (*first, *await self._each(ask, len(first)))
+
+    async def once(self, ask: Ask) -> tuple[Completion, ...]:
+        """One call: as many samples of an Ask as the server gives in one, at least one."""
+        start = time.perf_counter()
+        reply = await self._endpoint.whole(lambda without: self._body(ask, without))
+        return self._read(ask, reply, start)[: ask.samples]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off.
@@ -106,10 +124,15 @@ class Client(ABC):
         """Close the connections; the next call opens new ones."""
         await self._endpoint.close()
 
-    async def _call(self, ask: Ask) -> tuple[Completion, ...]:
-        start = time.perf_counter()
-        reply = await self._endpoint.whole(lambda without: self._body(ask, without))
-        return self._read(ask, reply, start)
+    async def _each(self, ask: Ask, had: int) -> list[Completion]:
+        """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""
+        tasks = [asyncio.ensure_future(self.once(part(ask, i, 1))) for i in range(had, ask.samples)]
+        try:
+            return [made for (made,) in await asyncio.gather(*tasks)]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
         made = self._completions(ask, reply, time.perf_counter() - start)

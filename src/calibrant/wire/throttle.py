@@ -115,13 +115,16 @@ class Throttle:
         """Whether calls must say how many tokens they take."""
         return self._tokens is not None
 
-    async def enter(self, tokens: float = 0) -> float:
+    async def enter(self, tokens: float = 0, unless: Callable[[], object] = lambda: None) -> float:
         """Take a place for one call that may take so many tokens, first come, first served; when it began.
 
+        A call that is not wanted any more when its turn comes takes nothing of the limits and waits for none.
         Whoever was let in must `leave`.
         """
         await self._enter()
         try:
+            if unless():
+                return self._clock()
             if self._requests is not None:
                 await self._requests.acquire(1)
             if self._tokens is not None:

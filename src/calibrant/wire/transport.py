@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
@@ -30,7 +29,6 @@ __all__ = [
     "Dispensable",
     "Endpoint",
     "Reply",
-    "each_sample",
 ]
 
 Body = dict[str, Any]
@@ -258,36 +256,6 @@ class Endpoint:
 @cache
 def _aiohttp() -> Any:
     return require("aiohttp", "A model behind a URL", "models")
-
-
-async def each_sample(
-    endpoint: Endpoint,
-    ask: Ask,
-    call: Callable[[Ask], Any],
-    *,
-    had: int = 0,
-) -> tuple[Completion, ...]:
-    """The samples of an Ask beyond those already had, each by a call of its own, at the same time.
-
-    The first call of an endpoint is made alone, since it shows what the server refuses. A seed is moved
-    on from one sample to the next, else all would be the same. Where one fails, the others are ended.
-    """
-    made = list[Completion]()
-    if not endpoint.served:
-        made += await call(_single(ask, had))
-    tasks = [asyncio.ensure_future(call(_single(ask, i))) for i in range(had + len(made), ask.samples)]
-    try:
-        for done in await asyncio.gather(*tasks):
-            made += done
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return tuple(made)
-
-
-def _single(ask: Ask, index: int) -> Ask:
-    return replace(ask, samples=1, seed=None if ask.seed is None else ask.seed + index)
 
 
 async def _examined(

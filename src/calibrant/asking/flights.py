@@ -1,0 +1,67 @@
+"""Calls under way for the samples of one address, which several Asks can wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from ..records.calls import depth
+from ..types import Ask, Replies
+
+__all__ = ["Flight"]
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """Samples of one address on their way: others may join until the first call is begun.
+
+    `parts` then says which samples each call asks for; the calls beyond the first are `further`. `refused` is
+    why one of them is not to be made again, and the others not begun.
+    """
+
+    ask: Ask
+    depth: int
+    parts: list[range] = field(default_factory=list)
+    refused: Replies | None = None
+    task: asyncio.Task[None] = field(init=False)
+    further: list[asyncio.Task[Replies | None]] = field(default_factory=list)
+    waiting: list[asyncio.Future[Replies | None]] = field(default_factory=list)
+
+    async def landed(self) -> Replies | None:
+        """None once the task has brought what it asked for, else what it brought instead.
+
+        Who is cancelled while waiting does not end the task: others may be waiting too.
+        """
+        landed = self.task.get_loop().create_future()
+        self.waiting.append(landed)
+        return await landed  # type: ignore[no-any-return]
+
+    def land(self, brought: Replies | None) -> None:
+        """Tell all who wait what it brought."""
+        for one in self.waiting:
+            if not one.done():  # cancelled
+                one.set_result(brought)
+
+    def crash(self, task: asyncio.Task[None]) -> None:
+        """Tell all who wait still that the task was cancelled, or which error ended it."""
+        error = None if task.cancelled() else task.exception()
+        for one in self.waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.cancel()
+            else:
+                one.set_exception(error)
+
+    def join(self, ask: Ask) -> None:
+        """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""
+        want = max(self.depth, depth(ask))
+        samples = max(self.ask.samples, ask.samples)
+        if (samples, want) != (self.ask.samples, self.depth):
+            top = max(0, want - 1)
+            self.ask = replace(self.ask, samples=samples, logprobs=want > 0, top_logprobs=top)
+            self.depth = want
+
+    def covers(self, index: int, depth: int) -> bool:
+        """Whether a call that was begun, or waits for its turn, brings that sample at that depth or deeper."""
+        return self.depth >= depth and any([index in part for part in self.parts])
