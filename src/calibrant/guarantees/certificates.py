@@ -130,7 +130,11 @@ class CertificateSet:
 
     @cached_property
     def _index(self) -> dict[tuple[str | None, ...], Certificate]:
-        return {tuple(c.by.get(name) for name in self.by): c for c in self.certificates}
+        return {self.key(c): c for c in self.certificates}
+
+    def key(self, one: Certificate) -> tuple[str | None, ...]:
+        """The values of a certificate's group, in the order of the columns `by`."""
+        return tuple(one.by.get(name) for name in self.by)
 
     def find(self, values: Iterable[Any]) -> Certificate | None:
         """The certificate of a group, by the values of the columns `by`."""
