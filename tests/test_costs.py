@@ -185,7 +185,9 @@ def test_groups_that_are_fitted_together_borrow_from_rows_that_are_not_stated(ca
     c, p = drawn(rng, 600)
     domain = np.where(np.arange(600) < 30, "tax", rng.choice(["law", "art"], 600))
     log = pd.DataFrame({"confidence": c, "correct": rng.random(600) < p, "domain": domain})
-    told = {g.by["domain"]: g for g in plan_costs(log, ["domain"], policy=POLICY, calibrator=calibrator).groups}
+    told = {
+        g.by["domain"]: g for g in plan_costs(log, ["domain"], policy=POLICY, calibrator=calibrator).groups
+    }
     read = read_log(log, by=["domain"], folds=5)
     parts = {key: read.parts(key, 5) for key in read.groups}
     sent = dict.fromkeys(parts, 0.0)
@@ -214,7 +216,7 @@ def test_scores_of_another_signal_lend_nothing(frame: pd.DataFrame) -> None:
 
 
 def test_a_calibrator_is_what_was_asked_for_or_is_refused(frame: pd.DataFrame) -> None:
-    with pytest.raises(UnusableInput, match="blend takes several signals.*--confidence calibrated"):
+    with pytest.raises(UnusableInput, match=r"blend takes several signals.*--confidence calibrated"):
         plan_costs(frame, policy=POLICY, calibrator="blend")
     single = plan_costs(frame[:200], policy=POLICY, calibrator="pooled")
     assert any("without --by there is one: it is the map of auto" in note for note in single.notes)
