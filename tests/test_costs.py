@@ -13,8 +13,11 @@ from scipy.special import expit, logit
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import UnusableInput
+from calibrant.logs.reading import read_log
+from calibrant.maps.groups import merged
 from calibrant.planning.costs import plan_costs
 from calibrant.planning.ways import Atoms, Way, stated
+from calibrant.plugins import find
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.report.costs import cost_curves
 from calibrant.report.drawing import save, to_svg
@@ -163,6 +166,60 @@ def test_groups_without_labels_enough_are_named_with_the_reason(frame: pd.DataFr
     assert "Too few labels" in told["tax"]["reason"]
     assert told["law"]["reason"] is None
     assert "nothing can be stated" in plan.groups[-1].sentence()
+
+
+def test_a_group_without_a_usable_row_is_named_with_the_reason(frame: pd.DataFrame) -> None:
+    lost = frame.astype({"confidence": object})
+    lost.loc[lost["domain"] == "art", "confidence"] = "about 80%"
+    art, law = plan_costs(lost, ["domain"], policy=POLICY, calibrator="platt").groups
+    assert (art.by, art.n, art.plan) == ({"domain": "art"}, 0, None)
+    assert f"{(frame['domain'] == 'art').sum()} x confidence is not a number" in str(art.reason)
+    assert law.plan is not None
+    json.dumps(art.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("calibrator", ["pooled", "multicalibrated"])
+def test_groups_that_are_fitted_together_borrow_from_rows_that_are_not_stated(calibrator: str) -> None:
+    """Differential: the share sent, by maps fitted by hand without one fold of every group."""
+    rng = np.random.default_rng(3)
+    c, p = drawn(rng, 600)
+    domain = np.where(np.arange(600) < 30, "tax", rng.choice(["law", "art"], 600))
+    log = pd.DataFrame({"confidence": c, "correct": rng.random(600) < p, "domain": domain})
+    told = {
+        g.by["domain"]: g for g in plan_costs(log, ["domain"], policy=POLICY, calibrator=calibrator).groups
+    }
+    read = read_log(log, by=["domain"], folds=5)
+    parts = {key: read.parts(key, 5) for key in read.groups}
+    sent = dict.fromkeys(parts, 0.0)
+    for fold in range(5):
+        rest = {key: merged([t for i, t in enumerate(held) if i != fold]) for key, held in parts.items()}
+        maps = find("calibrators", calibrator)().fit_groups(rest)
+        for key, held in parts.items():
+            sent[key] += held[fold].weight[maps[key](held[fold].score) >= 1 - 1 / 9.5].sum()
+    for (name,), answers in sent.items():
+        got = told[name].plan.automatic_share.value * told[name].n
+        assert got == pytest.approx(answers)
+    alone = plan_costs(log[log["domain"] == "tax"], policy=POLICY).groups[0]
+    assert told["tax"].plan.cost.value != alone.plan.cost.value
+
+
+def test_scores_of_another_signal_lend_nothing(frame: pd.DataFrame) -> None:
+    """A signal that is always right must not pull up the domains of another, as it does not in `fit`."""
+    said = frame.assign(signal="said")
+    other = frame.assign(signal="other", correct=1)
+    both = plan_costs(pd.concat([said, other]), ["signal", "domain"], policy=POLICY, calibrator="pooled")
+    alone = plan_costs(said, ["domain"], policy=POLICY, calibrator="pooled")
+    held = [g for g in both.groups if g.by["signal"] == "said"]
+    for a, b in zip(held, alone.groups, strict=True):
+        assert a.plan.cost.value == pytest.approx(b.plan.cost.value, rel=0.02)
+        assert a.send_score == b.send_score
+
+
+def test_a_calibrator_is_what_was_asked_for_or_is_refused(frame: pd.DataFrame) -> None:
+    with pytest.raises(UnusableInput, match=r"blend takes several signals.*--confidence calibrated"):
+        plan_costs(frame, policy=POLICY, calibrator="blend")
+    single = plan_costs(frame[:200], policy=POLICY, calibrator="pooled")
+    assert any("without --by there is one: it is the map of auto" in note for note in single.notes)
 
 
 def test_one_class_only_is_planned_with_care() -> None:

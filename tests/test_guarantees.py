@@ -332,6 +332,48 @@ def test_cannot_certify_is_a_value_with_what_is_needed() -> None:
     assert right.threshold == 0.5 and right.coverage.value == 1.0 and right.labels_needed is None
 
 
+@pytest.mark.parametrize(
+    ("scores", "correct", "max_error"),
+    [
+        ([0.9], [0], 0.2),
+        ([0.9], [0], 0.01),
+        ([0.9, 0.8], [1, 0], 0.2),
+        ([0.9, 0.8], [0, 0], 0.2),
+        ([0.9] * 3, [1, 1, 0], 0.2),
+        ([0.9] * 4, [1, 1, 1, 0], 0.2),
+        ([0.9] * 5, [0] * 5, 0.1),
+        ([0.9 - i / 100 for i in range(40)], [1, 0, 1, 0] * 10, 0.3),
+    ],
+)
+def test_unlucky_labels_ask_for_the_fewest_that_could_do(
+    scores: list, correct: list, max_error: float
+) -> None:
+    """Further answers, all right and surer, certify in just that number, and in no smaller one."""
+    made = certify(scores, correct, max_error=max_error, delta=DELTA)
+    assert not made.certified and made.labels_needed is not None
+    assert f"at least {made.labels_needed} more" in str(made.reason)
+
+    def granted(more: int) -> bool:
+        s, y = np.r_[scores, np.full(more, 0.99)], np.r_[correct, np.ones(more)]
+        return certify(s, y, max_error=max_error, delta=DELTA).certified
+
+    assert granted(made.labels_needed)
+    assert not any(granted(k) for k in range(made.labels_needed))
+
+
+def test_null_means_that_the_labels_exclude_a_threshold() -> None:
+    """The more labels of one share wrong, the sooner: never with a few, always with many."""
+    told = []
+    for tens in (0.6, 1, 3, 30, 100):
+        scores = np.full(round(10 * tens), 0.9)
+        right = np.arange(len(scores)) % 10 >= 3
+        told.append(certify(scores, right, max_error=0.2, delta=DELTA).labels_needed is None)
+    assert told == [False, False, False, True, True]
+    clustered = certify(np.full(300, 0.9), np.arange(300) % 10 >= 3, max_error=0.2, delta=DELTA,
+                        cluster=np.arange(300) % 20)  # fmt: skip
+    assert clustered.labels_needed is not None, "300 copies of 20 answers exclude no more than 20"
+
+
 def test_the_labels_said_to_be_needed_mostly_suffice() -> None:
     rng, first = np.random.default_rng(8), None
     for _ in range(50):

@@ -172,6 +172,12 @@ def test_any_columns_make_candidates_and_a_missing_one_is_named() -> None:
         pareto(frame.assign(correct=None))
 
 
+@pytest.mark.parametrize("calibrator", ["pooled", "multicalibrated", "blend"])
+def test_a_calibrator_of_several_groups_or_signals_is_refused(calibrator: str) -> None:
+    with pytest.raises(UnusableInput, match=f"{calibrator} fits several groups or signals together"):
+        pareto(answers({"a": (0.8, 0.9), "b": (0.7, 0.75)}, 60), resamples=20, calibrator=calibrator)
+
+
 def test_weights_count_and_row_order_does_not() -> None:
     frame = answers({"a": (0.8, 0.9), "b": (0.7, 0.75)}, 300)
     frame["weight"] = np.where(frame["correct"], 1.0, 3.0)

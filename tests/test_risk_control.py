@@ -197,6 +197,96 @@ def test_a_series_and_groups_share_delta() -> None:
     assert any("issued alone" in n for n in after.notes)
 
 
+def test_a_group_that_is_missing_once_goes_on_where_it_was() -> None:
+    """However a series runs, what its groups spend adds up to delta; what no label bears on stays as it was."""
+    both = frame(3000, 21)
+    law = both[both.task == "law"]
+    unread = both.assign(confidence=both.confidence.where(both.task == "law", np.nan))
+    sea = law.assign(task="sea")
+    certs, levels, places = None, {}, []
+    for log in (law, both, law, unread, both, pd.concat([law, sea]), both):
+        series = {"renewable": True} if certs is None else {"previous": certs}
+        made = plan_thresholds(log, max_error=0.2, delta=0.1, by=["task"], **series)  # type: ignore[arg-type]
+        for one, carried in made.told():
+            if carried:
+                assert certs is not None and one == certs.find([one.by["task"]])
+            else:
+                levels.setdefault(one.by["task"], []).append(one.level)
+        certs = made.certificates
+        places.append({c.by["task"]: c.issue for c in certs.certificates})
+        held = {g["by"]["task"]: g["carried"] for g in made.to_json()["groups"]}
+        assert held.get("art", False) == (len(places) in (3, 4, 6)) and not held["law"]
+    assert places[-1] == {"law": 7, "art": 3, "sea": 1}
+    for spent in levels.values():
+        assert sum(spent) < 0.1
+        assert spent == pytest.approx([0.1 * 6 / (np.pi * k) ** 2 for k in range(1, len(spent) + 1)])
+
+
+def test_what_is_carried_over_decides_and_is_checked_as_before(maps: MapSet) -> None:
+    first = plan_thresholds(
+        frame(3000, 22), max_error=0.15, delta=0.1, by=["task"], maps=maps, renewable=True
+    ).certificates
+    law = frame(3000, 23).query("task == 'law'")
+    second = plan_thresholds(
+        law, max_error=0.15, delta=0.1, by=["task"], maps=maps, previous=first
+    ).certificates
+    kept, gone = second.find(["art"]), first.find(["art"])
+    assert kept is not None and gone is not None and kept == gone and kept.valid
+    policy = find("policies", "risk_control")(certificates=second)
+    assert policy.decide(sure(first, "art", kept.threshold_p)).action is Action.ANSWER
+    told = {g.certificate.by["task"]: g for g in check_certificates(second, law).groups}
+    assert told["art"].watch is None and "no usable row" in str(told["art"].reason)
+    assert told["law"].watch is not None
+    broken = check_certificates(second, frame(2000, 6, power=4)).certificates
+    third = plan_thresholds(law, max_error=0.15, delta=0.1, by=["task"], maps=maps, previous=broken)
+    art = third.certificates.find(["art"])
+    assert art is not None and art.revoked and not art.valid
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"delta": 0.2}, "delta 0.1; asked is 0.15 (selective risk) with delta 0.2"),
+        ({"max_error": 0.1}, "--max-error 0.1 --delta 0.1 --by task --renewable"),
+        ({"risk": "joint"}, "--risk joint --by task --renewable"),
+        ({"simultaneous": True}, "delta 0.1 parted among 2 groups"),
+    ],
+)
+def test_a_series_keeps_its_terms(changed: dict, says: str) -> None:
+    log, terms = frame(400, 24), {"max_error": 0.15, "delta": 0.1, "by": ["task"]}
+    first = plan_thresholds(log, **terms, renewable=True).certificates  # type: ignore[arg-type]
+    with pytest.raises(UnusableInput) as refused:
+        plan_thresholds(log, **{**terms, **changed}, previous=first)  # type: ignore[arg-type]
+    assert says in str(refused.value) and "start a new one" in str(refused.value)
+
+
+def test_a_new_group_has_no_part_of_a_delta_that_is_parted() -> None:
+    log = frame(600, 25)
+    first = plan_thresholds(
+        log, max_error=0.15, delta=0.1, by=["task"], simultaneous=True, renewable=True
+    ).certificates
+    more = pd.concat([log, log.assign(task="sea")])
+    with pytest.raises(UnusableInput, match="parted among 3 groups"):
+        plan_thresholds(more, max_error=0.15, delta=0.1, by=["task"], simultaneous=True, previous=first)
+
+
+def test_a_group_without_a_usable_row_is_named_with_the_reason(tmp_path: Path) -> None:
+    log = frame(1200, 26).astype({"confidence": object})
+    log.loc[log.task == "art", "confidence"] = "about 80%"
+    log.to_csv(tmp_path / "log.csv", index=False)
+    command = ("plan", "thresholds", tmp_path / "log.csv", "--max-error", 0.2, "--by", "task")
+    art, law = strict(
+        calibrant_command(*command, "--json", "--chart", tmp_path / "c.svg").stdout
+    )["groups"]  # fmt: skip
+    assert (art["by"], art["certified"], art["threshold"]) == ({"task": "art"}, False, None)
+    assert (art["labels_used"], art["labels_needed"], art["carried"]) == (0, 11, False)
+    assert f"{(log.task == 'art').sum()} x confidence" in art["reason"] and law["labels_used"] > 500
+    assert (
+        "task art: cannot certify at most 0.2 wrong; no labelled answers"
+        in calibrant_command(*command).stdout
+    )
+
+
 def test_later_verdicts_revoke_what_does_not_hold(issued: CertificateSet, tmp_path: Path) -> None:
     kept = check_certificates(issued, frame(2000, 6))
     broken = check_certificates(issued, frame(2000, 6, power=4))

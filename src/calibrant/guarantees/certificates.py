@@ -49,7 +49,8 @@ class Certificate(Sealed):
     threshold_p : the same threshold as a probability of the map `map_id`; None without a map
     coverage : share of answers that reach the threshold; the interval (95 %) holds whichever threshold was chosen
     labels_used : labelled answers that were given
-    labels_needed : about how many more would do; None when certified, or when no number is predicted to
+    labels_needed : about how many more would do, or at least so many where the labels look too bad and are too few to
+        exclude a threshold; None when certified, or when the labels exclude one
     reason : why it is not certified, or None
     tested, accepted, wrong : independent answers that the test used, those that reach the threshold, wrong ones of them
     issue, level : which of a series it is (None: the only one), and the part of `delta` that it spent
@@ -129,7 +130,11 @@ class CertificateSet:
 
     @cached_property
     def _index(self) -> dict[tuple[str | None, ...], Certificate]:
-        return {tuple(c.by.get(name) for name in self.by): c for c in self.certificates}
+        return {self.key(c): c for c in self.certificates}
+
+    def key(self, one: Certificate) -> tuple[str | None, ...]:
+        """The values of a certificate's group, in the order of the columns `by`."""
+        return tuple(one.by.get(name) for name in self.by)
 
     def find(self, values: Iterable[Any]) -> Certificate | None:
         """The certificate of a group, by the values of the columns `by`."""

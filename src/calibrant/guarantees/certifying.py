@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import bdtr, ndtri
 
 from ..errors import UnusableInput
 from ..maps.calibration import CalibrationMap
+from ..maps.curves import rate_interval
 from ..maps.logistic import fit_logistic
 from ..metrics.intervals import Estimate
 from ..tally import Floats, Tally
@@ -27,6 +28,10 @@ _SAFE = 0.6
 _POWER = 0.8
 _LEAST_SENT = 0.01
 """Share of the answers that must be sent for a threshold to be worth labels."""
+_FEW = 10
+"""Fewer labels than these never exclude that a threshold would do: one or two may just be unlucky."""
+_CLEARLY = 0.98
+"""A risk above this part of `max_error` is too near to it for any number of labels."""
 
 
 def certify(
@@ -274,26 +279,69 @@ def _needed(
             more,
             f"too few labels: {tally.rows} of them are right, and {least} are the least, all of them right",
         )
-    p = np.clip(fit_logistic(tally, "platt")(tally.score), 0.0, 1.0)[::-1]
     sent = np.cumsum(tally.weight[::-1]) / tally.total
-    lost = np.cumsum((tally.weight[::-1] / tally.total) * (1 - p))
-    error = lost if risk == "joint" else lost / sent
     some = sent >= min(_LEAST_SENT, sent.max())
-    far, lowest = some & (error < 0.98 * max_error), float(error[some].min())
-    if not far.any():
+    sent = sent[some]
+    likely, best = (error[some] for error in _errors(tally, sample, risk))
+    far = (likely < _CLEARLY * max_error).any()
+    if not far and tally.rows >= _FEW and not (best < _CLEARLY * max_error).any():
         return None, (
-            f"even of the surest answers, {_LEAST_SENT:.0%} of all or more, about {lowest:.2%} are predicted to be "
-            f"wrong, as far as {tally.rows:,} labels tell; where that is so, no number of labels brings that clearly "
-            f"below {max_error:.2%}"
+            f"even of the surest answers, {_LEAST_SENT:.0%} of all or more, about {float(likely.min()):.2%} are "
+            f"predicted to be wrong, and {float(best.min()):.2%} at the least, as far as {tally.rows:,} labels "
+            f"tell; where that is so, no number of labels brings that clearly below {max_error:.2%}"
         )
-    total = _rows_to_pass(error[some], sent[some], max_error, level, risk)
-    total *= tally.rows / max(int(sample.kept.sum()), 1)
+    per_tested = tally.rows / max(int(sample.kept.sum()), 1)
     # where that many were there already, this time was bad luck: a tenth more is another try
-    more = max(math.ceil(total - tally.rows), math.ceil(tally.rows / 10))
+    more = max(
+        math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested), math.ceil(tally.rows / 10)
+    )
+    if not far:
+        return more, (
+            "too few labels: as they look no threshold would do, but they are too few to exclude one; at least "
+            f"{more:,} more are needed"
+        )
+    total = _rows_to_pass(likely, sent, max_error, level, risk) * per_tested
+    more = max(math.ceil(total - tally.rows), more)
     return more, (
         f"too few labels: about {more:,} more are predicted to suffice with probability {_POWER:g}, if risk is as "
         "these labels make it look"
     )
+
+
+def _errors(tally: Tally, sample: _Sample, risk: Risk) -> tuple[Floats, Floats]:
+    """The error of the surest answers down to each score, from the surest: as a Platt map says, and the least of it.
+
+    The least is that of the map's 95 % interval, fitted on the independent answers; of all answers together it is
+    no more than the lower end of their observed rate, which asks nothing of the map's shape.
+    """
+    tested = Tally.of(sample.scores[sample.kept], ~sample.wrong[sample.kept])
+    curves = (
+        fit_logistic(tally, "platt")(tally.score),
+        fit_logistic(tested, "platt").interval(tally.score)[1],
+    )
+    share = tally.weight[::-1] / tally.total
+    lost, least = (np.cumsum(share * (1 - np.clip(p, 0.0, 1.0)[::-1])) for p in curves)
+    observed = rate_interval(np.array([tested.rows - tested.hits.sum()]), np.array([tested.rows]))[0]
+    least[-1] = min(least[-1], observed[0])
+    sent = 1.0 if risk == "joint" else np.cumsum(share)
+    return lost / sent, least / sent
+
+
+def _fewest_more(sample: _Sample, max_error: float, level: float, risk: Risk) -> int:
+    """How many more independent answers a test takes at least: all of them right, and surer than those at hand."""
+    scores, wrong = sample.scores[sample.kept], sample.wrong[sample.kept]
+    rows, least = len(scores), fewest(max_error, level)
+    if risk == "joint":
+        return max(least - rows, 1)
+    order = np.argsort(-scores, kind="stable")
+    lost = np.r_[0, np.cumsum(wrong[order])]
+    more = np.arange(1, 2 * least + math.ceil(200 * max_error + 30 * math.sqrt(max_error * rows)) + 2)
+    first = np.array([start_rank(rows + int(m), max_error, level) for m in more])
+    # a threshold takes one more than the first test (unless that takes all), and all that tie with it
+    taken = np.clip(first - more + (first < rows + more), 0, rows)
+    tied = np.searchsorted(-scores[order], -scores[order][np.maximum(taken - 1, 0)], side="right")
+    taken = np.where(taken > 0, tied, 0)
+    return int(more[np.argmax(bdtr(lost[taken].astype(float), more + taken, max_error) <= level)])
 
 
 def _rows_to_pass(error: Floats, sent: Floats, max_error: float, level: float, risk: Risk) -> float:
@@ -302,7 +350,7 @@ def _rows_to_pass(error: Floats, sent: Floats, max_error: float, level: float, r
         error * (1 - error)
     )
     below = np.maximum(max_error - error, 1e-12)
-    rows = np.where(error < 0.98 * max_error, (spread / below) ** 2, np.inf)
+    rows = np.where(error < _CLEARLY * max_error, (spread / below) ** 2, np.inf)
     rows = np.maximum(rows, fewest(max_error, level))
     if risk == "joint":
         return float(rows.min())

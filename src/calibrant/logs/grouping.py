@@ -42,7 +42,7 @@ def stated(values: Mapping[str, str | None]) -> Fingerprint:
 
 
 def fit_together(log: Log, calibrator: Pooled, count: int) -> Together:
-    """Fit all groups of a log, and again `count` times without one fold of every group at once."""
+    """Fit all groups of a log, and again `count` times without one fold of every group at once; 0 for not again."""
     by = log.roles.by
     at = by.index(APART) if APART in by else None
     kinds: dict[str | None, dict[Key, Key]] = {}  # signal -> key without it -> whole key
@@ -78,8 +78,9 @@ def _fit_kind(
         if known is not None:
             own = {**known, **dict(zip(log.roles.by, whole, strict=True))}
             done.maps[whole] = made[rest].with_fingerprint(stated(own))
-    for rest, moved in _cross_fitted(log, calibrator, count, kind, tallies).items():
-        done.after[kind.keys[rest]] = moved
+    if count:
+        for rest, moved in _cross_fitted(log, calibrator, count, kind, tallies).items():
+            done.after[kind.keys[rest]] = moved
     found = []
     for prefix, fallback in made.fallbacks.items():
         where = {**dict(zip(kind.names, prefix, strict=False)), **kind.fixed}

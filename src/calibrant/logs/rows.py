@@ -44,7 +44,10 @@ class GroupRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What was read: rows, how many were used, the others by reason, and the rows of each group."""
+    """What was read: rows, how many were used, the others by reason, and the rows of each group.
+
+    `empty` holds the groups without a usable row, with their rows by reason.
+    """
 
     source: str
     rows: int
@@ -53,6 +56,7 @@ class Rows:
     roles: Roles
     notes: tuple[str, ...]
     groups: dict[Key, GroupRows]
+    empty: dict[Key, dict[str, int]]
 
 
 def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Rows:
@@ -86,6 +90,7 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
         notes=(*parted, *(n for n in found if "mixes the signals" not in n), *reader.notes),
         groups=reader.groups(),
+        empty={key: dict(why) for key, why in reader.lacking.items() if key not in reader.kept},
     )  # fmt: skip
 
 
@@ -107,6 +112,7 @@ class _Reader:
         self.unusable: Counter[str] = Counter()
         self.notes: list[str] = []
         self.kept: dict[Key, list[tuple[Any, ...]]] = {}
+        self.lacking: dict[Key, Counter[str]] = {}
         self.seen: dict[Key, dict[str, set[str | None]]] = {}
         self.in_percent: bool | None = None
         for block in source.blocks(list(dict.fromkeys([*roles.names, *self.stated, *extra]))):
@@ -126,9 +132,12 @@ class _Reader:
         good = parsed.reason == 0
         keys, codes = group_codes([block[name] for name in r.by], len(good))
         for k, key in enumerate(keys):
-            at = np.flatnonzero(good & (codes == k))
-            if len(at):
+            mine = codes == k
+            if len(at := np.flatnonzero(good & mine)):
                 self._keep(key, at, parsed, block)
+            if key not in self.kept:
+                reasons = (parsed.reasons[r] for r in parsed.reason[mine].tolist())
+                self.lacking.setdefault(key, Counter()).update(reasons)
         self.rows += len(good)
         self.used += int(good.sum())
         self.unusable += parsed.unusable

@@ -17,6 +17,7 @@ from ..routing.domains import edges
 from ..routing.gains import GainModel, fit_and_hold_out
 from ..routing.recovery import Recovery
 from ..tally import Floats
+from .latencies import latencies_of
 from .operating import Aim, Measured, choose, measure, predicted, realised
 from .prices import Prices, prices_of
 from .splits import by_name, parted
@@ -30,11 +31,17 @@ _FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCascade:
-    """A plan, and everything that the rows it was not fitted on say of it."""
+    """A plan, and everything that the rows it was not fitted on say of it.
+
+    `chosen` holds the rule and the threshold, what those rows show there (`realised` with intervals), and under
+    `predicted` what the rows of the fit had led one to expect. `latency` is in seconds an answer, None where the log
+    has none.
+    """
 
     plan: CascadePlan
     measured: Measured
     chosen: Mapping[str, Any]
+    latency: Mapping[str, Any] | None
     fit_rows: int
     test_rows: int
     rows: int
@@ -56,6 +63,7 @@ class PlannedCascade:
                  "ahead": s.ahead, "rows": s.rows} for s in plan.specialists
             ],
             "costs": self.prices.to_json(),
+            "latency": self.latency,
             "plan_id": plan.plan_id,
             "rows": self.rows,
             "unusable": dict(self.unusable),
@@ -121,9 +129,13 @@ def plan_cascade(
         plan=plan, measured=measured, fit_rows=len(fit), test_rows=len(test), rows=panel.rows,
         unusable=panel.unusable, prices=cost, notes=notes,
         chosen={
-            "rule": at.rule, "threshold": at.threshold, "large_share": expected["large_share"],
-            "accuracy": expected["accuracy"], "cost": expected["cost"], "predicted": expected, "realised": came,
+            "rule": at.rule, "threshold": at.threshold,
+            **{name: came[name] for name in ("large_share", "accuracy", "cost")},
+            "predicted": expected, "realised": came,
         },
+        latency=latencies_of(
+            panel.of(test), first, gain >= at.threshold, large=models[1], peers=tuple(peers)
+        ),
     )  # fmt: skip
 
 

@@ -8,13 +8,18 @@ therefore what to expect of the map that `calibrant fit` makes of all of them, o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
+from ..errors import UnusableInput
+from ..logs.grouping import fit_together
 from ..logs.reading import Log, read_log
-from ..logs.sources import group_name
+from ..logs.sources import Key, group_name
+from ..maps.calibration import CalibrationMap
 from ..metrics import Estimate
 from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
@@ -107,7 +112,8 @@ def plan_costs(
     ----------
     source, by : as for `calibrant.audit`
     policy : the costs
-    calibrator : name of the calibrator that makes the maps
+    calibrator : name of the calibrator that makes the maps; one that fits groups together does so without each fold
+        of all groups in turn
     named : confidence, correct, weight, cluster; columns by name
 
     Notes
@@ -116,6 +122,11 @@ def plan_costs(
     of disclaimers count only where the policy knows them. Intervals are those of a Dirichlet posterior on the
     outcomes (action x right or wrong) at the effective number of answers; O(distinct scores) per group, most
     of it the five fits.
+
+    Raises
+    ------
+    ColumnNotFound, UnusableInput
+        As `read_log`; a calibrator of several signals, such as blend.
 
     Examples
     --------
@@ -127,43 +138,110 @@ def plan_costs(
     >>> round(group.thresholds["answer"], 2), round(group.plan.automatic_share.value, 2)
     (0.9, 0.36)
     """
+    kind = find("calibrators", calibrator)
+    if hasattr(kind, "fit_rows"):
+        raise UnusableInput(
+            f"{calibrator} takes several signals of an answer together, and costs are planned on one confidence. Fit "
+            f"with `calibrant fit LOG --calibrator {calibrator}`, `calibrant apply` that to other rows, and plan "
+            "those with --confidence calibrated; or choose --calibrator auto."
+        )
     log = read_log(source, by=by, folds=FOLDS, **named)
-    made = find("calibrators", calibrator)()
-    groups = tuple(_group(log, key, policy, made) for key in sorted(log.groups, key=str))
     notes = list(log.notes)
+    together = hasattr(kind, "fit_groups")
+    if together and not log.roles.by:
+        notes.append(
+            f"{calibrator} borrows between groups, and without --by there is one: it is the map of auto."
+        )
+    maps = _together(log, kind()) if together and log.roles.by else _apart(log, kind())
+    keys = sorted({*log.groups, *log.empty}, key=str)
+    groups = tuple(_group(log, key, policy, maps) for key in keys)
     if policy.hand_off is None:
         notes.append("No cost of handing off is given: what the bands would hand off is counted as reviewed.")
     return CostPlan(policy=policy, log=log, groups=groups, notes=tuple(notes))
 
 
-def _group(log: Log, key: tuple[str | None, ...], policy: ExpectedCost, calibrator: Calibrator) -> CostGroup:
-    tally = log.groups[key]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Maps:
+    """A group's folds, each with the map of the others' labels, and the map of all; None where there is none."""
+
+    parts: Sequence[tuple[Tally, CalibrationMap]]
+    final: CalibrationMap | None
+
+
+def _apart(log: Log, calibrator: Calibrator) -> dict[Key, _Maps]:
+    """Maps of each group by itself."""
+    found = {}
+    for key, tally in log.groups.items():
+        parts = log.parts(key, FOLDS)
+        if _enough(tally, len(parts)):
+            rests = (reduce(add, [p for j, p in enumerate(parts) if j != i]) for i in range(len(parts)))
+            pairs = [(part, calibrator.fit(rest)) for part, rest in zip(parts, rests, strict=True)]
+            found[key] = _Maps(parts=pairs, final=calibrator.fit(tally))
+    return found
+
+
+def _together(log: Log, calibrator: Any) -> dict[Key, _Maps]:
+    """Maps of all groups, fitted together: of each fold without the rows of that fold in any group."""
+    parts: dict[Key, dict[int, Tally]] = {}
+    for key in log.groups:  # folds of clusters have one number across groups
+        clustered = log.roles.cluster is not None
+        parts[key] = log.folds[key] if clustered else dict(enumerate(log.parts(key, FOLDS)))
+    pairs: dict[Key, list[tuple[Tally, CalibrationMap]]] = {key: [] for key in parts}
+    for fold in range(FOLDS):
+        others = {key: [t for f, t in held.items() if f != fold] for key, held in parts.items()}
+        rests = {key: reduce(add, rest) for key, rest in others.items() if rest}
+        if not rests:
+            return {}
+        bare: dict[Key, dict[str, int]] = {key: {} for key in parts if key not in rests}
+        maps = fit_together(replace(log, groups=rests, empty={**log.empty, **bare}), calibrator, 0).maps
+        for key, held in parts.items():
+            if fold in held and key in maps:
+                pairs[key].append((held[fold], maps[key]))
+    final = fit_together(log, calibrator, 0).maps
+    return {
+        key: _Maps(parts=pairs[key], final=final.get(key))
+        for key, tally in log.groups.items()
+        if len(pairs[key]) == len(parts[key]) and _enough(tally, len(parts[key]))
+    }
+
+
+def _enough(tally: Tally, parts: int) -> bool:
+    return tally.n_eff >= 2 * FOLDS and parts > 1
+
+
+def _group(log: Log, key: Key, policy: ExpectedCost, maps: Mapping[Key, _Maps]) -> CostGroup:
+    tally = log.groups.get(key, Tally.of([], []))
     by = dict(zip(log.roles.by, key, strict=True))
-    parts = log.parts(key, FOLDS)
     known: dict[str, Any] = {
-        "by": by, "n": tally.rows, "n_eff": tally.n_eff, "accuracy": tally.accuracy if tally.rows else None,
-        "thresholds": policy.thresholds, "send_from": send_from(policy),
+        "by": by, "n": tally.rows, "n_eff": tally.n_eff if tally.rows else 0.0,
+        "accuracy": tally.accuracy if tally.rows else None, "thresholds": policy.thresholds,
+        "send_from": send_from(policy),
     }  # fmt: skip
-    if tally.n_eff < 2 * FOLDS or len(parts) < 2:
-        why = f"Too few labels: {tally.n_eff:.0f} effective answers, {2 * FOLDS} are needed to fit and to state."
-        return CostGroup(**known, alternatives={}, reason=why)
-    atoms = atoms_of(parts, calibrator, tally.n_eff)
+    if key not in maps:
+        return CostGroup(**known, alternatives={}, reason=_lack(log, key, tally))
+    atoms = atoms_of(maps[key].parts, tally.n_eff)
     ways = ways_of(atoms, policy)
     mine = ways.pop("policy")
     plan = stated(atoms, mine, policy)
     others = {name: stated(atoms, way, policy, mine) for name, way in ways.items()}
     return CostGroup(
-        **known, plan=plan, alternatives=others, send_score=_send_score(tally, calibrator, policy),
+        **known, plan=plan, alternatives=others, send_score=_send_score(tally, maps[key].final, policy),
         curve=curve_of(atoms, policy), larger_pays_above=pays_above(atoms, mine.codes, policy),
     )  # fmt: skip
 
 
-def _send_score(tally: Tally, calibrator: Calibrator, policy: ExpectedCost) -> float | None:
+def _lack(log: Log, key: Key, tally: Tally) -> str:
+    if not tally.rows:
+        why = "; ".join(f"{n:,} x {reason}" for reason, n in log.empty[key].items())
+        return f"No row can be used: {why}."
+    return f"Too few labels: {tally.n_eff:.0f} effective answers, {2 * FOLDS} are needed to fit and to state."
+
+
+def _send_score(tally: Tally, fitted: CalibrationMap | None, policy: ExpectedCost) -> float | None:
     """The least raw score of the log that the map of all labels brings to the threshold of answering."""
     floor = send_from(policy)
-    if floor is None:
+    if floor is None or fitted is None:
         return None
-    fitted = calibrator.fit(tally)
     read = fitted.interval(tally.score)[0] if policy.reads_low else fitted(tally.score)
     reached = np.flatnonzero(read >= floor)
     return float(tally.score[reached[0]]) if len(reached) else None

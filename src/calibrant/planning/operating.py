@@ -90,26 +90,37 @@ def choose(held: Recovery, costs: Costs, aim: Aim, shift: Floats) -> Point:
     """The threshold, on rows whose gains come from models that had not seen them.
 
     The curve it is read from adds up predicted gains, not verdicts: what luck there is in the verdicts of one
-    threshold then has little part in its being chosen, and the verdicts can say what it is worth. Among thresholds
-    whose share of large calls differs by at most 0.05 (0.02 within a budget) the one is taken that the fewest answers
-    lie close to: many would change sides with the least `shift` of the gains.
+    threshold then has little part in its being chosen, and the verdicts can say what it is worth. What is asked for
+    is held against what will be stated: a budget against the cost by the final model, an accuracy against that of the
+    verdicts too. Among thresholds whose share of large calls differs by at most 0.05 (0.02 within a budget) the one
+    is taken that the fewest answers lie close to: many would change sides with the least `shift` of the gains.
     """
     w = held.weight / held.weight.sum()
     share, added = held.curve(held.gain[np.argsort(held.order)])
-    accuracy = float(w @ held.first) + added
-    spent = float(w @ costs[0][held.order]) + held.curve(costs[1])[1]
+    levels, hoped = held.levels(), float(w @ held.first) + added
+    spent = float(w @ costs[0][held.order]) + _finally_added(held, costs[1], levels, shift)
+    accuracy = hoped if aim.accuracy is None else np.minimum(hoped, held.curve()[1])
     k, rule, notes = _wanted(aim, accuracy, spent)
-    levels = held.levels()
     calm = _calm(held, levels, float(np.sqrt(np.mean(shift**2))))
     if aim.budget is not None:
         near = np.flatnonzero((share >= share[k] - _NEAR_BUDGET) & (share <= share[k]))
     else:
+        least = accuracy[k] if aim.accuracy is None else min(accuracy[k], aim.accuracy)
         near = np.flatnonzero((share >= share[k]) & (share <= share[k] + _NEAR))
-        near = near[accuracy[near] >= accuracy[k] - 1e-12] if accuracy[near].max() >= accuracy[k] else near
+        near = near[accuracy[near] >= least - 1e-12]
     if 0 < k < len(levels) - 1:
         near = near[(near > 0) & (near < len(levels) - 1)]
         k = int(near[np.argmin(calm[near] + 1e-6 * np.abs(share[near] - share[k]))])
     return Point(threshold=float(levels[k]), rule=rule, notes=notes)
+
+
+def _finally_added(held: Recovery, extra: Floats, levels: Floats, shift: Floats) -> Floats:
+    """What the large model adds to the mean cost at each threshold, by the final model's gains."""
+    final = held.gain + shift[held.order]
+    falling = np.argsort(-final, kind="stable")
+    paid = (held.weight / held.weight.sum() * extra[held.order])[falling]
+    sums: Floats = np.r_[0.0, np.cumsum(paid)]
+    return sums[np.searchsorted(-final[falling], -levels, side="right")]
 
 
 def _calm(held: Recovery, levels: Floats, radius: float) -> Floats:
@@ -127,8 +138,8 @@ def _wanted(aim: Aim, accuracy: Floats, spent: Floats) -> tuple[int, str, tuple[
         if accuracy[best] >= aim.accuracy:
             return int(np.argmax(accuracy >= aim.accuracy)), rule, ()
         note = (
-            f"An accuracy of {aim.accuracy:g} is out of reach: {accuracy[best]:.4f} is the best that is expected, "
-            "and was chosen."
+            f"An accuracy of {aim.accuracy:g} is out of reach: {accuracy[best]:.4f} is the most that predicted gains "
+            "and verdicts both come to, and that threshold was chosen."
         )
         return best, rule, (note,)
     if aim.budget is not None:

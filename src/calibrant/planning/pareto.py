@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..errors import UnusableInput
 from ..logs.sources import group_name
 from ..maps.curves import rate_interval
 from ..metrics import Estimate
@@ -127,7 +128,7 @@ def pareto(
     source : data frame, path or store URL
     of : columns whose values make a candidate; model and signal where empty
     calibration : which measure of calibration is an axis of the front
-    calibrator : makes the maps behind the Brier score after calibration
+    calibrator : makes the maps behind the Brier score after calibration, one for each candidate
     resamples, seed : of the bootstrap over items
     named : confidence, correct, weight, cluster; columns by name
 
@@ -149,6 +150,12 @@ def pareto(
     >>> [(one.name, one.on_front, one.front) for one in found.candidates]
     [('good', True, 'on'), ('bad', False, 'off')]
     """
+    kind = find("calibrators", calibrator)
+    if hasattr(kind, "fit_groups") or hasattr(kind, "fit_rows"):
+        raise UnusableInput(
+            f"{calibrator} fits several groups or signals together, and here each candidate has a map of its own, so "
+            "that none lends another what it is compared on. Choose another --calibrator, such as auto."
+        )
     read = read_candidates(source, of, **named)
     field = _field(read)
     used, measured = field.rows, [*field.compared, *field.apart]
@@ -159,7 +166,7 @@ def pareto(
         axes.append("cost")
     elif any(prices):
         notes.append("Cost is no axis of the front: not every candidate has one on every row.")
-    loss = _losses(used, measured, find("calibrators", calibrator)())
+    loss = _losses(used, measured, kind())
     boots = _Boots.of(used, measured, loss, resamples, seed)
     told = [_measured(used, k, j, loss, boots, priced[k]) for j, k in enumerate(measured)]
     shares, beaten, on = _fronts(told[: len(field.compared)], boots, axes)

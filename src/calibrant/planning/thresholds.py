@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -25,19 +26,28 @@ __all__ = ["Checked", "ThresholdCheck", "ThresholdPlan", "check_certificates", "
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdPlan:
-    """The certificates of a log's groups, what was read of it, and each group's tally for a chart."""
+    """The certificates of a log's groups, what was read of it, and each group's tally for a chart.
+
+    `carried` are groups of a series without a usable row here: their certificates are those of before, unchanged.
+    """
 
     rows: Rows
     certificates: CertificateSet
     tallies: Mapping[Key, Tally]
     notes: tuple[str, ...]
+    carried: frozenset[Key] = frozenset()
+
+    def told(self) -> list[tuple[Certificate, bool]]:
+        """The certificates in the order of their groups, and whether each was carried over."""
+        made = self.certificates
+        return [(one, made.key(one) in self.carried) for one in made.certificates]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {
             "source": self.rows.source, "rows": self.rows.rows, "used": self.rows.used,
             "unusable": self.rows.unusable, "notes": list(self.notes),
-            "groups": [c.plain() for c in self.certificates.certificates],
+            "groups": [{**one.plain(), "carried": carried} for one, carried in self.told()],
         }  # fmt: skip
 
 
@@ -67,14 +77,16 @@ def plan_thresholds(
     renewable : bool
         The first of a series of certificates that is to hold together, whatever its length.
     previous : CertificateSet, optional
-        The certificates that these replace; each takes the next place in its series.
+        The certificates that these replace; each takes the next place in its series. Those of groups without a usable
+        row are carried over as they are, and groups that are new begin at the first place.
     maps : MapSet, optional
         Fitted on EARLIER labels; see `certify`.
 
     Raises
     ------
     ColumnNotFound, UnusableInput
-        As `read_rows`; certificates of other columns; a map that was fitted on these labels.
+        As `read_rows`; previous certificates of other columns, or of another `max_error`, `delta` or risk; a map that
+        was fitted on these labels.
     """
     read = read_rows(source, by=by, **named)
     by = read.roles.by
@@ -83,33 +95,79 @@ def plan_thresholds(
             f"The previous certificates are by {', '.join(previous.by) or 'nothing'}, not by "
             f"{', '.join(by) or 'nothing'}. Give the same --by."
         )
-    share = delta / len(read.groups) if simultaneous else delta
-    notes, made, tallies = [*read.notes], [], {}
-    for key in sorted(read.groups, key=str):
-        group = read.groups[key]
-        before = None if previous is None else previous.find(key)
-        issue = 1 if renewable else None
-        if before is not None:
-            issue = (before.issue or 1) + 1
-            if before.issue is None:
-                notes.append(_alone(key))
+    before = {} if previous is None else {previous.key(one): one for one in previous.certificates}
+    keys = sorted({*read.groups, *read.empty, *before}, key=str)
+    share = delta / len(keys) if simultaneous else delta
+    if previous is not None:
+        _check_terms(before, keys, by, max_error=max_error, delta=delta, share=share, risk=risk)
+    notes, made, tallies, carried = [*read.notes], [], {}, set()
+    for key in keys:
+        last, group = before.get(key), read.groups.get(key)
+        if last is not None and group is None:
+            made.append(last)
+            carried.add(key)
+            continue
+        issue, lack = _place(key, last, series=renewable or previous is not None)
+        notes += [lack] if lack else []
+        settings: dict[str, Any] = {
+            "max_error": max_error, "delta": share, "risk": risk, "ordered": ordered, "issue": issue, "seed": seed,
+        }  # fmt: skip
+        if group is None:
+            made.append(_unlabelled(read, key, settings))
+            continue
         found, lack = (None, None) if maps is None else _map_for(maps, by, key, group)
         notes += [lack] if lack else []
-        made.append(_certified(
-            read, key, group, found, max_error=max_error, delta=share, risk=risk, ordered=ordered, issue=issue,
-            seed=seed,
-        ))  # fmt: skip
+        made.append(_certified(read, key, group, found, settings))
         tallies[key] = Tally.of(group.scores, group.grades, group.weights)
     if len(made) > 1:
         notes.append(_together(len(made), delta, share, simultaneous=simultaneous))
     return ThresholdPlan(
         rows=read, certificates=CertificateSet(by=by, certificates=tuple(made)), tallies=tallies,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(notes)), carried=frozenset(carried),
     )  # fmt: skip
 
 
+def _check_terms(
+    before: Mapping[Key, Certificate], keys: Sequence[Key], by: Sequence[str], *, max_error: float, delta: float,
+    share: float, risk: Risk,
+) -> None:  # fmt: skip
+    """Refuse to go on with a series on other terms: its parts would not add up to one delta."""
+    for key, one in before.items():
+        if one.max_error == max_error and one.risk == risk and math.isclose(one.delta, share):
+            continue
+        parted = "" if share == delta else f" parted among {len(keys)} groups"
+        groups = f" --by {','.join(by)}" if by else ""
+        joint = " --risk joint" if risk == "joint" else ""
+        raise UnusableInput(
+            f"The previous certificate{_of(key)} promises at most {one.max_error:g} wrong ({one.risk} risk) with delta "
+            f"{one.delta:.4g}; asked is {max_error:g} ({risk} risk) with delta {delta:g}{parted}. A series keeps its "
+            "terms and, with --simultaneous, its groups: give the same, or start a new one with `calibrant plan "
+            f"thresholds LOG --max-error {max_error:g} --delta {delta:g}{joint}{groups}"
+            f"{'' if share == delta else ' --simultaneous'} --renewable --out CERTS.json`."
+        )
+
+
+def _place(key: Key, last: Certificate | None, *, series: bool) -> tuple[int | None, str | None]:
+    """The next place of a group in its series (None: it is none), and what must be said of it."""
+    if last is None:
+        return (1 if series else None), None
+    if not last.tested:  # nothing was tested, so nothing was spent
+        return last.issue or 1, None
+    return (last.issue or 1) + 1, None if last.issue is not None else _alone(key)
+
+
+def _unlabelled(read: Rows, key: Key, settings: Mapping[str, Any]) -> Certificate:
+    """What is said of a group of which no row can be used."""
+    rows = GroupRows(
+        scores=np.zeros(0), grades=np.zeros(0), weights=None, clusters=None, time=None, constants={}
+    )
+    made = _certified(read, key, rows, None, settings)
+    why = "; ".join(f"{n:,} x {reason}" for reason, n in read.empty[key].items())
+    return replace(made, reason=f"{made.reason} (no row can be used: {why})")
+
+
 def _certified(
-    read: Rows, key: Key, group: GroupRows, found: CalibrationMap | None, **settings: Any
+    read: Rows, key: Key, group: GroupRows, found: CalibrationMap | None, settings: Mapping[str, Any]
 ) -> Certificate:
     known = {f.name for f in fields(Fingerprint)}
     stated = {n: v for n, v in group.constants.items() if n in known}
@@ -148,6 +206,10 @@ def _map_for(
             f"Map {found.map_id} was fitted on other scores than those of {where}: {'; '.join(differences)}."
         )
     return found, None
+
+
+def _of(key: Key) -> str:
+    return f" of {', '.join(str(v) for v in key)}" if key else ""
 
 
 def _alone(key: Key) -> str:
@@ -220,19 +282,15 @@ def check_certificates(
     if any(group.time is None for group in read.groups.values()):
         notes.append("Without a usable column of times only the evidence after all rows counts.")
     done = tuple(
-        _checked(one, read.groups.get(_key(certificates, one)), alpha) for one in certificates.certificates
+        _checked(one, read.groups.get(certificates.key(one)), alpha) for one in certificates.certificates
     )
-    known = {_key(certificates, one) for one in certificates.certificates}
+    known = {certificates.key(one) for one in certificates.certificates}
     for key in sorted(set(read.groups) - known, key=str):
         notes.append(f"No certificate for {', '.join(map(str, key))}: its rows say nothing here.")
     return ThresholdCheck(
         rows=read, groups=done, notes=tuple(notes),
         certificates=CertificateSet(by=certificates.by, certificates=tuple(g.certificate for g in done)),
     )  # fmt: skip
-
-
-def _key(certificates: CertificateSet, one: Certificate) -> Key:
-    return tuple(one.by.get(name) for name in certificates.by)
 
 
 def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked:
@@ -273,7 +331,7 @@ def _unwatched(one: Certificate, group: GroupRows | None) -> str | None:
     if one.revoked:
         return "revoked before"
     if group is None:
-        return "no row of its group in the log"
+        return "no usable row of its group in the log"
     known = {f.name for f in fields(Fingerprint)}
     told = {n: v for n, v in group.constants.items() if n in known}
     asked = {n: getattr(one.fingerprint, n) for n in told}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..maps.calibration import CalibrationMap
 from ..metrics import Estimate
 from ..policies.bands import Bands
 from ..policies.expected_cost import ExpectedCost
-from ..protocols import Calibrator
 from ..tally import Floats, Tally
 from ..types import Action
 
@@ -76,11 +74,10 @@ class Atoms:
     wrong: Floats
 
 
-def atoms_of(parts: Sequence[Tally], calibrator: Calibrator, n_eff: float) -> Atoms:
-    """Every fold at the probabilities of a map fitted on the others."""
+def atoms_of(parts: Iterable[tuple[Tally, CalibrationMap]], n_eff: float) -> Atoms:
+    """Every fold at the probabilities of its map, which was fitted on the others."""
     columns: list[list[Floats]] = []
-    for i, part in enumerate(parts):
-        fitted = calibrator.fit(reduce(add, [other for j, other in enumerate(parts) if j != i]))
+    for part, fitted in parts:
         low, high = fitted.interval(part.score)
         columns.append([part.score, fitted(part.score), low, high, part.hits, part.weight - part.hits])
     raw, p, low, high, right, wrong = (np.concatenate(values) for values in zip(*columns, strict=True))

@@ -20,13 +20,13 @@ PANELS = 12
 def certified_risk(plan: ThresholdPlan) -> Any:
     """The share wrong among the answers sent, the promised bound, and where the certificate stands.
 
-    At most twelve groups are drawn, those with the most labels first. The dot stands at the share wrong among all
+    At most twelve groups with labels are drawn, those with the most first. The dot stands at the share wrong among all
     labelled answers above the threshold, of which the certificate promises that it stays below the line.
     """
     a = altair()
-    pairs = sorted(
-        zip(plan.certificates.certificates, plan.tallies.values(), strict=True), key=lambda p: -p[1].rows
-    )
+    made = plan.certificates
+    held = [(one, plan.tallies.get(made.key(one))) for one in made.certificates]
+    pairs = sorted(((one, t) for one, t in held if t is not None), key=lambda p: -p[1].rows)
     panels = [_panel(one, tally) for one, tally in pairs[:PANELS]]
     chart = a.vconcat(*panels, spacing=26)
     return dressed(chart, "Share wrong against the share of answers sent, with the certified threshold.")

@@ -110,6 +110,8 @@ def _print(made: PlannedCascade) -> None:
         f"Seen on the other items: {100 * came['small_stays']:.1f} % stayed, {_percent(came, 'accuracy')} right, "
         f"{came['cost']:.4g} {unit} an answer."
     )
+    if told["latency"]:
+        say(_latency(told["latency"]))
     for one in told["specialists"]:
         place = "/".join(filter(None, (one["task"], one["domain"]))) or "Everything"
         say(
@@ -117,6 +119,17 @@ def _print(made: PlannedCascade) -> None:
             f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
         )
     print_aside(told["unusable"], told["notes"])
+
+
+def _latency(told: Mapping[str, Any]) -> str:
+    """Seconds an answer: at the chosen point, where calls follow one another, and of each model."""
+    shown = {"at the chosen point": told["chosen"], **told["models"]}
+    parts = [
+        f"{name} {'unknown' if one['mean'] is None else format(one['mean'], '.3g')}"
+        + ("" if one["p95"] is None else f" ({one['p95']:.3g})")
+        for name, one in shown.items()
+    ]
+    return f"Seconds an answer, mean (and 95 % within): {', '.join(parts)}."
 
 
 def _rule_of(large: str, threshold: float) -> str:

@@ -43,7 +43,9 @@ def costs_command(
         typer.Option(help="Read p, or low for the careful end, or auto for low where errors are dear."),
     ] = "p",
     by: By = "",
-    calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
+    calibrator: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(n for n in names('calibrators') if n != 'blend')}.")
+    ] = "auto",
     confidence: Confidence = None,
     correct: Correct = None,
     weight: Weight = None,

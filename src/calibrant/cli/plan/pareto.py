@@ -10,7 +10,6 @@ from rich.table import Table
 
 from calibrant.metrics import Estimate
 from calibrant.planning.pareto import ParetoFront, pareto
-from calibrant.plugins import names
 from calibrant.terminal import out, print_aside, print_json, say
 
 from ..shared import AsJson, Cluster, Confidence, Correct, LogPath, Weight, columns
@@ -29,7 +28,9 @@ def pareto_command(
             help="The other axis: error as stated, Brier score once calibrated, or size of the gap."
         ),
     ] = "smooth_ece",
-    calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
+    calibrator: Annotated[
+        str, typer.Option(help="Makes each candidate's map: any but pooled, multicalibrated and blend.")
+    ] = "auto",
     resamples: Annotated[int, typer.Option(min=20, help="Resamples of the items behind the shares.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
     confidence: Confidence = None,

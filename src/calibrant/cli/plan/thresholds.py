@@ -70,13 +70,13 @@ def thresholds_command(
     if as_json:
         print_json(made.to_json())
         return
-    for one in made.certificates.certificates:
-        say(sentence(one))
+    for one, carried in made.told():
+        say(sentence(one) + (_carried(one) if carried else ""))
     print_read(made.rows.rows, made.rows.used, made.rows.unusable, made.notes)
     for what, path in (("Certificates", to), ("Chart", chart)):
         if path:
             say(f"{what}: {path}")
-    groups = len(made.certificates.certificates)
+    groups = len(made.tallies)
     if chart and groups > PANELS:
         say(f"  It shows {PANELS} of the {groups} groups, those with the most labels.")
 
@@ -130,6 +130,16 @@ def sentence(one: Certificate) -> str:
         f"{name}: act on scores >= {one.threshold:.6g}{bound}. That sends {sent}, and with probability "
         f"{1 - one.level:.4g} {what}; {one.wrong:,} of {one.accepted:,} tested were."
     )
+
+
+def _carried(one: Certificate) -> str:
+    """What is said of a certificate that no label of this log bears on."""
+    state = "It holds as before" if one.valid else "It was revoked" if one.revoked else "It is as before"
+    return f" No usable row of it here, so its certificate{_issue(one)} is carried over. {state}."
+
+
+def _issue(one: Certificate) -> str:
+    return "" if one.issue is None else f" (issue {one.issue} of its series)"
 
 
 def _checked_sentence(group: Checked) -> str:
