@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibrant.answers.likeness import Likeness, contained, contradict
+from calibrant.answers.restated import said_in
 from calibrant.answers.same import (
     alias_groups,
     chosen,
@@ -27,6 +28,7 @@ from calibrant.answers.same import (
 )
 from calibrant.answers.values import concluded
 from calibrant.errors import MissingExtra, UnusableInput
+from calibrant.graders.by_kind import ByKind
 from calibrant.graders.exact import Exact
 from calibrant.types import Completion, Message, Question
 
@@ -293,6 +295,116 @@ def test_chosen(text: str, position: int | None) -> None:
 )
 def test_chosen_among_other_options(text: str, options: list[str], position: int | None) -> None:
     assert chosen(text, options) == position
+
+
+CAPITAL, LARGER, KILLED = (
+    "What is the capital of France?",
+    "Which is larger, Paris or Rome?",
+    "Who killed Hector?",
+)
+IN_A_SENTENCE = [
+    (CAPITAL, "The capital of France is Paris.", "Paris"),
+    (CAPITAL, "Paris is the capital of France.", "Paris"),
+    (CAPITAL, "Paris is the capital of France.", "The capital of France is **Paris**."),
+    (CAPITAL, "France's capital is Paris", "The capital of France is Paris"),
+    (CAPITAL, "The capital is Paris", "Paris is the capital of France"),
+    (CAPITAL, "The French capital is Paris", "Paris"),
+    (CAPITAL, "The capital of France is Paris.", "Paris, France"),
+    (CAPITAL, "The answer is: Paris is the capital.", "Paris"),
+    (LARGER, "Paris is larger", "Paris"),
+    (LARGER, "The larger is Paris", "Paris is larger"),
+    (KILLED, "Achilles killed Hector.", "Achilles"),
+    ("How many legs does it have?", "There are 8.", "8"),
+    ("How many people can do it?", "1 in 10,000 people can do it", "1 in 10,000"),
+    ("Which countries drink tea?", "Turkey, Ireland, and Canada drink tea", "Turkey, Ireland, and Canada"),
+    ("What do plants and animals need?", "Plants and animals need water.", "water"),
+    (
+        "What is the capital of Bosnia and Herzegovina?",
+        "The capital of Bosnia and Herzegovina is Sarajevo.",
+        "Sarajevo",
+    ),
+    ("Which animal is not a mammal?", "A shark is not a mammal.", "shark"),
+    ("Is the Earth flat?", "No, the Earth is not flat.", "no"),
+    ("Is the Earth round?", "Yes, it is.", "Yes"),
+]
+NOT_IN_A_SENTENCE = [
+    (CAPITAL, "The capital of France is not Paris.", "Paris"),
+    (CAPITAL, "The capital of France isn’t Paris.", "Paris"),
+    (CAPITAL, "Paris is not the capital of France", "Paris"),
+    (CAPITAL, "I don’t think it is Paris.", "Paris"),
+    (CAPITAL, "I doubt it is Paris", "Paris"),
+    (CAPITAL, "The capital is Paris or Lyon.", "Paris"),
+    (CAPITAL, "Paris or Lyon is the capital of France", "Paris"),
+    (CAPITAL, "It is Paris. It is Lyon.", "Paris"),
+    (CAPITAL, "Paris is lovely.", "Paris"),
+    (LARGER, "Paris is larger", "Rome is larger"),
+    (LARGER, "Paris is larger than Rome", "Rome is larger than Paris"),
+    (LARGER, "Probably Paris", "Probably Rome"),
+    (LARGER, "It is probably Paris", "It is probably Rome"),
+    (LARGER, "The city is Paris", "The city is Rome"),
+    (LARGER, "Paris is lovely", "Rome is lovely"),
+    (KILLED, "Hector killed Achilles.", "Achilles"),
+    (KILLED, "Achilles never killed Hector.", "Achilles"),
+    (KILLED, "Achilles or Paris killed Hector.", "Achilles"),
+    ("Which is larger, New York or Rome?", "The city is New York", "The city is Rome"),
+    ("Which is larger, New York or Rome?", "New York is lovely", "Rome is lovely"),
+    ("Which is larger, New York or Rome?", "New York, Oslo", "Oslo"),
+    ("Which country lies south of Zimbabwe?", "South Africa", "Africa"),
+    ("Which animal is not a mammal?", "A shark is a mammal.", "shark"),
+    ("Which animal is not a mammal?", "not a whale", "whale"),
+    ("Which city, if not Sydney, is the capital?", "Sydney is not the capital", "Sydney"),
+    ("Who is president of France?", "Macron is president", "Le Pen is president"),
+    ("Which is the largest of Paris and Lyon?", "Paris and Rome", "Rome"),
+    ("Who won the race, Ann or Bob?", "Ann or Carl", "Carl"),
+    (
+        "Which people of that time were taller?",
+        "People of that time were taller than us",
+        "We were taller than people of that time",
+    ),
+    ("Is the Earth round?", "Yes, but not always", "Yes"),
+    ("Is the Earth round?", "Yes, Alex", "Yes"),
+]
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), IN_A_SENTENCE)
+def test_an_answer_said_in_a_sentence(asked: str, a: str, b: str) -> None:
+    alike = sameness(Question(id="q", messages=(Message("user", asked),)))
+    assert alike(a, b) and alike(b, a)
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), NOT_IN_A_SENTENCE)
+def test_what_a_sentence_does_not_say(asked: str, a: str, b: str) -> None:
+    alike = sameness(Question(id="q", messages=(Message("user", asked),)))
+    assert not alike(a, b) and not alike(b, a)
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), IN_A_SENTENCE + NOT_IN_A_SENTENCE)
+def test_what_is_the_same_is_what_is_right(asked: str, a: str, b: str) -> None:
+    """A signal that compares answers and the grader that judges them read a sentence by the same rule."""
+    right = ByKind().grade(
+        Question(id="q", messages=(Message("user", asked),), references=(b,)), Completion(text=a, model="m")
+    )
+    assert right == sameness(Question(id="q", messages=(Message("user", asked),)))(a, b)
+
+
+def test_retrieved_text_is_no_part_of_what_was_asked() -> None:
+    context = "Paris is lovely. Rome is large."
+    asked = Question(
+        id="q",
+        messages=(Message("user", f"Context:\n{context}\n\n{CAPITAL}"),),
+        metadata={"context": [context]},
+    )
+    assert sameness(asked)("Paris is the capital of France.", "Paris")
+    assert not sameness(asked)("Paris is lovely", "Paris")
+
+
+@given(
+    st.text("aA .,:!?'’\n", max_size=30) | st.sampled_from([LARGER, "! ! !, x", "is is is", ":"]),
+    st.text("aA .,:!?'\n"),
+)
+def test_any_sentence_can_be_read(sentence: str, asked: str) -> None:
+    for text in (sentence, f"{sentence} {asked}", f"{asked}, {sentence} is", f"yes, {asked}"):
+        said_in(text, asked), said_in(asked, text)
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))

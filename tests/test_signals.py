@@ -390,6 +390,38 @@ def test_vpd_keeps_a_single_share_and_averages_over_valid_samples() -> None:
     assert drive(find("signals", "vpd")(), answer("Nice"), [replies])[0].score == 0.0
 
 
+ALSO = {"peer_agreement", "self_consistency", "semantic_entropy"}
+
+
+@pytest.mark.parametrize(
+    "name", ("steerconf", "verbalized_reasoned", "verbalized_top_k", "vpd", *sorted(ALSO))
+)
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("The capital of France is Paris.", True),
+        ("Paris is the capital of France.", True),
+        ("The capital of France is Lyon.", False),
+        ("The capital of France is not Paris.", False),
+        ("It is Paris or Lyon.", False),
+    ],
+)
+def test_an_answer_may_be_said_in_a_sentence(name: str, text: str, named: bool) -> None:
+    """Only the answer as it was given is a sentence; the model names it bare when it is asked to."""
+
+    def reply(ask: Ask) -> Replies:
+        last = ask.messages[-1].content
+        said = "Answer: Paris\nConfidence: 90%" if "Confidence:" in last else "Paris: 90%\nRome: 5%"
+        said = "Paris" if name in ALSO else said
+        return Replies((Completion(text=said, model="m"),) * ask.samples)
+
+    asked = replace(QUESTION, messages=(Message("user", "What is the capital of France?"),))
+    signal = find("signals", name)()
+    assert converse(signal, asked, answer(text), reply)[0].score == pytest.approx(
+        (1.0 if name in ALSO else 0.9) if named else 0.0
+    )
+
+
 def test_self_probing_takes_the_last_confidence_and_no_cut_off_reply() -> None:
     signal = find("signals", "self_probing")()
     assert drive(signal, answer(), [said("Confidence: 90%\nNo.\nConfidence: 20%")])[0].score == 0.2
