@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -26,7 +27,7 @@ from calibrant.answers.same import (
     same,
     sameness,
 )
-from calibrant.answers.values import concluded
+from calibrant.answers.values import concluded, numbers
 from calibrant.errors import MissingExtra, UnusableInput
 from calibrant.graders.by_kind import ByKind
 from calibrant.graders.exact import Exact
@@ -183,6 +184,37 @@ def test_aliases_join_the_names_of_one_group_only() -> None:
         ("", None),
         ("many", None),
         ("1" * 400, None),
+        ("9" * 5000 + "/7", None),
+        ("1/" + "3" * 400, 0.0),
+        ("7" * 400 + " 1/2", None),
+        ("$3.5M", 3.5e6),
+        ("-$5 m", -5e6),
+        ("€3.5bn", 3.5e9),
+        ("$20 T-shirt", 20.0),
+        ("3.5 bn", 3.5e9),
+        ("5k", 5000.0),
+        ("3 millions", 3e6),
+        ("a 5-million-dollar house", 5e6),
+        ("5 hundred thousand", 5e5),
+        ("1 1/2 million", 1.5e6),
+        ("3½", 3.5),
+        ("3 ½ cups", 3.5),
+        ("-½", -0.5),
+        ("3 × 10⁸", 3e8),
+        ("10²", None),
+        ("5 m", 5.0),
+        ("5m", 5.0),
+        ("293 K", 293.0),
+        ("5 km2", 5.0),
+        ("5M", None),
+        ("5 M", None),
+        ("5K", None),
+        ("5B", None),
+        ("5 or 5M", None),
+        ("0x10", None),
+        ("0xFF", None),
+        ("2x3", None),
+        ("1/0 and 7", None),
     ],
 )
 def test_number(text: str, value: float | None) -> None:
@@ -208,6 +240,15 @@ def test_numbers_same() -> None:
         ("05/13/2021", datetime.date(2021, 5, 13)),
         ("05/05/2021", datetime.date(2021, 5, 5)),
         ("03/05/2021", None),
+        ("2021/03/05", datetime.date(2021, 3, 5)),
+        ("2021.3.5.", datetime.date(2021, 3, 5)),
+        ("March, 5 2021", datetime.date(2021, 3, 5)),
+        ("March the 5th, 2021", datetime.date(2021, 3, 5)),
+        ("2021, March 5", datetime.date(2021, 3, 5)),
+        ("5-Mar-2021", datetime.date(2021, 3, 5)),
+        ("2021/13/05", None),
+        ("In March, of the year 2021", None),
+        ("It may be 1968", (1968,)),
         ("May 1968", (1968, 5)),
         ("1968-05", (1968, 5)),
         ("in 1789", (1789,)),
@@ -220,6 +261,26 @@ def test_numbers_same() -> None:
 )
 def test_date(text: str, day: object) -> None:
     assert date(text) == day
+
+
+def test_a_doubtful_multiplier_still_tells_numbers_apart() -> None:
+    assert numbers("5M of 0x10, or $2k") == [5.0, 0.0, 2000.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"The answer{' ' * 100_000}x",
+        f"The answer{chr(9) * 100_000}x",
+        "$" * 100_000 + "x",
+        "- " * 50_000,
+        '"' * 100_000,
+    ],
+)
+def test_a_choice_is_looked_for_in_a_moment(text: str) -> None:
+    started = time.process_time()
+    assert chosen(text, CITIES) is None
+    assert time.process_time() - started < 1.0
 
 
 def test_a_partial_date_is_the_same_as_an_equal_one_only() -> None:

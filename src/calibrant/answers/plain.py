@@ -6,9 +6,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from .values import concluded
+from .values import KEPT, concluded
 
-__all__ = ["KEPT", "LEAD", "THOUSANDS", "normalise", "plain", "without_lead"]
+__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead"]
 
 ARTICLES = re.compile(r"\b(?:a|an|the)\b(?![-+#])")
 PLAIN_ARTICLES = frozenset({"a", "an", "the"})
@@ -25,9 +25,6 @@ ONE_SPELLING = str.maketrans({"−": "-", "–": "-", "≠": "<>", "≤": "<=", 
 INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
 LEAD = re.compile(r"^(?:it\s+is|it['’]s|that\s+is|that['’]s)\s+", re.IGNORECASE)
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-
-KEPT = 4096
-"""Texts whose reading is remembered: the same samples are compared by several signals, pair by pair."""
 
 
 def normalise(text: str) -> str:

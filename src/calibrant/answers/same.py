@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from ..errors import UnusableInput
 from ..types import Question
-from .plain import KEPT, LEAD, normalise, plain, without_lead
+from .plain import LEAD, normalise, plain, without_lead
 from .restated import NOTHING, Said, asked_of, said_in
-from .values import concluded, date, dates_same, number, numbers_same
+from .values import KEPT, concluded, date, dates_same, number, numbers_same
 
 __all__ = [
     "KINDS",
@@ -113,7 +113,7 @@ def sameness(question: Question) -> Callable[[str, str], bool]:
     read: dict[str, Callable[[str], object]] = {
         "number": number,
         "date": date,
-        "choice": lambda text: chosen(text, options),
+        "choice": lru_cache(KEPT)(lambda text: chosen(text, options)),
     }
     value = read[kind]
 
@@ -236,14 +236,14 @@ def _initials(words: Sequence[str]) -> str:
     return "".join(word[0] for word in words if word not in {"of", "and", "for", "in", "de", "on"})
 
 
-WRAP = r"[\s\"'“”‘’*_`$]*"
+WRAP = r"[\s\"'“”‘’*_`$]*+"
 LETTER = rf"{WRAP}(?:\\text\{{)?[(\[]?{WRAP}(?P<letter>[A-Za-z]){WRAP}"
 ALONE = re.compile(rf"^(?:(?:option|choice|letter|answer)\s+)?{LETTER}[)\].:]*\}}?{WRAP}[.!]?{WRAP}$", re.I)
 LETTERED = re.compile(
     rf"^(?:(?:option|choice)\s+)?{LETTER}(?:[)\]]+[.:]?|[.:](?=\s)|\s+[-–—](?=\s)){WRAP}(?P<rest>.+)$",
     re.I | re.S,
 )
-HEADED = re.compile(r"^(?P<head>[^,.;:!\n–—]+?)\s*(?:[,.;:!\n–—]|\s-\s)(?P<rest>.*)$", re.S)
+HEADED = re.compile(r"^(?P<head>[^,.;:!\n–—]*?[^\s,.;:!–—])\s*(?:[,.;:!\n–—]|\s-\s)(?P<rest>.*)$", re.S)
 BOTH = re.compile(r"\b(?:both|neither|either|or|and|not|none|cannot|can['’]t|unsure)\b|n['’]t\b", re.I)
 TRUTH = {"true": "yes", "false": "no", "yes": "true", "no": "false"}
 
