@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibrant.answers.likeness import Likeness, contained, contradict
+from calibrant.answers.restated import said_in
 from calibrant.answers.same import (
     alias_groups,
     chosen,
@@ -25,8 +27,9 @@ from calibrant.answers.same import (
     same,
     sameness,
 )
-from calibrant.answers.values import concluded
+from calibrant.answers.values import concluded, numbers
 from calibrant.errors import MissingExtra, UnusableInput
+from calibrant.graders.by_kind import ByKind
 from calibrant.graders.exact import Exact
 from calibrant.types import Completion, Message, Question
 
@@ -181,6 +184,37 @@ def test_aliases_join_the_names_of_one_group_only() -> None:
         ("", None),
         ("many", None),
         ("1" * 400, None),
+        ("9" * 5000 + "/7", None),
+        ("1/" + "3" * 400, 0.0),
+        ("7" * 400 + " 1/2", None),
+        ("$3.5M", 3.5e6),
+        ("-$5 m", -5e6),
+        ("€3.5bn", 3.5e9),
+        ("$20 T-shirt", 20.0),
+        ("3.5 bn", 3.5e9),
+        ("5k", 5000.0),
+        ("3 millions", 3e6),
+        ("a 5-million-dollar house", 5e6),
+        ("5 hundred thousand", 5e5),
+        ("1 1/2 million", 1.5e6),
+        ("3½", 3.5),
+        ("3 ½ cups", 3.5),
+        ("-½", -0.5),
+        ("3 × 10⁸", 3e8),
+        ("10²", None),
+        ("5 m", 5.0),
+        ("5m", 5.0),
+        ("293 K", 293.0),
+        ("5 km2", 5.0),
+        ("5M", None),
+        ("5 M", None),
+        ("5K", None),
+        ("5B", None),
+        ("5 or 5M", None),
+        ("0x10", None),
+        ("0xFF", None),
+        ("2x3", None),
+        ("1/0 and 7", None),
     ],
 )
 def test_number(text: str, value: float | None) -> None:
@@ -206,6 +240,15 @@ def test_numbers_same() -> None:
         ("05/13/2021", datetime.date(2021, 5, 13)),
         ("05/05/2021", datetime.date(2021, 5, 5)),
         ("03/05/2021", None),
+        ("2021/03/05", datetime.date(2021, 3, 5)),
+        ("2021.3.5.", datetime.date(2021, 3, 5)),
+        ("March, 5 2021", datetime.date(2021, 3, 5)),
+        ("March the 5th, 2021", datetime.date(2021, 3, 5)),
+        ("2021, March 5", datetime.date(2021, 3, 5)),
+        ("5-Mar-2021", datetime.date(2021, 3, 5)),
+        ("2021/13/05", None),
+        ("In March, of the year 2021", None),
+        ("It may be 1968", (1968,)),
         ("May 1968", (1968, 5)),
         ("1968-05", (1968, 5)),
         ("in 1789", (1789,)),
@@ -218,6 +261,26 @@ def test_numbers_same() -> None:
 )
 def test_date(text: str, day: object) -> None:
     assert date(text) == day
+
+
+def test_a_doubtful_multiplier_still_tells_numbers_apart() -> None:
+    assert numbers("5M of 0x10, or $2k") == [5.0, 0.0, 2000.0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"The answer{' ' * 100_000}x",
+        f"The answer{chr(9) * 100_000}x",
+        "$" * 100_000 + "x",
+        "- " * 50_000,
+        '"' * 100_000,
+    ],
+)
+def test_a_choice_is_looked_for_in_a_moment(text: str) -> None:
+    started = time.process_time()
+    assert chosen(text, CITIES) is None
+    assert time.process_time() - started < 1.0
 
 
 def test_a_partial_date_is_the_same_as_an_equal_one_only() -> None:
@@ -293,6 +356,116 @@ def test_chosen(text: str, position: int | None) -> None:
 )
 def test_chosen_among_other_options(text: str, options: list[str], position: int | None) -> None:
     assert chosen(text, options) == position
+
+
+CAPITAL, LARGER, KILLED = (
+    "What is the capital of France?",
+    "Which is larger, Paris or Rome?",
+    "Who killed Hector?",
+)
+IN_A_SENTENCE = [
+    (CAPITAL, "The capital of France is Paris.", "Paris"),
+    (CAPITAL, "Paris is the capital of France.", "Paris"),
+    (CAPITAL, "Paris is the capital of France.", "The capital of France is **Paris**."),
+    (CAPITAL, "France's capital is Paris", "The capital of France is Paris"),
+    (CAPITAL, "The capital is Paris", "Paris is the capital of France"),
+    (CAPITAL, "The French capital is Paris", "Paris"),
+    (CAPITAL, "The capital of France is Paris.", "Paris, France"),
+    (CAPITAL, "The answer is: Paris is the capital.", "Paris"),
+    (LARGER, "Paris is larger", "Paris"),
+    (LARGER, "The larger is Paris", "Paris is larger"),
+    (KILLED, "Achilles killed Hector.", "Achilles"),
+    ("How many legs does it have?", "There are 8.", "8"),
+    ("How many people can do it?", "1 in 10,000 people can do it", "1 in 10,000"),
+    ("Which countries drink tea?", "Turkey, Ireland, and Canada drink tea", "Turkey, Ireland, and Canada"),
+    ("What do plants and animals need?", "Plants and animals need water.", "water"),
+    (
+        "What is the capital of Bosnia and Herzegovina?",
+        "The capital of Bosnia and Herzegovina is Sarajevo.",
+        "Sarajevo",
+    ),
+    ("Which animal is not a mammal?", "A shark is not a mammal.", "shark"),
+    ("Is the Earth flat?", "No, the Earth is not flat.", "no"),
+    ("Is the Earth round?", "Yes, it is.", "Yes"),
+]
+NOT_IN_A_SENTENCE = [
+    (CAPITAL, "The capital of France is not Paris.", "Paris"),
+    (CAPITAL, "The capital of France isn’t Paris.", "Paris"),
+    (CAPITAL, "Paris is not the capital of France", "Paris"),
+    (CAPITAL, "I don’t think it is Paris.", "Paris"),
+    (CAPITAL, "I doubt it is Paris", "Paris"),
+    (CAPITAL, "The capital is Paris or Lyon.", "Paris"),
+    (CAPITAL, "Paris or Lyon is the capital of France", "Paris"),
+    (CAPITAL, "It is Paris. It is Lyon.", "Paris"),
+    (CAPITAL, "Paris is lovely.", "Paris"),
+    (LARGER, "Paris is larger", "Rome is larger"),
+    (LARGER, "Paris is larger than Rome", "Rome is larger than Paris"),
+    (LARGER, "Probably Paris", "Probably Rome"),
+    (LARGER, "It is probably Paris", "It is probably Rome"),
+    (LARGER, "The city is Paris", "The city is Rome"),
+    (LARGER, "Paris is lovely", "Rome is lovely"),
+    (KILLED, "Hector killed Achilles.", "Achilles"),
+    (KILLED, "Achilles never killed Hector.", "Achilles"),
+    (KILLED, "Achilles or Paris killed Hector.", "Achilles"),
+    ("Which is larger, New York or Rome?", "The city is New York", "The city is Rome"),
+    ("Which is larger, New York or Rome?", "New York is lovely", "Rome is lovely"),
+    ("Which is larger, New York or Rome?", "New York, Oslo", "Oslo"),
+    ("Which country lies south of Zimbabwe?", "South Africa", "Africa"),
+    ("Which animal is not a mammal?", "A shark is a mammal.", "shark"),
+    ("Which animal is not a mammal?", "not a whale", "whale"),
+    ("Which city, if not Sydney, is the capital?", "Sydney is not the capital", "Sydney"),
+    ("Who is president of France?", "Macron is president", "Le Pen is president"),
+    ("Which is the largest of Paris and Lyon?", "Paris and Rome", "Rome"),
+    ("Who won the race, Ann or Bob?", "Ann or Carl", "Carl"),
+    (
+        "Which people of that time were taller?",
+        "People of that time were taller than us",
+        "We were taller than people of that time",
+    ),
+    ("Is the Earth round?", "Yes, but not always", "Yes"),
+    ("Is the Earth round?", "Yes, Alex", "Yes"),
+]
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), IN_A_SENTENCE)
+def test_an_answer_said_in_a_sentence(asked: str, a: str, b: str) -> None:
+    alike = sameness(Question(id="q", messages=(Message("user", asked),)))
+    assert alike(a, b) and alike(b, a)
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), NOT_IN_A_SENTENCE)
+def test_what_a_sentence_does_not_say(asked: str, a: str, b: str) -> None:
+    alike = sameness(Question(id="q", messages=(Message("user", asked),)))
+    assert not alike(a, b) and not alike(b, a)
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), IN_A_SENTENCE + NOT_IN_A_SENTENCE)
+def test_what_is_the_same_is_what_is_right(asked: str, a: str, b: str) -> None:
+    """A signal that compares answers and the grader that judges them read a sentence by the same rule."""
+    right = ByKind().grade(
+        Question(id="q", messages=(Message("user", asked),), references=(b,)), Completion(text=a, model="m")
+    )
+    assert right == sameness(Question(id="q", messages=(Message("user", asked),)))(a, b)
+
+
+def test_retrieved_text_is_no_part_of_what_was_asked() -> None:
+    context = "Paris is lovely. Rome is large."
+    asked = Question(
+        id="q",
+        messages=(Message("user", f"Context:\n{context}\n\n{CAPITAL}"),),
+        metadata={"context": [context]},
+    )
+    assert sameness(asked)("Paris is the capital of France.", "Paris")
+    assert not sameness(asked)("Paris is lovely", "Paris")
+
+
+@given(
+    st.text("aA .,:!?'’\n", max_size=30) | st.sampled_from([LARGER, "! ! !, x", "is is is", ":"]),
+    st.text("aA .,:!?'\n"),
+)
+def test_any_sentence_can_be_read(sentence: str, asked: str) -> None:
+    for text in (sentence, f"{sentence} {asked}", f"{asked}, {sentence} is", f"yes, {asked}"):
+        said_in(text, asked), said_in(asked, text)
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))

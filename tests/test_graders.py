@@ -34,7 +34,9 @@ from calibrant.types import Ask, Completion, Message, Question, Replies, Token
 from .steps import conversed
 
 JUNK = [
-    "", " ", "\n\n", "\x00", "\ud800", "}{", "{", "[" * 5000, '{"a": 1', "1e999999", "9" * 5000, "1/0", "²", "٣", "½",
+    "", " ", "\n\n", "\x00", "\ud800", "}{", "{", "[" * 5000, '{"a": 1', "1e999999", "9" * 5000,
+    "9" * 5000 + "/7", "1" * 400 + "/3", "7" * 400 + " 1/2", '{"a": ' + "1" * 400 + "}",
+    '{"a": ' * 2000 + "1" + "}" * 2000, "1/0", "²", "٣", "½",
     "𝟜𝟚", "\\boxed{", "####", "The answer is", "**", "()", ". . .", "-", "A" * 20_000, "0000-00-00", "32/13/2021",
     "</answer>", "NaN", "Infinity", "null", "True", "a\u0301\u0301", "😀",
 ]  # fmt: skip
@@ -85,13 +87,17 @@ def test_every_grader_is_deterministic(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in names("graders") if name != "judge"])
-@pytest.mark.parametrize("piece", ["[", "answer is ", "9", "1,", "(a", "A. ", "\\boxed{", "- ", "{"])
+@pytest.mark.parametrize(
+    "piece", ["[", "answer is ", "9", "1,", "(a", "A. ", "\\boxed{", "- ", "{", "$", " "]
+)
 def test_a_long_answer_is_graded_in_a_moment(name: str, piece: str) -> None:
     """Models repeat themselves until they are cut off: 40,000 characters, where quadratic time would show."""
-    text = piece * (40_000 // len(piece))
-    started = time.process_time()
-    find("graders", name)().grade(question("Paris", '{"a": 1}', "B", options=OPTIONS), said(text))
-    assert time.process_time() - started < 5.0
+    repeated = piece * (40_000 // len(piece))
+    asked = question("Paris", '{"a": 1}', "B", options=OPTIONS)
+    for text in (repeated, f"It{repeated}x"):
+        started = time.process_time()
+        find("graders", name)().grade(asked, said(text))
+        assert time.process_time() - started < 5.0
 
 
 @given(text=st.text(max_size=40), reference=st.text(max_size=40))
@@ -130,6 +136,7 @@ def test_a_reference_that_cannot_be_read_gives_no_grade(grader: Any, reference: 
         ("Paris", "**Paris**", 1.0),
         ("Paris", "The city is Paris.", 1.0),
         ("Paris", "Paris, France", 0.0),  # `alias` takes it
+        ("Paris", "I don’t think it is Paris.", 0.0),
         ("Paris", "The city is not Paris.", 0.0),
         ("Paris", "It is Paris or Rome.", 0.0),
         ("Paris", "Paris Hilton", 0.0),
@@ -200,6 +207,13 @@ def test_alias_groups_of_other_things_do_not_help() -> None:
         ("42", "forty-two", 0.0),
         ("3.14", "3.1416", 0.0),
         ("1000", "1 million", 0.0),
+        ("5", "$5M", 0.0),
+        ("5", "5M", 0.0),
+        ("3", "3½", 0.0),
+        ("3.5", "3½", 1.0),
+        ("3500000", "$3.5M", 1.0),
+        ("0", "0x10", 0.0),
+        ("1", "9" * 5000 + "/" + "9" * 5000, 0.0),
     ],
 )
 def test_numeric(reference: str, text: str, grade: float) -> None:
@@ -261,6 +275,12 @@ NESTED = '{"name": "Ada", "born": {"year": 1815, "place": "London"}, "tags": ["a
 )
 def test_json_fields(text: str, grade: float) -> None:
     assert JsonFields().grade(question(NESTED), said(text)) == pytest.approx(grade)
+
+
+def test_a_number_beyond_every_float_is_equal_to_itself_alone() -> None:
+    huge = '{"a": ' + "1" * 400 + "}"
+    for reference, text, grade in [(huge, huge, 1.0), (huge, '{"a": 1}', 0.0), ('{"a": 1}', huge, 0.0)]:
+        assert JsonFields().grade(question(reference), said(text)) == grade
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from scipy.special import expit
 
 from calibrant import Tally, metrics
-from calibrant.answers.restated import sameness_restated
+from calibrant.answers.same import sameness
 from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, UnusableInput
 from calibrant.logs.panels import read_panel
 from calibrant.models.scripted import Scripted
@@ -303,14 +303,14 @@ def test_how_a_model_says_that_the_answer_is_not_there(text: str, there: bool) -
 
 
 def test_an_answer_that_says_the_question_over() -> None:
-    alike = sameness_restated(question())
+    alike = sameness(question())
     assert alike("Canberra is the capital of Australia.", "canberra")
     assert not alike("The capital is not Canberra.", "Canberra")
     either = Question(id="q", messages=(Message("user", "Which is larger, Paris or Rome?"),))
-    assert not sameness_restated(either)("Probably Paris", "Probably Rome")
-    assert not sameness_restated(either)("Paris is larger", "Rome is larger")
+    assert not sameness(either)("Probably Paris", "Probably Rome")
+    assert not sameness(either)("Paris is larger", "Rome is larger")
     choice = Question(id="q", messages=ASKED, metadata={"options": ["Perth", "Canberra"]})
-    assert sameness_restated(choice)("B", "Canberra") and not sameness_restated(choice)("A", "B")
+    assert sameness(choice)("B", "Canberra") and not sameness(choice)("A", "B")
 
 
 @pytest.mark.skipif(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from importlib import import_module
@@ -420,6 +421,38 @@ def test_vpd_keeps_a_single_share_and_averages_over_valid_samples() -> None:
     assert drive(find("signals", "vpd")(), answer("Nice"), [replies])[0].score == 0.0
 
 
+ALSO = {"peer_agreement", "self_consistency", "semantic_entropy"}
+
+
+@pytest.mark.parametrize(
+    "name", ("steerconf", "verbalized_reasoned", "verbalized_top_k", "vpd", *sorted(ALSO))
+)
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("The capital of France is Paris.", True),
+        ("Paris is the capital of France.", True),
+        ("The capital of France is Lyon.", False),
+        ("The capital of France is not Paris.", False),
+        ("It is Paris or Lyon.", False),
+    ],
+)
+def test_an_answer_may_be_said_in_a_sentence(name: str, text: str, named: bool) -> None:
+    """Only the answer as it was given is a sentence; the model names it bare when it is asked to."""
+
+    def reply(ask: Ask) -> Replies:
+        last = ask.messages[-1].content
+        said = "Answer: Paris\nConfidence: 90%" if "Confidence:" in last else "Paris: 90%\nRome: 5%"
+        said = "Paris" if name in ALSO else said
+        return Replies((Completion(text=said, model="m"),) * ask.samples)
+
+    asked = replace(QUESTION, messages=(Message("user", "What is the capital of France?"),))
+    signal = find("signals", name)()
+    assert converse(signal, asked, answer(text), reply)[0].score == pytest.approx(
+        (1.0 if name in ALSO else 0.9) if named else 0.0
+    )
+
+
 def test_self_probing_takes_the_last_confidence_and_no_cut_off_reply() -> None:
     signal = find("signals", "self_probing")()
     assert drive(signal, answer(), [said("Confidence: 90%\nNo.\nConfidence: 20%")])[0].score == 0.2
@@ -737,6 +770,62 @@ def test_a_one_beside_percentages_is_one_percent_and_alone_is_all() -> None:
     assert parse_distribution(pair.format(99, 1)) == (("Paris", 0.99), ("Lyon", 0.01))
     assert parse_distribution(pair.format(1, 0)) == (("Paris", 1.0), ("Lyon", 0.0))
     assert parse_distribution("Paris: 60%\nConfidence: 60%") == (("Paris", 0.6),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Paris (confidence: 80%)",
+        "Paris (my confidence: 80%)",
+        "Paris - Probability: 80%",
+        "Paris: Probability: 80%",
+        "- **Paris** — *confidence*: 80%",
+        "1. **Paris** - confidence level: 80%",
+        "1. Paris (80% probability)",
+        "G1: Paris: 80%",
+        "**G1:** Paris: 80%",
+        "Guess 1: Paris: 80%",
+        "Guess: Paris (80%)",
+    ],
+)
+def test_a_label_is_no_part_of_a_candidate(line: str) -> None:
+    assert parse_distribution(line) == (("Paris", 0.8),)
+    assert parse_distribution(f"{line}\nLyon: 10%") == (("Paris", 0.8), ("Lyon", 0.1))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Paris confidence: 80%",
+        "Win probability: 80%",
+        "G1: Paris\nP1: 80%",
+        "Guess 1: 80%",
+        "Paris: 80% Lyon: 15%",
+    ],
+)
+def test_what_may_be_a_candidate_or_a_label_is_not_guessed(line: str) -> None:
+    assert parse_distribution(line) is None
+    assert parse_distribution(f"Lyon: 10%\n{line}") is None
+
+
+def test_a_percentage_may_be_a_candidate() -> None:
+    assert parse_distribution("10%: 60%\nOption A: 20%") == (("10%", 0.6), ("Option A", 0.2))
+
+
+@pytest.mark.parametrize(
+    ("number", "share"), [(1.2, None), (1.99, None), (2, 0.02), (99.5, 0.995), (0.5, 0.5), (1, 1.0)]
+)
+def test_a_json_number_between_one_and_two_is_neither_share_nor_percentage(
+    number: float, share: float | None
+) -> None:
+    stated = parse_distribution(json.dumps({"answers": [{"candidate": "Paris", "confidence": number}]}))
+    assert stated == (None if share is None else (("Paris", share),))
+
+
+def test_braces_are_looked_through_in_a_moment() -> None:
+    started = time.process_time()
+    assert parse_distribution('{"a":' * 50_000) is None
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize(

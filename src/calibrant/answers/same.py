@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
 from ..errors import UnusableInput
 from ..types import Question
-from .values import concluded, date, dates_same, number, numbers_same
+from .plain import LEAD, normalise, plain, without_lead
+from .restated import NOTHING, Said, asked_of, said_in
+from .values import KEPT, concluded, date, dates_same, number, numbers_same
 
 __all__ = [
     "KINDS",
@@ -35,57 +36,14 @@ KINDS = ("text", "number", "choice", "date", "long")
 Groups = Collection[Collection[str]]
 """Groups of names; the names of a group mean the same."""
 
-ARTICLES = re.compile(r"\b(?:a|an|the)\b(?![-+#])")
-PLAIN_ARTICLES = frozenset({"a", "an", "the"})
-PLAIN_MARKS = str.maketrans(dict.fromkeys('!"$%&()*,/:;?@[\\]^`{|}~', " ") | {"'": ""})
-"""ASCII punctuation that means nothing wherever it stands."""
-NOT_WORDS = re.compile(
-    r"[^\w\s.+<>=#-]|(?<!\d)[.]|[.](?!\d)|(?<![<>])=|(?<![^\W\d_])#|#(?=\w)"
-    r"|[-+](?=[^\W\d])|(?<!\b[^\W\d_])-(?!\d)|(?<![a-z+])[+](?!\d)"
-)
-"""Punctuation, except what changes the meaning: the point within a number and the sign before one, comparisons,
-and the marks of "A-", "C++" and "C#"."""
-COMPARED = re.compile(r"[<>]+=?")
-ONE_SPELLING = str.maketrans({"−": "-", "–": "-", "≠": "<>", "≤": "<=", "≥": ">="})
-INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
-LEAD = re.compile(r"^(?:it\s+is|it['’]s|that\s+is|that['’]s)\s+", re.IGNORECASE)
 BRACKETS = re.compile(r"^(?P<name>[^()]*[^()\s])\s*\((?P<other>[^()]+)\)\s*[.!]?$")
 ALSO = re.compile(r"^(?:also(?:\s+(?:known\s+as|called))?|aka|a\.k\.a\.|formerly|or|abbreviated)\b\s*", re.I)
-THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 PLACE = re.compile(r"^(?P<name>[^\W\d_][^,\d]*),\s(?P<within>[^\W\d_][^,\d]*)$")
 
-KEPT = 4096
-"""Texts whose reading is remembered: the same samples are compared by several signals, pair by pair."""
-
-NOTHING = frozenset[str]()
+YES_NO = frozenset({"yes", "no"})
 
 
-def normalise(text: str) -> str:
-    """The answer without what does not matter: case, accents, punctuation, English articles, spaces.
-
-    An article is kept when nothing else is left, for "A" may be the answer, and so is punctuation. Marks that
-    tell one answer from another are kept: signs, comparisons, and those of "A-", "C++" and "C#".
-
-    >>> normalise("  The São-Tomé! "), normalise("A"), normalise("-2.50"), normalise("U.S.A."), normalise("C++")
-    ('sao tome', 'a', '-2.50', 'usa', 'c++')
-    """
-    plain = text.casefold()
-    if plain.isascii():  # nothing but words and plain marks is the commonest: the same, several times as fast
-        words = plain.translate(PLAIN_MARKS).rstrip(". ").split()
-        if "".join(words).isalnum():
-            return " ".join([word for word in words if word not in PLAIN_ARTICLES] or words)
-    else:  # only here are there accents
-        plain = unicodedata.normalize("NFKD", plain.translate(ONE_SPELLING))
-        plain = "".join(char for char in plain if not unicodedata.combining(char))
-    plain = NOT_WORDS.sub(lambda mark: "" if mark[0] in ".'’" else " ", plain)
-    plain = COMPARED.sub(r" \g<0> ", plain)
-    if not re.search(r"\w", plain):
-        return " ".join(text.casefold().split())
-    without = " ".join(ARTICLES.sub(" ", plain).split())
-    return without or " ".join(plain.split())
-
-
-def same(a: str, b: str, aliases: Groups = ()) -> bool:
+def same(a: str, b: str, aliases: Groups = (), asked: str | None = None) -> bool:
     """Whether two short answers say the same; an empty answer is the same as nothing.
 
     They do when they are equal once normalised, without a lead ("The answer is ..."), the points and
@@ -100,13 +58,17 @@ def same(a: str, b: str, aliases: Groups = ()) -> bool:
     Parameters
     ----------
     aliases : groups of names that mean the same, such as ``[("Burma", "Myanmar")]``
+    asked : the question; with it an answer may also be said in one plain sentence, which is read as
+        `calibrant.answers.restated.said_in` describes
 
     >>> same("the Côte d'Ivoire", "Cote d’Ivoire"), same("", ""), same("Burma", "Myanmar")
     (True, False, False)
     >>> same("Burma", "It is Myanmar.", [("Burma", "Myanmar")]), same("Portland, Oregon", "Portland, Maine")
     (True, False)
+    >>> same("Paris", "The capital of France is Paris.", asked="What is the capital of France?")
+    True
     """
-    whole_a, whole_b = _plain(a), _plain(b)
+    whole_a, whole_b = plain(a), plain(b)
     if not whole_a or not whole_b:
         return False
     if whole_a == whole_b:
@@ -114,17 +76,23 @@ def same(a: str, b: str, aliases: Groups = ()) -> bool:
     more_a, more_b = _shorter(a), _shorter(b)
     if whole_a in more_b or whole_b in more_a:
         return True
+    said_a, said_b = (NOTHING, NOTHING) if asked is None else (_said(a, asked), _said(b, asked))
+    if said_a.names or said_b.names:
+        if said_a.same(said_b) or said_a.names & (more_b | {whole_b}) or said_b.names & (more_a | {whole_a}):
+            return True
+        more_a, more_b = more_a | said_a.names, more_b | said_b.names
     if not aliases:
         return False
     names_a, names_b = more_a | {whole_a}, more_b | {whole_b}
-    known = ({_plain(name) for name in group} for group in aliases)
+    known = ({plain(name) for name in group} for group in aliases)
     return any(not group.isdisjoint(names_a) and not group.isdisjoint(names_b) for group in known)
 
 
 def sameness(question: Question) -> Callable[[str, str], bool]:
     """The test of whether two answers to a question say the same, which suits its kind of answer.
 
-    For numbers, choices and dates two answers of which nothing can be read are compared as text; one that
+    Text may be said in a sentence that repeats the question ("The capital of France is Paris."). For numbers,
+    choices and dates two answers of which nothing can be read are compared as text; one that
     can be read is never the same as one that cannot. Raises `UnusableInput` for a kind that is not known,
     and `MissingExtra` for long answers without a sentence model.
 
@@ -139,13 +107,13 @@ def sameness(question: Question) -> Callable[[str, str], bool]:
 
         return Likeness()
     if kind == "text":
-        groups = alias_groups(question)
-        return lambda a, b: same(a, b, groups)
+        groups, asked = alias_groups(question), asked_of(question)
+        return lambda a, b: same(a, b, groups, asked)
     options = options_of(question)
     read: dict[str, Callable[[str], object]] = {
         "number": number,
         "date": date,
-        "choice": lambda text: chosen(text, options),
+        "choice": lru_cache(KEPT)(lambda text: chosen(text, options)),
     }
     value = read[kind]
 
@@ -224,41 +192,40 @@ def alias_groups(question: Question) -> tuple[tuple[str, ...], ...]:
 
 
 @lru_cache(KEPT)
-def _plain(text: str) -> str:
-    """Normalised, without a lead, the spaces of initials and the commas of thousands."""
-    said = LEAD.sub("", concluded(text) or text.strip())
-    if "." in said:
-        said = INITIALS.sub(lambda run: re.sub(r"[.\s]", "", run[0]) + " ", said)
-    if "," in said:
-        said = THOUSANDS.sub("", said)
-    return normalise(said.replace("&", " and "))
+def _said(text: str, asked: str) -> Said:
+    return said_in(without_lead(text), asked)
 
 
 @lru_cache(KEPT)
 def _shorter(text: str) -> frozenset[str]:
     """What an answer says without its addition: a name before a comma, or before and within brackets."""
     if "(" not in text and "," not in text:
-        return NOTHING
-    said = LEAD.sub("", concluded(text) or text.strip()).rstrip(".! ")
+        return frozenset()
+    said = without_lead(text).rstrip(".! ")
     if found := BRACKETS.match(said):
         name, other = found["name"], found["other"]
         if ALSO.match(other) or _begins_like(name, other) or _abbreviates(name, other):
-            return frozenset((_plain(name), _plain(ALSO.sub("", other))))
-        return frozenset((_plain(name),))
+            return frozenset((plain(name), plain(ALSO.sub("", other))))
+        return frozenset((plain(name),))
     found = PLACE.match(said)
-    if found and found["name"][0].isupper() and found["within"][0].isupper():
+    if (
+        found
+        and found["name"][0].isupper()
+        and found["within"][0].isupper()
+        and plain(found["name"]) not in YES_NO
+    ):
         listed = re.search(r"\b(?:and|or|not|but|no)\b", said, re.IGNORECASE)
-        return NOTHING if listed else frozenset((_plain(found["name"]),))
-    return NOTHING
+        return frozenset() if listed else frozenset((plain(found["name"]),))
+    return frozenset()
 
 
 def _begins_like(name: str, other: str) -> bool:
-    a, b = _plain(name), _plain(other)
+    a, b = plain(name), plain(other)
     return len(a) >= 3 and a[:3] == b[:3]
 
 
 def _abbreviates(name: str, other: str) -> bool:
-    a, b = _plain(name), _plain(other)
+    a, b = plain(name), plain(other)
     return any(
         len(short) > 1 and short in {"".join(word[0] for word in words), _initials(words)}
         for short, words in ((a, b.split()), (b, a.split()))
@@ -269,14 +236,14 @@ def _initials(words: Sequence[str]) -> str:
     return "".join(word[0] for word in words if word not in {"of", "and", "for", "in", "de", "on"})
 
 
-WRAP = r"[\s\"'“”‘’*_`$]*"
+WRAP = r"[\s\"'“”‘’*_`$]*+"
 LETTER = rf"{WRAP}(?:\\text\{{)?[(\[]?{WRAP}(?P<letter>[A-Za-z]){WRAP}"
 ALONE = re.compile(rf"^(?:(?:option|choice|letter|answer)\s+)?{LETTER}[)\].:]*\}}?{WRAP}[.!]?{WRAP}$", re.I)
 LETTERED = re.compile(
     rf"^(?:(?:option|choice)\s+)?{LETTER}(?:[)\]]+[.:]?|[.:](?=\s)|\s+[-–—](?=\s)){WRAP}(?P<rest>.+)$",
     re.I | re.S,
 )
-HEADED = re.compile(r"^(?P<head>[^,.;:!\n–—]+?)\s*(?:[,.;:!\n–—]|\s-\s)(?P<rest>.*)$", re.S)
+HEADED = re.compile(r"^(?P<head>[^,.;:!\n–—]*?[^\s,.;:!–—])\s*(?:[,.;:!\n–—]|\s-\s)(?P<rest>.*)$", re.S)
 BOTH = re.compile(r"\b(?:both|neither|either|or|and|not|none|cannot|can['’]t|unsure)\b|n['’]t\b", re.I)
 TRUTH = {"true": "yes", "false": "no", "yes": "true", "no": "false"}
 

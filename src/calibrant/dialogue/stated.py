@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import islice
 from typing import Any
 
 from ..types import Score, score
@@ -98,13 +99,35 @@ ANSWER = re.compile(
 )
 AROUND = " \t\r*_"
 """Emphasis around what a line states."""
-AT_END = re.compile(r"(?P<stated>[0-9.]{1,8}[ \t]?%)[)*; \t]{0,4}$")
+AT_END = re.compile(
+    r"(?P<stated>[0-9.]{1,8}[ \t]?%)"
+    r"(?:[ \t](?:probability|confidence|likelihood|certainty|chance|likely|sure|certain))?"
+    r"[)*; \t]{0,4}$",
+    re.I,
+)
 BULLET = re.compile(r"(?:[-*]|\d{1,2}[.)])[ \t]")
 BETWEEN = ":;,(=|–—-"
 """What may stand between a candidate and its percentage."""
 
+BRACES = 200
+"""Places at which a reply may begin to be JSON."""
 LONGEST = 400
 """Characters of a line that can name a candidate."""
+
+NUMBERED = re.compile(
+    r"[*_]*(?:g\d{1,2}|(?:guess|answer|candidate|option|choice)(?:\s*#?\d{1,2})?)[*_]*\s*[:.)=][*_]*\s+", re.I
+)
+"""What may stand before a candidate: "G1: ", "Guess 1: "."""
+LABEL = re.compile(
+    r"(?:the |my )?(?:confidence|probability|likelihood|certainty|chance)(?: (?:level|score))?", re.I
+)
+"""What may stand between a candidate and its percentage."""
+APART = re.compile(rf"(?P<name>.*[^\s*_])[\s*_]*[{BETWEEN}][\s*_]*{LABEL.pattern}", re.I | re.S)
+NO_NAME = re.compile(
+    rf"(?:guess|answer|p(?:rob(?:ability)?)?)\s*#?\d{{1,2}}|.*\s{LABEL.pattern}|.*[{BETWEEN}]\s*[0-9.]+\s?%.*",
+    re.I | re.S,
+)
+"""What names no candidate, or not plainly one: "Guess 1", "P1", "Paris confidence", "Paris: 80% Lyon"."""
 
 NO_CANDIDATE = re.compile(
     r"(?:the |my |overall )*(?:answer|certainty|confidence|likelihood|percentage|probability|(?:sum|total)\b.{0,30})",
@@ -212,9 +235,10 @@ def is_none_of_above(candidate: str) -> bool:
 def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
     """Candidates with their stated shares, from JSON {"answers": [{"candidate", "confidence"}]} or lines.
 
-    JSON numbers are percentages, all of them, as soon as one is above 1. Shares that sum to more than 1 are
-    scaled down to it; to less, they are left as they are. None where a candidate or its share cannot be
-    read, since the others then say too little. A line "Probability: 60%" names no candidate.
+    JSON numbers are percentages, all of them, as soon as one is 2 or more; none of them can be read where the
+    largest is between 1 and 2. Shares that sum to more than 1 are scaled down to it; to less, they are left as
+    they are. None where a candidate or its share cannot be read, since the others then say too little. A line
+    "Probability: 60%" names no candidate.
 
     >>> parse_distribution('{"answers": [{"candidate": "Paris", "confidence": 0.6}]} That is all.')
     (('Paris', 0.6),)
@@ -233,18 +257,27 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
 
 def _from_lines(text: str) -> list[tuple[Any, Any]]:
     found = (_line(line.strip()) for line in text.splitlines() if len(line) <= LONGEST)
-    return [pair for pair in found if pair is not None and not _is_label(pair[0])]
+    return [pair for pair in found if pair is not None]
 
 
 def _line(line: str) -> tuple[str, str] | None:
-    """A candidate and its percentage, from "Paris: 60%", "- **Paris** (60%)", "2. Paris - 60%" and the like."""
+    """A candidate and its percentage, from "Paris: 60%", "- **Paris** (60%)", "G1: Paris - chance: 60%" and the like.
+
+    None for a line that states neither; an empty candidate where it cannot be told from what stands beside it.
+    """
     at_end = AT_END.search(line)
     name = line[: at_end.start()].rstrip(" \t*") if at_end else ""
     if at_end is None or not name or name[-1] not in BETWEEN:
         return None
     bullet = BULLET.match(name)
     name = name[bullet.end() if bullet else 0 : -1].strip("*_ \t")
-    return (name, at_end["stated"]) if name else None
+    if _is_label(name):
+        return None
+    numbered = NUMBERED.match(name)
+    name = name[numbered.end() if numbered else 0 :]
+    labelled = APART.fullmatch(name)
+    name = (labelled["name"] if labelled else name).strip("*_ \t")
+    return "" if NO_NAME.fullmatch(name) else name, at_end["stated"]
 
 
 def _is_label(name: str) -> bool:
@@ -253,7 +286,7 @@ def _is_label(name: str) -> bool:
 
 def _from_json(text: str) -> list[tuple[Any, Any]] | None:
     decoder = json.JSONDecoder()
-    for start in re.finditer(r"\{", text):
+    for start in islice(re.finditer(r"\{", text), BRACES):
         try:
             found, _ = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
@@ -276,11 +309,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _scale(values: list[Any]) -> float | None:
-    """What JSON numbers are parts of: 1, or 100 as soon as one is above 1; None where they mix both ways."""
-    numbers = [value for value in values if _is_number(value)]
-    if not any(number > 1 for number in numbers):
+    """What JSON numbers are parts of: 1, or 100 as soon as one is above 1.
+
+    None where they mix both ways, and where nothing says that the largest, 1.2, is no slip for 1 or for 12.
+    """
+    largest = max((value for value in values if _is_number(value)), default=0)
+    if largest <= 1:
         return 1.0
-    return None if any(0 < number < 1 for number in numbers) else 100.0
+    return None if largest < 2 or any(0 < value < 1 for value in values if _is_number(value)) else 100.0
 
 
 def _share(value: Any, scale: float | None) -> float | None:

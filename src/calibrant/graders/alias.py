@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calibrant.answers.restated import asked_of
 from calibrant.answers.same import alias_groups, same
 from calibrant.types import Completion, Question
 
@@ -27,5 +28,5 @@ class Alias:
         references = [one for one in question.references if one.strip()]
         if not references:
             return None
-        groups = alias_groups(question)
-        return float(any(same(completion.text, one, groups) for one in references))
+        groups, asked = alias_groups(question), asked_of(question)
+        return float(any(same(completion.text, one, groups, asked) for one in references))

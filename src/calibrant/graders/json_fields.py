@@ -57,8 +57,14 @@ class JsonFields:
             value = number(said) if isinstance(said, str) else said
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return False
-            return math.isclose(value, wanted, rel_tol=self.rel_tol, abs_tol=1e-12)
+            return value == wanted or self._close(value, wanted)
         return isinstance(said, str) and (said == wanted or same(said, wanted))
+
+    def _close(self, a: float, b: float) -> bool:
+        try:
+            return math.isclose(a, b, rel_tol=self.rel_tol, abs_tol=1e-12)
+        except OverflowError:  # an integer of more than 308 digits
+            return False
 
     def _paired(self, said: list[Any], wanted: list[Any]) -> bool:
         """Whether each value has an equal of its own on the other side."""

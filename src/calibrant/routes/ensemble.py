@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from calibrant.answers.restated import sameness_restated
-from calibrant.answers.same import cluster
+from calibrant.answers.same import cluster, sameness
 from calibrant.asking.asker import Asker
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
@@ -93,7 +92,7 @@ class Ensemble:
         if not votes:
             told = "; ".join(step.outcome for step in failed)
             raise ModelError(f"No model of the ensemble gave an answer: {told}")
-        labels = cluster([vote.completion.text for vote in votes], sameness_restated(question))
+        labels = cluster([vote.completion.text for vote in votes], sameness(question))
         confidence, chosen = self._pooled(question, votes, labels)
         winner = max(
             (vote for vote, label in zip(votes, labels, strict=True) if label == chosen), key=_surety

@@ -10,8 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from calibrant.answers.restated import sameness_restated
-from calibrant.answers.same import cluster, inert
+from calibrant.answers.same import cluster, inert, sameness
 from calibrant.asking.assessing import Assessor
 from calibrant.dialogue.asks import carrying
 from calibrant.dialogue.tokens import likelihood, spoken
@@ -245,7 +244,7 @@ class _Run:
     def _findings(self, sure: float | None) -> Findings:
         """The answers as labels: equal where they say the same."""
         joint, without = _said(self.joint), _said(self.without)
-        labels = cluster([*self.alone, joint, without], sameness_restated(self.plain))
+        labels = cluster([*self.alone, joint, without], sameness(self.plain))
         told = [
             label if text else None for label, text in zip(labels, [*self.alone, joint, without], strict=True)
         ]
