@@ -21,7 +21,7 @@ from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreEr
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.records import jsontext
-from calibrant.records.calls import CallLog
+from calibrant.records.calls import CallLog, Samples
 from calibrant.records.jsonlines import JsonLines, Together
 from calibrant.types import (
     Ask,
@@ -517,3 +517,13 @@ def test_nothing_is_lost_and_nothing_paid_twice_under_faults_and_kills(
     assert sum(run.account is None for run in found.runs) == faults.KILLS
     assert len(found.delivered) == 300 * (1 + faults.SAMPLES)
     assert found.twice <= faults.KILLS * faults.CONCURRENCY
+
+
+def test_a_sample_asked_for_more_deeply_is_not_lost_to_a_later_one() -> None:
+    samples = Samples()
+    deep, shallow, deeper = (Completion(text=text, model="m") for text in ("deep", "shallow", "deeper"))
+    samples.put(0, 1, [deep])
+    samples.put(0, 0, [shallow, shallow])
+    assert [one.text for one in samples.first(2)] == ["deep", "shallow"] and samples.lacking(2, 1) == [1]
+    samples.put(0, 6, [deeper])
+    assert samples.first(1) == (deeper,)

@@ -684,7 +684,37 @@ def test_a_record_without_a_grade_is_given_one_and_no_answer_is_asked_again(
     assert len(rows) == 3 * len(signals) and all(row["correct"] is not None for row in rows)
     whole = log.read_bytes()
     assert run_with(log, chosen, model, grader=Exact()).graded == 0
-    assert log.read_bytes() == whole and not list(tmp_path.glob("*.new"))
+    assert log.read_bytes() == whole and {one.name for one in tmp_path.iterdir()} == {
+        "log.jsonl",
+        "log.calls",
+    }
+
+
+def test_a_late_grade_is_that_of_the_answer_in_its_row(tmp_path: Path) -> None:
+    """Without the call log an added signal asks anew, and the model may say something else."""
+    log = tmp_path / "log.jsonl"
+    run_with(log, {"mean_logprob": MeanLogprob()}, Scripted(lambda ask: "nothing of the kind"))
+    log.with_suffix(".calls").unlink()
+    log.chmod(0o600)
+    run_with(log, SIGNALS, grader=Exact())
+    summary = run_with(log, SIGNALS, grader=Exact())
+    graded = {(row["item_id"], row["answer"]): row["correct"] for row in JsonlLog(log).rows()}
+    assert {grade for (_, answer), grade in graded.items() if answer == "nothing of the kind"} == {0.0}
+    assert max(graded.values()) == 1.0 and summary.regraded == 3
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_another_process_wrote_anew_is_not_written_past(tmp_path: Path) -> None:
+    ours, theirs = JsonLines(tmp_path / "log.jsonl"), JsonLines(tmp_path / "log.jsonl")
+    ours.append([{"a": 1}])
+    theirs.replace(lambda row: row | {"b": 2})
+    with pytest.raises(StoreError, match="Another process has written"):
+        ours.append([{"a": 3}])
+    ours.append([{"a": 4}])  # opened again
+    assert list(theirs) == [{"a": 1, "b": 2}, {"a": 4}]
+    with pytest.raises(ZeroDivisionError):
+        theirs.replace(lambda row: {"a": 1 / 0})
+    assert [one.name for one in tmp_path.iterdir()] == ["log.jsonl"]
 
 
 def test_an_answer_without_a_reference_is_counted_as_not_graded(tmp_path: Path) -> None:

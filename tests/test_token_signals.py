@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibrant.dialogue.tokens import covering, weighed
+from calibrant.dialogue.tokens import covering, weighable, weighed
 from calibrant.signals.choice_logprob import ChoiceLogprob
 from calibrant.signals.field_logprob import FieldLogprob, field_probabilities, spans
 from calibrant.signals.joint_logprob import JointLogprob
@@ -258,3 +258,9 @@ def test_fields_and_structure_sum_to_the_whole(value: object, data: st.DataObjec
     assert math.isclose(fields + math.fsum(tokens[i].logprob for i in rest), whole, abs_tol=1e-9)
     found = field_probabilities(text, tokens)
     assert math.isclose(math.fsum(map(math.log, found.values())), fields, abs_tol=1e-9)
+
+
+def test_a_word_that_is_listed_alone_has_no_alternatives() -> None:
+    """As from a server that lists one alternative: the word is all there is to read."""
+    alone = Token("A", math.log(0.9), (("A", math.log(0.9)),))
+    assert not weighable(Completion(text="A", model="m", tokens=(alone,)))

@@ -172,7 +172,7 @@ async def elicit(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             if run.growing is not None and run.late:
-                run.growing.grade(run.late.values())
+                run.growing.grade(run.late)
     run.summary.stopped = asker.spent if run.summary.unfinished else None
     return run.summary
 
@@ -216,7 +216,7 @@ class _Run:
     clock: Callable[[], float]
     summary: ElicitSummary
     under_way: set[str] = field(default_factory=set)
-    late: dict[str, Verdict] = field(default_factory=dict)  # on answers that were recorded without one
+    late: dict[str, tuple[str, float]] = field(default_factory=dict)  # recorded answers, graded only now
 
     async def one(self, question: Question) -> None:
         ask = put(question, self.settings)
@@ -243,7 +243,7 @@ class _Run:
             if interrupted is not None:
                 return interrupted.reason or "interrupted"
             if grade is not None:
-                self.late[record_id] = self._verdict(record_id, grade, self.clock())
+                self.late[record_id] = answer.text, grade
                 self.summary.regraded += 1
                 self._count(grade)
         self.summary.skipped += 1
@@ -285,8 +285,11 @@ class _Run:
                 return interrupted.reason or "interrupted"
             if grade is not None:
                 verdict = self._verdict(record_id, grade, record.time)
-                if self._ungraded(record_id) is not None:  # the readings that are there lack it too
-                    self.late[record_id] = verdict
+                there = self._ungraded(record_id)
+                if (
+                    there is not None and there.text == record.completion.text
+                ):  # the readings there lack it too
+                    self.late[record_id] = there.text, grade
         await self._leave(record, verdict)
         return None
 

@@ -165,7 +165,7 @@ def weighable(said: Completion) -> bool:
     False
     """
     first = _first(said)
-    return first is not None and bool(first.top)
+    return first is not None and any(text != first.text for text, _ in first.top)
 
 
 def weighed(said: Completion, words: Mapping[str, bool]) -> float | str:

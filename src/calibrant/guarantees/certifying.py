@@ -291,17 +291,15 @@ def _needed(
             f"tell; where that is so, no number of labels brings that clearly below {max_error:.2%}"
         )
     per_tested = tally.rows / max(int(sample.kept.sum()), 1)
-    # where that many were there already, this time was bad luck: a tenth more is another try
-    more = max(
-        math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested), math.ceil(tally.rows / 10)
-    )
+    more = max(1, math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested))
     if not far:
         return more, (
             "too few labels: as they look no threshold would do, but they are too few to exclude one; at least "
             f"{more:,} more are needed"
         )
     total = _rows_to_pass(likely, sent, max_error, level, risk) * per_tested
-    more = max(math.ceil(total - tally.rows), more)
+    # where that many were there already, this time was bad luck: a tenth more is another try
+    more = max(math.ceil(total - tally.rows), math.ceil(tally.rows / 10), more)
     return more, (
         f"too few labels: about {more:,} more are predicted to suffice with probability {_POWER:g}, if risk is as "
         "these labels make it look"

@@ -68,9 +68,10 @@ class Samples(dict[int, Sample]):
         return tuple(self[i].completion for i in range(samples))
 
     def put(self, first: int, depth: int, completions: Iterable[Completion]) -> None:
-        """Completions from that index on, in place of what is there."""
+        """Completions from that index on, in place of what is there, unless that was asked for more deeply."""
         for index, completion in enumerate(completions, start=first):
-            self[index] = Sample(completion, depth)
+            if index not in self or self[index].depth <= depth:
+                self[index] = Sample(completion, depth)
 
 
 class CallLog:
@@ -78,7 +79,8 @@ class CallLog:
 
     A line is ``{"model", "address", "first", "logprobs", "top_logprobs", "completions"}``: the completions
     are the samples of that `Ask.address` from index `first` on. A later line stands in place of an
-    earlier one. In memory is one position for each line. One process at a time may write.
+    earlier one that was not asked for more deeply. In memory is one position for each line. One process at a
+    time may write.
     """
 
     def __init__(self, path: str | Path) -> None:

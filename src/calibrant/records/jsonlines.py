@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Lock, local
 from typing import Any
 
@@ -227,13 +229,14 @@ class JsonLines:
                 file, noted, self._noted = self._file, self._noted, False
             try:
                 if file is not None and self._under_way:  # else written together with others' already
+                    self._check_there(file)
                     data = memoryview(b"".join(self._under_way.values()))
                     while data:
                         data = data[os.write(file, data) :]
                     os.fsync(file)
-            except OSError as error:
+            except (OSError, StoreError) as error:
                 self._closed()  # opened again, the line that is torn now is cut away
-                unwritable = self._unwritable(error)
+                unwritable = error if isinstance(error, StoreError) else self._unwritable(error)
                 self._failed = unwritable if noted else None
                 raise unwritable from error
             finally:
@@ -246,13 +249,18 @@ class JsonLines:
         """
         self.close()
         path = self.path.resolve()  # where a link leads, so that it stays one
-        new = path.with_name(f"{path.name}.new")
         try:
-            with new.open("wb") as file:
-                file.writelines(encoded(change(value)) + b"\n" for value in self)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+            with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
+                try:
+                    file.writelines(encoded(change(value)) + b"\n" for value in self)
+                    file.flush()
+                    shutil.copymode(path, file.name)
+                    os.fsync(file.fileno())
+                except BaseException:
+                    os.unlink(file.name)
+                    raise
+            os.replace(file.name, path)
+            _settle(path.parent)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -292,6 +300,13 @@ class JsonLines:
             raise self._unwritable(error) from error
         self._close = weakref.finalize(self, os.close, self._file)
 
+    def _check_there(self, file: int) -> None:
+        """Raise where the file at the path is not the one that is open: what is written here would be lost."""
+        if not os.path.samestat(os.fstat(file), os.stat(self.path)):
+            raise StoreError(
+                f"Another process has written {self.path} anew. Let one at a time write it, and run this again."
+            )
+
     def _cut_torn_line(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
@@ -325,3 +340,13 @@ def _end_of_whole_lines(file: Any, block: int = 1 << 16) -> int:
             return int(start + newline + 1)
         end = start
     return 0
+
+
+def _settle(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(there)
+        finally:
+            os.close(there)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -35,8 +35,11 @@ class Growing(Sink, Protocol):
         """The answer that an earlier run recorded without a grade, else None: text, model and finish reason."""
         ...
 
-    def grade(self, verdicts: Iterable[Verdict]) -> None:
-        """Give grades to what is `ungraded`, all or none; durable when this returns."""
+    def grade(self, grades: Mapping[str, tuple[str, float]]) -> None:
+        """Give grades to what is `ungraded`, all or none, by record: the answer that was graded, and its grade.
+
+        Durable when this returns.
+        """
         ...
 
 
@@ -78,13 +81,13 @@ class JsonlLog:
             text=row["answer"], model=row["model"], finish_reason=row.get("finish_reason") or "stop"
         )
 
-    def grade(self, verdicts: Iterable[Verdict]) -> None:
-        """Write the file anew with these grades in the rows that have none."""
-        grades = {verdict.record_id: verdict.grade for verdict in verdicts}
+    def grade(self, grades: Mapping[str, tuple[str, float]]) -> None:
+        """Write the file anew with these grades in the rows of these answers that have none."""
 
         def graded(row: dict[str, Any]) -> dict[str, Any]:
-            lacks = row["correct"] is None and row["answer"] is not None and row["record_id"] in grades
-            return row | {"correct": grades[row["record_id"]]} if lacks else row
+            answer, grade = grades.get(row["record_id"], (None, 0.0))
+            lacks = row["correct"] is None and answer is not None and row["answer"] == answer
+            return row | {"correct": grade} if lacks else row
 
         self._lines.replace(graded)
         self._look()
