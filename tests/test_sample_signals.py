@@ -154,27 +154,6 @@ def test_a_judgement_without_alternatives_is_not_taken_for_certainty(signal: Any
         assert reading.score is None and "top_logprobs" in (reading.reason or "")
 
 
-@pytest.mark.parametrize("signal", [PTrue(), SelfEvaluation()])
-@pytest.mark.parametrize(
-    ("answer", "bare"), [("Yes", True), ("no, never.", True), ("**True**", True), ("Norway", False)]
-)
-def test_a_judgement_is_not_asked_for_in_the_words_of_the_answer(
-    signal: Any, answer: str, bare: bool
-) -> None:
-    """An echo: the model says True to any "Yes" and False to any "No", and judges by letters what they stand for."""
-
-    def echo(ask: Ask) -> Replies:
-        text = ask.messages[-1].content
-        if "A) True" in text or "A) False" in text:
-            return Replies((said("False", 0.9, **{"False": 0.9, "True": 1e-9}),))
-        first = 0.8 if "A) The answer is right\nB) The answer is wrong" in text else 0.2
-        return Replies((said("A", first, A=first, B=1 - first),))
-
-    reading, asked = drive(signal, echo, answer)
-    assert reading.score == pytest.approx(0.8 if bare else 0.0, abs=1e-6)
-    assert len({ask.messages[-1].content for ask in asked}) == 2
-
-
 def test_p_true_cannot_be_won_by_always_saying_a() -> None:
     assert drive(PTrue(), lambda ask: Replies((said("A", 0.9, A=0.9, B=0.1),)))[0].score == pytest.approx(0.5)
 

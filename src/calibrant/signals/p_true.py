@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 from calibrant.answers.same import inert
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
 from calibrant.dialogue.tokens import weighed
-from calibrant.dialogue.verdicts import SENTENCES, WORDED, verdicts
 from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["PTrue"]
 
 IDEAS = "Other answers that came to mind:\n{ideas}\n"
 INSTRUCTION = "{ideas}Is the answer correct?\nA) {a}\nB) {b}\nReply with the letter alone."
+ORDERS = (("True", "False"), ("False", "True"))
 LONGEST = 200
 """Characters of another answer that are shown."""
 
@@ -26,10 +26,10 @@ class PTrue:
     """P(True) after Kadavath et al. (2022), averaged over both orders of the options.
 
     In a conversation of its own the model is shown the question and the answer, and chooses between True
-    and False (two sentences that say the same, where the answer is itself such a word: `verdicts`); the
-    score is P(True) / (P(True) + P(False)) at the letter. Averaging over both orders takes away a leaning
-    towards the first letter. The log-probabilities of the replies and of the alternatives to their tokens
-    (`top_logprobs`) are required, unlike for `self_evaluation`, so the score is never the coarse 0, 0.5 or 1.
+    and False; the score is P(True) / (P(True) + P(False)) at the letter. Averaging over both orders takes
+    away a leaning towards the first letter. The log-probabilities of the replies and of the alternatives to
+    their tokens (`top_logprobs`) are required, unlike for `self_evaluation`, so the score is never the
+    coarse 0, 0.5 or 1.
 
     With `shown` samples of its own before it the model judges better (section 3 there): it sees
     whether the answer is one of many. Chat models are driven to the ends of the scale; calibrate.
@@ -51,13 +51,13 @@ class PTrue:
     def cost(self) -> Cost:
         """What a reading costs at the most."""
         ideas = self.shown * (LONGEST + len("<idea></idea>\n")) + len(IDEAS)
-        once = tokens_in(JUDGE, INSTRUCTION, *SENTENCES, "<question></question>\n<answer></answer>\n")
+        once = tokens_in(JUDGE, INSTRUCTION, "True False <question></question>\n<answer></answer>\n")
         return Cost(calls=2, samples=self.shown, read=2 * (once + ideas // 4 * (self.shown > 0)), written=4)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt and of the parameters."""
-        return digest([JUDGE, IDEAS, INSTRUCTION, WORDED, LONGEST]), digest(asdict(self))
+        return digest([JUDGE, IDEAS, INSTRUCTION, ORDERS, LONGEST]), digest(asdict(self))
 
     def read(
         self, question: Question, completion: Completion
@@ -69,16 +69,17 @@ class PTrue:
             if not drawn.completions:
                 return self._none(drawn.reason or "The model gave no samples.")
             ideas = shown_ideas([sample.text for sample in drawn.completions[: self.shown]])
-        options = verdicts(completion.text)
-        instructions = [INSTRUCTION.format(ideas=ideas, a=a, b=b) for a, b, _ in options]
+        instructions = [INSTRUCTION.format(ideas=ideas, a=a, b=b) for a, b in ORDERS]
         both = yield from together(
             judge_ask(question, completion.text, one, max_tokens=2, logprobs=True, top_logprobs=TOP)
             for one in instructions
         )
         shares = []
-        for (_, _, words), replies in zip(options, both, strict=True):
+        for (a, _), replies in zip(ORDERS, both, strict=True):
             if not replies.completions:
                 return self._none(replies.reason or "The model gave no reply.")
+            true_first = a == "True"
+            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
             share = weighed(replies.completions[0], words)
             if isinstance(share, str):
                 return self._none(share)

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from calibrant.dialogue.asks import JUDGE, judge_ask, together, tokens_in
 from calibrant.dialogue.tokens import weighable, weighed, worded
-from calibrant.dialogue.verdicts import SENTENCES, WORDED, verdicts
 from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
 
 __all__ = ["SelfEvaluation"]
@@ -18,6 +17,7 @@ INSTRUCTION = (
     "Think of all questions as hard for you as this one: how often would you be right? "
     "Is the answer correct?\nA) {a}\nB) {b}\nReply with the letter alone."
 )
+ORDERS = (("True", "False"), ("False", "True"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +25,7 @@ class SelfEvaluation:
     """P(True) after Kadavath et al. (2022), asked in a second step, averaged over both orders of the options.
 
     The answer comes first; then, in a conversation of its own, the model is asked how it does at this
-    level and whether the answer is right. The score is the probability of True among True and False (or of
-    the first of two sentences, where the answer is itself such a word: `verdicts`).
+    level and whether the answer is right. The score is the probability of True among True and False.
     Averaging takes away a leaning towards the first letter. Where the server lists no alternatives to a
     token (`top_logprobs`) the word alone counts, 1 or 0 for each order, which is coarse: the score is then
     0, 0.5 or 1.
@@ -43,24 +42,24 @@ class SelfEvaluation:
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
-        return Cost(calls=2, read=2 * tokens_in(JUDGE, INSTRUCTION, *SENTENCES), written=2)
+        return Cost(calls=2, read=2 * tokens_in(JUDGE, INSTRUCTION), written=2)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt and of the parameters."""
-        return digest([JUDGE, INSTRUCTION, WORDED]), digest(asdict(self))
+        return digest([JUDGE, INSTRUCTION, ORDERS]), digest(asdict(self))
 
     def read(
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """One call for each order, both at the same time; both must be readable."""
-        options = verdicts(completion.text)
-        both = yield from together(self._ask(question, completion, a, b) for a, b, _ in options)
+        both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
         shares = []
-        for (_, _, words), replies in zip(options, both, strict=True):
+        for (a, _), replies in zip(ORDERS, both, strict=True):
             if not replies.completions:
                 return self._none(replies.reason or "The model gave no reply.")
-            said = replies.completions[0]
+            said, true_first = replies.completions[0], a == "True"
+            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
             share = weighed(said, words) if weighable(said) else worded(said, words)
             if share is None:
                 share = f"Expected the letter A or B, the model said {said.text[:80]!r}."
