@@ -190,6 +190,16 @@ def test_aliases_join_the_names_of_one_group_only() -> None:
         ("$3.5M", 3.5e6),
         ("-$5 m", -5e6),
         ("€3.5bn", 3.5e9),
+        ("£3tn", 3e12),
+        ("$5 mn", 5e6),
+        ("£3T", 3e12),
+        ("£3 t", None),
+        ("5 mn", None),
+        ("5mn", None),
+        ("3 tn", None),
+        ("2 and a half million", None),
+        ("2 million and a half", None),
+        ("2 and three-quarters", None),
         ("$20 T-shirt", 20.0),
         ("3.5 bn", 3.5e9),
         ("5k", 5000.0),
@@ -363,13 +373,23 @@ CAPITAL, LARGER, KILLED = (
     "Which is larger, Paris or Rome?",
     "Who killed Hector?",
 )
+NOT_PRIME, NOT_EUROPE, NEVER = (
+    "Which of these is not a prime number, 7 or 9?",
+    "Name a country that is not in Europe.",
+    "Which metal is never found in nature?",
+)
+PRICES, XY, AGES, FIRST = (
+    "The old price is 40 dollars. What is the new price?",
+    "If x is 3 and y is 4, what is x plus y?",
+    "John is 5 and Mary is 7. How old is Ann, twice as old as John?",
+    "Who was the first president of the United States?",
+)
 IN_A_SENTENCE = [
     (CAPITAL, "The capital of France is Paris.", "Paris"),
     (CAPITAL, "Paris is the capital of France.", "Paris"),
     (CAPITAL, "Paris is the capital of France.", "The capital of France is **Paris**."),
     (CAPITAL, "France's capital is Paris", "The capital of France is Paris"),
     (CAPITAL, "The capital is Paris", "Paris is the capital of France"),
-    (CAPITAL, "The French capital is Paris", "Paris"),
     (CAPITAL, "The capital of France is Paris.", "Paris, France"),
     (CAPITAL, "The answer is: Paris is the capital.", "Paris"),
     (LARGER, "Paris is larger", "Paris"),
@@ -387,6 +407,15 @@ IN_A_SENTENCE = [
     ("Which animal is not a mammal?", "A shark is not a mammal.", "shark"),
     ("Is the Earth flat?", "No, the Earth is not flat.", "no"),
     ("Is the Earth round?", "Yes, it is.", "Yes"),
+    ("Answer yes or no. Is the Earth round?", "Yes, the Earth is round.", "Yes"),
+    ("Can birds fly?", "No, birds cannot fly.", "No"),
+    (NOT_PRIME, "7 is not a prime number.", "7"),
+    (NEVER, "Gold is never found in nature.", "Gold"),
+    ("Do not explain. What is the capital of France?", "The capital of France is Paris.", "Paris"),
+    (CAPITAL, "The correct answer is Paris", "Paris"),
+    (PRICES, "The new price is 30 dollars", "30 dollars"),
+    (XY, "x plus y is 7", "7"),
+    (FIRST, "The first president of the United States was Washington", "Washington"),
 ]
 NOT_IN_A_SENTENCE = [
     (CAPITAL, "The capital of France is not Paris.", "Paris"),
@@ -424,6 +453,25 @@ NOT_IN_A_SENTENCE = [
     ),
     ("Is the Earth round?", "Yes, but not always", "Yes"),
     ("Is the Earth round?", "Yes, Alex", "Yes"),
+    (NOT_PRIME, "7 is not a prime number.", "7 is a prime number."),
+    (NOT_EUROPE, "France is not in Europe", "France is in Europe"),
+    (NOT_EUROPE, "France is in Europe", "France"),
+    (NEVER, "Gold is never found in nature", "Gold is found in nature"),
+    (NEVER, "Gold is found in nature", "Gold"),
+    ("Which planet does not have moons?", "Mars does have moons", "Mars"),
+    ("Who won once and who has never won the cup?", "Ann has won the cup", "Ann has never won the cup"),
+    ("Which is largest, if not the capital?", "The largest is Ankara", "Ankara"),
+    (PRICES, "The old price is 40 dollars", "40 dollars"),
+    (PRICES, "The old price was 40 dollars", "40 dollars"),
+    (PRICES, "The old price: 40 dollars", "40 dollars"),
+    (AGES, "John is 5", "John"),
+    (FIRST, "The second president of the United States was Washington", "Washington"),
+    (CAPITAL, "The French capital is Paris", "Paris"),
+    ("Can birds fly?", "No, birds can fly", "No"),
+    ("Is it not true that birds fly?", "Yes, it is not true", "Yes"),
+    ("Is P false?", "No, P is false", "No"),
+    ("Can birds fly or swim?", "Yes, birds can fly", "Yes, birds can swim"),
+    (CAPITAL, "The capital of France is " + "very " * 100 + "old", "very " * 100 + "old"),
 ]
 
 
@@ -431,6 +479,22 @@ NOT_IN_A_SENTENCE = [
 def test_an_answer_said_in_a_sentence(asked: str, a: str, b: str) -> None:
     alike = sameness(Question(id="q", messages=(Message("user", asked),)))
     assert alike(a, b) and alike(b, a)
+
+
+NOT_THE_NUMBER = [
+    (NOT_PRIME, "7 is a prime number.", "7"),
+    (XY, "x is 3", "3"),
+    (XY, "y is 4.", "4"),
+    (AGES, "John is 5", "5"),
+]
+"""Grading by kind reads the one number of a text, whatever sentence it stands in."""
+
+
+@pytest.mark.parametrize(("asked", "a", "b"), NOT_THE_NUMBER)
+def test_a_number_of_the_question_is_not_said_to_answer_it(asked: str, a: str, b: str) -> None:
+    question = Question(id="q", messages=(Message("user", asked),), references=(b,))
+    assert not sameness(question)(a, b) and not sameness(question)(b, a)
+    assert Exact().grade(question, Completion(text=a, model="m")) == 0.0
 
 
 @pytest.mark.parametrize(("asked", "a", "b"), NOT_IN_A_SENTENCE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..types import Question
-from .plain import THOUSANDS, normalise, plain
+from .plain import LEAD, THOUSANDS, normalise, plain
 
 __all__ = ["NOTHING", "Said", "asked_of", "said_in"]
 
@@ -25,13 +25,22 @@ DENIAL = re.compile(
 """A denial in a normalised text."""
 HEADED = re.compile(r"(?P<head>yes|no)\s*[,.;:!–—-]+\s+(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
 PRONOUNS = frozenset({"it", "they", "he", "she", "there"})
+EITHER = re.compile(r"\b(?:yes|true) (?:or )?(?:no|false)\b")
+"""How a question asks for a yes or no: it weighs and denies nothing itself."""
+LITTLE = COPULAS | PRONOUNS | {
+    "of", "in", "on", "at", "to", "for", "by", "with", "from", "this", "that", "what", "which", "who",
+}  # fmt: skip
+"""Words that say nothing of what a sentence is about."""
+NEUTRAL = LITTLE | {"answer", "correct", "right", "final", "result", "solution", "name"}
+"""Words that may stand before "is" without a question holding them."""
 LISTED = re.compile(r"[:;/?\n]|,(?!\d{3})")
 """What stands between the members of a list."""
-ANOTHER = re.compile(r"\w{3}[.!?]\s")
+ANOTHER = re.compile(r"(?<=\w{3})[.!?]\s")
 """The end of a sentence that another one follows."""
+SENTENCES = re.compile(r"(?<=\w{3})[.!?]\s|\n")
 POSSESSIVE = re.compile(r"['’]s\b")
 LONGEST = 400
-"""Characters of a plain sentence that is read word by word."""
+"""Characters of a plain sentence; a longer text is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +49,8 @@ class Said:
 
     `names` may hold more than one: compare them with an answer that stands alone. `core` is the one name that
     the question's own words, `echo`, leave; it is empty where they leave none. Two sentences say the same where
-    both leave the same and one repeats no more of the question than the other: "Paris is larger" and "Rome is
-    larger" do not.
+    both leave the same and one repeats no more of the question than the other, and no denial more: "Paris is
+    larger" and "Rome is larger" do not.
     """
 
     names: frozenset[str] = frozenset()
@@ -54,6 +63,7 @@ class Said:
             bool(self.core)
             and self.core == other.core
             and (self.echo <= other.echo or other.echo <= self.echo)
+            and not DENIAL.search(" ".join(self.echo ^ other.echo))
         )
 
 
@@ -78,10 +88,13 @@ def asked_of(question: Question) -> str:
 def said_in(sentence: str, asked: str) -> Said:
     """What one plain sentence names as the answer to the question `asked`; nothing where it is anything else.
 
-    Read are "... is Paris"; "Paris is ..." with nothing but the question's words behind it; "Achilles killed
-    Hector", of which the question says two or more words in a row; and a yes or no before the question's words.
-    What stands there weighs no candidates and denies none, unless the question does so in the same words ("The
-    capital of Bosnia and Herzegovina is Sarajevo.").
+    Read are "The capital is Paris", of which the question says all words before "is", but for a pronoun or "the
+    answer"; "Paris is ..." with nothing but the question's words behind it; "Achilles killed Hector", of which
+    the question says two or more words in a row; and a yes or no before the question's words, denied behind a
+    no. What stands there weighs no candidates and denies none, unless the question does so in the same words
+    ("The capital of Bosnia and Herzegovina is Sarajevo."). Nothing is read of a sentence that the question
+    states itself ("x is 3", where x is 3 and y is wanted), nor, where a sentence of the question denies
+    something, of one about the same that does not.
 
     >>> sorted(said_in("The capital of France is Paris.", "What is the capital of France?").names)
     ['paris']
@@ -91,60 +104,110 @@ def said_in(sentence: str, asked: str) -> Said:
     (frozenset(), frozenset())
     """
     text = sentence.strip().rstrip(".!")
-    if " " not in text and ":" not in text:
+    if (" " not in text and ":" not in text) or len(text) > LONGEST:
         return NOTHING
     known = _known(asked)
-    if (headed := HEADED.fullmatch(text)) and _only_echoes(headed, known):
+    if headed := HEADED.fullmatch(text):
         head = headed["head"].casefold()
-        return Said(frozenset({head}), head)
-    if ANOTHER.search(text):
+        return Said(frozenset({head}), head) if _only_echoes(head, headed["rest"], known) else NOTHING
+    words = _words(text)
+    if not words or (words[0] not in known.first and words[-1] not in known.words) or ANOTHER.search(text):
+        return NOTHING
+    about = not known.denied.isdisjoint(words)
+    if about and not DENIAL.search(" ".join(words)):
         return NOTHING
     names: set[str] = set()
-    core, echo = _left(text, known) if len(text) <= LONGEST else ("", frozenset[str]())
+    core, echo = _left(text, words, known)
     parts = COPULA.split(text)
     if len(parts) == 3:
         subject, verb, rest = parts[0], parts[1] or ":", parts[2]
-        before, behind = _words(subject), _words(rest)
-        if not DOUBT.search(subject.casefold()) or _in_a_row(before, known.row):
-            names.add(plain(rest))
+        before, behind = _around(verb, words) or (_words(subject), _words(rest))
+        if _in_a_row(_one_copula([*before, "is", *behind]), known.stated):
+            return NOTHING
+        if known.first.issuperset(before) and (
+            _in_a_row(before, known.row) or not DOUBT.search(subject.casefold())
+        ):
+            name = _name(rest, behind)
+            names.add(name)
             if not core and before and known.words.issuperset(before):
-                core, echo = plain(rest), frozenset(before)
-        denied = known.denies or DENIAL.search(" ".join(behind))
-        if known.words.issuperset(behind) and (not denied or _in_a_row([verb, *behind], known.row)):
-            names.add(plain(subject))
+                core, echo = name, frozenset(before)
+        if known.words.issuperset(behind) and (
+            not (about or DENIAL.search(" ".join(behind))) or _in_a_row([verb, *behind], known.row)
+        ):
+            names.add(_name(subject, before))
     return Said(frozenset((names | {core}) - {""}), core, echo)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The question's words: as a set, and in a row between spaces, forwards and backwards."""
+    """The question's words: as a set, and in a row between spaces, forwards and backwards.
+
+    `first` holds in addition what may begin a sentence, `stated` is the row with every copula as "is". `denied`
+    and `weighed` are the words of those of its sentences that deny something, and that do so or weigh candidates.
+    """
 
     words: frozenset[str]
+    first: frozenset[str]
     row: str
     back: str
-    denies: bool
+    stated: str
+    denied: frozenset[str]
+    weighed: frozenset[str]
 
 
 @lru_cache(256)
 def _known(asked: str) -> _Known:
     words = _words(asked)
-    row = f" {' '.join(words)} "
-    return _Known(frozenset(words), row, f" {' '.join(words[::-1])} ", bool(DENIAL.search(row)))
+    denied, weighed = set[str](), set[str]()
+    for sentence in SENTENCES.split(asked):
+        said = EITHER.sub(" ", " ".join(_words(sentence)))
+        about = set(said.split())
+        if DENIAL.search(said):
+            denied |= about
+        if DENIAL.search(said) or about & DOUBTS:
+            weighed |= about
+    row, back, stated = (f" {' '.join(line)} " for line in (words, words[::-1], _one_copula(words)))
+    known = frozenset(words)
+    return _Known(
+        known, known | NEUTRAL, row, back, stated, frozenset(denied - LITTLE), frozenset(weighed - LITTLE)
+    )
 
 
-def _only_echoes(headed: re.Match[str], known: _Known) -> bool:
-    """Whether nothing but the question's words stands behind a yes or no; denied, too, behind a no."""
-    rest = normalise(headed["rest"])
-    if headed["head"].casefold() == "no":
-        rest = DENIAL.sub(" ", rest)
-    return (known.words | PRONOUNS).issuperset(_words(rest))
+def _around(verb: str, words: list[str]) -> tuple[list[str], list[str]] | None:
+    """The words on both sides of the one copula, or None where they are not to be had from a whole sentence."""
+    if words.count(verb) != 1 or words[0] == verb or words[-1] == verb:
+        return None
+    at = words.index(verb)
+    return words[:at], words[at + 1 :]
 
 
-def _left(text: str, known: _Known) -> tuple[str, frozenset[str]]:
+def _name(text: str, words: Sequence[str]) -> str:
+    """The part of a sentence in the form of `plain`, which its words are where it holds no marks."""
+    return " ".join(words) if text.replace(" ", "").isalnum() else plain(text)
+
+
+def _one_copula(words: Sequence[str]) -> list[str]:
+    return ["is" if word in COPULAS else word for word in words]
+
+
+def _only_echoes(head: str, rest: str, known: _Known) -> bool:
+    """Whether nothing but the question's words stands behind a yes or no; denied behind a no."""
+    words = _words(rest)
+    if not known.weighed.isdisjoint(words):
+        return False
+    if head == "no":
+        said = " ".join(words)
+        words = DENIAL.sub(" ", said).split()
+        if not DENIAL.search(said):
+            return False
+    return (known.words | PRONOUNS).issuperset(words)
+
+
+def _left(text: str, words: list[str], known: _Known) -> tuple[str, frozenset[str]]:
     """What is left of a sentence without the words at one end that the question has in a row, and those words."""
-    words, members = _words(text), [_words(member) for member in LISTED.split(text)]
     if _in_a_row(words, known.row):
         return "", frozenset()
+    members = [_words(member) for member in LISTED.split(text)] if LISTED.search(text) else [words]
     head, tail = _run(members[0], known.row), _run(members[-1][::-1], known.back)
     if not head and not tail:
         return "", frozenset()
@@ -154,7 +217,7 @@ def _left(text: str, known: _Known) -> tuple[str, frozenset[str]]:
     else:
         run, left = words[-tail:], words[:-tail]
         left = left[:-1] if left and left[-1] in COPULAS else left
-    return plain(" ".join(left)), frozenset(run) - COPULAS
+    return LEAD.sub("", " ".join(left)), frozenset(run) - COPULAS
 
 
 def _run(words: list[str], row: str) -> int:
@@ -171,7 +234,9 @@ def _run(words: list[str], row: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    return normalise(THOUSANDS.sub("", POSSESSIVE.sub("", text))).split()
+    if "'" in text or "’" in text:
+        text = POSSESSIVE.sub("", text)
+    return normalise(THOUSANDS.sub("", text) if "," in text else text).split()
 
 
 def _in_a_row(words: Sequence[str], row: str) -> bool:
