@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from .named import signals_named
 from .protocols import Grader
 from .tally import Tally
 from .types import Completion, Question
+from .wire.loop import gathered
 
 __all__ = ["Posture", "Postures", "postures"]
 
@@ -125,13 +125,7 @@ async def postures(
             if progress:
                 progress(counts["done"])
 
-    tasks = [asyncio.create_task(work()) for _ in range(workers)]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await gathered(work() for _ in range(workers))
     if len(rows) < 2:
         why = "".join(f" Mostly: {reason}" for reason, _ in reasons.most_common(1)) or " Add questions."
         raise UnusableInput(

@@ -17,6 +17,7 @@ from ..errors import MissingExtra
 from ..protocols import Grade, Grader, Signal
 from ..records.sinks import Growing, JsonlLog, Sink, StoreSink
 from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
+from ..wire.loop import gathered
 from .asker import Asker, Budget, Interrupted, Spending
 from .steps import Steps
 
@@ -163,14 +164,10 @@ async def elicit(
             if progress:
                 progress(run.summary)
 
-    tasks = [asyncio.create_task(work()) for _ in range(workers)]
     with _SELDOM:
         try:
-            await asyncio.gather(*tasks)
+            await gathered(work() for _ in range(workers))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             if run.growing is not None and run.late:
                 run.growing.grade(run.late)
     run.summary.stopped = asker.spent if run.summary.unfinished else None

@@ -25,6 +25,7 @@ from ..phrasing.english import ENGLISH
 from ..tally import Floats
 
 __all__ = [
+    "AS_PERCENT",
     "CONVENTIONS",
     "PHRASES",
     "RIGHT",
@@ -157,6 +158,10 @@ def tied_by(cluster: str | None, available: list[str]) -> tuple[str, ...]:
 def joined(key: tuple[str | None, ...]) -> str | None:
     """One id of several values; None, which is no id, where the last is missing."""
     return None if key[-1] is None else "\0".join(str(v) for v in key)
+
+
+AS_PERCENT = "The column {!r} was read as percent, 0 to 100."
+"""What notes say of a column that `percent` is true of."""
 
 
 def percent(values: NDArray[Any]) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
-from .columns import MISSING, Roles, find_roles, parse_block, percent
+from .columns import AS_PERCENT, MISSING, Roles, find_roles, parse_block, percent
 from .reading import roles_of
 from .sources import Source, group_codes, key_text, open_source
 
@@ -161,7 +161,7 @@ def _read(columns: dict[str, NDArray[Any]], roles: Roles, *, has_confidence: boo
     if has_confidence:
         in_percent = percent(columns[roles.confidence])
         if in_percent:
-            notes = (f"The column {roles.confidence!r} was read as percent, 0 to 100.",)
+            notes = (AS_PERCENT.format(roles.confidence),)
         stated = parse_block(columns[roles.confidence], nothing, None, in_percent=in_percent, inverse=False)
         weightless = (
             parse_block(nothing, nothing, weight, in_percent=False, inverse=roles.inverse).reason != 0

@@ -20,7 +20,7 @@ from ..errors import UnusableInput
 from ..maps.crossfit import folds
 from ..tally import Tally
 from ..types import Fingerprint
-from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
+from .columns import AS_PERCENT, Parsed, Roles, find_roles, joined, parse_block, percent
 from .counting import count_parquet
 from .sources import BLOCK_ROWS, Block, Key, Source, group_codes, open_source
 
@@ -198,7 +198,7 @@ class _Counted:
         if self.in_percent is None:
             self.in_percent = percent(block[r.confidence])
             if self.in_percent:
-                self.notes.append(f"The column {r.confidence!r} was read as percent, 0 to 100.")
+                self.notes.append(AS_PERCENT.format(r.confidence))
         parsed = parse_block(
             block[r.confidence], block[r.correct], block[r.weight] if r.weight else None,
             in_percent=self.in_percent, inverse=r.inverse,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from ..types import Fingerprint
-from .columns import Parsed, Roles, joined, parse_block, percent
+from .columns import AS_PERCENT, Parsed, Roles, joined, parse_block, percent
 from .reading import parted_by_signal, roles_of
 from .sources import Block, Key, Source, group_codes, open_source
 
@@ -124,7 +124,7 @@ class _Reader:
         if self.in_percent is None:
             self.in_percent = percent(block[r.confidence])
             if self.in_percent:
-                self.notes.append(f"The column {r.confidence!r} was read as percent, 0 to 100.")
+                self.notes.append(AS_PERCENT.format(r.confidence))
         parsed = parse_block(
             block[r.confidence], block[r.correct], block[r.weight] if r.weight else None,
             in_percent=self.in_percent, inverse=r.inverse,

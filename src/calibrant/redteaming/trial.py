@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, digest, score
+from ..wire.loop import gathered
 from .attempts import Job, Plan, halves, planned
 from .robustness import Defended, Finding, Look, Trial, findings
 
@@ -236,13 +236,7 @@ async def _all(
             if progress:
                 progress(done["looks"], len(jobs))
 
-    tasks = [asyncio.create_task(work()) for _ in range(workers)]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await gathered(work() for _ in range(workers))
     return found
 
 

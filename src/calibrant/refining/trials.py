@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from ..dialogue.asks import answer_ask
 from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
 from ..protocols import Grader, Signal
 from ..types import Ask, Question, Replies
+from ..wire.loop import gathered
 from .prompts import Prompt, final_answer
 from .selection import Sheet
 
@@ -60,13 +60,7 @@ class Trials:
                 if self.progress:
                     self.progress(self.done)
 
-        tasks = [asyncio.create_task(work()) for _ in range(self.workers)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await gathered(work() for _ in range(self.workers))
         rows = [seen[id(question)] for question in questions]
         return Sheet(np.array([row.right for row in rows]), np.array([row.score for row in rows]))
 

@@ -19,6 +19,7 @@ from calibrant.protocols import Model
 from calibrant.routing.ballots import Ballots, levels_of
 from calibrant.routing.votes import VotePool
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
+from calibrant.wire.loop import gathered
 
 __all__ = ["Ensemble"]
 
@@ -118,15 +119,7 @@ class Ensemble:
     ) -> tuple[list[_Vote], list[Step]]:
         """The votes in the order of the models, and a step for each that there is not."""
         places = asyncio.Semaphore(self.at_once)
-        tasks = [
-            asyncio.create_task(self._asked(model, question, ask, needs, places)) for model in self.models
-        ]
-        try:
-            came = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        came = await gathered(self._asked(model, question, ask, needs, places) for model in self.models)
         each = [one for some in came for one in some]
         votes = [one for one in each if isinstance(one, _Vote)]
         return votes, [one for one in each if isinstance(one, Step)]

@@ -19,6 +19,7 @@ from calibrant.errors import ModelError, UnusableInput
 from calibrant.protocols import Model
 from calibrant.routing.documents import Attribution, Blame, DocumentMap, Findings, attribute
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
+from calibrant.wire.loop import gathered
 
 __all__ = ["INSTRUCTION", "NOT_THERE", "Retrieval"]
 
@@ -160,13 +161,7 @@ class _Run:
             calls.append(self._asked(self.documents))
         if self.without is None and (self.route.closed_book or not self.documents):
             calls.append(self._asked([]))
-        tasks = [asyncio.create_task(call) for call in calls]
-        try:
-            came = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        came = await gathered(calls)
         for i, one in enumerate(came[: len(fresh)]):
             self._read_alone(first + i + 1, one)
         rest = came[len(fresh) :]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping
@@ -12,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 from ..records.calls import part
 from ..types import Ask, Completion, Delta
 from .chat import Price
+from .loop import gathered
 from .transport import Dispensable, Endpoint, Reply
 
 __all__ = ["Assembling", "Client"]
@@ -126,13 +126,8 @@ class Client(ABC):
 
     async def _each(self, ask: Ask, had: int) -> list[Completion]:
         """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""
-        tasks = [asyncio.ensure_future(self.once(part(ask, i, 1))) for i in range(had, ask.samples)]
-        try:
-            return [made for (made,) in await asyncio.gather(*tasks)]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        each = await gathered(self.once(part(ask, i, 1)) for i in range(had, ask.samples))
+        return [made for (made,) in each]
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
         made = self._completions(ask, reply, time.perf_counter() - start)
