@@ -386,6 +386,13 @@ PRICES, XY, AGES, FIRST = (
 )
 IN_A_SENTENCE = [
     (CAPITAL, "The capital of France is Paris.", "Paris"),
+    (CAPITAL, "The French capital is Paris", "Paris"),
+    ("What is the name of the money used in Mexico?", "The currency of Mexico is the peso.", "Peso"),
+    (
+        "What is the name of the money used in Mexico?",
+        "The official currency used in Mexico is the peso",
+        "peso",
+    ),
     (CAPITAL, "Paris is the capital of France.", "Paris"),
     (CAPITAL, "Paris is the capital of France.", "The capital of France is **Paris**."),
     (CAPITAL, "France's capital is Paris", "The capital of France is Paris"),
@@ -418,6 +425,10 @@ IN_A_SENTENCE = [
     (FIRST, "The first president of the United States was Washington", "Washington"),
 ]
 NOT_IN_A_SENTENCE = [
+    ("What is the largest city of Peru?", "The smallest city of Peru is Lima", "Lima"),
+    ("What is the capital of South Korea?", "The capital of North Korea is Seoul", "Seoul"),
+    ("What is the capital of France?", "The old capital of France is Paris", "Paris"),
+    ("What is the capital of France?", "My favourite colour is blue", "blue"),
     (CAPITAL, "The capital of France is not Paris.", "Paris"),
     (CAPITAL, "The capital of France isn’t Paris.", "Paris"),
     (CAPITAL, "Paris is not the capital of France", "Paris"),
@@ -466,7 +477,6 @@ NOT_IN_A_SENTENCE = [
     (PRICES, "The old price: 40 dollars", "40 dollars"),
     (AGES, "John is 5", "John"),
     (FIRST, "The second president of the United States was Washington", "Washington"),
-    (CAPITAL, "The French capital is Paris", "Paris"),
     ("Can birds fly?", "No, birds can fly", "No"),
     ("Is it not true that birds fly?", "Yes, it is not true", "Yes"),
     ("Is P false?", "No, P is false", "No"),

@@ -33,6 +33,12 @@ LITTLE = COPULAS | PRONOUNS | {
 """Words that say nothing of what a sentence is about."""
 NEUTRAL = LITTLE | {"answer", "correct", "right", "final", "result", "solution", "name"}
 """Words that may stand before "is" without a question holding them."""
+ANOTHER_ONE = re.compile(
+    r"\d|(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|next|previous|former|current|old|older|new"
+    r"|newer|other|another|more|most|less|least|same|similar|opposite|north|south|east|west|northern|southern|eastern"
+    r"|western|ex|vice|half|twice|double|\w+est)$"
+)
+"""Words that make a thing another than the question asks for, where it does not hold them."""
 LISTED = re.compile(r"[:;/?\n]|,(?!\d{3})")
 """What stands between the members of a list."""
 ANOTHER = re.compile(r"(?<=\w{3})[.!?]\s")
@@ -88,9 +94,11 @@ def asked_of(question: Question) -> str:
 def said_in(sentence: str, asked: str) -> Said:
     """What one plain sentence names as the answer to the question `asked`; nothing where it is anything else.
 
-    Read are "The capital is Paris", of which the question says all words before "is", but for a pronoun or "the
-    answer"; "Paris is ..." with nothing but the question's words behind it; "Achilles killed Hector", of which
-    the question says two or more words in a row; and a yes or no before the question's words, denied behind a
+    Read are "The capital is Paris", of which the question says a word or more before "is" ("The currency of
+    Mexico is the peso", where the money used in Mexico is asked for), or a pronoun or "the answer" stands there,
+    but not "The second president is Adams" where the first is asked for; "Paris is ..." with nothing but the
+    question's words behind it; "Achilles killed Hector", of which the question says two or more words in a row;
+    and a yes or no before the question's words, denied behind a
     no. What stands there weighs no candidates and denies none, unless the question does so in the same words
     ("The capital of Bosnia and Herzegovina is Sarajevo."). Nothing is read of a sentence that the question
     states itself ("x is 3", where x is 3 and y is wanted), nor, where a sentence of the question denies
@@ -111,7 +119,7 @@ def said_in(sentence: str, asked: str) -> Said:
         head = headed["head"].casefold()
         return Said(frozenset({head}), head) if _only_echoes(head, headed["rest"], known) else NOTHING
     words = _words(text)
-    if not words or (words[0] not in known.first and words[-1] not in known.words) or ANOTHER.search(text):
+    if not words or known.first.isdisjoint(words) or ANOTHER.search(text):
         return NOTHING
     about = not known.denied.isdisjoint(words)
     if about and not DENIAL.search(" ".join(words)):
@@ -124,7 +132,7 @@ def said_in(sentence: str, asked: str) -> Said:
         before, behind = _around(verb, words) or (_words(subject), _words(rest))
         if _in_a_row(_one_copula([*before, "is", *behind]), known.stated):
             return NOTHING
-        if known.first.issuperset(before) and (
+        if _is_about(before, known) and (
             _in_a_row(before, known.row) or not DOUBT.search(subject.casefold())
         ):
             name = _name(rest, behind)
@@ -179,6 +187,15 @@ def _around(verb: str, words: list[str]) -> tuple[list[str], list[str]] | None:
         return None
     at = words.index(verb)
     return words[:at], words[at + 1 :]
+
+
+def _is_about(before: list[str], known: _Known) -> bool:
+    """Whether what stands before "is" may be what the question asks for."""
+    foreign = [word for word in before if word not in known.first]
+    if not foreign:
+        return True
+    shared = not known.words.isdisjoint(set(before) - NEUTRAL)
+    return shared and not any(ANOTHER_ONE.match(word) for word in foreign)
 
 
 def _name(text: str, words: Sequence[str]) -> str:
