@@ -11,6 +11,7 @@ import pytest
 from calibrant.asking.questions import read_questions
 from calibrant.datasets.world_facts import WorldFacts
 from calibrant.errors import ColumnNotFound, UnusableInput
+from calibrant.graders.by_kind import ByKind
 from calibrant.graders.exact import Exact
 from calibrant.types import Completion, Question
 
@@ -46,6 +47,31 @@ def test_every_reference_of_world_facts_is_graded_right(facts: list[Question]) -
         for reference in question.references:
             assert Exact().grade(question, Completion(text=reference, model="m")) == 1.0
         assert Exact().grade(question, Completion(text="I do not know", model="m")) == 0.0
+
+
+SENTENCES = {
+    "capitals": "The capital of {of} is {name}.",
+    "continents": "The continent of {of} is {name}.",
+    "currencies": "The currency of {of} is the {name}.",
+    "cities": "The country of {of} is {name}.",
+    "internet": "The internet domain of {of} is {name}.",
+}
+
+
+@pytest.mark.parametrize("domain", SENTENCES)
+def test_a_reference_in_a_sentence_is_graded_right(domain: str, facts: list[Question]) -> None:
+    """As the embedded model says it; a wrong name in the same sentence is wrong."""
+    own = [one for one in facts if one.domain == domain]
+    graded = []
+    for question, other in zip(own, [*own[1:], own[0]], strict=True):
+        of = question.text.rstrip("?").rsplit(" of " if domain != "currencies" else " in ", 1)[-1]
+        of = of.rsplit(" is ", 1)[-1] if domain == "continents" else of
+        for one, right in ((question, 1.0), (other, 0.0)):
+            if right or not {*map(str.casefold, one.references)} & {*map(str.casefold, question.references)}:
+                said = SENTENCES[domain].format(of=of, name=one.references[0])
+                graded.append((said, ByKind().grade(question, Completion(text=said, model="m")) == right))
+    missed = [said for said, fine in graded if not fine]
+    assert len(missed) <= 0.05 * len(graded), missed
 
 
 def test_well_known_facts(facts: list[Question]) -> None:
