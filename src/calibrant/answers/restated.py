@@ -167,7 +167,8 @@ class _Known:
 def _known(asked: str) -> _Known:
     words = _words(asked)
     denied, weighed = set[str](), set[str]()
-    for sentence in SENTENCES.split(asked):
+    plainly = DOUBTS.isdisjoint(words) and not DENIAL.search(" ".join(words))  # as most questions are
+    for sentence in () if plainly else SENTENCES.split(asked):
         said = EITHER.sub(" ", " ".join(_words(sentence)))
         about = set(said.split())
         if DENIAL.search(said):
