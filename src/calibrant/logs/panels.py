@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
-from .columns import AS_PERCENT, MISSING, Roles, find_roles, parse_block, percent
+from .columns import AS_PERCENT, BAD_WEIGHT, MISSING, Roles, find_roles, parse_block, percent
 from .reading import roles_of
 from .sources import Source, group_codes, key_text, open_source
 
@@ -162,15 +162,14 @@ def _read(columns: dict[str, NDArray[Any]], roles: Roles, *, has_confidence: boo
         in_percent = percent(columns[roles.confidence])
         if in_percent:
             notes = (AS_PERCENT.format(roles.confidence),)
-        stated = parse_block(columns[roles.confidence], nothing, None, in_percent=in_percent, inverse=False)
-        weightless = (
-            parse_block(nothing, nothing, weight, in_percent=False, inverse=roles.inverse).reason != 0
+        stated = parse_block(
+            columns[roles.confidence], nothing, weight, in_percent=in_percent, inverse=roles.inverse
         )
-        scores = np.where(weightless, np.nan, stated.scores)
+        scores, own = stated.scores, stated.unusable
         missing = stated.reasons.index(MISSING) if MISSING in stated.reasons else 0
         faulty = faulty | ((stated.reason != 0) & (stated.reason != missing))
-        unusable = unusable + stated.unusable
-        del unusable[MISSING]
+        del own[MISSING], own[BAD_WEIGHT]  # the second is counted beside the verdicts
+        unusable = unusable + own
     return _Rows(
         columns=columns, scores=scores, grades=grades, weights=weights, faulty=faulty, unusable=unusable,
         count=len(nothing), notes=notes,
