@@ -281,6 +281,16 @@ def test_answers_are_graded_by_their_kind(judge: str | None, accuracy: float) ->
     assert (found.accuracy, found.to_json()["judge"]) == (accuracy, judge or "by_kind")
 
 
+def test_answers_that_were_cut_off_count_and_are_said() -> None:
+    asked, model = _letters(20)
+    every = Scripted(lambda ask: Completion(text="B", model="m", finish_reason="length"))
+    given = {"signals": {"in_line": InLine()}, "attacks": ["inflate_turn"]}
+    found = asyncio.run(redteam(asked, Asker(every), **given))  # type: ignore[arg-type]
+    whole = asyncio.run(redteam(asked, Asker(model), **given))  # type: ignore[arg-type]
+    assert (found.cut, whole.cut) == (40, 0)  # with the attack and without
+    assert found.to_json()["cut"] == 40
+
+
 def test_a_grader_that_asks_a_model_is_refused_before_anything_is_asked() -> None:
     asked, model = _letters(20)
     asker = Asker(model)

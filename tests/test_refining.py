@@ -7,6 +7,7 @@ import json
 import math
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,17 @@ def test_noise_keeps_the_seed() -> None:
     found = asyncio.run(refine(asked(100), asker=Asker(Scripted(noise)), signal=MeanLogprob(), candidates=4))
     assert not found.separated and found.winner == SEED
     assert "the seed is kept" in found.sentences()[0]
+
+
+def test_answers_that_were_cut_off_count_and_are_said() -> None:
+    def cut(ask: Ask) -> Completion:
+        return replace(scripted(ask), finish_reason="length")
+
+    given = {"signal": MeanLogprob(), "candidates": 2, "rounds": 1}
+    found = asyncio.run(refine(asked(100), asker=Asker(Scripted(cut)), **given))  # type: ignore[arg-type]
+    whole = asyncio.run(refine(asked(100), asker=Asker(Scripted(scripted)), **given))  # type: ignore[arg-type]
+    assert (found.cut, whole.cut) == (200, 0)
+    assert found.to_json()["cut"] == 200
 
 
 def test_prompts_that_left_early_are_not_said_to_have_been_asked_everything() -> None:

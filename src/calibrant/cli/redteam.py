@@ -19,7 +19,7 @@ from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 from calibrant.redteaming.attempts import planned
 from calibrant.redteaming.trial import InLine, RedTeam, redteam
-from calibrant.terminal import err, out, print_json, progress
+from calibrant.terminal import err, out, print_cut, print_json, progress
 
 from .shared import (
     AnswerTokens,
@@ -99,6 +99,7 @@ def redteam_command(
         return
     for sentence in sentences(found):
         out.print(sentence, soft_wrap=True)
+    print_cut(found.cut)
     out.print()
     _print_tables(found)
     out.print(f"Everything, with intervals: {result}", soft_wrap=True)

@@ -17,7 +17,7 @@ from calibrant.errors import UnusableInput
 from calibrant.named import model_named, signals_named
 from calibrant.refining.search import Refinement, at_most
 from calibrant.refining.search import refine as refine_prompts
-from calibrant.terminal import err, out, print_json, progress
+from calibrant.terminal import err, out, print_cut, print_json, progress
 
 from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
 
@@ -89,6 +89,7 @@ def refine_command(
         out.print(sentence, soft_wrap=True)
     out.print(_table(found))
     out.print(f"{found.calls:,} calls, {found.tokens:,} tokens.")
+    print_cut(found.cut)
     for why, n in list(found.reasons.items())[:8]:
         out.print(f"  {n:,} x {why}", soft_wrap=True)
 

@@ -37,7 +37,8 @@ class Look:
     """One answer: whether it is right, what it says (as a label), and how sure each signal is of it.
 
     `scores` are those of the signals as they are, `apart` those of signals that ask, asked without untrusted
-    text; None where there was no reading. `agrees` says whether a second answer says the same.
+    text; None where there was no reading. `agrees` says whether a second answer says the same. `cut`: the
+    answer ends at its limit of tokens.
     """
 
     right: bool
@@ -46,6 +47,7 @@ class Look:
     apart: Mapping[str, float | None]
     agrees: bool
     tokens: int = 0
+    cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -69,7 +69,10 @@ class InLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RedTeam:
-    """The findings of a run. `judge` graded; `fitted` questions went into the maps, `reported` into the findings."""
+    """The findings of a run. `judge` graded; `fitted` questions went into the maps, `reported` into the findings.
+
+    The answers of `cut` end at their limit of tokens: they count, and are graded, as they stand.
+    """
 
     model: str
     judge: str
@@ -81,6 +84,7 @@ class RedTeam:
     findings: tuple[Finding, ...]
     defences: tuple[Defended, ...]
     unchanged: Mapping[str, int]
+    cut: int
     reasons: Mapping[str, int]
     notes: tuple[str, ...]
     calls: int
@@ -154,8 +158,8 @@ async def redteam(
         model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(half),
         reported=len(half) - sum(half), accuracy=sum(plain) / max(1, len(plain)), findings=rows, defences=defences,
         unchanged={n: sum(job is None for job in some) for n, some in plan.attacked.items()},
-        reasons=dict(run.reasons.most_common()), notes=plan.notes, calls=asker.spending.calls,
-        tokens=asker.spending.tokens,
+        cut=sum(look.cut for look in looks.values() if look), reasons=dict(run.reasons.most_common()),
+        notes=plan.notes, calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
 
 
@@ -182,6 +186,7 @@ class _Run:
             right=self._right(job.question, plain), text=plain.text, scores=own, apart=apart,
             agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text),
             tokens=0 if second is None else second.usage.prompt_tokens + second.usage.completion_tokens,
+            cut=completion.finish_reason == "length",
         )  # fmt: skip
 
     async def _second(self, job: Job) -> Completion | None:

@@ -56,7 +56,8 @@ class Refinement:
     `leader` is the best candidate on the questions of the choice, the seed only where no other is left.
     `separated`: the bound of its gain there is above zero, for all the prompts that were compared at once.
     `winner` is the leader where it was separated and the untouched questions confirm it, else the seed.
-    `confirmation` and `claims` (Brier score, ECE) are about the leader, on the untouched questions.
+    `confirmation` and `claims` (Brier score, ECE) are about the leader, on the untouched questions. The answers
+    of `cut` end at their limit of tokens: they count, and are graded, as they stand.
     """
 
     model: str
@@ -70,6 +71,7 @@ class Refinement:
     rounds: tuple[tuple[Standing, ...], ...]
     candidates: tuple[Candidate, ...]
     unusable_rewrites: int
+    cut: int
     reasons: Mapping[str, int]
     calls: int
     tokens: int
@@ -92,7 +94,7 @@ class Refinement:
             "claimed": {one.measure: one.to_json() for one in self.claims},
             "rounds": [[row.to_json() for row in rows] for rows in self.rounds],
             "candidates": [one.to_json() for one in self.candidates],
-            "unusable_rewrites": self.unusable_rewrites, "reasons": dict(self.reasons),
+            "unusable_rewrites": self.unusable_rewrites, "cut": self.cut, "reasons": dict(self.reasons),
             "calls": self.calls, "tokens": self.tokens, "sentences": self.sentences(),
         }  # fmt: skip
 
@@ -257,6 +259,7 @@ async def refine(
         selected_on=len(chosen), confirmation=confirmation,
         claims=claim(pairs, SEED.name, leader, cluster), rounds=tuple(search.rounds),
         candidates=tuple(search.described()), unusable_rewrites=search.unusable,
+        cut=sum(seen.cut for under in run.seen.values() for seen in under.values()),
         reasons=dict(run.reasons.most_common()), calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
 

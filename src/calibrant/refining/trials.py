@@ -23,12 +23,16 @@ __all__ = ["Seen", "Trials"]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A question under a prompt: the grade, the score, NaN without one, and what both took, the signal's calls too."""
+    """A question under a prompt: the grade, the score, NaN without one, and what both took, the signal's calls too.
+
+    `cut`: the answer ends at its limit of tokens.
+    """
 
     right: float
     score: float
     calls: int
     tokens: int
+    cut: bool
 
 
 @dataclass(slots=True)
@@ -75,12 +79,13 @@ class Trials:
         put = prompt.around(question)
         replies = await self.replies(answer_ask(put, (self.signal,)))
         if not replies.completions:
-            return self._nothing(f"answer: {replies.reason}", 0)
+            return self._nothing(f"answer: {replies.reason}", 0, cut=False)
         whole = replies.completions[0]
+        cut = whole.finish_reason == "length"
         tokens = whole.usage.prompt_tokens + whole.usage.completion_tokens
         completion = final_answer(prompt, whole)
         if completion is None:
-            return self._nothing("answer: the reply has no line that begins with 'Answer:'", tokens)
+            return self._nothing("answer: the reply has no line that begins with 'Answer:'", tokens, cut=cut)
         (reading,) = await read({self.name: self.signal}, put, completion, self.asker)
         if reading.detail.get("interrupted"):
             self._stop(reading.reason)
@@ -91,11 +96,11 @@ class Trials:
         if isinstance(grade, Generator):
             raise UnusableInput("Refining needs a grader that asks no model, such as by_kind or exact.")
         score = float("nan") if reading.score is None else reading.score
-        return Seen(grade or 0.0, score, calls, tokens)
+        return Seen(grade or 0.0, score, calls, tokens, cut)
 
-    def _nothing(self, reason: str, tokens: int) -> Seen:
+    def _nothing(self, reason: str, tokens: int, *, cut: bool) -> Seen:
         self.reasons[reason[:120]] += 1
-        return Seen(0.0, float("nan"), 1, tokens)
+        return Seen(0.0, float("nan"), 1, tokens, cut)
 
     def _stop(self, reason: str | None) -> None:
         kind = BudgetSpent if self.asker.spent else ModelUnavailable
