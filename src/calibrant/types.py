@@ -69,7 +69,10 @@ class Question:
     @property
     def text(self) -> str:
         """The last user turn."""
-        return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from .values import KEPT, concluded
 
-__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead"]
+__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead", "words_of"]
 
 ARTICLES = re.compile(r"\b(?:a|an|the)\b(?![-+#])")
 PLAIN_ARTICLES = frozenset({"a", "an", "the"})
@@ -36,20 +36,30 @@ def normalise(text: str) -> str:
     >>> normalise("  The São-Tomé! "), normalise("A"), normalise("-2.50"), normalise("U.S.A."), normalise("C++")
     ('sao tome', 'a', '-2.50', 'usa', 'c++')
     """
+    return " ".join(words_of(text))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of the normalised text.
+
+    >>> words_of("The São-Tomé!")
+    ['sao', 'tome']
+    """
     low = text.casefold()
     if low.isascii():  # nothing but words and plain marks is the commonest: the same, several times as fast
         words = low.translate(PLAIN_MARKS).rstrip(". ").split()
         if "".join(words).isalnum():
-            return " ".join([word for word in words if word not in PLAIN_ARTICLES] or words)
+            if PLAIN_ARTICLES.isdisjoint(words):
+                return words
+            return [word for word in words if word not in PLAIN_ARTICLES] or words
     else:  # only here are there accents
         low = unicodedata.normalize("NFKD", low.translate(ONE_SPELLING))
         low = "".join(char for char in low if not unicodedata.combining(char))
     low = NOT_WORDS.sub(lambda mark: "" if mark[0] in ".'’" else " ", low)
     low = COMPARED.sub(r" \g<0> ", low)
     if not re.search(r"\w", low):
-        return " ".join(text.casefold().split())
-    without = " ".join(ARTICLES.sub(" ", low).split())
-    return without or " ".join(low.split())
+        return text.casefold().split()
+    return ARTICLES.sub(" ", low).split() or low.split()
 
 
 def without_lead(text: str) -> str:
