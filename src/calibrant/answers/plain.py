@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import filterfalse
 
 from .values import KEPT, concluded
 
@@ -50,9 +51,7 @@ def words_of(text: str) -> list[str]:
     if low.isascii():  # nothing but words and plain marks is the commonest: the same, several times as fast
         words = low.encode().translate(SPACED, b"'").decode().rstrip(". ").split()
         if "".join(words).isalnum():
-            if PLAIN_ARTICLES.isdisjoint(words):
-                return words
-            return [word for word in words if word not in PLAIN_ARTICLES] or words
+            return list(filterfalse(PLAIN_ARTICLES.__contains__, words)) or words
     else:  # only here are there accents
         low = unicodedata.normalize("NFKD", low.translate(ONE_SPELLING))
         low = "".join(char for char in low if not unicodedata.combining(char))

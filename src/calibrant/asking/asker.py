@@ -56,10 +56,12 @@ class Spending:
     def add(self, completions: tuple[Completion, ...]) -> None:
         """Count what came back from a call."""
         self.samples += len(completions)
+        priced = False
         for completion in completions:
             self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
-            self.dollars += completion.cost or 0.0
-        self.unpriced += not any([completion.cost is not None for completion in completions])
+            if completion.cost is not None:
+                self.dollars, priced = self.dollars + completion.cost, True
+        self.unpriced += not priced
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})

@@ -34,6 +34,4 @@ class Exact:
         if normalise(completion.text) in wanted:
             return 1.0
         names = said_in(completion.text, asked_of(question)).names
-        return float(
-            bool(names) and any(plain(one) in names for one in question.references if normalise(one))
-        )
+        return float(bool(names) and not names.isdisjoint(map(plain, question.references)))

@@ -65,7 +65,7 @@ class Samples(dict[int, Sample]):
 
     def first(self, samples: int) -> tuple[Completion, ...]:
         """The completions of the first so many."""
-        return tuple(self[i].completion for i in range(samples))
+        return tuple([self[i].completion for i in range(samples)])
 
     def put(self, first: int, depth: int, completions: Iterable[Completion]) -> None:
         """Completions from that index on, in place of what is there, unless that was asked for more deeply."""

@@ -129,6 +129,7 @@ class Endpoint:
     ) -> None:
         self._url, self._headers, self._timeout = url, dict(headers), timeout
         self._dispensable = tuple(dispensable)
+        self._may_lack_logprobs = LOGPROBS in self._dispensable
         self._session: aiohttp.ClientSession | None = None
         self._seen_logprobs, self._misses = False, 0
         self.requests, self.served = 0, False
@@ -172,7 +173,7 @@ class Endpoint:
         Once is enough of a server that never gave any, of one that did three in a row; an answer that
         is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
         """
-        wanted = (ask.logprobs or ask.top_logprobs) and LOGPROBS in self._dispensable
+        wanted = (ask.logprobs or ask.top_logprobs) and self._may_lack_logprobs
         if not wanted or LOGPROBS.name in reply.without:
             return
         if completion.tokens is not None:
