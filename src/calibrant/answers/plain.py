@@ -26,7 +26,7 @@ COMPARED = re.compile(r"[<>]+=?")
 ONE_SPELLING = str.maketrans({"−": "-", "–": "-", "≠": "<>", "≤": "<=", "≥": ">="})
 INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
 LEAD = re.compile(r"^(?:it\s+is|it['’]s|that\s+is|that['’]s)\s+", re.IGNORECASE)
-THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")
 
 
 def normalise(text: str) -> str:

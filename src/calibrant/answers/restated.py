@@ -118,17 +118,20 @@ def said_in(sentence: str, asked: str) -> Said:
     if (" " not in text and ":" not in text) or len(text) > LONGEST:
         return NOTHING
     known = _known(asked)
-    if headed := HEADED.fullmatch(text):
+    marked = not text.replace(" ", "").isalnum()  # else there is nothing that most patterns look for
+    if marked and (headed := HEADED.fullmatch(text)):
         head = headed["head"].casefold()
         return Said(frozenset({head}), head) if _only_echoes(head, headed["rest"], known) else NOTHING
     words = _words(text)
-    if (known.words.isdisjoint(words) and NEUTRAL.isdisjoint(words)) or ANOTHER.search(text):
+    if (known.words.isdisjoint(words) and NEUTRAL.isdisjoint(words)) or (marked and ANOTHER.search(text)):
         return NOTHING
     about = not known.denied.isdisjoint(words)
     if about and not _denies(words):
         return NOTHING
     names: set[str] = set()
-    core, echo = _left(text, words, known)
+    several = marked and LISTED.search(text)
+    members = [_words(member) for member in LISTED.split(text)] if several else [words]
+    core, echo = _left(members, words, known)
     parts = COPULA.split(text)
     if len(parts) == 3:
         subject, verb, rest = parts[0], parts[1] or ":", parts[2]
@@ -227,11 +230,10 @@ def _only_echoes(head: str, rest: str, known: _Known) -> bool:
     return (known.words | PRONOUNS).issuperset(words)
 
 
-def _left(text: str, words: list[str], known: _Known) -> tuple[str, frozenset[str]]:
+def _left(members: list[list[str]], words: list[str], known: _Known) -> tuple[str, frozenset[str]]:
     """What is left of a sentence without the words at one end that the question has in a row, and those words."""
     if _in_a_row(words, known.row):
         return "", frozenset()
-    members = [_words(member) for member in LISTED.split(text)] if LISTED.search(text) else [words]
     head, tail = _run(members[0], known.row), _run(members[-1], known.row, last=True)
     if not head and not tail:
         return "", frozenset()

@@ -59,8 +59,6 @@ class Samples(dict[int, Sample]):
 
     def lacking(self, samples: int, depth: int) -> list[int]:
         """The indexes below `samples` of which there is no sample asked for at that depth or more."""
-        if not self:
-            return list(range(samples))
         return [i for i in range(samples) if i not in self or self[i].depth < depth]
 
     def first(self, samples: int) -> tuple[Completion, ...]:

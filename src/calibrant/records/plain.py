@@ -196,7 +196,7 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
 
 
 def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:
-    return [[word, _stated(logprob)] for word, logprob in top]
+    return [[word, None if logprob != logprob else logprob] for word, logprob in top]
 
 
 def _stated(logprob: float) -> float | None:

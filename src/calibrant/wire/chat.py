@@ -269,7 +269,9 @@ def tokens_from(logprobs: Any) -> tuple[Token, ...]:
         [
             Token(
                 str(entry["token"]),
-                _logprob(entry.get("logprob")),
+                value
+                if type(value := entry.get("logprob")) is float and LEAST_LOGPROB <= value <= 0.0
+                else _logprob(value),
                 tuple([(str(other["token"]), _logprob(other.get("logprob"))) for other in top])
                 if (top := entry.get("top_logprobs"))
                 else (),
