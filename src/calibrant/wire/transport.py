@@ -108,6 +108,10 @@ class Reply:
                     yield _decoded(data)
 
 
+PIECE = 1 << 16
+"""Bytes read from a connection at once."""
+
+
 class Endpoint:
     """One address that requests are posted to. Foreign errors leave as `ModelError`.
 
@@ -236,7 +240,7 @@ class Endpoint:
         # How many calls run at once is the caller's to limit, so the pool does not.
         session: aiohttp.ClientSession = http.ClientSession(
             headers=self._headers,
-            connector=http.TCPConnector(limit=0),
+            connector=_connector()(limit=0),
             cookie_jar=http.DummyCookieJar(),
         )
         return session
@@ -252,6 +256,25 @@ class Endpoint:
             f"The connection to {self._url} failed: {str(error) or type(error).__name__}. "
             "Is the server running?"
         )
+
+
+@cache
+def _connector() -> Any:
+    """A pool whose connections are read in pieces of 64 kB.
+
+    asyncio makes room for 256 kB at each read, so much that the C library asks the system for it and gives it back
+    every time: a tenth of what a short answer costs.
+    """
+
+    class Pool(_aiohttp().TCPConnector):  # type: ignore[misc]
+        async def connect(self, *args: Any, **named: Any) -> Any:
+            connection = await super().connect(*args, **named)
+            transport = connection.transport
+            if hasattr(transport, "max_size"):  # asyncio's own, where it is no TLS
+                transport.max_size = PIECE
+            return connection
+
+    return Pool
 
 
 @cache
