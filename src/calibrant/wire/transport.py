@@ -314,7 +314,7 @@ def _error_body(data: bytes) -> Any:
 
 def _may_hold_halves(data: bytes) -> bool:
     """Half surrogate pairs come as an escape, or as bytes that are no UTF-8 but that `json` lets through."""
-    return b"\\ud" in data.lower() or b"\xed" in data
+    return (b"\\u" in data and b"\\ud" in data.lower()) or b"\xed" in data
 
 
 def _words(said: Any) -> str:
