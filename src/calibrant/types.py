@@ -6,15 +6,16 @@ epoch, probabilities and scores in [0, 1].
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
-from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any, NewType
+
+from .digests import canonical as canonical
+from .digests import digest as digest
+from .digests import digested
 
 Score = NewType("Score", float)
 """A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
@@ -151,7 +152,7 @@ class Ask(_Addressed):
     @property
     def key(self) -> str:
         """Content address: equal Asks, equal keys, on any machine."""
-        return _digested(_stated(self, _SETTINGS, _settings_of(self)))
+        return digested(_stated(self, _SETTINGS, _settings_of(self)))
 
     @property
     def address(self) -> str:
@@ -161,7 +162,7 @@ class Ask(_Addressed):
         """
         known: str | None = getattr(self, "_address", None)
         if known is None:
-            known = _digested(_stated(self, _SAMPLED, _sampled_of(self)))
+            known = digested(_stated(self, _SAMPLED, _sampled_of(self)))
             object.__setattr__(self, "_address", known)
         return known
 
@@ -390,28 +391,3 @@ class Verdict:
                 "A propensity is the probability of having been asked for, from 0.000001 to 1; "
                 f"got {self.propensity!r}."
             )
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical(value: Any) -> str:
-    """JSON text that is equal for equal values: sorted keys, no spaces, no NaN."""
-    if type(value) is str:
-        return encode_basestring(value)
-    if type(value) is list and {*map(type, value)} == {str}:  # most digests are of texts: a third of the time
-        return f"[{','.join(map(encode_basestring, value))}]"
-    return _CANONICAL.encode(value)
-
-
-def digest(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical JSON of a value.
-
-    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
-    True
-    """
-    return _digested(canonical(value))
-
-
-def _digested(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
