@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibrant.answers.likeness import Likeness, contained, contradict
-from calibrant.answers.restated import said_in
+from calibrant.answers.restated import DENIAL, _denies, said_in
 from calibrant.answers.same import (
     alias_groups,
     chosen,
@@ -540,6 +540,13 @@ def test_retrieved_text_is_no_part_of_what_was_asked() -> None:
 def test_any_sentence_can_be_read(sentence: str, asked: str) -> None:
     for text in (sentence, f"{sentence} {asked}", f"{asked}, {sentence} is", f"yes, {asked}"):
         said_in(text, asked), said_in(asked, text)
+
+
+@given(
+    st.lists(st.sampled_from(["not", "isnt", "not-5", "_not_", "note", "c++", "-not"]) | st.text("not-_ é"))
+)
+def test_a_denial_is_found_among_words_as_in_their_text(words: list[str]) -> None:
+    assert _denies(words) == (DENIAL.search(" ".join(words)) is not None)
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))

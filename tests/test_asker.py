@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import json
 import math
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.elicit import elicit
+from calibrant.dialogue.asks import put
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
@@ -34,6 +39,7 @@ from calibrant.types import (
     ToolCall,
     Usage,
     Verdict,
+    canonical,
     digest,
 )
 from calibrant.wire.errors import failure
@@ -372,6 +378,25 @@ def test_addresses_are_digests_of_canonical_json() -> None:
     assert ask.address == digest(said) == "70cdcb41d9ea54c5"
     assert ask.key == digest(said | {"samples": 3, "logprobs": True})
     assert Ask(messages=()).address == digest({"messages": []})
+    assert Ask(messages=(), temperature=1).address == digest({"messages": [], "temperature": 1})
+    assert Ask(messages=(), temperature=1.0).address == digest({"messages": [], "temperature": 1.0})
+    assert Ask(messages=(), stop=["x"]).address == Ask(messages=(), stop=("x",)).address  # type: ignore[arg-type]
+
+
+@given(st.lists(st.text(st.characters()) | st.integers() | st.lists(st.text())) | st.text(st.characters()))
+def test_canonical_json_of_texts_is_that_of_the_encoder(value: object) -> None:
+    sorted_and_tight = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
+    assert canonical(value) == json.dumps(value, **sorted_and_tight)  # type: ignore[arg-type]
+
+
+def test_a_question_is_put_with_every_setting() -> None:
+    settings = Ask(
+        messages=(), samples=2, temperature=0.5, max_tokens=9, logprobs=True, top_logprobs=3, seed=4, stop=("x",),
+        extra='{"a":1}', model="peer",
+    )  # fmt: skip
+    assert all(getattr(settings, one.name) != one.default for one in fields(Ask))
+    turns = (Message("user", "2 + 2?"),)
+    assert put(Question(id="q", messages=turns), settings) == replace(settings, messages=turns)
 
 
 def test_a_wait_for_the_disk_outlives_the_event_loop_that_began_it() -> None:

@@ -6,12 +6,16 @@ epoch, probabilities and scores in [0, 1].
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NewType
+
+from .digests import canonical as canonical
+from .digests import digest as digest
+from .digests import digested
 
 Score = NewType("Score", float)
 """A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
@@ -69,7 +73,10 @@ class Question:
     @property
     def text(self) -> str:
         """The last user turn."""
-        return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class Ask(_Addressed):
     @property
     def key(self) -> str:
         """Content address: equal Asks, equal keys, on any machine."""
-        return _digested(_stated(self))
+        return digested(_stated(self, _SETTINGS, _settings_of(self)))
 
     @property
     def address(self) -> str:
@@ -153,28 +160,40 @@ class Ask(_Addressed):
 
         Asks of one address are answered by the same samples: the first n of them, one after the other.
         """
-        try:
-            return self._address
-        except AttributeError:
-            object.__setattr__(self, "_address", _digested(_stated(self, _SAMPLED)))
-            return self._address
+        known: str | None = getattr(self, "_address", None)
+        if known is None:
+            known = digested(_stated(self, _SAMPLED, _sampled_of(self)))
+            object.__setattr__(self, "_address", known)
+        return known
 
 
-_ANY_SAMPLE_HAS = frozenset({"samples", "logprobs", "top_logprobs"})
-_NEUTRAL = tuple([(one.name, one.default) for one in sorted(fields(Ask), key=lambda one: one.name)])
-_SAMPLED = tuple([(name, neutral) for name, neutral in _NEUTRAL if name not in _ANY_SAMPLE_HAS])
+_ANY_SAMPLE_HAS = ("samples", "logprobs", "top_logprobs")
+_FIELDS = tuple(sorted(fields(Ask), key=lambda one: one.name))
+_SETTINGS = tuple([one for one in _FIELDS if one.name != "messages"])
+_SAMPLED = tuple([one for one in _SETTINGS if one.name not in _ANY_SAMPLE_HAS])
+_settings_of, _sampled_of = (attrgetter(*[one.name for one in some]) for some in (_SETTINGS, _SAMPLED))
 
 
-def _stated(ask: Ask, neutral_values: tuple[tuple[str, Any], ...] = _NEUTRAL) -> str:
+def _stated(ask: Ask, settings: tuple[Field[Any], ...], values: tuple[Any, ...]) -> str:
     """Canonical JSON, in a third of the time, of the fields not at their default: new ones change no old address."""
-    stated = []
-    for name, neutral in neutral_values:
-        value = getattr(ask, name)
-        if name == "messages":
-            stated.append(f'"messages":[{",".join([_turn(message) for message in value])}]')
-        elif value != neutral:
-            stated.append(f'"{name}":{canonical(value)}')
-    return "{" + ",".join(stated) + "}"
+    try:
+        before, behind = _around_messages(settings, *values)
+    except TypeError:  # cannot be hashed, since it holds a list
+        before, behind = _around_messages.__wrapped__(settings, *values)
+    return f'{before}"messages":[{",".join([_turn(message) for message in ask.messages])}]{behind}'
+
+
+@lru_cache(256, typed=True)  # the Asks of a run differ in their messages
+def _around_messages(settings: tuple[Field[Any], ...], *values: Any) -> tuple[str, str]:
+    before, behind = "{", ""
+    for one, value in zip(settings, values, strict=True):
+        if value == one.default:
+            continue
+        if one.name < "messages":
+            before += f'"{one.name}":{canonical(value)},'
+        else:
+            behind += f',"{one.name}":{canonical(value)}'
+    return before, behind + "}"
 
 
 def _turn(message: Message) -> str:
@@ -372,24 +391,3 @@ class Verdict:
                 "A propensity is the probability of having been asked for, from 0.000001 to 1; "
                 f"got {self.propensity!r}."
             )
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical(value: Any) -> str:
-    """JSON text that is equal for equal values: sorted keys, no spaces, no NaN."""
-    return _CANONICAL.encode(value)
-
-
-def digest(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical JSON of a value.
-
-    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
-    True
-    """
-    return _digested(canonical(value))
-
-
-def _digested(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

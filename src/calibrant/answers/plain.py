@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import filterfalse
 
 from .values import KEPT, concluded
 
-__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead"]
+__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead", "words_of"]
 
 ARTICLES = re.compile(r"\b(?:a|an|the)\b(?![-+#])")
 PLAIN_ARTICLES = frozenset({"a", "an", "the"})
-PLAIN_MARKS = str.maketrans(dict.fromkeys('!"$%&()*,/:;?@[\\]^`{|}~', " ") | {"'": ""})
-"""ASCII punctuation that means nothing wherever it stands."""
+PLAIN_MARKS = b'!"$%&()*,/:;?@[\\]^`{|}~'
+"""ASCII punctuation that means nothing wherever it stands, besides the apostrophe."""
+SPACED = bytes.maketrans(PLAIN_MARKS, b" " * len(PLAIN_MARKS))
 NOT_WORDS = re.compile(
     r"[^\w\s.+<>=#-]|(?<!\d)[.]|[.](?!\d)|(?<![<>])=|(?<![^\W\d_])#|#(?=\w)"
     r"|[-+](?=[^\W\d])|(?<!\b[^\W\d_])-(?!\d)|(?<![a-z+])[+](?!\d)"
@@ -24,7 +26,7 @@ COMPARED = re.compile(r"[<>]+=?")
 ONE_SPELLING = str.maketrans({"−": "-", "–": "-", "≠": "<>", "≤": "<=", "≥": ">="})
 INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
 LEAD = re.compile(r"^(?:it\s+is|it['’]s|that\s+is|that['’]s)\s+", re.IGNORECASE)
-THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")
 
 
 def normalise(text: str) -> str:
@@ -36,20 +38,28 @@ def normalise(text: str) -> str:
     >>> normalise("  The São-Tomé! "), normalise("A"), normalise("-2.50"), normalise("U.S.A."), normalise("C++")
     ('sao tome', 'a', '-2.50', 'usa', 'c++')
     """
+    return " ".join(words_of(text))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of the normalised text.
+
+    >>> words_of("The São-Tomé!")
+    ['sao', 'tome']
+    """
     low = text.casefold()
     if low.isascii():  # nothing but words and plain marks is the commonest: the same, several times as fast
-        words = low.translate(PLAIN_MARKS).rstrip(". ").split()
+        words = low.encode().translate(SPACED, b"'").decode().rstrip(". ").split()
         if "".join(words).isalnum():
-            return " ".join([word for word in words if word not in PLAIN_ARTICLES] or words)
+            return list(filterfalse(PLAIN_ARTICLES.__contains__, words)) or words
     else:  # only here are there accents
         low = unicodedata.normalize("NFKD", low.translate(ONE_SPELLING))
         low = "".join(char for char in low if not unicodedata.combining(char))
     low = NOT_WORDS.sub(lambda mark: "" if mark[0] in ".'’" else " ", low)
     low = COMPARED.sub(r" \g<0> ", low)
     if not re.search(r"\w", low):
-        return " ".join(text.casefold().split())
-    without = " ".join(ARTICLES.sub(" ", low).split())
-    return without or " ".join(low.split())
+        return text.casefold().split()
+    return ARTICLES.sub(" ", low).split() or low.split()
 
 
 def without_lead(text: str) -> str:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..types import Question
-from .plain import LEAD, THOUSANDS, normalise, plain
+from .plain import LEAD, THOUSANDS, plain, words_of
 
 __all__ = ["NOTHING", "Said", "asked_of", "said_in"]
 
 COPULA = re.compile(r"\b(is|are|was|were)\b|:")
 COPULAS = frozenset({"is", "are", "was", "were"})
+OTHER_COPULAS = COPULAS - {"is"}
 WEIGHED = r"or|and|either|neither|nor|if|whether"
 DENIED = r"not|no|never|cannot|hardly|doubt|doubtful|unlikely|wrong|incorrect|false|untrue"
 DOUBT = re.compile(rf"\b(?:{WEIGHED}|{DENIED})\b|n['’]t\b|[,;/?\n]")
 """Signs that a sentence weighs several candidates, denies one, or asks."""
 DOUBTS = frozenset(f"{WEIGHED}|{DENIED}".split("|"))
-DENIAL = re.compile(
-    rf"\b(?:{DENIED}|(?:is|are|was|were|do|does|did|ca|could|wo|would|has|have|had|should)nt)\b"
-)
+DENIALS = f"{DENIED}|isnt|arent|wasnt|werent|dont|doesnt|didnt|cant|couldnt|wont|wouldnt|hasnt|havent|hadnt|shouldnt"
+DENIAL = re.compile(rf"\b(?:{DENIALS})\b")
 """A denial in a normalised text."""
+DENIED_WORDS = frozenset(DENIALS.split("|"))
 HEADED = re.compile(r"(?P<head>yes|no)\s*[,.;:!–—-]+\s+(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
 PRONOUNS = frozenset({"it", "they", "he", "she", "there"})
 EITHER = re.compile(r"\b(?:yes|true) (?:or )?(?:no|false)\b")
@@ -41,10 +43,11 @@ ANOTHER_ONE = re.compile(
 """Words that make a thing another than the question asks for, where it does not hold them."""
 LISTED = re.compile(r"[:;/?\n]|,(?!\d{3})")
 """What stands between the members of a list."""
-ANOTHER = re.compile(r"(?<=\w{3})[.!?]\s")
+ANOTHER = re.compile(r"[.!?](?<=\w{3}.)\s")
 """The end of a sentence that another one follows."""
 SENTENCES = re.compile(r"(?<=\w{3})[.!?]\s|\n")
 POSSESSIVE = re.compile(r"['’]s\b")
+NO_WORDS = frozenset[str]()
 LONGEST = 400
 """Characters of a plain sentence; a longer text is none."""
 
@@ -69,7 +72,7 @@ class Said:
             bool(self.core)
             and self.core == other.core
             and (self.echo <= other.echo or other.echo <= self.echo)
-            and not DENIAL.search(" ".join(self.echo ^ other.echo))
+            and not _denies(self.echo ^ other.echo)
         )
 
 
@@ -115,17 +118,20 @@ def said_in(sentence: str, asked: str) -> Said:
     if (" " not in text and ":" not in text) or len(text) > LONGEST:
         return NOTHING
     known = _known(asked)
-    if headed := HEADED.fullmatch(text):
+    marked = not text.replace(" ", "").isalnum()  # else there is nothing that most patterns look for
+    if marked and (headed := HEADED.fullmatch(text)):
         head = headed["head"].casefold()
         return Said(frozenset({head}), head) if _only_echoes(head, headed["rest"], known) else NOTHING
     words = _words(text)
-    if not words or known.first.isdisjoint(words) or ANOTHER.search(text):
+    if (known.words.isdisjoint(words) and NEUTRAL.isdisjoint(words)) or (marked and ANOTHER.search(text)):
         return NOTHING
     about = not known.denied.isdisjoint(words)
-    if about and not DENIAL.search(" ".join(words)):
+    if about and not _denies(words):
         return NOTHING
     names: set[str] = set()
-    core, echo = _left(text, words, known)
+    several = marked and LISTED.search(text)
+    members = [_words(member) for member in LISTED.split(text)] if several else [words]
+    core, echo = _left(members, words, known)
     parts = COPULA.split(text)
     if len(parts) == 3:
         subject, verb, rest = parts[0], parts[1] or ":", parts[2]
@@ -140,24 +146,21 @@ def said_in(sentence: str, asked: str) -> Said:
             if not core and before and known.words.issuperset(before):
                 core, echo = name, frozenset(before)
         if known.words.issuperset(behind) and (
-            not (about or DENIAL.search(" ".join(behind))) or _in_a_row([verb, *behind], known.row)
+            not (about or _denies(behind)) or _in_a_row([verb, *behind], known.row)
         ):
             names.add(_name(subject, before))
     return Said(frozenset((names | {core}) - {""}), core, echo)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The question's words: as a set, and in a row between spaces, forwards and backwards.
+class _Known(NamedTuple):
+    """The question's words: as a set, and in a row between spaces.
 
-    `first` holds in addition what may begin a sentence, `stated` is the row with every copula as "is". `denied`
-    and `weighed` are the words of those of its sentences that deny something, and that do so or weigh candidates.
+    `stated` is the row with every copula as "is". `denied` and `weighed` are the words of those of its sentences that
+    deny something, and that do so or weigh candidates.
     """
 
     words: frozenset[str]
-    first: frozenset[str]
     row: str
-    back: str
     stated: str
     denied: frozenset[str]
     weighed: frozenset[str]
@@ -166,20 +169,26 @@ class _Known:
 @lru_cache(256)
 def _known(asked: str) -> _Known:
     words = _words(asked)
+    known, row = frozenset(words), f" {' '.join(words)} "
+    stated = row if known.isdisjoint(OTHER_COPULAS) else f" {' '.join(_one_copula(words))} "
+    if known.isdisjoint(DOUBTS) and not _denies(words):  # as most questions are
+        return _Known(known, row, stated, NO_WORDS, NO_WORDS)
     denied, weighed = set[str](), set[str]()
-    plainly = DOUBTS.isdisjoint(words) and not DENIAL.search(" ".join(words))  # as most questions are
-    for sentence in () if plainly else SENTENCES.split(asked):
+    for sentence in SENTENCES.split(asked):
         said = EITHER.sub(" ", " ".join(_words(sentence)))
         about = set(said.split())
         if DENIAL.search(said):
             denied |= about
         if DENIAL.search(said) or about & DOUBTS:
             weighed |= about
-    row, back, stated = (f" {' '.join(line)} " for line in (words, words[::-1], _one_copula(words)))
-    known = frozenset(words)
-    return _Known(
-        known, known | NEUTRAL, row, back, stated, frozenset(denied - LITTLE), frozenset(weighed - LITTLE)
-    )
+    return _Known(known, row, stated, frozenset(denied - LITTLE), frozenset(weighed - LITTLE))
+
+
+def _denies(words: Collection[str]) -> bool:
+    """Whether there is a denial among normalised words, or within one that holds marks, such as "not-5"."""
+    if not DENIED_WORDS.isdisjoint(words):
+        return True
+    return not "".join(words).isalnum() and DENIAL.search(" ".join(words)) is not None
 
 
 def _around(verb: str, words: list[str]) -> tuple[list[str], list[str]] | None:
@@ -192,7 +201,7 @@ def _around(verb: str, words: list[str]) -> tuple[list[str], list[str]] | None:
 
 def _is_about(before: list[str], known: _Known) -> bool:
     """Whether what stands before "is" may be what the question asks for."""
-    foreign = [word for word in before if word not in known.first]
+    foreign = [word for word in before if word not in known.words and word not in NEUTRAL]
     if not foreign:
         return True
     shared = not known.words.isdisjoint(set(before) - NEUTRAL)
@@ -221,12 +230,11 @@ def _only_echoes(head: str, rest: str, known: _Known) -> bool:
     return (known.words | PRONOUNS).issuperset(words)
 
 
-def _left(text: str, words: list[str], known: _Known) -> tuple[str, frozenset[str]]:
+def _left(members: list[list[str]], words: list[str], known: _Known) -> tuple[str, frozenset[str]]:
     """What is left of a sentence without the words at one end that the question has in a row, and those words."""
     if _in_a_row(words, known.row):
         return "", frozenset()
-    members = [_words(member) for member in LISTED.split(text)] if LISTED.search(text) else [words]
-    head, tail = _run(members[0], known.row), _run(members[-1][::-1], known.back)
+    head, tail = _run(members[0], known.row), _run(members[-1], known.row, last=True)
     if not head and not tail:
         return "", frozenset()
     if head >= tail:
@@ -238,15 +246,17 @@ def _left(text: str, words: list[str], known: _Known) -> tuple[str, frozenset[st
     return LEAD.sub("", " ".join(left)), frozenset(run) - COPULAS
 
 
-def _run(words: list[str], row: str) -> int:
-    """How many of the first words the question has in a row: none, or two at the least, and not all.
+def _run(words: list[str], row: str, *, last: bool = False) -> int:
+    """How many of the first words, or the last, the question has in a row: none, or two at the least, and not all.
 
     With one, "South Africa" would be "Africa" where the question has "south".
     """
     size = 0
-    while size + 1 < len(words) and _in_a_row(words[: size + 1], row):
+    while size + 1 < len(words) and _in_a_row(words[-size - 1 :] if last else words[: size + 1], row):
         size += 1
-    while size and words[size - 1] in DOUBTS:  # "Paris and Rome", where the question has "Paris and Lyon"
+    while (
+        size and words[-size if last else size - 1] in DOUBTS
+    ):  # "Paris and Rome", asked of "Paris and Lyon"
         size -= 1
     return size if size > 1 else 0
 
@@ -254,7 +264,7 @@ def _run(words: list[str], row: str) -> int:
 def _words(text: str) -> list[str]:
     if "'" in text or "’" in text:
         text = POSSESSIVE.sub("", text)
-    return normalise(THOUSANDS.sub("", text) if "," in text else text).split()
+    return words_of(THOUSANDS.sub("", text) if "," in text else text)
 
 
 def _in_a_row(words: Sequence[str], row: str) -> bool:

@@ -56,10 +56,12 @@ class Spending:
     def add(self, completions: tuple[Completion, ...]) -> None:
         """Count what came back from a call."""
         self.samples += len(completions)
+        priced = False
         for completion in completions:
             self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
-            self.dollars += completion.cost or 0.0
-        self.unpriced += not any([completion.cost is not None for completion in completions])
+            if completion.cost is not None:
+                self.dollars, priced = self.dollars + completion.cost, True
+        self.unpriced += not priced
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -141,7 +143,7 @@ class Asker:
             return await self._elsewhere(ask.model, replace(ask, model=None))
         at, want, shared = ask.address, depth(ask), 1
         samples, failed = self._kept.at(at), None
-        while missing := samples.lacking(ask.samples, self._wanted(want)):
+        while missing := self._lacking(samples, ask.samples, want):
             if failed is not None:
                 return failed
             flight = self._under_way(at, missing, want) or self._joined(at, ask)
@@ -192,9 +194,11 @@ class Asker:
             return Replies(reason=f"No model is configured for the role {role!r}: add --{role} MODEL.")
         return Interrupted(reason=self.spent) if self.spent else await self._others[role].ask(ask)
 
-    def _wanted(self, depth: int) -> int:
+    def _lacking(self, there: Samples, samples: int, depth: int) -> list[int]:
+        if not there:
+            return list(range(samples))
         # A model that is known to give no log-probabilities: any sample is as good. Not all models say.
-        return 0 if self.model.gives_logprobs is False else depth
+        return there.lacking(samples, 0 if self.model.gives_logprobs is False else depth)
 
     def _under_way(self, at: str, missing: list[int], depth: int) -> Flight | None:
         """A call that brings the first missing sample, where the calls under way bring them all."""
@@ -308,7 +312,7 @@ class Asker:
         One call is for the first run of them, or where a call gives one sample there is one for each.
         """
         others = [other for other in self._flights[at] if other.parts]
-        missing = samples.lacking(flight.ask.samples, self._wanted(flight.depth))
+        missing = self._lacking(samples, flight.ask.samples, flight.depth)
         if others:
             missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
         if not missing:
@@ -333,9 +337,9 @@ class Asker:
         return tokens_in(*(message.content for message in ask.messages)) + samples * ask.max_tokens
 
     def _limit_reached(self) -> str | None:
-        budget = self._budget
         if not self._limited:
             return None
+        budget = self._budget
         spendings = self.spendings
         unpriced = next((name for name, spending in spendings.items() if spending.unpriced), None)
         if budget.dollars is not None and unpriced is not None:

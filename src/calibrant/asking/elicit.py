@@ -318,6 +318,8 @@ class _Run:
         except MissingExtra as error:
             self.summary.because(f"{self.judge}: {error}")
             return None, None
+        if isinstance(grade, float):  # as most are, and sooner found than what is no generator
+            return grade, None
         if not isinstance(grade, Generator):
             if grade is None:
                 self.summary.because(f"{self.judge}: {UNGRADED}")

@@ -37,7 +37,8 @@ class Flight:
         return await landed  # type: ignore[no-any-return]
 
     def land(self, brought: Replies | None) -> None:
-        """Tell all who wait what it brought."""
+        """Tell all who wait what it brought; its task has nothing more to tell when it ends."""
+        self.task.remove_done_callback(self.crash)
         for one in self.waiting:
             if not one.done():  # cancelled
                 one.set_result(brought)

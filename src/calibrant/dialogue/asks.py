@@ -51,7 +51,13 @@ def put(question: Question, settings: Ask) -> Ask:
     >>> put(Question(id="q", messages=(Message("user", "2 + 2?"),)), ANSWER).messages[0].content
     '2 + 2?'
     """
-    return replace(settings, **_own(question))
+    if question.metadata.get("ask"):
+        return replace(settings, **_own(question))
+    return Ask(
+        messages=question.messages, samples=settings.samples, temperature=settings.temperature,
+        max_tokens=settings.max_tokens, logprobs=settings.logprobs, top_logprobs=settings.top_logprobs,
+        seed=settings.seed, stop=settings.stop, extra=settings.extra, model=settings.model,
+    )  # fmt: skip
 
 
 def limited(question: Question, max_tokens: int) -> Question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from calibrant.answers.same import date, kind_of
@@ -39,15 +40,20 @@ class ByKind:
         kind = kind_of(question)
         if kind == "date":
             return _dated(question, completion)
-        names = GRADERS[kind] + (("numeric",) if kind == "text" and _all_bare(question.references) else ())
         best: float | None = None
-        for name in names:
+        for name in _that_suit(kind, question.references):
             grade = find("graders", name)().grade(question, completion)
             if grade is not None and (best is None or grade > best):
                 best = grade
             if best == 1.0:  # the others can say no more
                 break
         return best
+
+
+def _that_suit(kind: str, references: tuple[str, ...]) -> Iterator[str]:
+    yield from GRADERS[kind]
+    if kind == "text" and _all_bare(references):
+        yield "numeric"
 
 
 def _all_bare(references: tuple[str, ...]) -> bool:

@@ -28,10 +28,10 @@ class Exact:
 
     def grade(self, question: Question, completion: Completion) -> float | None:
         """Grade 1.0 or 0.0, or None where there is nothing to grade against."""
-        references = [reference for reference in question.references if normalise(reference)]
-        if not references:
+        wanted = {normalise(reference) for reference in question.references} - {""}
+        if not wanted:
             return None
-        if normalise(completion.text) in {normalise(reference) for reference in references}:
+        if normalise(completion.text) in wanted:
             return 1.0
         names = said_in(completion.text, asked_of(question)).names
-        return float(any(plain(reference) in names for reference in references))
+        return float(bool(names) and not names.isdisjoint(map(plain, question.references)))

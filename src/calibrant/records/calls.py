@@ -59,13 +59,11 @@ class Samples(dict[int, Sample]):
 
     def lacking(self, samples: int, depth: int) -> list[int]:
         """The indexes below `samples` of which there is no sample asked for at that depth or more."""
-        if not self:
-            return list(range(samples))
         return [i for i in range(samples) if i not in self or self[i].depth < depth]
 
     def first(self, samples: int) -> tuple[Completion, ...]:
         """The completions of the first so many."""
-        return tuple(self[i].completion for i in range(samples))
+        return tuple([self[i].completion for i in range(samples)])
 
     def put(self, first: int, depth: int, completions: Iterable[Completion]) -> None:
         """Completions from that index on, in place of what is there, unless that was asked for more deeply."""

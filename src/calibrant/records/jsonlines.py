@@ -229,7 +229,7 @@ class JsonLines:
                 file, noted, self._noted = self._file, self._noted, False
             try:
                 if file is not None and self._under_way:  # else written together with others' already
-                    self._check_there(file)
+                    self._check_there()
                     data = memoryview(b"".join(self._under_way.values()))
                     while data:
                         data = data[os.write(file, data) :]
@@ -298,11 +298,12 @@ class JsonLines:
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise self._unwritable(error) from error
+        self._opened = os.fstat(self._file)
         self._close = weakref.finalize(self, os.close, self._file)
 
-    def _check_there(self, file: int) -> None:
+    def _check_there(self) -> None:
         """Raise where the file at the path is not the one that is open: what is written here would be lost."""
-        if not os.path.samestat(os.fstat(file), os.stat(self.path)):
+        if not os.path.samestat(self._opened, os.stat(self.path)):
             raise StoreError(
                 f"Another process has written {self.path} anew. Let one at a time write it, and run this again."
             )

@@ -183,7 +183,9 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
     return {
         "text": completion.text,
         "model": completion.model,
-        "tokens": None if tokens is None else [[t.text, _stated(t.logprob), _pairs(t.top)] for t in tokens],
+        "tokens": None
+        if tokens is None
+        else [[t.text, _stated(t.logprob), _pairs(t.top) if t.top else []] for t in tokens],
         "tool_calls": [_shallow(call) for call in completion.tool_calls],
         "finish_reason": completion.finish_reason,
         "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
@@ -194,7 +196,7 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
 
 
 def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:
-    return [[word, _stated(logprob)] for word, logprob in top]
+    return [[word, None if logprob != logprob else logprob] for word, logprob in top]
 
 
 def _stated(logprob: float) -> float | None:

@@ -183,6 +183,8 @@ def _completion(
 
 
 def _sureness(choice: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
+    if SURENESS.isdisjoint(choice) and SURENESS.isdisjoint(message):  # as nearly always
+        return {}
     return {
         name: part[name]
         for part in (choice, message)
@@ -267,7 +269,9 @@ def tokens_from(logprobs: Any) -> tuple[Token, ...]:
         [
             Token(
                 str(entry["token"]),
-                _logprob(entry.get("logprob")),
+                value
+                if type(value := entry.get("logprob")) is float and LEAST_LOGPROB <= value <= 0.0
+                else _logprob(value),
                 tuple([(str(other["token"]), _logprob(other.get("logprob"))) for other in top])
                 if (top := entry.get("top_logprobs"))
                 else (),
@@ -343,8 +347,8 @@ class Assembler:
 
     def _take(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        if not (SURENESS.isdisjoint(choice) and SURENESS.isdisjoint(delta)):  # in few pieces, if any
-            self._own |= _sureness(choice, delta)
+        if own := _sureness(choice, delta):
+            self._own |= own
         refusal = _text(delta.get("refusal"))
         text = _text(delta.get("content")) or refusal
         self._refusal = self._refusal or bool(refusal)

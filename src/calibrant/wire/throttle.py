@@ -121,7 +121,10 @@ class Throttle:
         A call that is not wanted any more when its turn comes takes nothing of the limits and waits for none.
         Whoever was let in must `leave`.
         """
-        await self._enter()
+        if self._queue or self._under_way >= self.at_once:
+            await self._turn()
+        else:
+            self._under_way += 1
         try:
             if unless():
                 return self._clock()
@@ -156,10 +159,7 @@ class Throttle:
         if retry_after is not None:
             self._closed_until = max(self._closed_until, now + retry_after)
 
-    async def _enter(self) -> None:
-        if not self._queue and self._under_way < self.at_once:
-            self._under_way += 1
-            return
+    async def _turn(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:

@@ -108,6 +108,10 @@ class Reply:
                     yield _decoded(data)
 
 
+PIECE = 1 << 16
+"""Bytes read from a connection at once."""
+
+
 class Endpoint:
     """One address that requests are posted to. Foreign errors leave as `ModelError`.
 
@@ -129,6 +133,7 @@ class Endpoint:
     ) -> None:
         self._url, self._headers, self._timeout = url, dict(headers), timeout
         self._dispensable = tuple(dispensable)
+        self._may_lack_logprobs = LOGPROBS in self._dispensable
         self._session: aiohttp.ClientSession | None = None
         self._seen_logprobs, self._misses = False, 0
         self.requests, self.served = 0, False
@@ -172,7 +177,7 @@ class Endpoint:
         Once is enough of a server that never gave any, of one that did three in a row; an answer that
         is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
         """
-        wanted = (ask.logprobs or ask.top_logprobs) and LOGPROBS in self._dispensable
+        wanted = (ask.logprobs or ask.top_logprobs) and self._may_lack_logprobs
         if not wanted or LOGPROBS.name in reply.without:
             return
         if completion.tokens is not None:
@@ -235,7 +240,7 @@ class Endpoint:
         # How many calls run at once is the caller's to limit, so the pool does not.
         session: aiohttp.ClientSession = http.ClientSession(
             headers=self._headers,
-            connector=http.TCPConnector(limit=0),
+            connector=_connector()(limit=0),
             cookie_jar=http.DummyCookieJar(),
         )
         return session
@@ -251,6 +256,25 @@ class Endpoint:
             f"The connection to {self._url} failed: {str(error) or type(error).__name__}. "
             "Is the server running?"
         )
+
+
+@cache
+def _connector() -> Any:
+    """A pool whose connections are read in pieces of 64 kB.
+
+    asyncio makes room for 256 kB at each read, so much that the C library asks the system for it and gives it back
+    every time: a tenth of what a short answer costs.
+    """
+
+    class Pool(_aiohttp().TCPConnector):  # type: ignore[misc]
+        async def connect(self, *args: Any, **named: Any) -> Any:
+            connection = await super().connect(*args, **named)
+            transport = connection.transport
+            if hasattr(transport, "max_size"):  # asyncio's own, where it is no TLS
+                transport.max_size = PIECE
+            return connection
+
+    return Pool
 
 
 @cache
@@ -290,7 +314,7 @@ def _error_body(data: bytes) -> Any:
 
 def _may_hold_halves(data: bytes) -> bool:
     """Half surrogate pairs come as an escape, or as bytes that are no UTF-8 but that `json` lets through."""
-    return b"\\ud" in data.lower() or b"\xed" in data
+    return (b"\\u" in data and b"\\ud" in data.lower()) or b"\xed" in data
 
 
 def _words(said: Any) -> str:
