@@ -485,6 +485,18 @@ def test_vpd_names_the_runner_up_where_none_of_the_above_leads() -> None:
     assert reading.score == 0.0 and "best" not in reading.detail
 
 
+def test_vpd_asks_about_the_options_where_there_are_any() -> None:
+    choice = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice"]})
+    reading, asks = converse(
+        find("signals", "vpd")(), choice, answer("A"), always("A: 70%, B) Lyon: 20%; C: 10%")
+    )
+    assert reading.score == pytest.approx(0.7)
+    assert "List the options" in asks[0].messages[-1].content
+    assert "None of the above" not in asks[0].messages[-1].content
+    _, asks = converse(find("signals", "vpd")(), QUESTION, answer("Paris"), always("Paris: 70%"))
+    assert "None of the above" in asks[0].messages[-1].content
+
+
 # ------------------------------------------------------------------ the answer's own words
 
 
@@ -806,6 +818,22 @@ def test_a_label_is_no_part_of_a_candidate(line: str) -> None:
 def test_what_may_be_a_candidate_or_a_label_is_not_guessed(line: str) -> None:
     assert parse_distribution(line) is None
     assert parse_distribution(f"Lyon: 10%\n{line}") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Paris: 60%, Lyon: 20%", "Paris (60%), Lyon (20%)", "Paris: 60%; Lyon: 20%;", "- Paris: 60%, Lyon: 20%"],
+)
+def test_a_line_may_name_several_candidates(line: str) -> None:
+    assert parse_distribution(line) == (("Paris", 0.6), ("Lyon", 0.2))
+    assert parse_distribution(f"{line}\nParis, France: 20%") == (
+        ("Paris", 0.6), ("Lyon", 0.2), ("Paris, France", 0.2)
+    )  # fmt: skip
+
+
+def test_a_line_with_more_than_its_candidates_is_not_guessed() -> None:
+    assert parse_distribution("Paris: 60%, up from 20%") is None
+    assert parse_distribution("Paris: 60%, 20%") is None
 
 
 def test_a_percentage_may_be_a_candidate() -> None:

@@ -106,6 +106,8 @@ AT_END = re.compile(
     re.I,
 )
 BULLET = re.compile(r"(?:[-*]|\d{1,2}[.)])[ \t]")
+NEXT = re.compile(r"(?<=%)\)?\s*[;,]\s+")
+"""What stands between one percentage and the next candidate on its line: "Paris: 60%, Lyon: 20%"."""
 BETWEEN = ":;,(=|–—-"
 """What may stand between a candidate and its percentage."""
 
@@ -244,6 +246,8 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
     (('Paris', 0.6),)
     >>> parse_distribution("Paris: 60%\\nB) Lyon (20%)"), parse_distribution("Probability: 60%")
     ((('Paris', 0.6), ('B) Lyon', 0.2)), None)
+    >>> parse_distribution("A: 60%, B: 20%")
+    (('A', 0.6), ('B', 0.2))
     """
     stated = _from_json(text) if "{" in text else _from_lines(text)
     scale = _scale([value for _, value in stated or ()])
@@ -256,8 +260,18 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
 
 
 def _from_lines(text: str) -> list[tuple[Any, Any]]:
-    found = (_line(line.strip()) for line in text.splitlines() if len(line) <= LONGEST)
-    return [pair for pair in found if pair is not None]
+    lines = (line.strip() for line in text.splitlines() if len(line) <= LONGEST)
+    return [pair for line in lines for pair in _pairs(line)]
+
+
+def _pairs(line: str) -> list[tuple[str, str]]:
+    """What a line states: several candidates where each has its percentage, or one, or nothing."""
+    several = [_line(part) for part in NEXT.split(line)]
+    read = [pair for pair in several if pair is not None]
+    if len(read) < len(several):
+        whole = _line(line)
+        return [] if whole is None else [whole]
+    return read
 
 
 def _line(line: str) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from calibrant.answers.same import cluster, sameness
+from calibrant.answers.same import cluster, options_of, sameness
 from calibrant.dialogue.asks import again_ask, tokens_in
 from calibrant.dialogue.posture import postured
 from calibrant.dialogue.stated import is_none_of_above, parse_distribution
@@ -15,10 +15,14 @@ from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, d
 
 __all__ = ["Vpd"]
 
-INSTRUCTION = (
+OPEN = (
     "{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
-    'sum to 100%. Unless options are given, add the answer "None of the above". Write one line for each{only}: '
-    "the answer, a colon, and the probability in percent."
+    'sum to 100%. Add the answer "None of the above". Write one line for each{only}: the answer, a colon, and '
+    "the probability in percent."
+)
+CHOICE = (
+    "{how} the options, each with the probability that it is correct; the probabilities sum to 100%. Write one "
+    "line for each{only}: the option, a colon, and the probability in percent."
 )
 PLAIN = {"how": "List", "only": " and nothing else"}
 REASONED = {"how": "Reason step by step first, then list", "only": " at the end"}
@@ -28,7 +32,8 @@ REASONED = {"how": "Reason step by step first, then list", "only": " at the end"
 class Vpd:
     """The verbalised probability distribution: the mean share of the answer over several samples.
 
-    Each sample states candidates with probabilities, put to the question afresh. Candidates that say the
+    Each sample states candidates with probabilities, put to the question afresh: its options where
+    `metadata["options"]` has them, else fewer than five answers and "None of the above". Candidates that say the
     same are one. Shares that sum to more than 1 are scaled down; to less, they are left, so that a single
     candidate stated with 0.6 stays at 0.6. More than half of the samples must be readable. An answer that
     no sample names scores 0. `reasoning` lets the model think first. `detail` has the candidate stated with
@@ -56,11 +61,10 @@ class Vpd:
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise ValueError(f"Expected at least one sample; got {self.samples}.")
-        postured(INSTRUCTION, self.posture)
+        postured(OPEN, self.posture)
 
-    @property
-    def _instruction(self) -> str:
-        return postured(INSTRUCTION.format(**(REASONED if self.reasoning else PLAIN)), self.posture)
+    def _instruction(self, among: str) -> str:
+        return postured(among.format(**(REASONED if self.reasoning else PLAIN)), self.posture)
 
     @property
     def _most(self) -> int:
@@ -69,19 +73,19 @@ class Vpd:
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
-        read = self.samples * tokens_in(self._instruction)
+        read = self.samples * tokens_in(self._instruction(OPEN))
         return Cost(calls=self.samples, read=read, written=self.samples * self._most)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt and of the parameters."""
-        return digest([self._instruction]), digest(asdict(self))
+        return digest([self._instruction(OPEN), self._instruction(CHOICE)]), digest(asdict(self))
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One Ask for all samples."""
         replies = yield again_ask(
             question,
-            self._instruction,
+            self._instruction(CHOICE if options_of(question) else OPEN),
             samples=self.samples,
             temperature=self.temperature,
             max_tokens=self._most,
