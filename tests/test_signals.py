@@ -485,6 +485,14 @@ def test_vpd_names_the_runner_up_where_none_of_the_above_leads() -> None:
     assert reading.score == 0.0 and "best" not in reading.detail
 
 
+def test_no_more_guesses_are_asked_for_than_there_are_options() -> None:
+    top = find("signals", "verbalized_top_k")()
+    for options, k in ((["yes", "no"], 2), (list("ABCDEF"), 4), ([], 4)):
+        asked = replace(QUESTION, metadata={"options": options})
+        _, asks = converse(top, asked, answer("yes"), always("yes: 70%\nno: 30%"))
+        assert f"your {k} best guesses" in asks[0].messages[-1].content
+
+
 def test_vpd_asks_about_the_options_where_there_are_any() -> None:
     choice = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice"]})
     reading, asks = converse(

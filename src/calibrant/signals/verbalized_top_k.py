@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from calibrant.answers.same import sameness
+from calibrant.answers.same import options_of, sameness
 from calibrant.dialogue.asks import again_ask, tokens_in
 from calibrant.dialogue.posture import postured
 from calibrant.dialogue.stated import parse_distribution
@@ -26,9 +26,9 @@ class VerbalizedTopK:
     """Ask for the `k` best guesses with a probability each; the score is that of the given answer.
 
     The question is put afresh, so the model weighs rivals before it commits itself, which lowers
-    over-confidence. Probabilities that sum to more than 1 are scaled down; to less, they are left. An answer
-    that is not among the guesses scores 0, and `detail["named"]` says so. `posture` asks for more or less
-    caution.
+    over-confidence. Of a question with fewer options, `metadata["options"]`, as many guesses are asked for.
+    Probabilities that sum to more than 1 are scaled down; to less, they are left. An answer that is not among
+    the guesses scores 0, and `detail["named"]` says so. `posture` asks for more or less caution.
 
     References
     ----------
@@ -47,22 +47,20 @@ class VerbalizedTopK:
         postured(INSTRUCTION, self.posture)
 
     @property
-    def _instruction(self) -> str:
-        return postured(INSTRUCTION.format(k=self.k), self.posture)
-
-    @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
-        return Cost(calls=1, read=tokens_in(self._instruction), written=self.max_tokens)
+        return Cost(calls=1, read=tokens_in(postured(INSTRUCTION, self.posture)), written=self.max_tokens)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt and of the parameters."""
-        return digest([self._instruction]), digest(asdict(self))
+        return digest([postured(INSTRUCTION, self.posture)]), digest(asdict(self))
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0."""
-        replies = yield again_ask(question, self._instruction, max_tokens=self.max_tokens)
+        k = min(self.k, len(options_of(question)) or self.k)
+        instruction = postured(INSTRUCTION.format(k=k), self.posture)
+        replies = yield again_ask(question, instruction, max_tokens=self.max_tokens)
         if not replies.completions:
             return self._none(replies.reason or "The model gave no reply.")
         said = replies.completions[0].text
