@@ -501,8 +501,23 @@ def test_vpd_asks_about_the_options_where_there_are_any() -> None:
     assert reading.score == pytest.approx(0.7)
     assert "List the options" in asks[0].messages[-1].content
     assert "None of the above" not in asks[0].messages[-1].content
+    many = replace(QUESTION, metadata={"options": [f"city {n}" for n in range(10)]})
+    _, asks = converse(find("signals", "vpd")(), many, answer("A"), always("A: 70%"))
+    assert "List the 5 likeliest of the options" in asks[0].messages[-1].content
     _, asks = converse(find("signals", "vpd")(), QUESTION, answer("Paris"), always("Paris: 70%"))
     assert "None of the above" in asks[0].messages[-1].content
+
+
+def test_vpd_does_not_read_a_list_that_was_cut_off_before_the_answer() -> None:
+    def cut(text: str, times: int) -> tuple[Completion, ...]:
+        return (Completion(text=text, model="m", finish_reason="length"),) * times
+
+    whole, vpd = Completion(text="Lyon: 50%\nParis: 40%", model="m"), find("signals", "vpd")()
+    both = Replies((*cut("Lyon: 50%", 2), *cut("Lyon: 50%\nParis: 40%\nNi", 2), whole))
+    reading, _ = drive(vpd, answer("Paris"), [both])
+    assert reading.score == pytest.approx(0.4) and reading.detail["valid"] == 3
+    none, _ = drive(vpd, answer("Paris"), [Replies((*cut("Lyon: 50%", 3), whole, whole))])
+    assert none.score is None and "Lyon: 50%" in (none.reason or "")
 
 
 # ------------------------------------------------------------------ the answer's own words
@@ -834,14 +849,32 @@ def test_what_may_be_a_candidate_or_a_label_is_not_guessed(line: str) -> None:
 )
 def test_a_line_may_name_several_candidates(line: str) -> None:
     assert parse_distribution(line) == (("Paris", 0.6), ("Lyon", 0.2))
-    assert parse_distribution(f"{line}\nParis, France: 20%") == (
-        ("Paris", 0.6), ("Lyon", 0.2), ("Paris, France", 0.2)
-    )  # fmt: skip
+    assert parse_distribution(f"In short:\n{line}\n\nThat is all.") == (("Paris", 0.6), ("Lyon", 0.2))
 
 
-def test_a_line_with_more_than_its_candidates_is_not_guessed() -> None:
-    assert parse_distribution("Paris: 60%, up from 20%") is None
-    assert parse_distribution("Paris: 60%, 20%") is None
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Paris: 60%, up from 20%",
+        "Paris: 60%, 20%",
+        "Paris: 60%, Lyon: 25%, and Nice: 15%",
+        "I think Paris (60%), then Lyon (20%)",
+        "Top guesses: Paris (60%), Lyon (20%)",
+        "A: 45%, B: None of the above, C: 30%, D: 10%",
+        "A: 40%; B: none of the above; C: 20%; D: 10%",
+    ],
+)
+def test_a_line_with_more_than_its_candidates_is_not_guessed(line: str) -> None:
+    assert parse_distribution(line) is None
+
+
+def test_a_list_in_a_sentence_is_not_counted_beside_the_list() -> None:
+    assert parse_distribution("Paris: 60%, Lyon: 20%\nParis: 60%\nLyon: 20%") is None
+
+
+def test_the_options_of_a_line_may_have_commas() -> None:
+    stated = parse_distribution("D: carbon, oxygen; 40%; (A) helium, argon; 30%; B) iron (20%)")
+    assert stated == (("D: carbon, oxygen", 0.4), ("(A) helium, argon", 0.3), ("B) iron", 0.2))
 
 
 def test_a_percentage_may_be_a_candidate() -> None:

@@ -108,6 +108,9 @@ AT_END = re.compile(
 BULLET = re.compile(r"(?:[-*]|\d{1,2}[.)])[ \t]")
 NEXT = re.compile(r"(?<=%)\)?\s*[;,]\s+")
 """What stands between one percentage and the next candidate on its line: "Paris: 60%, Lyon: 20%"."""
+OPTION = re.compile(r"\(?[A-Z][).:]+\s*")
+NO_ROW = re.compile(r"^(?:and|or|but|then|plus)\b|[;:]|,\s*(?:\(?[A-Z]\b|none\b)", re.I)
+"""What no candidate of such a line has, behind the letter of an option: "and Nice", "Guesses: Paris", "Lyon, C"."""
 BETWEEN = ":;,(=|–—-"
 """What may stand between a candidate and its percentage."""
 
@@ -260,18 +263,20 @@ def parse_distribution(text: str) -> tuple[tuple[str, float], ...] | None:
 
 
 def _from_lines(text: str) -> list[tuple[Any, Any]]:
-    lines = (line.strip() for line in text.splitlines() if len(line) <= LONGEST)
-    return [pair for line in lines for pair in _pairs(line)]
+    lines = [line.strip() for line in text.splitlines() if len(line) <= LONGEST]
+    stating = [line for line in lines if "%" in line]
+    if len(stating) == 1 and (several := _in_a_row(stating[0])):
+        return several
+    return [pair for line in lines if (pair := _line(line)) is not None]
 
 
-def _pairs(line: str) -> list[tuple[str, str]]:
-    """What a line states: several candidates where each has its percentage, or one, or nothing."""
-    several = [_line(part) for part in NEXT.split(line)]
-    read = [pair for pair in several if pair is not None]
-    if len(read) < len(several):
-        whole = _line(line)
-        return [] if whole is None else [whole]
-    return read
+def _in_a_row(line: str) -> list[tuple[str, str]]:
+    """The candidates of "Paris: 60%, Lyon: 20%"; none where one is left out, or words stand between them."""
+    read = [_line(part) for part in NEXT.split(line)]
+    several = [
+        pair for pair in read if pair is not None and not NO_ROW.search(OPTION.sub("", pair[0], count=1))
+    ]
+    return several if len(read) == len(several) > 1 else []
 
 
 def _line(line: str) -> tuple[str, str] | None:

@@ -58,7 +58,8 @@ class VerbalizedTopK:
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0."""
-        k = min(self.k, len(options_of(question)) or self.k)
+        options = len(options_of(question))
+        k = min(self.k, options) if options > 1 else self.k
         instruction = postured(INSTRUCTION.format(k=k), self.posture)
         replies = yield again_ask(question, instruction, max_tokens=self.max_tokens)
         if not replies.completions:

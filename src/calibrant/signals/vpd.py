@@ -17,13 +17,15 @@ __all__ = ["Vpd"]
 
 OPEN = (
     "{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
-    'sum to 100%. Add the answer "None of the above". Write one line for each{only}: the answer, a colon, and '
-    "the probability in percent."
+    'sum to 100%. Unless options are given, add the answer "None of the above". Write one line for each{only}: '
+    "the answer, a colon, and the probability in percent."
 )
 CHOICE = (
-    "{how} the options, each with the probability that it is correct; the probabilities sum to 100%. Write one "
+    "{how} {which} options, each with the probability that it is correct; the probabilities sum to 100%. Write one "
     "line for each{only}: the option, a colon, and the probability in percent."
 )
+LISTED = 5
+"""Options are all listed where there are so many, else the likeliest of them."""
 PLAIN = {"how": "List", "only": " and nothing else"}
 REASONED = {"how": "Reason step by step first, then list", "only": " at the end"}
 
@@ -32,13 +34,14 @@ REASONED = {"how": "Reason step by step first, then list", "only": " at the end"
 class Vpd:
     """The verbalised probability distribution: the mean share of the answer over several samples.
 
-    Each sample states candidates with probabilities, put to the question afresh: its options where
-    `metadata["options"]` has them, else fewer than five answers and "None of the above". Candidates that say the
-    same are one. Shares that sum to more than 1 are scaled down; to less, they are left, so that a single
-    candidate stated with 0.6 stays at 0.6. More than half of the samples must be readable. An answer that
-    no sample names scores 0. `reasoning` lets the model think first. `detail` has the candidate stated with
-    the largest share as `best` with `best_score`; "None of the above" is no answer, so it is the runner-up
-    where that leads, and absent where nothing else is named. Raises `ValueError` for an unknown posture.
+    Each sample states candidates with probabilities, put to the question afresh: the options of
+    `metadata["options"]`, of more than five the likeliest; else fewer than five answers and "None of the above".
+    Candidates that say the same are one. Shares that sum to more than 1 are scaled down; to less, they are left,
+    so that a single candidate stated with 0.6 stays at 0.6. More than half of the samples must be readable. An
+    answer that no sample names scores 0, but a sample that was cut off before it named the answer is not
+    readable. `reasoning` lets the model think first. `detail` has the candidate stated with the largest share as
+    `best` with `best_score`; "None of the above" is no answer, so it is the runner-up where that leads, and
+    absent where nothing else is named. Raises `ValueError` for an unknown posture.
 
     Tian et al. ask for several guesses with a probability each, once; Xiong et al. draw such lists several
     times and combine them. Asking for a whole distribution with a place for what it leaves out, and taking
@@ -63,8 +66,11 @@ class Vpd:
             raise ValueError(f"Expected at least one sample; got {self.samples}.")
         postured(OPEN, self.posture)
 
-    def _instruction(self, among: str) -> str:
-        return postured(among.format(**(REASONED if self.reasoning else PLAIN)), self.posture)
+    def _instruction(self, options: int) -> str:
+        """What is asked of a question with so many options; of one with none, about any answer."""
+        which = "the" if options <= LISTED else f"the {LISTED} likeliest of the"
+        words = REASONED if self.reasoning else PLAIN
+        return postured((CHOICE if options else OPEN).format(which=which, **words), self.posture)
 
     @property
     def _most(self) -> int:
@@ -73,36 +79,43 @@ class Vpd:
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
-        read = self.samples * tokens_in(self._instruction(OPEN))
+        read = self.samples * tokens_in(self._instruction(0))
         return Cost(calls=self.samples, read=read, written=self.samples * self._most)
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt and of the parameters."""
-        return digest([self._instruction(OPEN), self._instruction(CHOICE)]), digest(asdict(self))
+        prompts = [self._instruction(options) for options in (0, LISTED, LISTED + 1)]
+        return digest(prompts), digest(asdict(self))
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One Ask for all samples."""
         replies = yield again_ask(
             question,
-            self._instruction(CHOICE if options_of(question) else OPEN),
+            self._instruction(len(options_of(question))),
             samples=self.samples,
             temperature=self.temperature,
             max_tokens=self._most,
         )
         if not replies.completions:
             return Reading(signal="vpd", score=None, reason=replies.reason or "The model gave no reply.")
-        texts = [one.text for one in replies.completions]
-        valid = [stated for text in texts if (stated := parse_distribution(text)) is not None]
+        alike = sameness(question)
+        valid, bad = [], ""
+        for one in replies.completions:
+            stated = parse_distribution(one.text)
+            named_it = stated is not None and any(alike(name, completion.text) for name, _ in stated)
+            if stated is None or (one.finish_reason == "length" and not named_it):
+                bad = bad or one.text
+            else:
+                valid.append(stated)
         if 2 * len(valid) <= self.samples:
-            bad = next((text for text in texts if parse_distribution(text) is None), "")
             reason = (
-                f"Expected more than half of {self.samples} samples as lines of an answer and a percentage, "
+                f"Expected more than half of {self.samples} samples as whole lines of an answer and a percentage, "
                 f"the model said {bad[:80]!r}."
             )
             return Reading(signal="vpd", score=None, reason=reason, detail={"valid": len(valid)})
         named = [pair for stated in valid for pair in stated]
-        labels = cluster([completion.text, *(name for name, _ in named)], sameness(question))
+        labels = cluster([completion.text, *(name for name, _ in named)], alike)
         shares: dict[int, list[float]] = {}
         names: dict[int, str] = {}
         for label, (name, share) in zip(labels[1:], named, strict=True):
