@@ -101,9 +101,9 @@ def said_in(sentence: str, asked: str) -> Said:
     Mexico is the peso", where the money used in Mexico is asked for), or a pronoun or "the answer" stands there,
     but not "The second president is Adams" where the first is asked for; "Paris is ..." with nothing but the
     question's words behind it; "Achilles killed Hector", of which the question says two or more words in a row;
-    and a yes or no before the question's words, denied behind a
-    no. What stands there weighs no candidates and denies none, unless the question does so in the same words
-    ("The capital of Bosnia and Herzegovina is Sarajevo."). Nothing is read of a sentence that the question
+    and a yes or no before the question's words, denied behind a no. What stands there weighs no candidates and
+    denies none, unless the question does so in the same words ("The capital of Bosnia and Herzegovina is
+    Sarajevo."). Nothing is read of a sentence that the question
     states itself ("x is 3", where x is 3 and y is wanted), nor, where a sentence of the question denies
     something, of one about the same that does not.
 

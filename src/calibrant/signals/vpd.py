@@ -103,11 +103,11 @@ class Vpd:
         valid, bad = [], ""
         for one in replies.completions:
             stated = parse_distribution(one.text)
-            named_it = stated is not None and any(alike(name, completion.text) for name, _ in stated)
-            if stated is None or (one.finish_reason == "length" and not named_it):
-                bad = bad or one.text
-            else:
+            cut = one.finish_reason == "length"
+            if stated and (not cut or any(alike(name, completion.text) for name, _ in stated)):
                 valid.append(stated)
+            else:
+                bad = bad or one.text
         if 2 * len(valid) <= self.samples:
             reason = (
                 f"Expected more than half of {self.samples} samples as whole lines of an answer and a percentage, "
