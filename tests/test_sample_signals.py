@@ -109,6 +109,27 @@ def test_dinco_by_hand() -> None:
     assert len(judged) == 3 and not any("Paris" in text and "Lyon" in text for text in judged)
 
 
+def test_dinco_sets_an_option_against_the_others_in_their_own_words() -> None:
+    asked = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice", "Bonn", "Rome", "Oslo"]})
+    beliefs = {"Paris": 0.9, "Lyon": 0.2, "Nice": 0.3, "Bonn": 0.1, "Oslo": 0.5, "Bern": 0.8}
+    reply = world([said("A"), said("F"), said("Oslo."), said("(a)"), said("B")], beliefs)
+    reading, asks = conversed(Dinco().read(asked, Completion(text="A", model="m")), reply)
+    named = [one["answer"] for one in reading.detail["beliefs"]]
+    assert named == ["Paris", "Oslo", "Lyon", "Nice", "Bonn"]  # the samples' first, four rivals in all
+    assert len(asks) == 1 + 5 and not any("Name " in ask.messages[-1].content for ask in asks)
+    assert reading.detail["nvc"] == pytest.approx(0.9 / (0.9 + 0.5 + 0.2 + 0.3 + 0.1))
+    assert reading.detail["consistency"] == pytest.approx(3 / 6)
+    other, _ = conversed(Dinco(distractors=2).read(asked, Completion(text="Bern", model="m")), reply)
+    assert [one["answer"] for one in other.detail["beliefs"]] == ["Bern", "Paris", "Oslo"]  # itself no option
+    yes, _ = conversed(
+        Dinco().read(
+            replace(QUESTION, metadata={"options": ["yes", "no"]}), Completion(text="Yes.", model="m")
+        ),
+        world([said("Yes")] * 5, {"yes": 0.9, "no": 0.6}),
+    )
+    assert yes.detail["nvc"] == pytest.approx(0.6) and len(yes.detail["beliefs"]) == 2
+
+
 def test_dinco_is_the_papers_formula_when_entailment_is_saying_the_same() -> None:
     rng = np.random.default_rng(5)
     for _ in range(50):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from calibrant.answers.same import sameness
+from calibrant.answers.same import chosen, kind_of, options_of, sameness
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, pool
 from calibrant.dialogue.tokens import weighed
@@ -33,8 +33,10 @@ class Dinco:
     is above 1: NVC = p_0 / max(1, beta), beta the sum over the answer and its distractors. The paper weighs
     distractors with a model of entailment; here candidates contradict each other exactly when they do not
     say the same, and one of each meaning is asked about, so all of its weights are 1. Distractors
-    come from the samples first, and are then asked for. SC is the share that agrees with the answer of the
-    samples and the answer itself, so it is never 0. `detail` has both parts and each candidate's P(Yes).
+    come from the samples first; then they are the other options of `metadata["options"]`, or are asked for
+    where there are none. An option is judged by its text, also where the answer names its letter. SC is the
+    share that agrees with the answer of the samples and the answer itself, so it is never 0. `detail` has
+    both parts and each candidate's P(Yes).
 
     References
     ----------
@@ -78,7 +80,7 @@ class Dinco:
     def read(
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
-        """The samples, then other answers where these have too few, then one call for each candidate, all at once."""
+        """The samples, then other answers where these and the options are too few, then all candidates at once."""
         if not completion.text.strip():
             return self._none("The answer is empty, so nothing can agree with it.")
         drawn = yield sample_ask(question, self.samples, temperature=self.temperature)
@@ -89,7 +91,9 @@ class Dinco:
         rivals = yield from self._rivals(question, completion.text, made)
         if isinstance(rivals, str):
             return self._none(rivals)
-        judged = yield from together(_belief_ask(question, one) for one in (completion.text, *rivals))
+        options = options_of(question) if kind_of(question) == "choice" else ()
+        named = [_spelled(one, options) for one in (completion.text, *rivals)]
+        judged = yield from together(_belief_ask(question, one) for one in named)
         beliefs: list[float] = []
         for replies in judged:
             belief = _belief(replies)
@@ -105,7 +109,7 @@ class Dinco:
                 "nvc": normalised,
                 "consistency": consistency,
                 "beliefs": [
-                    {"answer": a, "yes": p} for a, p in zip((completion.text, *rivals), beliefs, strict=True)
+                    {"answer": answer, "yes": belief} for answer, belief in zip(named, beliefs, strict=True)
                 ],
             },
         )
@@ -113,11 +117,14 @@ class Dinco:
     def _rivals(
         self, question: Question, answer: str, made: Pool
     ) -> Generator[Ask, Replies, list[str] | str]:
-        """Other answers, one of each meaning: the samples' own, the commonest first, then those asked for."""
+        """Other answers, one of each meaning: the samples', the commonest first, then options or those asked for."""
         shares = {group: part for group, part in made.shares().items() if group != made.own}
         sampled = [row["answer"][:LONGEST] for row in made.listed(shares)]
         if len(sampled) >= self.distractors:
             return sampled[: self.distractors]
+        if kind_of(question) == "choice":
+            every = [*sampled, *options_of(question)]
+            return candidates(answer, every, sameness(question))[: self.distractors]
         instruction = OTHERS.format(count=self.distractors)
         replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
         if not replies.completions:
@@ -137,6 +144,12 @@ def _belief(replies: Replies) -> float | str:
     if not replies.completions:
         return replies.reason or "The model gave no reply."
     return weighed(replies.completions[0], WORDS)
+
+
+def _spelled(text: str, options: Sequence[str]) -> str:
+    """The option that the text chooses, as the question spells it; else the text."""
+    place = chosen(text, options)
+    return text if place is None else options[place][:LONGEST]
 
 
 def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], bool]) -> list[str]:
