@@ -2,10 +2,11 @@
 
     python benchmarks/elicit_cpu.py [CALLS [ROUNDS]]
 
-The server is another process on loopback that answers at once. Both sides keep the same number of calls
-under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question,
+The server is another process on loopback that answers at once, one sample a call. Both sides keep the same number
+of calls under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question,
 reads one signal, grades as the command does where nothing is said, and leaves a record, with a call log and
-without. They take turns; the medians count, and the median of the ratios to the bare loop of the same round.
+without; then with four samples more for another signal, so that what a question costs is shared by five calls.
+They take turns; the medians count, and the median of the ratios to the bare loop of the same round.
 The lines marked uvloop run on that event loop, as the command does where it is installed; the last is the
 bare loop on it.
 """
@@ -32,7 +33,9 @@ from calibrant.asking.asker import Asker
 from calibrant.asking.elicit import JsonlLog, elicit
 from calibrant.graders.by_kind import ByKind
 from calibrant.models.openai_compatible import OpenAICompatible
+from calibrant.protocols import Signal
 from calibrant.signals.mean_logprob import MeanLogprob
+from calibrant.signals.self_consistency import SelfConsistency
 from calibrant.types import Message, Question
 
 CONCURRENCY = 16
@@ -99,18 +102,22 @@ async def bare(url: str, calls: int, _: Path) -> None:
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
 
-async def elicited(url: str, calls: int, folder: Path, *, call_log: bool) -> None:
+async def elicited(url: str, calls: int, folder: Path, *, call_log: bool, samples: int = 0) -> None:
+    signals: dict[str, Signal] = {"mean_logprob": MeanLogprob()}
+    if samples:
+        signals["self_consistency"] = SelfConsistency(samples=samples)
+    asked = calls // (1 + samples)
     model = OpenAICompatible(url, "m")
     asker = Asker(model, concurrency=CONCURRENCY, call_log=folder / "log.calls" if call_log else None)
     questions = (
         Question(id=f"q{i}", messages=(Message("user", text),), references=("Paris",))
-        for i, text in enumerate(texts(calls))
+        for i, text in enumerate(texts(asked))
     )
     summary = await elicit(
-        questions, asker=asker, signals={"mean_logprob": MeanLogprob()}, sink=JsonlLog(folder / "log.jsonl"),
-        grader=ByKind(), workers=2 * CONCURRENCY,
+        questions, asker=asker, signals=signals, sink=JsonlLog(folder / "log.jsonl"),
+        grader=ByKind(), workers=CONCURRENCY,
     )  # fmt: skip
-    assert (summary.recorded, summary.spending.calls) == (calls, calls), summary
+    assert (summary.recorded, summary.spending.calls, len(summary.reasons)) == (asked, calls, 0), summary
     await asker.close()
     await model.close()
 
@@ -142,6 +149,7 @@ WAYS: dict[str, tuple[Way, Callable[[Coroutine[Any, Any, None]], None]]] = {
     "Asker alone": (asked_only, asyncio.run),
     "elicit": (partial(elicited, call_log=False), asyncio.run),
     "elicit with call log": (WHOLE, asyncio.run),
+    "the same, 5 calls each": (partial(elicited, call_log=True, samples=4), asyncio.run),
 }
 if find_spec("uvloop"):
     WAYS |= {"the same, uvloop": (WHOLE, on_uvloop), "bare, uvloop": (bare, on_uvloop)}

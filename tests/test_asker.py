@@ -8,6 +8,8 @@ import importlib.util
 import json
 import math
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -27,7 +29,8 @@ from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
 from calibrant.records import jsontext
 from calibrant.records.calls import CallLog, Samples
-from calibrant.records.jsonlines import JsonLines, Together
+from calibrant.records.jsonlines import GAP, JsonLines
+from calibrant.records.sinks import Together
 from calibrant.types import (
     Ask,
     Completion,
@@ -226,49 +229,126 @@ def test_models_share_a_log_and_are_told_apart(tmp_path: Path) -> None:
     assert asyncio.run(Recorded(tmp_path / "calls", "two").complete(ask_for()))[0].text == "two 1"
 
 
-def test_lines_added_together_share_a_write_and_keep_their_order(
+def test_lines_noted_share_a_write_and_a_wait_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits, fsync = [], os.fsync
+    writes, write, waits, fsync = [], os.write, [], os.fsync
+    monkeypatch.setattr(os, "write", lambda file, data: (writes.append(file), write(file, data))[1])
     monkeypatch.setattr(os, "fsync", lambda file: (waits.append(file), fsync(file)))
     lines = JsonLines(tmp_path / "lines")
 
-    async def work() -> list[list[int]]:
-        return await asyncio.gather(*(lines.add([{"n": i}]) for i in range(200)))
+    async def work() -> list[int]:
+        places = [place for i in range(200) for place in lines.note([{"n": i}])]
+        assert lines.path.stat().st_size == 0 and len(writes) == 0
+        await asyncio.sleep(0)
+        assert [json.loads(line)["n"] for line in lines.path.read_text().splitlines()] == list(range(200))
+        assert len(writes) == 1 and not waits
+        await lines.settled()
+        assert len(waits) == 1
+        await lines.settled()
+        await asyncio.sleep(4 * GAP)
+        assert len(waits) == 1  # all of it was there
+        lines.note([{"n": 200}])
+        await asyncio.sleep(4 * GAP)
+        assert len(waits) == 2
+        return places
 
     places = asyncio.run(work())
-    assert 1 <= len(waits) <= 2
-    assert [line["n"] for line in lines] == list(range(200))
-    assert [lines.at(place)["n"] for (place,) in places] == list(range(200))
-    assert lines.append([{"n": 200}]) == [lines.path.stat().st_size - len('{"n":200}\n')]
+    assert [lines.at(place)["n"] for place in places] == list(range(200))
+    assert lines.append([{"n": 201}]) == [lines.path.stat().st_size - len('{"n":201}\n')]
+    assert len(waits) == 3
     lines.close()
-    lines.append([{"n": 201}])
-    assert len(list(lines)) == 202
+    lines.append([{"n": 202}])
+    assert len(list(lines)) == 203
 
 
-def test_a_write_that_fails_is_an_error_for_all_and_leaves_whole_lines(
+def test_what_was_noted_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, os, signal, sys\n"
+        "from calibrant.records.jsonlines import JsonLines\n"
+        "async def work():\n"
+        "    lines = JsonLines(sys.argv[1])\n"
+        "    for i in range(1000): lines.note([{'n': i}])\n"
+        "    await asyncio.sleep(0)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(work())\n"
+    )
+    log = tmp_path / "lines"
+    killed = subprocess.run([sys.executable, "-c", script, str(log)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [line["n"] for line in JsonLines(log)] == list(range(1000))
+
+
+def test_a_write_that_fails_is_an_error_at_the_next_and_leaves_whole_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = JsonLines(tmp_path / "lines")
-    lines.append([{"n": 0}])
-    write = os.write
+    lines, write = JsonLines(tmp_path / "lines"), os.write
 
     def full(file: int, data: bytes) -> int:
         if write(file, bytes(data)[:5]):
             raise OSError(28, "No space left on device")
         return 0
 
-    async def work() -> list[Any]:
-        return await asyncio.gather(*(lines.add([{"n": i}]) for i in range(3)), return_exceptions=True)
+    async def work() -> None:
+        lines.note([{"n": 0}])
+        await asyncio.sleep(0)
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "write", full)
+            for _ in range(2):
+                lines.note([{"n": 1}])
+                await asyncio.sleep(0)
+                with pytest.raises(StoreError, match="No space left"):
+                    lines.note([{"n": 1}])
+            with pytest.raises(StoreError, match="No space left"):
+                lines.append([{"n": 1}])
+            lines.note([{"n": 2}])
+            with pytest.raises(StoreError, match="No space left"):
+                await lines.settled()
+        lines.note([{"n": 3}])
+        await lines.settled()
 
-    monkeypatch.setattr(os, "write", full)
-    assert [type(error) for error in asyncio.run(work())] == [StoreError] * 3
-    monkeypatch.setattr(os, "write", write)
+    asyncio.run(work())
     (place,) = lines.append([{"n": 9}])
-    assert [line["n"] for line in lines] == [0, 9] and lines.at(place) == {"n": 9}
+    assert [line["n"] for line in lines] == [0, 3, 9] and lines.at(place) == {"n": 9}
 
 
-def test_a_call_is_on_the_disk_before_the_row_that_rests_on_it_and_shares_its_wait(
+def test_a_line_is_written_whole_where_the_system_takes_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, write = JsonLines(tmp_path / "lines"), os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:3]))
+    places = lines.append([{"n": i} for i in range(5)])
+    assert [lines.at(place)["n"] for place in places] == list(range(5))
+
+
+def test_lines_that_do_not_get_to_the_disk_are_an_error_at_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = JsonLines(tmp_path / "lines")
+
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def work() -> None:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", broken)
+            lines.note([{"n": 1}])
+            await asyncio.sleep(4 * GAP)
+            with pytest.raises(StoreError, match="Input/output"):
+                lines.note([{"n": 2}])
+            lines.note([{"n": 3}])
+            with pytest.raises(StoreError, match="Input/output"):
+                await lines.settled()
+            with pytest.raises(StoreError, match="Input/output"):
+                lines.append([{"n": 4}])
+        lines.note([{"n": 5}])
+        await lines.settled()
+
+    asyncio.run(work())
+    assert [line["n"] for line in lines] == [1, 3, 4, 5]
+
+
+def test_files_get_to_the_disk_in_the_order_of_their_lines_and_when_the_loop_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
@@ -281,56 +361,18 @@ def test_a_call_is_on_the_disk_before_the_row_that_rests_on_it_and_shares_its_wa
 
     monkeypatch.setattr(os, "fsync", noted)
 
-    async def work() -> None:
-        (place,) = paths["calls"].note([{"call": 1}])
-        assert paths["calls"].at(place) == {"call": 1}  # though it is not written yet
-        assert (tmp_path / "calls").stat().st_size == 0
-        await paths["rows"].add([{"row": 1}])
-        assert order == ["calls", "rows"] and list(paths["calls"]) == [{"call": 1}]
-        paths["calls"].note([{"call": 2}])
-        await asyncio.sleep(0.2)
-        assert order == ["calls", "rows", "calls"] and len(list(paths["calls"])) == 2
-        paths["calls"].note([{"call": 3}])
-        await paths["calls"].settled()
-        assert len(list(paths["calls"])) == 3
-        paths["calls"].note([{"call": 4}])  # the loop ends
+    async def work(call: int) -> None:
+        paths["calls"].note([{"call": call}])
+        paths["rows"].note([{"row": call}])
+        await asyncio.sleep(4 * GAP)
+        assert order == ["calls", "rows"]
+        paths["calls"].note([{"call": call + 1}])  # the loop ends
 
-    asyncio.run(work())
+    for call in (1, 3):  # another event loop in the same thread
+        asyncio.run(work(call))
+        assert order == ["calls", "rows", "calls"]
+        order.clear()
     assert [line["call"] for line in paths["calls"]] == [1, 2, 3, 4]
-    asyncio.run(work_again(paths["calls"]))
-    assert [line["call"] for line in paths["calls"]] == [1, 2, 3, 4, 5, 6]
-
-
-async def work_again(lines: JsonLines) -> None:
-    """Another event loop in the same thread."""
-    lines.note([{"call": 5}])
-    await lines.add([{"call": 6}])
-
-
-def test_a_call_that_could_not_be_written_is_an_error_at_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines, write = JsonLines(tmp_path / "lines"), os.write
-
-    def full(file: int, data: bytes) -> int:
-        if write(file, bytes(data)[:5]):
-            raise OSError(28, "No space left on device")
-        return 0
-
-    async def work() -> None:
-        lines.note([{"n": 0}])
-        await lines.settled()
-        with monkeypatch.context() as broken:
-            broken.setattr(os, "write", full)
-            lines.note([{"n": 1}])
-            await asyncio.sleep(0.1)
-        with pytest.raises(StoreError, match="No space left"):
-            lines.note([{"n": 2}])
-        lines.note([{"n": 3}])
-        await lines.settled()
-
-    asyncio.run(work())
-    assert [line["n"] for line in lines] == [0, 3]
 
 
 def test_a_run_leaves_the_garbage_collector_as_it_was() -> None:
@@ -356,6 +398,9 @@ class Nowhere:
         return None
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
+        pass
+
+    async def settled(self) -> None:
         pass
 
 

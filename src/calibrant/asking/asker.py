@@ -142,7 +142,7 @@ class Asker:
         if ask.model is not None:
             return await self._elsewhere(ask.model, replace(ask, model=None))
         at, want, shared = ask.address, depth(ask), 1
-        samples, failed = self._kept.at(at), None
+        samples, failed, flight = self._kept.at(at), None, None
         while missing := self._lacking(samples, ask.samples, want):
             if failed is not None:
                 return failed
@@ -153,6 +153,8 @@ class Asker:
             larger = flight.ask.samples > ask.samples or flight.depth > want
             if larger and not isinstance(failed, Interrupted):
                 failed = None  # a call was refused for what another wanted of it
+        if flight is None:
+            await asyncio.sleep(0)  # where all is known already, nothing else lets others have their turn
         self.spending.shared += shared
         return Replies(samples.first(ask.samples))
 

@@ -106,3 +106,6 @@ class _Left:
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         self.records[record.id] = record, verdict
+
+    async def settled(self) -> None:
+        pass

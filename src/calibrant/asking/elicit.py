@@ -167,6 +167,7 @@ async def elicit(
     with _SELDOM:
         try:
             await gathered(work() for _ in range(workers))
+            await sink.settled()
         finally:
             if run.growing is not None and run.late:
                 run.growing.grade(run.late)

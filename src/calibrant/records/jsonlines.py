@@ -1,4 +1,4 @@
-"""Lines of JSON in a file that survives a crash, and one wait for the disk shared by many."""
+"""Lines of JSON in a file that survives a crash: written at once, and one wait for the disk shared by many."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock, local
@@ -16,120 +15,57 @@ from typing import Any
 from ..errors import StoreError
 from .jsontext import decoded, encoded
 
-__all__ = ["JsonLines", "Together"]
+__all__ = ["JsonLines"]
 
-GAP = 0.005
-"""Seconds from one wait for the disk to the next, in which further lines gather: no model answers as fast."""
-
-
-class Together:
-    """A step off the event loop, one at a time: who asks for it while it runs shares the next one.
-
-    Used for waits for the disk, which take the same time for one line as for fifty. `take` is called on the
-    loop when it is too late to share, and gives the step, which runs in a thread. What that raises is raised
-    for all who shared it. To be cancelled does not stop the step.
-    """
-
-    def __init__(self, take: Callable[[], Callable[[], None]]) -> None:
-        self._take = take
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._busy, self._began = False, float("-inf")
-        self._waiting: list[asyncio.Future[None]] = []
-
-    async def __call__(self) -> None:
-        """Return when a step that began after this call is done."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # an earlier one may have ended before a step was done
-            self._loop, self._busy, self._waiting = loop, False, []
-        done = loop.create_future()
-        self._waiting.append(done)
-        if not self._busy:
-            self._next(loop)
-        await done
-
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._busy = True
-        due = self._began + GAP
-        if loop.time() < due:
-            loop.call_at(due, self._run, loop)
-        else:
-            loop.call_soon(self._run, loop)  # shared by all who ask in this turn of the loop
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
-        self._began = loop.time()
-        loop.run_in_executor(None, self._take()).add_done_callback(partial(self._done, loop, waiting))
-
-    def _done(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        waiting: list[asyncio.Future[None]],
-        step: asyncio.Future[None],
-    ) -> None:
-        for one in waiting:
-            if step.cancelled():
-                one.cancel()
-            elif one.done():  # cancelled meanwhile
-                continue
-            elif (error := step.exception()) is not None:
-                one.set_exception(error)
-            else:
-                one.set_result(None)
-        self._busy = False
-        if self._waiting:
-            self._next(loop)
+GAP = 0.05
+"""Seconds after which lines that were written are brought to the disk, with all that were written meanwhile."""
 
 
 class _Disk:
-    """The files to which lines were added in one event loop: one wait for the disk covers all of them.
+    """The files to which lines were added in one event loop: written once a turn, and brought to the disk together.
 
-    Those are written first to which lines were added first.
+    Those come first to which lines were added first.
     """
 
     def __init__(self) -> None:
         self._behind: dict[JsonLines, None] = {}
-        self._together = Together(self._take)
         self._loop: asyncio.AbstractEventLoop | None = None  # in which `_soon` is under way
         self._task: asyncio.Task[None] | None = None
-
-    async def has(self, file: JsonLines) -> None:
-        """Return when what was added to the file, and to others before, is on the disk."""
-        self._behind[file] = None
-        await self._together()
+        self._due = False  # whether `_write` comes at the end of this turn
 
     def gets(self, file: JsonLines) -> None:
-        """The same without a wait: after `GAP`, or with the next who waits, or when the event loop ends."""
+        """Write the file at the end of this turn; bring it to the disk after `GAP`, or when the event loop ends."""
         self._behind[file] = None
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop, self._task = loop, loop.create_task(self._soon())
+            self._loop, self._task, self._due = loop, loop.create_task(self._soon(loop)), False
+        if not self._due:
+            self._due = True
+            loop.call_soon(self._write)
 
-    async def _soon(self) -> None:
-        try:
-            await asyncio.sleep(GAP)
-            self._loop = None
-            if self._behind:
-                await self._together()
-        except StoreError:
-            pass  # kept by the file, which raises it at its next line
-        except (asyncio.CancelledError, GeneratorExit):
-            self._take()()
-            raise
-
-    def _take(self) -> Callable[[], None]:
-        files, self._behind = tuple(self._behind), {}
-        return partial(_write, files)
-
-
-def _write(files: Iterable[JsonLines]) -> None:
-    failed = None
-    for file in files:
-        try:
+    def _write(self) -> None:
+        self._due = False
+        for file in self._behind:
             file.write()
-        except StoreError as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
+
+    async def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            while self._behind:
+                await asyncio.sleep(GAP)
+                await asyncio.to_thread(_settle_all, self._taken())
+        finally:  # also when the loop ends
+            _settle_all(self._taken())
+            if self._loop is loop:
+                self._loop = None
+
+    def _taken(self) -> tuple[JsonLines, ...]:
+        files, self._behind = tuple(self._behind), {}
+        return files
+
+
+def _settle_all(files: Iterable[JsonLines]) -> None:
+    for file in files:
+        file.settle()
 
 
 class _Here(local):
@@ -153,13 +89,13 @@ class JsonLines:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._file: int | None = None  # open for writing; the file then ends with a whole line
-        self._end = 0
+        self._end = self._in_file = self._on_disk = (
+            0  # where lines end: with those in the queue, without, and for sure
+        )
         self._close: Callable[[], object] = lambda: None
-        self._queue: dict[int, bytes] = {}  # the lines that are still to be written, by their position
-        self._under_way: dict[int, bytes] = {}
-        self._noted = False  # whether there are lines in the queue for which nobody waits
-        self._failed: StoreError | None = None  # what became of such lines
-        self._queueing, self._writing = Lock(), Lock()
+        self._queue: list[bytes] = []  # lines that are still to be written
+        self._failed: StoreError | None = None  # why lines that were noted may be lost
+        self._writing, self._settling = Lock(), Lock()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The whole lines, from the first to the last."""
@@ -167,6 +103,7 @@ class JsonLines:
 
     def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The whole lines, each with the position where it starts, for `at`."""
+        self.write()
         if not self.path.exists():
             return
         position = 0
@@ -179,10 +116,8 @@ class JsonLines:
                 position += len(line)
 
     def at(self, position: int) -> dict[str, Any]:
-        """The line that starts there, also one that is not written yet."""
-        for waiting in (self._queue, self._under_way):
-            if (line := waiting.get(position)) is not None:
-                return self._parse(0, line)
+        """The line that starts there."""
+        self.write()
         with self.path.open("rb") as file:
             file.seek(position)
             return self._parse(0, file.readline())
@@ -193,54 +128,55 @@ class JsonLines:
         Raises `StoreError` when it cannot be written.
         """
         places = self._queued(values)
-        self.write()
-        return places
-
-    async def add(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
-        """As `append`, but off the event loop, in one write with all lines that came meanwhile.
-
-        Lines stand in the file in the order of the calls. Until this returns they can be lost.
-        """
-        places = self._queued(values)
-        await _HERE.disk.has(self)
+        self.settle()
+        self._raise_failed()
         return places
 
     def note(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
-        """As `add` without the wait: on the disk some milliseconds later, with what is added to any file by then.
+        """As `append`, but written at the end of this turn of the event loop, and on the disk after `GAP`.
 
-        What cannot be written is raised by the next line. Needs a running event loop.
+        So the end of the process can lose lines of the turn in which it ends, and no others. Shares the write and the
+        wait with all that is added meanwhile. Where they fail, the next call raises. Needs a running event loop.
         """
         places = self._queued(values)
-        self._noted = True
         _HERE.disk.gets(self)
         return places
 
+    def write(self) -> None:
+        """Write what is noted and not written yet; what goes wrong is raised by the next call."""
+        if not self._queue:
+            return
+        with self._writing:
+            data, self._queue = b"".join(self._queue), []
+            if self._file is None:  # an earlier write failed, which the next call raises
+                return
+            try:
+                while data:
+                    data = data[os.write(self._file, data) :]
+                self._in_file = self._end
+            except OSError as error:
+                self._failed = self._unwritable(error)
+                self._closed()  # opened again, the line that is torn now is cut away
+
     async def settled(self) -> None:
         """Return when every line is on the disk."""
-        if self._queue or self._under_way:
-            await _HERE.disk.has(self)
+        if self._on_disk != self._end:  # also where lines are in the queue
+            await asyncio.to_thread(self.settle)
         self._raise_failed()
 
-    def write(self) -> None:
-        """Write what is queued and wait for the disk; raises `StoreError` when it cannot be written."""
-        with self._writing:
-            with self._queueing:
-                self._under_way, self._queue = self._queue, {}
-                file, noted, self._noted = self._file, self._noted, False
+    def settle(self) -> None:
+        """Wait for the disk; what goes wrong is raised by the next call."""
+        self.write()
+        with self._settling:  # apart from `_writing`, so that lines can be added meanwhile
+            file, end = self._file, self._in_file
+            if file is None or end == self._on_disk:
+                return
             try:
-                if file is not None and self._under_way:  # else written together with others' already
-                    self._check_there()
-                    data = memoryview(b"".join(self._under_way.values()))
-                    while data:
-                        data = data[os.write(file, data) :]
-                    os.fsync(file)
+                self._check_there()
+                os.fsync(file)
+                self._on_disk = end
             except (OSError, StoreError) as error:
-                self._closed()  # opened again, the line that is torn now is cut away
-                unwritable = error if isinstance(error, StoreError) else self._unwritable(error)
-                self._failed = unwritable if noted else None
-                raise unwritable from error
-            finally:
-                self._under_way = {}
+                self._failed = error if isinstance(error, StoreError) else self._unwritable(error)
 
     def replace(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """Write the file anew, each line as `change` makes it; a crash leaves the old file or the new one.
@@ -265,32 +201,36 @@ class JsonLines:
             raise self._unwritable(error) from error
 
     def close(self) -> None:
-        """Write what is queued and close the file; the next append opens it again."""
-        self.write()
+        """Bring every line to the disk and close the file; the next append opens it again."""
+        self.settle()
         with self._writing:
             self._closed()
+        self._raise_failed()
 
     def _queued(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
         lines = [encoded(value) + b"\n" for value in values]
         self._raise_failed()
-        with self._queueing:
+        with self._writing:
             if self._file is None:
                 self._open()
             places = []
             for line in lines:
                 places.append(self._end)
-                self._queue[self._end] = line
                 self._end += len(line)
+            self._queue += lines
         return places
 
     def _raise_failed(self) -> None:
         if self._failed is not None:
             failed, self._failed = self._failed, None
+            self.write()
+            self._closed()
             raise failed
 
     def _closed(self) -> None:
-        self._file = None
-        self._close()
+        with self._settling:
+            self._file = None
+            self._close()
 
     def _open(self) -> None:
         try:
@@ -311,7 +251,8 @@ class JsonLines:
     def _cut_torn_line(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
-            self._end = _end_of_whole_lines(file)
+            self._end = self._in_file = _end_of_whole_lines(file)
+            self._on_disk = 0  # as far as this knows
             file.truncate(self._end)
 
     def _unwritable(self, error: OSError) -> StoreError:

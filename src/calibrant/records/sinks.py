@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from ..protocols import Store
 from ..types import Completion, Record, Verdict
-from .jsonlines import JsonLines, Together
+from .jsonlines import JsonLines
 from .plain import rows_of
 
-__all__ = ["Growing", "JsonlLog", "Sink", "StoreSink"]
+__all__ = ["Growing", "JsonlLog", "Sink", "StoreSink", "Together"]
+
+GAP = 0.005
+"""Seconds from one write to a store to the next, in which further records gather: no model answers as fast."""
 
 
 class Sink(Protocol):
@@ -23,7 +27,11 @@ class Sink(Protocol):
         ...
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
-        """Durable when this returns; adding what is there already changes nothing."""
+        """Kept when this returns, should the process end; adding what is there already changes nothing."""
+        ...
+
+    async def settled(self) -> None:
+        """Durable, all that was added, when this returns."""
         ...
 
 
@@ -46,7 +54,8 @@ class Growing(Sink, Protocol):
 class JsonlLog:
     """A log as a file of JSON lines, one for each record and signal, in the columns of `rows_of`.
 
-    A line that a crash cut off is dropped when the file is opened again, and its record redone.
+    Rows are in the file when `add` returns, and on the disk soon after (`JsonLines.note`). A line that a crash
+    cut off is dropped when the file is opened again, and its record redone.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -69,7 +78,11 @@ class JsonlLog:
         for row in rows:
             self._note(row)
         if rows:
-            await self._lines.add(rows)
+            self._lines.note(rows)
+
+    async def settled(self) -> None:
+        """Return when every row is on the disk."""
+        await self._lines.settled()
 
     def ungraded(self, record_id: str) -> Completion | None:
         """The answer without a grade in some row that was there when the file was opened, else None."""
@@ -111,6 +124,64 @@ class JsonlLog:
         self._there[row["record_id"]] = now
 
 
+class Together:
+    """A step off the event loop, one at a time: who asks for it while it runs shares the next one.
+
+    Used for waits for the disk, which take the same time for one line as for fifty. `take` is called on the
+    loop when it is too late to share, and gives the step, which runs in a thread. What that raises is raised
+    for all who shared it. To be cancelled does not stop the step.
+    """
+
+    def __init__(self, take: Callable[[], Callable[[], None]]) -> None:
+        self._take = take
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy, self._began = False, float("-inf")
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def __call__(self) -> None:
+        """Return when a step that began after this call is done."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # an earlier one may have ended before a step was done
+            self._loop, self._busy, self._waiting = loop, False, []
+        done = loop.create_future()
+        self._waiting.append(done)
+        if not self._busy:
+            self._next(loop)
+        await done
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._busy = True
+        due = self._began + GAP
+        if loop.time() < due:
+            loop.call_at(due, self._run, loop)
+        else:
+            loop.call_soon(self._run, loop)  # shared by all who ask in this turn of the loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
+        self._began = loop.time()
+        loop.run_in_executor(None, self._take()).add_done_callback(partial(self._done, loop, waiting))
+
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        waiting: list[asyncio.Future[None]],
+        step: asyncio.Future[None],
+    ) -> None:
+        for one in waiting:
+            if step.cancelled():
+                one.cancel()
+            elif one.done():  # cancelled meanwhile
+                continue
+            elif (error := step.exception()) is not None:
+                one.set_exception(error)
+            else:
+                one.set_result(None)
+        self._busy = False
+        if self._waiting:
+            self._next(loop)
+
+
 class StoreSink:
     """A `Store` as the place where a run leaves its records; those that come together are one write."""
 
@@ -128,6 +199,9 @@ class StoreSink:
         """Add the record and the verdict on it, both or neither."""
         self._waiting.append((record, verdict))
         await self._written()
+
+    async def settled(self) -> None:
+        """Nothing is left to do, since `add` returns when the store has it."""
 
     def _take(self) -> Callable[[], None]:
         batch, self._waiting = self._waiting, []
