@@ -12,8 +12,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +32,7 @@ from calibrant.models.scripted import Scripted
 from calibrant.records import jsontext
 from calibrant.records.calls import CallLog, Samples
 from calibrant.records.jsonlines import GAP, JsonLines
-from calibrant.records.sinks import Together
+from calibrant.records.sinks import JsonlLog, Together
 from calibrant.types import (
     Ask,
     Completion,
@@ -229,20 +231,16 @@ def test_models_share_a_log_and_are_told_apart(tmp_path: Path) -> None:
     assert asyncio.run(Recorded(tmp_path / "calls", "two").complete(ask_for()))[0].text == "two 1"
 
 
-def test_lines_noted_share_a_write_and_a_wait_for_the_disk(
+def test_lines_noted_are_in_the_file_at_once_and_share_a_wait_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes, write, waits, fsync = [], os.write, [], os.fsync
-    monkeypatch.setattr(os, "write", lambda file, data: (writes.append(file), write(file, data))[1])
+    waits, fsync = [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda file: (waits.append(file), fsync(file)))
     lines = JsonLines(tmp_path / "lines")
 
     async def work() -> list[int]:
         places = [place for i in range(200) for place in lines.note([{"n": i}])]
-        assert lines.path.stat().st_size == 0 and len(writes) == 0
-        await asyncio.sleep(0)
-        assert [json.loads(line)["n"] for line in lines.path.read_text().splitlines()] == list(range(200))
-        assert len(writes) == 1 and not waits
+        assert [line["n"] for line in lines] == list(range(200)) and not waits
         await lines.settled()
         assert len(waits) == 1
         await lines.settled()
@@ -269,7 +267,6 @@ def test_what_was_noted_outlives_a_process_that_is_killed(tmp_path: Path) -> Non
         "async def work():\n"
         "    lines = JsonLines(sys.argv[1])\n"
         "    for i in range(1000): lines.note([{'n': i}])\n"
-        "    await asyncio.sleep(0)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(work())\n"
     )
@@ -279,9 +276,7 @@ def test_what_was_noted_outlives_a_process_that_is_killed(tmp_path: Path) -> Non
     assert [line["n"] for line in JsonLines(log)] == list(range(1000))
 
 
-def test_a_write_that_fails_is_an_error_at_the_next_and_leaves_whole_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines, write = JsonLines(tmp_path / "lines"), os.write
 
     def full(file: int, data: bytes) -> int:
@@ -289,25 +284,26 @@ def test_a_write_that_fails_is_an_error_at_the_next_and_leaves_whole_lines(
             raise OSError(28, "No space left on device")
         return 0
 
+    def interrupted(file: int, data: bytes) -> int:
+        write(file, bytes(data)[:5])
+        raise KeyboardInterrupt
+
     async def work() -> None:
         lines.note([{"n": 0}])
-        await asyncio.sleep(0)
         with monkeypatch.context() as broken:
             broken.setattr(os, "write", full)
             for _ in range(2):
-                lines.note([{"n": 1}])
-                await asyncio.sleep(0)
                 with pytest.raises(StoreError, match="No space left"):
                     lines.note([{"n": 1}])
             with pytest.raises(StoreError, match="No space left"):
                 lines.append([{"n": 1}])
-            lines.note([{"n": 2}])
-            with pytest.raises(StoreError, match="No space left"):
-                await lines.settled()
         lines.note([{"n": 3}])
         await lines.settled()
 
     asyncio.run(work())
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(os, "write", interrupted)
+        lines.append([{"n": 4}])
     (place,) = lines.append([{"n": 9}])
     assert [line["n"] for line in lines] == [0, 3, 9] and lines.at(place) == {"n": 9}
 
@@ -373,6 +369,79 @@ def test_files_get_to_the_disk_in_the_order_of_their_lines_and_when_the_loop_end
         assert order == ["calls", "rows", "calls"]
         order.clear()
     assert [line["call"] for line in paths["calls"]] == [1, 2, 3, 4]
+
+
+def test_lines_get_to_the_disk_though_the_loop_ends_before_a_thread_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (waits.append(file), fsync(file)))
+    lines = JsonLines(tmp_path / "lines")
+
+    async def work() -> None:
+        loop, free = asyncio.get_running_loop(), Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        loop.run_in_executor(None, free.wait, 5)
+        lines.note([{"n": 1}])
+        await asyncio.sleep(2 * GAP)
+        assert not waits
+        loop.call_later(0.01, free.set)
+
+    asyncio.run(work())
+    assert len(waits) == 1
+
+
+def test_a_run_ends_with_its_lines_on_the_disk_or_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [Question(id=f"{i}", messages=(Message("user", f"{i}"),)) for i in range(3)]
+    order: list[str] = []
+    fsync = os.fsync
+
+    def noted(file: int) -> None:
+        order.extend(one.name for one in tmp_path.iterdir() if os.path.samestat(os.fstat(file), one.stat()))
+        fsync(file)
+
+    async def work() -> None:
+        asker = Asker(Scripted(lambda _: "4"), call_log=tmp_path / "calls")
+        await elicit(asked, asker=asker, signals={}, sink=JsonlLog(tmp_path / "rows"))
+        assert order == ["rows"]
+        await asker.close()
+        assert order == ["rows", "calls"]
+
+    monkeypatch.setattr(os, "fsync", noted)
+    asyncio.run(work())
+    (tmp_path / "rows").unlink()
+
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StoreError, match="Input/output"):
+        asyncio.run(work())
+
+
+def test_what_is_known_already_gives_others_their_turn(tmp_path: Path) -> None:
+    in_turn(Asker(Scripted(lambda _: "4"), call_log=tmp_path / "calls"), ask_for())
+
+    async def work() -> int:
+        asker, turns = Asker(Recorded(tmp_path / "calls"), call_log=tmp_path / "calls"), 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(count())
+        await asker.ask(ask_for())
+        before = turns
+        for _ in range(10):
+            await asker.ask(ask_for())
+        other.cancel()
+        return turns - before
+
+    assert asyncio.run(work()) >= 10
 
 
 def test_a_run_leaves_the_garbage_collector_as_it_was() -> None:

@@ -22,7 +22,7 @@ GAP = 0.05
 
 
 class _Disk:
-    """The files to which lines were added in one event loop: written once a turn, and brought to the disk together.
+    """The files to which lines were added in one event loop: one step off it brings them all to the disk.
 
     Those come first to which lines were added first.
     """
@@ -31,30 +31,24 @@ class _Disk:
         self._behind: dict[JsonLines, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None  # in which `_soon` is under way
         self._task: asyncio.Task[None] | None = None
-        self._due = False  # whether `_write` comes at the end of this turn
 
     def gets(self, file: JsonLines) -> None:
-        """Write the file at the end of this turn; bring it to the disk after `GAP`, or when the event loop ends."""
+        """Bring the file to the disk after `GAP`, or when the event loop ends."""
         self._behind[file] = None
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop, self._task, self._due = loop, loop.create_task(self._soon(loop)), False
-        if not self._due:
-            self._due = True
-            loop.call_soon(self._write)
-
-    def _write(self) -> None:
-        self._due = False
-        for file in self._behind:
-            file.write()
+            self._loop, self._task = loop, loop.create_task(self._soon(loop))
 
     async def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        taken: tuple[JsonLines, ...] = ()
         try:
             while self._behind:
                 await asyncio.sleep(GAP)
-                await asyncio.to_thread(_settle_all, self._taken())
-        finally:  # also when the loop ends
-            _settle_all(self._taken())
+                taken = self._taken()
+                await asyncio.to_thread(_settle_all, taken)
+                taken = ()
+        finally:  # also when the loop ends, perhaps before the thread began
+            _settle_all((*taken, *self._taken()))
             if self._loop is loop:
                 self._loop = None
 
@@ -89,11 +83,8 @@ class JsonLines:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._file: int | None = None  # open for writing; the file then ends with a whole line
-        self._end = self._in_file = self._on_disk = (
-            0  # where lines end: with those in the queue, without, and for sure
-        )
+        self._end = self._on_disk = 0  # where lines end, and where those that are on the disk for sure
         self._close: Callable[[], object] = lambda: None
-        self._queue: list[bytes] = []  # lines that are still to be written
         self._failed: StoreError | None = None  # why lines that were noted may be lost
         self._writing, self._settling = Lock(), Lock()
 
@@ -103,7 +94,6 @@ class JsonLines:
 
     def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The whole lines, each with the position where it starts, for `at`."""
-        self.write()
         if not self.path.exists():
             return
         position = 0
@@ -117,7 +107,6 @@ class JsonLines:
 
     def at(self, position: int) -> dict[str, Any]:
         """The line that starts there."""
-        self.write()
         with self.path.open("rb") as file:
             file.seek(position)
             return self._parse(0, file.readline())
@@ -127,48 +116,31 @@ class JsonLines:
 
         Raises `StoreError` when it cannot be written.
         """
-        places = self._queued(values)
+        places = self._added(values)
         self.settle()
         self._raise_failed()
         return places
 
     def note(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
-        """As `append`, but written at the end of this turn of the event loop, and on the disk after `GAP`.
+        """As `append`, but on the disk only after `GAP`, with what is added to any file until then.
 
-        So the end of the process can lose lines of the turn in which it ends, and no others. Shares the write and the
-        wait with all that is added meanwhile. Where they fail, the next call raises. Needs a running event loop.
+        In the file when this returns, so that the end of the process does not lose it. Where it does not get to the
+        disk, the next call raises. Needs a running event loop.
         """
-        places = self._queued(values)
+        places = self._added(values)
         _HERE.disk.gets(self)
         return places
 
-    def write(self) -> None:
-        """Write what is noted and not written yet; what goes wrong is raised by the next call."""
-        if not self._queue:
-            return
-        with self._writing:
-            data, self._queue = b"".join(self._queue), []
-            if self._file is None:  # an earlier write failed, which the next call raises
-                return
-            try:
-                while data:
-                    data = data[os.write(self._file, data) :]
-                self._in_file = self._end
-            except OSError as error:
-                self._failed = self._unwritable(error)
-                self._closed()  # opened again, the line that is torn now is cut away
-
     async def settled(self) -> None:
         """Return when every line is on the disk."""
-        if self._on_disk != self._end:  # also where lines are in the queue
+        if self._on_disk != self._end:
             await asyncio.to_thread(self.settle)
         self._raise_failed()
 
     def settle(self) -> None:
         """Wait for the disk; what goes wrong is raised by the next call."""
-        self.write()
         with self._settling:  # apart from `_writing`, so that lines can be added meanwhile
-            file, end = self._file, self._in_file
+            file, end = self._file, self._end
             if file is None or end == self._on_disk:
                 return
             try:
@@ -207,24 +179,34 @@ class JsonLines:
             self._closed()
         self._raise_failed()
 
-    def _queued(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
+    def _added(self, values: Iterable[Mapping[str, Any]]) -> list[int]:
         lines = [encoded(value) + b"\n" for value in values]
         self._raise_failed()
         with self._writing:
-            if self._file is None:
-                self._open()
-            places = []
+            file = self._open() if self._file is None else self._file
+            places, end = [], self._end
             for line in lines:
-                places.append(self._end)
-                self._end += len(line)
-            self._queue += lines
+                places.append(end)
+                end += len(line)
+            data = b"".join(lines)
+            try:
+                while data:
+                    data = data[os.write(file, data) :]
+            except BaseException as error:
+                self._closed()  # opened again, the line that is torn now is cut away
+                if isinstance(error, OSError):
+                    raise self._unwritable(error) from error
+                raise
+            self._end = end
         return places
 
     def _raise_failed(self) -> None:
-        if self._failed is not None:
+        if self._failed is None:
+            return
+        with self._writing:
             failed, self._failed = self._failed, None
-            self.write()
             self._closed()
+        if failed is not None:
             raise failed
 
     def _closed(self) -> None:
@@ -232,14 +214,16 @@ class JsonLines:
             self._file = None
             self._close()
 
-    def _open(self) -> None:
+    def _open(self) -> int:
         try:
             self._cut_torn_line()
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise self._unwritable(error) from error
-        self._opened = os.fstat(self._file)
-        self._close = weakref.finalize(self, os.close, self._file)
+        self._close = weakref.finalize(self, os.close, file)
+        self._opened = os.fstat(file)
+        self._file = file  # last, since `settle` looks at it at any time
+        return file
 
     def _check_there(self) -> None:
         """Raise where the file at the path is not the one that is open: what is written here would be lost."""
@@ -251,7 +235,7 @@ class JsonLines:
     def _cut_torn_line(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
-            self._end = self._in_file = _end_of_whole_lines(file)
+            self._end = _end_of_whole_lines(file)
             self._on_disk = 0  # as far as this knows
             file.truncate(self._end)
 
