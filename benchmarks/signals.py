@@ -166,7 +166,7 @@ async def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     model: Any = Embedded(given.model, threads=given.threads)
     if given.url:
-        model = Counted(given.url, model.name)
+        model = Counted(given.url, model.name, timeout=3600)  # a local server makes calls wait for each other
     peer = None
     if given.peer:
         peer = Embedded(None if given.peer == "embedded" else given.peer, threads=given.threads)
