@@ -24,7 +24,7 @@ from scipy.special import expit, logit
 import calibrant
 from calibrant import Tally
 from calibrant.calibrators.blend import Blend
-from calibrant.maps.crossfit import cross_fit, folds
+from calibrant.fits.crossfit import cross_fit, folds
 
 Scores = Mapping[str, np.ndarray]
 LACKS = (0.1, 0.2, 0.4)

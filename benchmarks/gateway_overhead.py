@@ -211,7 +211,7 @@ class Nowhere:
 def gateway(kind: str, upstream: str, folder: str) -> Any:
     from dataclasses import replace
 
-    from calibrant.config import build, parse
+    from calibrant.assembly.config import build, parse
     from calibrant.gateway.app import create_app
 
     pipeline = build(

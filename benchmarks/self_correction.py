@@ -26,10 +26,10 @@ import numpy as np
 from calibrant import Tally, metrics
 from calibrant.asking.assessing import Assessor, fingerprint
 from calibrant.asking.elicit import Asker
+from calibrant.assembly.named import signals_named
 from calibrant.dialogue.asks import answer_ask, carrying, sample_ask
 from calibrant.maps.calibration import MapSet
 from calibrant.models.embedded import Embedded
-from calibrant.named import signals_named
 from calibrant.plugins import find
 from calibrant.records.calls import CallLog
 from calibrant.routes.self_correction import Candidate, SelfCorrection, Tried

@@ -25,10 +25,10 @@ from pyarrow import parquet
 
 from calibrant import Tally, metrics
 from calibrant.asking.elicit import Asker, JsonlLog, elicit
+from calibrant.assembly.named import signals_named
 from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
-from calibrant.named import signals_named
 from calibrant.plugins import find
 from calibrant.types import Ask, Completion, Message, Question
 

@@ -26,8 +26,8 @@ import numpy as np
 from pyarrow import parquet
 from scipy.special import expit, logit
 
+from calibrant.fits.logistic import fit_logistic
 from calibrant.logs.steps import StepLog, read_steps
-from calibrant.maps.logistic import fit_logistic
 from calibrant.planning.chains import compare
 from calibrant.routing.trajectories import BASELINES, StepSeen, Trajectory, baseline
 from calibrant.routing.trajectory_fits import fit_trajectories

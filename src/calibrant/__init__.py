@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from .auditing import Audit, audit
     from .errors import CalibrantError
     from .fitting import fit
-    from .guarantees.certificates import Certificate, CertificateSet
     from .guarantees.certifying import certify
     from .maps.calibration import CalibrationMap, MapSet
+    from .plans.certificates import Certificate, CertificateSet
     from .tally import Tally
     from .types import Action, Confidence, Decision
 
@@ -44,8 +44,8 @@ _HOMES = {
     "Audit": "auditing",
     "CalibrantError": "errors",
     "CalibrationMap": "maps.calibration",
-    "Certificate": "guarantees.certificates",
-    "CertificateSet": "guarantees.certificates",
+    "Certificate": "plans.certificates",
+    "CertificateSet": "plans.certificates",
     "Confidence": "types",
     "Decision": "types",
     "MapSet": "maps.calibration",

@@ -13,16 +13,16 @@ from scipy import stats
 
 from .asking.asker import Asker, Interrupted
 from .asking.elicit import read
+from .assembly.named import signals_named
 from .dialogue.asks import answer_ask
 from .dialogue.posture import POSTURES
 from .errors import BudgetSpent, ModelUnavailable, UnusableInput
+from .http.loop import gathered
 from .metrics.ece import ece
 from .metrics.ranking import auroc
-from .named import signals_named
 from .protocols import Grader
 from .tally import Tally
 from .types import Completion, Question
-from .wire.loop import gathered
 
 __all__ = ["Posture", "Postures", "postures"]
 

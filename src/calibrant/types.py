@@ -6,6 +6,7 @@ epoch, probabilities and scores in [0, 1].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from enum import StrEnum
@@ -13,9 +14,9 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NewType
 
-from .digests import canonical as canonical
-from .digests import digest as digest
-from .digests import digested
+from .files.addresses import canonical as canonical
+from .files.addresses import digest as digest
+from .files.addresses import digested
 
 Score = NewType("Score", float)
 """A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
@@ -94,6 +95,27 @@ class Usage:
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What a model costs, in US dollars per million tokens; raises `ValueError` where that is no amount.
+
+    >>> Price(prompt=2.5, completion=10.0).of(Usage(prompt_tokens=1000, completion_tokens=100))
+    0.0035
+    """
+
+    prompt: float
+    completion: float
+
+    def __post_init__(self) -> None:
+        for amount in (self.prompt, self.completion):
+            if not 0 <= amount < math.inf:  # also False for NaN
+                raise ValueError(f"A price is a number of US dollars from 0 on; got {amount!r}.")
+
+    def of(self, usage: Usage) -> float:
+        """Dollars for that many tokens."""
+        return (self.prompt * usage.prompt_tokens + self.completion * usage.completion_tokens) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ..dialogue.asks import tokens_in
 from ..errors import ModelDenied, ModelError, ModelUnavailable
+from ..http.throttle import Throttle
 from ..protocols import Model
 from ..records.calls import CallLog, Kept, Samples, depth, part
 from ..types import Ask, Completion, Replies
-from ..wire.throttle import Throttle
 from .flights import Flight
 
 __all__ = ["Asker", "Budget", "Interrupted", "Spending"]

@@ -11,10 +11,10 @@ from typing import Any
 
 from ..dialogue.asks import ANSWER
 from ..errors import ModelUnavailable
+from ..http.loop import run
 from ..protocols import Grader, Model, Signal
 from ..records.plain import question_from_json, rows_of
 from ..types import Ask, Question, Record, Verdict, digest
-from ..wire.loop import run
 from .asker import Asker
 from .elicit import elicit
 

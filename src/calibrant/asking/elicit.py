@@ -14,11 +14,11 @@ from typing import Any, cast
 
 from ..dialogue.asks import ANSWER, carrying, put
 from ..errors import MissingExtra
+from ..http.loop import gathered
 from ..protocols import Grade, Grader, Signal
-from ..records.sinks import Growing, JsonlLog, Sink, StoreSink
 from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
-from ..wire.loop import gathered
 from .asker import Asker, Budget, Interrupted, Spending
+from .sinks import Growing, JsonlLog, Sink, StoreSink
 from .steps import Steps
 
 __all__ = [

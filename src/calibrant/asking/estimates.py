@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from ..dialogue.asks import ANSWER, answer_ask, tokens_in
 from ..protocols import Grader, Signal
-from ..types import Ask, Cost, Question, Usage
-from ..wire.chat import Price
+from ..types import Ask, Cost, Price, Question, Usage
 from .meter import total
 
 __all__ = ["Estimate", "estimate"]

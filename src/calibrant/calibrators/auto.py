@@ -8,9 +8,9 @@ from operator import add
 
 import numpy as np
 
-from ..maps.averaging import simplex
+from ..fits.averaging import simplex
+from ..fits.crossfit import folds
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.crossfit import folds
 from ..maps.curves import Mixture
 from ..plugins import find
 from ..tally import Floats, Tally

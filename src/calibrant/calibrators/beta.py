@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.logistic import fit_logistic
 from ..tally import Tally
 
 __all__ = ["Beta"]

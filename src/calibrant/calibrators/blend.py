@@ -11,11 +11,11 @@ from scipy.special import expit, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
+from ..fits.logistic import irls_nonnegative
 from ..maps.blends import BlendedSignal, BlendMap, design, evidence_of
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Curve, Mixture
 from ..maps.evidence import Evidence
-from ..maps.logistic import irls_nonnegative
 from ..plugins import find
 from ..tally import Floats, Tally
 

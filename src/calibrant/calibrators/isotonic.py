@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Steps, rate_interval
-from ..maps.logistic import effective
 from ..metrics import corp
 from ..tally import Tally
 

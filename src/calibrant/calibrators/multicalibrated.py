@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..fits.groups import Groups, Key, PooledMaps, merged, ordered
+from ..fits.leaves import Leaf, Stack
+from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.groups import Groups, Key, PooledMaps, merged, ordered
-from ..maps.leaves import Leaf, Stack
-from ..maps.logistic import effective
 from ..plugins import find
 from ..tally import Floats, Tally
 

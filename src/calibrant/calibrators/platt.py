@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.logistic import fit_logistic
 from ..tally import Tally
 
 __all__ = ["Platt"]
@@ -22,7 +22,7 @@ class Platt:
     -----
     The feature is the log-odds, not the score: with scikit-learn's default penalty on scores in [0, 1]
     and n = 200, a perfectly calibrated 0.95 comes out as 0.84; unpenalised as 0.92; on log-odds as 0.95.
-    Targets and the treatment of exact 0 and 1: see `calibrant.maps.logistic.fit_logistic`. The slope is held
+    Targets and the treatment of exact 0 and 1: see `calibrant.fits.logistic.fit_logistic`. The slope is held
     at or above zero, for a score is by definition higher when surer.
 
     References

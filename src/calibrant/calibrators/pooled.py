@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..maps.averaging import simplex
+from ..fits.averaging import simplex
+from ..fits.crossfit import folds
+from ..fits.groups import Groups, Key, PooledMaps, merged, ordered
+from ..fits.hierarchy import Tree, fit_tree
+from ..fits.leaves import Leaf, Normal, expected
+from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.crossfit import folds
 from ..maps.curves import Curve, Mixture
-from ..maps.groups import Groups, Key, PooledMaps, merged, ordered
-from ..maps.hierarchy import Tree, fit_tree
-from ..maps.leaves import Leaf, Normal, expected
-from ..maps.logistic import effective
 from ..plugins import find
 from ..tally import Tally
 
@@ -48,7 +48,7 @@ class Pooled:
     Notes
     -----
     Hierarchical logistic regression by expectation propagation, averaged over the posterior of the covariances
-    (`calibrant.maps.hierarchy`). A map's line is the one nearest to the posterior mean of the probability.
+    (`calibrant.fits.hierarchy`). A map's line is the one nearest to the posterior mean of the probability.
 
     Examples
     --------

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 
 from ..errors import UnusableInput
+from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.logistic import fit_logistic
 from ..tally import Floats, Tally
 
 __all__ = ["Temperature", "TemperatureMap"]

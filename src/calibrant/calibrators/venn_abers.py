@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Pair
-from ..maps.logistic import effective
 from ..tally import Floats, Tally
 
 __all__ = ["VennAbers"]

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from calibrant import __version__
+from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError
-from calibrant.terminal import err, out
 
 from . import ask, measure, plan, posture, redteam, refine, serve
 from .shared import app

@@ -14,17 +14,9 @@ import typer
 
 from calibrant.asking.elicit import Asker, Budget, ElicitSummary, elicit
 from calibrant.asking.estimates import estimate
-from calibrant.config import secret
-from calibrant.dialogue.asks import ANSWER, limited
-from calibrant.errors import UnusableInput
-from calibrant.maps.calibration import MapSet
-from calibrant.named import Api, gives_several_named, model_named, price_named, served, signals_named
-from calibrant.phrasing.phrases import Phrase, Phrasebook
-from calibrant.pipeline import Pipeline
-from calibrant.plugins import find, names
-from calibrant.protocols import Grader, Model, Policy, Signal
-from calibrant.records.plain import to_json
-from calibrant.terminal import (
+from calibrant.assembly.config import secret
+from calibrant.assembly.named import Api, gives_several_named, model_named, price_named, served, signals_named
+from calibrant.cli.terminal import (
     err,
     estimate_sentence,
     out,
@@ -34,10 +26,17 @@ from calibrant.terminal import (
     print_summary,
     progress,
 )
-from calibrant.types import Ask, Message, Question, Record, digest
-from calibrant.wire.chat import Price
-from calibrant.wire.loop import run
-from calibrant.wire.throttle import Throttle
+from calibrant.dialogue.asks import ANSWER, limited
+from calibrant.errors import UnusableInput
+from calibrant.http.loop import run
+from calibrant.http.throttle import Throttle
+from calibrant.maps.calibration import MapSet
+from calibrant.phrasing.phrases import Phrase, Phrasebook
+from calibrant.pipeline import Pipeline
+from calibrant.plugins import find, names
+from calibrant.protocols import Grader, Model, Policy, Signal
+from calibrant.records.plain import to_json
+from calibrant.types import Ask, Message, Price, Question, Record, digest
 
 from .shared import (
     AnswerTokens,

@@ -9,10 +9,10 @@ import typer
 
 from calibrant.applying import apply as apply_maps
 from calibrant.auditing import audit
+from calibrant.cli.terminal import out, print_audit, print_fitted, print_json
 from calibrant.fitting import fit_log
 from calibrant.maps.calibration import MapSet
 from calibrant.plugins import find, names
-from calibrant.terminal import out, print_audit, print_fitted, print_json
 
 from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, app, columns
 

@@ -9,12 +9,12 @@ import typer
 from rich.table import Table
 
 from calibrant.asking.elicit import Asker
-from calibrant.config import secret
+from calibrant.assembly.config import secret
+from calibrant.assembly.named import model_named
+from calibrant.cli.terminal import out, print_cut, print_json, progress
 from calibrant.dialogue.asks import ANSWER
-from calibrant.named import model_named
 from calibrant.plugins import find
 from calibrant.posturing import Postures, postures
-from calibrant.terminal import out, print_cut, print_json, progress
 
 from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
 

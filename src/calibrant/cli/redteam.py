@@ -11,15 +11,15 @@ import typer
 from rich.table import Table
 
 from calibrant.asking.elicit import Asker
-from calibrant.config import secret
+from calibrant.assembly.config import secret
+from calibrant.assembly.named import model_named, signals_named
+from calibrant.cli.terminal import err, out, print_cut, print_json, progress
 from calibrant.dialogue.asks import ANSWER
 from calibrant.metrics import Estimate
-from calibrant.named import model_named, signals_named
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 from calibrant.redteaming.attempts import planned
 from calibrant.redteaming.trial import InLine, RedTeam, redteam
-from calibrant.terminal import err, out, print_cut, print_json, progress
 
 from .shared import (
     AnswerTokens,

@@ -11,13 +11,13 @@ import typer
 from rich.table import Table
 
 from calibrant.asking.elicit import Asker
-from calibrant.config import secret
+from calibrant.assembly.config import secret
+from calibrant.assembly.named import model_named, signals_named
+from calibrant.cli.terminal import err, out, print_cut, print_json, progress
 from calibrant.dialogue.asks import ANSWER
 from calibrant.errors import UnusableInput
-from calibrant.named import model_named, signals_named
 from calibrant.refining.search import Refinement, at_most
 from calibrant.refining.search import refine as refine_prompts
-from calibrant.terminal import err, out, print_cut, print_json, progress
 
 from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from calibrant.config import load
+from calibrant.assembly.config import load
+from calibrant.cli.terminal import out, print_json, progress
 from calibrant.demo import demo as run_demo
-from calibrant.terminal import out, print_json, progress
 
 from .shared import AsJson, app
 

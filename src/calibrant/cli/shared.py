@@ -13,9 +13,9 @@ import typer
 
 from calibrant.asking.elicit import JsonlLog, StoreSink
 from calibrant.asking.questions import read_questions
+from calibrant.assembly.named import Api
 from calibrant.dialogue.asks import ANSWER, limited
 from calibrant.errors import UnusableInput
-from calibrant.named import Api
 from calibrant.plugins import find, names
 from calibrant.types import Question, digest
 

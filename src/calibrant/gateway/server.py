@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calibrant.building import build
-from calibrant.config import Config
+from calibrant.assembly.building import build
+from calibrant.assembly.config import Config
 from calibrant.plugins import require
 
 from .app import create_app

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, ndtri
 
 from ..errors import UnusableInput
+from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import rate_interval
-from ..maps.logistic import fit_logistic
 from ..metrics.intervals import Estimate
+from ..plans.certificates import Certificate, spent
 from ..tally import Floats, Tally
 from ..types import Fingerprint
-from .certificates import Certificate, spent
 from .walking import Risk, Walked, fewest, start_rank, walk
 
 __all__ = ["certify"]

@@ -8,8 +8,8 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
+from ..fits.crossfit import folds
 from ..maps.calibration import CalibrationMap, Where
-from ..maps.crossfit import folds
 from ..tally import Tally
 from ..types import Fingerprint
 from .reading import Log

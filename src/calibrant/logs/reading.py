@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
-from ..maps.crossfit import folds
+from ..fits.crossfit import folds
 from ..tally import Tally
 from ..types import Fingerprint
 from .columns import AS_PERCENT, Parsed, Roles, find_roles, joined, parse_block, percent

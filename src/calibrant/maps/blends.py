@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from ..errors import UnusableInput
-from ..records.sealed import Kind, Sealed
+from ..files.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .curves import Curve, curve_from_json

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UnusableInput, WrongFingerprint
-from ..records.sealed import Kind, Sealed
+from ..files.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from ..maps.groups import merged as merge
+from ..fits.groups import merged as merge
 from ..tally import Tally
 from .gap import gap
 from .intervals import Estimate

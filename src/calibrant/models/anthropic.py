@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from calibrant.formats.messages import MessageAssembler, message_body, message_completion
+from calibrant.http.client import Client
+from calibrant.http.endpoint import TEMPERATURE, Reply
 from calibrant.types import Ask, Completion
-from calibrant.wire.anthropic import MessageAssembler, message_body, message_completion
-from calibrant.wire.client import Client
-from calibrant.wire.transport import TEMPERATURE, Reply
 
 __all__ = ["Anthropic"]
 

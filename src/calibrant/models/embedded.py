@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
+from calibrant.formats.chat import Assembler, completions, request_body
 from calibrant.plugins import require
 from calibrant.records.calls import part
-from calibrant.types import Ask, Completion, Delta
-from calibrant.wire.chat import Assembler, Price, completions, request_body
+from calibrant.types import Ask, Completion, Delta, Price
 
 __all__ = ["Embedded"]
 

@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 from typing import Any
 
-from calibrant.types import Ask, Completion, Delta
-from calibrant.wire.chat import Assembler, completions, cut, request_body
-from calibrant.wire.client import Client
-from calibrant.wire.transport import (
+from calibrant.formats.chat import Assembler, completions, cut, request_body
+from calibrant.http.client import Client
+from calibrant.http.endpoint import (
     FEW,
     LOGPROBS,
     MANY_LOGPROBS,
@@ -17,6 +16,7 @@ from calibrant.wire.transport import (
     Dispensable,
     Reply,
 )
+from calibrant.types import Ask, Completion, Delta
 
 __all__ = ["OpenAICompatible"]
 

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from calibrant.formats.responses import ResponsesAssembler, response_body, response_completion
+from calibrant.http.client import Client
+from calibrant.http.endpoint import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Reply
 from calibrant.types import Ask, Completion
-from calibrant.wire.client import Client
-from calibrant.wire.responses import ResponsesAssembler, response_body, response_completion
-from calibrant.wire.transport import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Reply
 
 __all__ = ["OpenAIResponses"]
 

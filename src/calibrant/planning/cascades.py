@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..logs.panels import Panel, read_panel
-from ..routing.cascades import CascadePlan, Specialist
+from ..plans.cascades import CascadePlan, Specialist
 from ..routing.cases import Cases, peer_agreement
 from ..routing.domains import edges
 from ..routing.gains import GainModel, fit_and_hold_out

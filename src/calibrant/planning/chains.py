@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ..errors import NotEnoughLabels
+from ..fits.logistic import fit_logistic
 from ..logs.steps import StepLog, read_steps
-from ..maps.logistic import fit_logistic
 from ..metrics import Estimate, ece, gap, noise_floor, smooth_ece
+from ..plans.trajectories import TrajectoryMap
 from ..routing.trajectories import BASELINES, INGREDIENTS, Trajectory, baseline, known
 from ..routing.trajectory_fits import cluster_folds, cross_fit_trajectories, fit_trajectories
-from ..routing.trajectory_maps import TrajectoryMap
 from ..tally import Floats, Tally
 
 __all__ = ["ChainPlan", "Method", "compare", "plan_chain"]

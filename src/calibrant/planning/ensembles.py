@@ -14,12 +14,12 @@ from scipy.special import expit
 
 from .. import metrics
 from ..errors import UnusableInput
+from ..fits.logistic import irls
 from ..logs.panels import Panel, read_panel
-from ..maps.logistic import irls
 from ..metrics.intervals import Estimate, redrawn
+from ..plans.votes import VotePool
 from ..routing.ballots import Ballots, levels_of
 from ..routing.pooling import countable, fit_votes
-from ..routing.votes import VotePool
 from ..tally import Floats, Tally
 from .splits import parted
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
-from ..guarantees.certificates import Certificate, CertificateSet
 from ..guarantees.certifying import certify
 from ..guarantees.revoking import RiskWatch
 from ..guarantees.walking import Risk
 from ..logs.rows import GroupRows, Rows, read_rows
 from ..logs.sources import Key
 from ..maps.calibration import CalibrationMap, MapSet
+from ..plans.certificates import Certificate, CertificateSet
 from ..tally import Tally
 from ..types import Fingerprint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..guarantees.certificates import Certificate, CertificateSet
+from ..plans.certificates import Certificate, CertificateSet
 from ..types import Action, Confidence, Decision, Fingerprint
 
 __all__ = ["RiskControl"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from ..files.jsonlines import JsonLines
 from ..types import Ask, Completion
-from .jsonlines import JsonLines
 from .plain import completion_from_json, completion_to_json
 
 __all__ = ["CallLog", "Kept", "Sample", "Samples", "depth", "part"]

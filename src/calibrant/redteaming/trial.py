@@ -16,10 +16,10 @@ from ..asking.elicit import read
 from ..dialogue.asks import answer_ask, sample_ask, tokens_in
 from ..dialogue.stated import parse_percentage
 from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
+from ..http.loop import gathered
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, digest, score
-from ..wire.loop import gathered
 from .attempts import Job, Plan, halves, planned
 from .robustness import Defended, Finding, Look, Trial, findings
 

@@ -12,9 +12,9 @@ from ..asking.asker import Asker, Interrupted
 from ..asking.elicit import read
 from ..dialogue.asks import answer_ask
 from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
+from ..http.loop import gathered
 from ..protocols import Grader, Signal
 from ..types import Ask, Question, Replies
-from ..wire.loop import gathered
 from .prompts import Prompt, final_answer
 from .selection import Sheet
 

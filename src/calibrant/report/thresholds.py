@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..guarantees.certificates import Certificate
+from ..plans.certificates import Certificate
 from ..tally import Tally
 from .charts import thinned
 from .drawing import BLUE, FIFTHS, INK, MUTED, SIZE, VERMILION, altair, dressed, rounded, values

@@ -15,8 +15,8 @@ from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
+from calibrant.plans.cascades import CascadePlan
 from calibrant.protocols import Model
-from calibrant.routing.cascades import CascadePlan
 from calibrant.routing.cases import Cases, peer_agreement
 from calibrant.routing.gains import GainModel, Gains
 from calibrant.types import (

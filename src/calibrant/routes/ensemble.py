@@ -15,11 +15,11 @@ from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, UnusableInput
+from calibrant.http.loop import gathered
+from calibrant.plans.votes import VotePool
 from calibrant.protocols import Model
 from calibrant.routing.ballots import Ballots, levels_of
-from calibrant.routing.votes import VotePool
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
-from calibrant.wire.loop import gathered
 
 __all__ = ["Ensemble"]
 

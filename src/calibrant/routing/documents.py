@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ..errors import NotEnoughLabels, UnusableInput
-from ..maps.logistic import irls_nonnegative
+from ..files.sealed import Kind, Sealed
+from ..fits.logistic import irls_nonnegative
 from ..metrics.intervals import Z95
-from ..records.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
+from ..files.sealed import Kind, Sealed
 from ..metrics.intervals import Z95
-from ..records.sealed import Kind, Sealed
 from ..tally import Floats
 from .cases import Cases, Encoder
 from .ridges import Ridge, averaged, refitted

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
+from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Mixture
 from ..maps.evidence import Evidence
-from ..maps.logistic import fit_logistic
+from ..plans.votes import SHAPE, VotePool, columns
 from ..tally import Floats, Tally
 from .ballots import Ballots
 from .softmax import fit_softmax, shares
 from .voters import Voter, fit_voters
-from .votes import SHAPE, VotePool, columns
 
 __all__ = ["fit_votes"]
 

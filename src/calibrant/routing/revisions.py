@@ -19,9 +19,9 @@ from scipy.stats import binomtest
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
+from ..fits.logistic import irls
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Logistic, rate_interval
-from ..maps.logistic import irls
 from ..metrics.intervals import Z95, Estimate
 from ..tally import Floats, Tally
 

@@ -12,11 +12,11 @@ from scipy.special import expit, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels
+from ..fits.logistic import irls, irls_nonnegative
 from ..maps.evidence import Evidence
-from ..maps.logistic import irls, irls_nonnegative
+from ..plans.trajectories import ABSENT, TrajectoryMap, Weighed, raw_features
 from ..tally import Floats, Tally
 from .trajectories import FEATURES, INGREDIENTS, Trajectory
-from .trajectory_maps import ABSENT, TrajectoryMap, Weighed, raw_features
 
 __all__ = ["cluster_folds", "cross_fit_trajectories", "fit_trajectories"]
 

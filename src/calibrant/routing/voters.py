@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ..maps.logistic import irls_nonnegative
+from ..fits.logistic import irls_nonnegative
 from ..tally import Floats
 from .ballots import Ballots
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from calibrant.cli.terminal import print_aside, print_json, say
 from calibrant.errors import UnusableInput
 from calibrant.planning.cascades import PlannedCascade, plan_cascade
 from calibrant.planning.operating import Aim
-from calibrant.terminal import print_aside, print_json, say
 
 from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
 from .shared import chart_of, plan

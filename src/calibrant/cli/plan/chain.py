@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from calibrant.cli.terminal import out, print_json, say
 from calibrant.metrics import Estimate
 from calibrant.planning.chains import ChainPlan, plan_chain
-from calibrant.terminal import out, print_json, say
 
 from ..shared import AsJson, Cluster, Confidence, Correct, Weight
 from .shared import plan

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from calibrant.arguments import filled
+from calibrant.cli.terminal import print_json, print_read, say
 from calibrant.planning.costs import plan_costs
 from calibrant.plugins import names
 from calibrant.policies.expected_cost import ExpectedCost
-from calibrant.terminal import print_json, print_read, say
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
 from .shared import chart_of, plan

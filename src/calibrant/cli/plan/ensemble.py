@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from calibrant.cli.terminal import print_aside, print_json, say
 from calibrant.planning.ensembles import BY, EnsemblePlan, plan_ensemble
-from calibrant.terminal import print_aside, print_json, say
 
 from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
 from .shared import chart_of, plan

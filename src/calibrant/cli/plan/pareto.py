@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
+from calibrant.cli.terminal import out, print_aside, print_json, say
 from calibrant.metrics import Estimate
 from calibrant.planning.pareto import ParetoFront, pareto
-from calibrant.terminal import out, print_aside, print_json, say
 
 from ..shared import AsJson, Cluster, Confidence, Correct, LogPath, Weight, columns
 from .shared import chart_of, plan

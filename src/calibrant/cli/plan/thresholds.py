@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from calibrant.guarantees.certificates import Certificate, CertificateSet
+from calibrant.cli.terminal import print_json, print_read, say
 from calibrant.maps.calibration import MapSet
 from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
+from calibrant.plans.certificates import Certificate, CertificateSet
 from calibrant.report.thresholds import PANELS
-from calibrant.terminal import print_json, print_read, say
 
 from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
 from .shared import chart_of, plan

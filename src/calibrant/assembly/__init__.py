@@ -1,0 +1,1 @@
+"""From names and one TOML file to objects."""

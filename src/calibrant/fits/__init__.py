@@ -1,0 +1,1 @@
+"""What makes fitted things: the numerics that calibrators, guarantees and routing share."""

@@ -1,0 +1,1 @@
+"""How servers are reached: connections, limits, and what a server turned out not to take."""

@@ -1,0 +1,153 @@
+"""What the clients of all formats share: a format adds how an Ask is written and how a reply is read."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar, Protocol
+
+from ..records.calls import part
+from ..types import Ask, Completion, Delta, Price
+from .endpoint import Dispensable, Endpoint, Reply
+from .loop import gathered
+
+__all__ = ["Assembling", "Client"]
+
+
+class Assembling(Protocol):
+    """Puts a streamed answer together."""
+
+    def feed(self, piece: Mapping[str, Any], /) -> str:
+        """Take one event, give the text to pass on."""
+        ...
+
+    def finish(self, latency: float) -> Completion:
+        """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
+        ...
+
+
+class Client(ABC):
+    """A model behind a URL, in one of the formats.
+
+    Parameters
+    ----------
+    url : base URL of the server, ending in ``/v1``
+    model : the model's name on that server
+    api_key : the key that the server expects
+    price : US dollars per million tokens, for the cost of each completion
+    timeout : seconds for a whole answer, or between two pieces of a streamed one
+    name : the name that fingerprints carry; `model` where not given
+
+    Close it in the event loop that used it.
+    """
+
+    path: ClassVar[str]
+    dispensable: ClassVar[tuple[Dispensable, ...]]
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None = None,
+        price: Price | None = None,
+        timeout: float = 60.0,
+        name: str | None = None,
+    ) -> None:
+        self._endpoint = Endpoint(
+            f"{url.rstrip('/')}/{self.path}",
+            headers=self._headers(api_key), timeout=timeout, dispensable=self.dispensable,
+        )  # fmt: skip
+        self._model, self._price = model, price
+        self.name = name or model
+
+    @property
+    def gives_logprobs(self) -> bool | None:
+        """Whether the server gives log-probabilities; None while that is not known."""
+        return self._endpoint.gives_logprobs
+
+    @property
+    def gives_several(self) -> bool | None:
+        """Whether one call gives all samples of an Ask; False where a format has one answer a call."""
+        return False
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """What the server turned out not to take, so that it is asked without."""
+        return frozenset(self._endpoint.refused)
+
+    @property
+    def requests(self) -> int:
+        """How many HTTP requests were made."""
+        return self._endpoint.requests
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        """Answer an Ask, where it takes several calls with all at the same time; one that fails fails it all.
+
+        The first call of an endpoint is made alone, since it shows what the server refuses.
+        """
+        apart = ask.samples > 1 and self.gives_several is False and self._endpoint.served
+        first = () if apart else await self.once(ask)
+        return first if len(first) == ask.samples else (*first, *await self._each(ask, len(first)))
+
+    async def once(self, ask: Ask) -> tuple[Completion, ...]:
+        """One call: as many samples of an Ask as the server gives in one, at least one."""
+        start = time.perf_counter()
+        reply = await self._endpoint.whole(lambda without: self._body(ask, without))
+        return self._read(ask, reply, start)[: ask.samples]
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
+        """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off.
+
+        In one piece where the answer has to be cut here, since a piece that was passed on cannot be.
+        """
+        start, streams = time.perf_counter(), self._streams(ask)
+        assembler = self._assembler(ask)
+        async with self._endpoint.post(
+            lambda without: self._body(ask, without, stream=streams), stream=streams
+        ) as reply:
+            if reply.body is not None:  # the server does not stream
+                (whole, *_) = self._read(ask, reply, start)
+                yield Delta(whole.text, whole)
+                return
+            async with aclosing(reply.events()) as events:
+                async for event in events:
+                    if text := assembler.feed(event):
+                        yield Delta(text)
+            completion = assembler.finish(time.perf_counter() - start)
+            self._endpoint.notice(ask, reply, completion)
+        yield Delta(completion=completion)
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        await self._endpoint.close()
+
+    async def _each(self, ask: Ask, had: int) -> list[Completion]:
+        """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""
+        each = await gathered(self.once(part(ask, i, 1)) for i in range(had, ask.samples))
+        return [made for (made,) in each]
+
+    def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
+        made = self._completions(ask, reply, time.perf_counter() - start)
+        self._endpoint.notice(ask, reply, made[0])
+        return made
+
+    def _headers(self, api_key: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+    def _streams(self, _ask: Ask) -> bool:
+        """Whether the answer to this can be passed on piece by piece."""
+        return True
+
+    @abstractmethod
+    def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
+        """The JSON of a request, without what the server does not take."""
+
+    @abstractmethod
+    def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
+        """What a whole reply says, at least one."""
+
+    @abstractmethod
+    def _assembler(self, ask: Ask) -> Assembling:
+        """What puts a streamed reply together."""

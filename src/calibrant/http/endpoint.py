@@ -1,0 +1,351 @@
+"""HTTP to one model server: connections, errors, streams, and what that server turned out not to take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelDenied, ModelRefused, ModelUnavailable
+from ..files.jsontext import decoded, encoded, whole_text
+from ..plugins import require
+from ..types import Ask, Completion
+from .failures import failure, message_in, status_in
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = [
+    "FEW",
+    "LOGPROBS",
+    "MANY_LOGPROBS",
+    "TEMPERATURE",
+    "Dispensable",
+    "Endpoint",
+    "Reply",
+]
+
+Body = dict[str, Any]
+
+UNSUPPORTED = re.compile(
+    r"unsupported|not[ _]support|n't support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed"
+    r"|not available|not implemented|\bextra|forbidden|deprecated|cannot find|may only|only (the default|1\b)",
+    re.IGNORECASE,
+)
+"""How servers say that they do not have a field at all; a value out of range is said otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dispensable:
+    """Something in a request that a server may refuse and an honest answer can be had without.
+
+    An error is about it when the request holds one of `fields` (above `above`, where that is given) and
+    the error's words match the pattern `named`. With `unsupported` they must also say that the field is not
+    known, since a value that is out of range is for the caller to mend.
+    """
+
+    name: str
+    named: str
+    fields: tuple[str, ...]
+    above: int | None = None
+    unsupported: bool = True
+
+    def refused_by(self, words: str, body: Mapping[str, Any]) -> bool:
+        """Whether the words of an error refuse this in that request."""
+        held = [body[field] for field in self.fields if field in body]
+        if self.above is not None:
+            held = [value for value in held if isinstance(value, int) and value > self.above]
+        said = re.search(self.named, words, re.IGNORECASE | re.DOTALL) is not None
+        return bool(held) and said and (not self.unsupported or UNSUPPORTED.search(words) is not None)
+
+
+FEW = 5
+"""Alternatives of a token that every server gives which gives any."""
+
+MANY_LOGPROBS = Dispensable(
+    name=f"top_logprobs above {FEW}",
+    named=r"(?=.*log[-_ ]?prob).*(\b(max|maximum|greater|most|less|between|exceeds?|range|limit)\b|<=|≤)",
+    fields=("top_logprobs",),
+    above=FEW,
+    unsupported=False,
+)
+LOGPROBS = Dispensable(
+    name="logprobs",
+    named=r"log[-_ ]?prob",
+    fields=("logprobs", "top_logprobs", "include"),
+    unsupported=False,
+)
+TEMPERATURE = Dispensable(name="temperature", named=r"\btemperature\b", fields=("temperature",))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered: a whole body, or where that is None a stream of events.
+
+    `without` names what the request was made without.
+    """
+
+    body: Body | None
+    without: frozenset[str]
+    response: aiohttp.ClientResponse
+
+    async def events(self) -> AsyncGenerator[Body, None]:
+        """The data of each server-sent event, up to [DONE]; lines may be of any length."""
+        buffer = b""
+        async for block in self.response.content.iter_any():
+            *lines, buffer = (buffer + block).split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    data = line[5:].strip()
+                    if data == b"[DONE]":
+                        return
+                    yield _decoded(data)
+
+
+PIECE = 1 << 16
+"""Bytes read from a connection at once."""
+
+
+class Endpoint:
+    """One address that requests are posted to. Foreign errors leave as `ModelError`.
+
+    What the server refuses of what can be dispensed with is left out, and once an answer was had without
+    it, it is not sent again for the life of the endpoint.
+
+    Parameters
+    ----------
+    url : where to post to
+    headers : sent with each request
+    timeout : seconds for a whole answer, or between two pieces of a streamed one
+    dispensable : what can be left out, in the order in which it is tried
+
+    `requests` counts the HTTP requests made, `refused` names what is left out.
+    """
+
+    def __init__(
+        self, url: str, *, headers: Mapping[str, str], timeout: float, dispensable: Collection[Dispensable]
+    ) -> None:
+        self._url, self._headers, self._timeout = url, dict(headers), timeout
+        self._dispensable = tuple(dispensable)
+        self._may_lack_logprobs = LOGPROBS in self._dispensable
+        self._session: aiohttp.ClientSession | None = None
+        self._seen_logprobs, self._misses = False, 0
+        self.requests, self.served = 0, False
+        self.refused: set[str] = set()
+
+    @property
+    def gives_logprobs(self) -> bool | None:
+        """Whether the server gives log-probabilities; None while that is not known."""
+        if LOGPROBS.name in self.refused:
+            return False
+        return True if self._seen_logprobs else None
+
+    async def whole(self, build: Callable[[Collection[str]], Body]) -> Reply:
+        """Post what `build` makes, given the names of what is to be left out, and read the whole reply."""
+        try:
+            return await self._served(build, stream=False)
+        except (TimeoutError, OSError, _aiohttp().ClientError) as error:
+            raise self._unreached(error) from error
+
+    @asynccontextmanager
+    async def post(
+        self, build: Callable[[Collection[str]], Body], *, stream: bool = False
+    ) -> AsyncIterator[Reply]:
+        """As `whole`, but a stream is read inside."""
+        try:
+            reply = await self._served(build, stream)
+            async with reply.response:
+                yield reply
+        except (TimeoutError, OSError, _aiohttp().ClientError) as error:
+            raise self._unreached(error) from error
+
+    async def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def notice(self, ask: Ask, reply: Reply, completion: Completion) -> None:
+        """Learn from an answer whether this server gives log-probabilities.
+
+        Once is enough of a server that never gave any, of one that did three in a row; an answer that
+        is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
+        """
+        wanted = (ask.logprobs or ask.top_logprobs) and self._may_lack_logprobs
+        if not wanted or LOGPROBS.name in reply.without:
+            return
+        if completion.tokens is not None:
+            self._seen_logprobs, self._misses = True, 0
+            self.refused.discard(LOGPROBS.name)
+            return
+        if not completion.text or completion.tool_calls or completion.finish_reason == "content_filter":
+            return
+        self._misses += 1
+        if not self._seen_logprobs or self._misses >= 3:
+            self.refused.add(LOGPROBS.name)
+
+    async def _served(self, build: Callable[[Collection[str]], Body], stream: bool) -> Reply:
+        """The reply to the first request that is not refused for something dispensable."""
+        dropped: set[str] = set()
+        while True:
+            without = frozenset(self.refused | dropped)
+            sent = build(without)
+            response = await self._post(sent, stream)
+            try:
+                body, error = await _examined(response, stream)
+                if error is None:
+                    self.refused |= dropped  # only now: an error may quote a field it is not about
+                    self.served = True
+                    return Reply(body, without, response)
+                status, said = error
+                name = self._refused_in(said, sent, without) if 400 <= status < 500 else None
+                if name is None:
+                    raise failure(status, said, _retry_after(response.headers))
+                dropped.add(name)
+                response.release()
+            except BaseException:
+                response.close()
+                raise
+
+    def _refused_in(self, said: Any, sent: Body, without: Collection[str]) -> str | None:
+        words = _words(said)
+        left = (one for one in self._dispensable if one.name not in without)
+        return next((one.name for one in left if one.refused_by(words, sent)), None)
+
+    async def _post(self, body: Body, stream: bool) -> aiohttp.ClientResponse:
+        if self._session is None:
+            self._session = self._opened()
+        self.requests += 1
+        timeout = self._between if stream else self._within
+        try:
+            return await self._session.post(self._url, data=self._payload(encoded(body)), timeout=timeout)
+        except _aiohttp().InvalidURL as error:
+            raise ModelRefused(
+                f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."
+            ) from error
+        except ValueError as error:  # a line end or a foreign letter in a header
+            raise ModelDenied(f"The key cannot be sent: {error}. Check it for line ends.") from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        http, seconds = _aiohttp(), self._timeout
+        self._payload = partial(http.BytesPayload, content_type="application/json")
+        self._within = http.ClientTimeout(total=seconds)
+        self._between = http.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+        # How many calls run at once is the caller's to limit, so the pool does not.
+        session: aiohttp.ClientSession = http.ClientSession(
+            headers=self._headers,
+            connector=_connector()(limit=0),
+            cookie_jar=http.DummyCookieJar(),
+        )
+        return session
+
+    def _unreached(self, error: Exception) -> ModelUnavailable:
+        """What an error of the connection leaves as: this is the only place that knows them."""
+        if isinstance(error, TimeoutError):
+            return ModelUnavailable(
+                f"No answer from {self._url} within {self._timeout:g} seconds. "
+                "Raise `timeout`, or ask for fewer tokens."
+            )
+        return ModelUnavailable(
+            f"The connection to {self._url} failed: {str(error) or type(error).__name__}. "
+            "Is the server running?"
+        )
+
+
+@cache
+def _connector() -> Any:
+    """A pool whose connections are read in pieces of 64 kB.
+
+    asyncio makes room for 256 kB at each read, so much that the C library asks the system for it and gives it back
+    every time: a tenth of what a short answer costs.
+    """
+
+    class Pool(_aiohttp().TCPConnector):  # type: ignore[misc]
+        async def connect(self, *args: Any, **named: Any) -> Any:
+            connection = await super().connect(*args, **named)
+            transport = connection.transport
+            if hasattr(transport, "max_size"):  # asyncio's own, where it is no TLS
+                transport.max_size = PIECE
+            return connection
+
+    return Pool
+
+
+@cache
+def _aiohttp() -> Any:
+    return require("aiohttp", "A model behind a URL", "models")
+
+
+async def _examined(
+    response: aiohttp.ClientResponse, stream: bool
+) -> tuple[Body | None, tuple[int, Any] | None]:
+    """The body of a reply (None of a stream), and where it is an error its status and what it says."""
+    if response.status >= 400:
+        return None, (response.status, _error_body(await response.read()))
+    if stream and response.content_type != "application/json":
+        return None, None
+    body = _decoded(await response.read())
+    return body, (status_in(body), body) if body.get("error") else None
+
+
+def _decoded(data: bytes) -> Body:
+    try:
+        value = decoded(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ModelUnavailable(f"Expected a JSON object from the server, got {data[:200]!r}.")
+    return whole_text(value) if _may_hold_halves(data) else value
+
+
+def _error_body(data: bytes) -> Any:
+    """The body of an error may be JSON or a proxy's page; both can be quoted."""
+    try:
+        return whole_text(decoded(data))
+    except (ValueError, RecursionError):
+        return data[:500].decode(errors="replace")
+
+
+def _may_hold_halves(data: bytes) -> bool:
+    """Half surrogate pairs come as an escape, or as bytes that are no UTF-8 but that `json` lets through."""
+    return (b"\\u" in data and b"\\ud" in data.lower()) or b"\xed" in data
+
+
+def _words(said: Any) -> str:
+    """What an error says of its own: message, kind, and in quotes the field that it is about.
+
+    A list of details is searched for the same, since the details may repeat the whole request.
+    """
+    error = said.get("error", said) if isinstance(said, Mapping) else said
+    parts = [error] if isinstance(error, Mapping) else []
+    words = [] if parts and "detail" in parts[0] else [message_in(said)]
+    if parts and isinstance(details := parts[0].get("detail"), list):
+        parts += [detail for detail in details if isinstance(detail, Mapping)]
+    for part in parts:
+        words += [str(part[name]) for name in ("code", "type", "msg") if part.get(name)]
+        words += [f"'{part['param']}'"] if part.get("param") else []
+        words += [f"'{step}'" for step in part.get("loc") or () if step != "body"]
+        words += [part["detail"]] if isinstance(part.get("detail"), str) else []
+    return " ".join(words)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from a number or from a date (read against the server's own clock where it tells it)."""
+    wish = headers.get("Retry-After")
+    if wish is None:
+        return None
+    try:
+        return max(0.0, float(wish))
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(wish)
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max(0.0, (then - now).total_seconds())
+    except (TypeError, ValueError):
+        return None

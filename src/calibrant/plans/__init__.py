@@ -1,0 +1,1 @@
+"""Fitted plans: sealed, immutable, followed without the code that fitted them."""

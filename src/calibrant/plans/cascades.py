@@ -1,0 +1,121 @@
+"""A cascade as it is kept and followed: who answers first, and from which gain on a larger model answers again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..files.sealed import Kind, Sealed
+from ..routing.cases import Cases
+from ..routing.gains import GainModel, Gains
+from ..tally import Floats
+
+__all__ = ["CascadePlan", "Decided", "Specialist"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Specialist:
+    """A domain in which another model than the small one answers first, and how far it was ahead there.
+
+    `edge` is the shrunk difference of the shares right, `ahead` the probability that it is above zero.
+    """
+
+    task: str | None
+    domain: str | None
+    model: str
+    measured: float
+    edge: float
+    ahead: float
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """For each answer: what is predicted, and whether the large model answers again."""
+
+    told: Gains
+    escalate: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CascadePlan(Sealed):
+    """Models by the names in the log they were measured on, gain models by who answers first, and a threshold.
+
+    `threshold` is the gain from which on the large model is asked: 2, which no gain reaches, is never. `prices` are
+    what an answer of each model costs on average, in `unit`. `expected` and `realised` are what was predicted for
+    other rows and what these then showed.
+    """
+
+    small: str
+    large: str
+    peers: tuple[str, ...] = ()
+    specialists: tuple[Specialist, ...] = ()
+    gains: Mapping[str, GainModel]
+    threshold: float
+    prices: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "large calls"
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    realised: Mapping[str, Any] = field(default_factory=dict)
+
+    kind = Kind(
+        noun="a cascade", format="calibrant/cascade", mark="plan_id",
+        made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
+    )  # fmt: skip
+
+    def first(self, task: str | None, domain: str | None) -> str:
+        """The model that answers first: a specialist of the domain, else the small one."""
+        return self._domains.get((task, domain), self.small)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that may be asked, each once."""
+        others = [one.model for one in self.specialists]
+        return tuple(dict.fromkeys([self.small, self.large, *others, *self.peers]))
+
+    def decide(self, first: str, cases: Cases) -> Decided:
+        """What the model that answered first leaves to gain, and whether that is enough to ask the large one."""
+        if first not in self.gains:
+            raise UnusableInput(
+                f"The plan knows no gain over {first!r}, only over {', '.join(self.gains)}. "
+                "Plan it with `calibrant plan cascade LOG --models SMALL,LARGE,OTHERS`."
+            )
+        told = self.gains[first](cases)
+        return Decided(told=told, escalate=self.over(told.gain))
+
+    def over(self, gain: Floats) -> NDArray[np.bool_]:
+        """Whether gains reach the threshold."""
+        return np.asarray(gain >= self.threshold)
+
+    @cached_property
+    def _domains(self) -> dict[tuple[str | None, str | None], str]:
+        return {(one.task, one.domain): one.model for one in self.specialists}
+
+    @property
+    def plan_id(self) -> str:
+        """16 hex digits that stand for everything in the plan."""
+        return self.content_id
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "small": self.small, "large": self.large, "peers": list(self.peers),
+            "specialists": [asdict(one) for one in self.specialists],
+            "gains": {name: model.plain() for name, model in self.gains.items()},
+            "threshold": self.threshold, "prices": dict(self.prices), "unit": self.unit,
+            "expected": dict(self.expected), "realised": dict(self.realised),
+        }  # fmt: skip
+
+    @classmethod
+    def _made(cls, data: Mapping[str, Any]) -> CascadePlan:
+        return cls(
+            small=data["small"], large=data["large"], peers=tuple(data["peers"]),
+            specialists=tuple(Specialist(**one) for one in data["specialists"]),
+            gains={name: GainModel.from_json(model) for name, model in data["gains"].items()},
+            threshold=data["threshold"], prices=data["prices"], unit=data["unit"], expected=data["expected"],
+            realised=data["realised"],
+        )  # fmt: skip

@@ -1,0 +1,198 @@
+"""What is promised of a threshold, as a value: plain JSON, bound to what it was issued for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnusableInput
+from ..files.sealed import Kind, Sealed
+from ..guarantees.walking import Risk
+from ..maps.calibration import closeness
+from ..metrics.intervals import Estimate
+from ..types import Fingerprint
+
+__all__ = ["Certificate", "CertificateSet", "spent"]
+
+_SET_FORMAT = "calibrant/certificates"
+_VERSION = 1
+
+
+def spent(delta: float, issue: int | None) -> float:
+    """What the `issue`-th certificate may spend of `delta`: delta x 6 / (pi^2 issue^2); all where it is the only one.
+
+    The parts of all issues, however many there will be, add up to `delta`.
+
+    >>> round(spent(0.1, 1), 4), round(spent(0.1, 2), 4), spent(0.1, None)
+    (0.0608, 0.0152, 0.1)
+    """
+    return delta if issue is None else delta * 6 / (math.pi * issue) ** 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Certificate(Sealed):
+    """A threshold with a promise, or None with the reason why none can be given.
+
+    The promise, for `risk="selective"`: with probability at least 1 - `delta` over the labelled answers, at most
+    `max_error` of the answers with a score >= `threshold` are wrong. For `risk="joint"`: at most `max_error` of
+    all answers are wrong and have a score >= `threshold`, which is another and a weaker promise.
+
+    Attributes
+    ----------
+    by : the group that it is for, column and value
+    threshold : on the scale of the scores that were given; act when score >= threshold
+    threshold_p : the same threshold as a probability of the map `map_id`; None without a map
+    coverage : share of answers that reach the threshold; the interval (95 %) holds whichever threshold was chosen
+    labels_used : labelled answers that were given
+    labels_needed : about how many more would do, or at least so many where the labels look too bad and are too few to
+        exclude a threshold; None when certified, or when the labels exclude one
+    reason : why it is not certified, or None
+    tested, accepted, wrong : independent answers that the test used, those that reach the threshold, wrong ones of them
+    issue, level : which of a series it is (None: the only one), and the part of `delta` that it spent
+    scale : "score" or "probability", what `threshold` is a value of
+    max_weight : the largest weight of a labelled answer
+    evidence : digest of the labelled answers
+    revoked : why it holds no longer, or None
+    """
+
+    by: Mapping[str, str | None]
+    certified: bool
+    threshold: float | None
+    coverage: Estimate
+    max_error: float
+    delta: float
+    labels_used: int
+    labels_needed: int | None
+    method: str
+    reason: str | None = None
+    risk: Risk = "selective"
+    scale: str = "score"
+    threshold_p: float | None = None
+    map_id: str | None = None
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    issue: int | None = None
+    level: float = 0.0
+    tested: int = 0
+    accepted: int = 0
+    wrong: int = 0
+    start: int = 0
+    max_weight: float = 1.0
+    evidence: str = ""
+    seed: int = 0
+    revoked: str | None = None
+
+    kind = Kind(
+        noun="a certificate", format="calibrant/certificate", mark="certificate_id",
+        made_by="Issue one with `calibrant plan thresholds LOG --max-error R --delta D --out CERTS.json`.",
+    )  # fmt: skip
+
+    @property
+    def certificate_id(self) -> str:
+        """16 hex digits that stand for everything in the certificate."""
+        return self.content_id
+
+    @property
+    def valid(self) -> bool:
+        """Certified and not revoked."""
+        return self.certified and self.revoked is None
+
+    def revoke(self, why: str) -> Certificate:
+        """The same certificate, holding no longer."""
+        return replace(self, revoked=why)
+
+    def bound_to(self, by: Mapping[str, str | None], fingerprint: Fingerprint) -> Certificate:
+        """The same certificate for a group and what its scores are scores of."""
+        return replace(self, by=dict(by), fingerprint=fingerprint)
+
+    def _content(self) -> dict[str, Any]:
+        return {**asdict(self), "by": dict(self.by)}
+
+    @classmethod
+    def _made(cls, data: Mapping[str, Any]) -> Certificate:
+        known = {one.name for one in fields(cls)}
+        return cls(
+            **{name: value for name, value in data.items() if name in known}
+            | {"coverage": Estimate(**data["coverage"]), "fingerprint": Fingerprint(**data["fingerprint"])}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateSet:
+    """The certificates of a file: one per group of the columns `by`."""
+
+    by: tuple[str, ...]
+    certificates: tuple[Certificate, ...]
+
+    @cached_property
+    def _index(self) -> dict[tuple[str | None, ...], Certificate]:
+        return {self.key(c): c for c in self.certificates}
+
+    def key(self, one: Certificate) -> tuple[str | None, ...]:
+        """The values of a certificate's group, in the order of the columns `by`."""
+        return tuple(one.by.get(name) for name in self.by)
+
+    def find(self, values: Iterable[Any]) -> Certificate | None:
+        """The certificate of a group, by the values of the columns `by`."""
+        return self._index.get(tuple(None if v is None else str(v) for v in values))
+
+    def fitting(self, fingerprint: Fingerprint) -> Certificate | None:
+        """The certificate that was issued for such scores, the most closely stated one; None where none was."""
+        stated = set(asdict(fingerprint))
+        known = [
+            c
+            for c in self.certificates
+            if not c.fingerprint.differences(fingerprint) and set(c.by) <= stated and _grouped(c, fingerprint)
+        ]
+        return max(known, key=lambda c: closeness(c.fingerprint), default=None)
+
+    def to_json(self) -> str:
+        """The set as JSON text."""
+        content = {
+            "format": _SET_FORMAT, "version": _VERSION, "by": list(self.by),
+            "certificates": [c.plain() for c in self.certificates],
+        }  # fmt: skip
+        return json.dumps(content, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> CertificateSet:
+        """Read a set; a single certificate is a set of one."""
+        data = json.loads(text)
+        if data.get("format") == Certificate.kind.format:
+            one = Certificate.from_json(data)
+            return cls(by=tuple(one.by), certificates=(one,))
+        if data.get("format") != _SET_FORMAT or data.get("version") != _VERSION:
+            raise UnusableInput(
+                "Expected a file written by `calibrant plan thresholds LOG --out CERTS.json`."
+            )
+        return cls(
+            by=tuple(data["by"]),
+            certificates=tuple(Certificate.from_json(entry) for entry in data["certificates"]),
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> CertificateSet:
+        """Read a file of certificates."""
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise UnusableInput(
+                f"{path} cannot be read as certificates ({error}). Make one with "
+                f"`calibrant plan thresholds LOG --max-error R --delta D --out {path}`."
+            ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write the set to a file."""
+        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+
+
+def _grouped(certificate: Certificate, fingerprint: Fingerprint) -> bool:
+    """Whether the values of the group, a missing one too, are those of the fingerprint."""
+    stated = asdict(fingerprint)
+    return all(stated[name] == value for name, value in certificate.by.items())

@@ -1,0 +1,152 @@
+"""The file: what it makes, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibrant.assembly.building import build
+from calibrant.assembly.config import load, parse
+from calibrant.errors import UnknownName, UnusableInput
+from calibrant.models.openai_compatible import OpenAICompatible
+from calibrant.policies.bands import Bands
+
+MODEL = {"kind": "openai_compatible", "url": "http://127.0.0.1:9/v1", "model": "tiny"}
+
+
+def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_KEY", "secret-of-16-characters")
+    file = tmp_path / "calibrant.toml"
+    file.write_text("""
+        [server]
+        host = "0.0.0.0"
+        port = 9000
+        key = "env:MODEL_KEY"
+        [model]
+        kind = "openai_compatible"
+        url = "http://127.0.0.1:9/v1"
+        model = "tiny"
+        api_key = "env:MODEL_KEY"
+        timeout = 5
+        price = { prompt = 1, completion = 2.5 }
+        [store]
+        url = "log.db"
+        [confidence]
+        signals = ["verbalized", "mean_logprob"]
+        [stream]
+        gate = "hold"
+    """)
+    config = load(file)
+    assert (config.server.port, config.server.key, config.stream.gate) == (
+        9000,
+        "secret-of-16-characters",
+        "hold",
+    )
+    pipeline = build(config)
+    assert isinstance(pipeline.model, OpenAICompatible)
+    assert isinstance(pipeline.policy, Bands)
+    assert list(pipeline.signals) == ["verbalized", "mean_logprob"]
+    assert (tmp_path / "log.db").exists(), "paths start at the file"
+    assert pipeline.new_id() != pipeline.new_id()
+    pipeline.store.close()
+    asyncio.run(pipeline.model.close())
+
+
+def test_the_example_in_the_documentation_is_right() -> None:
+    example = textwrap.dedent((load.__doc__ or "").partition("::\n")[2])
+    config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"})
+    assert config.policy.settings == {"answer": 0.85, "disclaim": 0.6, "review": 0.4}
+    assert config.model.settings["price"].prompt == 0.15
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"sever": {}}, r"unknown section 'sever'. Did you mean 'server'\? Known: server, model"),
+        ({"server": {"prot": 1}}, r"\[server\] has an unknown key 'prot'. Did you mean 'port'\?"),
+        ({"server": 7}, r"Expected a section \[server\]"),
+        ({"server": {"port": "80"}}, r"\[server\] port: expected a whole number, got '80'"),
+        ({"server": {"port": True}}, r"\[server\] port: expected a whole number, got True"),
+        ({"server": {"host": "0.0.0.0"}}, r'there is no key. Add key = "env:CALIBRANT_KEY"'),
+        ({"server": {"host": "example.org"}}, r"there is no key"),
+        ({"server": {"key": ""}}, r"key is empty"),
+        (
+            {"server": {"key": "env:ABSENT"}},
+            r"server.key is taken .* ABSENT is not set. Set it: export ABSENT",
+        ),
+        ({"model": {}}, r"\[model\] needs kind"),
+        ({"model": {"kind": "openai_compatible", "model": "m"}}, r"kind openai_compatible needs url"),
+        ({"model": MODEL | {"modle": "x"}}, r"unknown key 'modle'. Did you mean 'model'\?"),
+        ({"model": MODEL | {"price": {"prompt": 1.0}}}, r"price needs completion"),
+        ({"model": MODEL | {"price": {"prompt": -1.0, "completion": 1.0}}}, r"price: .* from 0 on; got -1.0"),
+        ({"model": MODEL | {"timeout": "5 s"}}, r"timeout: expected a number, got '5 s'"),
+        ({"confidence": {"signals": "mean_logprob"}}, r"signals: expected a list, got 'mean_logprob'"),
+        ({"confidence": {"signals": [1]}}, r"signals: expected a text, got 1"),
+        ({"stream": {"gate": "wait"}}, r"gate: expected 'trail' or 'hold', got 'wait'"),
+        ({"policy": {"kind": "bands", "anser": 0.9}}, r"\[policy\] of kind bands has an unknown key 'anser'"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_belongs_there(table: dict[str, Any], told: str) -> None:
+    with pytest.raises(UnusableInput, match=told):
+        parse({"model": MODEL} | table, {})
+
+
+def test_settings_that_contradict_each_other_are_said_with_their_section(tmp_path: Path) -> None:
+    table = {"model": MODEL, "policy": {"answer": 0.2}, "confidence": {"signals": []}}
+    with pytest.raises(UnusableInput, match=r"\[policy\]: Bands must ascend"):
+        build(parse(table, {}, tmp_path))
+
+
+def test_unknown_extensions_name_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'mean_logprob'"):
+        parse({"model": MODEL, "confidence": {"signals": ["mean_logprobs"]}}, {})
+    with pytest.raises(UnknownName, match="Did you mean 'openai_compatible'"):
+        parse({"model": MODEL | {"kind": "openai_compatable"}}, {})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_loopback_needs_no_key(host: str) -> None:
+    assert parse({"model": MODEL, "server": {"host": host}}, {}).server.key is None
+
+
+def test_a_file_that_is_absent_or_no_toml_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match="Expected a TOML file"):
+        load(tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("[server\n")
+    with pytest.raises(UnusableInput, match=r"Expected a TOML file at .*bad.toml"):
+        load(tmp_path / "bad.toml")
+
+
+def test_a_posture_for_each_task_changes_only_what_is_asked_there(tmp_path: Path) -> None:
+    confidence = {"signals": ["verbalized", "mean_logprob"], "posture": {"triage": "cautious"}}
+    pipeline = build(parse({"model": MODEL, "confidence": confidence, "peer": MODEL}, {}, tmp_path))
+    assert pipeline.by_task["triage"]["verbalized"].fingerprint != pipeline.signals["verbalized"].fingerprint
+    assert pipeline.by_task["triage"]["mean_logprob"] == pipeline.signals["mean_logprob"]
+    assert set(pipeline.others) == {"peer"}
+    pipeline.store.close()
+
+
+@pytest.mark.parametrize(
+    "confidence",
+    [
+        {"signals": ["verbalized"], "posture": {"triage": "timid"}},
+        {"signals": ["mean_logprob"], "posture": {"triage": "bold"}},
+        {"signals": ["vpd:samples=none"]},
+        {"signals": ["vpd:sample=3"]},
+    ],
+)
+def test_a_signal_is_checked_when_the_file_is_read(confidence: dict[str, Any]) -> None:
+    with pytest.raises(UnusableInput, match=r"\[confidence\]"):
+        parse({"model": MODEL, "confidence": confidence}, {})
+
+
+def test_a_script_of_answers_is_a_table_and_a_number_is_none() -> None:
+    section = {"model": {"kind": "scripted", "script": {"2 + 2?": "4"}}}
+    assert parse(section, {}).model.settings["script"] == {"2 + 2?": "4"}
+    with pytest.raises(UnusableInput, match="script: expected a table, got 4"):
+        parse({"model": {"kind": "scripted", "script": 4}}, {})

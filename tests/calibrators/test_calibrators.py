@@ -1,0 +1,360 @@
+"""The contract that every calibrator of the family fulfils, and what each is measured against."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+
+import calibrant
+from calibrant import CalibrationMap, MapSet, Tally, metrics
+from calibrant.calibrators.temperature import Temperature
+from calibrant.errors import NotEnoughLabels, UnknownName, UnusableInput, WrongFingerprint
+from calibrant.fits.crossfit import cross_fit, folds
+from calibrant.maps.curves import Steps
+from calibrant.plugins import find, names
+from calibrant.types import Fingerprint, Reading, Score
+
+from ..worlds import world
+
+NAMES = names("calibrators")
+NOT_ASCENDING = {"histogram"}  # only ever shrinks
+ONE_PARAMETER = {"temperature"}  # cannot mend a shift
+
+
+def logistic(n: int, seed: int, slope: float = 0.6, shift: float = -0.3) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    c = rng.beta(3, 1.3, n)
+    return c, rng.random(n) < expit(slope * logit(c) + shift)
+
+
+def test_every_file_is_found() -> None:
+    assert set(NAMES) == {
+        "auto",
+        "beta",
+        "blend",
+        "histogram",
+        "isotonic",
+        "multicalibrated",
+        "platt",
+        "pooled",
+        "temperature",
+        "venn_abers",
+    }
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_calibrates_fresh_data(name: str) -> None:
+    shift = 0.0 if name in ONE_PARAMETER else -0.3
+    fitted = calibrant.fit(*logistic(4000, 1, shift=shift), calibrator=name)
+    c, y = logistic(20_000, 2, shift=shift)
+    before, after = metrics.l2(Tally.of(c, y)), metrics.l2(Tally.of(fitted(c), y))
+    assert after.value < 0.04 < before.value
+
+
+def test_is_unbiased_at_the_ends_when_labels_are_few(name: str) -> None:
+    """Guards against L2-penalised logistic regression on scores in [0, 1]: there 0.95 becomes 0.84."""
+    ends = np.array([0.05, 0.95])
+    got = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        c = rng.uniform(0.01, 0.99, 200)
+        got.append(calibrant.fit(c, rng.random(200) < c, calibrator=name)(ends))
+    low, high = np.mean(got, axis=0)
+    assert abs(low - 0.05) < 0.06
+    assert abs(high - 0.95) < 0.06
+
+
+class Penalised:
+    """A known-bad calibrator: the contract above must refuse it."""
+
+    def fit(self, tally: Tally) -> CalibrationMap:
+        from sklearn.linear_model import LogisticRegression
+
+        x = np.repeat(tally.score, 2)[:, None]
+        weights = np.stack([tally.weight - tally.hits, tally.hits], axis=1).ravel()
+        model = LogisticRegression().fit(x, np.tile([0, 1], len(tally.score)), weights)
+        knots = np.linspace(0, 1, 101)
+        p = tuple(model.predict_proba(knots[:, None])[:, 1].tolist())
+        good = find("calibrators", "platt")().fit(tally)
+        return replace(good, curve=Steps(score=tuple(knots.tolist()), p=p, low=p, high=p, linear=True))
+
+
+def test_the_contract_refuses_a_known_bad_one() -> None:
+    got = []
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        c = rng.uniform(0.01, 0.99, 200)
+        got.append(Penalised().fit(Tally.of(c, rng.random(200) < c))(np.array([0.95])))
+    assert abs(np.mean(got) - 0.95) > 0.06
+
+
+def test_higher_means_surer(name: str) -> None:
+    if name in NOT_ASCENDING:
+        pytest.skip("bins are not held to ascend")
+    grid = np.linspace(0, 1, 501)
+    for seed in range(10):
+        c, y = logistic(80, seed, slope=0.1)
+        p = calibrant.fit(np.round(c, 1), y, calibrator=name)(grid)
+        assert np.diff(p).min() >= -1e-9
+
+
+def test_interval_holds_the_probability_and_narrows(name: str) -> None:
+    widths = []
+    for n in (60, 6000):
+        fitted = calibrant.fit(*logistic(n, 3), calibrator=name)
+        grid = np.linspace(0.2, 0.99, 50)
+        low, high = fitted.interval(grid)
+        p = fitted(grid)
+        assert np.all((low <= p + 1e-12) & (p <= high + 1e-12))
+        widths.append((high - low).mean())
+    assert widths[1] < widths[0]
+
+
+def test_one_class_gives_a_sensible_answer_with_a_wide_interval(name: str) -> None:
+    fitted = calibrant.fit([0.9] * 15 + [0.8] * 15, [True] * 30, calibrator=name)
+    p, (low, high) = fitted([0.9])[0], fitted.interval([0.9])
+    assert 0.6 < p < 1.0
+    assert high[0] - low[0] > 0.02
+
+
+def test_exact_zero_and_one_are_no_certainties(name: str) -> None:
+    rng = np.random.default_rng(0)
+    c = np.repeat([0.0, 0.5, 0.9, 1.0], 50)
+    y = rng.random(200) < np.repeat([0.1, 0.4, 0.7, 0.9], 50)
+    p = calibrant.fit(c, y, calibrator=name)([0.0, 1.0])
+    assert 0.0 < p[0] < p[1] < 1.0
+    if name not in ONE_PARAMETER:
+        assert abs(p[1] - 0.9) < 0.12
+
+
+def test_json_round_trip(name: str) -> None:
+    fitted = calibrant.fit(*logistic(300, 5), calibrator=name)
+    again = CalibrationMap.from_json(fitted.to_json())
+    grid = np.linspace(0, 1, 101)
+    np.testing.assert_array_equal(again(grid), fitted(grid))
+    assert again == fitted
+    assert again.map_id == fitted.map_id
+
+
+def test_row_order_is_irrelevant(name: str) -> None:
+    c, y = logistic(200, 6)
+    order = np.random.default_rng(1).permutation(200)
+    assert calibrant.fit(c, y, calibrator=name) == calibrant.fit(c[order], y[order], calibrator=name)
+
+
+def test_weight_two_is_two_rows(name: str) -> None:
+    c, y = logistic(150, 7)
+    grid = np.linspace(0, 1, 11)
+    rows = calibrant.fit(np.tile(c, 2), np.tile(y, 2), calibrator=name, cluster=None)(grid)
+    weights = np.where(np.arange(300) % 2, 1.0, 1.0)
+    same = calibrant.fit(np.repeat(c, 2), np.repeat(y, 2), calibrator=name, weight=weights)(grid)
+    np.testing.assert_allclose(rows, same, atol=1e-6)
+
+
+def test_refuses_scores_it_cannot_read(name: str) -> None:
+    fitted = calibrant.fit(*logistic(100, 8), calibrator=name)
+    for bad in (np.nan, 1.2, -0.1):
+        with pytest.raises(UnusableInput, match="calibrant apply"):
+            fitted([0.5, bad])
+    assert fitted([]).shape == (0,)
+    assert fitted([[0.5], [0.6]]).shape == (2, 1)
+
+
+def test_no_labels_is_an_error() -> None:
+    with pytest.raises(NotEnoughLabels):
+        calibrant.fit([], [])
+    with pytest.raises(UnknownName, match="Did you mean 'platt'"):
+        calibrant.fit([0.5], [1], calibrator="plat")
+
+
+def test_parametric_intervals_cover() -> None:
+    """Platt and beta on logistic worlds: the probability at 0.8 lies in the interval, nominal 95 %."""
+    truth = float(expit(0.6 * logit(0.8) - 0.3))
+    for name in ("platt", "beta", "auto"):
+        inside = 0
+        for seed in range(200):
+            low, high = calibrant.fit(*logistic(300, seed), calibrator=name).interval([0.8])
+            inside += low[0] <= truth <= high[0]
+        assert inside / 200 >= 0.90, name
+
+
+def test_platt_equals_scikit_learn_without_ends() -> None:
+    from sklearn.calibration import _SigmoidCalibration
+
+    c, y = logistic(500, 9)
+    theirs = _SigmoidCalibration().fit(logit(c), y).predict(logit(c))
+    np.testing.assert_allclose(calibrant.fit(c, y, calibrator="platt")(c), theirs, atol=1e-5)
+
+
+def test_isotonic_equals_scikit_learn_between_its_ends() -> None:
+    for seed in range(20):
+        c, y = logistic(400, seed)
+        c = np.round(c, 2)
+        theirs = IsotonicRegression(out_of_bounds="clip").fit(c, y).predict(np.unique(c))
+        ours = calibrant.fit(c, y, calibrator="isotonic")(np.unique(c))
+        inner = (theirs > 0.02) & (theirs < 0.98)
+        np.testing.assert_allclose(ours[inner], theirs[inner], atol=1e-9)
+
+
+def test_venn_abers_equals_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    for trial in range(60):
+        n = int(rng.integers(2, 50))
+        c = rng.random(n) if trial % 2 else np.round(rng.random(n) * 10) / 10
+        y = rng.random(n) < c
+        at = np.r_[rng.random(4), c[:2], 0, 1]
+        low, high = calibrant.fit(c, y, calibrator="venn_abers").curve.interval(at)
+        for s, p0, p1 in zip(at, low, high, strict=True):
+            for label, got in ((0, p0), (1, p1)):
+                fitted = IsotonicRegression().fit(np.r_[c, s], np.r_[y, label])
+                assert got == pytest.approx(fitted.predict([s])[0], abs=1e-9)
+
+
+def test_beta_finds_the_likeliest_curve() -> None:
+    """scipy's general minimiser, on the same targets, finds nothing better."""
+    from scipy.optimize import minimize
+
+    c, y = logistic(800, 11)
+    curve = calibrant.fit(c, y, calibrator="beta").curve
+    right, wrong = y.sum(), (~y).sum()
+    target = np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))
+
+    def loss(abk: np.ndarray) -> float:
+        eta = abk[0] * np.log(c) - abk[1] * np.log1p(-c) + abk[2]
+        return float((np.logaddexp(0, eta) - target * eta).sum())
+
+    best = minimize(loss, [1.0, 1.0, 0.0], bounds=[(0, None), (0, None), (None, None)]).fun
+    assert loss(np.array([curve.a, curve.b, curve.k])) <= best + 1e-3
+
+
+def test_temperature_does_not_hang_on_a_hidden_epsilon() -> None:
+    """28 % of the answers at 1.0: libraries give temperatures from 4.9 to 38 by the epsilon they hide."""
+    rng = np.random.default_rng(3)
+    truth = rng.beta(3, 1.2, 20_000)
+    c = np.round(expit(1.8 * logit(truth)) * 20) / 20
+    y = rng.random(20_000) < truth
+    assert (c == 1).mean() > 0.2
+    curve = calibrant.fit(c, y, calibrator="temperature").curve
+    assert 1.5 < 1 / curve.a < 2.2
+    assert curve.at_one is not None
+    assert curve.at_one.p == pytest.approx(y[c == 1].mean(), abs=0.01)
+
+
+def test_auto_is_never_worse_than_platt_when_labels_are_few() -> None:
+    differences = []
+    for seed in range(120):
+        c, y = logistic(50, seed)
+        c_new, y_new = logistic(4000, 10_000 + seed)
+        score = {
+            n: ((calibrant.fit(c, y, calibrator=n)(c_new) - y_new) ** 2).mean() for n in ("auto", "platt")
+        }
+        differences.append(score["auto"] - score["platt"])
+    assert np.mean(differences) < 2 * np.std(differences) / np.sqrt(120) + 5e-4
+
+
+def test_auto_follows_a_bend_that_platt_cannot() -> None:
+    rng = np.random.default_rng(1)
+    c = np.round(rng.random(6000), 2)
+    y = rng.random(6000) < np.where(c < 0.5, 0.2, 0.9)
+    fresh = Tally.of(c, y)
+    auto, platt = (calibrant.fit(c, y, calibrator=n) for n in ("auto", "platt"))
+    assert (
+        metrics.brier(fresh.moved(auto(fresh.score))) < metrics.brier(fresh.moved(platt(fresh.score))) - 0.005
+    )
+
+
+def test_logit_matrices() -> None:
+    rng = np.random.default_rng(2)
+    z = rng.normal(0, 2, (4000, 5))
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(5, p=row) for row in p])
+    fitted = calibrant.fit(z * 2.5, labels, calibrator="temperature")
+    assert fitted.temperature == pytest.approx(2.5, rel=0.08)
+    np.testing.assert_allclose(fitted(z).sum(axis=1), 1.0)
+    with pytest.raises(UnusableInput, match="class indices"):
+        Temperature().fit_logits(z, labels + 3)
+
+
+def test_a_map_refuses_scores_of_another_kind() -> None:
+    fitted = calibrant.fit(*logistic(100, 0)).with_fingerprint(Fingerprint(model="a", task="t"))
+    fitted([0.5], Fingerprint(model="a", task="t", domain="any"))
+    with pytest.raises(WrongFingerprint, match="model is 'b', not 'a'"):
+        fitted([0.5], Fingerprint(model="b", task="t"))
+    fitted([0.5], Fingerprint(model="b", task="t"), anyway=True)
+
+
+def test_a_map_that_was_edited_is_refused() -> None:
+    data = json.loads(calibrant.fit(*logistic(100, 0), calibrator="platt").to_json())
+    data["curve"]["k"] += 0.5
+    with pytest.raises(UnusableInput, match="edited or damaged"):
+        CalibrationMap.from_json(json.dumps(data))
+
+
+def test_a_set_finds_the_map_of_a_reading() -> None:
+    by_domain = {
+        d: calibrant.fit(*logistic(200, i), fingerprint=Fingerprint(domain=d)) for i, d in enumerate("ab")
+    }
+    maps = MapSet(by=("domain",), groups=tuple(((d,), m) for d, m in by_domain.items()))
+    again = MapSet.from_json(maps.to_json())
+    reading = Reading(signal="s", score=Score(0.8))
+    assert again.confidence(reading, Fingerprint(domain="a")).map_id == by_domain["a"].map_id
+    nothing = again.confidence(reading, Fingerprint(domain="c"))
+    assert nothing.p is None
+    assert "no map" in str(nothing.reason)
+    silent = Reading(signal="s", score=None, reason="no log-probabilities")
+    assert "no log-probabilities" in str(again.confidence(silent, Fingerprint(domain="a")).reason)
+
+
+def test_folds_add_up_and_are_honest() -> None:
+    c, y = logistic(500, 4)
+    tally = Tally.of(np.round(c, 1), y)
+    parts = folds(tally, 5)
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    np.testing.assert_allclose(whole.weight, tally.weight)
+    np.testing.assert_allclose(whole.hits, tally.hits)
+    noise = Tally.of(np.random.default_rng(0).random(300), np.random.default_rng(1).random(300) < 0.5)
+    honest = cross_fit(find("calibrators", "isotonic")(), folds(noise))
+    total = honest[0]
+    for part in honest[1:]:
+        total = total + part
+    assert metrics.brier(total) > 0.249  # in sample, isotonic would claim about 0.24
+
+
+def test_stated_confidence_world_at_all_sizes() -> None:
+    """Cross-fitted auto leaves no more error than its labels allow, on 20-valued scores."""
+    w = world("stretch", 0.09, verbal=True)
+    rng = np.random.default_rng(5)
+    for n, limit in ((50, 0.09), (200, 0.05), (1000, 0.03)):
+        left = []
+        for _ in range(30):
+            fitted = calibrant.fit(*w.draw(n, rng))
+            left.append(np.sqrt(((fitted(w.scores[::100]) - w.truth[::100]) ** 2).mean()))
+        assert np.mean(left) < limit
+
+
+def test_scores_a_rounding_away_from_one() -> None:
+    """Token probabilities of 1 - 2^-53 have log-odds of rounding error only."""
+    rng = np.random.default_rng(0)
+    c = np.tile([0.9, 0.99, 1 - 2.0**-53, 1.0], 30)
+    y = rng.random(120) < np.tile([0.5, 0.8, 0.95, 0.95], 30)
+    for name in NAMES:
+        p = calibrant.fit(c, y, calibrator=name)([0.9, 0.99, 1 - 2.0**-53, 1.0])
+        assert np.isfinite(p).all()
+        assert p[2] == pytest.approx(p[3], abs=0.08)
+
+
+def test_a_set_without_the_map_says_what_the_nearest_is_for() -> None:
+    made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).with_fingerprint(Fingerprint(model="m", task="qa"))
+    told = MapSet(by=("task",), groups=((("qa",), made),)).confidence(
+        Reading(signal="s", score=Score(0.9)), Fingerprint(model="m", task="law")
+    )
+    assert told.p is None and "of the nearest, task is 'law', not 'qa'" in str(told.reason)

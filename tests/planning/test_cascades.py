@@ -1,0 +1,527 @@
+"""Cascades: the arithmetic of recovery, gains with a known truth, plans from logs, the command."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from typer.testing import CliRunner
+
+from calibrant.cli import app
+from calibrant.errors import NotEnoughLabels, UnusableInput
+from calibrant.logs.panels import read_panel
+from calibrant.planning.cascades import PlannedCascade, cases_of, plan_cascade
+from calibrant.planning.operating import Aim
+from calibrant.plans.cascades import CascadePlan
+from calibrant.routing.cases import Cases, Encoder, peer_agreement
+from calibrant.routing.domains import edges
+from calibrant.routing.gains import GainModel, fit_and_hold_out, fit_gains
+from calibrant.routing.recovery import Recovery, apgr, cpt, random_apgr
+
+Floats = np.ndarray
+
+
+# ------------------------------------------------------------------ the arithmetic
+
+
+def by_hand(gain: Floats, small: Floats, large: Floats, orders: int = 1) -> float:
+    """The area under PGR by its definition, question by question; ties in many random orders."""
+    areas = []
+    for k in range(orders):
+        noise = np.random.default_rng(k).random(len(gain))
+        order = sorted(range(len(gain)), key=lambda i: (-gain[i], noise[i]))
+        heights = []
+        for sent in range(len(gain) + 1):
+            up = set(order[:sent])
+            right = sum(large[i] if i in up else small[i] for i in range(len(gain)))
+            heights.append((right - small.sum()) / (large.sum() - small.sum()))
+        areas.append(sum((a + b) / 2 for a, b in pairwise(heights)) / len(gain))
+    return float(np.mean(areas))
+
+
+def test_rows_held_out_claim_no_gain_where_there_is_none() -> None:
+    """Two models that are equally often right, and nothing tells when: what rows not seen say of sending is about 0."""
+    rng, claimed = np.random.default_rng(16), []
+    for _ in range(50):
+        small, large = (rng.random((2, 150)) < 0.6).astype(float)
+        cases = Cases.of(150, scores={"x": rng.random(150)}, domain=rng.choice(list("abcd"), 150))
+        _, held = fit_and_hold_out(cases, small, large)
+        claimed.append(float(np.mean((held.gain > 0) * (large - small))))
+    assert np.mean(claimed) < 2.5 * np.std(claimed) / 50**0.5
+
+
+def test_apgr_and_cpt_as_worked_out_on_paper() -> None:
+    small, large = np.array([0.0, 1, 0, 1, 0]), np.array([1.0, 1, 1, 0, 1])
+    # PGR after each of the five calls in this order: 1/2, 1, 3/2, 3/2, 1; the area is (1/2 + 1 + 3/2 + 3/2 + 1/2) / 5
+    good = Recovery.of(np.array([5.0, 2, 4, 1, 3]), small, large)
+    assert apgr(good) == pytest.approx(1.0)
+    assert cpt(good, 0.5) == pytest.approx(0.2)
+    assert cpt(good, 0.8) == pytest.approx(0.32)  # 3/5 of the way from 1/5 to 2/5
+    # in the opposite order: -1/2, -1/2, 0, 1/2, 1
+    bad = Recovery.of(-np.array([5.0, 2, 4, 1, 3]), small, large)
+    assert apgr(bad) == pytest.approx(0.0)
+    assert cpt(bad, 0.5) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_apgr_agrees_with_its_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 40
+    small, large = (rng.random((2, n)) < [[0.4], [0.8]]).astype(float)
+    gain = rng.random(n)
+    assert apgr(Recovery.of(gain, small, large)) == pytest.approx(by_hand(gain, small, large))
+    tied = np.round(gain * 3)
+    ours = apgr(Recovery.of(tied, small, large))
+    assert ours == pytest.approx(by_hand(tied, small, large, orders=400), abs=0.03)
+
+
+def test_a_weight_of_two_is_a_row_twice() -> None:
+    rng = np.random.default_rng(1)
+    gain, small, large = rng.random(30), rng.random(30).round(), np.ones(30)
+    weight = rng.integers(1, 4, 30)
+    twice = [np.repeat(v, weight) for v in (gain, small, large)]
+    weighed = Recovery.of(gain, small, large, weight=weight.astype(float))
+    assert apgr(weighed) == pytest.approx(apgr(Recovery.of(*twice)))
+    assert cpt(weighed, 0.8) == pytest.approx(cpt(Recovery.of(*twice), 0.8))
+
+
+def test_equal_gains_are_random_order_and_no_gap_is_none() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (rng.random((2, 500)) < [[0.4], [0.7]]).astype(float)
+    assert apgr(Recovery.of(np.zeros(500), small, large)) == pytest.approx(0.5)
+    chance = random_apgr(Recovery.of(np.zeros(500), small, large), seed=0)
+    assert chance is not None
+    assert chance[0] == pytest.approx(0.5, abs=0.02)
+    assert chance[1] < 0.5 < chance[2]
+    worse = Recovery.of(np.arange(500.0), large, small)
+    assert (apgr(worse), cpt(worse, 0.5), random_apgr(worse, 0)) == (None, None, None)
+
+
+# ------------------------------------------------------------------ gains
+
+
+class World:
+    """Questions whose true chances are known: the hardest are beyond both models, so P(small) misleads."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.domain = rng.choice(["law", "art", "sea", "sky"], n)
+        hard = rng.normal(size=n)
+        beyond = (self.domain == "art") | (self.domain == "sky")
+        self.small = expit(0.8 - 1.5 * hard)
+        self.large = np.where(beyond, self.small, expit(2.2 - 0.6 * hard))
+        self.score = np.clip(expit(0.7 - 1.2 * hard + 0.3 * rng.normal(size=n)), 0, 1)
+        self.right = (rng.random((2, n)) < np.stack([self.small, self.large])).astype(float)
+        self.cases = Cases.of(n, domain=self.domain, scores={"tokens": self.score})
+
+
+def test_gains_are_near_the_truth_and_their_errors_honest() -> None:
+    covered, slopes = [], []
+    for seed in range(4):
+        seen, new = World(1500, seed), World(3000, 100 + seed)
+        told = fit_gains(seen.cases, *seen.right)(new.cases)
+        truth = new.large - new.small
+        near = np.abs(told.gain - truth)
+        assert near.mean() < 0.1
+        slopes.append(np.polyfit(told.gain, new.right[1] - new.right[0], 1)[0])
+        low, high = told.interval("gain")
+        bins = np.argsort(told.gain).reshape(15, -1)
+        covered += [low[b].mean() <= truth[b].mean() <= high[b].mean() for b in bins]
+    assert np.mean(covered) >= 0.8
+    assert np.mean(slopes) == pytest.approx(1.0, abs=0.15)
+
+
+def test_gain_ranks_better_than_doubt_of_the_small_model() -> None:
+    seen, new = World(1500, 0), World(4000, 9)
+    told = fit_gains(seen.cases, *seen.right)(new.cases)
+    gain = apgr(Recovery.of(told.gain, *new.right))
+    doubt = apgr(Recovery.of(-told.small, *new.right))
+    best = apgr(Recovery.of(new.large - new.small, *new.right))
+    assert gain is not None
+    assert doubt is not None
+    assert best is not None
+    assert gain > doubt + 0.1
+    assert gain > best - 0.06
+
+
+def test_without_scores_the_domains_speak_drawn_to_their_mean() -> None:
+    world = World(600, 3)
+    told = fit_gains(Cases.of(600, domain=world.domain), *world.right)
+    by = told(Cases.of(4, domain=["law", "art", "sea", "sky"])).gain
+    assert min(by[0], by[2]) > max(by[1], by[3]) + 0.1
+    raw = [
+        float((world.right[1] - world.right[0])[world.domain == d].mean())
+        for d in ("law", "art", "sea", "sky")
+    ]
+    assert np.ptp(by) < np.ptp(raw)
+    strange = told(Cases.of(1, domain=["never seen"]))
+    assert by.min() < strange.gain[0] < by.max()
+    assert strange.gain_error[0] > told(Cases.of(1, domain=["law"])).gain_error[0]
+
+
+@pytest.mark.parametrize("n", [10, 30])
+def test_few_rows_say_little_and_say_so(n: int) -> None:
+    world = World(n, 5)
+    model = fit_gains(world.cases, *world.right)
+    told = model(World(200, 6).cases)
+    assert np.isfinite(told.gain).all()
+    assert (np.abs(told.gain) <= 1).all()
+    large = fit_gains(World(1500, 5).cases, *World(1500, 5).right)(World(200, 6).cases)
+    assert told.gain_error.mean() > 2 * large.gain_error.mean()
+
+
+@pytest.mark.parametrize(("small", "large"), [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0)])
+def test_one_class_only_is_near_certain_but_not_certain(small: float, large: float) -> None:
+    world = World(60, 1)
+    told = fit_gains(world.cases, np.full(60, small), np.full(60, large))(world.cases)
+    assert np.abs(told.gain - (large - small)).max() < 0.1
+    assert np.abs(told.small - small).max() < 0.1
+    assert (told.small_error > 0).all()
+
+
+def test_the_order_of_rows_has_no_part_and_json_keeps_everything() -> None:
+    world = World(200, 2)
+    order = np.random.default_rng(0).permutation(200)
+    one = fit_gains(world.cases, *world.right)
+    other = fit_gains(world.cases.at(order), *world.right[:, order])
+    np.testing.assert_allclose(one(world.cases).gain, other(world.cases).gain, atol=1e-6)
+    again = GainModel.from_json(one.to_json())
+    assert again == one
+    np.testing.assert_array_equal(again(world.cases).gain, one(world.cases).gain)
+    np.testing.assert_array_equal(again(world.cases).gain_error, one(world.cases).gain_error)
+    edited = json.loads(one.to_json()) | {"share": 0.123}
+    with pytest.raises(UnusableInput, match="edited"):
+        GainModel.from_json(edited)
+
+
+def test_missing_scores_count_as_missing_and_bad_input_is_refused() -> None:
+    world = World(300, 4)
+    lost = np.where(np.arange(300) % 3 == 0, np.nan, world.score)
+    model = fit_gains(
+        Cases.of(300, domain=world.domain, scores={"tokens": lost, "never": np.full(300, np.nan)}),
+        *world.right,
+    )
+    told = model(Cases.of(2, domain=["law", "law"], scores={"tokens": [np.nan, 0.1], "other": [0.5, 0.5]}))
+    assert told.gain[1] > told.gain[0]
+    with pytest.raises(NotEnoughLabels, match="at least 10"):
+        fit_gains(world.cases.at(np.arange(9)), *world.right[:, :9])
+    with pytest.raises(UnusableInput, match=r"in \[0, 1\]"):
+        Cases.of(1, scores={"tokens": [1.5]})
+    with pytest.raises(UnusableInput, match="2 values"):
+        Cases.of(2, domain=["law"])
+    with pytest.raises(UnusableInput, match="grades"):
+        fit_gains(world.cases, world.right[0], np.full(300, np.nan))
+
+
+def test_a_weight_tells_how_many_rows_one_stands_for() -> None:
+    n = 400
+    domain = np.repeat(["law", "art"], n // 2)
+    small = np.tile([1.0, 0.0], n // 2)
+    large = np.ones(n)
+    weight = np.where(small == 1, 3.0, 1.0)
+    told = fit_gains(Cases.of(n, domain=domain), small, large, weight)(Cases.of(1, domain=["law"]))
+    assert told.small[0] == pytest.approx(0.75, abs=0.03)
+
+
+def test_answers_of_a_closed_set_are_columns_and_free_text_is_not() -> None:
+    n = 200
+    told = Encoder.fit(Cases.of(n, answer=["Yes.", "no", None, "yes"] * (n // 4)))
+    assert [a for _, a in told.answers] == ["(nothing)", "no", "yes"]
+    assert not Encoder.fit(Cases.of(n, answer=[f"text {i}" for i in range(n)])).answers
+
+
+def test_peers_agree_disagree_or_are_silent() -> None:
+    def texts(*told: str | None) -> Any:
+        made = np.empty(len(told), dtype=object)
+        made[:] = told
+        return made
+
+    agreed, against = peer_agreement(
+        texts("Paris", "Paris", None, "4"),
+        {"a": texts("paris.", "Lyon", "Lyon", None), "b": texts("The Paris", "lyon", "Nice", None)},
+    )
+    np.testing.assert_array_equal(agreed["a"], [1, 0, 0, np.nan])
+    np.testing.assert_array_equal(against, [0, 1, 0.5, np.nan])
+
+
+def test_domains_are_shrunk_to_where_the_truth_is() -> None:
+    rng = np.random.default_rng(0)
+    raw_off, shrunk_off, sure = [], [], []
+    for _ in range(30):
+        truth = rng.normal(0, 0.08, 20)
+        group = np.repeat(np.arange(20), 40)
+        made = edges(group, rng.normal(truth[group], 0.6), np.ones(800))
+        raw_off += [made[g].measured - truth[g] for g in range(20)]
+        shrunk_off += [made[g].shrunk - truth[g] for g in range(20)]
+        sure += [abs(made[g].shrunk - truth[g]) < 1.96 * made[g].error for g in range(20)]
+    assert np.square(shrunk_off).mean() < 0.7 * np.square(raw_off).mean()
+    assert 0.9 < np.mean(sure) < 0.99
+
+
+# ------------------------------------------------------------------ plans
+
+
+def log(n: int = 900, seed: int = 0, *, scores: bool = True, cost: bool = True) -> pd.DataFrame:
+    """Rows of small, large, a peer and a sailor who knows the sea."""
+    world = World(n, seed)
+    rng = np.random.default_rng(seed + 1000)
+    sailor = (rng.random(n) < np.where(world.domain == "sea", 0.97, world.small - 0.2)).astype(float)
+    helper = np.where(rng.random(n) < 0.7, world.right[0], 0)
+    rows = []
+    for name, right, price in (
+        ("small", world.right[0], 0.2), ("large", world.right[1], 10.0), ("sailor", sailor, 0.3), ("peer", helper, 0.1),
+    ):  # fmt: skip
+        told = {
+            "task": "quiz", "item_id": np.arange(n), "domain": world.domain, "model": name, "correct": right,
+            "answer": np.where(right == 1, "A", rng.choice(["B", "C"], n)),
+        }  # fmt: skip
+        frame = pd.DataFrame(told)
+        frame["confidence"] = world.score if name == "small" else np.nan
+        frame["cost"] = price
+        rows.append(frame)
+    made = pd.concat(rows, ignore_index=True)
+    lost = [*([] if scores else ["confidence"]), *([] if cost else ["cost"])]
+    return made.drop(columns=lost)
+
+
+@pytest.fixture(scope="module")
+def planned() -> PlannedCascade:
+    return plan_cascade(log(), ["small", "large"], fit_rows=400, seed=1, resamples=200)
+
+
+def test_a_plan_states_what_other_rows_show(planned: PlannedCascade) -> None:
+    told = planned.to_json()
+    assert (told["fit_rows"], told["test_rows"]) == (400, 500)
+    assert told["apgr"] > 0.7
+    assert told["apgr_interval"][0] < told["apgr"] < told["apgr_interval"][1]
+    assert told["cpt50"] < told["cpt80"] < 1
+    assert told["curve"][0]["accuracy"] == pytest.approx(told["small_accuracy"])
+    assert told["curve"][-1]["accuracy"] == pytest.approx(told["large_accuracy"])
+    assert told["curve"][0]["cost"] == pytest.approx(0.2)
+    assert told["curve"][-1]["cost"] == pytest.approx(10.2)
+    assert told["oracle_accuracy"] >= told["best_accuracy"] >= told["large_accuracy"]
+    chosen = told["chosen"]
+    assert set(chosen) >= {"rule", "threshold", "large_share", "accuracy", "cost", "predicted", "realised"}
+    for name in ("large_share", "accuracy", "cost"):
+        assert chosen[name] == chosen["realised"][name], "the others show it; what is hoped for is nested"
+        low, high = chosen["predicted"][f"{name}_interval"]
+        assert low <= chosen["realised"][name] <= high
+    assert chosen["realised"]["cost"] == pytest.approx(0.2 + 10 * chosen["realised"]["large_share"])
+    json.dumps(told, allow_nan=False)
+
+
+def test_the_plan_decides_on_a_log_as_it_was_measured(planned: PlannedCascade) -> None:
+    panel = read_panel(log(), ["small", "large"])
+    plan = CascadePlan.from_json(planned.plan.to_json())
+    decided = plan.decide(plan.first("quiz", "sea"), cases_of(panel, "small"))
+    assert decided.escalate.mean() == pytest.approx(planned.chosen["realised"]["large_share"], abs=0.05)
+    np.testing.assert_array_equal(decided.escalate, decided.told.gain >= plan.threshold)
+    assert plan == planned.plan
+
+
+def test_the_order_of_the_log_has_no_part(planned: PlannedCascade) -> None:
+    mixed = plan_cascade(
+        log().sample(frac=1, random_state=5), ["small", "large"], fit_rows=400, seed=1, resamples=10
+    )
+    assert mixed.measured.values["apgr"] == pytest.approx(planned.measured.values["apgr"], abs=1e-6)
+    assert mixed.plan.threshold == pytest.approx(planned.plan.threshold, abs=1e-5)
+    other = plan_cascade(log(), ["small", "large"], fit_rows=400, seed=2, resamples=10)
+    assert other.measured.values["apgr"] != mixed.measured.values["apgr"]
+
+
+def test_what_is_predicted_comes_true_about_as_often_as_it_says() -> None:
+    hits = []
+    for seed in range(24):
+        frame = log(700, seed + 50)
+        chosen = plan_cascade(frame, ["small", "large"], fit_rows=300, seed=seed, resamples=5).chosen
+        for name in ("large_share", "accuracy"):
+            low, high = chosen["predicted"][f"{name}_interval"]
+            hits.append(low <= chosen["realised"][name] <= high)
+    assert np.mean(hits) >= 0.875  # of 48 at 0.95 fewer than 42 have a chance of about 1 in 200
+
+
+def test_a_target_and_a_budget_choose_as_they_say() -> None:
+    cheap = plan_cascade(log(), ["small", "large"], fit_rows=400, aim=Aim(budget=2.2), resamples=5)
+    assert cheap.chosen["predicted"]["cost"] <= 2.2
+    assert cheap.chosen["realised"]["large_share"] == pytest.approx(0.2, abs=0.08)
+    low, high = (
+        plan_cascade(log(), ["small", "large"], fit_rows=400, aim=Aim(accuracy=a), resamples=5)
+        for a in (0.66, 0.7)
+    )
+    assert low.chosen["large_share"] < high.chosen["large_share"]
+    assert low.chosen["predicted"]["accuracy"] >= 0.66 and high.chosen["predicted"]["accuracy"] >= 0.7
+    assert high.chosen["realised"]["accuracy"] == pytest.approx(0.7, abs=0.05)
+    beyond = plan_cascade(log(), ["small", "large"], fit_rows=400, aim=Aim(accuracy=0.99), resamples=5)
+    assert any("out of reach" in note for note in beyond.notes)
+    poor = plan_cascade(log(), ["small", "large"], fit_rows=400, aim=Aim(budget=0.1), resamples=5)
+    assert poor.chosen["large_share"] == 0
+    assert any("No cascade costs 0.1" in note for note in poor.notes)
+    with pytest.raises(UnusableInput, match="not both"):
+        Aim(accuracy=0.9, budget=1)
+
+
+@pytest.mark.parametrize("aim", [Aim(budget=4.0), Aim(accuracy=0.72)])
+def test_what_is_expected_does_not_contradict_what_was_asked(aim: Aim) -> None:
+    """Fresh worlds: the stated expectation keeps to the budget or the target, or a note says that it cannot."""
+    noted = 0
+    for seed in range(12):
+        made = plan_cascade(
+            log(400, seed + 300), ["small", "large"], fit_rows=150, seed=seed, aim=aim, resamples=2
+        )
+        hope = made.chosen["predicted"]
+        if any("out of reach" in note or "No cascade" in note for note in made.notes):
+            noted += 1
+        elif aim.budget is not None:
+            assert hope["cost"] <= aim.budget + 1e-9
+        else:
+            assert hope["accuracy"] >= (aim.accuracy or 0) - 1e-9
+    assert noted < 6
+
+
+def test_seconds_add_up_where_calls_follow_one_another() -> None:
+    frame = log()
+    frame["latency"] = frame["model"].map({"small": 0.5, "large": 4.0, "sailor": 1.0, "peer": 0.8})
+    told = plan_cascade(frame, ["small", "large"], peers=["peer"], fit_rows=400, resamples=5).to_json()
+    seconds, share = told["latency"], told["chosen"]["large_share"]
+    assert 0.05 < share < 0.95
+    assert seconds["models"]["large"] == {"mean": 4.0, "p95": 4.0, "rows": 500}
+    assert seconds["chosen"]["mean"] == pytest.approx(0.8 + 4 * share), "the peer is asked at the same time"
+    assert seconds["chosen"]["p95"] == pytest.approx(4.8)
+    frame.loc[(frame["model"] == "small") & (frame["item_id"] < 300), "latency"] = None
+    some = plan_cascade(frame, ["small", "large"], fit_rows=400, resamples=5).to_json()["latency"]
+    assert some["chosen"]["rows"] == some["models"]["small"]["rows"] < 400
+    assert plan_cascade(log(), ["small", "large"], fit_rows=400, resamples=5).to_json()["latency"] is None
+
+
+def test_a_large_model_that_is_no_better_has_no_ratio_and_a_reason() -> None:
+    told = plan_cascade(log(), ["large", "small"], fit_rows=400, resamples=20).to_json()
+    for name in ("apgr", "cpt50", "cpt80", "random"):
+        assert told[name] is None
+        assert told[f"{name}_interval"] is None
+        assert "no gap" in told[f"{name}_reason"]
+    assert told["chosen"]["realised"]["accuracy"] >= told["large_accuracy"]
+
+
+def test_a_specialist_gets_the_domain_where_it_was_measured_to_be_better() -> None:
+    made = plan_cascade(log(1600), ["small", "large", "sailor"], fit_rows=800, resamples=20)
+    assert [(s.domain, s.model) for s in made.plan.specialists] == [("sea", "sailor")]
+    assert made.plan.first("quiz", "sea") == "sailor"
+    assert made.plan.first("quiz", "law") == made.plan.first(None, None) == "small"
+    told = made.to_json()
+    assert told["first_accuracy"] > told["small_accuracy"] + 0.03
+    assert told["random"] == pytest.approx(0.5, abs=0.02)
+    assert told["curve"][0]["accuracy"] == pytest.approx(told["first_accuracy"])
+    useless = log(1600)
+    useless.loc[useless.model == "sailor", "correct"] = 0
+    idle = plan_cascade(useless, ["small", "large", "sailor"], fit_rows=800, resamples=5)
+    assert not idle.plan.specialists
+    assert any("sailor is nowhere the furthest ahead of small" in note for note in idle.notes)
+
+
+def test_where_no_domain_is_named_the_specialist_has_none() -> None:
+    frame = log(1600).drop(columns=["domain"])
+    frame.loc[frame.model == "sailor", "correct"] = 1
+    made = plan_cascade(frame, ["small", "large", "sailor"], fit_rows=800, resamples=5)
+    assert [(s["task"], s["domain"]) for s in made.to_json()["specialists"]] == [("quiz", None)]
+    assert made.plan.first("quiz", None) == "sailor"
+
+
+def test_peers_are_compared_and_paid() -> None:
+    alone = plan_cascade(log(scores=False), ["small", "large"], fit_rows=400, resamples=5)
+    both = plan_cascade(log(scores=False), ["small", "large"], peers=["peer"], fit_rows=400, resamples=5)
+    assert (both.measured.values["apgr"] or 0) > (alone.measured.values["apgr"] or 0)
+    assert both.measured.curve[0]["cost"] == pytest.approx(0.3)
+    with pytest.raises(UnusableInput, match="Add a column answer"):
+        plan_cascade(log().drop(columns="answer"), ["small", "large"], peers=["peer"], fit_rows=400)
+
+
+def test_prices_come_from_the_command_the_log_or_are_units() -> None:
+    told = plan_cascade(log(cost=False), ["small", "large"], fit_rows=400, resamples=5)
+    assert told.prices.unit == "large calls"
+    assert told.measured.curve[-1]["cost"] == pytest.approx(1.0)
+    assert any("counted in calls of large" in note for note in told.notes)
+    stated = plan_cascade(
+        log(), ["small", "large"], fit_rows=400, resamples=5, prices={"small": 1, "large": 5}
+    )
+    assert stated.measured.curve[-1]["cost"] == pytest.approx(6.0)
+    with pytest.raises(UnusableInput, match="needs the price of an answer of large"):
+        plan_cascade(log(), ["small", "large"], fit_rows=400, prices={"small": 1})
+    with pytest.raises(UnusableInput, match="unknown model 'smal'"):
+        plan_cascade(log(), ["small", "large"], fit_rows=400, prices={"smal": 1, "large": 2})
+
+
+def test_unusable_logs_say_what_to_do() -> None:
+    for rows in (5, 895):
+        with pytest.raises(UnusableInput, match="Expected --fit-rows from 10 to 890"):
+            plan_cascade(log(), ["small", "large"], fit_rows=rows)
+    with pytest.raises(UnusableInput, match="at least two models"):
+        plan_cascade(log(), ["small"], fit_rows=400)
+    with pytest.raises(NotEnoughLabels, match="A cascade of small and large needs at least 20"):
+        plan_cascade(log().assign(correct=np.nan), ["small", "large"], fit_rows=400)
+    gaps = log()
+    gaps.loc[(gaps.model == "large") & (gaps.item_id < 100), "correct"] = np.nan
+    told = plan_cascade(gaps, ["small", "large"], fit_rows=400, resamples=5)
+    assert told.test_rows == 400
+    assert any("100 of 900 items are left out" in note for note in told.notes)
+
+
+@pytest.mark.parametrize(("small", "large"), [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
+def test_a_log_of_one_verdict_is_planned_all_the_same(small: float, large: float) -> None:
+    frame = log(60)
+    frame["correct"] = frame["model"].map({"small": small, "large": large}).fillna(0.0)
+    told = plan_cascade(frame, ["small", "large"], fit_rows=30, resamples=20).to_json()
+    json.dumps(told, allow_nan=False)
+    assert told["chosen"]["large_share"] == pytest.approx(float(large > small))
+    assert (told["apgr"] is None) == (large <= small)
+
+
+# ------------------------------------------------------------------ the command
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["plan", "cascade", *arguments])
+
+
+def test_the_command_prints_the_fields_and_keeps_the_plan(tmp_path: Path) -> None:
+    log(300).assign(latency=1.5).to_parquet(tmp_path / "log.parquet")
+    common = [str(tmp_path / "log.parquet"), "--models", "small,large", "--fit-rows", "150", "--seed", "3"]
+    done = run(*common, "--chart", str(tmp_path / "c.svg"), "--out", str(tmp_path / "plan.json"), "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert set(told) >= {
+        "random", "apgr", "cpt50", "cpt80", "curve", "chosen", "small_accuracy", "large_accuracy", "notes", "costs",
+    }  # fmt: skip
+    assert set(told["curve"][0]) >= {"large_share", "accuracy", "cost"}
+    assert CascadePlan.load(tmp_path / "plan.json").threshold == told["chosen"]["threshold"]
+    svg = (tmp_path / "c.svg").read_text()
+    assert "small" in svg
+    assert "as predicted" in svg
+    shown = run(*common, "--prices", "small=0.2,large=10", "--target-accuracy", "0.68")
+    assert "Chosen: ask large again where the gain is at least" in shown.output
+    assert "Seen on the other items" in shown.output
+    assert "Seconds an answer, mean (and 95 % within): at the chosen point" in shown.output
+    assert "small 1.5 (1.5), large 1.5 (1.5)." in shown.output.replace("\n", " ")
+
+
+def test_the_command_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    log(100).to_csv(tmp_path / "log.csv", index=False)
+    path = str(tmp_path / "log.csv")
+    for arguments, told in (
+        (["--models", "small,large", "--fit-rows", "50", "--prices", "small"], "Expected --prices"),
+        (["--models", "small,large", "--fit-rows", "50", "--chart", "c.pdf"], "Expected --chart"),
+        (["--models", "small,huge", "--fit-rows", "50"], "no rows of the model 'huge'"),
+    ):
+        error = run(path, *arguments).exception
+        assert isinstance(error, UnusableInput)
+        assert told in str(error)
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(UnusableInput, match="Expected a cascade"):
+        CascadePlan.load(tmp_path / "bad.json")
+    with pytest.raises(UnusableInput, match="cannot be read"):
+        CascadePlan.load(tmp_path / "absent.json")

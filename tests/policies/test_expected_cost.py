@@ -1,0 +1,162 @@
+"""The cheapest action: thresholds by hand, argmin by brute force, and never more care for a surer answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibrant.assembly.config import parse
+from calibrant.errors import UnusableInput
+from calibrant.plugins import find
+from calibrant.policies.expected_cost import ExpectedCost
+from calibrant.types import Action, Confidence, Probability
+
+CARE = list(Action)
+
+
+def decide(policy: ExpectedCost, p: float | None, low: float | None = None) -> Action:
+    made = (
+        Confidence(p=None, reason="no map") if p is None else Confidence(p=Probability(p), low=low, high=1.0)
+    )
+    return policy.decide(made).action
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> ExpectedCost:
+    money = st.floats(0, 50)
+    h = draw(st.sampled_from([0.0, 0.05, 0.5, 0.9]))
+    saves = draw(st.none() | st.floats(0.01, 1 - h))
+    return ExpectedCost(
+        wrong=draw(st.floats(0.01, 100)), review=draw(money), hand_off=draw(st.none() | money), reviewer_error=h,
+        disclaim_saves=saves, disclaim=draw(st.floats(0.001, 5)) if saves else 0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "review", "h", "threshold"),
+    [(10, 1, 0.05, 1 - 1 / 9.5), (10, 1, 0, 0.9), (4, 1, 0.5, 0.5), (2, 2, 0, 0.0), (100, 1, 0.2, 0.9875)],
+)
+def test_the_threshold_of_answering_is_that_of_the_formula(
+    wrong: float, review: float, h: float, threshold: float
+) -> None:
+    policy = ExpectedCost(wrong=wrong, review=review, reviewer_error=h)
+    assert policy.thresholds["answer"] == pytest.approx(threshold)
+    edge = 1 - review / ((1 - h) * wrong)
+    assert decide(policy, max(edge, 0.0)) is Action.ANSWER, (
+        "at the threshold both cost the same: the freer one"
+    )
+    if edge > 0:
+        assert decide(policy, float(np.nextafter(edge, 0))) is Action.REVIEW
+
+
+def test_all_four_actions_by_hand() -> None:
+    policy = ExpectedCost(
+        wrong=10, review=1, hand_off=1.3, reviewer_error=0.05, disclaim_saves=0.3, disclaim=0.1
+    )
+    # answer = disclaim at q 10 = .1 + 7 q; disclaim = review at .1 + 7 q = 1 + .5 q; review = 1.3 at q = .6
+    assert policy.edges == pytest.approx((0.4, 1 - 0.9 / 6.5, 1 - 0.1 / 3))
+    wanted = {
+        0.99: "answer",
+        0.95: "disclaim",
+        0.87: "disclaim",
+        0.86: "review",
+        0.41: "review",
+        0.39: "hand_off",
+    }
+    assert {p: str(decide(policy, p)) for p in wanted} == wanted
+
+
+def test_an_action_that_is_never_cheapest_is_never_taken() -> None:
+    policy = ExpectedCost(wrong=10, review=3, hand_off=2)
+    assert policy.thresholds == {
+        "answer": pytest.approx(0.8),
+        "disclaim": None,
+        "review": None,
+        "hand_off": 0.0,
+    }
+    assert ExpectedCost(wrong=1, review=5).thresholds["answer"] == 0.0
+
+
+@given(policies(), st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_no_action_costs_less_than_the_one_taken(policy: ExpectedCost, grid: list[float]) -> None:
+    for p in [*grid, *policy.edges, 0.0, 1.0]:
+        q, w = 1 - p, policy.wrong
+        costs = {Action.ANSWER: q * w, Action.REVIEW: policy.review + q * policy.reviewer_error * w}
+        if policy.disclaim_saves is not None:
+            costs[Action.DISCLAIM] = policy.disclaim + q * (1 - policy.disclaim_saves) * w
+        if policy.hand_off is not None:
+            costs[Action.HAND_OFF] = policy.hand_off
+        assert costs[decide(policy, p)] <= min(costs.values()) + 1e-9 * (1 + w)
+        assert policy.costs(p) == pytest.approx({str(a): c for a, c in costs.items()})
+
+
+@given(policies(), st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted))
+@settings(max_examples=300, deadline=None)
+def test_a_surer_answer_never_gets_more_care(policy: ExpectedCost, pair: list[float]) -> None:
+    less, more = (CARE.index(decide(policy, p)) for p in pair)
+    assert more <= less
+
+
+def test_without_a_probability_a_person_takes_over() -> None:
+    policy = ExpectedCost(wrong=10, review=1)
+    decision = policy.decide(Confidence(p=None, reason="no map"))
+    assert decision.action is Action.HAND_OFF
+    assert "no map" in decision.why
+    careful = ExpectedCost(wrong=10, review=1, use="low")
+    assert decide(careful, 0.99) is Action.HAND_OFF, "its low end is not known"
+
+
+def test_the_low_end_is_read_where_errors_are_dear() -> None:
+    dear, cheap = {"wrong": 200.0, "review": 1.0}, {"wrong": 10.0, "review": 1.0}
+    assert decide(ExpectedCost(**dear, use="auto"), 0.999, low=0.97) is Action.REVIEW
+    assert decide(ExpectedCost(**dear), 0.999, low=0.97) is Action.ANSWER
+    assert decide(ExpectedCost(**cheap, use="auto"), 0.95, low=0.85) is Action.ANSWER
+    assert decide(ExpectedCost(**cheap, use="low"), 0.95, low=0.85) is Action.REVIEW
+    why = ExpectedCost(**dear, use="auto").decide(Confidence(p=Probability(0.999), low=0.97, high=1.0)).why
+    assert "may be as low as 0.97" in why
+
+
+def test_the_sentence_has_the_money_in_it() -> None:
+    policy = ExpectedCost(wrong=10, review=1, reviewer_error=0.05, larger=0.2, larger_right=0.98)
+    why = policy.decide(Confidence(p=Probability(0.8))).why
+    assert "1.10" in why  # 1 + 0.2 x 0.05 x 10
+    assert "2.00" in why
+    assert "A larger model would be expected to cost 0.40" in why
+    assert policy.costs(0.8)["larger"] == pytest.approx(0.4)
+    assert "larger" not in ExpectedCost(wrong=10, review=1, larger=0.2).costs(0.8)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"wrong": -1.0}, "wrong is a cost"),
+        ({"wrong": float("nan")}, "wrong is a cost"),
+        ({"wrong": float("inf")}, "wrong is a cost"),
+        ({"wrong": 0.0}, "nothing to decide"),
+        ({"review": -0.1}, "review is a cost"),
+        ({"reviewer_error": 1.2}, "reviewer_error is a share"),
+        ({"reviewer_error": 1.0}, "no use"),
+        ({"disclaim": 0.1}, "disclaim_saves"),
+        ({"disclaim_saves": 0.3}, "disclaim is 0"),
+        ({"disclaim_saves": 0.97, "disclaim": 0.1, "reviewer_error": 0.05}, "freer"),
+        ({"larger_right": 0.9}, "larger"),
+        ({"use": "high"}, "'p', 'low' or 'auto'"),
+    ],
+)
+def test_costs_that_cannot_be_are_refused(given: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ExpectedCost(**{"wrong": 10.0, "review": 1.0, **given})
+
+
+def test_it_is_made_from_the_configuration() -> None:
+    table = {"model": {"kind": "openai_compatible", "url": "http://h/v1", "model": "m"}}
+    costs = {"kind": "expected_cost", "wrong": 10, "review": 1, "reviewer_error": 0.05}
+    part = parse({**table, "policy": costs}, {}).policy
+    assert find("policies", part.kind)(**part.settings) == ExpectedCost(
+        wrong=10.0, review=1.0, reviewer_error=0.05
+    )
+    with pytest.raises(UnusableInput, match="needs review"):
+        parse({**table, "policy": {"kind": "expected_cost", "wrong": 10}}, {})
