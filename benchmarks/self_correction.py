@@ -283,9 +283,9 @@ def report(seen: list[Seen], model: Any, calls: Any, grader: Any, at: float) -> 
         "base_tokens": float(np.mean([s.base[1] for s in seen])),
         "first": calibration([a.first for a in unique], [a.grade for a in unique], [a.cluster for a in unique]),
         "rules": {
-            name: outcome(_once(found), threshold=at, margin=0.0, rule=RULES[name.partition(":")[0]][0]).to_json()
+            name: outcome(_once(found), threshold=at, margin=0.0, rule=RULES[name.partition(":")[0]][0]).to_dict()
             for name, found in rows.items()
-        } | {"vote of the samples": outcome(voted(seen, grader), threshold=1, margin=0, rule="always").to_json()},
+        } | {"vote of the samples": outcome(voted(seen, grader), threshold=1, margin=0, rule="always").to_dict()},
         "live": {name: summed(found) for name, found in lived.items()},
     }  # fmt: skip
 

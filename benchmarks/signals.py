@@ -101,7 +101,7 @@ async def run(asked: list[Question], model: Any, log: Path, given: argparse.Name
 def table(log: Path) -> list[dict[str, Any]]:
     """A row for each signal that the log holds."""
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    calibrated = {group.by["signal"]: group.to_json() for group in fit_log(str(log), ["signal"]).groups}
+    calibrated = {group.by["signal"]: group.to_dict() for group in fit_log(str(log), ["signal"]).groups}
     found = []
     for signal in sorted({row["signal"] for row in rows}):
         own = [row for row in rows if row["signal"] == signal and row["correct"] is not None]

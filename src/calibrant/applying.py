@@ -57,7 +57,7 @@ class Applied:
     ignored: Counter[str] = field(default_factory=Counter)
     stood_in: Counter[str] = field(default_factory=Counter)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "rows": self.rows, "calibrated": self.calibrated, "uncalibrated": dict(self.uncalibrated),

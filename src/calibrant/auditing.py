@@ -47,7 +47,7 @@ class Audit:
     columns: dict[str, str]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`; what is not known is None."""
         return {
             "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
@@ -143,7 +143,7 @@ def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | 
             notes.append(f"{group_name(group.by)}: {result}")
             groups.append(replace(group, measures={**group.measures, "judge": None}))
         else:
-            measures = {**group.measures, "judge": result.to_json()}
+            measures = {**group.measures, "judge": result.to_dict()}
             groups.append(
                 replace(group, measures=measures, sentence=f"{group.sentence} {_judge_sentence(result)}")
             )

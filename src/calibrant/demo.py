@@ -84,10 +84,10 @@ class DemoResult:
             told.append(f"    with the raw confidence: {_bands_text(bands, 'was', 'was_accuracy')}")
         return told
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "signals": self.signals.to_json(), "before": self.before.to_json(), "after": self.after.to_json(),
+            "signals": self.signals.to_dict(), "before": self.before.to_dict(), "after": self.after.to_dict(),
             "actions": self.actions, "log": str(self.log), "maps": str(self.maps), "report": str(self.report),
         }  # fmt: skip
 

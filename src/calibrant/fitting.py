@@ -132,7 +132,7 @@ class Fitted:
     after: Tally | None
     why: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values; `after` is None where there are too few rows to part."""
         made = self.map
         if made is None:
@@ -199,7 +199,7 @@ class FittedLog:
             found[stage] = metrics.worst_segment(tallies, by)
         return found
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         fallbacks = [
             {"where": dict(where), "n": m.evidence.rows, "map_id": m.map_id} for where, m in self.fallbacks
@@ -208,7 +208,7 @@ class FittedLog:
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
             "unusable": self.log.unusable, "notes": list(self.log.notes),
-            "groups": [g.to_json() for g in self.groups], "total": self.total(),
+            "groups": [g.to_dict() for g in self.groups], "total": self.total(),
             **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip
 
@@ -265,7 +265,7 @@ def _measured(tally: Tally, after: Tally | None) -> dict[str, Any]:
     return {
         "before": scores_of(tally) if tally.rows else None,
         "after": after and scores_of(after),
-        "track_record": after and TrackRecord.of(after).to_json(),
+        "track_record": after and TrackRecord.of(after).to_dict(),
     }
 
 
@@ -310,7 +310,7 @@ def _fit_blend(
     buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)
     statistics = {
         "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
-        "track_record": after and TrackRecord.of(after).to_json(),
+        "track_record": after and TrackRecord.of(after).to_dict(),
     }  # fmt: skip
     return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, **statistics), after=after)
 

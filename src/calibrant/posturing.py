@@ -66,7 +66,7 @@ class Postures:
     levels: tuple[Posture, ...]
     reasons: Mapping[str, int]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 

@@ -35,12 +35,12 @@ from calibrant.models.scripted import Scripted
 from calibrant.plugins import find
 from calibrant.records.plain import (
     COLUMNS,
-    from_json,
-    question_to_json,
+    question_to_dict,
+    record_from_dict,
+    record_to_dict,
     rows_of,
-    to_json,
-    verdict_from_json,
-    verdict_to_json,
+    verdict_from_dict,
+    verdict_to_dict,
 )
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.verbalized import Verbalized
@@ -448,13 +448,17 @@ def test_a_store_takes_record_and_verdict() -> None:
         assert asyncio.run(work).recorded == expected
     assert len(kept) == 6
     for value in kept.values():
-        again = (verdict_to_json, verdict_from_json) if isinstance(value, Verdict) else (to_json, from_json)
+        again = (
+            (verdict_to_dict, verdict_from_dict)
+            if isinstance(value, Verdict)
+            else (record_to_dict, record_from_dict)
+        )
         assert again[1](json.loads(json.dumps(again[0](value)))) == value  # type: ignore[operator]
 
 
 def test_a_later_version_is_refused_by_name() -> None:
     with pytest.raises(StoreError, match="version 9"):
-        from_json({"version": 9})
+        record_from_dict({"version": 9})
 
 
 def test_a_record_without_readings_is_one_row() -> None:
@@ -829,7 +833,7 @@ def test_shards_in_three_processes_give_the_rows_of_one_run(counting: tuple[str,
     asked = questions(30)
     whole = work(asked)
     assert len(pickle.dumps(work)) < 2000
-    shards = [[question_to_json(question) for question in asked[i::3]] for i in range(3)]
+    shards = [[question_to_dict(question) for question in asked[i::3]] for i in range(3)]
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         parts = list(pool.map(work, shards))
 

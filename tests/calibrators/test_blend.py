@@ -206,7 +206,7 @@ def test_clusters_widen_the_interval() -> None:
 
 def test_a_log_is_fitted_measured_and_applied(tmp_path: Path) -> None:
     fitted = fit_log(rows(400), calibrator="blend")
-    told = fitted.to_json()["groups"][0]
+    told = fitted.to_dict()["groups"][0]
     assert told["fingerprint"] == {"model": "m", "task": "t"}
     assert told["blend"]["signals"]["a"]["saves"] > 0.01
     assert told["blend"]["saved_over_best_single"]["low"] > 0

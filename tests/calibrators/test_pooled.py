@@ -243,7 +243,7 @@ def test_odd_groups_are_normal() -> None:
         assert np.all((low <= p) & (p <= high))
         assert np.diff(p).min() >= -1e-9
         assert p[0] > 0 and p[-1] < 1
-        assert CalibrationMap.from_json(maps[key].to_json()) == maps[key]
+        assert CalibrationMap.from_json(maps[key].to_dict()) == maps[key]
     assert maps["none"].statistics["own_weight"] == 0.0
     assert maps["none"](grid) == pytest.approx(maps.find("unseen")(grid), abs=0.05)
     assert maps["wrong"]([0.9])[0] < maps["none"]([0.9])[0] < maps["right"]([0.9])[0]
@@ -420,9 +420,9 @@ def test_groups_without_verdicts_are_rows_of_every_table(log: Path) -> None:
     assert [g.by["domain"] for g in empty] == ["a-void", "b-void"]
     assert empty[0].measures["unusable"] == {"verdict missing": 3}
     assert empty[0].measures["verdict"] == "no usable rows"
-    json.dumps(found.to_json(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
     for calibrator in ("auto", "pooled"):
-        groups = [g.to_json() for g in fit_log(str(log), ["domain"], calibrator=calibrator).groups]
+        groups = [g.to_dict() for g in fit_log(str(log), ["domain"], calibrator=calibrator).groups]
         assert len(groups) == 10
         assert [g["n"] for g in groups if "void" in g["by"]["domain"]] == [0, 0]
     for command in (["audit"], ["fit"], ["fit", "--calibrator", "pooled"]):

@@ -21,7 +21,7 @@ def test_a_file_gives_an_equal_value(tmp_path: Path) -> None:
     again = DocumentMap.load(tmp_path / "map.json")
     assert again == MADE
     assert hash(again) == hash(MADE)
-    assert DocumentMap.from_json(MADE.plain()) == MADE
+    assert DocumentMap.from_json(MADE.to_dict()) == MADE
     assert again != DocumentMap(intercept=0.5, parts=(), rows=40, covariance=())
 
 
@@ -38,7 +38,7 @@ def test_a_file_gives_an_equal_value(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_such_thing_says_so_and_how_to_make_one(change: dict[str, object], said: str) -> None:
     with pytest.raises(UnusableInput, match=f"{said}.*Fit one with"):
-        DocumentMap.from_json(json.dumps(MADE.plain() | change))
+        DocumentMap.from_json(json.dumps(MADE.to_dict() | change))
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "7", "not json"])

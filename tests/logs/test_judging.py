@@ -246,7 +246,7 @@ def test_an_audit_with_people(log: Path) -> None:
     data = frame()
     assert found.columns["human"] == "person"
     for group in found.groups:
-        wanted = by_frame(data[data["task"] == group.by["task"]]).to_json()
+        wanted = by_frame(data[data["task"] == group.by["task"]]).to_dict()
         got = group.measures["judge"]
         assert got["seen"] == wanted["seen"]
         assert got["accuracy"] == pytest.approx(wanted["accuracy"])
@@ -259,7 +259,7 @@ def test_an_audit_with_propensities_and_clusters() -> None:
     data.loc[:9, "item"] = np.nan  # rows without an id are alone
     alone = np.where(np.arange(1500) < 10, -1 - np.arange(1500), np.arange(1500) // 3)
     (group,) = calibrant.audit(data, human="person", human_propensity="asked", cluster="item").groups
-    wanted = by_frame(data, propensity=data["asked"], cluster=alone).to_json()
+    wanted = by_frame(data, propensity=data["asked"], cluster=alone).to_dict()
     assert group.measures["judge"]["accuracy"] == pytest.approx(wanted["accuracy"])
     assert group.measures["judge"]["agreement"] == pytest.approx(wanted["agreement"])
 
@@ -333,7 +333,7 @@ def test_the_command_line(log: Path) -> None:
     shown = CliRunner().invoke(app, [*asked, "--json"])
     (group,) = json.loads(shown.output)["groups"]
     block = group["judge"]
-    assert set(block) == set(by_frame(frame()).to_json())
+    assert set(block) == set(by_frame(frame()).to_dict())
     assert block["accuracy"]["low"] < block["accuracy"]["value"] < block["naive_accuracy"]["low"]
     told = CliRunner().invoke(app, asked).output
     assert "The judge says " in told.splitlines()[0]

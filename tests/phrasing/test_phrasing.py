@@ -184,11 +184,11 @@ def test_track_records_add_and_survive_json() -> None:
     p, right = rng.random(600), rng.random(600) < 0.7
     whole = TrackRecord.of(Tally.of(p, right))
     halves = TrackRecord.of(Tally.of(p[:300], right[:300])) + TrackRecord.of(Tally.of(p[300:], right[300:]))
-    assert halves.to_json() == whole.to_json()
-    assert TrackRecord.from_json(whole.to_json()) == whole
-    assert TrackRecord.from_json(None) is None
+    assert halves.to_dict() == whole.to_dict()
+    assert TrackRecord.from_dict(whole.to_dict()) == whole
+    assert TrackRecord.from_dict(None) is None
     with pytest.raises(UnusableInput, match="Fit the map again"):
-        TrackRecord.from_json({"weight": [1]})
+        TrackRecord.from_dict({"weight": [1]})
 
 
 def test_weighted_and_graded_answers_are_not_counted_as_if_they_were_neither() -> None:
@@ -213,7 +213,7 @@ def test_fit_keeps_a_track_record_of_rows_that_no_map_had_seen(frame: pd.DataFra
     for group in fitted.groups:
         assert group.after is not None
         kept = group.map.statistics["track_record"]
-        assert kept == TrackRecord.of(group.after).to_json()
+        assert kept == TrackRecord.of(group.after).to_dict()
         assert sum(kept["weight"]) == pytest.approx(800)
         assert sum(kept["hits"]) == pytest.approx(
             frame[frame["domain"] == group.by["domain"]]["correct"].sum()

@@ -296,7 +296,7 @@ def planned() -> PlannedCascade:
 
 
 def test_a_plan_states_what_other_rows_show(planned: PlannedCascade) -> None:
-    told = planned.to_json()
+    told = planned.to_dict()
     assert (told["fit_rows"], told["test_rows"]) == (400, 500)
     assert told["apgr"] > 0.7
     assert told["apgr_interval"][0] < told["apgr"] < told["apgr_interval"][1]
@@ -387,20 +387,20 @@ def test_what_is_expected_does_not_contradict_what_was_asked(aim: Aim) -> None:
 def test_seconds_add_up_where_calls_follow_one_another() -> None:
     frame = log()
     frame["latency"] = frame["model"].map({"small": 0.5, "large": 4.0, "sailor": 1.0, "peer": 0.8})
-    told = plan_cascade(frame, ["small", "large"], peers=["peer"], fit_rows=400, resamples=5).to_json()
+    told = plan_cascade(frame, ["small", "large"], peers=["peer"], fit_rows=400, resamples=5).to_dict()
     seconds, share = told["latency"], told["chosen"]["large_share"]
     assert 0.05 < share < 0.95
     assert seconds["models"]["large"] == {"mean": 4.0, "p95": 4.0, "rows": 500}
     assert seconds["chosen"]["mean"] == pytest.approx(0.8 + 4 * share), "the peer is asked at the same time"
     assert seconds["chosen"]["p95"] == pytest.approx(4.8)
     frame.loc[(frame["model"] == "small") & (frame["item_id"] < 300), "latency"] = None
-    some = plan_cascade(frame, ["small", "large"], fit_rows=400, resamples=5).to_json()["latency"]
+    some = plan_cascade(frame, ["small", "large"], fit_rows=400, resamples=5).to_dict()["latency"]
     assert some["chosen"]["rows"] == some["models"]["small"]["rows"] < 400
-    assert plan_cascade(log(), ["small", "large"], fit_rows=400, resamples=5).to_json()["latency"] is None
+    assert plan_cascade(log(), ["small", "large"], fit_rows=400, resamples=5).to_dict()["latency"] is None
 
 
 def test_a_large_model_that_is_no_better_has_no_ratio_and_a_reason() -> None:
-    told = plan_cascade(log(), ["large", "small"], fit_rows=400, resamples=20).to_json()
+    told = plan_cascade(log(), ["large", "small"], fit_rows=400, resamples=20).to_dict()
     for name in ("apgr", "cpt50", "cpt80", "random"):
         assert told[name] is None
         assert told[f"{name}_interval"] is None
@@ -413,7 +413,7 @@ def test_a_specialist_gets_the_domain_where_it_was_measured_to_be_better() -> No
     assert [(s.domain, s.model) for s in made.plan.specialists] == [("sea", "sailor")]
     assert made.plan.first("quiz", "sea") == "sailor"
     assert made.plan.first("quiz", "law") == made.plan.first(None, None) == "small"
-    told = made.to_json()
+    told = made.to_dict()
     assert told["first_accuracy"] > told["small_accuracy"] + 0.03
     assert told["random"] == pytest.approx(0.5, abs=0.02)
     assert told["curve"][0]["accuracy"] == pytest.approx(told["first_accuracy"])
@@ -428,7 +428,7 @@ def test_where_no_domain_is_named_the_specialist_has_none() -> None:
     frame = log(1600).drop(columns=["domain"])
     frame.loc[frame.model == "sailor", "correct"] = 1
     made = plan_cascade(frame, ["small", "large", "sailor"], fit_rows=800, resamples=5)
-    assert [(s["task"], s["domain"]) for s in made.to_json()["specialists"]] == [("quiz", None)]
+    assert [(s["task"], s["domain"]) for s in made.to_dict()["specialists"]] == [("quiz", None)]
     assert made.plan.first("quiz", None) == "sailor"
 
 
@@ -475,7 +475,7 @@ def test_unusable_logs_say_what_to_do() -> None:
 def test_a_log_of_one_verdict_is_planned_all_the_same(small: float, large: float) -> None:
     frame = log(60)
     frame["correct"] = frame["model"].map({"small": small, "large": large}).fillna(0.0)
-    told = plan_cascade(frame, ["small", "large"], fit_rows=30, resamples=20).to_json()
+    told = plan_cascade(frame, ["small", "large"], fit_rows=30, resamples=20).to_dict()
     json.dumps(told, allow_nan=False)
     assert told["chosen"]["large_share"] == pytest.approx(float(large > small))
     assert (told["apgr"] is None) == (large <= small)

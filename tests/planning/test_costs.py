@@ -160,7 +160,7 @@ def test_weights_and_clusters_count(frame: pd.DataFrame) -> None:
 def test_groups_without_labels_enough_are_named_with_the_reason(frame: pd.DataFrame) -> None:
     few = pd.concat([frame, frame.iloc[:4].assign(domain="tax")], ignore_index=True)
     plan = plan_costs(few, ["domain"], policy=POLICY, calibrator="platt")
-    told = {group["by"]["domain"]: group for group in plan.to_json()["groups"]}
+    told = {group["by"]["domain"]: group for group in plan.to_dict()["groups"]}
     assert set(told) == {"art", "law", "tax"}
     assert told["tax"]["cost"] is None
     assert "Too few labels" in told["tax"]["reason"]
@@ -175,7 +175,7 @@ def test_a_group_without_a_usable_row_is_named_with_the_reason(frame: pd.DataFra
     assert (art.by, art.n, art.plan) == ({"domain": "art"}, 0, None)
     assert f"{(frame['domain'] == 'art').sum()} x confidence is not a number" in str(art.reason)
     assert law.plan is not None
-    json.dumps(art.to_json(), allow_nan=False)
+    json.dumps(art.to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize("calibrator", ["pooled", "multicalibrated"])
@@ -264,7 +264,7 @@ def test_the_command(frame: pd.DataFrame, tmp_path: Path) -> None:
 def test_a_chart_needs_a_group_and_a_known_ending(frame: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UnusableInput, match="labels enough"):
         cost_curves([], wrong=1, review=1)
-    told = plan_costs(frame, policy=POLICY, calibrator="platt").to_json()["groups"]
+    told = plan_costs(frame, policy=POLICY, calibrator="platt").to_dict()["groups"]
     drawn_once = cost_curves(told, wrong=10, review=1)
     assert "0.89: " in to_svg(drawn_once)
     with pytest.raises(UnusableInput, match=r"\.svg, \.png, \.html"):
@@ -277,6 +277,6 @@ def test_the_order_of_the_log_has_no_part() -> None:
     frame = pd.DataFrame({"confidence": c, "correct": rng.random(900) < c})
     policy = ExpectedCost(wrong=10.0, review=1.0)
     one, other = (
-        plan_costs(f, policy=policy).to_json() for f in (frame, frame.sample(frac=1, random_state=1))
+        plan_costs(f, policy=policy).to_dict() for f in (frame, frame.sample(frac=1, random_state=1))
     )
     assert one["groups"] == other["groups"]

@@ -386,12 +386,12 @@ def test_no_number_is_from_the_rows_that_were_fitted_on() -> None:
 
 def test_a_plan_does_not_depend_on_the_order_of_the_log() -> None:
     log = log_of()
-    one = plan_ensemble(log, ["small", "mid", "large"], fit_rows=200, resamples=10).to_json()
+    one = plan_ensemble(log, ["small", "mid", "large"], fit_rows=200, resamples=10).to_dict()
     other = plan_ensemble(
         log.sample(frac=1, random_state=1), ["small", "mid", "large"], fit_rows=200, resamples=10
     )
     for name in ("best_single", "majority", "pooled", "ece", "brier"):
-        assert other.to_json()[name] == pytest.approx(one[name], abs=1e-6)
+        assert other.to_dict()[name] == pytest.approx(one[name], abs=1e-6)
 
 
 def test_logs_that_cannot_be_pooled_say_why() -> None:
@@ -546,7 +546,7 @@ def test_four_recorded_medical_voters() -> None:
     log = Path(os.environ["CALIBRANT_DATA"]) / "logs" / "mirage_medqa.parquet"
     models = [f"{m}+{way}" for m in ("gpt-4-32k-0613", "gpt-3.5-turbo-16k-0613") for way in ("cot", "rag")]
     found = plan_ensemble(str(log), models, fit_rows=2000, resamples=200)
-    told = found.to_json()
+    told = found.to_dict()
     assert told["accuracies"][models[0]]["value"] == pytest.approx(0.759, abs=0.02)
     assert found.best_single == models[0]
     assert told["pooled"] > told["majority"] and told["pooled"] > told["best_single"] - 0.005

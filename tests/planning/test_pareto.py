@@ -190,7 +190,7 @@ def test_weights_count_and_row_order_does_not() -> None:
 
 def test_labels_of_the_chart_do_not_collide() -> None:
     models = {f"a-model-of-some-name-{i}": (0.6 + 0.01 * i, 0.75 + 0.004 * i) for i in range(18)}
-    told = pareto(answers(models, 400), resamples=40, calibrator="platt").to_json()
+    told = pareto(answers(models, 400), resamples=40, calibrator="platt").to_dict()
 
     rows, _ = _points(told, "smooth_ece")
     texts, _ = _labels(rows, [0.5, 0.9], [0.0, 0.3])

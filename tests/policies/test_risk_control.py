@@ -214,7 +214,7 @@ def test_a_group_that_is_missing_once_goes_on_where_it_was() -> None:
                 levels.setdefault(one.by["task"], []).append(one.level)
         certs = made.certificates
         places.append({c.by["task"]: c.issue for c in certs.certificates})
-        held = {g["by"]["task"]: g["carried"] for g in made.to_json()["groups"]}
+        held = {g["by"]["task"]: g["carried"] for g in made.to_dict()["groups"]}
         assert held.get("art", False) == (len(places) in (3, 4, 6)) and not held["law"]
     assert places[-1] == {"law": 7, "art": 3, "sea": 1}
     for spent in levels.values():
@@ -292,7 +292,7 @@ def test_later_verdicts_revoke_what_does_not_hold(issued: CertificateSet, tmp_pa
     broken = check_certificates(issued, frame(2000, 6, power=4))
     assert not any(c.revoked for c in kept.certificates.certificates)
     assert all(c.revoked for c in broken.certificates.certificates)
-    assert {g.plain()["revoked"] for g in broken.groups} == {True}
+    assert {g.to_dict()["revoked"] for g in broken.groups} == {True}
     another = check_certificates(issued, frame(500, 6).assign(model="m2"))
     assert all("issued for other scores" in str(g.reason) for g in another.groups)
     mixed = check_certificates(issued, pd.concat([frame(500, 6), frame(500, 7).assign(model="m2")]))

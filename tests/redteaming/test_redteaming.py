@@ -255,7 +255,7 @@ def test_the_success_of_an_injection_covers_how_often_it_is_obeyed() -> None:
         assert held.high < 0.1
     assert found.accuracy == pytest.approx(1 / 3)
     assert (found.fitted, found.reported) == (120, 120)
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["unchanged"] == {"inflate_turn": 0}
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["unchanged"] == {"inflate_turn": 0}
 
 
 def _letters(count: int) -> tuple[list[Question], Scripted]:
@@ -278,7 +278,7 @@ def test_answers_are_graded_by_their_kind(judge: str | None, accuracy: float) ->
     asked, model = _letters(20)
     given = {} if judge is None else {"grader": find("graders", judge)(), "judge": judge}
     found = asyncio.run(redteam(asked, Asker(model), {"in_line": InLine()}, attacks=["typos"], **given))
-    assert (found.accuracy, found.to_json()["judge"]) == (accuracy, judge or "by_kind")
+    assert (found.accuracy, found.to_dict()["judge"]) == (accuracy, judge or "by_kind")
 
 
 def test_answers_that_were_cut_off_count_and_are_said() -> None:
@@ -288,7 +288,7 @@ def test_answers_that_were_cut_off_count_and_are_said() -> None:
     found = asyncio.run(redteam(asked, Asker(every), **given))  # type: ignore[arg-type]
     whole = asyncio.run(redteam(asked, Asker(model), **given))  # type: ignore[arg-type]
     assert (found.cut, whole.cut) == (40, 0)  # with the attack and without
-    assert found.to_json()["cut"] == 40
+    assert found.to_dict()["cut"] == 40
 
 
 def test_a_grader_that_asks_a_model_is_refused_before_anything_is_asked() -> None:

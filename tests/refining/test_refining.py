@@ -188,7 +188,7 @@ def test_the_search_finds_the_prompt_that_knows_and_resumes_from_the_call_log(tm
     assert any(one.prompt.origin == "mutation" for one in found.candidates)
     same = asyncio.run(run(again))
     assert again.calls == 0
-    assert {**same.to_json(), "calls": 0, "tokens": 0} == {**found.to_json(), "calls": 0, "tokens": 0}
+    assert {**same.to_dict(), "calls": 0, "tokens": 0} == {**found.to_dict(), "calls": 0, "tokens": 0}
 
 
 def test_no_candidate_is_asked_a_question_it_is_reported_on_before_the_last_round() -> None:
@@ -226,7 +226,7 @@ def test_answers_that_were_cut_off_count_and_are_said() -> None:
     found = asyncio.run(refine(asked(100), asker=Asker(Scripted(cut)), **given))  # type: ignore[arg-type]
     whole = asyncio.run(refine(asked(100), asker=Asker(Scripted(scripted)), **given))  # type: ignore[arg-type]
     assert (found.cut, whole.cut) == (200, 0)
-    assert found.to_json()["cut"] == 200
+    assert found.to_dict()["cut"] == 200
 
 
 def test_prompts_that_left_early_are_not_said_to_have_been_asked_everything() -> None:
@@ -280,7 +280,7 @@ def test_a_gain_that_the_untouched_questions_do_not_confirm_keeps_the_seed() -> 
     )
     assert found.selected_on == 120 and found.separated and not found.confirmed
     assert found.winner == SEED != found.leader
-    assert found.to_json()["confirmed"] is False
+    assert found.to_dict()["confirmed"] is False
     assert "did not confirm: the seed is kept" in found.sentences()[0]
 
 

@@ -333,7 +333,7 @@ def test_what_is_mended_and_spoiled_is_that_counted_by_hand() -> None:
     assert (always.doubted, always.taken, always.mended, always.spoiled) == (8, 7, 2, 5)
     none = outcome(BY_HAND, threshold=0.0, margin=0.1)
     assert none.mending is None and none.gain.value == 0 and none.gain.low < 0 < none.gain.high
-    json.dumps(always.to_json(), allow_nan=False)
+    json.dumps(always.to_dict(), allow_nan=False)
     with pytest.raises(NotEnoughLabels):
         outcome([], threshold=0.5, margin=0.1)
 
@@ -454,7 +454,7 @@ def test_a_plan_chooses_on_one_half_and_reports_on_the_other() -> None:
     assert found.always.spoiled > 10 and found.every.spoiled == 0
     assert found.guarded.calls == pytest.approx(4 * found.guarded.doubted / found.guarded.n, abs=0.6)
     assert "mends" in found.sentence
-    json.dumps(found.to_json(), allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
     with pytest.raises(NotEnoughLabels):
         asyncio.run(plan_correction(questions[:5], route_of(model), find("graders", "exact")()))
 

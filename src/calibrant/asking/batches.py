@@ -13,7 +13,7 @@ from ..dialogue.asks import ANSWER
 from ..errors import ModelUnavailable
 from ..http.loop import run
 from ..protocols import Grader, Model, Signal
-from ..records.plain import question_from_json, rows_of
+from ..records.plain import question_from_dict, rows_of
 from ..types import Ask, Question, Record, Verdict, digest
 from .asker import Asker
 from .elicit import elicit
@@ -55,8 +55,8 @@ class Elicitor:
     clock: Callable[[], float] = time.time
 
     def __call__(self, questions: Iterable[Question | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The rows, one for each question and signal; questions as such or as `question_to_json` writes them."""
-        asked = [q if isinstance(q, Question) else question_from_json(q) for q in questions]
+        """The rows, one for each question and signal; questions as such or as `question_to_dict` writes them."""
+        asked = [q if isinstance(q, Question) else question_from_dict(q) for q in questions]
         return run(self._rows(asked))
 
     async def _rows(self, questions: list[Question]) -> list[dict[str, Any]]:

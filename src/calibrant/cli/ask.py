@@ -35,7 +35,7 @@ from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
 from calibrant.protocols import Grader, Model, Policy, Signal
-from calibrant.records.plain import to_json
+from calibrant.records.plain import record_to_dict
 from calibrant.types import Ask, Message, Price, Question, Record, digest
 
 from .shared import (
@@ -257,7 +257,7 @@ def ask_command(
     record = asyncio.run(work())
     words = None if record.confidence is None else book.phrase(record.confidence, record.decision)
     if as_json:
-        print_json({**to_json(record), **({} if words is None else _told(words))})
+        print_json({**record_to_dict(record), **({} if words is None else _told(words))})
         return
     out.print(record.completion.text.strip() if record.completion else f"No answer: {record.error}")
     if record.completion and record.completion.finish_reason == "length":
@@ -273,7 +273,7 @@ def ask_command(
 
 def _told(words: Phrase) -> dict[str, Any]:
     """The words beside a record: the fields of the gateway's confidence object."""
-    record = None if words.band is None else words.band.to_json() | {"text": words.record}
+    record = None if words.band is None else words.band.to_dict() | {"text": words.record}
     return {"phrase": words.text, "said": words.chat, "frequency": words.frequency, "track_record": record}
 
 

@@ -50,7 +50,7 @@ def audit_command(
 
         markdown.write_text(to_markdown(found), encoding="utf-8")
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_dict())
     else:
         print_audit(found)
         for path in filter(None, (report, markdown)):
@@ -77,7 +77,7 @@ def fit_command(
     if maps:
         maps.write_text(fitted.maps.to_json(), encoding="utf-8")
     if as_json:
-        print_json({**fitted.to_json(), "maps": str(maps) if maps else None})
+        print_json({**fitted.to_dict(), "maps": str(maps) if maps else None})
         return
     print_fitted(fitted)
     out.print(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
@@ -98,7 +98,7 @@ def apply_command(
     policy = find("policies", "bands")(use=use)
     done = apply_maps(MapSet.load(maps), log, to, policy, confidence=confidence)
     if as_json:
-        print_json({**done.to_json(), "out": str(to)})
+        print_json({**done.to_dict(), "out": str(to)})
         return
     out.print(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
     for why, n in done.uncalibrated.most_common():

@@ -56,7 +56,7 @@ def posture_command(
 
     found = asyncio.run(work())
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_dict())
         return
     out.print(found.sentence, soft_wrap=True)
     print_cut(found.cut)

@@ -91,7 +91,7 @@ def redteam_command(
             await llm.close()
 
     found = asyncio.run(work())
-    body = found.to_json()
+    body = found.to_dict()
     result = to / "redteam.json"
     result.write_text(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8")
     if as_json:

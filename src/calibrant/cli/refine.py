@@ -80,10 +80,10 @@ def refine_command(
 
     found = asyncio.run(work())
     if folder:
-        text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
+        text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False)
         (folder / "refine.json").write_text(text + "\n", encoding="utf-8")
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_dict())
         return
     for sentence in found.sentences():
         out.print(sentence, soft_wrap=True)

@@ -36,7 +36,7 @@ def demo_command(
     with progress(as_json) as bar:
         result = run_demo(folder, limit=limit, bar=bar)
     if as_json:
-        print_json(result.to_json())
+        print_json(result.to_dict())
         return
     for line in result.lines():
         out.print(line, soft_wrap=True)

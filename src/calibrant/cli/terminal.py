@@ -118,7 +118,7 @@ def print_fitted(fitted: FittedLog) -> None:
     for head in ("group", "calibrator", "n", "ECE before", "after", "Brier before", "after", "map"):
         table.add_column(head, justify="right" if head not in ("group", "calibrator", "map") else "left")
     for group in fitted.groups:
-        g = group.to_json()
+        g = group.to_dict()
         before, after = g["before"], g["after"]
         table.add_row(
             _of(group.by), g["calibrator"] or "-", f"{g['n']:,}", _number(before, "ece"), _number(after, "ece"),
@@ -141,7 +141,7 @@ def print_fitted(fitted: FittedLog) -> None:
         listed = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")
         out.print(f"Maps for groups not seen here: {listed}.", markup=False)
     for group in fitted.groups:
-        g = group.to_json()
+        g = group.to_dict()
         if "blend" in g:
             _print_blend(_of(group.by), g["blend"])
 

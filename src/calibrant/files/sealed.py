@@ -68,13 +68,13 @@ class Sealed(ABC):
     def _marked(self) -> dict[str, Any]:
         return {"format": self.kind.format, "version": self.kind.version, **self._content()}
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {self.kind.mark: self.content_id, **self._marked()}
 
     def to_json(self) -> str:
         """JSON text; `from_json` gives an equal value."""
-        return json.dumps(self.plain(), allow_nan=False)
+        return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str | Mapping[str, Any]) -> Self:

@@ -95,7 +95,7 @@ def confidence_body(record: Record, *, hold: bool = False, book: Phrasebook = PL
         "phrase": words.text,
         "said": words.chat,
         "frequency": words.frequency,
-        "track_record": None if words.band is None else words.band.to_json() | {"text": words.record},
+        "track_record": None if words.band is None else words.band.to_dict() | {"text": words.record},
         "action": decision and decision.action.value,
         "why": decision and decision.why,
         "task": record.question.task,

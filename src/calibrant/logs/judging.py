@@ -47,11 +47,11 @@ class Judged:
     naive_gap: Estimate
     trust: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain numbers: each estimate as value, low and high.
 
         >>> found = judged([0.9, 0.6] * 50, [1.0, 0.0] * 50, [1.0, 0.0] * 20 + [None] * 60)
-        >>> sorted(found.to_json()["accuracy"]), found.to_json()["seen"]
+        >>> sorted(found.to_dict()["accuracy"]), found.to_dict()["seen"]
         (['high', 'low', 'value'], 40)
         """
         return asdict(self)

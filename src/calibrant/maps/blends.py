@@ -25,7 +25,7 @@ from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability, Reading
-from .curves import Curve, curve_from_json
+from .curves import Curve, curve_from_dict
 from .evidence import Evidence
 
 __all__ = ["BlendMap", "BlendedSignal", "design", "evidence_of"]
@@ -57,10 +57,10 @@ class BlendedSignal:
     prompt: str | None = None
     parameters: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         plain = {name: getattr(self, name) for name in self.__slots__ if name != "curve"}
-        return {**plain, "curve": self.curve.to_json()}
+        return {**plain, "curve": self.curve.to_dict()}
 
 
 def evidence_of(curve: Curve, scores: Floats, base: float) -> Floats:
@@ -191,7 +191,7 @@ class BlendMap(Sealed):
 
     def _content(self) -> dict[str, Any]:
         return {
-            "signals": [signal.to_json() for signal in self.signals],
+            "signals": [signal.to_dict() for signal in self.signals],
             "base": self.base,
             "intercept": self.intercept,
             "covariance": self.covariance,
@@ -206,7 +206,7 @@ class BlendMap(Sealed):
     def _made(cls, data: Mapping[str, Any]) -> BlendMap:
         return cls(
             signals=tuple(
-                BlendedSignal(**{**s, "curve": curve_from_json(s["curve"])}) for s in data["signals"]
+                BlendedSignal(**{**s, "curve": curve_from_dict(s["curve"])}) for s in data["signals"]
             ),
             base=data["base"],
             intercept=data["intercept"],

@@ -17,7 +17,7 @@ from ..files.sealed import Kind, Sealed
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
-from .curves import Curve, curve_from_json
+from .curves import Curve, curve_from_dict
 from .evidence import Evidence
 
 __all__ = ["CalibrationMap", "Evidence", "MapSet", "Where", "closeness"]
@@ -92,7 +92,7 @@ class CalibrationMap(Sealed):
     def _content(self) -> dict[str, Any]:
         return {
             "calibrator": self.calibrator,
-            "curve": self.curve.to_json(),
+            "curve": self.curve.to_dict(),
             "evidence": asdict(self.evidence),
             "fingerprint": asdict(self.fingerprint),
             "statistics": dict(self.statistics),
@@ -102,7 +102,7 @@ class CalibrationMap(Sealed):
     def _made(cls, data: Mapping[str, Any]) -> CalibrationMap:
         return cls(
             calibrator=data["calibrator"],
-            curve=curve_from_json(data["curve"]),
+            curve=curve_from_dict(data["curve"]),
             evidence=Evidence(**data["evidence"]),
             fingerprint=Fingerprint(**data["fingerprint"]),
             statistics=data["statistics"],
@@ -229,11 +229,9 @@ class MapSet:
         content: dict[str, Any] = {"format": _SET_FORMAT, "version": version, "by": self.by}
         for name, kind in (("maps", self.groups), ("blends", self.blends)):
             if kind or name == "maps":
-                content[name] = [{"group": list(g), "map": json.loads(m.to_json())} for g, m in kind]
+                content[name] = [{"group": list(g), "map": m.to_dict()} for g, m in kind]
         if self.fallbacks:
-            content["fallbacks"] = [
-                {"where": dict(where), "map": json.loads(m.to_json())} for where, m in self.fallbacks
-            ]
+            content["fallbacks"] = [{"where": dict(where), "map": m.to_dict()} for where, m in self.fallbacks]
         return json.dumps(content, indent=1)
 
     @classmethod

@@ -25,7 +25,7 @@ __all__ = [
     "Mixture",
     "Pair",
     "Steps",
-    "curve_from_json",
+    "curve_from_dict",
     "rate_interval",
 ]
 
@@ -45,7 +45,7 @@ class Curve(Protocol):
         """Ends of the 95 % intervals, two arrays of shape (n,)."""
         ...
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain numbers, with the shape's name under "kind"."""
         ...
 
@@ -112,7 +112,7 @@ class Logistic:
         low, high = expit(eta - half), expit(eta + half)
         return self._with_atoms(scores, low, "low"), self._with_atoms(scores, high, "high")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "logistic", **asdict(self)}
 
@@ -146,7 +146,7 @@ class Steps:
         """The interval of the block's rate."""
         return self._at(scores, "low"), self._at(scores, "high")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "steps", **asdict(self)}
 
@@ -176,7 +176,7 @@ class Pair:
         p0, p1 = self.interval(scores)
         return p1 / (1 - p0 + p1)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "pair", **asdict(self)}
 
@@ -204,13 +204,13 @@ class Mixture:
         low, high = sum(w * lo for w, lo, _ in ends), sum(w * hi for w, _, hi in ends)
         return np.asarray(low), np.asarray(high)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The parts, each with its numbers."""
-        parts, bands = ([curve.to_json() for curve in curves] for curves in (self.parts, self.bands))
+        parts, bands = ([curve.to_dict() for curve in curves] for curves in (self.parts, self.bands))
         return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
 
 
-def curve_from_json(data: dict[str, Any]) -> Curve:
+def curve_from_dict(data: dict[str, Any]) -> Curve:
     """Read a curve back; raises `UnusableInput` for a shape this version does not know."""
     fields: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "kind"
@@ -226,7 +226,7 @@ def curve_from_json(data: dict[str, Any]) -> Curve:
         case "pair":
             return Pair(**fields)
         case "mixture":
-            parts, bands = (tuple(curve_from_json(c) for c in data[name]) for name in ("parts", "bands"))
+            parts, bands = (tuple(curve_from_dict(c) for c in data[name]) for name in ("parts", "bands"))
             return Mixture(weights=fields["weights"], parts=parts, bands=bands)
         case kind:
             raise UnusableInput(f"This map has a curve of kind {kind!r}, unknown here. Upgrade calibrant.")

@@ -42,7 +42,7 @@ class Band:
     weighted: bool
     graded: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values; counts are whole where answers are neither weighted nor graded."""
         whole = not (self.weighted or self.graded)
         return {
@@ -121,13 +121,13 @@ class TrackRecord:
             graded=abs(self.hits2[i] - hits) > 1e-6 * weight,
         )  # fmt: skip
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         sums = {n: [round(v, 6) for v in getattr(self, n)] for n in ("weight", "hits", "hits2", "weight2")}
         return {**sums, "rows": self.rows, "design_effect": round(self.design_effect, 6)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any] | None) -> TrackRecord | None:
+    def from_dict(cls, data: Mapping[str, Any] | None) -> TrackRecord | None:
         """Read a record; None for none. Raises `UnusableInput` for what is no record."""
         if data is None:
             return None

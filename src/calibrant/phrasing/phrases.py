@@ -202,7 +202,7 @@ class Phrasebook:
         """For these maps, and a policy that may tell its `edges`."""
         made: list[CalibrationMap | BlendMap] = [one for _, one in maps.groups]
         made += [one for _, one in maps.blends]
-        read = ((one.map_id, TrackRecord.from_json(one.statistics.get("track_record"))) for one in made)
+        read = ((one.map_id, TrackRecord.from_dict(one.statistics.get("track_record"))) for one in made)
         marks = ((one.map_id, one.fingerprint.domain or one.fingerprint.task) for one in made)
         return cls(
             edges=tuple(getattr(policy, "edges", ())), language=language,

@@ -49,20 +49,20 @@ class PlannedCascade:
     prices: Prices
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields of `calibrant plan cascade --json`."""
         plan = self.plan
         return {
             "models": {"small": plan.small, "large": plan.large, "peers": list(plan.peers)},
             "fit_rows": self.fit_rows,
             "test_rows": self.test_rows,
-            **self.measured.to_json(),
+            **self.measured.to_dict(),
             "chosen": dict(self.chosen),
             "specialists": [
                 {"task": s.task, "domain": s.domain, "model": s.model, "measured": s.measured, "edge": s.edge,
                  "ahead": s.ahead, "rows": s.rows} for s in plan.specialists
             ],
-            "costs": self.prices.to_json(),
+            "costs": self.prices.to_dict(),
             "latency": self.latency,
             "plan_id": plan.plan_id,
             "rows": self.rows,

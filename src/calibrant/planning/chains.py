@@ -67,7 +67,7 @@ class ChainPlan:
     map: TrajectoryMap
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         log = self.log
         return {

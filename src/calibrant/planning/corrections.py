@@ -43,7 +43,7 @@ class CorrectionPlan:
     revised: CalibrationMap | None
     unusable: Counter[str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         rules = {name: asdict(getattr(self, name)) for name in ("guarded", "every", "always", "claimed")}
         return {

@@ -63,15 +63,15 @@ class CostGroup:
             return f"{name}: nothing can be stated. {self.reason}"
         return f"{name}: {_told(self, self.plan)}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values; what is not known is None."""
         names = ("automatic_share", "error_of_sent", "review_share", "hand_off_share", "cost")
-        plan = dict.fromkeys(names) if self.plan is None else self.plan.to_json()
+        plan = dict.fromkeys(names) if self.plan is None else self.plan.to_dict()
         return {
             "by": self.by, "n": self.n, "n_eff": round(self.n_eff, 2), "accuracy": self.accuracy,
             "thresholds": dict(self.thresholds), "send_from": self.send_from, "send_score": self.send_score,
             **{name: plan[name] for name in names},
-            "alternatives": {name: one.to_json() for name, one in self.alternatives.items()},
+            "alternatives": {name: one.to_dict() for name, one in self.alternatives.items()},
             "curve": [dict(zip(("threshold", "cost", "low", "high"), p, strict=True)) for p in self.curve],
             "larger_pays_above": self.larger_pays_above, "reason": self.reason,
         }  # fmt: skip
@@ -86,7 +86,7 @@ class CostPlan:
     groups: tuple[CostGroup, ...]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         costs = ("wrong", "review", "hand_off", "reviewer_error", "disclaim_saves", "disclaim", "larger",
                  "larger_right")  # fmt: skip
@@ -94,7 +94,7 @@ class CostPlan:
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
             "unusable": self.log.unusable, "notes": list(self.notes),
             "costs": {name: getattr(self.policy, name) for name in costs}, "per": PER,
-            "groups": [group.to_json() for group in self.groups],
+            "groups": [group.to_dict() for group in self.groups],
         }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ class EnsemblePlan:
         """The model that turned out best on these items; nobody could have known."""
         return max(self.models, key=lambda name: (self.accuracy(name).value, -self.models.index(name)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         ways = ("best_single", "majority", "averaging", "pooled")
         brier = Estimate.of_draws(metrics.brier(self.tally), self._draws[-1])

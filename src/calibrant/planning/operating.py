@@ -68,7 +68,7 @@ class Measured:
     reasons: Mapping[str, str]
     curve: Sequence[Mapping[str, float]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Each value, its interval as {name}_interval, and why it is null as {name}_reason."""
         made: dict[str, Any] = {}
         for name, value in self.values.items():

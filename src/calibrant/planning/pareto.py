@@ -83,7 +83,7 @@ class Candidate:
         """The values that make it, in words."""
         return group_name(self.of, "all rows")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "n_eff": round(self.n_eff, 2), "front": self.front}
 
@@ -102,12 +102,12 @@ class ParetoFront:
     unusable: dict[str, int]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {
             "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
             "notes": list(self.notes), "axes": list(self.axes), "paired": self.paired, "items": self.items,
-            "candidates": [one.to_json() for one in self.candidates],
+            "candidates": [one.to_dict() for one in self.candidates],
         }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class Prices:
     mean: Mapping[str, float]
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The mean price of an answer of each model, where it comes from and in what unit."""
         return {"unit": self.unit, "source": self.source, "mean": dict(self.mean)}
 

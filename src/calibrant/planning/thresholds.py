@@ -42,12 +42,12 @@ class ThresholdPlan:
         made = self.certificates
         return [(one, made.key(one) in self.carried) for one in made.certificates]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {
             "source": self.rows.source, "rows": self.rows.rows, "used": self.rows.used,
             "unusable": self.rows.unusable, "notes": list(self.notes),
-            "groups": [{**one.plain(), "carried": carried} for one, carried in self.told()],
+            "groups": [{**one.to_dict(), "carried": carried} for one, carried in self.told()],
         }  # fmt: skip
 
 
@@ -238,7 +238,7 @@ class Checked:
     error: float | None
     reason: str | None = None
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         watch = self.watch
         return {
@@ -259,12 +259,12 @@ class ThresholdCheck:
     notes: tuple[str, ...]
     certificates: CertificateSet
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {
             "source": self.rows.source, "rows": self.rows.rows, "used": self.rows.used,
             "unusable": self.rows.unusable, "notes": list(self.notes),
-            "groups": [g.plain() for g in self.groups],
+            "groups": [g.to_dict() for g in self.groups],
         }  # fmt: skip
 
 

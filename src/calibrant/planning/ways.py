@@ -54,7 +54,7 @@ class Alternative:
     cost: Estimate
     saved: Estimate | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 

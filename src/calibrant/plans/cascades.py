@@ -105,7 +105,7 @@ class CascadePlan(Sealed):
         return {
             "small": self.small, "large": self.large, "peers": list(self.peers),
             "specialists": [asdict(one) for one in self.specialists],
-            "gains": {name: model.plain() for name, model in self.gains.items()},
+            "gains": {name: model.to_dict() for name, model in self.gains.items()},
             "threshold": self.threshold, "prices": dict(self.prices), "unit": self.unit,
             "expected": dict(self.expected), "realised": dict(self.realised),
         }  # fmt: skip

@@ -154,7 +154,7 @@ class CertificateSet:
         """The set as JSON text."""
         content = {
             "format": _SET_FORMAT, "version": _VERSION, "by": list(self.by),
-            "certificates": [c.plain() for c in self.certificates],
+            "certificates": [c.to_dict() for c in self.certificates],
         }  # fmt: skip
         return json.dumps(content, indent=1, allow_nan=False)
 

@@ -17,7 +17,6 @@ votes say more about those at hand. It is nothing where all have answered.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,16 +183,16 @@ class VotePool(Sealed):
 
     def _content(self) -> dict[str, Any]:
         return {
-            "voters": [voter.to_json() for voter in self.voters], "weights": list(self.weights),
+            "voters": [voter.to_dict() for voter in self.voters], "weights": list(self.weights),
             "votes": list(self.votes), "shape": dict(self.shape), "absent": dict(self.absent), "size": self.size,
-            "recalibration": json.loads(self.recalibration.to_json()), "shared": self.shared, "by": list(self.by),
+            "recalibration": self.recalibration.to_dict(), "shared": self.shared, "by": list(self.by),
             "statistics": dict(self.statistics),
         }  # fmt: skip
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> VotePool:
         return cls(
-            voters=tuple(Voter.from_json(voter) for voter in data["voters"]),
+            voters=tuple(Voter.from_dict(voter) for voter in data["voters"]),
             weights=tuple(data["weights"]), votes=tuple(data["votes"]), shape=data["shape"],
             absent=data["absent"], size=data["size"],
             recalibration=CalibrationMap.from_json(data["recalibration"]), shared=data["shared"],

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from ..files.jsonlines import JsonLines
 from ..types import Ask, Completion
-from .plain import completion_from_json, completion_to_json
+from .plain import completion_from_dict, completion_to_dict
 
 __all__ = ["CallLog", "Kept", "Sample", "Samples", "depth", "part"]
 
@@ -96,7 +96,7 @@ class CallLog:
             line = self._lines.at(position)
             if (line["model"], line["address"]) == (model, address):
                 known = 1 + line["top_logprobs"] if line["logprobs"] else 0
-                found.put(line["first"], known, map(completion_from_json, line["completions"]))
+                found.put(line["first"], known, map(completion_from_dict, line["completions"]))
         return found
 
     def add(
@@ -109,7 +109,7 @@ class CallLog:
             "first": first,
             "logprobs": depth > 0,
             "top_logprobs": max(0, depth - 1),
-            "completions": [completion_to_json(completion) for completion in completions],
+            "completions": [completion_to_dict(completion) for completion in completions],
         }
         (position,) = self._lines.note([line])
         self._index(model, address, position)

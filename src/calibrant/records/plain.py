@@ -31,15 +31,15 @@ from ..types import (
 __all__ = [
     "COLUMNS",
     "GOLD_SEPARATOR",
-    "completion_from_json",
-    "completion_to_json",
-    "from_json",
-    "question_from_json",
-    "question_to_json",
+    "completion_from_dict",
+    "completion_to_dict",
+    "question_from_dict",
+    "question_to_dict",
+    "record_from_dict",
+    "record_to_dict",
     "rows_of",
-    "to_json",
-    "verdict_from_json",
-    "verdict_to_json",
+    "verdict_from_dict",
+    "verdict_to_dict",
 ]
 
 VERSION = 1
@@ -159,7 +159,7 @@ def _message_from_json(data: Mapping[str, Any]) -> Message:
     return Message(data["role"], data["content"], calls, data.get("tool_call_id"))
 
 
-def question_to_json(question: Question) -> dict[str, Any]:
+def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
     return _shallow(question) | {
         "messages": [_message_to_json(message) for message in question.messages],
@@ -168,15 +168,15 @@ def question_to_json(question: Question) -> dict[str, Any]:
     }
 
 
-def question_from_json(data: Mapping[str, Any]) -> Question:
-    """The question that `question_to_json` wrote."""
+def question_from_dict(data: Mapping[str, Any]) -> Question:
+    """The question that `question_to_dict` wrote."""
     known = _known(Question, data)
     known["messages"] = tuple(_message_from_json(message) for message in data["messages"])
     known["references"] = tuple(data.get("references", ()))
     return Question(**known)
 
 
-def completion_to_json(completion: Completion) -> dict[str, Any]:
+def completion_to_dict(completion: Completion) -> dict[str, Any]:
     """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`."""
     tokens = completion.tokens
     usage = completion.usage
@@ -208,11 +208,11 @@ def _number(stated: float | None) -> float:
     return math.nan if stated is None else stated
 
 
-def completion_from_json(data: Mapping[str, Any]) -> Completion:
-    """The completion that `completion_to_json` wrote.
+def completion_from_dict(data: Mapping[str, Any]) -> Completion:
+    """The completion that `completion_to_dict` wrote.
 
     >>> done = Completion(text="4", model="m", tokens=(Token("4", -0.1, (("4", -0.1), ("5", -3.0))),))
-    >>> completion_from_json(completion_to_json(done)) == done
+    >>> completion_from_dict(completion_to_dict(done)) == done
     True
     """
     known = _known(Completion, data)
@@ -247,12 +247,12 @@ def _reading_from_json(data: Mapping[str, Any]) -> Reading:
     return Reading(**known)
 
 
-def to_json(record: Record) -> dict[str, Any]:
-    """A record as JSON values (version 1); `from_json` is its inverse."""
+def record_to_dict(record: Record) -> dict[str, Any]:
+    """A record as JSON values (version 1); `record_from_dict` is its inverse."""
     completion, confidence, decision = record.completion, record.confidence, record.decision
     return _shallow(record) | {
-        "question": question_to_json(record.question),
-        "completion": None if completion is None else completion_to_json(completion),
+        "question": question_to_dict(record.question),
+        "completion": None if completion is None else completion_to_dict(completion),
         "readings": [_shallow(reading) | {"detail": dict(reading.detail)} for reading in record.readings],
         "confidence": None if confidence is None else _confidence_to_json(confidence),
         "steps": [_shallow(step) for step in record.steps],
@@ -260,12 +260,12 @@ def to_json(record: Record) -> dict[str, Any]:
     }
 
 
-def from_json(data: Mapping[str, Any]) -> Record:
-    """The record that `to_json` wrote; raises `StoreError` for what is no record or of a later version.
+def record_from_dict(data: Mapping[str, Any]) -> Record:
+    """The record that `record_to_dict` wrote; raises `StoreError` for what is no record or of a later version.
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),))
     >>> record = Record(id="r1", time=0.0, question=question, completion=None, error="server down")
-    >>> from_json(to_json(record)) == record
+    >>> record_from_dict(record_to_dict(record)) == record
     True
     """
     _check_version("record", data)
@@ -277,11 +277,11 @@ def from_json(data: Mapping[str, Any]) -> Record:
 
 def _record_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     known = _known(Record, data)
-    known["question"] = question_from_json(data["question"])
+    known["question"] = question_from_dict(data["question"])
     known["readings"] = tuple(_reading_from_json(reading) for reading in data.get("readings", ()))
     known["steps"] = tuple(Step(**_known(Step, step)) for step in data.get("steps", ()))
     if known["completion"] is not None:
-        known["completion"] = completion_from_json(known["completion"])
+        known["completion"] = completion_from_dict(known["completion"])
     if known.get("confidence") is not None:
         known["confidence"] = _confidence_from_json(known["confidence"])
     if known.get("decision") is not None:
@@ -290,16 +290,16 @@ def _record_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON values (version 1)."""
     return _shallow(verdict) | {"version": VERSION}
 
 
-def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
-    """The verdict that `verdict_to_json` wrote; raises `StoreError` for anything else.
+def verdict_from_dict(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that `verdict_to_dict` wrote; raises `StoreError` for anything else.
 
     >>> verdict = Verdict(id="v1", record_id="r1", grade=1.0, judge="exact", time=0.0)
-    >>> verdict_from_json(verdict_to_json(verdict)) == verdict
+    >>> verdict_from_dict(verdict_to_dict(verdict)) == verdict
     True
     """
     _check_version("verdict", data)

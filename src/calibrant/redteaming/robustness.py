@@ -82,7 +82,7 @@ class Finding:
     missing: int
     measures: Mapping[str, Estimate | None]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return _plain(self)
 
@@ -104,7 +104,7 @@ class Defended:
     calls: float
     tokens: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return _plain(self)
 

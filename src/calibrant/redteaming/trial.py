@@ -90,12 +90,12 @@ class RedTeam:
     calls: int
     tokens: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         body = {name: getattr(self, name) for name in self.__slots__}
         return body | {
-            "findings": [one.to_json() for one in self.findings],
-            "defences": [one.to_json() for one in self.defences],
+            "findings": [one.to_dict() for one in self.findings],
+            "defences": [one.to_dict() for one in self.defences],
             "unchanged": dict(self.unchanged), "reasons": dict(self.reasons), "notes": list(self.notes),
         }  # fmt: skip
 

@@ -44,7 +44,7 @@ class Candidate:
     calls: int
     tokens: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self) | {"digest": self.prompt.digest}
 
@@ -81,19 +81,19 @@ class Refinement:
         """Whether the interval of the leader's gain lies above zero on the untouched questions."""
         return self.confirmation.brier_gain.low > 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "model": self.model, "signal": self.signal, "winner": asdict(self.winner),
             "leader": asdict(self.leader), "separated": self.separated, "confirmed": self.confirmed,
-            "selected_on": self.selected_on, "confirm": self.confirmation.to_json(),
+            "selected_on": self.selected_on, "confirm": self.confirmation.to_dict(),
             "temperature": {
                 "leader": self.confirmation.after.get("temperature"),
                 "seed": self.confirmation.seed_after.get("temperature"),
             },
-            "claimed": {one.measure: one.to_json() for one in self.claims},
-            "rounds": [[row.to_json() for row in rows] for rows in self.rounds],
-            "candidates": [one.to_json() for one in self.candidates],
+            "claimed": {one.measure: one.to_dict() for one in self.claims},
+            "rounds": [[row.to_dict() for row in rows] for rows in self.rounds],
+            "candidates": [one.to_dict() for one in self.candidates],
             "unusable_rewrites": self.unusable_rewrites, "cut": self.cut, "reasons": dict(self.reasons),
             "calls": self.calls, "tokens": self.tokens, "sentences": self.sentences(),
         }  # fmt: skip

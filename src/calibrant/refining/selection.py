@@ -171,7 +171,7 @@ class Standing:
     accuracy_gain: Estimate
     out: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
@@ -236,7 +236,7 @@ class Confirmation:
     after: Mapping[str, Mapping[str, float]]
     seed_after: Mapping[str, Mapping[str, float]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
@@ -296,7 +296,7 @@ class Claim:
     honest: float
     optimism: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 

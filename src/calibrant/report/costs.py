@@ -21,7 +21,7 @@ PANELS = 6
 def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: float) -> alt.VConcatChart:
     """Cost per 1,000 answers against the probability from which they are sent, a panel per group.
 
-    `groups` are those of `CostPlan.to_json`, drawn in the order given, at most `PANELS`. The grey band is a
+    `groups` are those of `CostPlan.to_dict`, drawn in the order given, at most `PANELS`. The grey band is a
     95 % interval, the dot the chosen threshold, dashed lines what the other ways cost.
     """
     a = altair()

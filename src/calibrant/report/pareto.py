@@ -31,7 +31,7 @@ Rows = list[dict[str, Any]]
 def front(told: Mapping[str, Any]) -> alt.LayerChart:
     """Accuracy to the right, calibration error downwards better, with 95 % intervals as crosses.
 
-    `told` is what `ParetoFront.to_json` gives. Steps join the best of what accuracy and calibration allow; the
+    `told` is what `ParetoFront.to_dict` gives. Steps join the best of what accuracy and calibration allow; the
     area of a point is its cost where every candidate has one; its shape is the last column that makes a
     candidate, where that has few values. A name stands once where shapes tell the rest.
     """

@@ -190,7 +190,7 @@ def said_rows(group: Group) -> list[tuple[str, str, str, str, str]]:
     rows = []
     for band in filter(None, TrackRecord.of(group.tally).bands):
         middle = Confidence(p=Probability((band.low + band.high) / 2), verdicts=group.tally.rows)
-        told, words = band.to_json(), phrase_of(middle, evidence=group.tally.n_eff)
+        told, words = band.to_dict(), phrase_of(middle, evidence=group.tally.n_eff)
         rows.append((
             ENGLISH.band(band.low, band.high), words.words or "", f"{told['answers']:,}",
             percent(band.share) + ("" if told["right"] is None else f" ({told['right']:,})"),

@@ -304,13 +304,13 @@ class Encoder:
             made[f"length of {name}"] = ("length", np.where(np.isnan(v), 0.0, np.clip(z, -4, 4)))
         return made
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All texts and numbers."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Encoder:
-        """The encoder that `to_json` wrote."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Encoder:
+        """The encoder that `to_dict` wrote."""
         pairs = {
             name: tuple((str(one), str(other)) for one, other in data[name])
             for name in ("domains", "answers", "kept")

@@ -100,15 +100,15 @@ class GainModel(Sealed):
 
     def _content(self) -> dict[str, Any]:
         return {
-            "encoder": self.encoder.to_json(), "parts": {name: part.to_json() for name, part in self.parts.items()},
+            "encoder": self.encoder.to_dict(), "parts": {name: part.to_dict() for name, part in self.parts.items()},
             "share": self.share, "slope": list(self.slope), "rows": self.rows, "statistics": dict(self.statistics),
         }  # fmt: skip
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> GainModel:
         return cls(
-            encoder=Encoder.from_json(data["encoder"]),
-            parts={name: Ridge.from_json(part) for name, part in data["parts"].items()},
+            encoder=Encoder.from_dict(data["encoder"]),
+            parts={name: Ridge.from_dict(part) for name, part in data["parts"].items()},
             share=data["share"], slope=tuple(data["slope"]), rows=data["rows"], statistics=data["statistics"],
         )  # fmt: skip
 

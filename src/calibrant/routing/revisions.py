@@ -81,7 +81,7 @@ class Outcome:
     calls: float
     tokens: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 

@@ -65,15 +65,15 @@ class Ridge:
     def _arrays(self) -> tuple[Floats, Floats]:
         return np.array(self.theta), np.array(self.covariance)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers; of the covariance, which is symmetric, one half, to six digits."""
         half = [[float(f"{v:.6g}") for v in row[: i + 1]] for i, row in enumerate(self.covariance)]
         sizes = {name: [share, dict(told)] for name, (share, told) in self.sizes.items()}
         return {"theta": list(self.theta), "covariance": half, "blocks": list(self.blocks), "sizes": sizes}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Ridge:
-        """The regression that `to_json` wrote."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Ridge:
+        """The regression that `to_dict` wrote."""
         p = len(data["theta"])
         whole = np.zeros((p, p))
         for i, row in enumerate(data["covariance"]):

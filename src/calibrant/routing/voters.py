@@ -70,13 +70,13 @@ class Voter:
                 z += np.array([effects.get(key, 0.0) for key in level.tolist()])
         return np.asarray(np.clip(z, -MOST, MOST))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {**asdict(self), "effects": [dict(level) for level in self.effects]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Voter:
-        """Read what `to_json` gave."""
+    def from_dict(cls, data: Mapping[str, Any]) -> Voter:
+        """Read what `to_dict` gave."""
         terms = tuple(Term(**{**term, "centre": tuple(term["centre"])}) for term in data["terms"])
         return cls(**{**data, "terms": terms, "effects": tuple(dict(level) for level in data["effects"])})
 

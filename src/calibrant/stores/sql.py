@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord
 from calibrant.plugins import require
-from calibrant.records.plain import from_json, rows_of, to_json
+from calibrant.records.plain import record_from_dict, record_to_dict, rows_of
 from calibrant.types import Record, Verdict, canonical
 
 from ._schema import MIGRATIONS, migrate, read_version
@@ -103,7 +103,7 @@ class SqlStore:
         with self._read() as connection:
             found = sa.select(RECORDS.c.body).where(RECORDS.c.id == record_id)
             body = connection.execute(found).scalar()
-        return None if body is None else from_json(json.loads(body))
+        return None if body is None else record_from_dict(json.loads(body))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One flat row per record and signal, oldest first, joined with one verdict of the record.
@@ -263,7 +263,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         "model": record.completion and record.completion.model,
         "schema_version": record.version,
         # Half a surrogate pair, as a model's broken output can have it, fits in no database.
-        "body": canonical(to_json(record)).encode(errors="replace").decode(),
+        "body": canonical(record_to_dict(record)).encode(errors="replace").decode(),
     }
 
 
@@ -316,5 +316,5 @@ def _flat(row: Any) -> Iterator[dict[str, Any]]:
         "source": verdict and verdict.source,
         "weight": 1.0 / verdict.propensity if verdict and verdict.propensity else None,
     }
-    for flat in rows_of(from_json(json.loads(body)), verdict):
+    for flat in rows_of(record_from_dict(json.loads(body)), verdict):
         yield flat | extra

@@ -58,11 +58,11 @@ def cascade_command(
         from calibrant.report.cascades import cost_quality
         from calibrant.report.drawing import save
 
-        save(cost_quality(made.to_json()), chart, title="Accuracy against large calls and cost")
+        save(cost_quality(made.to_dict()), chart, title="Accuracy against large calls and cost")
     if to:
         made.plan.save(to)
     if as_json:
-        print_json({**made.to_json(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
+        print_json({**made.to_dict(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
         return
     _print(made)
     for path in filter(None, (chart, to)):
@@ -85,7 +85,7 @@ def _prices(text: str) -> dict[str, float] | None:
 
 
 def _print(made: PlannedCascade) -> None:
-    told = made.to_json()
+    told = made.to_dict()
     names, chosen = told["models"], told["chosen"]
     hope, came, unit = chosen["predicted"], chosen["realised"], told["costs"]["unit"]
     say(

@@ -39,7 +39,7 @@ def chain_command(
     if maps:
         found.map.save(maps)
     if as_json:
-        print_json({**found.to_json(), "out": str(maps) if maps else None})
+        print_json({**found.to_dict(), "out": str(maps) if maps else None})
         return
     _print(found)
     say(f"Map: {maps}" if maps else "Nothing was written; add -o MAP to keep the map.")

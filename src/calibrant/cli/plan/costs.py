@@ -64,7 +64,7 @@ def costs_command(
         log, columns(by), policy=filled(ExpectedCost, given, "the costs"), calibrator=calibrator,
         confidence=confidence, correct=correct, weight=weight, cluster=cluster,
     )  # fmt: skip
-    told = found.to_json()
+    told = found.to_dict()
     if chart:
         from calibrant.report.costs import PANELS, cost_curves
         from calibrant.report.drawing import save

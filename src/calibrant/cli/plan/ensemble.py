@@ -52,7 +52,7 @@ def ensemble_command(
 
         save(ensemble_chart(found), chart, title="Accuracy of an ensemble")
     if as_json:
-        print_json({**found.to_json(), "out": str(pool) if pool else None})
+        print_json({**found.to_dict(), "out": str(pool) if pool else None})
         return
     _print(found)
     for path in filter(None, (pool, chart)):
@@ -60,7 +60,7 @@ def ensemble_command(
 
 
 def _print(found: EnsemblePlan) -> None:
-    told = found.to_json()
+    told = found.to_dict()
     pooled, ends = told["pooled"], told["intervals"]["pooled"]
     say(
         f"Pooled, {len(found.models)} models are right in {pooled:.1%} ({ends[0]:.1%} to {ends[1]:.1%}) of "

@@ -49,9 +49,9 @@ def pareto_command(
         from calibrant.report.drawing import save
         from calibrant.report.pareto import front
 
-        save(front(found.to_json()), chart, title="Accuracy against calibration")
+        save(front(found.to_dict()), chart, title="Accuracy against calibration")
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_dict())
         return
     _print(found, calibration)
     if chart:

@@ -68,7 +68,7 @@ def thresholds_command(
 
         save(certified_risk(made), chart, title="Risk and coverage")
     if as_json:
-        print_json(made.to_json())
+        print_json(made.to_dict())
         return
     for one, carried in made.told():
         say(sentence(one) + (_carried(one) if carried else ""))
@@ -105,7 +105,7 @@ def check_command(
     if to:
         done.certificates.save(to)
     if as_json:
-        print_json(done.to_json())
+        print_json(done.to_dict())
         return
     for group in done.groups:
         say(_checked_sentence(group))
