@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NewType
 
 from .files.addresses import canonical as canonical
 from .files.addresses import digest as digest
-from .files.addresses import digested
 
 Score = NewType("Score", float)
 """A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
@@ -144,15 +141,8 @@ class Delta:
     completion: Completion | None = None
 
 
-class _Addressed:
-    """Where an Ask remembers its address, which is wanted several times; no field, so equality ignores it."""
-
-    __slots__ = ("_address",)
-    _address: str
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask(_Addressed):
+class Ask:
     """A call to a model. Equal Asks of several signals are made once.
 
     `model` names the role of another model that is to answer ("peer", "judge"); None is the model that is
@@ -174,7 +164,7 @@ class Ask(_Addressed):
     @property
     def key(self) -> str:
         """Content address: equal Asks, equal keys, on any machine."""
-        return digested(_stated(self, _SETTINGS, _settings_of(self)))
+        return digest(self._stated())
 
     @property
     def address(self) -> str:
@@ -182,47 +172,40 @@ class Ask(_Addressed):
 
         Asks of one address are answered by the same samples: the first n of them, one after the other.
         """
-        known: str | None = getattr(self, "_address", None)
-        if known is None:
-            known = digested(_stated(self, _SAMPLED, _sampled_of(self)))
-            object.__setattr__(self, "_address", known)
-        return known
+        return digest(self._stated("samples", "logprobs", "top_logprobs"))
+
+    @property
+    def depth(self) -> int:
+        """How much is wanted of the tokens: 0 nothing, 1 their log-probabilities, 1 + n of n others too.
+
+        >>> [Ask(messages=(), **wish).depth for wish in ({}, {"logprobs": True}, {"top_logprobs": 5})]
+        [0, 1, 6]
+        """
+        return 1 + self.top_logprobs if self.logprobs or self.top_logprobs else 0
+
+    def part(self, first: int, samples: int) -> Ask:
+        """An Ask for so many of the samples, from index `first` on.
+
+        The seed is moved on to the first, else all parts would be the same.
+
+        >>> third = Ask(messages=(), samples=10, seed=7).part(2, 1)
+        >>> third.samples, third.seed
+        (1, 9)
+        """
+        return replace(self, samples=samples, seed=None if self.seed is None else self.seed + first)
+
+    def _stated(self, *but: str) -> Json:
+        """The fields not at their default, so that a new one changes no old address."""
+        told = [one for one in fields(self) if one.name not in but]
+        stated = {one.name: value for one in told if (value := getattr(self, one.name)) != one.default}
+        return stated | {"messages": [_turn(message) for message in self.messages]}
 
 
-_ANY_SAMPLE_HAS = ("samples", "logprobs", "top_logprobs")
-_FIELDS = tuple(sorted(fields(Ask), key=lambda one: one.name))
-_SETTINGS = tuple([one for one in _FIELDS if one.name != "messages"])
-_SAMPLED = tuple([one for one in _SETTINGS if one.name not in _ANY_SAMPLE_HAS])
-_settings_of, _sampled_of = (attrgetter(*[one.name for one in some]) for some in (_SETTINGS, _SAMPLED))
-
-
-def _stated(ask: Ask, settings: tuple[Field[Any], ...], values: tuple[Any, ...]) -> str:
-    """Canonical JSON, in a third of the time, of the fields not at their default: new ones change no old address."""
-    try:
-        before, behind = _around_messages(settings, *values)
-    except TypeError:  # cannot be hashed, since it holds a list
-        before, behind = _around_messages.__wrapped__(settings, *values)
-    return f'{before}"messages":[{",".join([_turn(message) for message in ask.messages])}]{behind}'
-
-
-@lru_cache(256, typed=True)  # the Asks of a run differ in their messages
-def _around_messages(settings: tuple[Field[Any], ...], *values: Any) -> tuple[str, str]:
-    before, behind = "{", ""
-    for one, value in zip(settings, values, strict=True):
-        if value == one.default:
-            continue
-        if one.name < "messages":
-            before += f'"{one.name}":{canonical(value)},'
-        else:
-            behind += f',"{one.name}":{canonical(value)}'
-    return before, behind + "}"
-
-
-def _turn(message: Message) -> str:
-    if not message.tool_calls and message.tool_call_id is None:
-        return f"[{canonical(message.role)},{canonical(message.content)}]"
-    calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
-    return canonical([message.role, message.content, calls, message.tool_call_id])
+def _turn(message: Message) -> list[Any]:
+    turn: list[Any] = [message.role, message.content]
+    if message.tool_calls or message.tool_call_id is not None:
+        turn += [[[call.id, call.name, call.arguments] for call in message.tool_calls], message.tool_call_id]
+    return turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -497,6 +497,42 @@ def test_addresses_are_digests_of_canonical_json() -> None:
     assert Ask(messages=(), stop=["x"]).address == Ask(messages=(), stop=("x",)).address  # type: ignore[arg-type]
 
 
+FRANCE = Message("user", "What is the capital of France?")
+CALLED = Message("assistant", "", (ToolCall("c1", "weather", '{"city": "Paris"}'),))
+
+
+@pytest.mark.parametrize(
+    ("ask", "address", "key"),
+    [
+        (Ask(messages=()), "5e4ce7b36ba37b78", "5e4ce7b36ba37b78"),
+        (Ask(messages=(FRANCE,)), "6100562e7aea6bcd", "6100562e7aea6bcd"),
+        (Ask(messages=(FRANCE,), temperature=1), "ab8360366e1750f0", "ab8360366e1750f0"),
+        (Ask(messages=(FRANCE,), temperature=0.7, max_tokens=16, model="peer"), "2a45bc72b32d9f28", "2a45bc72b32d9f28"),
+        (
+            Ask(messages=(FRANCE,), samples=5, temperature=1.0, max_tokens=64, seed=7, stop=("\n", "."), logprobs=True,
+                top_logprobs=10),
+            "a845c7c1a62d7595", "de431b1163196206",
+        ),
+        (
+            Ask(messages=(FRANCE, CALLED, Message("tool", "18 degrees", (), "c1")), max_tokens=64),
+            "68790b6aebd7fc7f", "68790b6aebd7fc7f",
+        ),
+        (
+            Ask(messages=(FRANCE,), max_tokens=64,
+                extra='{"max_tokens":null,"temperature":null,"tools":[{"type":"function"}]}'),
+            "980012b765bc12b4", "980012b765bc12b4",
+        ),
+        (
+            Ask(messages=(Message("system", 'Sei kurz: ä\u2028"\\\n\x01'), Message("user", "2 + 2? 😀 \ud83d"))),
+            "db08971c688def2e", "db08971c688def2e",
+        ),
+    ],
+)  # fmt: skip
+def test_addresses_are_those_of_logs_written_before(ask: Ask, address: str, key: str) -> None:
+    """Digests that an earlier version made of the same Asks."""
+    assert (ask.address, ask.key) == (address, key)
+
+
 @given(st.lists(st.text(st.characters()) | st.integers() | st.lists(st.text())) | st.text(st.characters()))
 def test_canonical_json_of_texts_is_that_of_the_encoder(value: object) -> None:
     sorted_and_tight = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}

@@ -13,7 +13,7 @@ from ..dialogue.asks import tokens_in
 from ..errors import ModelDenied, ModelError, ModelUnavailable
 from ..http.throttle import Throttle
 from ..protocols import Model
-from ..records.calls import CallLog, Kept, Samples, depth, part
+from ..records.calls import CallLog, SampleCache, Samples
 from ..types import Ask, Completion, Replies
 from .flights import Flight
 
@@ -126,7 +126,7 @@ class Asker:
         self._payer = self
         self._flights: dict[str, list[Flight]] = {}
         log = CallLog(call_log) if isinstance(call_log, str | Path) else call_log
-        self._kept = Kept(model.name, log, remember)
+        self._kept = SampleCache(model.name, log, remember)
         self._others: dict[str, Asker] = {}
         for role, other in (others or {}).items():
             if not isinstance(other, Asker):
@@ -141,7 +141,7 @@ class Asker:
         """The completions for an Ask, or none and the reason: `Interrupted` where another try may help."""
         if ask.model is not None:
             return await self._elsewhere(ask.model, replace(ask, model=None))
-        at, want, shared = ask.address, depth(ask), 1
+        at, want, shared = ask.address, ask.depth, 1
         samples, failed, flight = self._kept.at(at), None, None
         while missing := self._lacking(samples, ask.samples, want):
             if failed is not None:
@@ -218,7 +218,7 @@ class Asker:
         return None
 
     def _begin(self, at: str, samples: Samples, ask: Ask) -> Flight:
-        flight = Flight(ask, depth(ask))
+        flight = Flight(ask, ask.depth)
         # A task begins a turn of the event loop later, so that Asks of the same turn can join it.
         flight.task = asyncio.create_task(self._fly(at, samples, flight))
         flight.task.add_done_callback(flight.crash)
@@ -285,7 +285,7 @@ class Asker:
                 self._throttle.answered(tokens)
                 return None
             indexes = flight.parts[call]
-            ask = part(flight.ask, indexes.start, len(indexes))
+            ask = flight.ask.part(indexes.start, len(indexes))
             self.spending.calls += 1
             completions: tuple[Completion, ...] = await getattr(self.model, "once", self.model.complete)(ask)
             before = self.spending.tokens

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from ..records.calls import depth
 from ..types import Ask, Replies
 
 __all__ = ["Flight"]
@@ -56,7 +55,7 @@ class Flight:
 
     def join(self, ask: Ask) -> None:
         """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""
-        want = max(self.depth, depth(ask))
+        want = max(self.depth, ask.depth)
         samples = max(self.ask.samples, ask.samples)
         if (samples, want) != (self.ask.samples, self.depth):
             top = max(0, want - 1)

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Protocol
 
-from ..records.calls import part
 from ..types import Ask, Completion, Delta, Price
 from .endpoint import Dispensable, Endpoint, Reply
 from .loop import gathered
@@ -125,7 +124,7 @@ class Client(ABC):
 
     async def _each(self, ask: Ask, had: int) -> list[Completion]:
         """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""
-        each = await gathered(self.once(part(ask, i, 1)) for i in range(had, ask.samples))
+        each = await gathered(self.once(ask.part(i, 1)) for i in range(had, ask.samples))
         return [made for (made,) in each]
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:

@@ -19,7 +19,6 @@ from typing import Any
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.formats.chat import Assembler, completions, request_body
 from calibrant.plugins import require
-from calibrant.records.calls import part
 from calibrant.types import Ask, Completion, Delta, Price
 
 __all__ = ["Embedded"]
@@ -78,7 +77,7 @@ class Embedded:
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """Answer an Ask; more samples than slots are made in several rounds."""
         slots = self._settings.slots
-        rounds = [part(ask, start, min(slots, ask.samples - start)) for start in range(0, ask.samples, slots)]
+        rounds = [ask.part(start, min(slots, ask.samples - start)) for start in range(0, ask.samples, slots)]
         made = [
             await asyncio.get_running_loop().run_in_executor(self._pool(), self._call, one) for one in rounds
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from calibrant.errors import ModelRefused
-from calibrant.records.calls import CallLog, depth
+from calibrant.records.calls import CallLog
 from calibrant.types import Ask, Completion, Delta
 
 __all__ = ["Recorded"]
@@ -46,7 +46,7 @@ class Recorded:
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """The recorded completions; raises `ModelRefused` when this was never asked."""
         samples = self._log.samples(self.name, ask.address)
-        if samples.lacking(ask.samples, depth(ask)):
+        if samples.lacking(ask.samples, ask.depth):
             raise ModelRefused(
                 f"{self.path} holds no answer of {self.name!r} to {ask.messages[-1].content[:80]!r} "
                 "asked in this way. Record it first: make the same call with the real model."

@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from ..files.jsonlines import JsonLines
-from ..types import Ask, Completion
+from ..types import Completion
 from .plain import completion_from_dict, completion_to_dict
 
-__all__ = ["CallLog", "Kept", "Sample", "Samples", "depth", "part"]
-
-
-def depth(ask: Ask) -> int:
-    """How much an Ask wants to know of the tokens: 0 nothing, 1 their log-probabilities, 1 + n of n others too.
-
-    >>> [depth(Ask(messages=(), **wish)) for wish in ({}, {"logprobs": True}, {"top_logprobs": 5})]
-    [0, 1, 6]
-    """
-    return 1 + ask.top_logprobs if ask.logprobs or ask.top_logprobs else 0
-
-
-def part(ask: Ask, first: int, samples: int) -> Ask:
-    """An Ask for so many of its samples, from index `first` on.
-
-    The seed is moved on to the first, else all parts would be the same.
-
-    >>> third = part(Ask(messages=(), samples=10, seed=7), 2, 1)
-    >>> third.samples, third.seed
-    (1, 9)
-    """
-    if (first, samples) == (0, ask.samples):
-        return ask
-    return replace(ask, samples=samples, seed=None if ask.seed is None else ask.seed + first)
+__all__ = ["CallLog", "Sample", "SampleCache", "Samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +110,7 @@ def _key(model: str, address: str) -> int:
     return hash((model, address))
 
 
-class Kept:
+class SampleCache:
     """Samples in memory, those used last, in front of a log of calls where there is one.
 
     What somebody still holds is found whatever the limit, so that nothing is asked for again meanwhile.
