@@ -27,6 +27,7 @@ SAYS = {
     "stores": "where records and verdicts are kept",
     "routes": "ways to an answer",
     "attacks": "ways to move a confidence",
+    "log_formats": "what a log is written as",
 }
 
 

@@ -87,11 +87,13 @@ def test_public_names_are_there() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_file_of_a_family_is_found_by_its_name(family: str) -> None:
-    files = {p.stem for p in (ROOT / family).glob("*.py") if not p.stem.startswith("_")}
+    files = {
+        p.stem for p in ROOT.joinpath(*FAMILIES[family].split(".")).glob("*.py") if not p.stem.startswith("_")
+    }
     assert files
     assert files <= set(names(family))
     for name in files:
-        module = import_module(f"calibrant.{family}.{name}")
+        module = import_module(f"calibrant.{FAMILIES[family]}.{name}")
         found = find(family, name)
         assert callable(found)
         assert found.__name__ in module.__all__

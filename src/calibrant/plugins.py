@@ -16,17 +16,19 @@ from typing import Any
 
 from .errors import MissingExtra, UnknownName
 
-FAMILIES = (
-    "signals",
-    "calibrators",
-    "policies",
-    "graders",
-    "models",
-    "datasets",
-    "stores",
-    "routes",
-    "attacks",
-)
+FAMILIES = {
+    "signals": "signals",
+    "calibrators": "calibrators",
+    "policies": "policies",
+    "graders": "graders",
+    "models": "models",
+    "datasets": "datasets",
+    "stores": "stores",
+    "routes": "routes",
+    "attacks": "attacks",
+    "log_formats": "logs.formats",
+}
+"""Each family, and the package of its files."""
 
 
 @cache
@@ -36,7 +38,7 @@ def names(family: str) -> tuple[str, ...]:
     >>> "bands" in names("policies")
     True
     """
-    folder = Path(__file__).parent / family
+    folder = Path(__file__).parent.joinpath(*FAMILIES[family].split("."))
     own = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
     return tuple(sorted(own | {point.name for point in entry_points(group=f"calibrant.{family}")}))
 
@@ -48,7 +50,7 @@ def find(family: str, name: str) -> Any:
         raise UnknownName(family, name, names(family))
     for point in entry_points(group=f"calibrant.{family}", name=name):
         return point.load()
-    module = import_module(f"{__package__}.{family}.{name}")
+    module = import_module(f"{__package__}.{FAMILIES[family]}.{name}")
     spelled = name.replace("_", "")
     return getattr(module, next((n for n in module.__all__ if n.lower() == spelled), module.__all__[0]))
 

@@ -20,6 +20,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from .logs.sources import Claim, Given, Source
     from .maps.calibration import CalibrationMap
     from .tally import Tally
 
@@ -176,4 +177,20 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+class LogFormat(Protocol):
+    """A kind of log that somebody writes. It looks into what it is given; a name is a hint.
+
+    The surest format opens the log, and one of another package whenever it claims it. `calibrant.logs.sources` has
+    what a source is made of: `rows_source` makes one of rows that come one by one.
+    """
+
+    def claim(self, log: Given) -> Claim:
+        """How surely this is a log of its kind; never raises."""
+        ...
+
+    def open(self, log: Given) -> Source:
+        """Its columns, and blocks of them; raises `UnusableInput` where it cannot be read after all."""
         ...

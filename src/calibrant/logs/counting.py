@@ -8,19 +8,18 @@ rules of `columns.py` afterwards, so a log reads the same whichever way it is co
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnusableInput
-from ..plugins import require
 from ..tally import GRID, SNAP, Tally, cell_mean
 from . import columns as rules
 from .columns import RIGHT, WRONG, Roles
-from .sources import Key, Source, duckdb_reader, group_codes, quoted
+from .sources import Key, Source, group_codes
+from .tables import quoted, readable
 
 __all__ = ["count_parquet"]
 
@@ -50,19 +49,16 @@ class _Counts:
 
 def count_parquet(source: Source, roles: Roles) -> _Counts:
     """Tallies of the groups of a Parquet file of any size; memory does not grow with it."""
-    assert source.parquet is not None
-    con, table, found = duckdb_reader(Path(source.parquet))
+    assert source.table is not None
+    con, table, found = source.table.connection, source.table.sql, source.table.columns
     types = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())
     first = next(source.blocks([roles.confidence]))[roles.confidence]
     in_percent = rules.percent(first)
     con.execute("SET memory_limit = '400MB'")
     con.execute("SET preserve_insertion_order = false")
     sql = _query(roles, found, types, table, in_percent)
-    duckdb = require("duckdb", "Counting a file", "files")
-    try:
+    with readable(source.name):
         got = con.execute(sql).fetchnumpy()
-    except duckdb.Error as error:
-        raise UnusableInput(f"{source.name} cannot be read: {str(error).splitlines()[0]}") from error
     counts = _Counts()
     if in_percent:
         counts.notes.append(f"The column {roles.confidence!r} was read as percent, 0 to 100.")
@@ -79,7 +75,9 @@ def _plain(values: Any) -> NDArray[Any]:
     return plain
 
 
-def _query(roles: Roles, found: dict[str, str], types: dict[str, str], table: str, in_percent: bool) -> str:
+def _query(
+    roles: Roles, found: Mapping[str, str], types: dict[str, str], table: str, in_percent: bool
+) -> str:
     raw = found[roles.confidence]
     kind = types[roles.confidence]
     numeric = kind in ("FLOAT", "DOUBLE") or "INT" in kind or kind.startswith("DECIMAL")

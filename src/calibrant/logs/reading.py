@@ -88,7 +88,7 @@ def read_log(
     by, parted = parted_by_signal(opened, tuple(by))
     roles, notes = roles_of(opened, by, named, apart)
     notes = parted + notes
-    if (opened.rows or 0) > COUNT_IN_ENGINE and opened.parquet and roles.cluster is None:
+    if (opened.rows or 0) > COUNT_IN_ENGINE and opened.table and roles.cluster is None:
         counted: Counted = count_parquet(opened, roles)
     else:
         counted = _count_blocks(opened, roles, folds)
