@@ -1,0 +1,51 @@
+"""The nouns, in the order in which they arise: asks, confidences, facts. All are frozen values.
+
+Units: log-probabilities in nats, latency in seconds, cost in US dollars, times as seconds since the
+epoch, probabilities and scores in [0, 1].
+"""
+
+from ..files.addresses import canonical, digest
+from .asks import (
+    Ask,
+    Completion,
+    Delta,
+    Json,
+    Message,
+    Price,
+    Question,
+    Replies,
+    Token,
+    ToolCall,
+    Usage,
+)
+from .confidences import Answered, Confidence, Cost, Fingerprint, Probability, Reading, Score, Step, score
+from .facts import Action, Decision, Record, Verdict
+
+__all__ = [
+    "Action",
+    "Answered",
+    "Ask",
+    "Completion",
+    "Confidence",
+    "Cost",
+    "Decision",
+    "Delta",
+    "Fingerprint",
+    "Json",
+    "Message",
+    "Price",
+    "Probability",
+    "Question",
+    "Reading",
+    "Record",
+    "Replies",
+    "Score",
+    "Step",
+    "Token",
+    "ToolCall",
+    "Usage",
+    "Verdict",
+    "canonical",
+    "digest",
+    "score",
+]

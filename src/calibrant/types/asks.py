@@ -1,0 +1,197 @@
+"""What is asked of a model, and what comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from ..files.addresses import digest
+
+__all__ = [
+    "Ask", "Completion", "Delta", "Json", "Message", "Price", "Question", "Replies", "Token", "ToolCall", "Usage",
+]  # fmt: skip
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that the model asked for; `arguments` is the model's own JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked. Task and domain choose signals, map and policy.
+
+    `references` holds acceptable answers where they are known (a labelled question), else is empty.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    task: str | None = None
+    domain: str | None = None
+    references: tuple[str, ...] = ()
+    metadata: Json = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The last user turn."""
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token with its log-probability (nats), and the alternatives the model weighed."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What a model costs, in US dollars per million tokens; raises `ValueError` where that is no amount.
+
+    >>> Price(prompt=2.5, completion=10.0).of(Usage(prompt_tokens=1000, completion_tokens=100))
+    0.0035
+    """
+
+    prompt: float
+    completion: float
+
+    def __post_init__(self) -> None:
+        for amount in (self.prompt, self.completion):
+            if not 0 <= amount < math.inf:  # also False for NaN
+                raise ValueError(f"A price is a number of US dollars from 0 on; got {amount!r}.")
+
+    def of(self, usage: Usage) -> float:
+        """Dollars for that many tokens."""
+        return (self.prompt * usage.prompt_tokens + self.completion * usage.completion_tokens) / 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What a model answered. `tokens` is None where the server gave no log-probabilities.
+
+    `extra` is canonical JSON of what the server sent beyond the chat format, such as a probability of its own.
+    """
+
+    text: str
+    model: str
+    tokens: tuple[Token, ...] | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    cost: float | None = None
+    latency: float = 0.0
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed answer; the last piece carries the whole `completion`."""
+
+    text: str = ""
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """A call to a model. Equal Asks of several signals are made once.
+
+    `model` names the role of another model that is to answer ("peer", "judge"); None is the model that is
+    being measured. `extra` is canonical JSON of further request fields that are passed on as they are
+    (tools, response_format ...); text, so that an Ask stays hashable.
+    """
+
+    messages: tuple[Message, ...]
+    samples: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 256
+    logprobs: bool = False
+    top_logprobs: int = 0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: str | None = None
+    model: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Content address: equal Asks, equal keys, on any machine."""
+        return digest(self._stated())
+
+    @property
+    def address(self) -> str:
+        """The key but for how many samples are wanted and whether with log-probabilities.
+
+        Asks of one address are answered by the same samples: the first n of them, one after the other.
+        """
+        return digest(self._stated("samples", "logprobs", "top_logprobs"))
+
+    @property
+    def depth(self) -> int:
+        """How much is wanted of the tokens: 0 nothing, 1 their log-probabilities, 1 + n of n others too.
+
+        >>> [Ask(messages=(), **wish).depth for wish in ({}, {"logprobs": True}, {"top_logprobs": 5})]
+        [0, 1, 6]
+        """
+        return 1 + self.top_logprobs if self.logprobs or self.top_logprobs else 0
+
+    def part(self, first: int, samples: int) -> Ask:
+        """An Ask for so many of the samples, from index `first` on.
+
+        The seed is moved on to the first, else all parts would be the same.
+
+        >>> third = Ask(messages=(), samples=10, seed=7).part(2, 1)
+        >>> third.samples, third.seed
+        (1, 9)
+        """
+        return replace(self, samples=samples, seed=None if self.seed is None else self.seed + first)
+
+    def _stated(self, *but: str) -> Json:
+        """The fields not at their default, so that a new one changes no old address."""
+        told = [one for one in fields(self) if one.name not in but]
+        stated = {one.name: value for one in told if (value := getattr(self, one.name)) != one.default}
+        return stated | {"messages": [_turn(message) for message in self.messages]}
+
+
+def _turn(message: Message) -> list[Any]:
+    turn: list[Any] = [message.role, message.content]
+    if message.tool_calls or message.tool_call_id is not None:
+        turn += [[[call.id, call.name, call.arguments] for call in message.tool_calls], message.tool_call_id]
+    return turn
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What came back for an Ask: completions, or none and the reason."""
+
+    completions: tuple[Completion, ...] = ()
+    reason: str | None = None

@@ -1,0 +1,148 @@
+"""How sure a model is of an answer: read by signals, calibrated by maps, found on routes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import NewType
+
+from .asks import Completion, Delta, Json
+
+__all__ = [
+    "Answered", "Confidence", "Cost", "Fingerprint", "Probability", "Reading", "Score", "Step", "score",
+]  # fmt: skip
+
+Score = NewType("Score", float)
+"""A raw signal in [0, 1]. Higher always means more likely right; it is not a probability."""
+
+Probability = NewType("Probability", float)
+"""A calibrated probability of being right, in [0, 1]. Only a calibration map makes one."""
+
+
+def score(value: float) -> Score:
+    """Check and mark a number as a `Score`.
+
+    >>> score(0.25)
+    0.25
+    """
+    if not 0.0 <= value <= 1.0:  # also False for NaN
+        raise ValueError(f"A score lies in [0, 1] and higher means surer; got {value!r}.")
+    return Score(float(value))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What a signal asks for one answer, at the most; known before anything is run.
+
+    `calls` are further calls, of which each reads the question and the answer once more; `samples` are
+    further answers to the question itself, which signals share, so that the largest wish counts once;
+    `read` are the tokens of all instructions together, `written` the tokens that all calls may write.
+
+    >>> Cost(calls=1, read=40, written=10) + Cost(samples=5)
+    Cost(calls=1, samples=5, read=40, written=10)
+    """
+
+    calls: int = 0
+    samples: int = 0
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            calls=self.calls + other.calls,
+            samples=max(self.samples, other.samples),
+            read=self.read + other.read,
+            written=self.written + other.written,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """One signal on one completion: a score, or None with a reason."""
+
+    signal: str
+    score: Score | None
+    reason: str | None = None
+    detail: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.reason is None):
+            raise ValueError("A Reading has a score, or None and a reason why; never both or neither.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fingerprint:
+    """What a score is a score of. None means: not stated, so any.
+
+    `prompt` is a digest of the instructions, `parameters` one of the signal's own settings.
+    """
+
+    model: str | None = None
+    signal: str | None = None
+    prompt: str | None = None
+    parameters: str | None = None
+    task: str | None = None
+    domain: str | None = None
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """Fields stated on this side that the other states differently or not at all.
+
+        >>> Fingerprint(model="a").differences(Fingerprint(model="b"))
+        ["model is 'b', not 'a'"]
+        """
+        pairs = [(name, value, getattr(other, name)) for name, value in asdict(self).items()]
+        return [f"{n} is {theirs!r}, not {mine!r}" for n, mine, theirs in pairs if mine not in (None, theirs)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confidence:
+    """A calibrated probability with its evidence, or None with a reason.
+
+    `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it.
+    """
+
+    p: Probability | None
+    low: float | None = None
+    high: float | None = None
+    map_id: str | None = None
+    fingerprint: Fingerprint | None = None
+    verdicts: int = 0
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.p is None) == (self.reason is None):
+            raise ValueError(
+                "A Confidence has a probability, or None and a reason why; never both or neither."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One part of a route's way to an answer: which model was asked for what, and what came of it.
+
+    `p` is the calibrated probability that was at hand after it, `cost` in US dollars and `latency` in seconds
+    are those of this step alone, its signals' calls included where they are known.
+    """
+
+    name: str
+    model: str
+    outcome: str
+    p: float | None = None
+    cost: float | None = None
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """What a route came to. `confidence` is None where the route did not look: the pipeline then does.
+
+    `steps` tell how it came there; a route of one call needs none.
+    """
+
+    completion: Completion
+    readings: tuple[Reading, ...] = ()
+    confidence: Confidence | None = None
+    steps: tuple[Step, ...] = ()
+
+    def pieces(self) -> tuple[Delta, Delta, Answered]:
+        """What a stream gives where nothing could be sent before the whole answer was there."""
+        return Delta(self.completion.text), Delta(completion=self.completion), self
