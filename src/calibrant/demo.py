@@ -15,6 +15,7 @@ from rich.table import Table
 
 from .asking.elicit import Asker, ElicitSummary, JsonlLog, elicit
 from .auditing import Audit, audit
+from .files.writing import write
 from .fitting import fit_log
 from .maps.calibration import MapSet
 from .phrasing.phrases import Phrasebook
@@ -105,19 +106,12 @@ def demo(folder: Path, *, limit: int | None, bar: Progress) -> DemoResult:
     gate = [row for row in rows if row["signal"] == GATE and row["confidence"] is not None]
     fit_half, shown_half = _halves(gate)
     maps = fit_log(_frame(fit_half), ["domain"]).maps
-    maps_file.write_text(maps.to_json(), encoding="utf-8")
+    maps.save(maps_file)
     calibrated = _calibrated(shown_half, maps)
     before, after = _audited(shown_half, "confidence"), _audited(calibrated, "calibrated")
     actions = _actions(calibrated)
-    report.write_text(
-        html(
-            before,
-            after=after,
-            actions=actions,
-            title="What calibration changed, on questions it had not seen",
-        ),
-        encoding="utf-8",
-    )
+    title = "What calibration changed, on questions it had not seen"
+    write(report, html(before, after=after, actions=actions, title=title))
     wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["confidence"])
     return DemoResult(
         summary=summary, signals=audit(_frame(rows), ["signal"]), before=before, after=after, actions=actions,

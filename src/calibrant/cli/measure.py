@@ -10,6 +10,7 @@ import typer
 from calibrant.applying import apply as apply_maps
 from calibrant.auditing import audit
 from calibrant.cli.terminal import out, print_audit, print_fitted, print_json
+from calibrant.files.writing import write
 from calibrant.fitting import fit_log
 from calibrant.maps.calibration import MapSet
 from calibrant.plugins import find, names
@@ -44,11 +45,11 @@ def audit_command(
     if report:
         from calibrant.report import html
 
-        report.write_text(html(found), encoding="utf-8")
+        write(report, html(found))
     if markdown:
         from calibrant.report import markdown as to_markdown
 
-        markdown.write_text(to_markdown(found), encoding="utf-8")
+        write(markdown, to_markdown(found))
     if as_json:
         print_json(found.to_dict())
     else:
@@ -75,7 +76,7 @@ def fit_command(
         cluster=cluster,
     )  # fmt: skip
     if maps:
-        maps.write_text(fitted.maps.to_json(), encoding="utf-8")
+        fitted.maps.save(maps)
     if as_json:
         print_json({**fitted.to_dict(), "maps": str(maps) if maps else None})
         return

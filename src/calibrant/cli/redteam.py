@@ -15,6 +15,7 @@ from calibrant.assembly.config import secret
 from calibrant.assembly.named import model_named, signals_named
 from calibrant.cli.terminal import err, out, print_cut, print_json, progress
 from calibrant.dialogue.asks import ANSWER
+from calibrant.files.writing import write
 from calibrant.metrics import Estimate
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
@@ -93,7 +94,7 @@ def redteam_command(
     found = asyncio.run(work())
     body = found.to_dict()
     result = to / "redteam.json"
-    result.write_text(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8")
+    write(result, json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1))
     if as_json:
         print_json(body)
         return

@@ -16,6 +16,7 @@ from calibrant.assembly.named import model_named, signals_named
 from calibrant.cli.terminal import err, out, print_cut, print_json, progress
 from calibrant.dialogue.asks import ANSWER
 from calibrant.errors import UnusableInput
+from calibrant.files.writing import write
 from calibrant.refining.search import Refinement, at_most
 from calibrant.refining.search import refine as refine_prompts
 
@@ -81,7 +82,7 @@ def refine_command(
     found = asyncio.run(work())
     if folder:
         text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False)
-        (folder / "refine.json").write_text(text + "\n", encoding="utf-8")
+        write(folder / "refine.json", text + "\n")
     if as_json:
         print_json(found.to_dict())
         return

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from threading import Lock, local
 from typing import Any
 
 from ..errors import StoreError
 from .jsontext import decoded, encoded
+from .writing import replacing
 
 __all__ = ["JsonLines"]
 
@@ -156,19 +155,9 @@ class JsonLines:
         Positions of lines are others afterwards. Raises `StoreError` when it cannot be written.
         """
         self.close()
-        path = self.path.resolve()  # where a link leads, so that it stays one
         try:
-            with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
-                try:
-                    file.writelines(encoded(change(value)) + b"\n" for value in self)
-                    file.flush()
-                    shutil.copymode(path, file.name)
-                    os.fsync(file.fileno())
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-            os.replace(file.name, path)
-            _settle(path.parent)
+            with replacing(self.path) as part, part.open("wb") as file:
+                file.writelines(encoded(change(value)) + b"\n" for value in self)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -266,13 +255,3 @@ def _end_of_whole_lines(file: Any, block: int = 1 << 16) -> int:
             return int(start + newline + 1)
         end = start
     return 0
-
-
-def _settle(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(there)
-        finally:
-            os.close(there)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from ..errors import UnusableInput
 from .addresses import digest
+from .writing import write
 
 __all__ = ["Kind", "Sealed"]
 
@@ -91,8 +92,8 @@ class Sealed(ABC):
         return cls._read(text, str(path))
 
     def save(self, path: str | Path) -> None:
-        """Write a file that `load` reads."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        """Write a file that `load` reads; what was there stays until it is whole."""
+        write(path, self.to_json() + "\n")
 
     @classmethod
     def _read(cls, text: str | Mapping[str, Any], where: str) -> Self:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import UnusableInput, WrongFingerprint
 from ..files.sealed import Kind, Sealed
+from ..files.writing import write
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
@@ -223,21 +224,25 @@ class MapSet:
                 return max(fitting, key=lambda b: closeness(b.fingerprint)).confidence(read)
         return None
 
-    def to_json(self) -> str:
-        """The set as JSON text; `blends` and `fallbacks` only where there are some, the latter as version 2."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; `blends` and `fallbacks` only where there are some, the latter as version 2."""
         version = _WITH_FALLBACKS if self.fallbacks else _VERSION
-        content: dict[str, Any] = {"format": _SET_FORMAT, "version": version, "by": self.by}
+        content: dict[str, Any] = {"format": _SET_FORMAT, "version": version, "by": list(self.by)}
         for name, kind in (("maps", self.groups), ("blends", self.blends)):
             if kind or name == "maps":
                 content[name] = [{"group": list(g), "map": m.to_dict()} for g, m in kind]
         if self.fallbacks:
             content["fallbacks"] = [{"where": dict(where), "map": m.to_dict()} for where, m in self.fallbacks]
-        return json.dumps(content, indent=1)
+        return content
+
+    def to_json(self) -> str:
+        """The set as JSON text; `from_json` gives an equal one."""
+        return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> MapSet:
-        """Read a set; a single map is a set of one."""
-        data = json.loads(text)
+    def from_json(cls, text: str | Mapping[str, Any]) -> MapSet:
+        """Read JSON text, or what was decoded; a single map is a set of one."""
+        data = json.loads(text) if isinstance(text, str) else text
         if data.get("format") == CalibrationMap.kind.format:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
         if data.get("format") == BlendMap.kind.format:
@@ -272,3 +277,7 @@ class MapSet:
             raise UnusableInput(
                 f"{path} cannot be read as maps ({error}). Make one with `calibrant fit LOG -o {path}`."
             ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write a file that `load` reads; what was there stays until it is whole."""
+        write(path, self.to_json())

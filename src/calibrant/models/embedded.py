@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
+from calibrant.files.writing import replacing
 from calibrant.formats.chat import Assembler, completions, request_body
 from calibrant.plugins import require
 from calibrant.types import Ask, Completion, Delta, Price
@@ -226,23 +225,14 @@ def _reencoded(source: Path, cache: Path) -> Path:
     if find_spec("gguf") is None:
         return source
     try:
-        with _replacing(target, room=3 * source.stat().st_size) as partial:
-            _write_q8(source, partial)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(target.parent).free < 3 * source.stat().st_size:
+            return source
+        with replacing(target) as part:
+            _write_q8(source, part)
     except OSError:  # read-only or full: the original answers as well, only slower
         return source
     return target
-
-
-@contextmanager
-def _replacing(target: Path, room: int) -> Iterator[Path]:
-    """A file beside the target that takes its name when it is whole; raises `OSError` without room."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(target.parent).free < room:
-        raise OSError(f"{target.parent} has less than {room} bytes left")
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        partial = Path(folder) / target.name
-        yield partial
-        partial.replace(target)
 
 
 def _write_q8(source: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
+from ..files.writing import write
 from ..guarantees.walking import Risk
 from ..maps.calibration import closeness
 from ..metrics.intervals import Estimate
@@ -150,18 +151,21 @@ class CertificateSet:
         ]
         return max(known, key=lambda c: closeness(c.fingerprint), default=None)
 
-    def to_json(self) -> str:
-        """The set as JSON text."""
-        content = {
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
             "format": _SET_FORMAT, "version": _VERSION, "by": list(self.by),
             "certificates": [c.to_dict() for c in self.certificates],
         }  # fmt: skip
-        return json.dumps(content, indent=1, allow_nan=False)
+
+    def to_json(self) -> str:
+        """The set as JSON text; `from_json` gives an equal one."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> CertificateSet:
-        """Read a set; a single certificate is a set of one."""
-        data = json.loads(text)
+    def from_json(cls, text: str | Mapping[str, Any]) -> CertificateSet:
+        """Read JSON text, or what was decoded; a single certificate is a set of one."""
+        data = json.loads(text) if isinstance(text, str) else text
         if data.get("format") == Certificate.kind.format:
             one = Certificate.from_json(data)
             return cls(by=tuple(one.by), certificates=(one,))
@@ -189,7 +193,7 @@ class CertificateSet:
 
     def save(self, path: str | Path) -> None:
         """Write the set to a file."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        write(path, self.to_json() + "\n")
 
 
 def _grouped(certificate: Certificate, fingerprint: Fingerprint) -> bool:

@@ -250,7 +250,12 @@ def _reading_from_json(data: Mapping[str, Any]) -> Reading:
 def record_to_dict(record: Record) -> dict[str, Any]:
     """A record as JSON values (version 1); `record_from_dict` is its inverse."""
     completion, confidence, decision = record.completion, record.confidence, record.decision
-    return _shallow(record) | {
+    shallow = _shallow(record)
+    if record.release is None:
+        del shallow[
+            "release"
+        ]  # as those were written that knew of none, so that adding one again changes nothing
+    return shallow | {
         "question": question_to_dict(record.question),
         "completion": None if completion is None else completion_to_dict(completion),
         "readings": [_shallow(reading) | {"detail": dict(reading.detail)} for reading in record.readings],

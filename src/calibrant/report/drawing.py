@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnusableInput
+from ..files.writing import write
 from ..plugins import require
 
 __all__ = ["altair", "check_ending", "dressed", "rounded", "save", "to_png", "to_svg", "values"]
@@ -89,13 +90,13 @@ def save(chart: Any, path: Path, *, title: str = "") -> None:
     """Write a chart as SVG, PNG or an HTML page that works offline; raises `UnusableInput` for another ending."""
     check_ending(path)
     if path.suffix.lower() == ".png":
-        path.write_bytes(to_png(chart))
+        write(path, to_png(chart))
         return
     drawn = to_svg(chart, title=title)
     if path.suffix.lower() == ".html":
         head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         drawn = f"{head}<body>{drawn}</body></html>"
-    path.write_text(drawn, encoding="utf-8")
+    write(path, drawn)
 
 
 def _converter() -> Any:

@@ -31,7 +31,10 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """Everything needed to explain a decision later. Written once, never changed."""
+    """Everything needed to explain a decision later. Written once, never changed.
+
+    `release` is the id of the `calibrant.releases.release.Release` that answered, None where there was none.
+    """
 
     id: str
     time: float
@@ -43,6 +46,7 @@ class Record:
     decision: Decision | None = None
     policy: str | None = None
     error: str | None = None
+    release: str | None = None
     version: int = 1
 
 

@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all: a crash or a full disk leaves what was there before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from ..errors import UnusableInput
+
+__all__ = ["replacing", "write"]
+
+
+def write(path: str | Path, content: str | bytes) -> None:
+    """Write a whole file, text as UTF-8; on the disk when this returns.
+
+    Raises `UnusableInput`, which names the path, where it cannot be written; what was there stays.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/maps.json", "{}")
+    ...     Path(folder, "maps.json").read_text()
+    '{}'
+    """
+    data = content if isinstance(content, bytes) else content.encode()
+    try:
+        with replacing(path) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UnusableInput(f"Cannot write {path}: {why}. Free space, or name another file.") from error
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """The path of a file that takes the place of `path` when the block ends; an error leaves nothing of it.
+
+    A link goes on leading where it does, a file keeps its rights, and what is no file, such as a pipe, is written to
+    as it is. Raises `OSError`.
+    """
+    target = Path(path).resolve()  # where a link leads, so that it stays one
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    part = target.with_name(f".{uuid4().hex[:8]}.{target.name}")
+    try:
+        yield part
+        if target.exists():
+            shutil.copymode(target, part)
+        _settle(part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    _settle(target.parent)
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file, or the names in a folder where the system can, are on the disk."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    there = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(there)
+    finally:
+        os.close(there)
