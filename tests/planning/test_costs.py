@@ -16,7 +16,7 @@ from calibrant.errors import UnusableInput
 from calibrant.fits.groups import merged
 from calibrant.logs.reading import read_log
 from calibrant.planning.costs import plan_costs
-from calibrant.planning.ways import Atoms, Way, stated
+from calibrant.planning.courses import Atoms, Course, stated
 from calibrant.plugins import find
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.report.costs import cost_curves
@@ -104,9 +104,9 @@ def test_a_map_that_may_err_makes_costs_and_errors_as_unsure_as_shares() -> None
     right = np.array([21.0, 30.0, 33.0])
     atoms = Atoms(raw=p, p=p, low=p, high=p, right=right, wrong=np.array([9.0, 5.0, 2.0]))
     codes = [np.array(c, np.int8) for c in ([2, 2, 0], [2, 2, 2], [0, 0, 0])]
-    unsure = Way(codes=codes[0], ends=(codes[1], codes[2]))
-    made = stated(atoms, unsure, POLICY, Way(codes=codes[0]))
-    none, every = (stated(atoms, Way(codes=c), POLICY) for c in codes[1:])
+    unsure = Course(codes=codes[0], ends=(codes[1], codes[2]))
+    made = stated(atoms, unsure, POLICY, Course(codes=codes[0]))
+    none, every = (stated(atoms, Course(codes=c), POLICY) for c in codes[1:])
     assert made.cost.low <= none.cost.value and every.cost.value <= made.cost.high
     assert made.error_of_sent is not None and every.error_of_sent is not None and made.saved is not None
     assert made.error_of_sent.high >= every.error_of_sent.value

@@ -25,7 +25,7 @@ from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
 from ..protocols import Calibrator
 from ..tally import Tally
-from .ways import PER, Alternative, atoms_of, curve_of, pays_above, send_from, stated, ways_of
+from .courses import PER, Alternative, atoms_of, courses_of, curve_of, pays_above, send_from, stated
 
 __all__ = ["CostGroup", "CostPlan", "plan_costs"]
 
@@ -220,10 +220,10 @@ def _group(log: Log, key: Key, policy: ExpectedCost, maps: Mapping[Key, _Maps]) 
     if key not in maps:
         return CostGroup(**known, alternatives={}, reason=_lack(log, key, tally))
     atoms = atoms_of(maps[key].parts, tally.n_eff)
-    ways = ways_of(atoms, policy)
-    mine = ways.pop("policy")
+    courses = courses_of(atoms, policy)
+    mine = courses.pop("policy")
     plan = stated(atoms, mine, policy)
-    others = {name: stated(atoms, way, policy, mine) for name, way in ways.items()}
+    others = {name: stated(atoms, course, policy, mine) for name, course in courses.items()}
     return CostGroup(
         **known, plan=plan, alternatives=others, send_score=_send_score(tally, maps[key].final, policy),
         curve=curve_of(atoms, policy), larger_pays_above=pays_above(atoms, mine.codes, policy),

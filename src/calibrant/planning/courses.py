@@ -1,4 +1,4 @@
-"""Ways of acting on labelled answers, and what each comes to with its intervals."""
+"""Courses of action on labelled answers, and what each comes to with its intervals."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
     "PER",
     "Alternative",
     "Atoms",
-    "Way",
+    "Course",
     "atoms_of",
+    "courses_of",
     "curve_of",
     "pays_above",
     "send_from",
     "stated",
-    "ways_of",
 ]
 
 PER = 1_000
@@ -40,7 +40,7 @@ Codes = NDArray[np.int8]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alternative:
-    """What one way of acting comes to, with 95 % intervals.
+    """What one course of action comes to, with 95 % intervals.
 
     `automatic_share` is the share sent without a person, `error_of_sent` the share of wrong answers among
     those (None where none is sent), `review_share` and `hand_off_share` what people get, `cost` per 1,000
@@ -86,10 +86,10 @@ def atoms_of(parts: Iterable[tuple[Tally, CalibrationMap]], n_eff: float) -> Ato
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
+class Course:
     """The action on every atom, and what it would be if the map erred to either end of its interval.
 
-    A way that treats all answers alike has shares that are `known`. Code 4 is the larger model.
+    One that treats all answers alike has shares that are `known`. Code 4 is the larger model.
     """
 
     codes: Codes
@@ -97,21 +97,21 @@ class Way:
     known: bool = False
 
 
-def ways_of(atoms: Atoms, policy: ExpectedCost) -> dict[str, Way]:
-    """The policy's way ("policy") and the others: send all, review all, by raw confidence, by the bands."""
+def courses_of(atoms: Atoms, policy: ExpectedCost) -> dict[str, Course]:
+    """The policy's ("policy") and the others: send all, review all, by raw confidence, by the bands."""
     at = np.zeros(len(atoms.p), np.int8)
     read, ends = _read(atoms, policy)
-    ways = {
-        "policy": Way(codes=_codes(policy, read), ends=(_codes(policy, ends[0]), _codes(policy, ends[1]))),
-        "send_all": Way(codes=at, known=True),
-        "review_all": Way(codes=np.full_like(at, _CODES[Action.REVIEW]), known=True),
-        "raw": Way(codes=_codes(policy, atoms.raw)),
-        "bands": Way(codes=_bands(atoms.p), ends=(_bands(atoms.low), _bands(atoms.high))),
+    courses = {
+        "policy": Course(codes=_codes(policy, read), ends=(_codes(policy, ends[0]), _codes(policy, ends[1]))),
+        "send_all": Course(codes=at, known=True),
+        "review_all": Course(codes=np.full_like(at, _CODES[Action.REVIEW]), known=True),
+        "raw": Course(codes=_codes(policy, atoms.raw)),
+        "bands": Course(codes=_bands(atoms.p), ends=(_bands(atoms.low), _bands(atoms.high))),
     }
     if policy.larger is not None and policy.larger_right is not None:
-        ways["larger"] = Way(codes=_with_larger(policy, read), ends=(_with_larger(policy, ends[0]),
+        courses["larger"] = Course(codes=_with_larger(policy, read), ends=(_with_larger(policy, ends[0]),
                               _with_larger(policy, ends[1])))  # fmt: skip
-    return ways
+    return courses
 
 
 def _read(atoms: Atoms, policy: ExpectedCost) -> tuple[Floats, tuple[Floats, Floats]]:
@@ -171,14 +171,14 @@ def _cells(codes: Codes, atoms: Atoms) -> tuple[Floats, Floats]:
     return right, wrong
 
 
-def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None) -> Alternative:
-    """What a way comes to; with `mine`, also how much more than that it costs."""
-    right, wrong = _cells(way.codes, atoms)
+def stated(atoms: Atoms, course: Course, policy: ExpectedCost, mine: Course | None = None) -> Alternative:
+    """What a course comes to; with `mine`, also how much more than that it costs."""
+    right, wrong = _cells(course.codes, atoms)
     there = right + wrong > 0
     drawn = np.zeros((2, _DRAWS, len(right)))
     drawn[0][:, there], drawn[1][:, there] = np.split(_draws(np.r_[right[there], wrong[there]]), 2, axis=1)
     prices, sent = _prices(policy), [_CODES[Action.ANSWER], _CODES[Action.DISCLAIM]]
-    moved = [_cells(codes, atoms) for codes in way.ends or ()]
+    moved = [_cells(codes, atoms) for codes in course.ends or ()]
     errors = None
     if (value := _error(right, wrong, sent)) is not None:
         rates = drawn[1][:, sent].sum(axis=1) / np.maximum(drawn[:, :, sent].sum(axis=(0, 2)), 1e-300)
@@ -186,11 +186,11 @@ def stated(atoms: Atoms, way: Way, policy: ExpectedCost, mine: Way | None = None
         errors = _widened(Estimate.of_draws(value, rates), others, top=1.0)
     cost = Estimate.of_draws(_cost(right, wrong, prices), PER * (drawn[0] @ prices[0] + drawn[1] @ prices[1]))
     return Alternative(
-        automatic_share=_share_of(atoms, way, sent), error_of_sent=errors,
-        review_share=_share_of(atoms, way, [_CODES[Action.REVIEW]]),
-        hand_off_share=_share_of(atoms, way, [_CODES[Action.HAND_OFF]]),
+        automatic_share=_share_of(atoms, course, sent), error_of_sent=errors,
+        review_share=_share_of(atoms, course, [_CODES[Action.REVIEW]]),
+        hand_off_share=_share_of(atoms, course, [_CODES[Action.HAND_OFF]]),
         cost=_widened(cost, [_cost(*cells, prices) for cells in moved]),
-        saved=None if mine is None else _saved(atoms, way, mine, policy),
+        saved=None if mine is None else _saved(atoms, course, mine, policy),
     )  # fmt: skip
 
 
@@ -210,15 +210,15 @@ def _widened(e: Estimate, moved: Sequence[float], *, bottom: float = 0.0, top: f
     return Estimate(e.value, max(e.value - float(down), bottom), min(e.value + float(up), top))
 
 
-def _share_of(atoms: Atoms, way: Way, codes: Sequence[int]) -> Estimate:
+def _share_of(atoms: Atoms, course: Course, codes: Sequence[int]) -> Estimate:
     """The share that gets these actions: chance in the answers, and where the map lets them change sides."""
     counts = atoms.right + atoms.wrong
     total = float(counts.sum())
-    value = float(counts[np.isin(way.codes, codes)].sum() / total)
-    if way.known:
+    value = float(counts[np.isin(course.codes, codes)].sum() / total)
+    if course.known:
         return Estimate(value, value, value)
     chance = _share_estimate(value, total)
-    moved = [float(counts[np.isin(end, codes)].sum() / total) for end in way.ends or ()]
+    moved = [float(counts[np.isin(end, codes)].sum() / total) for end in course.ends or ()]
     return _widened(chance, moved, top=1.0)
 
 
@@ -232,11 +232,11 @@ def _share_estimate(value: float, total: float) -> Estimate:
     return Estimate(value, min(low, value), max(high, value))
 
 
-def _saved(atoms: Atoms, way: Way, mine: Way, policy: ExpectedCost) -> Estimate:
-    """How much more than the policy another way costs on the same answers."""
-    cells, worth = _apart(atoms, way.codes, mine.codes, policy)
+def _saved(atoms: Atoms, course: Course, mine: Course, policy: ExpectedCost) -> Estimate:
+    """How much more than the policy another course costs on the same answers."""
+    cells, worth = _apart(atoms, course.codes, mine.codes, policy)
     found = Estimate.of_draws(float(cells @ worth / cells.sum()), _draws(cells) @ worth)
-    both = zip(way.ends or (way.codes,) * 2, mine.ends or (mine.codes,) * 2, strict=True)
+    both = zip(course.ends or (course.codes,) * 2, mine.ends or (mine.codes,) * 2, strict=True)
     ends = [_apart(atoms, *codes, policy) for codes in both]
     return _widened(found, [float(c @ v / c.sum()) for c, v in ends], bottom=-np.inf)
 
@@ -269,7 +269,7 @@ def curve_of(atoms: Atoms, policy: ExpectedCost) -> tuple[tuple[float, float, fl
     sent, kept = _best(policy, read, sending), _best(policy, read, keeping)
     points = []
     for t in grid.tolist():
-        cost = stated(atoms, Way(codes=np.where(read >= t, sent, kept), known=True), policy).cost
+        cost = stated(atoms, Course(codes=np.where(read >= t, sent, kept), known=True), policy).cost
         points.append((t, cost.value, cost.low, cost.high))
     return tuple(points)
 
