@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from calibrant.logs.panels import Panel, read_panel
+from calibrant.metrics.recovery import Recovery, apgr
 from calibrant.planning.cascades import cases_of, plan_cascade
-from calibrant.routing.recovery import Recovery, apgr
 
 LLAMA8, LLAMA70 = "Meta-Llama-3.1-8B-Instruct", "Meta-Llama-3.1-70B-Instruct"
 PEERS = ("gpt-4.1-nano", "gpt-4o-mini-2024-07-18")

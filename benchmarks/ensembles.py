@@ -27,8 +27,8 @@ import pandas as pd
 from calibrant import metrics
 from calibrant.logs.panels import Panel, read_panel
 from calibrant.planning.ensembles import EnsemblePlan, plan_ensemble
-from calibrant.routing.ballots import Ballots, levels_of
-from calibrant.routing.pooling import fit_votes
+from calibrant.plans.ballots import Ballots, levels_of
+from calibrant.routing.votes import fit_votes
 
 STRONG = (
     "gpt-4.1-mini", "gemini-1.5-pro", "gpt-4o-2024-08-06", "Meta-Llama-3.1-405B-Instruct-Turbo", "Qwen2.5-32B-Instruct",

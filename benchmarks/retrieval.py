@@ -22,8 +22,8 @@ from calibrant import Tally, metrics
 from calibrant.logs.panels import read_panel
 from calibrant.maps.curves import rate_interval
 from calibrant.models.embedded import Embedded
+from calibrant.plans.ballots import Ballots
 from calibrant.routes.retrieval import Retrieval
-from calibrant.routing.ballots import Ballots
 from calibrant.routing.documents import fit_documents
 from calibrant.types import Ask, Message, Question
 

@@ -33,7 +33,7 @@ from calibrant.models.embedded import Embedded
 from calibrant.plugins import find
 from calibrant.records.calls import CallLog
 from calibrant.routes.self_correction import Candidate, SelfCorrection, Tried
-from calibrant.routing.revisions import Attempt, Rule, choose_margin, fit_revised, outcome
+from calibrant.routing.corrections import Attempt, Rule, choose_margin, fit_revised, outcome
 from calibrant.types import Ask, Question, Replies
 
 SIGNALS = "mean_logprob,self_consistency:samples=8"

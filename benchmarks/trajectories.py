@@ -29,8 +29,8 @@ from scipy.special import expit, logit
 from calibrant.fits.logistic import fit_logistic
 from calibrant.logs.steps import StepLog, read_steps
 from calibrant.planning.chains import compare
-from calibrant.routing.trajectories import BASELINES, StepSeen, Trajectory, baseline
-from calibrant.routing.trajectory_fits import fit_trajectories
+from calibrant.plans.steps import BASELINES, StepSeen, Trajectory, baseline
+from calibrant.routing.trajectories import fit_trajectories
 from calibrant.tally import Tally
 
 WORLDS: dict[str, dict[str, float]] = {

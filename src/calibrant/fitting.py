@@ -14,16 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.crossfit import cross_fit
-from .fits.groups import PooledMaps, merged
 from .logs.grouping import fit_together, stated
 from .logs.pivots import Pivot, pivot
 from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet, Where
+from .maps.groups import PooledMaps
 from .maps.track_record import TrackRecord
 from .plugins import find
-from .tally import Floats, Tally
+from .tally import Floats, Tally, merged
 from .types import Fingerprint
 
 if TYPE_CHECKING:

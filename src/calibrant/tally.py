@@ -17,6 +17,7 @@ by a relative `SNAP` (half a unit in the last place for float32) before they are
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from .clusters import design_effects
 from .errors import UnusableInput
 
-__all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of"]
+__all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of", "merged"]
 
 Floats = NDArray[np.float64]
 
@@ -360,8 +361,7 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
     sums = sums[:, order]
     filled = sums[1] > 0
     wc, w, wg, wg2, w2 = sums[:, filled]
-    mean = wc / w
-    mean = cell_mean(mean, np.arange(-1, GRID + 1)[filled] / GRID, dtype)
+    mean = cell_mean(wc / w, np.arange(-1, GRID + 1)[filled] / GRID, dtype)
     return cls.from_sums(mean, w, wg, wg2, w2, rows, gridded=True, **rest)
 
 
@@ -386,7 +386,14 @@ def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
     keep = w > 0
     sums = [_sum(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
     return Tally.from_sums(
-        np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows,
-        design_effect=t.design_effect,
+        np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows, design_effect=t.design_effect,
         local_effect=t.local_effect, clusters=t.clusters, gridded=True,
     )  # fmt: skip
+
+
+def merged(tallies: Sequence[Tally]) -> Tally:
+    """The sum of tallies, pair by pair: of a thousand, adding one after the other takes a hundred times as long."""
+    found = list(tallies) or [Tally.of([], [])]
+    while len(found) > 1:
+        found = [a + b for a, b in zip(found[::2], found[1::2], strict=False)] + found[len(found) & ~1 :]
+    return found[0]

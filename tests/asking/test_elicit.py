@@ -24,7 +24,7 @@ import pytest
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.batches import Elicitor
 from calibrant.asking.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
-from calibrant.asking.estimates import Estimate, estimate
+from calibrant.asking.estimates import CostEstimate, estimate
 from calibrant.dialogue.asks import answer_ask, sample_ask
 from calibrant.errors import MissingExtra, ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.files.jsonlines import JsonLines
@@ -607,7 +607,7 @@ def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     signals = [Verbalized(max_tokens=10), Agreement(samples=3)]
     question = Question(id="q", messages=(Message("user", "x" * 40),), metadata={"ask": {"max_tokens": 20}})
     instructions = Verbalized().cost.read
-    assert estimate([question], signals) == Estimate(
+    assert estimate([question], signals) == CostEstimate(
         calls=5,
         together=3,
         samples=3,

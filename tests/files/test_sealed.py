@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calibrant.errors import UnusableInput
-from calibrant.routing.documents import DocumentMap, Part
+from calibrant.plans.documents import DocumentMap, Part
 
 MADE = DocumentMap(
     intercept=0.5, parts=(Part(feature="sure", weight=2.0, centre=0.5, missing=0.0),), rows=40,

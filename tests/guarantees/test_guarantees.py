@@ -15,9 +15,10 @@ from scipy.stats import binom
 import calibrant
 from calibrant import certify
 from calibrant.errors import UnusableInput
+from calibrant.guarantees.certifying import spent
 from calibrant.guarantees.revoking import RiskWatch
 from calibrant.guarantees.walking import fewest, passes, start_rank, walk
-from calibrant.plans.certificates import Certificate, CertificateSet, spent
+from calibrant.plans.certificates import Certificate, CertificateSet
 from calibrant.types import Fingerprint
 
 DELTA = 0.1

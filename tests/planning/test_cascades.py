@@ -16,13 +16,15 @@ from typer.testing import CliRunner
 from calibrant.cli import app
 from calibrant.errors import NotEnoughLabels, UnusableInput
 from calibrant.logs.panels import read_panel
-from calibrant.planning.cascades import PlannedCascade, cases_of, plan_cascade
+from calibrant.metrics.recovery import Recovery, apgr, cpt, random_apgr
+from calibrant.planning.cascades import PlannedCascade, first_answers_of, plan_cascade
 from calibrant.planning.operating import Aim
 from calibrant.plans.cascades import CascadePlan
-from calibrant.routing.cases import Cases, Encoder, peer_agreement
+from calibrant.plans.first_answers import FirstAnswers, peer_agreement
+from calibrant.plans.gains import GainModel
 from calibrant.routing.domains import edges
-from calibrant.routing.gains import GainModel, fit_and_hold_out, fit_gains
-from calibrant.routing.recovery import Recovery, apgr, cpt, random_apgr
+from calibrant.routing.encoding import fit_encoder
+from calibrant.routing.gains import fit_and_hold_out, fit_gains
 
 Floats = np.ndarray
 
@@ -50,8 +52,8 @@ def test_rows_held_out_claim_no_gain_where_there_is_none() -> None:
     rng, claimed = np.random.default_rng(16), []
     for _ in range(50):
         small, large = (rng.random((2, 150)) < 0.6).astype(float)
-        cases = Cases.of(150, scores={"x": rng.random(150)}, domain=rng.choice(list("abcd"), 150))
-        _, held = fit_and_hold_out(cases, small, large)
+        answers = FirstAnswers.of(150, scores={"x": rng.random(150)}, domain=rng.choice(list("abcd"), 150))
+        _, held = fit_and_hold_out(answers, small, large)
         claimed.append(float(np.mean((held.gain > 0) * (large - small))))
     assert np.mean(claimed) < 2.5 * np.std(claimed) / 50**0.5
 
@@ -118,14 +120,14 @@ class World:
         self.large = np.where(beyond, self.small, expit(2.2 - 0.6 * hard))
         self.score = np.clip(expit(0.7 - 1.2 * hard + 0.3 * rng.normal(size=n)), 0, 1)
         self.right = (rng.random((2, n)) < np.stack([self.small, self.large])).astype(float)
-        self.cases = Cases.of(n, domain=self.domain, scores={"tokens": self.score})
+        self.answers = FirstAnswers.of(n, domain=self.domain, scores={"tokens": self.score})
 
 
 def test_gains_are_near_the_truth_and_their_errors_honest() -> None:
     covered, slopes = [], []
     for seed in range(4):
         seen, new = World(1500, seed), World(3000, 100 + seed)
-        told = fit_gains(seen.cases, *seen.right)(new.cases)
+        told = fit_gains(seen.answers, *seen.right)(new.answers)
         truth = new.large - new.small
         near = np.abs(told.gain - truth)
         assert near.mean() < 0.1
@@ -139,7 +141,7 @@ def test_gains_are_near_the_truth_and_their_errors_honest() -> None:
 
 def test_gain_ranks_better_than_doubt_of_the_small_model() -> None:
     seen, new = World(1500, 0), World(4000, 9)
-    told = fit_gains(seen.cases, *seen.right)(new.cases)
+    told = fit_gains(seen.answers, *seen.right)(new.answers)
     gain = apgr(Recovery.of(told.gain, *new.right))
     doubt = apgr(Recovery.of(-told.small, *new.right))
     best = apgr(Recovery.of(new.large - new.small, *new.right))
@@ -152,34 +154,34 @@ def test_gain_ranks_better_than_doubt_of_the_small_model() -> None:
 
 def test_without_scores_the_domains_speak_drawn_to_their_mean() -> None:
     world = World(600, 3)
-    told = fit_gains(Cases.of(600, domain=world.domain), *world.right)
-    by = told(Cases.of(4, domain=["law", "art", "sea", "sky"])).gain
+    told = fit_gains(FirstAnswers.of(600, domain=world.domain), *world.right)
+    by = told(FirstAnswers.of(4, domain=["law", "art", "sea", "sky"])).gain
     assert min(by[0], by[2]) > max(by[1], by[3]) + 0.1
     raw = [
         float((world.right[1] - world.right[0])[world.domain == d].mean())
         for d in ("law", "art", "sea", "sky")
     ]
     assert np.ptp(by) < np.ptp(raw)
-    strange = told(Cases.of(1, domain=["never seen"]))
+    strange = told(FirstAnswers.of(1, domain=["never seen"]))
     assert by.min() < strange.gain[0] < by.max()
-    assert strange.gain_error[0] > told(Cases.of(1, domain=["law"])).gain_error[0]
+    assert strange.gain_error[0] > told(FirstAnswers.of(1, domain=["law"])).gain_error[0]
 
 
 @pytest.mark.parametrize("n", [10, 30])
 def test_few_rows_say_little_and_say_so(n: int) -> None:
     world = World(n, 5)
-    model = fit_gains(world.cases, *world.right)
-    told = model(World(200, 6).cases)
+    model = fit_gains(world.answers, *world.right)
+    told = model(World(200, 6).answers)
     assert np.isfinite(told.gain).all()
     assert (np.abs(told.gain) <= 1).all()
-    large = fit_gains(World(1500, 5).cases, *World(1500, 5).right)(World(200, 6).cases)
+    large = fit_gains(World(1500, 5).answers, *World(1500, 5).right)(World(200, 6).answers)
     assert told.gain_error.mean() > 2 * large.gain_error.mean()
 
 
 @pytest.mark.parametrize(("small", "large"), [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0)])
 def test_one_class_only_is_near_certain_but_not_certain(small: float, large: float) -> None:
     world = World(60, 1)
-    told = fit_gains(world.cases, np.full(60, small), np.full(60, large))(world.cases)
+    told = fit_gains(world.answers, np.full(60, small), np.full(60, large))(world.answers)
     assert np.abs(told.gain - (large - small)).max() < 0.1
     assert np.abs(told.small - small).max() < 0.1
     assert (told.small_error > 0).all()
@@ -188,13 +190,13 @@ def test_one_class_only_is_near_certain_but_not_certain(small: float, large: flo
 def test_the_order_of_rows_has_no_part_and_json_keeps_everything() -> None:
     world = World(200, 2)
     order = np.random.default_rng(0).permutation(200)
-    one = fit_gains(world.cases, *world.right)
-    other = fit_gains(world.cases.at(order), *world.right[:, order])
-    np.testing.assert_allclose(one(world.cases).gain, other(world.cases).gain, atol=1e-6)
+    one = fit_gains(world.answers, *world.right)
+    other = fit_gains(world.answers.at(order), *world.right[:, order])
+    np.testing.assert_allclose(one(world.answers).gain, other(world.answers).gain, atol=1e-6)
     again = GainModel.from_json(one.to_json())
     assert again == one
-    np.testing.assert_array_equal(again(world.cases).gain, one(world.cases).gain)
-    np.testing.assert_array_equal(again(world.cases).gain_error, one(world.cases).gain_error)
+    np.testing.assert_array_equal(again(world.answers).gain, one(world.answers).gain)
+    np.testing.assert_array_equal(again(world.answers).gain_error, one(world.answers).gain_error)
     edited = json.loads(one.to_json()) | {"share": 0.123}
     with pytest.raises(UnusableInput, match="edited"):
         GainModel.from_json(edited)
@@ -204,19 +206,21 @@ def test_missing_scores_count_as_missing_and_bad_input_is_refused() -> None:
     world = World(300, 4)
     lost = np.where(np.arange(300) % 3 == 0, np.nan, world.score)
     model = fit_gains(
-        Cases.of(300, domain=world.domain, scores={"tokens": lost, "never": np.full(300, np.nan)}),
+        FirstAnswers.of(300, domain=world.domain, scores={"tokens": lost, "never": np.full(300, np.nan)}),
         *world.right,
     )
-    told = model(Cases.of(2, domain=["law", "law"], scores={"tokens": [np.nan, 0.1], "other": [0.5, 0.5]}))
+    told = model(
+        FirstAnswers.of(2, domain=["law", "law"], scores={"tokens": [np.nan, 0.1], "other": [0.5, 0.5]})
+    )
     assert told.gain[1] > told.gain[0]
     with pytest.raises(NotEnoughLabels, match="at least 10"):
-        fit_gains(world.cases.at(np.arange(9)), *world.right[:, :9])
+        fit_gains(world.answers.at(np.arange(9)), *world.right[:, :9])
     with pytest.raises(UnusableInput, match=r"in \[0, 1\]"):
-        Cases.of(1, scores={"tokens": [1.5]})
+        FirstAnswers.of(1, scores={"tokens": [1.5]})
     with pytest.raises(UnusableInput, match="2 values"):
-        Cases.of(2, domain=["law"])
+        FirstAnswers.of(2, domain=["law"])
     with pytest.raises(UnusableInput, match="grades"):
-        fit_gains(world.cases, world.right[0], np.full(300, np.nan))
+        fit_gains(world.answers, world.right[0], np.full(300, np.nan))
 
 
 def test_a_weight_tells_how_many_rows_one_stands_for() -> None:
@@ -225,15 +229,17 @@ def test_a_weight_tells_how_many_rows_one_stands_for() -> None:
     small = np.tile([1.0, 0.0], n // 2)
     large = np.ones(n)
     weight = np.where(small == 1, 3.0, 1.0)
-    told = fit_gains(Cases.of(n, domain=domain), small, large, weight)(Cases.of(1, domain=["law"]))
+    told = fit_gains(FirstAnswers.of(n, domain=domain), small, large, weight)(
+        FirstAnswers.of(1, domain=["law"])
+    )
     assert told.small[0] == pytest.approx(0.75, abs=0.03)
 
 
 def test_answers_of_a_closed_set_are_columns_and_free_text_is_not() -> None:
     n = 200
-    told = Encoder.fit(Cases.of(n, answer=["Yes.", "no", None, "yes"] * (n // 4)))
+    told = fit_encoder(FirstAnswers.of(n, answer=["Yes.", "no", None, "yes"] * (n // 4)))
     assert [a for _, a in told.answers] == ["(nothing)", "no", "yes"]
-    assert not Encoder.fit(Cases.of(n, answer=[f"text {i}" for i in range(n)])).answers
+    assert not fit_encoder(FirstAnswers.of(n, answer=[f"text {i}" for i in range(n)])).answers
 
 
 def test_peers_agree_disagree_or_are_silent() -> None:
@@ -319,7 +325,7 @@ def test_a_plan_states_what_other_rows_show(planned: PlannedCascade) -> None:
 def test_the_plan_decides_on_a_log_as_it_was_measured(planned: PlannedCascade) -> None:
     panel = read_panel(log(), ["small", "large"])
     plan = CascadePlan.from_json(planned.plan.to_json())
-    decided = plan.decide(plan.first("quiz", "sea"), cases_of(panel, "small"))
+    decided = plan.decide(plan.first("quiz", "sea"), first_answers_of(panel, "small"))
     assert decided.escalate.mean() == pytest.approx(planned.chosen["realised"]["large_share"], abs=0.05)
     np.testing.assert_array_equal(decided.escalate, decided.told.gain >= plan.threshold)
     assert plan == planned.plan

@@ -13,7 +13,6 @@ from scipy.special import expit, logit
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import UnusableInput
-from calibrant.fits.groups import merged
 from calibrant.logs.reading import read_log
 from calibrant.planning.costs import plan_costs
 from calibrant.planning.courses import Atoms, Course, stated
@@ -21,6 +20,7 @@ from calibrant.plugins import find
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.report.costs import cost_curves
 from calibrant.report.drawing import save, to_svg
+from calibrant.tally import merged
 
 pytest.importorskip("typer")
 from typer.testing import CliRunner

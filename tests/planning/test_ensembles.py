@@ -25,12 +25,12 @@ from calibrant.maps.curves import Logistic
 from calibrant.maps.evidence import Evidence
 from calibrant.models.scripted import Scripted
 from calibrant.planning.ensembles import majority, plan_ensemble
+from calibrant.plans.ballots import Ballots, alike, levels_of, shares
+from calibrant.plans.voters import Term, Voter
 from calibrant.plans.votes import SHAPE, VotePool
 from calibrant.routes.ensemble import NO_POOL, Ensemble
-from calibrant.routing.ballots import Ballots, alike, levels_of
-from calibrant.routing.pooling import fit_votes
-from calibrant.routing.softmax import fit_softmax, shares
-from calibrant.routing.voters import Term, Voter
+from calibrant.routing.softmax import fit_softmax
+from calibrant.routing.votes import fit_votes
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.types import Answered, Ask, Completion, Message, Question, Token
 

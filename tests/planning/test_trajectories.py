@@ -23,11 +23,11 @@ from calibrant.logs.steps import CONTRADICTED, NO_TRAJECTORY, NOT_A_ROW, REPEATE
 from calibrant.maps.calibration import MapSet
 from calibrant.models.scripted import Scripted
 from calibrant.planning.chains import compare, plan_chain
+from calibrant.plans.steps import BASELINES, FEATURES, StepSeen, Trajectory, features_of
 from calibrant.plans.trajectories import TrajectoryMap, raw_features
 from calibrant.plugins import find
 from calibrant.routes.chain import Chain, Move, Taken, ToolResult
-from calibrant.routing.trajectories import BASELINES, FEATURES, StepSeen, Trajectory, features_of
-from calibrant.routing.trajectory_fits import cluster_folds, cross_fit_trajectories, fit_trajectories
+from calibrant.routing.trajectories import cluster_folds, cross_fit_trajectories, fit_trajectories
 from calibrant.types import Ask, Completion, Fingerprint, Message, Question, Token
 
 NONE: frozenset[str] = frozenset()

@@ -27,11 +27,12 @@ from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import Pipeline
 from calibrant.plans.cascades import CascadePlan, Specialist
+from calibrant.plans.first_answers import FirstAnswers
+from calibrant.plans.gains import GainModel
 from calibrant.plugins import find
 from calibrant.policies.bands import Bands
 from calibrant.routes.cascade import Cascade
-from calibrant.routing.cases import Cases
-from calibrant.routing.gains import GainModel, fit_gains
+from calibrant.routing.gains import fit_gains
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
@@ -60,8 +61,8 @@ def model_of_gains(peers: tuple[str, ...] = ()) -> GainModel:
     agreed = rng.random(n) < 0.5
     p = np.where(agreed | (not peers), score, 0.1)
     agreement = {name: agreed.astype(float) for name in peers}
-    cases = Cases.of(n, task=["sums"] * n, scores={"mean_logprob": score}, agreement=agreement)
-    return fit_gains(cases, rng.random(n) < p, rng.random(n) < 0.9)
+    answers = FirstAnswers.of(n, task=["sums"] * n, scores={"mean_logprob": score}, agreement=agreement)
+    return fit_gains(answers, rng.random(n) < p, rng.random(n) < 0.9)
 
 
 GAINS = model_of_gains()

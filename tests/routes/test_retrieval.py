@@ -18,8 +18,9 @@ from calibrant.answers.same import sameness
 from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, UnusableInput
 from calibrant.logs.panels import read_panel
 from calibrant.models.scripted import Scripted
+from calibrant.plans.documents import FEATURES, Blame, DocumentMap, Findings, attribute
 from calibrant.routes.retrieval import INSTRUCTION, NOT_THERE, Retrieval
-from calibrant.routing.documents import FEATURES, Blame, DocumentMap, Findings, attribute, fit_documents
+from calibrant.routing.documents import fit_documents
 from calibrant.types import Answered, Ask, Completion, Delta, Message, Question, Token
 
 ASKED = (Message("system", "Be brief."), Message("user", "What is the capital of Australia?"))

@@ -18,10 +18,11 @@ from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, Unus
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.models.scripted import Scripted
 from calibrant.planning.corrections import plan_correction
+from calibrant.plans.corrections import accepted, believed
 from calibrant.plugins import find
 from calibrant.policies.bands import Bands
 from calibrant.routes.self_correction import SelfCorrection
-from calibrant.routing.revisions import Attempt, accepted, believed, choose_margin, fit_revised, outcome
+from calibrant.routing.corrections import Attempt, choose_margin, fit_revised, outcome
 from calibrant.types import Answered, Ask, Completion, Fingerprint, Message, Question, Token
 
 NONE: frozenset[str] = frozenset()

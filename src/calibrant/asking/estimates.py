@@ -10,11 +10,11 @@ from ..protocols import Grader, Signal
 from ..types import Ask, Cost, Price, Question, Usage
 from .meter import total
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["CostEstimate", "estimate"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Estimate:
+class CostEstimate:
     """The most that a run asks for: calls, further samples, tokens, and US dollars where there is a price.
 
     `together` is how many calls it is where one call gives all samples of a question; the same as `calls`
@@ -38,7 +38,7 @@ def estimate(
     gives_several: bool | None = None,
     grader: Grader | None = None,
     others: Mapping[str, Price | None] | None = None,
-) -> Estimate:
+) -> CostEstimate:
     """The cost of answering the questions, reading the signals and grading, when every answer is as long as allowed.
 
     Samples that several signals share are counted once. Each is taken to be a call of its own, unless the
@@ -50,7 +50,7 @@ def estimate(
     >>> from calibrant.types import Message
     >>> question = Question(id="q", messages=(Message("user", "The capital of France?"),))
     >>> estimate([question] * 1000, [], price=Price(prompt=1.0, completion=4.0))
-    Estimate(calls=1000, together=1000, samples=0, prompt_tokens=6000, completion_tokens=64000, dollars=0.262)
+    CostEstimate(calls=1000, together=1000, samples=0, prompt_tokens=6000, completion_tokens=64000, dollars=0.262)
     """
     signals = tuple(signals)
     cost = sum((signal.cost for signal in signals if "peer" not in signal.needs), Cost())
@@ -79,7 +79,7 @@ def estimate(
     if gives_several is not None:
         each = together = together if gives_several else each
     others_asked = 1 + cost.calls + peer.calls + judge.calls
-    return Estimate(
+    return CostEstimate(
         calls=count * (others_asked + each),
         together=count * (others_asked + together),
         samples=count * cost.samples,

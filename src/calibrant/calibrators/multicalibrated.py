@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..fits.groups import Groups, Key, PooledMaps, merged, ordered
+from ..fits.groups import Groups, ordered
 from ..fits.leaves import Leaf, Stack
 from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.groups import Key, PooledMaps
 from ..plugins import find
-from ..tally import Floats, Tally
+from ..tally import Floats, Tally, merged
 
 __all__ = ["Multicalibrated"]
 

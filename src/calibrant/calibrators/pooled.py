@@ -12,14 +12,15 @@ import numpy as np
 
 from ..fits.averaging import simplex
 from ..fits.crossfit import folds
-from ..fits.groups import Groups, Key, PooledMaps, merged, ordered
+from ..fits.groups import Groups, ordered
 from ..fits.hierarchy import Tree, fit_tree
 from ..fits.leaves import Leaf, Normal, expected
 from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Curve, Mixture
+from ..maps.groups import Key, PooledMaps
 from ..plugins import find
-from ..tally import Tally
+from ..tally import Tally, merged
 
 __all__ = ["Pooled"]
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..asking.elicit import ElicitSummary
-from ..asking.estimates import Estimate
+from ..asking.estimates import CostEstimate
 from ..auditing import Audit
 from ..fitting import FittedLog
 
@@ -199,7 +199,7 @@ def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def estimate_sentence(expected: Estimate) -> str:
+def estimate_sentence(expected: CostEstimate) -> str:
     """What a run would cost at the most, in words."""
     read, written = expected.prompt_tokens / 1e6, expected.completion_tokens / 1e6
     dollars = "" if expected.dollars is None else f", {expected.dollars:,.2f} US dollars"
@@ -211,7 +211,7 @@ def estimate_sentence(expected: Estimate) -> str:
     )
 
 
-def print_estimate(expected: Estimate, as_json: bool) -> None:
+def print_estimate(expected: CostEstimate, as_json: bool) -> None:
     """What a run would cost at the most."""
     if as_json:
         print_json(asdict(expected))

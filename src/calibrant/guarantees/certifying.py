@@ -17,12 +17,12 @@ from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import rate_interval
 from ..metrics.intervals import Estimate
-from ..plans.certificates import Certificate, spent
+from ..plans.certificates import Certificate, Risk
 from ..tally import Floats, Tally
 from ..types import Fingerprint
-from .walking import Risk, Walked, fewest, start_rank, walk
+from .walking import Walked, fewest, start_rank, walk
 
-__all__ = ["certify"]
+__all__ = ["certify", "spent"]
 
 _SAFE = 0.6
 _POWER = 0.8
@@ -131,6 +131,17 @@ def certify(
         issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
         start=found.start, max_weight=float(sample.weight.max(initial=1.0)), evidence=tally.digest, seed=seed,
     )  # fmt: skip
+
+
+def spent(delta: float, issue: int | None) -> float:
+    """What the `issue`-th certificate may spend of `delta`: delta x 6 / (pi^2 issue^2); all where it is the only one.
+
+    The parts of all issues, however many there will be, add up to `delta`.
+
+    >>> round(spent(0.1, 1), 4), round(spent(0.1, 2), 4), spent(0.1, None)
+    (0.0608, 0.0152, 0.1)
+    """
+    return delta if issue is None else delta * 6 / (math.pi * issue) ** 2
 
 
 def _check(max_error: float, delta: float, risk: str, issue: int | None) -> None:

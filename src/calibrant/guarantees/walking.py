@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
+from ..plans.certificates import Risk
 from ..tally import Floats
 
-__all__ = ["Risk", "Walked", "fewest", "passes", "start_rank", "walk"]
-
-Risk = Literal["selective", "joint"]
-"""What is kept low: P(wrong | sent), or P(wrong and sent)."""
+__all__ = ["Walked", "fewest", "passes", "start_rank", "walk"]
 
 _START = 10.0
 

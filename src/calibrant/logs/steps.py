@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
-from ..routing.trajectories import StepSeen, Trajectory
+from ..plans.steps import StepSeen, Trajectory
 from ..tally import Floats
 from .columns import CONVENTIONS, MISSING, RIGHT, WRONG, parse_block, percent
 from .sources import key_text, open_source

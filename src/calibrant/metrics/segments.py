@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from ..fits.groups import merged as merge
 from ..tally import Tally
+from ..tally import merged as merge
 from .gap import gap
 from .intervals import Estimate
 

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..logs.panels import Panel, read_panel
+from ..metrics.recovery import Recovery
 from ..plans.cascades import CascadePlan, Specialist
-from ..routing.cases import Cases, peer_agreement
+from ..plans.first_answers import FirstAnswers, peer_agreement
+from ..plans.gains import GainModel
 from ..routing.domains import edges
-from ..routing.gains import GainModel, fit_and_hold_out
-from ..routing.recovery import Recovery
+from ..routing.gains import fit_and_hold_out
 from ..tally import Floats
 from .latencies import latencies_of
 from .operating import Aim, Measured, choose, measure, predicted, realised
 from .prices import Prices, prices_of
 from .splits import by_name, parted
 
-__all__ = ["PlannedCascade", "cases_of", "plan_cascade"]
+__all__ = ["PlannedCascade", "first_answers_of", "plan_cascade"]
 
 _LEAST = 10
 _SURE = 0.9
@@ -139,12 +140,12 @@ def plan_cascade(
     )  # fmt: skip
 
 
-def cases_of(panel: Panel, model: str, peers: Sequence[str] = ()) -> Cases:
+def first_answers_of(panel: Panel, model: str, peers: Sequence[str] = ()) -> FirstAnswers:
     """What is known of a model's answers in a panel before the large one is asked."""
     i = panel.models.index(model)
     agreed, against = peer_agreement(panel.answer[i], {p: panel.answer[panel.models.index(p)] for p in peers})
     lengths = {"question": _length(panel.question), "answer": _length(panel.answer[i])}
-    return Cases.of(
+    return FirstAnswers.of(
         len(panel), task=panel.task, domain=panel.domain, answer=panel.answer[i],
         scores={name: values[i] for name, values in panel.scores.items()},
         agreement=agreed, against=against, lengths=lengths,
@@ -182,7 +183,7 @@ class _Table:
 
     def __init__(self, panel: Panel, models: tuple[str, ...], peers: tuple[str, ...], cost: Prices) -> None:
         self.panel, self.models = panel, models
-        self.cases = {name: cases_of(panel, name, peers) for name in (models[0], *models[2:])}
+        self.answers = {name: first_answers_of(panel, name, peers) for name in (models[0], *models[2:])}
         self.cost = cost
         tasks = list(zip(panel.task.tolist(), panel.domain.tolist(), strict=True))
         self.groups = sorted(set(tasks), key=lambda names: [name or "" for name in names])
@@ -196,14 +197,14 @@ class _Table:
     def recovery(self, at: NDArray[np.intp], first: NDArray[Any], gain: Floats) -> Recovery:
         panel = self.panel
         kept = np.zeros(len(at))
-        for name in self.cases:
+        for name in self.answers:
             kept = np.where(first == name, self.grade(name)[at], kept)
         return Recovery.of(gain, kept, panel.grade[1][at], panel.grade[0][at], panel.weight[at])
 
     def costs(self, at: NDArray[np.intp], first: NDArray[Any]) -> tuple[Floats, Floats]:
         """What each answer costs before the large model is asked, and what that adds."""
         base = self.cost.peers[at].copy()
-        for name in self.cases:
+        for name in self.answers:
             base = np.where(first == name, base + self.cost.each[name][at], base)
         return base, self.cost.each[self.models[1]][at]
 
@@ -232,13 +233,13 @@ class _Fitted:
             seen = ~np.isnan(table.grade(name)[fit])
             rows = fit[seen]
             model, held = fit_and_hold_out(
-                table.cases[name].at(rows), table.grade(name)[rows], table.panel.grade[1][rows],
+                table.answers[name].at(rows), table.grade(name)[rows], table.panel.grade[1][rows],
                 table.panel.weight[rows],
             )  # fmt: skip
             models[name] = model
             where = held_first[seen] == name
             held_gain[np.flatnonzero(seen)[where]] = held.gain[where]
-            shift[np.flatnonzero(seen)[where]] = (model(table.cases[name].at(rows)).gain - held.gain)[where]
+            shift[np.flatnonzero(seen)[where]] = (model(table.answers[name].at(rows)).gain - held.gain)[where]
         used = {table.models[0], *(s.model for s in specialists)}
         notes = () if len(table.models) == 2 else _told(table, specialists)
         return cls(
@@ -254,7 +255,7 @@ class _Fitted:
         for name, model in self.models.items():
             where = first == name
             if where.any():
-                made[where] = model(table.cases[name].at(at[where])).gain
+                made[where] = model(table.answers[name].at(at[where])).gain
         return made
 
 

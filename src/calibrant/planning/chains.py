@@ -14,9 +14,9 @@ from ..errors import NotEnoughLabels
 from ..fits.logistic import fit_logistic
 from ..logs.steps import StepLog, read_steps
 from ..metrics import Estimate, ece, gap, noise_floor, smooth_ece
+from ..plans.steps import BASELINES, INGREDIENTS, Trajectory, baseline, known
 from ..plans.trajectories import TrajectoryMap
-from ..routing.trajectories import BASELINES, INGREDIENTS, Trajectory, baseline, known
-from ..routing.trajectory_fits import cluster_folds, cross_fit_trajectories, fit_trajectories
+from ..routing.trajectories import cluster_folds, cross_fit_trajectories, fit_trajectories
 from ..tally import Floats, Tally
 
 __all__ = ["ChainPlan", "Method", "compare", "plan_chain"]

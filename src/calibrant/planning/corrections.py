@@ -16,7 +16,7 @@ from ..errors import ModelError, NotEnoughLabels
 from ..maps.calibration import CalibrationMap
 from ..protocols import Grader
 from ..routes.self_correction import SelfCorrection
-from ..routing.revisions import MARGINS, Attempt, Outcome, choose_margin, fit_revised, outcome
+from ..routing.corrections import MARGINS, Attempt, Outcome, choose_margin, fit_revised, outcome
 from ..types import Ask, Completion, Question, Replies
 
 __all__ = ["CorrectionPlan", "look", "plan_correction"]

@@ -17,9 +17,9 @@ from ..errors import UnusableInput
 from ..fits.logistic import irls
 from ..logs.panels import Panel, read_panel
 from ..metrics.intervals import Estimate, redrawn
+from ..plans.ballots import Ballots, levels_of
 from ..plans.votes import VotePool
-from ..routing.ballots import Ballots, levels_of
-from ..routing.pooling import countable, fit_votes
+from ..routing.votes import countable, fit_votes
 from ..tally import Floats, Tally
 from .splits import parted
 

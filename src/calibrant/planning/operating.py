@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UnusableInput
 from ..metrics.intervals import Z95, redrawn
-from ..routing.recovery import Recovery, apgr, cpt, random_apgr
+from ..metrics.recovery import Recovery, apgr, cpt, random_apgr
 from ..tally import Floats
 
 __all__ = ["Aim", "Measured", "Point", "choose", "measure", "predicted", "realised"]

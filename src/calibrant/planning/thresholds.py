@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..guarantees.certifying import certify
 from ..guarantees.revoking import RiskWatch
-from ..guarantees.walking import Risk
 from ..logs.rows import GroupRows, Rows, read_rows
 from ..logs.sources import Key
 from ..maps.calibration import CalibrationMap, MapSet
-from ..plans.certificates import Certificate, CertificateSet
+from ..plans.certificates import Certificate, CertificateSet, Risk
 from ..tally import Tally
 from ..types import Fingerprint
 

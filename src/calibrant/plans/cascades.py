@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
-from ..routing.cases import Cases
-from ..routing.gains import GainModel, Gains
 from ..tally import Floats
+from .first_answers import FirstAnswers
+from .gains import GainModel, Gains
 
 __all__ = ["CascadePlan", "Decided", "Specialist"]
 
@@ -78,14 +78,14 @@ class CascadePlan(Sealed):
         others = [one.model for one in self.specialists]
         return tuple(dict.fromkeys([self.small, self.large, *others, *self.peers]))
 
-    def decide(self, first: str, cases: Cases) -> Decided:
+    def decide(self, first: str, answers: FirstAnswers) -> Decided:
         """What the model that answered first leaves to gain, and whether that is enough to ask the large one."""
         if first not in self.gains:
             raise UnusableInput(
                 f"The plan knows no gain over {first!r}, only over {', '.join(self.gains)}. "
                 "Plan it with `calibrant plan cascade LOG --models SMALL,LARGE,OTHERS`."
             )
-        told = self.gains[first](cases)
+        told = self.gains[first](answers)
         return Decided(told=told, escalate=self.over(told.gain))
 
     def over(self, gain: Floats) -> NDArray[np.bool_]:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..files.writing import write
-from ..guarantees.walking import Risk
 from ..maps.calibration import closeness
 from ..metrics.intervals import Estimate
 from ..types import Fingerprint
 
-__all__ = ["Certificate", "CertificateSet", "spent"]
+__all__ = ["Certificate", "CertificateSet", "Risk"]
+
+Risk = Literal["selective", "joint"]
+"""What is kept low: P(wrong | sent), or P(wrong and sent)."""
 
 _SET_FORMAT = "calibrant/certificates"
 _VERSION = 1
-
-
-def spent(delta: float, issue: int | None) -> float:
-    """What the `issue`-th certificate may spend of `delta`: delta x 6 / (pi^2 issue^2); all where it is the only one.
-
-    The parts of all issues, however many there will be, add up to `delta`.
-
-    >>> round(spent(0.1, 1), 4), round(spent(0.1, 2), 4), spent(0.1, None)
-    (0.0608, 0.0152, 0.1)
-    """
-    return delta if issue is None else delta * 6 / (math.pi * issue) ** 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

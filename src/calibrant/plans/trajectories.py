@@ -15,9 +15,9 @@ from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..maps.evidence import Evidence
 from ..metrics.intervals import Z95
-from ..routing.trajectories import FEATURES, StepSeen, features_of
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability
+from .steps import FEATURES, StepSeen, features_of
 
 __all__ = ["ABSENT", "TrajectoryMap", "Weighed"]
 
@@ -49,10 +49,10 @@ class TrajectoryMap(Sealed):
 
     Weights of features with a known sign have that sign, or are 0. A feature that is not known stands at its mean;
     what it would have told widens the interval by its spread, and it is named by `missing`. `dropped` says which
-    features were not used, and why. Made by `calibrant.routing.trajectory_fits.fit_trajectories`.
+    features were not used, and why. Made by `calibrant.routing.trajectories.fit_trajectories`.
 
-    >>> from calibrant.routing.trajectory_fits import fit_trajectories
-    >>> from calibrant.routing.trajectories import StepSeen, Trajectory
+    >>> from calibrant.routing.trajectories import fit_trajectories
+    >>> from calibrant.plans.steps import StepSeen, Trajectory
     >>> seen = [Trajectory(id=str(i), correct=float(i % 4 > i % 3), steps=(StepSeen(confidence=0.9 - 0.3 * (i % 3)),))
     ...         for i in range(120)]
     >>> made = fit_trajectories(seen)

@@ -7,7 +7,7 @@ The utility of a candidate k that n of the voters gave is
 
           + log(V / answers) x the same four with coefficients of their own, of a pool of V voters
 
-with z_j the log-odds of voter j being right by itself (`calibrant.routing.voters`), K the number of candidates of
+with z_j the log-odds of voter j being right by itself (`calibrant.plans.voters`), K the number of candidates of
 the item, and weights and `mean` >= 0. P(k right) = exp(u_k) / (1 + sum of exp(u)): what is left over is the
 probability that nobody is right. For independent voters who err at random among m options, weight_j = 1 and
 vote_j = log(m - 1) is Bayes' rule; for copies of one voter `mean` alone is. What the labels say lies between: that
@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..maps.calibration import CalibrationMap
-from ..routing.ballots import Ballots
-from ..routing.softmax import shares
-from ..routing.voters import Voter
 from ..tally import Floats
 from ..types import Confidence, Fingerprint, Probability
+from .ballots import Ballots, shares
+from .voters import Voter
 
 __all__ = ["SHAPE", "Pooled", "VotePool", "columns"]
 
@@ -82,7 +81,7 @@ class VotePool(Sealed):
 
     Examples
     --------
-    >>> from calibrant.routing.pooling import fit_votes
+    >>> from calibrant.routing.votes import fit_votes
     >>> votes = [["A", "B", "A", "B"] * 20, ["A", "B", "A", "A"] * 20, ["C", "C", "A", "A"] * 20]
     >>> right = [[1, 1, 1, 0] * 20, [1, 1, 1, 1] * 20, [0, 0, 1, 1] * 20]
     >>> pool = fit_votes(Ballots.of(["a", "b", "c"], votes), np.array(right, float))

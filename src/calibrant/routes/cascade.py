@@ -16,9 +16,9 @@ from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.plans.cascades import CascadePlan
+from calibrant.plans.first_answers import FirstAnswers, peer_agreement
+from calibrant.plans.gains import GainModel, Gains
 from calibrant.protocols import Model
-from calibrant.routing.cases import Cases, peer_agreement
-from calibrant.routing.gains import GainModel, Gains
 from calibrant.types import (
     Answered,
     Ask,
@@ -129,8 +129,8 @@ class Cascade:
             return None
         completion = spoken.completion
         readings, assessed, (cost, seconds) = await self._assessed(way, first, completion)
-        cases = self._cases(way, completion, readings, peers)
-        decided = self.plan.decide(first, cases)
+        answers = self._first_answers(way, completion, readings, peers)
+        decided = self.plan.decide(first, answers)
         told, up = decided.told, bool(decided.escalate[0])
         way.told, way.by = told, self.plan.gains[first]
         gain = f"a gain of {told.gain[0]:.3f} is {'at least' if up else 'below'} {self.plan.threshold:.3f}"
@@ -140,7 +140,7 @@ class Cascade:
             outcome=f"{'asked again' if up else 'kept'}: {gain}", p=confidence.p,
             cost=total(completion.cost, cost), latency=spoken.latency + seconds,
         ))  # fmt: skip
-        self._peers_told(way, cases, peers)
+        self._peers_told(way, answers, peers)
         way.kept = Answered(completion=completion, readings=readings, confidence=confidence)
         return None if up else way.answered()
 
@@ -224,27 +224,27 @@ class Cascade:
         readings, confidence = await assessor.assess(way.question, completion, asker)
         return readings, confidence, meter.read()
 
-    def _cases(
+    def _first_answers(
         self, way: _Way, completion: Completion, readings: tuple[Reading, ...], peers: list[_Spoken]
-    ) -> Cases:
+    ) -> FirstAnswers:
         said = np.array([completion.text], dtype=object)
         texts = {name: _text(one) for name, one in zip(self.plan.peers, peers, strict=True)}
         agreed, against = peer_agreement(said, texts)
         scores = {r.signal: [np.nan if r.score is None else float(r.score)] for r in readings}
-        return Cases.of(
+        return FirstAnswers.of(
             1, task=[way.question.task], domain=[way.question.domain], answer=[completion.text], scores=scores,
             agreement=agreed, against=against,
             lengths={"question": [float(len(way.question.text))], "answer": [float(len(completion.text))]},
         )  # fmt: skip
 
-    def _peers_told(self, way: _Way, cases: Cases | None, peers: list[_Spoken]) -> None:
+    def _peers_told(self, way: _Way, answers: FirstAnswers | None, peers: list[_Spoken]) -> None:
         for name, one in zip(self.plan.peers, peers, strict=True):
             if isinstance(one.completion, ModelError):
                 self._failed(way, name, one)
                 continue
-            agrees = cases is not None and cases.agreement[name][0] == 1
+            agrees = answers is not None and answers.agreement[name][0] == 1
             outcome = (
-                "not compared" if cases is None else "says the same" if agrees else "says something else"
+                "not compared" if answers is None else "says the same" if agrees else "says something else"
             )
             way.steps.append(Step(
                 name="peer", model=one.completion.model, outcome=outcome, cost=one.completion.cost, latency=one.latency

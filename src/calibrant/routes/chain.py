@@ -13,9 +13,9 @@ from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.dialogue.tokens import likelihood, spoken
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
+from calibrant.plans.steps import StepSeen, Trajectory
 from calibrant.plans.trajectories import TrajectoryMap
 from calibrant.protocols import Model
-from calibrant.routing.trajectories import StepSeen, Trajectory
 from calibrant.types import (
     Answered,
     Ask,

@@ -16,9 +16,9 @@ from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
+from calibrant.plans.ballots import Ballots, levels_of
 from calibrant.plans.votes import VotePool
 from calibrant.protocols import Model
-from calibrant.routing.ballots import Ballots, levels_of
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
 
 __all__ = ["Ensemble"]

@@ -17,8 +17,8 @@ from calibrant.dialogue.tokens import likelihood, spoken
 from calibrant.dialogue.untrusted import with_context, with_system, without_context
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
+from calibrant.plans.documents import Attribution, Blame, DocumentMap, Findings, attribute
 from calibrant.protocols import Model
-from calibrant.routing.documents import Attribution, Blame, DocumentMap, Findings, attribute
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
 
 __all__ = ["INSTRUCTION", "NOT_THERE", "Retrieval"]

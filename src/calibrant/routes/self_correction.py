@@ -16,8 +16,8 @@ from calibrant.dialogue.asks import carrying, judge_ask, sample_ask
 from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.maps.calibration import CalibrationMap
+from calibrant.plans.corrections import accepted, believed
 from calibrant.protocols import Model, Policy
-from calibrant.routing.revisions import accepted, believed
 from calibrant.types import (
     Action,
     Answered,
@@ -86,7 +86,7 @@ class SelfCorrection:
 
     What was picked for looking likely, on a question that proved hard, is not as likely. The probability of an
     accepted revision is that of
-    the map `revised` (see `calibrant.routing.revisions.fit_revised`), without one the old probability plus
+    the map `revised` (see `calibrant.routing.corrections.fit_revised`), without one the old probability plus
     `trust` times the rise; its interval then reaches from the lower to the higher interval's end.
 
     Parameters

@@ -1,120 +1,32 @@
-"""What a larger model would gain: P(large right) - P(small right), from what is known before it is asked.
-
-Three logistic regressions on the same columns (see `cases.Encoder`) and a fourth that checks them:
-
-    p_small = P(small right)
-    q_wrong = P(large right | small wrong),   q_right = P(large right | small right)
-    p_large = share * direct + (1 - share) * (p_small * q_right + (1 - p_small) * q_wrong)
-    gain    = p_large - p_small
-
-after which gains are drawn to their mean by a slope, so that they are neither too far apart nor too close. `direct` is
-the regression of the large model's verdicts by themselves; `share` and slope are chosen by squared error on rows that
-the regressions had not seen.
-"""
+"""Fits what a larger model would gain: four regressions, how they are weighed, and how far their gain is believed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
-from ..files.sealed import Kind, Sealed
-from ..metrics.intervals import Z95
+from ..plans.first_answers import FirstAnswers
+from ..plans.gains import GainModel, Gains, combined, drawn
 from ..tally import Floats
-from .cases import Cases, Encoder
-from .ridges import Ridge, averaged, refitted
+from .encoding import fit_encoder
+from .ridges import averaged, refitted
 
-__all__ = ["GainModel", "Gains", "fit_and_hold_out", "fit_gains"]
+__all__ = ["fit_and_hold_out", "fit_gains"]
 
 _LEAST = 10
-PARTS = ("small", "wrong", "right", "direct")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gains:
-    """Predictions for n answers: probabilities in [0, 1], the gain in [-1, 1], and their standard errors."""
-
-    small: Floats
-    large: Floats
-    gain: Floats
-    small_error: Floats
-    large_error: Floats
-    gain_error: Floats
-
-    def interval(self, of: str) -> tuple[Floats, Floats]:
-        """Ends of the 95 % intervals of "small", "large" or "gain"."""
-        value, error = getattr(self, of), getattr(self, f"{of}_error")
-        least = -1.0 if of == "gain" else 0.0
-        return np.clip(value - Z95 * error, least, 1.0), np.clip(value + Z95 * error, least, 1.0)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class GainModel(Sealed):
-    """From cases to P(small right), P(large right) and the gain. Immutable plain JSON.
-
-    Made by `fit_gains`. `rows` are those fitted on, `statistics` says how complexity was chosen.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> score = rng.random(400)
-    >>> small = rng.random(400) < score
-    >>> large = rng.random(400) < 0.8
-    >>> model = fit_gains(Cases.of(400, scores={"tokens": score}), small, large)
-    >>> told = model(Cases.of(2, scores={"tokens": [0.1, 0.95]}))
-    >>> (told.gain > 0.5).tolist(), (told.gain < 0).tolist()
-    ([True, False], [False, True])
-    >>> GainModel.from_json(model.to_json()) == model
-    True
-    """
-
-    encoder: Encoder
-    parts: Mapping[str, Ridge]
-    share: float
-    slope: tuple[float, float, float]
-    rows: int
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-
-    kind = Kind(
-        noun="a gain model", format="calibrant/gain", mark="model_id",
-        made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
-    )  # fmt: skip
-
-    def __call__(self, cases: Cases) -> Gains:
-        """Predict; O(n x columns^2)."""
-        x = self.encoder.matrix(cases)
-        unseen = self.encoder.unseen(cases)
-        p, e = {}, {}
-        for name, part in self.parts.items():
-            p[name], e[name] = part.predict(x, unseen)
-        return _drawn(_combined(p, e, self.share), self.slope)
-
-    @property
-    def model_id(self) -> str:
-        """16 hex digits that stand for everything in the model."""
-        return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "encoder": self.encoder.to_dict(), "parts": {name: part.to_dict() for name, part in self.parts.items()},
-            "share": self.share, "slope": list(self.slope), "rows": self.rows, "statistics": dict(self.statistics),
-        }  # fmt: skip
-
-    @classmethod
-    def _made(cls, data: Mapping[str, Any]) -> GainModel:
-        return cls(
-            encoder=Encoder.from_dict(data["encoder"]),
-            parts={name: Ridge.from_dict(part) for name, part in data["parts"].items()},
-            share=data["share"], slope=tuple(data["slope"]), rows=data["rows"], statistics=data["statistics"],
-        )  # fmt: skip
 
 
 def fit_gains(
-    cases: Cases, small: ArrayLike, large: ArrayLike, weight: ArrayLike | None = None, *, folds: int = 5
+    answers: FirstAnswers,
+    small: ArrayLike,
+    large: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    folds: int = 5,
 ) -> GainModel:
     """Fit on answers of both models to the same questions.
 
@@ -124,7 +36,7 @@ def fit_gains(
 
     Parameters
     ----------
-    cases : n answers of the small model
+    answers : n answers of the small model
     small, large : shape (n,)
         Grades in [0, 1].
     weight : shape (n,)
@@ -142,16 +54,21 @@ def fit_gains(
     The variances are fixed points as in MacKay (1992, Bayesian interpolation, section 4), at a Laplace approximation.
     O(folds x rows x columns^2).
     """
-    return fit_and_hold_out(cases, small, large, weight, folds=folds)[0]
+    return fit_and_hold_out(answers, small, large, weight, folds=folds)[0]
 
 
 def fit_and_hold_out(
-    cases: Cases, small: ArrayLike, large: ArrayLike, weight: ArrayLike | None = None, *, folds: int = 5
+    answers: FirstAnswers,
+    small: ArrayLike,
+    large: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    folds: int = 5,
 ) -> tuple[GainModel, Gains]:
     """The model, and what models that had not seen a row say of it."""
-    s, g, w = _checked(cases, small, large, weight)
-    encoder = Encoder.fit(cases)
-    x = encoder.matrix(cases)
+    s, g, w = _checked(answers, small, large, weight)
+    encoder = fit_encoder(answers)
+    x = encoder.matrix(answers)
     order = np.lexsort((w, *x, g, s))
     part = _dealt(order, folds)
     w = w * (w.sum() / (w**2).sum())
@@ -169,7 +86,7 @@ def fit_and_hold_out(
                 x[:, out], {k: u[out] for k, u in unseen.items()}
             )
     share = _share(held, s, g, w)
-    out_of_fold = _combined(held, held_error, share)
+    out_of_fold = combined(held, held_error, share)
     slope = _slope(out_of_fold.gain, g - s, w)
     model = GainModel(
         encoder=encoder, parts=fitted, share=share, slope=slope, rows=len(s),
@@ -192,22 +109,22 @@ def _unseen(
     for f in np.unique(part):
         out, rest = part == f, part != f
         share = _share({n: v[rest] for n, v in held.items()}, s[rest], g[rest], w[rest])
-        told = _combined(held, error, share)
-        drawn = _drawn(told, _slope(told.gain[rest], (g - s)[rest], w[rest]))
+        told = combined(held, error, share)
+        settled = drawn(told, _slope(told.gain[rest], (g - s)[rest], w[rest]))
         for name, values in made.items():
-            values[out] = getattr(drawn, name)[out]
+            values[out] = getattr(settled, name)[out]
     return Gains(**made)
 
 
 def _checked(
-    cases: Cases, small: ArrayLike, large: ArrayLike, weight: ArrayLike | None
+    answers: FirstAnswers, small: ArrayLike, large: ArrayLike, weight: ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
-    n = len(cases)
+    n = len(answers)
     s, g = np.asarray(small, dtype=np.float64), np.asarray(large, dtype=np.float64)
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
     for name, v in (("small", s), ("large", g), ("weight", w)):
         if v.shape != (n,):
-            raise UnusableInput(f"{name} must have {n} values, one for each case; got shape {v.shape}.")
+            raise UnusableInput(f"{name} must have {n} values, one for each answer; got shape {v.shape}.")
         if not (v >= 0).all() or (name != "weight" and not (v <= 1).all()) or not np.isfinite(v).all():
             raise UnusableInput(f"{name} must be grades in [0, 1], or weights above 0, without a gap.")
     if n < _LEAST:
@@ -244,28 +161,3 @@ def _slope(gain: Floats, seen: Floats, w: Floats) -> tuple[float, float, float]:
     pull = max(noise, 1e-6)
     slope = (float(w @ (off * (seen - mean))) + pull) / (float(w @ off**2) + pull)
     return centre, float(np.clip(slope, 0.0, 1.5)), mean
-
-
-def _drawn(told: Gains, slope: tuple[float, float, float]) -> Gains:
-    centre, times, mean = slope
-    gain = np.clip(mean + times * (told.gain - centre), -told.small, 1 - told.small)
-    return Gains(
-        small=told.small, large=told.small + gain, gain=gain, small_error=told.small_error,
-        large_error=told.large_error, gain_error=told.gain_error,
-    )  # fmt: skip
-
-
-def _combined(p: Mapping[str, Floats], e: Mapping[str, Floats], share: float) -> Gains:
-    small, wrong, right, direct = (p[name] for name in PARTS)
-    through = small * right + (1 - small) * wrong
-    large = share * direct + (1 - share) * through
-    rest = 1 - share
-    from_small = rest * (right - wrong)
-    others = (rest * small * e["right"]) ** 2 + (rest * (1 - small) * e["wrong"]) ** 2
-    others = others + (share * e["direct"]) ** 2
-    apart = share * rest * (direct - through) ** 2
-    return Gains(
-        small=small, large=large, gain=large - small, small_error=e["small"],
-        large_error=np.sqrt((from_small * e["small"]) ** 2 + others + apart),
-        gain_error=np.sqrt(((from_small - 1) * e["small"]) ** 2 + others + apart),
-    )  # fmt: skip

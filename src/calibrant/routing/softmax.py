@@ -5,30 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..plans.ballots import shares_and_totals
 from ..tally import Floats
 
-__all__ = ["fit_softmax", "shares"]
+__all__ = ["fit_softmax"]
 
 _STEPS = 500
-
-
-def shares(utility: Floats, item: NDArray[np.intp], items: int) -> Floats:
-    """P(candidate right) = exp(u) / (1 + sum of exp(u) over the item's candidates), shape (candidates,).
-
-    What is left over to 1 is the probability that none of the candidates is right, whose utility is 0.
-
-    >>> shares(np.array([0.0, 0.0, 0.0]), np.array([0, 0, 1]), 2).round(3)
-    array([0.333, 0.333, 0.5  ])
-    """
-    return np.asarray(_parts(utility, item, items)[0])
-
-
-def _parts(utility: Floats, item: NDArray[np.intp], items: int) -> tuple[Floats, Floats]:
-    most = np.zeros(items)
-    np.maximum.at(most, item, utility)
-    raised = np.exp(utility - most[item])
-    total = np.exp(-most) + np.bincount(item, raised, items)
-    return raised / total[item], most + np.log(total)
 
 
 def fit_softmax(
@@ -53,7 +35,7 @@ def fit_softmax(
     pull = x.T @ (target * weight[item])
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        p, log_total = _parts(x @ theta, item, items)
+        p, log_total = shares_and_totals(x @ theta, item, items)
         off = theta - prior
         value = weight @ log_total - pull @ theta + 0.5 * (precision * off) @ off
         return float(value), x.T @ (p * weight[item]) - pull + precision * off

@@ -1,16 +1,9 @@
-"""How likely one voter is right, by itself: its log-odds from its scores, its task and its domain.
-
-    z = intercept + sum over signals of (rise x log s - fall x log(1 - s), or `missing`) + an effect of each group
-
-with rise and fall >= 0, so that z ascends in every score: beta calibration (Kull et al. 2017) of several
-signals at once. The effects of groups are drawn to zero by empirical Bayes: by how far the groups of this voter
-are apart beyond chance. A group that was not fitted has no effect.
-"""
+"""Fits how likely each voter is right by itself, from its scores and groups."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,75 +11,16 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ..fits.logistic import irls_nonnegative
+from ..plans.ballots import Ballots
+from ..plans.voters import INSIDE, Term, Voter, features
 from ..tally import Floats
-from .ballots import Ballots
 
-__all__ = ["MOST", "Term", "Voter", "fit_voters"]
+__all__ = ["fit_voters"]
 
-MOST = 6.0
-_INSIDE = (0.005, 0.995)
 _LEAST = 10
 _PSEUDO = 20.0
 _ROUNDS = 6
 _LEAST_APART = 0.02
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Term:
-    """What one signal's score adds; `centre` are the means of the two features, `missing` is for no score."""
-
-    signal: str
-    rise: float
-    fall: float
-    missing: float
-    centre: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Voter:
-    """One voter's log-odds of being right by itself. `accuracy` is that of its answers, `rows` how many were judged."""
-
-    name: str
-    rows: int
-    accuracy: float | None
-    intercept: float
-    terms: tuple[Term, ...] = ()
-    effects: tuple[Mapping[str, float], ...] = ()
-
-    def evidence(self, scores: Mapping[str, Floats], levels: Sequence[NDArray[Any]], items: int) -> Floats:
-        """Log-odds, at most 6 either way, shape (items,); scores by signal, NaN where missing.
-
-        >>> sure = Term(signal="stated", rise=1.0, fall=1.0, missing=-0.5, centre=(0.0, 0.0))
-        >>> voter = Voter(name="a", rows=9, accuracy=0.7, intercept=0.2, terms=(sure,))
-        >>> voter.evidence({"stated": np.array([0.5, np.nan])}, (), 2).round(3)
-        array([ 0.2, -0.3])
-        """
-        z = np.full(items, self.intercept)
-        for term in self.terms:
-            s = scores.get(term.signal, np.full(items, np.nan))
-            z += np.array([term.rise, term.fall, term.missing]) @ _features(s, term.centre)
-        for effects, level in zip(self.effects, levels, strict=False):
-            if effects:
-                z += np.array([effects.get(key, 0.0) for key in level.tolist()])
-        return np.asarray(np.clip(z, -MOST, MOST))
-
-    def to_dict(self) -> dict[str, Any]:
-        """All numbers."""
-        return {**asdict(self), "effects": [dict(level) for level in self.effects]}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Voter:
-        """Read what `to_dict` gave."""
-        terms = tuple(Term(**{**term, "centre": tuple(term["centre"])}) for term in data["terms"])
-        return cls(**{**data, "terms": terms, "effects": tuple(dict(level) for level in data["effects"])})
-
-
-def _features(s: Floats, centre: tuple[float, float]) -> Floats:
-    """log s, -log(1 - s), both centred and 0 where missing, and whether missing; shape (3, n)."""
-    missing = np.isnan(s)
-    inside = np.clip(np.where(missing, 0.5, s), *_INSIDE)
-    up, down = np.log(inside) - centre[0], -np.log1p(-inside) - centre[1]
-    return np.stack([np.where(missing, 0.0, up), np.where(missing, 0.0, down), missing])
 
 
 def fit_voters(ballots: Ballots, grade: Floats, weight: Floats, *, shared: bool = False) -> tuple[Voter, ...]:
@@ -132,7 +66,7 @@ def _tells(scores: Floats, known: NDArray[np.bool_]) -> bool:
 
 
 def _centre(scores: Floats) -> tuple[float, float]:
-    inside = np.clip(scores[~np.isnan(scores)], *_INSIDE)
+    inside = np.clip(scores[~np.isnan(scores)], *INSIDE)
     return float(np.log(inside).mean()), float(-np.log1p(-inside).mean())
 
 
@@ -158,7 +92,7 @@ class _Rows:
     ) -> _Rows:
         at = known[voters]
         item = np.nonzero(at)[1]
-        parts = [_features(ballots.scores[name][voters][at], centres[name]) for name in names]
+        parts = [features(ballots.scores[name][voters][at], centres[name]) for name in names]
         return cls(
             x=np.vstack([np.ones(len(item)), *parts]), grade=grade[voters][at], weight=weight[item],
             levels=tuple(level[item] for level in ballots.levels),

@@ -23,9 +23,10 @@ from ..fits.logistic import irls
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Logistic, rate_interval
 from ..metrics.intervals import Z95, Estimate
+from ..plans.corrections import accepted
 from ..tally import Floats, Tally
 
-__all__ = ["Attempt", "Outcome", "Rule", "accepted", "believed", "choose_margin", "fit_revised", "outcome"]
+__all__ = ["Attempt", "Outcome", "Rule", "choose_margin", "fit_revised", "outcome"]
 
 Rule = Literal["guard", "every", "always"]
 """guard: doubtful answers, where the revision is likelier by the margin; every: doubtful answers, whatever comes;
@@ -84,28 +85,6 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
-
-
-def accepted(first: float | None, revised: float | None, margin: float) -> bool:
-    """Whether a revision replaces the first answer: both probabilities known, and a rise of at least `margin`.
-
-    A tie keeps the first answer whatever the margin.
-
-    >>> accepted(0.3, 0.4, 0.1), accepted(0.3, 0.3, 0.0), accepted(None, 0.9, 0.1)
-    (True, False, False)
-    """
-    if first is None or revised is None:
-        return False
-    return revised > first and revised - first >= margin - 1e-9
-
-
-def believed(first: float, revised: float, trust: float) -> float:
-    """The probability of an accepted revision where no map of such is at hand: a part of the claimed rise.
-
-    >>> believed(0.2, 0.6, 0.5)
-    0.4
-    """
-    return first + trust * (revised - first)
 
 
 def outcome(attempts: Sequence[Attempt], *, threshold: float, margin: float, rule: Rule = "guard") -> Outcome:
@@ -233,7 +212,7 @@ def fit_revised(
     full = ((spread[0, 0],) * 2 + (spread[0, 1],),) * 2 + ((spread[0, 1], spread[0, 1], spread[1, 1]),)
     curve = Logistic(
         a=slope, b=slope, k=float(theta[1]), inside=(_EDGE, 1 - _EDGE),
-        covariance=tuple(tuple(float(v) for v in row) for row in full),
+        covariance=tuple(map(tuple, np.array(full).tolist())),
     )  # fmt: skip
     statistics = {"claimed": float(np.average(claimed, weights=weight)), "right": tally.accuracy}
     return CalibrationMap(

@@ -14,11 +14,12 @@ from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Mixture
 from ..maps.evidence import Evidence
+from ..plans.ballots import Ballots, shares
+from ..plans.voters import Voter
 from ..plans.votes import SHAPE, VotePool, columns
 from ..tally import Floats, Tally
-from .ballots import Ballots
-from .softmax import fit_softmax, shares
-from .voters import Voter, fit_voters
+from .softmax import fit_softmax
+from .voters import fit_voters
 
 __all__ = ["fit_votes"]
 

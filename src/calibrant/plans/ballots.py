@@ -16,7 +16,7 @@ from ..errors import UnusableInput
 from ..tally import Floats
 from ..types import canonical
 
-__all__ = ["Ballots", "alike", "levels_of"]
+__all__ = ["Ballots", "alike", "levels_of", "shares", "shares_and_totals"]
 
 _NUMERIC = re.compile(r"\s*[-+−–]?\s?[$€£¥₹]?\s?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?\s?%?\s*[.]?\s*")
 
@@ -194,3 +194,23 @@ class Ballots:
         found = np.full(len(self), -1, np.intp)
         found[self.item[order]] = order  # the last one written, the greatest, stays
         return found
+
+
+def shares(utility: Floats, item: NDArray[np.intp], items: int) -> Floats:
+    """P(candidate right) = exp(u) / (1 + sum of exp(u) over the item's candidates), shape (candidates,).
+
+    What is left over to 1 is the probability that none of the candidates is right, whose utility is 0.
+
+    >>> shares(np.array([0.0, 0.0, 0.0]), np.array([0, 0, 1]), 2).round(3)
+    array([0.333, 0.333, 0.5  ])
+    """
+    return shares_and_totals(utility, item, items)[0]
+
+
+def shares_and_totals(utility: Floats, item: NDArray[np.intp], items: int) -> tuple[Floats, Floats]:
+    """As `shares`; and log(1 + sum of exp(u)) of each item, shape (items,)."""
+    most = np.zeros(items)
+    np.maximum.at(most, item, utility)
+    raised = np.exp(utility - most[item])
+    total = np.exp(-most) + np.bincount(item, raised, items)
+    return np.asarray(raised / total[item]), most + np.log(total)

@@ -1,0 +1,140 @@
+"""What a larger model would gain: P(large right) - P(small right), from what is known before it is asked.
+
+Three logistic regressions on the same columns (see `encoding.Encoder`) and a fourth that checks them:
+
+    p_small = P(small right)
+    q_wrong = P(large right | small wrong),   q_right = P(large right | small right)
+    p_large = share * direct + (1 - share) * (p_small * q_right + (1 - p_small) * q_wrong)
+    gain    = p_large - p_small
+
+after which gains are drawn to their mean by a slope, so that they are neither too far apart nor too close. `direct` is
+the regression of the large model's verdicts by themselves; `share` and slope are chosen by squared error on rows that
+the regressions had not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..files.sealed import Kind, Sealed
+from ..metrics.intervals import Z95
+from ..tally import Floats
+from .encoding import Encoder
+from .first_answers import FirstAnswers
+from .ridges import Ridge
+
+__all__ = ["GainModel", "Gains", "combined", "drawn"]
+
+PARTS = ("small", "wrong", "right", "direct")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gains:
+    """Predictions for n answers: probabilities in [0, 1], the gain in [-1, 1], and their standard errors."""
+
+    small: Floats
+    large: Floats
+    gain: Floats
+    small_error: Floats
+    large_error: Floats
+    gain_error: Floats
+
+    def interval(self, of: str) -> tuple[Floats, Floats]:
+        """Ends of the 95 % intervals of "small", "large" or "gain"."""
+        value, error = getattr(self, of), getattr(self, f"{of}_error")
+        least = -1.0 if of == "gain" else 0.0
+        return np.clip(value - Z95 * error, least, 1.0), np.clip(value + Z95 * error, least, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GainModel(Sealed):
+    """From answers to P(small right), P(large right) and the gain. Immutable plain JSON.
+
+    Made by `calibrant.routing.gains.fit_gains`. `rows` are those fitted on, `statistics` says how
+    complexity was chosen.
+
+    Examples
+    --------
+    >>> from calibrant.routing.gains import fit_gains
+    >>> rng = np.random.default_rng(0)
+    >>> score = rng.random(400)
+    >>> small = rng.random(400) < score
+    >>> large = rng.random(400) < 0.8
+    >>> model = fit_gains(FirstAnswers.of(400, scores={"tokens": score}), small, large)
+    >>> told = model(FirstAnswers.of(2, scores={"tokens": [0.1, 0.95]}))
+    >>> (told.gain > 0.5).tolist(), (told.gain < 0).tolist()
+    ([True, False], [False, True])
+    >>> GainModel.from_json(model.to_json()) == model
+    True
+    """
+
+    encoder: Encoder
+    parts: Mapping[str, Ridge]
+    share: float
+    slope: tuple[float, float, float]
+    rows: int
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+    kind = Kind(
+        noun="a gain model", format="calibrant/gain", mark="model_id",
+        made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
+    )  # fmt: skip
+
+    def __call__(self, answers: FirstAnswers) -> Gains:
+        """Predict; O(n x columns^2)."""
+        x = self.encoder.matrix(answers)
+        unseen = self.encoder.unseen(answers)
+        p, e = {}, {}
+        for name, part in self.parts.items():
+            p[name], e[name] = part.predict(x, unseen)
+        return drawn(combined(p, e, self.share), self.slope)
+
+    @property
+    def model_id(self) -> str:
+        """16 hex digits that stand for everything in the model."""
+        return self.content_id
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "encoder": self.encoder.to_dict(), "parts": {name: part.to_dict() for name, part in self.parts.items()},
+            "share": self.share, "slope": list(self.slope), "rows": self.rows, "statistics": dict(self.statistics),
+        }  # fmt: skip
+
+    @classmethod
+    def _made(cls, data: Mapping[str, Any]) -> GainModel:
+        return cls(
+            encoder=Encoder.from_dict(data["encoder"]),
+            parts={name: Ridge.from_dict(part) for name, part in data["parts"].items()},
+            share=data["share"], slope=tuple(data["slope"]), rows=data["rows"], statistics=data["statistics"],
+        )  # fmt: skip
+
+
+def drawn(told: Gains, slope: tuple[float, float, float]) -> Gains:
+    """Gains drawn to their mean by a (centre, slope, new centre)."""
+    centre, times, mean = slope
+    gain = np.clip(mean + times * (told.gain - centre), -told.small, 1 - told.small)
+    return Gains(
+        small=told.small, large=told.small + gain, gain=gain, small_error=told.small_error,
+        large_error=told.large_error, gain_error=told.gain_error,
+    )  # fmt: skip
+
+
+def combined(p: Mapping[str, Floats], e: Mapping[str, Floats], share: float) -> Gains:
+    """The gains that the predictions of the four regressions, and their standard errors, make."""
+    small, wrong, right, direct = (p[name] for name in PARTS)
+    through = small * right + (1 - small) * wrong
+    large = share * direct + (1 - share) * through
+    rest = 1 - share
+    from_small = rest * (right - wrong)
+    others = (rest * small * e["right"]) ** 2 + (rest * (1 - small) * e["wrong"]) ** 2
+    others = others + (share * e["direct"]) ** 2
+    apart = share * rest * (direct - through) ** 2
+    return Gains(
+        small=small, large=large, gain=large - small, small_error=e["small"],
+        large_error=np.sqrt((from_small * e["small"]) ** 2 + others + apart),
+        gain_error=np.sqrt(((from_small - 1) * e["small"]) ** 2 + others + apart),
+    )  # fmt: skip
