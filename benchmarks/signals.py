@@ -30,7 +30,7 @@ from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
-from calibrant.types import Ask, Completion, Message, Question
+from calibrant.types import Ask, Completion, Message, Question, Sampling
 
 TASKS = ("arc_easy", "boolq_valid", "commonsenseqa_dev", "strategyqa")
 LETTER = Message("system", "Answer the question. Reply with the letter of the right option alone.")
@@ -57,7 +57,8 @@ def _lettered(task: str, row: dict[str, Any]) -> Question:
         messages=(lead, Message("user", shown)),
         task=task,
         references=(str(row["gold"]),),
-        metadata={"options": options, "ask": {"max_tokens": 6, "stop": ["\n"]}},
+        metadata={"options": options},
+        settings=Sampling(max_tokens=6, stop=("\n",)),
     )
 
 

@@ -56,6 +56,7 @@ from calibrant.types import (
     Reading,
     Record,
     Replies,
+    Sampling,
     Token,
     Usage,
     Verdict,
@@ -605,7 +606,7 @@ def test_two_signals_that_want_the_same_samples_cost_them_once(
 
 def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     signals = [Verbalized(max_tokens=10), Agreement(samples=3)]
-    question = Question(id="q", messages=(Message("user", "x" * 40),), metadata={"ask": {"max_tokens": 20}})
+    question = Question(id="q", messages=(Message("user", "x" * 40),), settings=Sampling(max_tokens=20))
     instructions = Verbalized().cost.read
     assert estimate([question], signals) == CostEstimate(
         calls=5,
@@ -623,7 +624,7 @@ def test_an_estimate_counts_who_else_is_asked_at_its_price() -> None:
         id="q",
         messages=(Message("user", "x" * 40),),
         references=("r" * 40,),
-        metadata={"ask": {"max_tokens": 20}},
+        settings=Sampling(max_tokens=20),
     )
     judge, price = find("graders", "judge")(), Price(prompt=1.0, completion=1.0)
     peer = find("signals", "peer_agreement")(samples=3)

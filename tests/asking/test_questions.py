@@ -17,7 +17,7 @@ from calibrant.asking.questions import read_questions
 from calibrant.dialogue.asks import ANSWER, put
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.graders.by_kind import ByKind
-from calibrant.types import Completion, Message, Question
+from calibrant.types import Completion, Message, Question, Sampling
 
 KNOWN = "known are max_tokens, temperature, seed, stop, extra"
 CITIES = ["Rome", "Paris", "Oslo"]
@@ -184,7 +184,9 @@ def test_aliases(
 
 def test_columns_stand_before_what_the_metadata_say(tmp_path: Path) -> None:
     row = {"question": "Which?", "metadata": {"kind": "date", "ask": {"stop": ["."]}}, "kind": "number"}
-    assert dict(one(tmp_path, row).metadata) == {"kind": "number", "ask": {"stop": ["."]}}
+    found = one(tmp_path, row)
+    assert dict(found.metadata) == {"kind": "number"}
+    assert found.settings == Sampling(stop=(".",))
 
 
 def test_how_a_question_is_asked_becomes_its_ask(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from calibrant.types import (
     Question,
     Reading,
     Record,
+    Sampling,
     ToolCall,
 )
 
@@ -207,7 +208,8 @@ def test_an_answer_carries_its_confidence_and_is_recorded(gateway: Maker) -> Non
     assert raw.headers["x-calibrant-record-id"] == record.id
     assert raw.headers["x-calibrant-action"] == "answer"
     assert raw.headers["x-calibrant-confidence"] == "0.8187"
-    assert record.question.metadata == {"pupil": "7", "ask": {"max_tokens": 256, "stop": []}}
+    assert record.question.metadata == {"pupil": "7"}
+    assert record.question.settings == Sampling(max_tokens=256, stop=())
     assert record.confidence is not None
     assert record.confidence.p == confidence["p"]
     assert record.policy == "Above(threshold=0.7)"
@@ -657,7 +659,8 @@ def test_options_in_the_metadata_reach_the_signals_and_bad_ones_are_refused() ->
         body | {"metadata": {"options": '["yes", "no"]', "ask": "mine", "kind": "choice"}}, {}
     )
     assert chat.question.metadata["options"] == ["yes", "no"]
-    assert chat.question.metadata["ask"] == {"max_tokens": 256, "stop": ()}
+    assert chat.question.metadata["ask"] == "mine"
+    assert chat.question.settings == Sampling(max_tokens=256, stop=())
     for metadata in ({"options": "yes|no"}, {"kind": "odd"}, {"kind": "choice"}, {"aliases": "[1]"}):
         with pytest.raises(BadRequest):
             chat_request(body | {"metadata": metadata}, {})

@@ -26,7 +26,7 @@ from calibrant.refining.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.peer_agreement import PeerAgreement
 from calibrant.signals.self_evaluation import SelfEvaluation
-from calibrant.types import Ask, Completion, Message, Question, Token, Usage, digest
+from calibrant.types import Ask, Completion, Message, Question, Sampling, Token, Usage, digest
 
 from ..upstream import Upstream, token
 
@@ -129,7 +129,7 @@ def test_evidence_cannot_close_its_tag_and_a_prompt_keeps_the_question() -> None
 
 def test_a_prompt_that_reasons_widens_the_limits_of_a_question_for_itself_alone() -> None:
     asked = Question(
-        id="q", messages=(Message("user", "2 + 2?"),), metadata={"ask": {"max_tokens": 16, "stop": ["\n"]}}
+        id="q", messages=(Message("user", "2 + 2?"),), settings=Sampling(max_tokens=16, stop=("\n",))
     )
     reasons = next(p for p in TEMPLATES if p.reasoning)
     widened, own = (answer_ask(p.around(asked), ()) for p in (reasons, SEED))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..dialogue.asks import tokens_in
+from ..dialogue.asks import OPEN_TOKENS, tokens_in
 from ..errors import ModelDenied, ModelError, ModelUnavailable
 from ..http.throttle import Throttle
 from ..protocols import Model
@@ -336,7 +336,9 @@ class Asker:
         """About as many as the call can take at the most."""
         ask = flight.ask
         samples = len(flight.parts[call]) if flight.parts else 1 if self._one_a_call else ask.samples
-        return tokens_in(*(message.content for message in ask.messages)) + samples * ask.max_tokens
+        return tokens_in(*(message.content for message in ask.messages)) + samples * (
+            ask.max_tokens or OPEN_TOKENS
+        )
 
     def _limit_reached(self) -> str | None:
         if not self._limited:

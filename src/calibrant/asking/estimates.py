@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..dialogue.asks import ANSWER, answer_ask, tokens_in
+from ..dialogue.asks import ANSWER, OPEN_TOKENS, answer_ask, tokens_in
 from ..protocols import Grader, Signal
 from ..types import Ask, Cost, Price, Question, Usage
 from .meter import total
@@ -60,7 +60,7 @@ def estimate(
     for question in questions:
         count += 1
         asked += tokens_in(*(message.content for message in question.messages))
-        longest += answer_ask(question, signals, settings).max_tokens
+        longest += answer_ask(question, signals, settings).max_tokens or OPEN_TOKENS
         shown += tokens_in(*question.references)
     answers, both = 1 + cost.samples, asked + longest
     own = Usage(

@@ -17,7 +17,7 @@ from ..answers.same import KINDS
 from ..errors import ColumnNotFound, UnusableInput
 from ..plugins import require
 from ..records.plain import GOLD_SEPARATOR
-from ..types import Message, Question, canonical, digest
+from ..types import Message, Question, Sampling, canonical, digest
 
 __all__ = ["read_questions"]
 
@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "stop": (lambda value: all(isinstance(one, str) for one in _listed(value)), "a text or a list of texts"),
     "extra": (lambda value: _canonical(value) is not None, "a JSON object"),
 }
-"""What a question may say of how it is asked, in `metadata["ask"]`: fields of an `Ask`, each checked."""
+"""What a row may say of how its question is asked, in `ask` of its metadata: the fields of `Sampling`, each checked."""
 
 Row = dict[str, Any]
 
@@ -136,6 +136,9 @@ def _question(row: Any) -> Question | str:
     metadata = _metadata(row)
     if isinstance(metadata, str):
         return metadata
+    settings = _settings(metadata.pop("ask", None))
+    if isinstance(settings, str):
+        return settings
     messages = _lettered(_messages(row), metadata.get("options", ()))
     if not messages:
         return "no question in it"
@@ -148,6 +151,7 @@ def _question(row: Any) -> Question | str:
         domain=domain,
         references=tuple(dict.fromkeys((*_references(row), *_also_correct(row)))),
         metadata=metadata,
+        settings=settings,
     )
 
 
@@ -193,19 +197,14 @@ def _metadata(row: Row) -> dict[str, Any] | str:
         return f"kind is none of {', '.join(KINDS)}"
     if metadata.get("kind") == "choice" and not options:
         return "kind is choice, and there are no options"
-    settings = _settings(metadata.pop("ask", None))
-    if isinstance(settings, str):
-        return settings
-    if settings:
-        metadata["ask"] = settings
     stated_aliases = _aliases(metadata.pop("aliases", None))
     return metadata | stated_aliases | _aliases(row.get("aliases"))
 
 
-def _settings(stated: Any) -> dict[str, Any] | str:
-    """How the question is asked, in the form that an `Ask` takes, or why that cannot be used."""
+def _settings(stated: Any) -> Sampling | str:
+    """How the question is asked, or why that cannot be used."""
     if not isinstance(stated, Mapping):
-        return {} if stated is None else "metadata.ask is not a JSON object"
+        return Sampling() if stated is None else "metadata.ask is not a JSON object"
     given = {str(name): value for name, value in stated.items() if value is not None}
     for name, value in given.items():
         if name not in SETTINGS:
@@ -214,10 +213,10 @@ def _settings(stated: Any) -> dict[str, Any] | str:
         if not fits(value):
             return f"metadata.ask.{name} is not {wanted}"
     if "stop" in given:
-        given["stop"] = _listed(given["stop"])
+        given["stop"] = tuple(_listed(given["stop"]))
     if "extra" in given:
         given["extra"] = _canonical(given["extra"])
-    return given
+    return Sampling(**given)
 
 
 def _whole(value: Any) -> bool:

@@ -26,7 +26,7 @@ from calibrant.cli.terminal import (
     print_summary,
     progress,
 )
-from calibrant.dialogue.asks import ANSWER, limited
+from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import UnusableInput
 from calibrant.http.loop import run
 from calibrant.http.throttle import Throttle
@@ -96,7 +96,7 @@ def elicit_command(
     ] = None,
     judge_price: Annotated[str | None, typer.Option(help="As --price, of --judge.")] = None,
     grader: GraderName = "by_kind",
-    answer_tokens: AnswerTokens = ANSWER.max_tokens,
+    answer_tokens: AnswerTokens = ANSWER_TOKENS,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     timeout: Annotated[

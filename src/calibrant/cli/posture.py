@@ -12,7 +12,7 @@ from calibrant.asking.elicit import Asker
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import model_named
 from calibrant.cli.terminal import out, print_cut, print_json, progress
-from calibrant.dialogue.asks import ANSWER
+from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.plugins import find
 from calibrant.posturing import Postures, postures
 
@@ -30,7 +30,7 @@ def posture_command(
     api_key: ApiKey = None,
     signal: Annotated[str, typer.Option(help="A signal that takes a posture.")] = "verbalized",
     limit: Annotated[int | None, typer.Option(min=2, help="Ask only the first so many questions.")] = None,
-    answer_tokens: AnswerTokens = ANSWER.max_tokens,
+    answer_tokens: AnswerTokens = ANSWER_TOKENS,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     calls: Annotated[
         str | None, typer.Option(help="File that keeps answered calls, so that a second run pays for none.")

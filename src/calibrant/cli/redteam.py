@@ -14,7 +14,7 @@ from calibrant.asking.elicit import Asker
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import model_named, signals_named
 from calibrant.cli.terminal import err, out, print_cut, print_json, progress
-from calibrant.dialogue.asks import ANSWER
+from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.files.writing import write
 from calibrant.metrics import Estimate
 from calibrant.plugins import find, names
@@ -57,7 +57,7 @@ def redteam_command(
     ] = 0.85,
     limit: Annotated[int | None, typer.Option(min=20, help="Ask only the first so many questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the attacks and of the halves of the questions.")] = 0,
-    answer_tokens: AnswerTokens = ANSWER.max_tokens,
+    answer_tokens: AnswerTokens = ANSWER_TOKENS,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     to: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the result and the answered calls.")

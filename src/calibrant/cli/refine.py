@@ -14,7 +14,7 @@ from calibrant.asking.elicit import Asker
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import model_named, signals_named
 from calibrant.cli.terminal import err, out, print_cut, print_json, progress
-from calibrant.dialogue.asks import ANSWER
+from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
 from calibrant.refining.search import Refinement, at_most
@@ -45,7 +45,7 @@ def refine_command(
         float, typer.Option(min=0.0, max=1.0, help="A prompt that loses more, with evidence, is out.")
     ] = 0.02,
     seed: Annotated[int, typer.Option(help="Parts the questions and draws the mutations.")] = 0,
-    answer_tokens: AnswerTokens = ANSWER.max_tokens,
+    answer_tokens: AnswerTokens = ANSWER_TOKENS,
     concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     folder: Annotated[
         Path | None,

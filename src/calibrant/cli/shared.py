@@ -14,7 +14,7 @@ import typer
 from calibrant.asking.elicit import JsonlLog, StoreSink
 from calibrant.asking.questions import read_questions
 from calibrant.assembly.named import Api
-from calibrant.dialogue.asks import ANSWER, limited
+from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import UnusableInput
 from calibrant.plugins import find, names
 from calibrant.types import Question, digest
@@ -83,7 +83,7 @@ def finite(value: float | None) -> float | None:
     return value
 
 
-def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER.max_tokens) -> list[Question]:
+def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER_TOKENS) -> list[Question]:
     """The questions of a data set or a file, at most `limit`, and what their answers may be long."""
     found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
     asked = list(found)
@@ -92,7 +92,7 @@ def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER.max
             f"{source} holds no questions. Expected a column question and one row a question."
         )
     asked = asked[:limit] if limit else asked
-    return asked if answer_tokens == ANSWER.max_tokens else [limited(one, answer_tokens) for one in asked]
+    return asked if answer_tokens == ANSWER_TOKENS else [limited(one, answer_tokens) for one in asked]
 
 
 def calls_beside(log: str) -> str:

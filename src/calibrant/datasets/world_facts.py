@@ -8,7 +8,7 @@ from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
 from calibrant.plugins import require
-from calibrant.types import Message, Question
+from calibrant.types import Message, Question, Sampling
 
 __all__ = ["WorldFacts"]
 
@@ -276,5 +276,5 @@ def _question(domain: str, item: str, name: str, references: tuple[str, ...]) ->
         task="world_facts",
         domain=domain,
         references=references,
-        metadata={"ask": {"max_tokens": 16, "stop": ["\n"]}},
+        settings=Sampling(max_tokens=16, stop=("\n",)),
     )

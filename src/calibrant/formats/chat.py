@@ -51,8 +51,8 @@ MOST_BEYOND = 8192
 def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any]:
     """The JSON body of a chat completion request.
 
-    `ask.extra` is merged in last, so it can add or replace any field, or with null leave it to the
-    server. Fields at their neutral value are left out, since not every server knows them all.
+    `ask.extra` is merged in last, so it can add or replace any field. Fields at their neutral value are left
+    out, since not every server knows them all.
 
     >>> body = request_body(Ask(messages=(Message("user", "2 + 2?"),), max_tokens=8), "tiny")
     >>> body["messages"], body["max_tokens"], "logprobs" in body
@@ -76,9 +76,8 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
         body["stop"] = list(ask.stop)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if not ask.extra:
-        return body
-    return {name: value for name, value in (body | json.loads(ask.extra)).items() if value is not None}
+    merged = body | (json.loads(ask.extra) if ask.extra else {})
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _message(message: Message) -> dict[str, Any]:

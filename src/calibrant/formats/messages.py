@@ -62,7 +62,7 @@ def message_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
         "model": model,
         "messages": _turns(ask),
         "max_tokens": ask.max_tokens,
-        "temperature": min(1.0, max(0.0, ask.temperature)),
+        "temperature": None if ask.temperature is None else min(1.0, max(0.0, ask.temperature)),
     }
     if system:
         body["system"] = "\n\n".join(system)

@@ -196,13 +196,14 @@ def _finish_reason(status: str, reason: str | None, withheld: bool, calls: bool)
 
 
 def _ended(completion: Completion, ask: Ask) -> Completion:
-    """The completion within the Ask's own limits: texts to stop at, and fewer tokens than the format allows."""
+    """The completion within the Ask's own limits: texts to stop at, and fewer tokens than the format can ask for."""
     tokens = completion.tokens or ()
     spelt = "".join(token.text for token in tokens)
-    # Only a limit that the format could not say; one that the caller left open is in `extra`.
-    limited = ask.max_tokens < LEAST_TOKENS and "max_tokens" not in (ask.extra or "")
-    if limited and len(tokens) > ask.max_tokens and spelt == completion.text:
-        kept = tokens[: ask.max_tokens]
+    limit = ask.max_tokens or LEAST_TOKENS
+    if (
+        limit < LEAST_TOKENS and len(tokens) > limit and spelt == completion.text
+    ):  # which the format cannot say
+        kept = tokens[:limit]
         text = "".join(token.text for token in kept)
         completion = replace(completion, text=text, tokens=kept, finish_reason="length")
     return cut(completion, ask.stop)

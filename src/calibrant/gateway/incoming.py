@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.answers.same import KINDS
+from calibrant.dialogue.asks import OPEN_TOKENS
 from calibrant.errors import UnusableInput
-from calibrant.types import Ask, Json, Message, Question, ToolCall, Verdict, canonical, digest
+from calibrant.types import Ask, Json, Message, Question, Sampling, ToolCall, Verdict, canonical, digest
 
 __all__ = ["PREFIX", "BadRequest", "ChatRequest", "chat_request", "verdict_of"]
 
@@ -96,14 +97,13 @@ def _question(body: Json, ask: Ask, request_headers: Mapping[str, str]) -> Quest
         for name in ("task", "domain")
     )
     said = [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in ask.messages]
-    # How further samples of the answer are drawn is the request's to say, not the metadata's.
-    own = {"ask": {"max_tokens": ask.max_tokens, "stop": ask.stop}}
     return Question(
         id=digest(said),
         messages=ask.messages,
         task=task,
         domain=domain,
-        metadata={**stated, **_kind(stated), **own},
+        metadata={**stated, **_kind(stated)},
+        settings=Sampling(max_tokens=ask.max_tokens or OPEN_TOKENS, stop=ask.stop),
     )
 
 
@@ -132,16 +132,15 @@ def _listed(text: str, where: str) -> list[str]:
 
 def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:
     further = {name: value for name, value in body.items() if name not in OWN and value is not None}
-    # What the client leaves open stays the model's to choose; an Ask has defaults of its own.
-    further |= {name: None for name in ("temperature", "max_tokens") if body.get(name) is None}
+    temperature = _field(body, "temperature", (int, float), None)
     stop = _field(body, "stop", (str, list), [])
     top_logprobs = _field(body, "top_logprobs", int, 0)
     if not 0 <= top_logprobs <= 20:
         raise BadRequest(f"Expected top_logprobs from 0 to 20, got {top_logprobs}.", "top_logprobs")
     return Ask(
         messages=messages,
-        temperature=float(_field(body, "temperature", (int, float), 0.0)),
-        max_tokens=_field(body, "max_tokens", int, 256),
+        temperature=None if temperature is None else float(temperature),
+        max_tokens=_field(body, "max_tokens", int, None),
         logprobs=_field(body, "logprobs", bool, False),
         top_logprobs=top_logprobs,
         seed=_field(body, "seed", int, None),

@@ -20,6 +20,7 @@ from ..types import (
     Question,
     Reading,
     Record,
+    Sampling,
     Score,
     Step,
     Token,
@@ -161,16 +162,23 @@ def _message_from_json(data: Mapping[str, Any]) -> Message:
 
 def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
+    settings = question.settings.stated
     return _shallow(question) | {
         "messages": [_message_to_json(message) for message in question.messages],
         "references": list(question.references),
         "metadata": dict(question.metadata),
+        "settings": settings | ({"stop": list(settings["stop"])} if "stop" in settings else {}),
     }
 
 
 def question_from_dict(data: Mapping[str, Any]) -> Question:
-    """The question that `question_to_dict` wrote."""
+    """The question that `question_to_dict` wrote, or an earlier version, which put the settings into the metadata."""
     known = _known(Question, data)
+    metadata = dict(data.get("metadata", {}))
+    settings = _known(Sampling, data["settings"] if "settings" in data else metadata.pop("ask", {}))
+    if "stop" in settings:
+        settings["stop"] = tuple(settings["stop"])
+    known |= {"metadata": metadata, "settings": Sampling(**settings)}
     known["messages"] = tuple(_message_from_json(message) for message in data["messages"])
     known["references"] = tuple(data.get("references", ()))
     return Question(**known)

@@ -25,7 +25,7 @@ class Prompt:
     """A way of putting a question: a system message, a text after it, its evidence before it.
 
     `reasoning` is how many further tokens the answer may take before a last line "Answer: ...", which then is
-    the answer; 0 where the whole reply is. It widens the limits that a question states in `metadata["ask"]`,
+    the answer; 0 where the whole reply is. It widens the limits that a question's settings state,
     for a stop at the first line end would cut the reasoning off.
     """
 
@@ -57,12 +57,11 @@ class Prompt:
                 messages[0] = replace(messages[0], content=f"{messages[0].content}\n{self.system}")
             else:
                 messages.insert(0, Message("system", self.system))
-        metadata = question.metadata
+        settings = question.settings
         if self.reasoning:
-            own = dict(metadata.get("ask", {}))
-            longest = max(own.get("max_tokens", 0), self.reasoning + LAST_LINE)
-            metadata = {**metadata, "ask": {**own, "max_tokens": longest, "stop": ()}}
-        return replace(question, messages=tuple(messages), metadata=metadata)
+            longest = max(settings.max_tokens or 0, self.reasoning + LAST_LINE)
+            settings = replace(settings, max_tokens=longest, stop=())
+        return replace(question, messages=tuple(messages), settings=settings)
 
     def _turn(self, question: Question, text: str) -> str:
         context = question.metadata.get("context")

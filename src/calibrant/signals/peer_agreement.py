@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 from calibrant.answers.same import sameness
-from calibrant.dialogue.asks import ANSWER, sample_ask
+from calibrant.dialogue.asks import ANSWER_TOKENS, sample_ask
 from calibrant.dialogue.samples import pool
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
 
@@ -35,7 +35,7 @@ class PeerAgreement:
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most, all of it at the peer's price."""
-        return Cost(calls=self.samples, written=self.samples * ANSWER.max_tokens)
+        return Cost(calls=self.samples, written=self.samples * ANSWER_TOKENS)
 
     @property
     def fingerprint(self) -> tuple[str, str]:

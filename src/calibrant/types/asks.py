@@ -10,7 +10,8 @@ from typing import Any
 from ..files.addresses import digest
 
 __all__ = [
-    "Ask", "Completion", "Delta", "Json", "Message", "Price", "Question", "Replies", "Token", "ToolCall", "Usage",
+    "Ask", "Completion", "Delta", "Json", "Message", "Price", "Question", "Replies", "Sampling", "Token",
+    "ToolCall", "Usage",
 ]  # fmt: skip
 
 Json = Mapping[str, Any]
@@ -36,10 +37,34 @@ class Message:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How a question wants its answers drawn, as the fields of an `Ask` of those names.
+
+    None where that is for the run to say; a `stop` of () says to stop at nothing.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    extra: str | None = None
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """Those that are stated.
+
+        >>> Sampling(max_tokens=16, stop=()).stated
+        {'max_tokens': 16, 'stop': ()}
+        """
+        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """What is asked. Task and domain choose signals, map and policy.
 
-    `references` holds acceptable answers where they are known (a labelled question), else is empty.
+    `references` holds acceptable answers where they are known (a labelled question), else is empty; `settings`
+    say how its answers are drawn, where it has a wish.
     """
 
     id: str
@@ -48,6 +73,7 @@ class Question:
     domain: str | None = None
     references: tuple[str, ...] = ()
     metadata: Json = field(default_factory=dict)
+    settings: Sampling = Sampling()
 
     @property
     def text(self) -> str:
@@ -126,15 +152,16 @@ class Delta:
 class Ask:
     """A call to a model. Equal Asks of several signals are made once.
 
-    `model` names the role of another model that is to answer ("peer", "judge"); None is the model that is
-    being measured. `extra` is canonical JSON of further request fields that are passed on as they are
-    (tools, response_format ...); text, so that an Ask stays hashable.
+    A `temperature`, `max_tokens` or `seed` of None is the server's to decide. `model` names the role of another
+    model that is to answer ("peer", "judge"); None is the model that is being measured. `extra` is canonical
+    JSON of further request fields that are passed on as they are (tools, response_format ...); text, so
+    that an Ask stays hashable.
     """
 
     messages: tuple[Message, ...]
     samples: int = 1
-    temperature: float = 0.0
-    max_tokens: int = 256
+    temperature: float | None = 0.0
+    max_tokens: int | None = 256
     logprobs: bool = False
     top_logprobs: int = 0
     seed: int | None = None
