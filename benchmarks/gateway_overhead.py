@@ -201,7 +201,7 @@ def bare(upstream: str) -> Any:
 class Nowhere:
     """A store that keeps nothing, to tell the cost of the disk from the rest."""
 
-    def add_records(self, records: Any) -> None:
+    def add(self, facts: Any) -> None:
         pass
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from calibrant.asking import assessing
 from calibrant.asking.elicit import Budget
-from calibrant.errors import ModelRefused, ModelUnavailable, StoreError
+from calibrant.errors import ModelRefused, ModelUnavailable, StoreError, StoreRefused
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
@@ -71,13 +71,13 @@ def script(answer: Any = SURE, verbalized: str = "80") -> Callable[[Ask], Any]:
 class SlowStore(SqlStore):
     """Takes its time, in whatever thread it is called."""
 
-    def add_records(self, records: Any) -> None:
+    def add(self, facts: Any) -> None:
         time.sleep(0.2)
-        super().add_records(records)
+        super().add(facts)
 
 
 class FullStore(SqlStore):
-    def add_records(self, records: Any) -> None:
+    def add(self, facts: Any) -> None:
         raise StoreError("The disk is full.")
 
 
@@ -245,11 +245,11 @@ def test_answers_at_the_same_time_are_written_together(make: Maker) -> None:
 
 def test_a_record_that_cannot_be_written_does_not_cost_the_others_theirs(make: Maker) -> None:
     class Choosy(SlowStore):
-        def add_records(self, records: Any) -> None:
-            records = list(records)
-            if any(record.id == "r5" for record in records):
-                raise StoreError("Not this one.")
-            super().add_records(records)
+        def add(self, facts: Any) -> None:
+            facts = list(facts)
+            if any(fact.id == "r5" for fact in facts):
+                raise StoreRefused("Not this one.")
+            super().add(facts)
 
     pipeline = make(store=Choosy)
 

@@ -12,8 +12,11 @@ CalibrantError
     ModelUnavailable     overloaded, down, timed out or cut off: worth another try
   BudgetSpent            a limit that the caller set was reached
   StoreError             records cannot be written or read
-    UnknownRecord        a verdict on a record that is not there
-    DifferentContent     the id is taken by something that says otherwise
+    StoreRefused         what was given cannot be kept: another try gives the same
+      UnknownRecord      a verdict on a record that is not there
+      UnknownAssignment  a verdict cites an assignment that is not there
+      WrongAssignment    the assignment it cites says otherwise
+      DifferentContent   the id is taken by something that says otherwise
 """
 
 from __future__ import annotations
@@ -147,7 +150,13 @@ class StoreError(CalibrantError):
     code = "store_error"
 
 
-class UnknownRecord(StoreError):
+class StoreRefused(StoreError):
+    """The store is well and will not keep what it was given; another try gives the same."""
+
+    code = "store_refused"
+
+
+class UnknownRecord(StoreRefused):
     """A verdict was given on a record that is not in the store."""
 
     code = "unknown_record"
@@ -160,7 +169,32 @@ class UnknownRecord(StoreError):
         )
 
 
-class DifferentContent(StoreError):
+class UnknownAssignment(StoreRefused):
+    """A verdict cites an assignment that is not in the store."""
+
+    code = "unknown_assignment"
+
+    def __init__(self, assignment: str) -> None:
+        self.assignment = assignment
+        super().__init__(
+            f"No assignment {assignment!r} in this store. Use the id with which the record was given out to be "
+            "judged, or leave it away where nobody gave it out."
+        )
+
+
+class WrongAssignment(StoreRefused):
+    """A verdict cites an assignment that is of another record, or has another propensity."""
+
+    code = "wrong_assignment"
+
+    def __init__(self, assignment: str, differs: str) -> None:
+        super().__init__(
+            f"Assignment {assignment!r} is of {differs}, unlike the verdict that cites it. Cite the one with which "
+            "this record was given out, and leave the propensity away: it is the assignment's."
+        )
+
+
+class DifferentContent(StoreRefused):
     """The same id was used for something else; what was written first stays."""
 
     code = "different_content"

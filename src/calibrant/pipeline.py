@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .asking.assessing import Assessor
+from .asking.writing import Writer
 from .errors import ModelError
 from .protocols import Model, Policy, Route, Signal, Store
-from .stores._together import Together
 from .types import Answered, Ask, Completion, Delta, Question, Record
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class Pipeline:
     new_id: Callable[[], str]
     by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
     others: Mapping[str, Model] = field(default_factory=dict)
-    _together: Together = field(init=False, repr=False, compare=False)
+    _writer: Writer = field(init=False, repr=False, compare=False)
     _assessor: Assessor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_together", Together(self.store))
+        object.__setattr__(self, "_writer", Writer(self.store))
         assessor = Assessor(
             model=self.model, signals=self.signals, maps=self.maps, by_task=self.by_task, others=self.others
         )
@@ -62,7 +62,7 @@ class Pipeline:
         async with self._failure_recorded(record_id, question, []):
             answered = await self.route.answer(question, ask, self._assessor.needs(question))
             record = await self._judged(record_id, question, answered)
-        await self._together.add(record)
+        await self._writer.add([record])
         return record
 
     async def stream(
@@ -86,7 +86,7 @@ class Pipeline:
                     "The model's stream ended without its completion. Report this to the model's author."
                 )
             record = await self._judged(record_id, question, answered)
-        await self._together.add(record)
+        await self._writer.add([record])
         yield record
 
     async def close(self) -> None:
@@ -130,7 +130,7 @@ class Pipeline:
                 policy=repr(self.policy),
                 error=reason,
             )
-            await self._together.add(failed)
+            await self._writer.add([failed])
             raise
 
 

@@ -13,6 +13,8 @@ from .types import (
     Cost,
     Decision,
     Delta,
+    Entry,
+    Fact,
     Question,
     Reading,
     Record,
@@ -153,26 +155,44 @@ class Dataset(Protocol):
 
 
 class Store(Protocol):
-    """Where records and verdicts are kept. Append-only; adding what is there already changes nothing."""
+    """Where records, assignments, verdicts and events are kept, and what is folded over them.
 
-    def add(self, records: Iterable[Record], verdicts: Iterable[Verdict] = ()) -> None:
-        """All or nothing, durable when this returns."""
-        ...
+    Append-only. What goes wrong leaves as `StoreError`: as `StoreRefused` where another try gives the same.
+    """
 
-    def add_records(self, records: Iterable[Record]) -> None:
-        """Durable when this returns."""
-        ...
+    def add(self, facts: Iterable[Fact]) -> None:
+        """All or nothing, durable when this returns; adding what is there already changes nothing.
 
-    def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Durable when this returns; raises `StoreError` for a verdict on an unknown record."""
+        A verdict gets the propensity of the assignment it cites. Refused is a verdict or an assignment on what is
+        not there, a verdict that says otherwise than its assignment, and an id that is taken by something else.
+        """
         ...
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id."""
         ...
 
+    def verdicts(self, record_id: str) -> tuple[Verdict, ...]:
+        """All verdicts on a record, the earliest first."""
+        ...
+
+    def since(self, cursor: int = 0) -> Iterator[Entry]:
+        """What came after an entry's position, in one order that is the same for everybody and never changes.
+
+        In bounded memory. What is committed late comes late: it never stands before an entry that was seen.
+        """
+        ...
+
+    def state(self, name: str) -> tuple[int, Any]:
+        """Version and value of a state, 0 and None where nothing was set."""
+        ...
+
+    def set_state(self, name: str, value: Any, expected: int) -> bool:
+        """Set a state (JSON) if its version is the expected one, which then counts up; else False."""
+        ...
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """One flat row per record and signal, joined with its latest verdict: the columns of a log."""
+        """One flat row per record and signal, joined with the verdict that counts: the columns of a log."""
         ...
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.elicit import elicit
-from calibrant.asking.sinks import JsonlLog, Together
+from calibrant.asking.sinks import JsonlLog
 from calibrant.dialogue.asks import put
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.files import jsontext
@@ -547,19 +547,6 @@ def test_a_question_is_put_with_every_setting() -> None:
     assert all(getattr(settings, one.name) != one.default for one in fields(Ask))
     turns = (Message("user", "2 + 2?"),)
     assert put(Question(id="q", messages=turns), settings) == replace(settings, messages=turns)
-
-
-def test_a_wait_for_the_disk_outlives_the_event_loop_that_began_it() -> None:
-    ran: list[int] = []
-    step = Together(lambda: lambda: ran.append(1))
-
-    async def left() -> None:
-        await step()
-        asyncio.get_running_loop().call_soon(asyncio.ensure_future(step()).cancel)
-
-    for _ in range(3):  # each loop ends while the second step is waited for
-        asyncio.run(asyncio.wait_for(left(), 5))
-    assert 3 <= len(ran) <= 6
 
 
 def test_a_number_that_is_none_survives_the_log(tmp_path: Path) -> None:

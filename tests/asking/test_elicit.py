@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -438,9 +438,8 @@ def test_a_store_takes_record_and_verdict() -> None:
         def record(self, record_id: str) -> Record | None:
             return kept.get(record_id)
 
-        def add(self, records: list[Record], verdicts: list[Verdict]) -> None:
-            kept.update({record.id: record for record in records})
-            kept.update({f"verdict on {verdict.record_id}": verdict for verdict in verdicts})
+        def add(self, facts: Iterable[Record | Verdict]) -> None:
+            kept.update({fact.id: fact for fact in facts})
 
     store: Any = Store()
     for expected in (3, 0):

@@ -73,7 +73,7 @@ class Above:
 class Broken(SqlStore):
     """A store whose disk is full."""
 
-    def add_records(self, records: object) -> None:
+    def add(self, facts: object) -> None:
         raise StoreError("The disk is full.")
 
 
@@ -545,7 +545,7 @@ def test_a_client_that_leaves_while_asking_is_no_error_of_ours(
 
 def test_a_bug_is_a_500_with_the_record_id(gateway: Maker, caplog: pytest.LogCaptureFixture) -> None:
     class Buggy(SqlStore):
-        def add_records(self, records: object) -> None:
+        def add(self, facts: object) -> None:
             raise ZeroDivisionError("a secret")
 
     code, body, headers = gateway(store=Buggy).post("/v1/chat/completions", ASK)

@@ -17,7 +17,6 @@ import pytest
 
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord, UnusableInput
 from calibrant.logs.reading import read_log
-from calibrant.stores import _schema, sql
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Completion, Message, Question, Reading, Record, Verdict, score
 
@@ -30,7 +29,7 @@ question = Question(id="q", messages=(Message("user", "x" * 2000),))
 store = SqlStore(url)
 for first in range(0, count, batch):
     ids = [f"{name}-{number}" for number in range(first, first + batch)]
-    store.add_records(Record(id=id, time=0.0, question=question, completion=None) for id in ids)
+    store.add(Record(id=id, time=0.0, question=question, completion=None) for id in ids)
     print(ids[-1], flush=True)
 store.close()
 """
@@ -57,42 +56,42 @@ def start_writer(url: str, name: str, count: int, batch: int = 1) -> subprocess.
 
 
 def test_a_record_comes_back_as_it_went_in(store: SqlStore) -> None:
-    store.add_records([make_record()])
+    store.add([make_record()])
     assert store.record("r1") == make_record()
     assert store.record("r2") is None
 
 
 def test_adding_again_changes_nothing(store: SqlStore) -> None:
     for _ in range(2):
-        store.add_records([make_record(), make_record()])
-        store.add_verdicts([make_verdict()])
-    store.add_verdicts([make_verdict(time=99.0)])  # the same one, delivered later
+        store.add([make_record(), make_record()])
+        store.add([make_verdict()])
+    store.add([make_verdict(time=99.0)])  # the same one, delivered later
     assert store.counts() == {"records": 1, "verdicts": 1, "judged": 1}
     assert [row["correct"] for row in store.rows()] == [1.0, 1.0]
 
 
 def test_an_id_is_never_used_for_something_else(store: SqlStore) -> None:
-    store.add_records([make_record()])
-    store.add_verdicts([make_verdict()])
+    store.add([make_record()])
+    store.add([make_verdict()])
     with pytest.raises(DifferentContent, match="id of its own"):
-        store.add_records([make_record("r0"), make_record(text="5")])
+        store.add([make_record("r0"), make_record(text="5")])
     with pytest.raises(DifferentContent, match="id of its own"):
-        store.add_records([make_record("r9"), make_record("r9", text="5")])
+        store.add([make_record("r9"), make_record("r9", text="5")])
     with pytest.raises(DifferentContent, match="id of its own"):
-        store.add_verdicts([make_verdict(grade=0.0)])
+        store.add([make_verdict(grade=0.0)])
     assert store.counts()["records"] == 1, "all of one call is written or none"
     assert store.record("r1") == make_record()
 
 
 def test_a_verdict_on_an_unknown_record_says_so(store: SqlStore) -> None:
     with pytest.raises(UnknownRecord, match=r"'r7'.*confidence.record_id"):
-        store.add_verdicts([make_verdict(record_id="r7")])
+        store.add([make_verdict(record_id="r7")])
 
 
 @pytest.mark.parametrize("table", ["records", "verdicts"])
 def test_the_database_itself_refuses_changes(store: SqlStore, table: str) -> None:
-    store.add_records([make_record()])
-    store.add_verdicts([make_verdict()])
+    store.add([make_record()])
+    store.add([make_verdict()])
     before = list(store.rows())
     changes = [f"UPDATE {table} SET id = 'x'", f"DELETE FROM {table}"]
     if store._engine.dialect.name == "postgresql":
@@ -107,8 +106,8 @@ def test_the_database_itself_refuses_changes(store: SqlStore, table: str) -> Non
 def test_sqlite_replaces_nothing_either(tmp_path: Path, table: str) -> None:
     """INSERT OR REPLACE deletes a row without firing a delete trigger."""
     store = SqlStore(str(tmp_path / "log.db"))
-    store.add_records([make_record()])
-    store.add_verdicts([make_verdict()])
+    store.add([make_record()])
+    store.add([make_verdict()])
     before = list(store.rows())
     changed = ", ".join("0.5" if name == "time" else name for name in columns_of(store, table))
     with store._write() as connection:
@@ -123,8 +122,8 @@ def columns_of(store: SqlStore, table: str) -> list[str]:
 
 
 def test_rows_carry_the_latest_verdict_and_its_weight(store: SqlStore) -> None:
-    store.add_records([make_record("r2", when=2.0), make_record("r1", when=1.0)])
-    store.add_verdicts([make_verdict("v1", time=5.0, grade=0.0), make_verdict("v2", time=4.0)])
+    store.add([make_record("r2", when=2.0), make_record("r1", when=1.0)])
+    store.add([make_verdict("v1", time=5.0, grade=0.0), make_verdict("v2", time=4.0)])
     rows = list(store.rows())
     assert [(r["record_id"], r["signal"]) for r in rows] == [
         (id, signal) for id in ("r1", "r2") for signal in ("mean_logprob", "verbalized")
@@ -137,7 +136,7 @@ def test_rows_carry_the_latest_verdict_and_its_weight(store: SqlStore) -> None:
 
 def test_rows_are_streamed_in_bounded_memory(store: SqlStore) -> None:
     number = 5000
-    store.add_records(make_record(f"r{n:05}", text="x" * 4000) for n in range(number))  # some 20 MB
+    store.add(make_record(f"r{n:05}", text="x" * 4000) for n in range(number))  # some 20 MB
     tracemalloc.start()
     count = sum(1 for _ in store.rows())
     _, peak = tracemalloc.get_traced_memory()
@@ -147,10 +146,10 @@ def test_rows_are_streamed_in_bounded_memory(store: SqlStore) -> None:
 
 
 def test_reading_does_not_hinder_writing(store: SqlStore) -> None:
-    store.add_records(make_record(f"r{n}") for n in range(1000))
+    store.add(make_record(f"r{n}") for n in range(1000))
     rows = store.rows()
     next(rows)
-    store.add_records([make_record("later")])
+    store.add([make_record("later")])
     assert sum(1 for _ in rows) == 1999, "one snapshot"
     assert store.counts()["records"] == 1001
 
@@ -158,7 +157,7 @@ def test_reading_does_not_hinder_writing(store: SqlStore) -> None:
 def test_opening_waits_for_another_that_is_making_the_file(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("CREATE TABLE theirs (x)")
+    other.execute("PRAGMA user_version = 1")
     other.execute("BEGIN IMMEDIATE")
     done = threading.Timer(0.2, lambda: other.execute("COMMIT"))
     done.start()
@@ -194,26 +193,9 @@ def test_a_killed_writer_leaves_what_it_reported_and_nothing_half_written(store_
     assert count % batch == 0, "all of a call or none of it"
     assert count >= len(reported) * batch
     assert all(store.record(id.strip()) for id in reported)
-    store.add_records([make_record("after")])
+    store.add([make_record("after")])
     assert sum(1 for _ in store.rows()) == count + 2
     store.close()
-
-
-def test_an_older_store_is_migrated_and_a_newer_one_refused(
-    store: SqlStore, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.add_records([make_record()])
-    steps = (*_schema.MIGRATIONS, lambda c: c.exec_driver_sql("CREATE TABLE extra (id TEXT)"))
-    with monkeypatch.context() as later:
-        later.setattr(_schema, "MIGRATIONS", steps)
-        later.setattr(sql, "MIGRATIONS", steps)
-        for _ in range(2):
-            newer = SqlStore(store_url)
-            assert columns_of(newer, "extra") == ["id"]
-            assert newer.record("r1") == make_record()
-            newer.close()
-    with pytest.raises(StoreError, match=r"schema version 2; .* up to 1.*pip install --upgrade"):
-        SqlStore(store_url)
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", ":memory:"])
@@ -233,20 +215,20 @@ def test_a_store_that_cannot_be_opened_is_a_store_error(tmp_path: Path) -> None:
 
 
 def test_a_stated_propensity_is_not_displaced_by_a_later_thumb(store: SqlStore) -> None:
-    store.add([make_record()], [make_verdict("audit", grade=0.0, propensity=0.05, time=1.0)])
-    store.add_verdicts([make_verdict("thumb", grade=1.0, propensity=None, time=2.0, source="user")])
+    store.add([make_record(), make_verdict("audit", grade=0.0, propensity=0.05, time=1.0)])
+    store.add([make_verdict("thumb", grade=1.0, propensity=None, time=2.0, source="user")])
     row = next(iter(store.rows()))
     assert (row["correct"], row["weight"], row["source"]) == (0.0, 20.0, "reviewer")
 
 
 def test_a_verdict_of_unknown_propensity_has_no_weight(store: SqlStore) -> None:
-    store.add([make_record()], [make_verdict(propensity=None)])
+    store.add([make_record(), make_verdict(propensity=None)])
     assert next(iter(store.rows()))["weight"] is None
 
 
 def test_record_and_verdict_are_written_both_or_neither(store: SqlStore) -> None:
     with pytest.raises(StoreError):
-        store.add([make_record()], [make_verdict(record_id="nowhere")])
+        store.add([make_record(), make_verdict(record_id="nowhere")])
     assert store.counts() == {"records": 0, "verdicts": 0, "judged": 0}
 
 
@@ -277,7 +259,7 @@ def test_a_store_is_audited_as_a_log(store: SqlStore, store_url: str) -> None:
         return made, make_verdict(f"v{i}", f"r{i}", grade=float(i % 2), propensity=0.5)
 
     pairs = [judged(i) for i in range(40)]
-    store.add([record for record, _ in pairs], [verdict for _, verdict in pairs])
+    store.add([fact for pair in pairs for fact in pair])
     log = read_log(store_url)
     assert log.used == 40
     assert log.groups[()].total == 80

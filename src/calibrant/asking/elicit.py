@@ -338,6 +338,7 @@ class _Run:
             grade=grade,
             judge=self.judge,
             time=time,
+            propensity=1.0,  # every answer is graded
             source="grader",
         )
 

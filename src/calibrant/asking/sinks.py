@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,11 +10,9 @@ from ..files.jsonlines import JsonLines
 from ..protocols import Store
 from ..records.plain import rows_of
 from ..types import Completion, Record, Verdict
+from .writing import Writer
 
-__all__ = ["Growing", "JsonlLog", "Sink", "StoreSink", "Together"]
-
-GAP = 0.005
-"""Seconds from one write to a store to the next, in which further records gather: no model answers as fast."""
+__all__ = ["Growing", "JsonlLog", "Sink", "StoreSink"]
 
 
 class Sink(Protocol):
@@ -124,71 +120,12 @@ class JsonlLog:
         self._there[row["record_id"]] = now
 
 
-class Together:
-    """A step off the event loop, one at a time: who asks for it while it runs shares the next one.
-
-    Used for waits for the disk, which take the same time for one line as for fifty. `take` is called on the
-    loop when it is too late to share, and gives the step, which runs in a thread. What that raises is raised
-    for all who shared it. To be cancelled does not stop the step.
-    """
-
-    def __init__(self, take: Callable[[], Callable[[], None]]) -> None:
-        self._take = take
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._busy, self._began = False, float("-inf")
-        self._waiting: list[asyncio.Future[None]] = []
-
-    async def __call__(self) -> None:
-        """Return when a step that began after this call is done."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # an earlier one may have ended before a step was done
-            self._loop, self._busy, self._waiting = loop, False, []
-        done = loop.create_future()
-        self._waiting.append(done)
-        if not self._busy:
-            self._next(loop)
-        await done
-
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._busy = True
-        due = self._began + GAP
-        if loop.time() < due:
-            loop.call_at(due, self._run, loop)
-        else:
-            loop.call_soon(self._run, loop)  # shared by all who ask in this turn of the loop
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiting, self._waiting = self._waiting, []  # from here on it is too late to share this one
-        self._began = loop.time()
-        loop.run_in_executor(None, self._take()).add_done_callback(partial(self._done, loop, waiting))
-
-    def _done(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        waiting: list[asyncio.Future[None]],
-        step: asyncio.Future[None],
-    ) -> None:
-        for one in waiting:
-            if step.cancelled():
-                one.cancel()
-            elif one.done():  # cancelled meanwhile
-                continue
-            elif (error := step.exception()) is not None:
-                one.set_exception(error)
-            else:
-                one.set_result(None)
-        self._busy = False
-        if self._waiting:
-            self._next(loop)
-
-
 class StoreSink:
     """A `Store` as the place where a run leaves its records; those that come together are one write."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._waiting: list[tuple[Record, Verdict | None]] = []
-        self._written = Together(self._take)
+        self._writer = Writer(store)
 
     def there(self, record_id: str) -> frozenset[str] | None:
         """The signals that are recorded of it, None where nothing is."""
@@ -197,15 +134,7 @@ class StoreSink:
 
     async def add(self, record: Record, verdict: Verdict | None) -> None:
         """Add the record and the verdict on it, both or neither."""
-        self._waiting.append((record, verdict))
-        await self._written()
+        await self._writer.add([record] if verdict is None else [record, verdict])
 
     async def settled(self) -> None:
         """Nothing is left to do, since `add` returns when the store has it."""
-
-    def _take(self) -> Callable[[], None]:
-        batch, self._waiting = self._waiting, []
-        return partial(self._write, batch)
-
-    def _write(self, batch: list[tuple[Record, Verdict | None]]) -> None:
-        self.store.add([record for record, _ in batch], [verdict for _, verdict in batch if verdict])

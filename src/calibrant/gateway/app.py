@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from calibrant.errors import CalibrantError
 from calibrant.phrasing.phrases import Phrasebook
 from calibrant.pipeline import Pipeline
-from calibrant.types import Delta, Json, Record
+from calibrant.types import Delta, Json, Record, Verdict
 
 from . import wire
 from .incoming import BadRequest, ChatRequest, chat_request, verdict_of
@@ -108,9 +108,19 @@ class _Gateway:
     async def feedback(self, request: Request) -> Response:
         body = await _json(request, self.body_limit)
         verdict = verdict_of(body, new_id=self.pipeline.new_id(), time=self.pipeline.clock())
-        await asyncio.to_thread(self.pipeline.store.add_verdicts, [verdict])
-        told = {"verdict_id": verdict.id, "record_id": verdict.record_id, "grade": verdict.grade}
-        return _answer(told | {"propensity": verdict.propensity, "source": verdict.source})
+        kept = await asyncio.to_thread(self._kept, verdict)
+        told = {
+            "verdict_id": kept.id,
+            "record_id": kept.record_id,
+            "grade": kept.grade,
+            "source": kept.source,
+        }
+        return _answer(told | {"propensity": kept.propensity, "propensity_from": kept.propensity_from})
+
+    def _kept(self, verdict: Verdict) -> Verdict:
+        """The verdict as the store keeps it, with the propensity that was issued."""
+        self.pipeline.store.add([verdict])
+        return next(one for one in self.pipeline.store.verdicts(verdict.record_id) if one.id == verdict.id)
 
 
 class _EventStream:

@@ -211,7 +211,8 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
     """Understand a feedback request; raises `BadRequest`.
 
     With an `idempotency_key` the verdict's id follows from it and the record, so that a repeated
-    delivery is the same verdict. Without a `source` it is a user's, not a reviewer's; without a `propensity`
+    delivery is the same verdict. Without a `source` it is a user's, not a reviewer's. Its propensity is that of
+    the `assignment` it cites; one that cites none may state a `propensity`, which is kept as stated; with neither
     it is not known how the record came to be judged, and it carries no weight.
 
     >>> verdict_of({"id": "chatcmpl-r1", "correct": True}, new_id="v1", time=0.0).record_id
@@ -233,6 +234,7 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
             propensity=None if propensity is None else float(propensity),
             source=_text(body.get("source", "user"), "source"),
             comment=None if body.get("comment") is None else _text(body["comment"], "comment", 10_000),
+            assignment=None if body.get("assignment") is None else _text(body["assignment"], "assignment"),
         )
     except BadRequest:
         raise

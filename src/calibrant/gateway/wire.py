@@ -10,11 +10,12 @@ import orjson
 
 from calibrant.errors import (
     CalibrantError,
-    DifferentContent,
     ModelError,
     ModelRefused,
     ModelUnavailable,
     StoreError,
+    StoreRefused,
+    UnknownAssignment,
     UnknownRecord,
 )
 from calibrant.phrasing.phrases import Phrasebook
@@ -164,8 +165,10 @@ def error_status(error: CalibrantError) -> int:
     """The HTTP status that an error of ours leaves with."""
     if isinstance(error, BadRequest):
         return error.status
+    if isinstance(error, StoreRefused):
+        return {UnknownRecord: 404, UnknownAssignment: 404}.get(type(error), 409)
     if isinstance(error, StoreError):
-        return {UnknownRecord: 404, DifferentContent: 409}.get(type(error), 503)
+        return 503
     if isinstance(error, ModelError):
         return 504 if isinstance(error.__cause__, TimeoutError) else 502
     return 500

@@ -2,109 +2,194 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from calibrant.errors import StoreError
+from calibrant.plugins import require
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-TABLES = """
-CREATE TABLE records (
-    id TEXT PRIMARY KEY,
-    time DOUBLE PRECISION NOT NULL,
-    question_id TEXT NOT NULL,
-    task TEXT,
-    domain TEXT,
-    model TEXT,
-    schema_version INTEGER NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE INDEX records_by_time ON records (time, id);
-CREATE TABLE verdicts (
-    id TEXT PRIMARY KEY,
-    record_id TEXT NOT NULL REFERENCES records (id),
-    grade DOUBLE PRECISION NOT NULL CHECK (grade >= 0 AND grade <= 1),
-    judge TEXT NOT NULL,
-    time DOUBLE PRECISION NOT NULL,
-    propensity DOUBLE PRECISION CHECK (propensity > 0 AND propensity <= 1),
-    source TEXT NOT NULL,
-    comment TEXT
-);
-CREATE INDEX verdicts_by_record ON verdicts (record_id, time, id);
-"""
+__all__ = ["migrate", "newest", "read_version"]
+
+sa = require("sqlalchemy", "A store of records", "store")
+
+RECORDS_AND_VERDICTS = (
+    """CREATE TABLE records (
+        id TEXT PRIMARY KEY,
+        time DOUBLE PRECISION NOT NULL,
+        question_id TEXT NOT NULL,
+        task TEXT,
+        domain TEXT,
+        model TEXT,
+        schema_version INTEGER NOT NULL,
+        body TEXT NOT NULL
+    )""",
+    "CREATE INDEX records_by_time ON records (time, id)",
+    """CREATE TABLE verdicts (
+        id TEXT PRIMARY KEY,
+        record_id TEXT NOT NULL REFERENCES records (id),
+        grade DOUBLE PRECISION NOT NULL CHECK (grade >= 0 AND grade <= 1),
+        judge TEXT NOT NULL,
+        time DOUBLE PRECISION NOT NULL,
+        propensity DOUBLE PRECISION CHECK (propensity > 0 AND propensity <= 1),
+        source TEXT NOT NULL,
+        comment TEXT
+    )""",
+    "CREATE INDEX verdicts_by_record ON verdicts (record_id, time, id)",
+)
 
 # SQLite's INSERT OR REPLACE deletes without firing delete triggers, hence the guard before an insert.
-SQLITE_GUARD = """
-CREATE TRIGGER {table}_refuse_update BEFORE UPDATE ON {table}
-BEGIN SELECT RAISE(ABORT, '{table} is append-only: nothing is updated'); END;
-CREATE TRIGGER {table}_refuse_delete BEFORE DELETE ON {table}
-BEGIN SELECT RAISE(ABORT, '{table} is append-only: nothing is deleted'); END;
-CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table}
-WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) BEGIN SELECT RAISE(IGNORE); END;
-"""
+GUARD = {
+    "sqlite": (
+        "CREATE TRIGGER {table}_refuse_update BEFORE UPDATE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only: nothing is updated'); END",
+        "CREATE TRIGGER {table}_refuse_delete BEFORE DELETE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only: nothing is deleted'); END",
+        "CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table} "
+        "WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key}) BEGIN SELECT RAISE(IGNORE); END",
+    ),
+    "postgresql": (
+        "CREATE TRIGGER {table}_refuse BEFORE UPDATE OR DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION calibrant_refuse()",
+        "CREATE TRIGGER {table}_refuse_truncate BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION calibrant_refuse()",
+    ),
+}
 
-POSTGRES_REFUSAL = """
-CREATE FUNCTION calibrant_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$
-"""
+REFUSAL = """CREATE FUNCTION calibrant_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$"""
 
-POSTGRES_GUARD = """
-CREATE TRIGGER {table}_refuse BEFORE UPDATE OR DELETE ON {table}
-FOR EACH ROW EXECUTE FUNCTION calibrant_refuse();
-CREATE TRIGGER {table}_refuse_truncate BEFORE TRUNCATE ON {table}
-FOR EACH STATEMENT EXECUTE FUNCTION calibrant_refuse();
-"""
+THE_PAST = (
+    """CREATE TABLE assignments (
+        id TEXT PRIMARY KEY,
+        record_id TEXT NOT NULL REFERENCES records (id),
+        propensity DOUBLE PRECISION NOT NULL CHECK (propensity > 0 AND propensity <= 1),
+        reason TEXT NOT NULL,
+        time DOUBLE PRECISION NOT NULL
+    )""",
+    "ALTER TABLE verdicts ADD COLUMN assignment TEXT REFERENCES assignments (id)",
+    """CREATE TABLE events (
+        id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        time DOUBLE PRECISION NOT NULL,
+        about TEXT,
+        data TEXT NOT NULL
+    )""",
+    "CREATE TABLE states (name TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)",
+    # In SQLite, INTEGER is the type whose primary key counts up by itself.
+    "CREATE TABLE entries (position {position} PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL)",
+)
+
+# By time, but no verdict before its record, whatever the judge's clock said.
+PLACED = """INSERT INTO entries (position, kind, id)
+SELECT row_number() OVER (ORDER BY place, kind, id COLLATE {binary}), kind, id FROM (
+    SELECT time AS place, 'records' AS kind, id FROM records
+    UNION ALL
+    SELECT CASE WHEN v.time > r.time THEN v.time ELSE r.time END, 'verdicts', v.id
+    FROM verdicts v JOIN records r ON r.id = v.record_id
+) AS facts"""
+
+# The database keeps the order itself, whoever writes. A position is taken while no other transaction can take
+# one (SQLite has one writer at a time anyway; the lock is held until the commit can be seen), so positions become
+# visible in their order: who has seen one has seen all before it.
+QUEUE = (
+    """CREATE FUNCTION calibrant_queue() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = '30s' AS $$
+    BEGIN PERFORM pg_advisory_xact_lock(hashtext('calibrant')); RETURN NULL; END $$""",
+    """CREATE FUNCTION calibrant_enter() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO entries SELECT coalesce(max(position), 0) + 1, TG_TABLE_NAME, NEW.id FROM entries;
+        RETURN NULL;
+    END $$""",
+)
+ENTER = {
+    "sqlite": (
+        "CREATE TRIGGER {table}_enter AFTER INSERT ON {table} "
+        "BEGIN INSERT INTO entries (kind, id) VALUES ('{table}', NEW.id); END",
+    ),
+    "postgresql": (
+        "CREATE TRIGGER {table}_queue BEFORE INSERT ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION calibrant_queue()",
+        "CREATE TRIGGER {table}_enter AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION calibrant_enter()",
+    ),
+}
 
 
-def _lay_tables(connection: Connection) -> None:
+def _lay_records_and_verdicts(connection: Connection) -> None:
     """Version 1: records and verdicts, append-only by trigger."""
-    for statement in TABLES.split(";\n"):
-        _execute(connection, statement)
-    if connection.dialect.name == "postgresql":
-        _execute(connection, POSTGRES_REFUSAL)
-        statements = [s for t in ("records", "verdicts") for s in POSTGRES_GUARD.format(table=t).split(";\n")]
-    else:
-        text = "".join(SQLITE_GUARD.format(table=table) for table in ("records", "verdicts"))
-        statements = [part + " END" if part.strip() else "" for part in text.split(" END;\n")]
-    for statement in statements:
-        _execute(connection, statement)
+    kind = connection.dialect.name
+    _execute(connection, RECORDS_AND_VERDICTS)
+    if kind == "postgresql":
+        _execute(connection, (REFUSAL,))
+    for table in ("records", "verdicts"):
+        _execute(connection, GUARD[kind], table=table, key="id")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_lay_tables,)
+def _lay_the_past(connection: Connection) -> None:
+    """Version 2: assignments, events and states, and one order of all that is kept."""
+    kind = connection.dialect.name
+    if kind == "postgresql":  # a process of the version before may be writing: wait for it, and let it wait
+        _execute(connection, ("LOCK TABLE records, verdicts IN SHARE ROW EXCLUSIVE MODE", *QUEUE))
+    own = {"sqlite": ("INTEGER", "BINARY"), "postgresql": ("BIGINT", '"C"')}[kind]
+    _execute(connection, (*THE_PAST, PLACED), position=own[0], binary=own[1])
+    for table in ("assignments", "events"):
+        _execute(connection, GUARD[kind], table=table, key="id")
+    _execute(connection, GUARD[kind], table="entries", key="position")
+    for table in ("records", "assignments", "verdicts", "events"):
+        _execute(connection, ENTER[kind], table=table)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_lay_records_and_verdicts, _lay_the_past)
 """Step n brings a store from version n to version n + 1."""
 
 
 def read_version(connection: Connection) -> int:
-    """Version of the schema that is there, 0 for an empty database; refuses one newer than this code."""
-    if not connection.dialect.has_table(connection, "meta"):
+    """Version of the schema that is there, 0 for an empty database; refuses a newer one, and another's SQLite file."""
+    there = sa.inspect(connection)
+    if not (there.has_table("meta") and there.has_table("records")):
+        if connection.dialect.name == "sqlite" and (others := there.get_table_names()):
+            raise StoreError(
+                f"This SQLite file is no store of calibrant: it has the tables {', '.join(others[:5])}. Name another "
+                "file, or one that is not there yet; nothing was changed in this one."
+            )
         return 0
     found = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'schema_version'").scalar()
     version = int(found or 0)
-    if version > len(MIGRATIONS):
+    if version > newest():
         raise StoreError(
-            f"This store has schema version {version}; this calibrant knows versions up to {len(MIGRATIONS)}."
+            f"This store has schema version {version}; this calibrant knows versions up to {newest()}."
             " A later calibrant wrote it: pip install --upgrade calibrant"
         )
     return version
 
 
+def newest() -> int:
+    """The version that is written."""
+    return len(MIGRATIONS)
+
+
 def migrate(connection: Connection) -> None:
     """Bring the store to the newest version, inside the caller's transaction, one opener at a time."""
     if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is such a lock already
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('calibrant'))")
+        _execute(connection, ("SELECT pg_advisory_xact_lock(hashtext('calibrant'))",))
     version = read_version(connection)
     if version == 0:
-        _execute(connection, "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        _execute(connection, "INSERT INTO meta VALUES ('schema_version', '0')")
+        _execute(connection, ("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",))
+        _execute(connection, ("INSERT INTO meta VALUES ('schema_version', '0')",))
     for step in MIGRATIONS[version:]:
         step(connection)
-    newest = len(MIGRATIONS)  # a number of our own, so formatting it in is safe
-    _execute(connection, f"UPDATE meta SET value = '{newest}' WHERE name = 'schema_version'")
+    _execute(
+        connection,
+        ("UPDATE meta SET value = '{newest}' WHERE name = 'schema_version'",),
+        newest=str(newest()),
+    )
 
 
-def _execute(connection: Connection, statement: str) -> None:
-    if statement.strip():
+def _execute(connection: Connection, statements: Iterable[str], **names: str) -> None:
+    """Run statements, with names of our own put in."""
+    for statement in statements:
+        for name, value in names.items():
+            statement = statement.replace(f"{{{name}}}", value)
         # A percent sign would otherwise be read as a placeholder by psycopg.
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})

@@ -1,25 +1,24 @@
-"""Records and verdicts in SQLite or PostgreSQL: append-only, durable when written, one code for both."""
+"""Records, assignments, verdicts and events in SQLite or PostgreSQL: append-only, durable, one code for both."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from calibrant.errors import DifferentContent, StoreError, UnknownRecord
+from calibrant.errors import DifferentContent, StoreError, UnknownAssignment, UnknownRecord, WrongAssignment
 from calibrant.plugins import require
-from calibrant.records.plain import record_from_dict, record_to_dict, rows_of
-from calibrant.types import Record, Verdict, canonical
+from calibrant.records.plain import record_from_dict, rows_of
+from calibrant.types import Entry, Fact, Record, Verdict
 
-from ._schema import MIGRATIONS, migrate, read_version
+from ._connections import connected, our_errors, write_ahead
+from ._schema import migrate, newest, read_version
+from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, Kind, json_text, table
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import Connection
 
 __all__ = ["SqlStore"]
 
@@ -28,75 +27,64 @@ sa = require("sqlalchemy", "A store of records", "store")
 BATCH = 200
 """Rows per INSERT, and rows held in memory while streaming."""
 
-WAIT = 30.0
-"""Seconds to wait for another writer before giving up."""
-
-RECORDS = sa.table(
-    "records",
-    *map(sa.column, ("id", "time", "question_id", "task", "domain", "model", "schema_version", "body")),
-)
-VERDICTS = sa.table(
-    "verdicts",
-    *map(sa.column, ("id", "record_id", "grade", "judge", "time", "propensity", "source", "comment")),
-)
+Row = dict[str, Any]
 
 
 class SqlStore:
     """A store in a SQLite file or a PostgreSQL database, made on first use and migrated when older.
 
     `url` is a path (`runs/log.db`), `sqlite:///path` or `postgresql://user:password@host/name`. Several
-    processes may write at once. What `add_records` was given is on the disk when it returns (on
-    PostgreSQL as far as the server's `synchronous_commit` says, which is `on` by default). All of one
-    call is written or none of it. Raises `StoreError`, whatever goes wrong.
+    processes may write at once. What `add` was given is on the disk when it returns (on PostgreSQL as
+    far as the server's `synchronous_commit` says, which is `on` by default). Raises `StoreError`, whatever goes
+    wrong. With `readonly` nothing is changed, also not in an older store, whose past then has no order.
 
     >>> import tempfile
-    >>> from calibrant.types import Message, Question
+    >>> from calibrant.types import Assignment, Message, Question
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = SqlStore(f"{folder}/log.db")
-    ...     store.add_records([Record(id="r1", time=0.0, question=question, completion=None)])
-    ...     store.add_verdicts([Verdict(id="v1", record_id="r1", grade=1.0, judge="ana", time=1.0)])
-    ...     print(store.counts())
+    ...     store.add([Record(id="r1", time=0.0, question=question, completion=None)])
+    ...     store.add([Assignment(id="a1", record_id="r1", propensity=0.1, reason="audit", time=1.0)])
+    ...     store.add([Verdict(id="v1", record_id="r1", grade=1.0, judge="ana", time=2.0, assignment="a1")])
+    ...     print(store.verdicts("r1")[0].propensity, store.counts())
+    ...     print([(entry.position, entry.fact.id) for entry in store.since(1)])
     ...     store.close()
-    {'records': 1, 'verdicts': 1, 'judged': 1}
+    0.1 {'records': 1, 'verdicts': 1, 'judged': 1}
+    [(2, 'a1'), (3, 'v1')]
     """
 
     def __init__(self, url: str, *, readonly: bool = False) -> None:
-        with _foreign_errors():
-            self._readonly = readonly
-            self._engine = _engine(url, readonly)
-            self._insert = _inserter(self._engine.dialect.name)
-            self._open()
+        with our_errors():
+            self._engine = connected(url, readonly=readonly)
+            dialect = f"sqlalchemy.dialects.{self._engine.dialect.name}"
+            self._insert = require(dialect, "A store of records", "store").insert  # which knows ON CONFLICT
+            try:
+                self._version = self._opened(readonly)
+            except BaseException:
+                self.close()
+                raise
+        of_verdicts = [
+            column.name for column in VERDICTS.c if column.name != "assignment" or self._version > 1
+        ]
+        self._verdicts = table("verdicts", *of_verdicts)
 
-    def add(self, records: Iterable[Record], verdicts: Iterable[Verdict] = ()) -> None:
-        """Write records and verdicts on them, all or nothing; durable when this returns.
+    def add(self, facts: Iterable[Fact]) -> None:
+        """Write facts, all or nothing; durable when this returns.
 
-        Adding again what is there changes nothing. Raises `DifferentContent` (a `StoreError`) where a
-        record of the same id says something else.
+        What others cite comes before them, or in the same call. Adding again what is there changes nothing: it
+        keeps the time of its first delivery. A verdict gets the propensity of the assignment it cites.
+
+        Raises `StoreRefused` for what cannot be kept: `UnknownRecord`, `UnknownAssignment`, `WrongAssignment`
+        where an assignment is of another record or says another propensity than the verdict, and
+        `DifferentContent` where the same id says something else.
         """
         with self._write() as connection:
-            for batch in _batches(map(_record_row, records)):
-                self._add(connection, RECORDS, batch, same=("body",))
-            self._add_verdicts(connection, verdicts)
-
-    def add_records(self, records: Iterable[Record]) -> None:
-        """As `add`, records only."""
-        self.add(records)
-
-    def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """As `add`, verdicts only.
-
-        Delivered again, a verdict changes nothing and keeps the time of its first delivery. Raises
-        `UnknownRecord` for a verdict on a record that is not here, `DifferentContent` where a verdict
-        of the same id says something else (both are `StoreError`).
-        """
-        self.add((), verdicts)
-
-    def _add_verdicts(self, connection: Connection, verdicts: Iterable[Verdict]) -> None:
-        content = ("record_id", "grade", "judge", "propensity", "source", "comment")
-        for batch in _batches(map(asdict, verdicts)):
-            _check_known(connection, {row["record_id"] for row in batch})
-            self._add(connection, VERDICTS, batch, same=content)
+            for kind, rows in _by_kind(facts):
+                if kind.table in (ASSIGNMENTS, VERDICTS):
+                    _check_records(connection, {row["record_id"] for row in rows})
+                if kind.table is VERDICTS:
+                    _issue(connection, rows)
+                self._add(connection, kind, rows)
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
@@ -105,21 +93,61 @@ class SqlStore:
             body = connection.execute(found).scalar()
         return None if body is None else record_from_dict(json.loads(body))
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def verdicts(self, record_id: str) -> tuple[Verdict, ...]:
+        """All verdicts on a record, the earliest first."""
+        verdicts = self._verdicts
+        found = sa.select(verdicts).where(verdicts.c.record_id == record_id)
+        with self._read() as connection:
+            rows = connection.execute(found.order_by(verdicts.c.time, verdicts.c.id)).mappings()
+            return tuple(Verdict(**row) for row in rows)
+
+    def since(self, cursor: int = 0) -> Iterator[Entry]:
+        """What came after an entry's position, in the one order of all facts; from the beginning with 0.
+
+        Ends where nothing further is there; go on later from the last position that was seen. No entry ever
+        comes to stand before one that was seen. In bounded memory; between two pages no transaction is open.
+        """
+        while page := self._page(cursor):
+            yield from page
+            cursor = page[-1].position
+
+    def state(self, name: str) -> tuple[int, Any]:
+        """Version and value of what `set_state` keeps under a name; version 0 and None where nothing is."""
+        found = sa.select(STATES.c.version, STATES.c.value).where(STATES.c.name == name)
+        with self._read() as connection:
+            row = connection.execute(found).one_or_none()
+        return (0, None) if row is None else (row.version, json.loads(row.value))
+
+    def set_state(self, name: str, value: Any, expected: int) -> bool:
+        """Replace a state whose version is still the `expected` one (0: none is there); else change nothing.
+
+        For what is folded over the past: keep the cursor in the value, so that of several who fold
+        at the same time one gets ahead and the others, who are told False, read anew. `value` is JSON.
+        """
+        new = {"version": expected + 1, "value": json_text(value, f"State {name!r}")}
+        first = self._insert(STATES).values(name=name, **new).on_conflict_do_nothing()
+        later = sa.update(STATES).where(STATES.c.name == name, STATES.c.version == expected).values(new)
+        with self._write() as connection:
+            return bool(connection.execute(later if expected else first).rowcount)
+
+    def rows(self) -> Iterator[Row]:
         """One flat row per record and signal, oldest first, joined with one verdict of the record.
 
-        That is the latest of those that state a propensity, else the latest: a user's later thumb does
-        not displace an auditor's sample. The columns of `records.rows_of`, and `judge`, `source` and
-        `weight` = 1/propensity, None where nobody judged or nobody knows the propensity. Streamed in
-        bounded memory; reads one snapshot, however long it takes.
+        That is the latest of those that cite an assignment, else of those that state a propensity, else the
+        latest: a user's later thumb does not displace an auditor's sample. The columns of `records.rows_of`, and
+        `judge`, `source`, `weight` = 1/propensity, None where nobody judged or nobody knows the propensity, and
+        `propensity_from`, as of the verdict. Streamed in bounded memory; reads one snapshot, however long it takes.
         """
+        query = _joined(self._verdicts)
         # The result is closed before its connection, also when the reader stops early.
         with (
             self._read() as connection,
-            closing(connection.execution_options(yield_per=BATCH).execute(_joined())) as result,
+            closing(connection.execution_options(yield_per=BATCH).execute(query)) as result,
         ):
-            for row in result:
-                yield from _flat(row)
+            for body, *values in result:
+                judged = dict(zip(self._verdicts.c.keys(), values, strict=True))
+                verdict = None if judged["id"] is None else Verdict(**judged)
+                yield from _flat(record_from_dict(json.loads(body)), verdict)
 
     def counts(self) -> dict[str, int]:
         """How many records and verdicts there are, and how many records are judged."""
@@ -135,186 +163,131 @@ class SqlStore:
         """Give back the connections."""
         self._engine.dispose()
 
-    def _open(self) -> None:
-        try:
-            with self._read() as connection:
-                version = read_version(connection)
-            if self._readonly and version < len(MIGRATIONS):
+    def _opened(self, readonly: bool) -> int:
+        """The version of the store's schema, once it is one that can be read, or written."""
+        with self._read() as connection:
+            version = read_version(connection)
+        if readonly:
+            if version == 0:
                 raise StoreError(
-                    "This database holds no records of calibrant, or those of an older version. Expected a "
-                    "store written by `calibrant elicit`, `ask` or `serve`; nothing was changed in it."
+                    "This database holds no records of calibrant. Expected a store written by `calibrant elicit`, "
+                    "`ask` or `serve`; nothing was changed in it."
                 )
-            if version < len(MIGRATIONS):
-                with self._write() as connection:
-                    migrate(connection)
-        except BaseException:
-            self.close()
-            raise
+            return version
+        write_ahead(self._engine)
+        if version < newest():
+            with self._write() as connection:
+                migrate(connection)
+        return newest()
 
-    def _add(
-        self, connection: Connection, table: Any, batch: list[dict[str, Any]], same: Iterable[str]
-    ) -> None:
+    def _add(self, connection: Connection, kind: Kind, rows: list[Row]) -> None:
         """Insert what is new; what was there already must say the same."""
-        insert = self._insert(table).on_conflict_do_nothing().returning(table.c.id)
-        added = set(connection.execute(insert, batch).scalars())
-        there = {row["id"]: row for row in batch if row["id"] not in added}
+        insert = self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
+        added = set(connection.execute(insert, rows).scalars())
+        there = {row["id"]: row for row in rows if row["id"] not in added}
         if there:
-            found = connection.execute(sa.select(table).where(table.c.id.in_(there))).mappings()
-            _check_same(table.name, there, found, tuple(same))
+            for row in _found(connection, kind.table, there):
+                if not kind.same(row, there[row["id"]]):
+                    raise DifferentContent(kind.table.name, row["id"])
+
+    def _page(self, cursor: int) -> list[Entry]:
+        if self._version < 2:
+            raise StoreError(
+                "This store is of an older version, whose past has no order yet. Open a copy of it for writing once: "
+                "the order is made then."
+            )
+        position = ENTRIES.c.position
+        after = sa.select(ENTRIES).where(position > cursor).order_by(position).limit(BATCH)
+        with self._read() as connection:
+            places = connection.execute(after).all()
+            facts = {
+                (kind.table.name, row["id"]): kind.from_row(row)
+                for kind in KINDS.values()
+                if (ids := [place.id for place in places if place.kind == kind.table.name])
+                for row in _found(connection, kind.table, ids)
+            }
+        return [Entry(place.position, facts[place.kind, place.id]) for place in places]
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with _foreign_errors(), self._engine.begin() as connection:
+        with our_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with _foreign_errors(), self._engine.connect() as connection:
+        with our_errors(), self._engine.connect() as connection:
             yield connection.execution_options(reading=True)
 
 
-@contextmanager
-def _foreign_errors() -> Iterator[None]:
-    """The one place where the database's errors become ours."""
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(
-            f"The store cannot be read or written: {' '.join(str(cause).split())}. "
-            "Check [store] url, that its folder or server is there, and that there is space."
-        ) from error
-
-
-def _engine(url: str, readonly: bool) -> Engine:
-    address = _address(url)
-    if address.get_backend_name() == "postgresql":
-        made: Engine = sa.create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 10})
-        return made
-    made = sa.create_engine(address, connect_args={"timeout": WAIT})
-    sa.event.listen(made, "connect", _prepare_reader if readonly else _prepare_sqlite)
-    sa.event.listen(made, "begin", _begin_sqlite)
-    return made
-
-
-def _address(url: str) -> URL:
-    """What SQLAlchemy connects to.
-
-    >>> str(_address("runs/log.db")), _address("postgresql://db/log").drivername
-    ('sqlite:///runs/log.db', 'postgresql+psycopg')
-    """
-    parsed: URL = sa.make_url(url) if "://" in url else sa.URL.create("sqlite", database=url)
-    kind = parsed.get_backend_name()
-    if kind in ("postgresql", "postgres"):
-        require("psycopg", "A store in PostgreSQL", "postgres")
-        return parsed.set(drivername="postgresql+psycopg")
-    if kind != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise StoreError(
-            f"Expected the path of a file, sqlite:///path or postgresql://user@host/name; got {parsed}. "
-            'Write for example url = "calibrant.db" under [store].'
-        )
-    return parsed
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    _write_ahead(connection)
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL; SQLite itself does not wait here for another process that opens the file as well."""
-    until = time.monotonic() + WAIT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _prepare_reader(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None
-    connection.execute("PRAGMA query_only = ON").close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once: a lock taken halfway cannot wait and fails when others write."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _inserter(dialect: str) -> Any:
-    """The dialect's own INSERT, which knows ON CONFLICT."""
-    return require(f"sqlalchemy.dialects.{dialect}", "A store of records", "store").insert
-
-
-def _record_row(record: Record) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "time": record.time,
-        "question_id": record.question.id,
-        "task": record.question.task,
-        "domain": record.question.domain,
-        "model": record.completion and record.completion.model,
-        "schema_version": record.version,
-        # Half a surrogate pair, as a model's broken output can have it, fits in no database.
-        "body": canonical(record_to_dict(record)).encode(errors="replace").decode(),
-    }
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Rows in batches, no id twice, all writers in the same order so that they do not lock each other out."""
-    source = iter(rows)
+def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[Kind, list[Row]]]:
+    """Rows in batches, of each kind apart, no id twice."""
+    source = iter(facts)
     while batch := list(islice(source, BATCH)):
-        unique: dict[str, dict[str, Any]] = {}
-        for row in batch:
-            if unique.setdefault(row["id"], row) != row:
+        rows: dict[type[Fact], dict[str, Row]] = {one: {} for one in KINDS}
+        for fact in batch:
+            if type(fact) not in KINDS:
+                raise TypeError(
+                    f"Expected a Record, Assignment, Verdict or Event; got a {type(fact).__name__}."
+                )
+            kind = KINDS[type(fact)]
+            row = kind.to_row(fact)
+            if not kind.same(rows[type(fact)].setdefault(row["id"], row), row):
                 raise DifferentContent("the batch", row["id"])
-        yield [unique[id] for id in sorted(unique)]
+        for one, of_id in rows.items():
+            if of_id:
+                yield KINDS[one], list(of_id.values())
 
 
-def _check_same(table: str, given: Mapping[str, Any], found: Iterable[Any], columns: tuple[str, ...]) -> None:
-    for row in found:
-        if any(row[column] != given[row["id"]][column] for column in columns):
-            raise DifferentContent(table, row["id"])
+def _found(connection: Connection, of: Any, ids: Iterable[str]) -> Any:
+    return connection.execute(sa.select(of).where(of.c.id.in_(ids))).mappings()
 
 
-def _check_known(connection: Connection, record_ids: set[str]) -> None:
+def _check_records(connection: Connection, record_ids: set[str]) -> None:
     found = connection.execute(sa.select(RECORDS.c.id).where(RECORDS.c.id.in_(record_ids))).scalars()
     if unknown := record_ids.difference(found):
         raise UnknownRecord(min(unknown))
 
 
-def _joined() -> Any:
+def _issue(connection: Connection, verdicts: list[Row]) -> None:
+    """Give the verdicts the propensities of the assignments they cite."""
+    citing = [row for row in verdicts if row["assignment"] is not None]
+    cited = {row["assignment"] for row in citing}
+    issued = {row["id"]: row for row in _found(connection, ASSIGNMENTS, cited)} if cited else {}
+    for row in citing:
+        assignment = issued.get(row["assignment"])
+        if assignment is None:
+            raise UnknownAssignment(row["assignment"])
+        if assignment["record_id"] != row["record_id"]:
+            raise WrongAssignment(row["assignment"], "another record")
+        if row["propensity"] not in (None, assignment["propensity"]):
+            raise WrongAssignment(row["assignment"], f"a propensity other than {row['propensity']!r}")
+        row["propensity"] = assignment["propensity"]
+
+
+def _joined(verdicts: Any) -> Any:
     """Every record with the verdict that counts, oldest record first; both sides follow an index."""
-    other = VERDICTS.alias("other")
+    other = verdicts.alias("other")
+    issued = [other.c.assignment.is_(None)] if "assignment" in verdicts.c else []
     latest = (
         sa.select(other.c.id)
         .where(other.c.record_id == RECORDS.c.id)
-        .order_by(other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
+        .order_by(*issued, other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    verdict = [VERDICTS.c[name].label(f"verdict_{name}") for name in VERDICTS.c.keys()]  # noqa: SIM118
     return (
-        sa.select(RECORDS.c.body, *verdict)
-        .select_from(RECORDS.outerjoin(VERDICTS, VERDICTS.c.id == latest))
+        sa.select(RECORDS.c.body, *[column.label(f"verdict_{column.name}") for column in verdicts.c])
+        .select_from(RECORDS.outerjoin(verdicts, verdicts.c.id == latest))
         .order_by(RECORDS.c.time, RECORDS.c.id)
     )
 
 
-def _flat(row: Any) -> Iterator[dict[str, Any]]:
-    body, *values = row
-    verdict = None if values[0] is None else Verdict(**dict(zip(VERDICTS.c.keys(), values, strict=True)))
+def _flat(record: Record, verdict: Verdict | None) -> Iterator[Row]:
     extra = {
         "judge": verdict and verdict.judge,
         "source": verdict and verdict.source,
         "weight": 1.0 / verdict.propensity if verdict and verdict.propensity else None,
+        "propensity_from": verdict and verdict.propensity_from,
     }
-    for flat in rows_of(record_from_dict(json.loads(body)), verdict):
+    for flat in rows_of(record, verdict):
         yield flat | extra

@@ -20,17 +20,21 @@ from .asks import (
     Usage,
 )
 from .confidences import Answered, Confidence, Cost, Fingerprint, Probability, Reading, Score, Step, score
-from .facts import Action, Decision, Record, Verdict
+from .facts import Action, Assignment, Decision, Entry, Event, Fact, Record, Verdict
 
 __all__ = [
     "Action",
     "Answered",
     "Ask",
+    "Assignment",
     "Completion",
     "Confidence",
     "Cost",
     "Decision",
     "Delta",
+    "Entry",
+    "Event",
+    "Fact",
     "Fingerprint",
     "Json",
     "Message",

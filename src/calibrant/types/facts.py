@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
-from .asks import Completion, Question
+from .asks import Completion, Json, Question
 from .confidences import Confidence, Reading, Step
 
-__all__ = ["Action", "Decision", "Record", "Verdict"]
+__all__ = ["Action", "Assignment", "Decision", "Entry", "Event", "Fact", "Record", "Verdict"]
 
 
 class Action(StrEnum):
@@ -51,12 +52,27 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Assignment:
+    """That a record is to be judged: drawn with probability `propensity` (1e-6 to 1), for that `reason`."""
+
+    id: str
+    record_id: str
+    propensity: float
+    reason: str
+    time: float
+
+    def __post_init__(self) -> None:
+        _check_propensity(self.propensity)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Right (1), wrong (0), or a grade between, given to a record.
+    """Right (1), wrong (0), or a grade between, given to a record. `id` makes repeated delivery harmless.
 
     `propensity`, from 1e-6 to 1, is the probability with which this record was chosen to be judged; the
-    verdict counts 1/propensity. None where nobody knows it: a user who chose to complain was not drawn.
-    `id` makes repeated delivery harmless.
+    verdict counts 1/propensity. It is that of the `assignment` (an id) which the verdict cites. A verdict from
+    elsewhere, such as an imported one, cites none and may state its own. None where nobody knows it: a
+    user who chose to complain was not drawn, and the verdict is kept but does not count.
     """
 
     id: str
@@ -64,15 +80,54 @@ class Verdict:
     grade: float
     judge: str
     time: float
-    propensity: float | None = 1.0
+    propensity: float | None = None
     source: str = "reviewer"
     comment: str | None = None
+    assignment: str | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.grade <= 1.0:
             raise ValueError(f"A grade lies in [0, 1] (0 wrong, 1 right); got {self.grade!r}.")
-        if self.propensity is not None and not 1e-6 <= self.propensity <= 1.0:
-            raise ValueError(
-                "A propensity is the probability of having been asked for, from 0.000001 to 1; "
-                f"got {self.propensity!r}."
-            )
+        if self.propensity is not None:
+            _check_propensity(self.propensity)
+
+    @property
+    def propensity_from(self) -> Literal["assignment", "stated"] | None:
+        """Whether calibrant issued the propensity, or somebody stated it, or nobody knows it."""
+        if self.assignment is not None:
+            return "assignment"
+        return None if self.propensity is None else "stated"
+
+
+def _check_propensity(value: float) -> None:
+    if not 1e-6 <= value <= 1.0:
+        raise ValueError(
+            f"A propensity is the probability of having been asked for, from 0.000001 to 1; got {value!r}."
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What happened beside answers and verdicts; `about` is the id of what it happened to, if of one thing.
+
+    Kinds of calibrant's own: "promotion" (a release answers from now on), "configuration" (of a server, as it
+    started), "alarm" (of a monitor) and "erasure" (of a record's content). Others may have theirs.
+    """
+
+    id: str
+    kind: str
+    time: float
+    about: str | None = None
+    data: Json = field(default_factory=dict)
+
+
+Fact = Record | Assignment | Verdict | Event
+"""What a store keeps. Written once, never changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact and its place in the one order of a store's past: 1, 2, 3 and so on."""
+
+    position: int
+    fact: Fact

@@ -1,0 +1,111 @@
+"""Connections to SQLite and PostgreSQL, set up so that what was written is on the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from calibrant.errors import StoreError, StoreRefused
+from calibrant.plugins import require
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+__all__ = ["connected", "our_errors", "write_ahead"]
+
+sa = require("sqlalchemy", "A store of records", "store")
+
+WAIT = 30.0
+"""Seconds to wait for another writer before giving up."""
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """The one place where the database's errors become ours."""
+    try:
+        yield
+    except (sa.exc.DataError, sa.exc.IntegrityError, UnicodeEncodeError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreRefused(
+            f"The store cannot keep this: {' '.join(str(cause).split())}. Leave out what no database can hold, "
+            "such as a NUL or half a surrogate pair in a name."
+        ) from error
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(
+            f"The store cannot be read or written: {' '.join(str(cause).split())}. "
+            "Check [store] url, that its folder or server is there, and that there is space."
+        ) from error
+
+
+def connected(url: str, *, readonly: bool) -> Engine:
+    """The database at an address; nothing is asked of it yet."""
+    address = _address(url)
+    if address.get_backend_name() == "postgresql":
+        made: Engine = sa.create_engine(
+            address,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",  # so that who waited for another sees what it wrote
+            connect_args={"connect_timeout": 10},
+        )
+        return made
+    made = sa.create_engine(address, connect_args={"timeout": WAIT})
+    sa.event.listen(made, "connect", _prepare_reader if readonly else _prepare_writer)
+    sa.event.listen(made, "begin", _begin)
+    return made
+
+
+def _address(url: str) -> URL:
+    """What SQLAlchemy connects to.
+
+    >>> str(_address("runs/log.db")), _address("postgresql://db/log").drivername
+    ('sqlite:///runs/log.db', 'postgresql+psycopg')
+    """
+    parsed: URL = sa.make_url(url) if "://" in url else sa.URL.create("sqlite", database=url)
+    kind = parsed.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        require("psycopg", "A store in PostgreSQL", "postgres")
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise StoreError(
+            f"Expected the path of a file, sqlite:///path or postgresql://user@host/name; got {parsed}. "
+            'Write for example url = "calibrant.db" under [store].'
+        )
+    return parsed
+
+
+def _prepare_writer(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_reader(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON").close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once: a lock taken halfway cannot wait and fails when others write."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def write_ahead(engine: Engine) -> None:
+    """Switch a SQLite file to WAL, which it keeps; SQLite does not wait here for others that open it as well."""
+    if engine.dialect.name != "sqlite":
+        return
+    until = time.monotonic() + WAIT
+    with closing(engine.raw_connection()) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
