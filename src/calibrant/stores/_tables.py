@@ -45,9 +45,13 @@ class Kind:
     from_row: Callable[[Mapping[str, Any]], Fact]
     content: tuple[str, ...]
 
-    def same(self, row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        """Whether two rows say the same."""
-        return all(row[column] == other[column] for column in self.content)
+    def same(self, row: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+        """Whether a row says what is there already, perhaps written otherwise by an earlier version."""
+
+        def said(other: Mapping[str, Any]) -> list[Any]:
+            return [other[column] for column in self.content]
+
+        return said(row) == said(there) or said(row) == said(self.to_row(self.from_row(there)))
 
 
 def _record_row(record: Record) -> dict[str, Any]:

@@ -187,7 +187,7 @@ class SqlStore:
         there = {row["id"]: row for row in rows if row["id"] not in added}
         if there:
             for row in _found(connection, kind.table, there):
-                if not kind.same(row, there[row["id"]]):
+                if not kind.same(there[row["id"]], row):
                     raise DifferentContent(kind.table.name, row["id"])
 
     def _page(self, cursor: int) -> list[Entry]:
@@ -231,7 +231,7 @@ def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[Kind, list[Row]]]:
                 )
             kind = KINDS[type(fact)]
             row = kind.to_row(fact)
-            if not kind.same(rows[type(fact)].setdefault(row["id"], row), row):
+            if not kind.same(row, rows[type(fact)].setdefault(row["id"], row)):
                 raise DifferentContent("the batch", row["id"])
         for one, of_id in rows.items():
             if of_id:
