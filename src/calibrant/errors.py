@@ -4,6 +4,7 @@ CalibrantError
   UnusableInput          a log, a file or an array that cannot be used as it is
     ColumnNotFound
     NotEnoughLabels
+    BadRequest           a client's request that cannot be served as it is
   UnknownName            no extension of that name
   MissingExtra           an optional package is not installed
   WrongFingerprint       a map was asked to calibrate scores it was not fitted for
@@ -66,6 +67,16 @@ class NotEnoughLabels(UnusableInput):
             + (f"Left out: {why}. " if why else "")
             + "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
         )
+
+
+class BadRequest(UnusableInput):
+    """A client's request that cannot be served as it is: `status` for HTTP, `param` for the field at fault."""
+
+    def __init__(
+        self, message: str, param: str | None = None, status: int = 400, code: str = "invalid_request"
+    ) -> None:
+        super().__init__(message)
+        self.param, self.status, self.code = param, status, code
 
 
 class UnknownName(CalibrantError, KeyError):

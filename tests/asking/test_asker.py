@@ -30,7 +30,7 @@ from calibrant.dialogue.asks import put
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, StoreError
 from calibrant.files import jsontext
 from calibrant.files.jsonlines import GAP, JsonLines
-from calibrant.http.failures import failure
+from calibrant.formats.failures import failure
 from calibrant.http.throttle import Throttle
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from calibrant.errors import ModelRefused, ModelUnavailable
-from calibrant.formats.chat import Assembler, completions, request_body
-from calibrant.http.failures import failure
+from calibrant.formats.chat.replies import completions
+from calibrant.formats.chat.requests import request_body
+from calibrant.formats.chat.streams import Assembler
+from calibrant.formats.failures import failure
 from calibrant.types import Ask, Message, Price, Token, ToolCall, Usage, canonical
 
 ASK = Ask(messages=(Message("user", "2 + 2?"),))

@@ -20,10 +20,12 @@ import openai
 import pytest
 import uvicorn
 
-from calibrant.errors import StoreError
+from calibrant.errors import BadRequest, StoreError
+from calibrant.formats.chat.requests import chat_request
+from calibrant.formats.chat.streams import Chunks
 from calibrant.gateway import wire
 from calibrant.gateway.app import create_app
-from calibrant.gateway.incoming import BadRequest, chat_request
+from calibrant.gateway.incoming import PREFIX, question_of
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.openai_compatible import OpenAICompatible
@@ -372,8 +374,8 @@ def test_a_reason_that_quotes_a_held_answer_is_held_too() -> None:
         confidence=Confidence(p=None, reason=said),
         decision=Decision(action=Action.HAND_OFF, threshold=None, why=f"No number ({said})."),
     )
-    chat = chat_request(ASK | {"logprobs": True}, {})
-    held = b"".join(wire.Chunks("r1", "m", 0.0, chat).held(record))
+    chat = chat_request(ASK | {"logprobs": True})
+    held = b"".join(wire.Events(Chunks(chat, "m", id=PREFIX + "r1", time=0.0)).held(record))
     for shown in (json.dumps(wire.reply(record, chat, hold=True)), held.decode(), str(wire.headers(record))):
         assert "butler" not in shown
         assert "hand_off" in shown
@@ -655,12 +657,11 @@ def test_an_answer_that_was_given_outlives_a_killed_gateway(upstream: Upstream, 
 
 def test_options_in_the_metadata_reach_the_signals_and_bad_ones_are_refused() -> None:
     body = {"messages": [{"role": "user", "content": "Is water wet?"}]}
-    chat = chat_request(
-        body | {"metadata": {"options": '["yes", "no"]', "ask": "mine", "kind": "choice"}}, {}
-    )
-    assert chat.question.metadata["options"] == ["yes", "no"]
-    assert chat.question.metadata["ask"] == "mine"
-    assert chat.question.settings == Sampling(max_tokens=256, stop=())
+    chat = chat_request(body | {"metadata": {"options": '["yes", "no"]', "ask": "mine", "kind": "choice"}})
+    question = question_of(chat, {})
+    assert question.metadata["options"] == ["yes", "no"]
+    assert question.metadata["ask"] == "mine"
+    assert question.settings == Sampling(max_tokens=256, stop=())
     for metadata in ({"options": "yes|no"}, {"kind": "odd"}, {"kind": "choice"}, {"aliases": "[1]"}):
         with pytest.raises(BadRequest):
-            chat_request(body | {"metadata": metadata}, {})
+            question_of(chat_request(body | {"metadata": metadata}), {})

@@ -17,8 +17,8 @@ from aiohttp.client_proto import ResponseHandler
 
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.errors import ModelError, ModelRefused, ModelUnavailable
-from calibrant.formats.messages import message_body
-from calibrant.formats.responses import response_body
+from calibrant.formats.messages.requests import request_body as message_body
+from calibrant.formats.responses.requests import request_body as response_body
 from calibrant.http.throttle import Throttle
 from calibrant.models.anthropic import Anthropic
 from calibrant.models.openai_compatible import OpenAICompatible

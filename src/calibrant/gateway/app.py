@@ -19,13 +19,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from calibrant.errors import CalibrantError
+from calibrant.errors import BadRequest, CalibrantError
+from calibrant.formats.chat.replies import error_body
+from calibrant.formats.chat.requests import ChatRequest, chat_request
+from calibrant.formats.chat.streams import Chunks
 from calibrant.phrasing.phrases import Phrasebook
 from calibrant.pipeline import Pipeline
-from calibrant.types import Delta, Json, Record, Verdict
+from calibrant.types import Delta, Json, Question, Record, Verdict
 
 from . import wire
-from .incoming import BadRequest, ChatRequest, chat_request, verdict_of
+from .incoming import PREFIX, question_of, verdict_of
 
 __all__ = ["create_app"]
 
@@ -82,7 +85,8 @@ class _Gateway:
     body_limit: int
 
     async def chat(self, request: Request) -> ASGIApp:
-        chat = chat_request(await _json(request, self.body_limit), request.headers)
+        chat = chat_request(await _json(request, self.body_limit))
+        question = question_of(chat, request.headers)
         name = self.pipeline.model.name
         if chat.model not in (name, WHICHEVER):
             known = f"{name}, or {WHICHEVER!r} for whichever is configured"
@@ -91,15 +95,16 @@ class _Gateway:
             )
         record_id = request.state.record_id = self.pipeline.new_id()
         if chat.stream:
-            return self._streamed(chat, record_id)
-        record = await self.pipeline.answer(chat.question, chat.ask, record_id)
+            return self._streamed(question, chat, record_id)
+        record = await self.pipeline.answer(question, chat.ask, record_id)
         body = wire.reply(record, chat, hold=self.hold, book=self.book)
         return _answer(body, headers=wire.headers(record))
 
-    def _streamed(self, chat: ChatRequest, record_id: str) -> _EventStream:
-        pieces = self.pipeline.stream(chat.question, chat.ask, record_id)
-        chunks = wire.Chunks(record_id, self.pipeline.model.name, self.pipeline.clock(), chat, self.book)
-        return _EventStream(pieces, chunks, record_id, hold=self.hold)
+    def _streamed(self, question: Question, chat: ChatRequest, record_id: str) -> _EventStream:
+        pieces = self.pipeline.stream(question, chat.ask, record_id)
+        name, now = self.pipeline.model.name, self.pipeline.clock()
+        events = wire.Events(Chunks(chat, name, id=PREFIX + record_id, time=now), self.book)
+        return _EventStream(pieces, events, record_id, hold=self.hold)
 
     async def models(self, _: Request) -> Response:
         model = {"id": self.pipeline.model.name, "object": "model", "created": 0, "owned_by": "calibrant"}
@@ -126,8 +131,8 @@ class _Gateway:
 class _EventStream:
     """A streamed answer. Reads the pieces only while the client is there, and closes them when it leaves."""
 
-    def __init__(self, pieces: Pieces, chunks: wire.Chunks, record_id: str, *, hold: bool) -> None:
-        self._pieces, self._chunks, self._hold = pieces, chunks, hold
+    def __init__(self, pieces: Pieces, events: wire.Events, record_id: str, *, hold: bool) -> None:
+        self._pieces, self._events, self._hold = pieces, events, hold
         self._headers = {"x-calibrant-record-id": record_id}
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
@@ -149,7 +154,7 @@ class _EventStream:
         # Nothing is sent before the first piece, so that a model that fails at once is a plain error.
         first = await anext(self._pieces)
         await _start(send, self._headers)
-        await _send(send, self._chunks.start(), *self._events_of(first))
+        await _send(send, self._events.start(), *self._events_of(first))
         async for piece in self._pieces:
             if events := self._events_of(piece):
                 await _send(send, *events)
@@ -159,13 +164,13 @@ class _EventStream:
         record = [piece async for piece in self._pieces][-1]
         assert isinstance(record, Record)  # what a pipeline's stream ends with
         await _start(send, wire.headers(record))
-        await _send(send, *self._chunks.held(record))
+        await _send(send, *self._events.held(record))
         await send({"type": "http.response.body", "body": b""})
 
     def _events_of(self, piece: Delta | Record) -> tuple[bytes, ...]:
         if isinstance(piece, Record):
-            return tuple(self._chunks.end(piece, hold=False))
-        return (self._chunks.text(piece.text),) if piece.text else ()
+            return tuple(self._events.end(piece, hold=False))
+        return (self._events.text(piece.text),) if piece.text else ()
 
 
 class _Entrance:
@@ -214,7 +219,7 @@ def _described(error: Exception, scope: Scope) -> tuple[int, dict[str, Any], dic
         LOG.error("Request for %s failed, record %s", scope["path"], record_id, exc_info=error)
         return (
             500,
-            wire.error_body("An error in the gateway; its log says which.", 500, "internal_error"),
+            error_body("An error in the gateway; its log says which.", 500, "internal_error"),
             extra,
         )
     status = wire.error_status(error)
@@ -227,14 +232,14 @@ def _described(error: Exception, scope: Scope) -> tuple[int, dict[str, Any], dic
         else str(error)
     )
     param = getattr(error, "param", None)
-    return status, wire.error_body(message, status, error.code, param), extra | wire.error_headers(error)
+    return status, error_body(message, status, error.code, param), extra | wire.error_headers(error)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     """Routing's own errors (404, 405) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
     message = f"{error.detail}. Served: /v1/chat/completions, /v1/models, /v1/feedback, /healthz."
-    body = wire.error_body(message, error.status_code, "unknown_url")
+    body = error_body(message, error.status_code, "unknown_url")
     return _answer(body, status=error.status_code, headers=dict(error.headers or {}))
 
 

@@ -1,4 +1,4 @@
-"""What clients get: answers, streams and errors in the OpenAI chat format. Pure functions, no I/O."""
+"""What clients get beyond the chat format: the confidence of an answer, what is held back, errors of ours. No I/O."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from calibrant.errors import (
+    BadRequest,
     CalibrantError,
     ModelError,
     ModelRefused,
@@ -18,15 +19,17 @@ from calibrant.errors import (
     UnknownAssignment,
     UnknownRecord,
 )
+from calibrant.formats.chat.replies import reply_body
+from calibrant.formats.chat.requests import ChatRequest
+from calibrant.formats.chat.streams import Chunks
 from calibrant.phrasing.phrases import Phrasebook
-from calibrant.types import Action, Completion, Confidence, Json, Record, Token
+from calibrant.types import Action, Completion, Confidence, Json, Record
 
-from .incoming import PREFIX, BadRequest, ChatRequest
+from .incoming import PREFIX
 
 __all__ = [
-    "Chunks",
+    "Events",
     "confidence_body",
-    "error_body",
     "error_headers",
     "error_status",
     "event",
@@ -50,24 +53,8 @@ PLAIN = Phrasebook()
 
 def reply(record: Record, chat: ChatRequest, *, hold: bool, book: Phrasebook = PLAIN) -> dict[str, Any]:
     """The body of a chat completion, with the confidence object beside the choices."""
-    shown = _shown(record, hold)
-    choice = {
-        "index": 0,
-        "message": {
-            "role": "assistant",
-            "content": shown.text if shown.text or not shown.tool_calls else None,
-            "refusal": None,
-        }
-        | ({"tool_calls": _tool_calls(shown)} if shown.tool_calls else {}),
-        "logprobs": _logprobs(shown, chat.ask.top_logprobs) if chat.logprobs else None,
-        "finish_reason": shown.finish_reason,
-    }
-    frame = _frame(record.id, shown.model, "chat.completion", record.time)
-    return frame | {
-        "choices": [choice],
-        "usage": _usage(shown),
-        "confidence": confidence_body(record, hold=hold, book=book),
-    }
+    body = reply_body(_shown(record, hold), chat.ask, id=PREFIX + record.id, time=record.time)
+    return body | {"confidence": confidence_body(record, hold=hold, book=book)}
 
 
 def headers(record: Record) -> dict[str, str]:
@@ -113,34 +100,27 @@ def confidence_body(record: Record, *, hold: bool = False, book: Phrasebook = PL
 _NONE = Confidence(p=None, reason="No signal was read.")
 
 
-class Chunks:
-    """Makes the events of one streamed answer, all with the same head."""
+class Events:
+    """Makes the events of one streamed answer, the last but [DONE] with its confidence."""
 
-    def __init__(
-        self, record_id: str, model: str, time: float, chat: ChatRequest, book: Phrasebook = PLAIN
-    ) -> None:
-        self._frame = _frame(record_id, model, "chat.completion.chunk", time)
-        self._chat, self._book = chat, book
+    def __init__(self, chunks: Chunks, book: Phrasebook = PLAIN) -> None:
+        self._chunks, self._book = chunks, book
 
     def start(self) -> bytes:
         """The first: whose turn it is."""
-        return self._event({"role": "assistant", "content": "", "refusal": None})
+        return event(self._chunks.start())
 
     def text(self, text: str) -> bytes:
         """A piece of the answer."""
-        return self._event({"content": text})
+        return event(self._chunks.text(text))
 
     def end(self, record: Record, *, hold: bool) -> Iterable[bytes]:
         """What follows the text: tool calls whole, the finish reason, confidence and usage, and [DONE]."""
         shown = _shown(record, hold)
-        if shown.tool_calls:
-            calls = [{"index": index} | call for index, call in enumerate(_tool_calls(shown))]
-            yield self._event({"tool_calls": calls})
-        logprobs = _logprobs(shown, self._chat.ask.top_logprobs) if self._chat.logprobs else None
-        yield self._event({}, shown.finish_reason, logprobs)
+        for chunk in self._chunks.end(shown):
+            yield event(chunk)
         told = confidence_body(record, hold=hold, book=self._book)
-        last = self._frame | {"choices": [], "confidence": told}
-        yield event(last | ({"usage": _usage(shown)} if self._chat.include_usage else {}))
+        yield event({**self._chunks.last(shown), "confidence": told})
         yield b"data: [DONE]\n\n"
 
     def held(self, record: Record) -> Iterable[bytes]:
@@ -149,11 +129,6 @@ class Chunks:
         if text := _shown(record, True).text:
             yield self.text(text)
         yield from self.end(record, hold=True)
-
-    def _event(self, delta: Json, finish_reason: str | None = None, logprobs: Json | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        usage = {"usage": None} if self._chat.include_usage else {}
-        return event(self._frame | {"choices": [choice]} | usage)
 
 
 def event(body: Json) -> bytes:
@@ -183,17 +158,6 @@ def error_headers(error: CalibrantError) -> dict[str, str]:
     return {}
 
 
-def error_body(message: str, status: int, code: str, param: str | None = None) -> dict[str, Any]:
-    """An error in OpenAI's shape.
-
-    >>> error_body("No such model.", 404, "model_not_found", "model")["error"]["type"]
-    'invalid_request_error'
-    """
-    kinds = {401: "authentication_error", 502: "upstream_error", 503: "store_error", 504: "upstream_error"}
-    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
 def _shown(record: Record, hold: bool) -> Completion:
     """What the client may see: the answer, or where the gate holds it back the notice that it is held."""
     answer = record.completion
@@ -216,39 +180,3 @@ def _without_reasons(record: Record) -> Record:
         confidence, decision = replace(confidence, reason=KEPT), replace(decision, why=KEPT)
     readings = tuple(r if r.reason is None else replace(r, reason=KEPT) for r in record.readings)
     return replace(record, confidence=confidence, decision=decision, readings=readings)
-
-
-def _frame(record_id: str, model: str, kind: str, time: float) -> dict[str, Any]:
-    return {"id": PREFIX + record_id, "object": kind, "created": int(time), "model": model}
-
-
-def _usage(completion: Completion) -> dict[str, int]:
-    usage = completion.usage
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-    }
-
-
-def _tool_calls(completion: Completion) -> list[dict[str, Any]]:
-    return [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in completion.tool_calls
-    ]
-
-
-def _logprobs(completion: Completion, top: int) -> dict[str, Any] | None:
-    """As many alternatives as the client asked for; signals may have wanted more."""
-    if completion.tokens is None:
-        return None
-    return {"content": [_token(token, top) for token in completion.tokens], "refusal": None}
-
-
-def _token(token: Token, top: int) -> dict[str, Any]:
-    alternatives = [_weighed(*pair) for pair in token.top[:top]]
-    return _weighed(token.text, token.logprob) | {"top_logprobs": alternatives}
-
-
-def _weighed(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode(errors="replace"))}

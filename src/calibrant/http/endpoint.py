@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelDenied, ModelRefused, ModelUnavailable
 from ..files.jsontext import decoded, encoded, whole_text
+from ..formats.failures import failure, message_in, status_in
 from ..plugins import require
 from ..types import Ask, Completion
-from .failures import failure, message_in, status_in
 
 if TYPE_CHECKING:
     import aiohttp

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from calibrant.formats.messages import MessageAssembler, message_body, message_completion
+from calibrant.formats.messages.replies import completion_from
+from calibrant.formats.messages.requests import request_body
+from calibrant.formats.messages.streams import Assembler
 from calibrant.http.client import Client
 from calibrant.http.endpoint import TEMPERATURE, Reply
 from calibrant.types import Ask, Completion
@@ -51,11 +53,11 @@ class Anthropic(Client):
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
         body = reply.body or {}
-        return (message_completion(body, ask, model=self.name, latency=latency, price=self._price),)
+        return (completion_from(body, ask, model=self.name, latency=latency, price=self._price),)
 
-    def _assembler(self, ask: Ask) -> MessageAssembler:
-        return MessageAssembler(self.name, ask, self._price)
+    def _assembler(self, ask: Ask) -> Assembler:
+        return Assembler(self.name, ask, self._price)
 
     def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
-        body = message_body(ask, self._model, stream=stream)
+        body = request_body(ask, self._model, stream=stream)
         return {name: value for name, value in body.items() if name not in without}

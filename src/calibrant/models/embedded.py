@@ -16,7 +16,9 @@ from typing import Any
 
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.files.writing import replacing
-from calibrant.formats.chat import Assembler, completions, request_body
+from calibrant.formats.chat.replies import completions
+from calibrant.formats.chat.requests import request_body
+from calibrant.formats.chat.streams import Assembler
 from calibrant.plugins import require
 from calibrant.types import Ask, Completion, Delta, Price
 

@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 from typing import Any
 
-from calibrant.formats.chat import Assembler, completions, cut, request_body
+from calibrant.formats.chat.replies import completions
+from calibrant.formats.chat.requests import request_body
+from calibrant.formats.chat.streams import Assembler
+from calibrant.formats.completions import cut
 from calibrant.http.client import Client
 from calibrant.http.endpoint import (
     FEW,

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from calibrant.formats.responses import ResponsesAssembler, response_body, response_completion
+from calibrant.formats.responses.replies import completion_from
+from calibrant.formats.responses.requests import request_body
+from calibrant.formats.responses.streams import Assembler
 from calibrant.http.client import Client
 from calibrant.http.endpoint import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Reply
 from calibrant.types import Ask, Completion
@@ -41,15 +43,15 @@ class OpenAIResponses(Client):
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
         body = reply.body or {}
-        return (response_completion(body, ask, model=self.name, latency=latency, price=self._price),)
+        return (completion_from(body, ask, model=self.name, latency=latency, price=self._price),)
 
-    def _assembler(self, ask: Ask) -> ResponsesAssembler:
-        return ResponsesAssembler(self.name, ask, self._price)
+    def _assembler(self, ask: Ask) -> Assembler:
+        return Assembler(self.name, ask, self._price)
 
     def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
         if LOGPROBS.name in without:
             ask = replace(ask, logprobs=False, top_logprobs=0)
         if MANY_LOGPROBS.name in without:
             ask = replace(ask, top_logprobs=min(FEW, ask.top_logprobs))
-        body = response_body(ask, self._model, stream=stream)
+        body = request_body(ask, self._model, stream=stream)
         return {name: value for name, value in body.items() if name not in without}

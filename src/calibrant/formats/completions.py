@@ -1,0 +1,67 @@
+"""What the readers of all formats do to a completion: end it, charge it, keep what else was said. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..types import Completion, Price, Token, Usage, canonical
+
+__all__ = ["beyond", "charged", "cut", "further"]
+
+MOST_BEYOND = 8192
+"""Bytes of further members that a completion keeps."""
+
+
+def cut(completion: Completion, stop: Iterable[str]) -> Completion:
+    """The completion up to where one of the texts begins, as a server ends it that knows `stop`.
+
+    A token is kept where it begins before the end; without tokens that spell the text there are none.
+
+    >>> cut(Completion(text="4\\n5", model="tiny"), ["\\n"]).text
+    '4'
+    """
+    ends = [completion.text.find(text) for text in stop if text and text in completion.text]
+    if not ends:
+        return completion
+    text = completion.text[: min(ends)]
+    kept, spelt = list[Token](), ""
+    for token in completion.tokens or ():
+        if len(spelt) >= len(text):
+            break
+        kept.append(token)
+        spelt += token.text
+    tokens = tuple(kept) if kept and spelt.startswith(text) else None
+    return replace(completion, text=text, tokens=tokens, finish_reason="stop")
+
+
+def charged(completion: Completion, usage: Usage, price: Price | None) -> Completion:
+    """The completion with what the call used and cost."""
+    return replace(completion, usage=usage, cost=None if price is None else price.of(usage))
+
+
+def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | None:
+    """Canonical JSON of the members that a format does not know, or None; the smallest first up to 8 kB.
+
+    >>> beyond({"id": "x", "confidence": 0.9}, {"id"})
+    '{"confidence":0.9}'
+    """
+    texts = {}
+    for name, value in further(members, format).items():
+        try:
+            texts[name] = canonical({name: value})[1:-1]
+        except ValueError:  # not a number, which JSON cannot carry
+            continue
+    kept, room = {}, MOST_BEYOND - 2
+    for name, text in sorted(texts.items(), key=lambda item: len(item[1].encode())):
+        room -= len(text.encode()) + 1
+        if room < 0:
+            break
+        kept[name] = members[name]
+    return canonical(kept) if kept else None
+
+
+def further(body: Mapping[str, Any], format: Collection[str]) -> dict[str, Any]:
+    """The members that a format does not know and that say something."""
+    return {name: value for name, value in body.items() if name not in format and value is not None}

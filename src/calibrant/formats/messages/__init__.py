@@ -1,0 +1,1 @@
+"""The Anthropic messages format: requests written, replies and streams read. Pure functions, no I/O."""

@@ -1,0 +1,83 @@
+"""Streamed messages: put together as they come. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ModelUnavailable
+from ...types import Ask, Completion, Price
+from ..failures import excerpt, failure, status_in
+from .replies import ADVICE, completion_from
+
+__all__ = ["Assembler"]
+
+
+class Assembler:
+    """Puts a streamed message together.
+
+    Feed it each event as decoded JSON; it gives back the text to pass on, and at the end the whole
+    completion.
+
+    >>> assembler = Assembler("tiny", Ask(messages=()))
+    >>> delta = {"type": "text_delta", "text": "Paris"}
+    >>> assembler.feed({"type": "content_block_delta", "index": 0, "delta": delta})
+    'Paris'
+    >>> assembler.feed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}})
+    ''
+    >>> assembler.finish(latency=0.2).text
+    'Paris'
+    """
+
+    def __init__(self, model: str, ask: Ask, price: Price | None = None) -> None:
+        self._model, self._ask, self._price = model, ask, price
+        self._message: dict[str, Any] = {"usage": {}}
+        self._blocks: dict[int, dict[str, Any]] = {}
+
+    def feed(self, event: Mapping[str, Any]) -> str:
+        """Take one event, give its text ("" for most that carry something else).
+
+        Raises what `failure` says when the event is an error, `ModelUnavailable` when it is no event.
+        """
+        if event.get("error"):
+            raise failure(status_in(event), event)
+        try:
+            return self._take(event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelUnavailable(
+                f"Expected an event of a message, got {excerpt(event)}. {ADVICE}"
+            ) from error
+
+    def _take(self, event: Mapping[str, Any]) -> str:
+        kind = event.get("type")
+        if kind == "message_start":
+            self._message["usage"] |= event["message"].get("usage") or {}
+        elif kind == "content_block_start":
+            self._blocks[event["index"]] = dict(event["content_block"]) | {"input": ""}
+            return str(event["content_block"].get("text") or "")
+        elif kind == "content_block_delta":
+            return self._grown(int(event["index"]), event["delta"])
+        elif kind == "message_delta":
+            self._message["usage"] |= event.get("usage") or {}
+            self._message["stop_reason"] = event["delta"].get("stop_reason")
+        return ""
+
+    def _grown(self, index: int, delta: Mapping[str, Any]) -> str:
+        block = self._blocks.setdefault(index, {"type": "text", "text": "", "input": ""})
+        if delta["type"] == "input_json_delta":
+            block["input"] += delta["partial_json"]
+        if delta["type"] != "text_delta":
+            return ""
+        block["text"] = block.get("text", "") + delta["text"]
+        return str(delta["text"])
+
+    def finish(self, latency: float) -> Completion:
+        """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
+        blocks = [block for _, block in sorted(self._blocks.items())]
+        if not self._message.get("stop_reason"):
+            text = "".join(block.get("text") or "" for block in blocks)
+            raise ModelUnavailable(
+                f"The stream was cut off after {len(text)} characters, before the answer ended."
+            )
+        whole = self._message | {"content": blocks}
+        return completion_from(whole, self._ask, model=self._model, latency=latency, price=self._price)

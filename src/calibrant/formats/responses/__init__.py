@@ -1,0 +1,1 @@
+"""The OpenAI Responses format: requests written, replies and streams read. Pure functions, no I/O."""
