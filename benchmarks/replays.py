@@ -23,7 +23,6 @@ from calibrant import Tally
 from calibrant.dialogue.samples import pool
 from calibrant.metrics import auroc, ece
 from calibrant.signals.cisc import weighted_shares
-from calibrant.signals.self_consistency import share
 
 Rows = dict[str, np.ndarray]
 Figure = Callable[[Rows], float]
@@ -74,6 +73,11 @@ def columns(rows: list[dict]) -> Rows:
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+def share(answer: str, others: list[str]) -> float:
+    """The share of the other answers that are the same text."""
+    return pool(answer, others, str.__eq__).agreeing / len(others)
+
+
 def judges(folder: Path, resamples: int) -> None:
     """Votes: one prompt against all, and more prompts against fewer."""
     found = table(folder, "llmbar_judges task, model, item_id, gold, samples FROM order by all")
@@ -84,7 +88,7 @@ def judges(folder: Path, resamples: int) -> None:
         answer, others = drawn[0], drawn[1:]
         row = {"item": f"{task}{item}", "model": model, "right": answer == gold, "one": float(answer == gold)}
         for n in (1, 3, 7, 15):
-            row[f"s{n}"] = float(share(answer, others[:n], str.__eq__))
+            row[f"s{n}"] = share(answer, others[:n])
         made = pool(answer, drawn[:15], str.__eq__)
         top = max(made.shares().items(), key=lambda pair: pair[1])[0]
         row["vote"] = float(made.speaker(top) == gold)
@@ -131,9 +135,9 @@ def models(folder: Path, source: str, query: str, resamples: int) -> None:
                 "right": right,
                 "stated": float(sure),
                 "model": model,
-                "peer": float(share(answer, others[:1], str.__eq__)),
-                "peers3": float(share(answer, others[:3], str.__eq__)),
-                "share": float(share(answer, others, str.__eq__)),
+                "peer": share(answer, others[:1]),
+                "peers3": share(answer, others[:3]),
+                "share": share(answer, others),
             }
         )
         votes.append(_votes(item, drawn))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from calibrant.types import Ask, Replies
+from calibrant.errors import NoScore
+from calibrant.types import Ask, Completion, Question, Reading, Replies
 
 
 def conversed(steps: Generator[Any, Any, Any], reply: Callable[[Ask], Replies]) -> tuple[Any, list[Ask]]:
@@ -20,3 +21,20 @@ def conversed(steps: Generator[Any, Any, Any], reply: Callable[[Ask], Replies]) 
             wanted = steps.send(replies[0] if isinstance(wanted, Ask) else replies)
     except StopIteration as done:
         return done.value, asked
+
+
+def reading_of(
+    signal: Any, question: Question, completion: Completion, reply: Callable[[Ask], Replies]
+) -> tuple[Reading, list[Ask]]:
+    """The reading of a signal, whether it asks or not, and what it asked."""
+    asked: list[Ask] = []
+
+    def kept(ask: Ask) -> Replies:
+        asked.append(ask)
+        return reply(ask)
+
+    try:
+        found = signal.read(question, completion)
+        return (conversed(found, kept)[0] if isinstance(found, Generator) else found), asked
+    except NoScore as missing:
+        return Reading(reason=str(missing), detail=missing.detail), asked

@@ -12,6 +12,7 @@ CalibrantError
     ModelRefused         the server understood and will not (4xx)
     ModelUnavailable     overloaded, down, timed out or cut off: worth another try
   BudgetSpent            a limit that the caller set was reached
+  NoScore                a signal says why it has no score; ends as a reading
   StoreError             records cannot be written or read
     StoreRefused         what was given cannot be kept: another try gives the same
       UnknownRecord      a verdict on a record that is not there
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class CalibrantError(Exception):
@@ -153,6 +155,22 @@ class BudgetSpent(CalibrantError):
     """A limit on calls, tokens, dollars or time that the caller set was reached."""
 
     code = "budget_spent"
+
+
+class NoScore(CalibrantError):
+    """Why a signal has no score, in a sentence. Raised within its `read`, it ends as a reading with the `detail`.
+
+    >>> raise NoScore("The answer is empty.")
+    Traceback (most recent call last):
+    ...
+    calibrant.errors.NoScore: The answer is empty.
+    """
+
+    code = "no_score"
+
+    def __init__(self, reason: str, **detail: Any) -> None:
+        self.detail = detail
+        super().__init__(reason)
 
 
 class StoreError(CalibrantError):

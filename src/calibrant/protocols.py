@@ -63,7 +63,8 @@ class Signal(Protocol):
 
     `needs` is what must be at hand, known before anything is run: "logprobs" and "top_logprobs" of the
     answer's own tokens, "reply_logprobs" of the signal's further calls, "peer" for a second model.
-    Without it the reading has no score, and a reason.
+    Without it the reading has no score, and a reason. `calibrant.dialogue.fingerprinted.Fingerprinted` has
+    everything but `read`, for a frozen dataclass whose fields are its settings.
     """
 
     needs: ClassVar[frozenset[str]]
@@ -80,11 +81,12 @@ class Signal(Protocol):
 
     def read(
         self, question: Question, completion: Completion
-    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
-        """Yield the Asks that are wanted, then return the Reading.
+    ) -> Reading | Generator[Ask | tuple[Ask, ...], Any, Reading]:
+        """Return the Reading (`calibrant.types.scored`), or raise `NoScore` with the reason why there is none.
 
-        An Ask is answered by its Replies, and a tuple of Asks, which are made at the same time, by a tuple of
-        Replies in their order (`calibrant.dialogue.asks.together`): for calls none of which needs another.
+        A signal that must ask is a generator: it yields the Asks that are wanted. An Ask is answered by its
+        Replies, and a tuple of Asks, which are made at the same time, by a tuple of Replies in their order
+        (`calibrant.dialogue.asks.together`): for calls none of which needs another.
         """
         ...
 

@@ -309,7 +309,7 @@ def test_an_estimate_counts_the_calls_that_a_server_may_need(
     ("signals", "says"),
     [
         ("vpd:sample=3", "Did you mean 'samples'"),
-        ("vpd:samples=0", "at least one sample"),
+        ("vpd:samples=0", "samples of at least 1"),
         ("vdp", "Did you mean 'vpd'"),
         ("vpd:3", "settings as name=value"),
         ("vpd:samples=3,mean_logprob,vpd:samples=4", "vpd is named twice with different settings"),

@@ -26,7 +26,16 @@ from calibrant.asking.batches import Elicitor
 from calibrant.asking.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
 from calibrant.asking.estimates import CostEstimate, estimate
 from calibrant.dialogue.asks import answer_ask, sample_ask
-from calibrant.errors import MissingExtra, ModelDenied, ModelError, ModelRefused, ModelUnavailable, StoreError
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.errors import (
+    MissingExtra,
+    ModelDenied,
+    ModelError,
+    ModelRefused,
+    ModelUnavailable,
+    NoScore,
+    StoreError,
+)
 from calibrant.files.jsonlines import JsonLines
 from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible
@@ -60,7 +69,9 @@ from calibrant.types import (
     Token,
     Usage,
     Verdict,
+    digest,
     score,
+    scored,
 )
 
 SIGNALS = {"mean_logprob": MeanLogprob(), "stated": Verbalized()}
@@ -231,6 +242,36 @@ def test_asks_of_one_signal_are_made_at_once_and_answered_in_their_order() -> No
     assert reading.detail["said"] == ["0? 0", "0? 1", "0? 2", "0? 3", "0? 0"]
     assert (reading.detail["last"], reading.detail["none"]) == ("last", ())
     assert (most, model.calls, reading.detail["calls"], reading.detail["call_tokens"]) == (4, 5, 6, 66)
+
+
+class Short(Fingerprinted):
+    """A signal that asks nothing, and has no score for an empty answer."""
+
+    def read(self, question: Question, completion: Completion) -> Reading:
+        if not completion.text:
+            raise NoScore("The answer is empty.", length=0)
+        return scored(0.5, length=len(completion.text))
+
+
+class Unread(Short):
+    """One that asks, and cannot read what comes back."""
+
+    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:  # type: ignore[override]
+        said = (yield ask_for("it")).first.text
+        raise NoScore(f"Expected a number, the model said {said!r}.", said=said)
+
+
+def test_whoever_reads_a_signal_puts_its_name_and_digests_on_the_reading() -> None:
+    prompt, parameters = digest([]), digest({})
+    for text, score_, reason in (("four", 0.5, None), ("", None, "The answer is empty.")):
+        done = Completion(text=text, model="m")
+        (reading,) = asyncio.run(read({"mine": Short()}, questions(1)[0], done, Asker(Counted())))
+        assert (reading.signal, reading.score, reading.reason) == ("mine", score_, reason)
+        told = {"length": len(text), "prompt": prompt, "parameters": parameters, "calls": 0, "call_tokens": 0}
+        assert reading.detail == told
+    (unread,) = asyncio.run(read({"u": Unread()}, questions(1)[0], answers(ask_for("x")), Asker(Counted())))
+    assert unread.score is None and unread.reason == "Expected a number, the model said 'it'."
+    assert (unread.detail["said"], unread.detail["calls"]) == ("it", 1)
 
 
 def test_one_of_several_asks_that_fails_interrupts_the_reading() -> None:

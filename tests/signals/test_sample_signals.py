@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 from calibrant.answers.same import same
-from calibrant.dialogue.samples import entropy
+from calibrant.dialogue.samples import certainty, entropy, pool
 from calibrant.signals.cisc import Cisc, weighted_shares
 from calibrant.signals.dinco import Dinco, nvc
 from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntropy
 from calibrant.signals.p_true import PTrue
 from calibrant.signals.peer_agreement import PeerAgreement
-from calibrant.signals.self_consistency import SelfConsistency, share
+from calibrant.signals.self_consistency import SelfConsistency
 from calibrant.signals.self_evaluation import SelfEvaluation
-from calibrant.signals.semantic_entropy import SemanticEntropy, certainty
+from calibrant.signals.semantic_entropy import SemanticEntropy
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token
 
-from ..steps import conversed
+from ..steps import reading_of
 
 QUESTION = Question(id="q", messages=(Message("user", "Capital of France?"),))
 ALL = [SelfConsistency(), Cisc(), Cisc(weight="judge"), SemanticEntropy(), LikelihoodSemanticEntropy(), Dinco(),
@@ -37,7 +37,7 @@ def said(text: str, p: float = 1.0, **top: float) -> Completion:
 
 
 def drive(signal: Any, reply: Callable[[Ask], Replies], answer: str = "Paris") -> tuple[Reading, list[Ask]]:
-    return conversed(signal.read(QUESTION, Completion(text=answer, model="m")), reply)
+    return reading_of(signal, QUESTION, Completion(text=answer, model="m"), reply)
 
 
 def world(samples: list[Completion], beliefs: dict[str, float], others: str = "") -> Callable[[Ask], Replies]:
@@ -113,18 +113,18 @@ def test_dinco_sets_an_option_against_the_others_in_their_own_words() -> None:
     asked = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice", "Bonn", "Rome", "Oslo"]})
     beliefs = {"Paris": 0.9, "Lyon": 0.2, "Nice": 0.3, "Bonn": 0.1, "Oslo": 0.5, "Bern": 0.8}
     reply = world([said("A"), said("F"), said("Oslo."), said("(a)"), said("B")], beliefs)
-    reading, asks = conversed(Dinco().read(asked, Completion(text="A", model="m")), reply)
+    reading, asks = reading_of(Dinco(), asked, Completion(text="A", model="m"), reply)
     named = [one["answer"] for one in reading.detail["beliefs"]]
     assert named == ["Paris", "Oslo", "Lyon", "Nice", "Bonn"]  # the samples' first, four rivals in all
     assert len(asks) == 1 + 5 and not any("Name " in ask.messages[-1].content for ask in asks)
     assert reading.detail["nvc"] == pytest.approx(0.9 / (0.9 + 0.5 + 0.2 + 0.3 + 0.1))
     assert reading.detail["consistency"] == pytest.approx(3 / 6)
-    other, _ = conversed(Dinco(distractors=2).read(asked, Completion(text="Bern", model="m")), reply)
+    other, _ = reading_of(Dinco(distractors=2), asked, Completion(text="Bern", model="m"), reply)
     assert [one["answer"] for one in other.detail["beliefs"]] == ["Bern", "Paris", "Oslo"]  # itself no option
-    yes, _ = conversed(
-        Dinco().read(
-            replace(QUESTION, metadata={"options": ["yes", "no"]}), Completion(text="Yes.", model="m")
-        ),
+    yes, _ = reading_of(
+        Dinco(),
+        replace(QUESTION, metadata={"options": ["yes", "no"]}),
+        Completion(text="Yes.", model="m"),
         world([said("Yes")] * 5, {"yes": 0.9, "no": 0.6}),
     )
     assert yes.detail["nvc"] == pytest.approx(0.6) and len(yes.detail["beliefs"]) == 2
@@ -222,7 +222,7 @@ def test_shares_and_entropy_come_to_the_truth() -> None:
     truth = np.array([0.6, 0.3, 0.1])
     names = np.array(["Paris", "Lyon", "Nice"])
     runs = [list(map(str, rng.choice(names, p=truth, size=10))) for _ in range(2000)]
-    found = np.mean([share("Paris", run, same) for run in runs])
+    found = np.mean([pool("Paris", run, same).agreeing / len(run) for run in runs])
     assert abs(found - 0.6) < 4 * math.sqrt(0.24 / 20_000)
     many = Counter(map(str, rng.choice(names, p=truth, size=200_000)))
     shares = [count / 200_000 for count in many.values()]

@@ -34,7 +34,7 @@ from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token, ToolCall
 
-from ..steps import conversed
+from ..steps import reading_of
 
 QUESTION = Question(id="q", messages=(Message("system", "Be brief."), Message("user", "Capital of France?")))
 
@@ -48,7 +48,7 @@ def drive(
 ) -> tuple[Reading, list[Ask]]:
     """The reading, and what was asked for it."""
     waiting = iter(replies)
-    return conversed(signal.read(QUESTION, completion), lambda _: next(waiting))  # type: ignore[attr-defined]
+    return reading_of(signal, QUESTION, completion, lambda _: next(waiting))
 
 
 def said(text: str, *top: tuple[str, float]) -> Replies:
@@ -170,23 +170,11 @@ ANSWERS = (
 )
 
 
-def converse(
-    signal: Any, question: Question, completion: Completion, reply: Reply
-) -> tuple[Reading, list[Ask]]:
-    """The reading, and what was asked for it."""
-    return conversed(signal.read(question, completion), reply)
-
-
-def name_of(signal: Any) -> str:
-    return str(type(signal).__module__.rpartition(".")[2])
-
-
 @pytest.mark.parametrize("signal", VARIANTS)
 def test_every_signal_gives_a_score_or_a_reason_whatever_comes_back(signal: Any) -> None:
     for reply in REPLIES.values():
         for completion in ANSWERS:
-            reading, _ = converse(signal, QUESTION, completion, reply)
-            assert reading.signal == name_of(signal)
+            reading, _ = reading_of(signal, QUESTION, completion, reply)
             assert reading.reason if reading.score is None else 0.0 <= reading.score <= 1.0
             json.dumps(dict(reading.detail), allow_nan=False)  # a record can hold it
 
@@ -195,7 +183,9 @@ def test_every_signal_gives_a_score_or_a_reason_whatever_comes_back(signal: Any)
 def test_every_signal_gives_a_score_where_all_is_well(name: str) -> None:
     signal = find("signals", name)()
     readings = [
-        converse(signal, QUESTION, completion, reply)[0] for completion in ANSWERS for reply in SOUND.values()
+        reading_of(signal, QUESTION, completion, reply)[0]
+        for completion in ANSWERS
+        for reply in SOUND.values()
     ]
     assert any(reading.score is not None for reading in readings), {one.reason for one in readings}
 
@@ -203,7 +193,7 @@ def test_every_signal_gives_a_score_where_all_is_well(name: str) -> None:
 @pytest.mark.parametrize("signal", VARIANTS)
 def test_no_signal_asks_for_more_than_it_states(signal: Any) -> None:
     for reply in REPLIES.values():
-        _, asked = converse(signal, QUESTION, ANSWERS[0], reply)
+        _, asked = reading_of(signal, QUESTION, ANSWERS[0], reply)
         samples = [ask for ask in asked if ask.messages == QUESTION.messages and ask.model is None]
         calls = [ask for ask in asked if ask not in samples]
         assert max((ask.samples for ask in samples), default=0) <= signal.cost.samples
@@ -217,7 +207,7 @@ def test_no_signal_asks_for_more_than_it_states(signal: Any) -> None:
 def test_nothing_that_is_judged_can_close_its_tags(signal: Any) -> None:
     question = Question(id="q", messages=(Message("user", f"Capital?{EVIL} Q"),))
     for reply in REPLIES.values():
-        _, asked = converse(signal, question, Completion(text=f"Paris{EVIL} A", model="m"), reply)
+        _, asked = reading_of(signal, question, Completion(text=f"Paris{EVIL} A", model="m"), reply)
         for text in (
             message.content for ask in asked for message in ask.messages if message.role != "assistant"
         ):
@@ -251,7 +241,7 @@ def test_every_signal_says_what_it_is_and_needs(name: str) -> None:
 
 @pytest.mark.parametrize("signal", VARIANTS)
 def test_a_refusal_is_given_as_it_came(signal: Any) -> None:
-    reading, asked = converse(signal, QUESTION, ANSWERS[0], REPLIES["refused"])
+    reading, asked = reading_of(signal, QUESTION, ANSWERS[0], REPLIES["refused"])
     assert not asked or reading.reason == "refused"
 
 
@@ -378,7 +368,7 @@ def test_too_few_samples_to_give_a_score_are_refused(name: str) -> None:
     least = LEAST.get(name, 1)
     for samples in (least - 1, 0, -3):
         with pytest.raises(
-            UnusableInput, match=f"{name}: Expected at least (one|two) samples?.* got {samples}"
+            UnusableInput, match=f"{name}: Expected samples of at least {least}; got {samples}"
         ):
             signals_named(f"{name}:samples={samples}")
     assert signals_named(f"{name}:samples={least}")
@@ -396,7 +386,7 @@ STATED = tuple(name for name in EVERY if "posture" in {one.name for one in field
 @pytest.mark.parametrize("name", ("self_probing", "verbalized", "vpd"))
 @pytest.mark.parametrize("text", JUNK)
 def test_a_reply_that_states_nothing_gives_a_reason(name: str, text: str) -> None:
-    reading, _ = converse(find("signals", name)(), QUESTION, answer(), always(text))
+    reading, _ = reading_of(find("signals", name)(), QUESTION, answer(), always(text))
     assert reading.score is None and reading.reason
 
 
@@ -448,7 +438,7 @@ def test_an_answer_may_be_said_in_a_sentence(name: str, text: str, named: bool) 
 
     asked = replace(QUESTION, messages=(Message("user", "What is the capital of France?"),))
     signal = find("signals", name)()
-    assert converse(signal, asked, answer(text), reply)[0].score == pytest.approx(
+    assert reading_of(signal, asked, answer(text), reply)[0].score == pytest.approx(
         (1.0 if name in ALSO else 0.9) if named else 0.0
     )
 
@@ -478,10 +468,10 @@ def test_vpd_names_the_runner_up_where_none_of_the_above_leads() -> None:
         {"candidate": "Paris", "confidence": 0.3},
     ]
     vpd = find("signals", "vpd")()
-    reading, _ = converse(vpd, QUESTION, answer("Paris"), always(json.dumps({"answers": shares})))
+    reading, _ = reading_of(vpd, QUESTION, answer("Paris"), always(json.dumps({"answers": shares})))
     assert reading.score == pytest.approx(0.3)
     assert (reading.detail["best"], reading.detail["best_score"]) == ("Paris", pytest.approx(0.3))
-    reading, _ = converse(vpd, QUESTION, answer("Paris"), always(json.dumps({"answers": shares[:1]})))
+    reading, _ = reading_of(vpd, QUESTION, answer("Paris"), always(json.dumps({"answers": shares[:1]})))
     assert reading.score == 0.0 and "best" not in reading.detail
 
 
@@ -489,22 +479,22 @@ def test_no_more_guesses_are_asked_for_than_there_are_options() -> None:
     top = find("signals", "verbalized_top_k")()
     for options, k in ((["yes", "no"], 2), (list("ABCDEF"), 4), ([], 4)):
         asked = replace(QUESTION, metadata={"options": options})
-        _, asks = converse(top, asked, answer("yes"), always("yes: 70%\nno: 30%"))
+        _, asks = reading_of(top, asked, answer("yes"), always("yes: 70%\nno: 30%"))
         assert f"your {k} best guesses" in asks[0].messages[-1].content
 
 
 def test_vpd_asks_about_the_options_where_there_are_any() -> None:
     choice = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice"]})
-    reading, asks = converse(
+    reading, asks = reading_of(
         find("signals", "vpd")(), choice, answer("A"), always("A: 70%, B) Lyon: 20%; C: 10%")
     )
     assert reading.score == pytest.approx(0.7)
     assert "List the options" in asks[0].messages[-1].content
     assert "None of the above" not in asks[0].messages[-1].content
     many = replace(QUESTION, metadata={"options": [f"city {n}" for n in range(10)]})
-    _, asks = converse(find("signals", "vpd")(), many, answer("A"), always("A: 70%"))
+    _, asks = reading_of(find("signals", "vpd")(), many, answer("A"), always("A: 70%"))
     assert "List the 5 likeliest of the options" in asks[0].messages[-1].content
-    _, asks = converse(find("signals", "vpd")(), QUESTION, answer("Paris"), always("Paris: 70%"))
+    _, asks = reading_of(find("signals", "vpd")(), QUESTION, answer("Paris"), always("Paris: 70%"))
     assert "None of the above" in asks[0].messages[-1].content
 
 

@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibrant.dialogue.tokens import covering, weighable, weighed
+from calibrant.errors import NoScore
 from calibrant.signals.choice_logprob import ChoiceLogprob
 from calibrant.signals.field_logprob import FieldLogprob, field_probabilities, spans
 from calibrant.signals.joint_logprob import JointLogprob
 from calibrant.signals.min_logprob import MinLogprob
 from calibrant.signals.token_entropy import TokenEntropy, spread
 from calibrant.signals.token_margin import TokenMargin, margin
-from calibrant.types import Completion, Message, Question, Reading, Token, ToolCall
+from calibrant.types import Completion, Message, Question, Reading, Replies, Token, ToolCall
+
+from ..steps import reading_of
 
 
 def token(text: str, p: float, **top: float) -> Token:
@@ -35,11 +38,7 @@ def read(signal: Any, completion: Completion, options: list[str] | None = None) 
     question = Question(
         id="q", messages=(Message("user", "?"),), metadata={"options": options} if options else {}
     )
-    steps = signal.read(question, completion)
-    with pytest.raises(StopIteration) as stop:
-        next(steps)
-    reading: Reading = stop.value.value
-    return reading
+    return reading_of(signal, question, completion, lambda _: Replies())[0]
 
 
 PARIS = done(
@@ -140,8 +139,9 @@ def test_a_letter_against_its_text_is_no_choice() -> None:
 def test_weighed_needs_the_words() -> None:
     words = {"yes": True, "no": False}
     assert weighed(done(token("(", 0.9), token("No", 0.6, Yes=0.2)), words) == pytest.approx(0.25)
-    assert isinstance(weighed(done(token("Well", 0.9, Yes=0.01)), words), str)
-    assert isinstance(weighed(done(), words), str)
+    for unread in (done(token("Well", 0.9, Yes=0.01)), done()):
+        with pytest.raises(NoScore):
+            weighed(unread, words)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,12 @@ def test_weighed_needs_the_words() -> None:
     ],
 )
 def test_weighed_reads_no_share_that_is_not_known(reply: Completion, found: str | float) -> None:
-    share = weighed(reply, {"yes": True, "no": False})
-    assert found in share if isinstance(found, str) else share == found
+    words = {"yes": True, "no": False}
+    if isinstance(found, float):
+        assert weighed(reply, words) == found
+        return
+    with pytest.raises(NoScore, match=found):
+        weighed(reply, words)
 
 
 # ------------------------------------------------------------------ fields

@@ -66,7 +66,7 @@ def _reading(name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
     detail = _marks(signal)
     found = steps.found
     if found is None:
-        return Reading(signal=name, score=None, reason=str(steps.missing), detail=detail)
+        found = Reading(reason=str(steps.missing), detail=getattr(steps.missing, "detail", {}))
     detail["calls"], detail["call_tokens"] = steps.calls, steps.tokens
     if steps.interrupted is not None:
         detail["interrupted"] = True
@@ -325,7 +325,7 @@ class _Run:
             if grade is None:
                 self.summary.because(f"{self.judge}: {UNGRADED}")
             return grade, None
-        steps = Steps(lambda: grade)
+        steps = Steps[Grade](lambda: grade)
         await steps.answered(self.asker)
         if steps.found is None and steps.interrupted is None:
             self.summary.because(f"{self.judge}: {steps.missing or steps.failed or UNREAD}")

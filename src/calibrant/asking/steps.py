@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
-from ..errors import MissingExtra
+from ..errors import MissingExtra, NoScore
 from ..types import Ask, Replies
 from .asker import Asker, Interrupted
 
@@ -16,29 +16,34 @@ Found = TypeVar("Found")
 
 
 class Steps(Generic[Found]):
-    """A generator of Asks, run up to the first that it wants answered: None when it has returned.
+    """What is found at once or by a generator of Asks, run up to the first that it wants answered, if any.
 
-    `found` is what it returned, `missing` the package without which it could not. `interrupted` is the
-    last of its Asks that failed and may succeed another time, `failed` the reason of the last that failed for
-    good. `calls` counts the Asks that were answered and `tokens` what the answers read and wrote, whether
-    they were made for it or for another.
+    `found` is what it returned, `missing` why it could not: the reason it gave, or a package that is not
+    installed. `interrupted` is the last of its Asks that failed and may succeed another time, `failed` the
+    reason of the last that failed for good. `calls` counts the Asks that were answered and `tokens` what the
+    answers read and wrote, whether they were made for it or for another.
     """
 
+    _steps: Generator[Ask | tuple[Ask, ...], Any, Found]
     __slots__ = ("_steps", "calls", "failed", "found", "interrupted", "missing", "tokens", "wanted")
 
-    def __init__(self, begin: Callable[[], Generator[Ask | tuple[Ask, ...], Any, Found]]) -> None:
+    def __init__(self, begin: Callable[[], Found | Generator[Ask | tuple[Ask, ...], Any, Found]]) -> None:
         self.found: Found | None = None
-        self.missing: MissingExtra | None = None
+        self.missing: MissingExtra | NoScore | None = None
         self.interrupted: Interrupted | None = None
         self.failed: str | None = None
         self.calls = self.tokens = 0
         self.wanted: Ask | tuple[Ask, ...] | None = None
         try:
-            self._steps = begin()
-            self.wanted = next(self._steps)
+            begun = begin()
+            if isinstance(begun, Generator):
+                self._steps = begun
+                self.wanted = next(begun)
+            else:
+                self.found = begun
         except StopIteration as done:
             self.found = done.value
-        except MissingExtra as error:
+        except (MissingExtra, NoScore) as error:
             self.missing = error
 
     async def answered(self, asker: Asker) -> None:
@@ -56,7 +61,7 @@ class Steps(Generic[Found]):
                     self.wanted = self._steps.send(tuple(several))
         except StopIteration as done:
             self.found = done.value
-        except MissingExtra as error:
+        except (MissingExtra, NoScore) as error:
             self.missing = error
 
     def _count(self, replies: Replies) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from ..answers.same import cluster
+from ..answers.same import cluster, sameness
+from ..errors import NoScore
+from ..types import Ask, Completion, Cost, Question, Reading, Replies, scored
+from .asks import sample_ask
+from .fingerprinted import Fingerprinted
 
-__all__ = ["Pool", "entropy", "pool"]
+__all__ = ["Pool", "Sampling", "certainty", "entropy", "pool", "pooled"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +45,11 @@ class Pool:
             members.setdefault(group, []).append(weight)
         return {group: math.fsum(some) / total for group, some in members.items()}
 
+    @property
+    def agreeing(self) -> int:
+        """How many texts say the same as the answer."""
+        return self.groups.count(self.own)
+
     def speaker(self, group: int) -> str:
         """The group in its commonest words; the answer's own words where it is the answer's group."""
         if group == self.own:
@@ -54,6 +63,23 @@ class Pool:
         own = self.answer
         return sorted(rows, key=lambda row: (-row["share"], row["answer"] != own, row["answer"]))
 
+    def by_entropy(self, shares: dict[int, float]) -> Reading:
+        """The certainty of the shares; where the answer is not in the largest group, at most its own share."""
+        own, n = shares.get(self.own, 0.0), len(self.texts)
+        sure = certainty(list(shares.values()), n)
+        leads = math.isclose(own, max(shares.values()))
+        told = {"certainty": sure, "share": own, "clusters": self.listed(shares)}
+        return scored(sure if leads else min(sure, own), samples=n, **told)
+
+    def elected(self, shares: dict[int, float]) -> dict[str, Any]:
+        """For a reading's detail: all answers with their shares, and the one with the largest."""
+        answers = self.listed(shares)
+        return {
+            "clusters": answers,
+            "best": answers[0]["answer"],
+            "best_score": answers[0]["share"],
+        }
+
 
 def pool(answer: str, samples: Sequence[str], alike: Callable[[str, str], bool]) -> Pool:
     """Put samples into groups, together with the answer. Those that say nothing are left out.
@@ -66,6 +92,59 @@ def pool(answer: str, samples: Sequence[str], alike: Callable[[str, str], bool])
     texts = tuple(samples[i] for i in kept)
     own, *groups = cluster((answer, *texts), alike)
     return Pool(answer=answer, texts=texts, groups=tuple(groups), own=own, kept=kept)
+
+
+def pooled(
+    ask: Ask, question: Question, completion: Completion, least: int = 1
+) -> Generator[Ask, Replies, tuple[tuple[Completion, ...], Pool]]:
+    """The samples that an Ask brings, all of them and pooled with the answer: for a signal's ``yield from``.
+
+    Raises `NoScore` for an empty answer, and where fewer than `least` samples say anything.
+    """
+    if not completion.text.strip():
+        raise NoScore("The answer is empty, so nothing can agree with it.")
+    drawn = yield ask
+    done = drawn.completions[: ask.samples]
+    made = pool(completion.text, [sample.text for sample in done], sameness(question))
+    if len(made.texts) < least:
+        few = "No sample says anything." if least == 1 else f"Fewer than {least} samples say anything."
+        raise NoScore(drawn.reason or few)
+    return done, made
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling(Fingerprinted):
+    """A signal that draws further answers to the question; raises `ValueError` for fewer than `least`."""
+
+    samples: int = 10
+    temperature: float = 1.0
+
+    least: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.samples < self.least:
+            raise ValueError(f"Expected samples of at least {self.least}; got {self.samples}.")
+
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most."""
+        return Cost(samples=self.samples)
+
+    def drawn(
+        self, question: Question, completion: Completion, *, logprobs: bool = False
+    ) -> Generator[Ask, Replies, tuple[tuple[Completion, ...], Pool]]:
+        """The samples, and the answer among them: `pooled`."""
+        ask = sample_ask(question, self.samples, temperature=self.temperature, logprobs=logprobs)
+        return (yield from pooled(ask, question, completion, self.least))
+
+
+def certainty(shares: Sequence[float], samples: int) -> float:
+    """1 - SE / log(samples): 1 where all say the same, 0 where no two do.
+
+    >>> certainty([0.5, 0.5], 4), certainty([0.25] * 4, 4), certainty([1.0], 4)
+    (0.5, 0.0, 1.0)
+    """
+    return min(1.0, max(0.0, 1.0 - entropy(shares) / math.log(samples)))
 
 
 def entropy(shares: Sequence[float]) -> float:

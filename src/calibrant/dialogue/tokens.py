@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
+from ..errors import NoScore
 from ..types import Completion, Token
 
 __all__ = [
@@ -15,7 +16,10 @@ __all__ = [
     "LEAST_MASS",
     "alternatives",
     "covering",
+    "judged",
     "likelihood",
+    "likelihood_of",
+    "likelihoods",
     "logprob_sum",
     "mass",
     "offset_of",
@@ -23,8 +27,8 @@ __all__ = [
     "spoken",
     "weighable",
     "weighed",
+    "with_alternatives",
     "without_end",
-    "worded",
 ]
 
 END_OF_TEXT = re.compile(r"\s*|<\|.*\|>|</?s>|<eos>|<end_of_turn>")
@@ -39,19 +43,32 @@ AROUND = " \t\n\r().,:;*\"'`[]{}#"
 Meaning = TypeVar("Meaning", bound=Hashable)
 
 
-def spoken(completion: Completion) -> tuple[Token, ...] | str:
-    """The tokens of the answer without what ends the text, or why there are none, in a sentence.
+def spoken(completion: Completion) -> tuple[Token, ...]:
+    """The tokens of the answer without what ends the text; raises `NoScore` where there are none.
 
-    >>> spoken(Completion(text="4", model="m"))
-    'The answer carries no log-probabilities; ask a server that gives them.'
+    >>> [token.text for token in spoken(Completion(text="4", model="m", tokens=(Token("4", -0.1),)))]
+    ['4']
     """
     if completion.tokens is None:
-        return "The answer carries no log-probabilities; ask a server that gives them."
+        raise NoScore("The answer carries no log-probabilities; ask a server that gives them.")
     tokens = without_end(completion.tokens, completion.text)
     if not tokens:
-        return "The answer is empty, so there is no token to be sure of."
+        raise NoScore("The answer is empty, so there is no token to be sure of.")
     if any([math.isnan(token.logprob) for token in tokens]):  # a list takes half the time of a generator
-        return "A log-probability of the answer is not a number."
+        raise NoScore("A log-probability of the answer is not a number.")
+    return tokens
+
+
+def with_alternatives(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The same tokens; raises `NoScore` where one comes without the alternatives to it.
+
+    >>> len(with_alternatives((Token("A", -0.1, (("B", -3.0),)),)))
+    1
+    """
+    if not all([token.top for token in tokens]):
+        raise NoScore(
+            "The answer carries no alternatives to its tokens; ask a server that gives top_logprobs."
+        )
     return tokens
 
 
@@ -89,6 +106,30 @@ def likelihood(tokens: Sequence[Token]) -> float:
     0.5
     """
     return math.exp(logprob_sum(tokens) / len(tokens))
+
+
+def likelihoods(samples: Iterable[Completion]) -> list[float]:
+    """The length-normalised likelihood of each sample; raises `NoScore` where one comes without tokens.
+
+    >>> likelihoods([Completion(text="4", model="m", tokens=(Token("4", 0.0),))])
+    [1.0]
+    """
+    try:
+        return [likelihood(spoken(sample)) for sample in samples]
+    except NoScore as missing:
+        raise NoScore(f"A sample cannot be weighed: {missing}") from missing
+
+
+def likelihood_of(completion: Completion) -> float | None:
+    """The length-normalised likelihood of an answer; None where its tokens do not tell.
+
+    >>> likelihood_of(Completion(text="4", model="m")) is None
+    True
+    """
+    try:
+        return likelihood(spoken(completion))
+    except NoScore:
+        return None
 
 
 def offset_of(text: str, tokens: Sequence[Token], start: int = 0) -> int | None:
@@ -168,45 +209,57 @@ def weighable(said: Completion) -> bool:
     return first is not None and any(text != first.text for text, _ in first.top)
 
 
-def weighed(said: Completion, words: Mapping[str, bool]) -> float | str:
+def weighed(said: Completion, words: Mapping[str, bool]) -> float:
     """The probability of the words that are True among all the words, at the reply's first word.
 
-    `words` are in lower case. Returns the reason, in a sentence, where the share is not known: without
+    `words` are in lower case. Raises `NoScore` where the share is not known: without
     log-probabilities; without alternatives, since the probability of what was said does not tell that of
     its opposite, which may be anything up to the rest; where the words together are less likely than
     0.05; and where of two meanings one alone is listed and the other, unlisted, could still count for more
     than 0.05 of both.
 
     >>> reply = Completion(text="Yes", model="m", tokens=(Token("Yes", math.log(0.6), ((" no", math.log(0.2)),)),))
-    >>> round(float(weighed(reply, {"yes": True, "no": False})), 3)
+    >>> round(weighed(reply, {"yes": True, "no": False}), 3)
     0.75
     """
     if not said.tokens:
-        return "The reply carries no log-probabilities; ask a server that gives them."
+        raise NoScore("The reply carries no log-probabilities; ask a server that gives them.")
     first = _first(said)
     if first is not None and not first.top:
-        return "The reply carries no alternatives to its tokens; ask a server that gives top_logprobs."
+        raise NoScore(
+            "The reply carries no alternatives to its tokens; ask a server that gives top_logprobs."
+        )
     found = {} if first is None else mass(first, lambda word: words.get(plain(word)))
     total = math.fsum(found.values())
     if first is None or total < LEAST_MASS:
-        wanted = " or ".join(repr(word) for word in words)
-        return f"Expected {wanted}, the model said {said.text[:80]!r}."
+        raise _neither(said, words)
     unlisted = 0.0 if len(found) > 1 else _unlisted(first)
     if unlisted > LEAST_MASS * (total + unlisted):
-        return (
+        raise NoScore(
             "The reply lists too few alternatives to its tokens; ask a server that gives more top_logprobs."
         )
     return found.get(True, 0.0) / total
 
 
-def worded(said: Completion, words: Mapping[str, bool]) -> float | None:
-    """What the reply says by its text alone, 1 or 0; None where it is none of the words.
+def judged(said: Completion, words: Mapping[str, bool]) -> float:
+    """What the reply says: weighed where it lists alternatives, else 1 or 0 by its text alone.
 
-    >>> worded(Completion(text="No.", model="m"), {"yes": True, "no": False})
+    Raises `NoScore` where it says none of the words.
+
+    >>> judged(Completion(text="No.", model="m"), {"yes": True, "no": False})
     0.0
     """
+    if weighable(said):
+        return weighed(said, words)
     meant = words.get(plain(said.text))
-    return None if meant is None else float(meant)
+    if meant is None:
+        raise _neither(said, words)
+    return float(meant)
+
+
+def _neither(said: Completion, words: Mapping[str, bool]) -> NoScore:
+    wanted = " or ".join(repr(word) for word in words)
+    return NoScore(f"Expected {wanted}, the model said {said.text[:80]!r}.")
 
 
 def _first(said: Completion) -> Token | None:

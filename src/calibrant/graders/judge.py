@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.answers.same import inert
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
-from calibrant.dialogue.tokens import weighable, weighed, worded
-from calibrant.types import Ask, Completion, Cost, Question, Replies
+from calibrant.dialogue.asks import JUDGE, TOP, tokens_in
+from calibrant.dialogue.orders import in_both_orders
+from calibrant.dialogue.tokens import judged, weighable
+from calibrant.errors import NoScore
+from calibrant.types import Ask, Completion, Cost, Question
 
 __all__ = ["Judge"]
 
@@ -59,44 +61,20 @@ class Judge:
         """One call for each order, both at the same time; both must be readable."""
         if not completion.text.strip():
             return 0.0
-        shares: list[float] = []
-        spoken = []
-        both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
-        for (a, b), replies in zip(ORDERS, both, strict=True):
-            share = _correct(replies, a, b)
-            if share is None:
-                return None
-            shares.append(share)
-            spoken.append(not weighable(replies.completions[0]))
-        if any(spoken) and len({share > 0.5 for share in shares}) > 1:
+        known = [one for one in question.references if one.strip()]
+        told = "the reference" if len(known) == 1 else "a reference"
+        places = {
+            "references": "".join(f"<reference>{inert(one)}</reference>\n" for one in known),
+            "ask": AGAINST.format(reference=told) if known else ALONE,
+        }
+        try:
+            both = yield from in_both_orders(
+                question, completion.text, INSTRUCTION, ORDERS, places,
+                max_tokens=ROOM, logprobs=True, top_logprobs=TOP, model=self.model,
+            )  # fmt: skip
+            shares = [judged(said, words) for said, words in both]
+        except NoScore:
+            return None
+        if not all(weighable(said) for said, _ in both) and len({share > 0.5 for share in shares}) > 1:
             return None
         return min(1.0, math.fsum(shares) / len(shares))
-
-    def _ask(self, question: Question, completion: Completion, a: str, b: str) -> Ask:
-        known = [one for one in question.references if one.strip()]
-        shown = "".join(f"<reference>{inert(one)}</reference>\n" for one in known)
-        ask = (
-            AGAINST.format(reference="the reference" if len(known) == 1 else "a reference")
-            if known
-            else ALONE
-        )
-        text = INSTRUCTION.format(references=shown, ask=ask, a=a, b=b)
-        return judge_ask(
-            question,
-            completion.text,
-            text,
-            max_tokens=ROOM,
-            logprobs=True,
-            top_logprobs=TOP,
-            model=self.model,
-        )
-
-
-def _correct(replies: Replies, a: str, b: str) -> float | None:
-    """P(correct) among both options; 1 or 0 by the letter where no alternatives are listed."""
-    if not replies.completions:
-        return None
-    said = replies.completions[0]
-    words = {"a": a == "Correct", "b": b == "Correct", "correct": True, "wrong": False}
-    share = weighed(said, words) if weighable(said) else worded(said, words)
-    return None if isinstance(share, str) else share

@@ -6,20 +6,21 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from inspect import isgeneratorfunction
-from typing import Any, ClassVar
+from typing import Any
 
 from ..answers.same import sameness
 from ..asking.asker import Asker, Interrupted
 from ..asking.elicit import read
 from ..dialogue.asks import answer_ask, sample_ask, tokens_in
+from ..dialogue.fingerprinted import Fingerprinted
 from ..dialogue.stated import parse_percentage
-from ..errors import BudgetSpent, ModelUnavailable, UnusableInput
+from ..errors import BudgetSpent, ModelUnavailable, NoScore, UnusableInput
 from ..http.loop import gathered
 from ..plugins import find
 from ..protocols import Grader, Signal
-from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, digest, score
+from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
 from .attempts import Job, Plan, halves, planned
 from .robustness import Defended, Finding, Look, Trial, findings
 
@@ -31,7 +32,7 @@ PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class InLine:
+class InLine(Fingerprinted):
     """The percentage stated in the same conversation, with everything that was said before in view.
 
     Not a signal to use: it is how confidence is often asked for, and what the defences are compared with. A
@@ -40,31 +41,24 @@ class InLine:
 
     max_tokens: int = 16
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    prompts = (FOLLOW_UP,)
 
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
         return Cost(calls=1, read=tokens_in(FOLLOW_UP), written=self.max_tokens)
 
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters."""
-        return digest([FOLLOW_UP]), digest(asdict(self))
-
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0."""
         turns = (Message("assistant", completion.text), Message("user", FOLLOW_UP))
         replies = yield Ask(messages=(*question.messages, *turns), max_tokens=self.max_tokens)
-        if not replies.completions:
-            return Reading(signal="in_line", score=None, reason=replies.reason or "The model gave no reply.")
-        said = replies.completions[0].text
+        said = replies.first.text
         stated, percentages = parse_percentage(said), {float(number) for number in PERCENT.findall(said)}
         if stated is None and len(percentages) == 1 and max(percentages) <= 100:
             stated = score(percentages.pop() / 100)
         if stated is None:
-            return Reading(signal="in_line", score=None, reason="The reply states no percentage, or several.")
-        return Reading(signal="in_line", score=stated)
+            raise NoScore("The reply states no percentage, or several.")
+        return scored(stated)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

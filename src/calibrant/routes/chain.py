@@ -11,7 +11,7 @@ from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
-from calibrant.dialogue.tokens import likelihood, spoken
+from calibrant.dialogue.tokens import likelihood_of
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.plans.steps import StepSeen, Trajectory
 from calibrant.plans.trajectories import TrajectoryMap
@@ -232,9 +232,8 @@ class _Run:
         """The step's confidence, the calibrated probability in it, and what the signals cost."""
         assessor = self.chain.assessor
         if assessor is None:
-            tokens = spoken(completion)
             self.kinds.add(TOKENS)
-            return (None if isinstance(tokens, str) else likelihood(tokens)), None, 0.0
+            return likelihood_of(completion), None, 0.0
         if self._asker is None:
             self._asker = assessor.asker(Budget(seconds=self.chain.seconds))
         meter = Meter(self._asker)

@@ -13,7 +13,7 @@ from typing import Any
 from calibrant.answers.same import cluster, inert, sameness
 from calibrant.asking.assessing import Assessor
 from calibrant.dialogue.asks import carrying
-from calibrant.dialogue.tokens import likelihood, spoken
+from calibrant.dialogue.tokens import likelihood_of
 from calibrant.dialogue.untrusted import with_context, with_system, without_context
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
@@ -178,8 +178,7 @@ class _Run:
             self.readings, own = await self.route.assessor.assess(self.plain, self.joint)
             sure, self.confidence = own.p, own
         if sure is None:
-            said = spoken(self.joint)
-            sure = None if isinstance(said, str) else likelihood(said)
+            sure = likelihood_of(self.joint)
         features = self._findings(sure).features()
         if self.route.fitted is not None:
             self.confidence = self.route.fitted.confidence(features)

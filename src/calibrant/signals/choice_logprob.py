@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from calibrant.answers.same import chosen, options_of
-from calibrant.dialogue.tokens import AROUND, LEAST_MASS, covering, mass, plain, spoken
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.tokens import AROUND, LEAST_MASS, covering, mass, plain, spoken, with_alternatives
+from calibrant.errors import NoScore
+from calibrant.types import Completion, Question, Reading, Token, scored
 
 __all__ = ["ChoiceLogprob", "letter_place"]
 
@@ -22,7 +23,7 @@ HEAD = re.compile(r"[\s(\[*\"']*([A-Z])(?=[\s*\"']*(?:$|[).:,\]\n]))")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChoiceLogprob:
+class ChoiceLogprob(Fingerprinted):
     """P(chosen option) / P(all options) at the token that carries the choice.
 
     For multiple choice; costs no further call, but needs the alternatives. The options are those of
@@ -33,46 +34,22 @@ class ChoiceLogprob:
     the probability of all options together, which is low where the model was about to say something else.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "top_logprobs"})
+    needs = frozenset({"logprobs", "top_logprobs"})
 
-    @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters; this signal has neither."""
-        return digest([]), digest({})
-
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
+    def read(self, question: Question, completion: Completion) -> Reading:
         tokens = spoken(completion)
-        if isinstance(tokens, str):
-            return self._none(tokens)
         options = dict(zip(string.ascii_uppercase, options_of(question), strict=False))
         found = _choice(tokens, options)
         if found is None:
-            return self._none(f"No option could be found in the answer {completion.text[:80]!r}.")
+            raise NoScore(f"No option could be found in the answer {completion.text[:80]!r}.")
         token, given, meaning = found
-        if not token.top:
-            return self._none(
-                "The answer carries no alternatives to its tokens; ask a server that gives top_logprobs."
-            )
+        with_alternatives((token,))
         weights = mass(token, meaning)
         total = math.fsum(weights.values())
         if total < LEAST_MASS or given not in weights:
-            return self._none(f"The options have no probability at the token {token.text!r} of the answer.")
+            raise NoScore(f"The options have no probability at the token {token.text!r} of the answer.")
         shares = {name: weight / total for name, weight in sorted(weights.items())}
-        return Reading(
-            signal="choice_logprob",
-            score=score(min(1.0, shares[given])),
-            detail={"chosen": given, "options": shares, "mass": min(1.0, total)},
-        )
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="choice_logprob", score=None, reason=reason)
+        return scored(min(1.0, shares[given]), chosen=given, options=shares, mass=min(1.0, total))
 
 
 def letter_place(text: str) -> int | None:

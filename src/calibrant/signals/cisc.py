@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from calibrant.answers.same import sameness
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
-from calibrant.dialogue.samples import Pool, pool
-from calibrant.dialogue.tokens import likelihood, spoken, weighed
-from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
+from calibrant.dialogue.samples import Pool, Sampling
+from calibrant.dialogue.tokens import likelihoods, weighed
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["Cisc", "softmax", "weighted_shares"]
 
@@ -20,7 +19,7 @@ WORDS = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cisc:
+class Cisc(Sampling):
     """Confidence-informed self-consistency (Taubenfeld et al. 2025): the answer's share of the weighted vote.
 
     Sample i weighs softmax(c_i / softness) over all samples that say something (equation 1 there; not c_i
@@ -41,12 +40,11 @@ class Cisc:
     arXiv:2502.06233.
     """
 
-    samples: int = 10
-    temperature: float = 1.0
     weight: Literal["logprob", "judge"] = "logprob"
     softness: float = 0.1
 
-    needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
+    needs = frozenset({"reply_logprobs"})
+    prompts = (JUDGE, INSTRUCTION)
 
     def __post_init__(self) -> None:
         if self.weight not in ("logprob", "judge") or not self.softness > 0:
@@ -54,86 +52,41 @@ class Cisc:
                 "cisc takes a weight of 'logprob' or 'judge' and a softness above 0; "
                 f"got {self.weight!r} and {self.softness!r}."
             )
-        if self.samples < 1:
-            raise ValueError(f"Expected at least one sample; got {self.samples}.")
+        Sampling.__post_init__(self)
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
         if self.weight == "logprob":
             return Cost(samples=self.samples)
-        once = tokens_in(JUDGE, INSTRUCTION, "<question></question>\n<answer></answer>\n")
+        once = tokens_in(*self.prompts, "<question></question>\n<answer></answer>\n")
         return Cost(
             calls=self.samples, samples=self.samples, read=self.samples * once, written=2 * self.samples
         )
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters."""
-        return digest([JUDGE, INSTRUCTION]), digest(asdict(self))
 
     def read(
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples in one Ask, then a call for each distinct answer where a judge weighs them."""
-        if not completion.text.strip():
-            return self._none("The answer is empty, so nothing can agree with it.")
-        wanted = self.weight == "logprob"
-        drawn = yield sample_ask(question, self.samples, temperature=self.temperature, logprobs=wanted)
-        done = drawn.completions[: self.samples]
-        made = pool(completion.text, [sample.text for sample in done], sameness(question))
-        if not made.texts:
-            return self._none(drawn.reason or "No sample says anything.")
-        if wanted:
-            sure = _likelihoods([done[i] for i in made.kept])
+        by_likelihood = self.weight == "logprob"
+        done, made = yield from self.drawn(question, completion, logprobs=by_likelihood)
+        if by_likelihood:
+            sure = likelihoods(done[i] for i in made.kept)
         else:
-            sure = yield from self._judged(question, made)
-        if isinstance(sure, str):
-            return self._none(sure)
+            sure = yield from _judged(question, made)
         shares = weighted_shares(made.groups, sure, self.softness)
-        answers = made.listed(shares)
-        return Reading(
-            signal="cisc",
-            score=score(min(1.0, shares.get(made.own, 0.0))),
-            detail={
-                "samples": len(done),
-                "clusters": answers,
-                "best": answers[0]["answer"],
-                "best_score": answers[0]["share"],
-            },
-        )
-
-    def _judged(
-        self, question: Question, made: Pool
-    ) -> Generator[Ask | tuple[Ask, ...], Any, list[float] | str]:
-        """P(Yes) of each text, asked once for each group in the group's commonest words, all at once."""
-        sure: dict[int, float] = {}
-        groups = tuple(dict.fromkeys(made.groups))
-        judged = yield from together(
-            judge_ask(
-                question, made.speaker(group), INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP
-            )
-            for group in groups
-        )
-        for group, replies in zip(groups, judged, strict=True):
-            if not replies.completions:
-                return replies.reason or "The model gave no reply."
-            share = weighed(replies.completions[0], WORDS)
-            if isinstance(share, str):
-                return share
-            sure[group] = share
-        return [sure[group] for group in made.groups]
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="cisc", score=None, reason=reason)
+        own = min(1.0, shares.get(made.own, 0.0))
+        return scored(own, samples=len(done), **made.elected(shares))
 
 
-def _likelihoods(samples: Sequence[Completion]) -> list[float] | str:
-    spoken_by = [spoken(sample) for sample in samples]
-    missing = next((tokens for tokens in spoken_by if isinstance(tokens, str)), None)
-    if missing is not None:
-        return f"A sample cannot be weighed: {missing}"
-    return [likelihood(tokens) for tokens in spoken_by if not isinstance(tokens, str)]
+def _judged(question: Question, made: Pool) -> Generator[tuple[Ask, ...], Any, list[float]]:
+    """P(Yes) of each text, asked once for each group in the group's commonest words, all at once."""
+    groups = tuple(dict.fromkeys(made.groups))
+    judged = yield from together(
+        judge_ask(question, made.speaker(group), INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
+        for group in groups
+    )
+    sure = {group: weighed(replies.first, WORDS) for group, replies in zip(groups, judged, strict=True)}
+    return [sure[group] for group in made.groups]
 
 
 def softmax(values: Sequence[float], softness: float) -> list[float]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.errors import NoScore
+from calibrant.types import Completion, Question, Reading, Score, digest, score, scored
 
 __all__ = ["ClaimedProbability"]
 
@@ -21,7 +23,7 @@ Claim = tuple[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClaimedProbability:
+class ClaimedProbability(Fingerprinted):
     """The probability that an endpoint of typed decisions states beside or within its answer.
 
     Costs no further call. It is one more signal, and what its vendor means by it is checked like any other:
@@ -37,58 +39,38 @@ class ClaimedProbability:
 
     >>> done = Completion(text="approve", model="m", extra='{"decision":{"label":"ok","probability":0.93}}')
     >>> question = Question(id="q", messages=())
-    >>> try:
-    ...     next(ClaimedProbability().read(question, done))
-    ... except StopIteration as stop:
-    ...     stop.value.score, stop.value.detail["path"]
+    >>> reading = ClaimedProbability().read(question, done)
+    >>> reading.score, reading.detail["path"]
     (0.93, 'decision.probability')
     """
 
     path: str | None = None
-
-    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         if self.path is not None and not all(self.path.split(".")):
             raise ValueError(f"Expected a dotted path such as 'decision.probability'; got {self.path!r}.")
 
     @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
-
-    @property
     def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt, of which there is none, and of the parameters."""
+        """Digests of the prompt, of which there is none, and of the settings with the usual names."""
         return digest([]), digest([NAMES, asdict(self)])
 
-    def read(
-        self,
-        question: Question,  # noqa: ARG002 - every signal is given it
-        completion: Completion,
-    ) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
+    def read(self, question: Question, completion: Completion) -> Reading:
         objects = [made for text in _texts(completion) if (made := _object(text)) is not None]
         if not objects:
-            return self._none("Neither the answer nor what came with it is a JSON object with a probability.")
+            raise NoScore("Neither the answer nor what came with it is a JSON object with a probability.")
         claims = _nearest(objects) if self.path is None else _at(objects, self.path)
         if not claims:
-            wanted = self.path or ", ".join(NAMES)
-            return self._none(f"Expected a probability under {wanted}; there is none.")
+            raise NoScore(f"Expected a probability under {self.path or ', '.join(NAMES)}; there is none.")
         read = [(where, value, _probability(value)) for where, value in claims]
         for where, value, stated in read:
             if stated is None:
-                shown = repr(value)[:80]
-                return self._none(f"Expected a probability from 0 to 1 at {where}; got {shown}.")
-        if len({stated for _, _, stated in read}) > 1:
+                raise NoScore(f"Expected a probability from 0 to 1 at {where}; got {repr(value)[:80]}.")
+        where, _, first = read[0]
+        if first is None or any(stated != first for _, _, stated in read):
             listed = ", ".join(f"{where}: {value!r}" for where, value, _ in read[:4])
-            return self._none(f"The claims differ ({listed}); state the path of the one that counts.")
-        where, _, stated = read[0]
-        return Reading(signal="decision", score=stated, detail={"path": where})
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="decision", score=None, reason=reason)
+            raise NoScore(f"The claims differ ({listed}); state the path of the one that counts.")
+        return scored(first, path=where)
 
 
 def _texts(completion: Completion) -> Iterable[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from calibrant.answers.same import chosen, kind_of, options_of, sameness
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
-from calibrant.dialogue.samples import Pool, pool
+from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
+from calibrant.dialogue.samples import Pool, Sampling
 from calibrant.dialogue.tokens import weighed
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Score, digest, score
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
 
-__all__ = ["Dinco", "blended", "candidates", "nvc"]
+__all__ = ["Dinco", "candidates", "nvc"]
 
 INSTRUCTION = "Is the answer correct? Reply with Yes or No alone."
 WORDS = {"yes": True, "no": False}
@@ -25,7 +25,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dinco:
+class Dinco(Sampling):
     """DiNCo (Wang and Stengel-Eskin 2026) for servers without beam search: (NVC + SC) / 2.
 
     A model that says Yes to everything says Yes to the wrong answers too. Each candidate's P(Yes) is asked
@@ -46,19 +46,17 @@ class Dinco:
 
     samples: int = 5
     distractors: int = 4
-    temperature: float = 1.0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
+    needs = frozenset({"reply_logprobs"})
+    prompts = (JUDGE, INSTRUCTION, OTHERS, LONGEST)
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.distractors < 1:
-            raise ValueError(
-                f"Expected at least one sample and one distractor; got {self.samples} and {self.distractors}."
-            )
+        Sampling.__post_init__(self)
+        if self.distractors < 1:
+            raise ValueError(f"Expected at least one distractor; got {self.distractors}.")
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
         tags = "<question></question>\n<answer></answer>\n"
         judged = self.distractors + 1
         return Cost(
@@ -69,11 +67,6 @@ class Dinco:
         )
 
     @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompts and of the parameters."""
-        return digest([JUDGE, INSTRUCTION, OTHERS, LONGEST]), digest(asdict(self))
-
-    @property
     def _room(self) -> int:
         return 32 * self.distractors
 
@@ -81,69 +74,32 @@ class Dinco:
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples, then other answers where these and the options are too few, then all candidates at once."""
-        if not completion.text.strip():
-            return self._none("The answer is empty, so nothing can agree with it.")
-        drawn = yield sample_ask(question, self.samples, temperature=self.temperature)
-        texts = [sample.text for sample in drawn.completions[: self.samples]]
-        made = pool(completion.text, texts, sameness(question))
-        if not made.texts:
-            return self._none(drawn.reason or "No sample says anything.")
+        done, made = yield from self.drawn(question, completion)
         rivals = yield from self._rivals(question, completion.text, made)
-        if isinstance(rivals, str):
-            return self._none(rivals)
         options = options_of(question) if kind_of(question) == "choice" else ()
         named = [_spelled(one, options) for one in (completion.text, *rivals)]
-        judged = yield from together(_belief_ask(question, one) for one in named)
-        beliefs: list[float] = []
-        for replies in judged:
-            belief = _belief(replies)
-            if isinstance(belief, str):
-                return self._none(belief)
-            beliefs.append(belief)
-        agreeing = sum(group == made.own for group in made.groups)
-        normalised, consistency = nvc(beliefs), (agreeing + 1) / (len(texts) + 1)
-        return Reading(
-            signal="dinco",
-            score=blended(normalised, consistency),
-            detail={
-                "nvc": normalised,
-                "consistency": consistency,
-                "beliefs": [
-                    {"answer": answer, "yes": belief} for answer, belief in zip(named, beliefs, strict=True)
-                ],
-            },
+        judged = yield from together(
+            judge_ask(question, one, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
+            for one in named
         )
+        beliefs = [weighed(replies.first, WORDS) for replies in judged]
+        normalised, consistency = nvc(beliefs), (made.agreeing + 1) / (len(done) + 1)
+        told = [{"answer": answer, "yes": belief} for answer, belief in zip(named, beliefs, strict=True)]
+        return scored((normalised + consistency) / 2, nvc=normalised, consistency=consistency, beliefs=told)
 
-    def _rivals(
-        self, question: Question, answer: str, made: Pool
-    ) -> Generator[Ask, Replies, list[str] | str]:
+    def _rivals(self, question: Question, answer: str, made: Pool) -> Generator[Ask, Replies, list[str]]:
         """Other answers, one of each meaning: the samples', the commonest first, then options or those asked for."""
         shares = {group: part for group, part in made.shares().items() if group != made.own}
         sampled = [row["answer"][:LONGEST] for row in made.listed(shares)]
         if len(sampled) >= self.distractors:
             return sampled[: self.distractors]
         if kind_of(question) == "choice":
-            every = [*sampled, *options_of(question)]
-            return candidates(answer, every, sameness(question))[: self.distractors]
-        instruction = OTHERS.format(count=self.distractors)
-        replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
-        if not replies.completions:
-            return replies.reason or "The model gave no reply."
-        lines = [MARK.sub("", line).strip() for line in replies.completions[0].text.splitlines()]
-        return candidates(answer, [*sampled, *lines], sameness(question))[: self.distractors]
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="dinco", score=None, reason=reason)
-
-
-def _belief_ask(question: Question, answer: str) -> Ask:
-    return judge_ask(question, answer, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
-
-
-def _belief(replies: Replies) -> float | str:
-    if not replies.completions:
-        return replies.reason or "The model gave no reply."
-    return weighed(replies.completions[0], WORDS)
+            more: Sequence[str] = options_of(question)
+        else:
+            instruction = OTHERS.format(count=self.distractors)
+            replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
+            more = [MARK.sub("", line).strip() for line in replies.first.text.splitlines()]
+        return candidates(answer, [*sampled, *more], sameness(question))[: self.distractors]
 
 
 def _spelled(text: str, options: Sequence[str]) -> str:
@@ -172,12 +128,3 @@ def nvc(beliefs: Sequence[float]) -> float:
     (0.5, 0.5)
     """
     return beliefs[0] / max(1.0, math.fsum(beliefs))
-
-
-def blended(normalised: float, consistency: float) -> Score:
-    """The mean of both parts.
-
-    >>> blended(0.5, 1.0)
-    0.75
-    """
-    return score((normalised + consistency) / 2)

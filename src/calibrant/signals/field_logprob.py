@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NoReturn
+from typing import NoReturn
 
+from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.tokens import covering, logprob_sum, offset_of, spoken
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
+from calibrant.errors import NoScore
+from calibrant.types import Completion, Question, Reading, Token, scored
 
 __all__ = ["FieldLogprob", "field_probabilities", "spans"]
 
@@ -25,7 +27,7 @@ Part = tuple[str, str, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FieldLogprob:
+class FieldLogprob(Fingerprinted):
     """The probability of the least sure field of a JSON answer, or of the arguments of tool calls.
 
     Costs no further call. A field's probability is the product of the probabilities of all tokens
@@ -37,47 +39,17 @@ class FieldLogprob:
     or in one code fence.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"logprobs"})
+    needs = frozenset({"logprobs"})
 
-    @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters; this signal has neither."""
-        return digest([]), digest({})
-
-    def read(
-        self,
-        question: Question,  # noqa: ARG002 - every signal is given it
-        completion: Completion,
-    ) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
+    def read(self, question: Question, completion: Completion) -> Reading:
         tokens = spoken(completion)
-        if isinstance(tokens, str):
-            return self._none(tokens)
         fields: dict[str, float] = {}
-        try:
-            for lead, text, offset in _parts(completion, tokens):
-                fields |= field_probabilities(text, tokens, offset, lead)
-        except _Unreadable as error:
-            return self._none(str(error))
+        for lead, text, offset in _parts(completion, tokens):
+            fields |= field_probabilities(text, tokens, offset, lead)
         if not fields:
-            return self._none("The answer has no field with a value.")
+            raise NoScore("The answer has no field with a value.")
         least = min(fields, key=fields.__getitem__)
-        return Reading(
-            signal="field_logprob", score=score(fields[least]), detail={"fields": fields, "least": least}
-        )
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="field_logprob", score=None, reason=reason)
-
-
-class _Unreadable(ValueError):
-    """Why there are no fields, in a sentence."""
+        return scored(fields[least], fields=fields, least=least)
 
 
 def field_probabilities(
@@ -85,7 +57,7 @@ def field_probabilities(
 ) -> dict[str, float]:
     """Probability of each field of a JSON text that begins at `offset` of the tokens' own text.
 
-    Raises `ValueError` where the text is no JSON.
+    Raises `NoScore` where the text is no JSON.
 
     >>> tokens = [Token('{"n": ', 0.0), Token("4", math.log(0.5)), Token("2", math.log(0.5)), Token("}", 0.0)]
     >>> field_probabilities('{"n": 42}', tokens)
@@ -101,7 +73,7 @@ def field_probabilities(
 def spans(text: str) -> dict[Path, Span]:
     """Where the value of each field stands in a JSON text, quotes left out.
 
-    Raises `ValueError` where the text is no JSON.
+    Raises `NoScore` where the text is no JSON.
 
     >>> spans('{"a": "x", "b": [1, null]}')
     {('a',): (7, 8), ('b', 0): (17, 18), ('b', 1): (20, 24)}
@@ -109,9 +81,9 @@ def spans(text: str) -> dict[Path, Span]:
     try:
         json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        raise _Unreadable("The answer is JSON nested too deep to be read.") from None
+        raise NoScore("The answer is JSON nested too deep to be read.") from None
     except ValueError as error:
-        raise _Unreadable(f"The answer is no JSON: {error}.") from None
+        raise NoScore(f"The answer is no JSON: {error}.") from None
     found: dict[Path, Span] = {}
     open_: list[_Frame] = []
     for match in PIECE.finditer(text):
@@ -193,7 +165,7 @@ def _parts(completion: Completion, tokens: Sequence[Token]) -> Iterator[Part]:
         text = (fence[1] if fence else completion.text).strip()
         offset = offset_of(text, tokens)
         if offset is None:
-            raise _Unreadable("The tokens do not spell the answer, so its fields cannot be found in them.")
+            raise NoScore("The tokens do not spell the answer, so its fields cannot be found in them.")
         yield "", text, offset
         return
     names = [call.name for call in completion.tool_calls]
@@ -201,7 +173,7 @@ def _parts(completion: Completion, tokens: Sequence[Token]) -> Iterator[Part]:
     for i, call in enumerate(completion.tool_calls):
         offset = offset_of(call.arguments, tokens, after)
         if offset is None or not call.arguments:
-            raise _Unreadable(
+            raise NoScore(
                 "The tokens do not hold the arguments of the tool calls; the server gives them for text alone."
             )
         after = offset + len(call.arguments)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from calibrant.answers.values import concluded
+from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.stated import PHRASES
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.errors import NoScore
+from calibrant.types import Completion, Question, Reading, digest, scored
 
 __all__ = ["Hedging", "hedges", "sentence_of_the_answer"]
 
@@ -180,7 +180,7 @@ WHOLE = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hedging:
+class Hedging(Fingerprinted):
     """The confidence that an answer's own words express: its strongest hedge.
 
     Costs no further call. English only: a longer text without a known function word of English has no
@@ -195,54 +195,32 @@ class Hedging:
     expect many ties at 0.88.
 
     >>> question = Question(id="q", messages=())
-    >>> for text in ("Paris", "I think it is Paris."):
-    ...     try:
-    ...         next(Hedging().read(question, Completion(text=text, model="m")))
-    ...     except StopIteration as stop:
-    ...         stop.value.score, stop.value.detail["phrase"]
-    (0.88, None)
+    >>> reading = Hedging().read(question, Completion(text="I think it is Paris.", model="m"))
+    >>> reading.score, reading.detail["phrase"]
     (0.7, 'I think')
     """
-
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
 
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompt, of which there is none, and of the lexicon."""
         return digest([]), digest([LEXICON, UNHEDGED, IGNORANCE, SHORT, WHOLE])
 
-    def read(
-        self,
-        question: Question,  # noqa: ARG002 - every signal is given it
-        completion: Completion,
-    ) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
+    def read(self, question: Question, completion: Completion) -> Reading:
         own = SAID_BY_OTHERS.sub(" ", completion.text.replace("\u2019", "'"))
         if not completion.text.strip():
-            return self._none("The answer is empty.")
+            raise NoScore("The answer is empty.")
         if len(WORD.findall(own)) > SHORT and not ENGLISH.search(own):
-            return self._none(
-                "The answer has no known word of English, and hedges are known in English only."
-            )
+            raise NoScore("The answer has no known word of English, and hedges are known in English only.")
         found = hedges(sentence_of_the_answer(own))
         stated = {phrase: number for phrase, number in found if number is not None}
         low = {phrase: number for phrase, number in stated.items() if number < UNHEDGED}
         denied = next((phrase for phrase, number in found if number is None), None)
         if denied is not None and min(low.values(), default=1.0) > IGNORANCE:
-            return self._none(f"{denied!r} may deny the answer or be the answer itself.")
+            raise NoScore(f"{denied!r} may deny the answer or be the answer itself.")
         if not stated:
-            return Reading(signal="hedging", score=score(UNHEDGED), detail={"phrase": None})
+            return scored(UNHEDGED, phrase=None)
         phrase = min(low, key=low.__getitem__) if low else max(stated, key=stated.__getitem__)
-        return Reading(signal="hedging", score=score(stated[phrase]), detail={"phrase": phrase})
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="hedging", score=None, reason=reason)
+        return scored(stated[phrase], phrase=phrase)
 
 
 def sentence_of_the_answer(text: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from calibrant.answers.same import inert
-from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, sample_ask, together, tokens_in
+from calibrant.dialogue.asks import JUDGE, TOP, sample_ask, tokens_in
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.orders import in_both_orders
 from calibrant.dialogue.tokens import weighed
-from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
+from calibrant.errors import NoScore
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["PTrue"]
 
@@ -22,7 +25,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PTrue:
+class PTrue(Fingerprinted):
     """P(True) after Kadavath et al. (2022), averaged over both orders of the options.
 
     In a conversation of its own the model is shown the question and the answer, and chooses between True
@@ -41,7 +44,8 @@ class PTrue:
 
     shown: int = 0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"reply_logprobs"})
+    needs = frozenset({"reply_logprobs"})
+    prompts = (JUDGE, IDEAS, INSTRUCTION, ORDERS, LONGEST)
 
     def __post_init__(self) -> None:
         if self.shown < 0:
@@ -49,15 +53,9 @@ class PTrue:
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
         ideas = self.shown * (LONGEST + len("<idea></idea>\n")) + len(IDEAS)
         once = tokens_in(JUDGE, INSTRUCTION, "True False <question></question>\n<answer></answer>\n")
         return Cost(calls=2, samples=self.shown, read=2 * (once + ideas // 4 * (self.shown > 0)), written=4)
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters."""
-        return digest([JUDGE, IDEAS, INSTRUCTION, ORDERS, LONGEST]), digest(asdict(self))
 
     def read(
         self, question: Question, completion: Completion
@@ -67,30 +65,15 @@ class PTrue:
         if self.shown:
             drawn = yield sample_ask(question, self.shown)
             if not drawn.completions:
-                return self._none(drawn.reason or "The model gave no samples.")
+                raise NoScore(drawn.reason or "The model gave no samples.")
             ideas = shown_ideas([sample.text for sample in drawn.completions[: self.shown]])
-        instructions = [INSTRUCTION.format(ideas=ideas, a=a, b=b) for a, b in ORDERS]
-        both = yield from together(
-            judge_ask(question, completion.text, one, max_tokens=2, logprobs=True, top_logprobs=TOP)
-            for one in instructions
-        )
-        shares = []
-        for (a, _), replies in zip(ORDERS, both, strict=True):
-            if not replies.completions:
-                return self._none(replies.reason or "The model gave no reply.")
-            true_first = a == "True"
-            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
-            share = weighed(replies.completions[0], words)
-            if isinstance(share, str):
-                return self._none(share)
-            shares.append(share)
-        mean = score(min(1.0, math.fsum(shares) / len(shares)))
-        return Reading(
-            signal="p_true", score=mean, detail={"true_first": shares[0], "false_first": shares[1]}
-        )
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="p_true", score=None, reason=reason)
+        both = yield from in_both_orders(
+            question, completion.text, INSTRUCTION, ORDERS, {"ideas": ideas},
+            max_tokens=2, logprobs=True, top_logprobs=TOP,
+        )  # fmt: skip
+        first, second = [weighed(said, words) for said, words in both]
+        mean = min(1.0, math.fsum((first, second)) / 2)
+        return scored(mean, true_first=first, false_first=second)
 
 
 def shown_ideas(texts: list[str]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
-from calibrant.dialogue.asks import JUDGE, judge_ask, together, tokens_in
-from calibrant.dialogue.tokens import weighable, weighed, worded
-from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
+from calibrant.dialogue.asks import JUDGE, tokens_in
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.orders import in_both_orders
+from calibrant.dialogue.tokens import judged
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["SelfEvaluation"]
 
@@ -21,7 +23,7 @@ ORDERS = (("True", "False"), ("False", "True"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SelfEvaluation:
+class SelfEvaluation(Fingerprinted):
     """P(True) after Kadavath et al. (2022), asked in a second step, averaged over both orders of the options.
 
     The answer comes first; then, in a conversation of its own, the model is asked how it does at this
@@ -37,49 +39,18 @@ class SelfEvaluation:
 
     top_logprobs: int = 20
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    prompts = (JUDGE, INSTRUCTION, ORDERS)
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
         return Cost(calls=2, read=2 * tokens_in(JUDGE, INSTRUCTION), written=2)
 
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters."""
-        return digest([JUDGE, INSTRUCTION, ORDERS]), digest(asdict(self))
-
-    def read(
-        self, question: Question, completion: Completion
-    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+    def read(self, question: Question, completion: Completion) -> Generator[tuple[Ask, ...], Any, Reading]:
         """One call for each order, both at the same time; both must be readable."""
-        both = yield from together(self._ask(question, completion, a, b) for a, b in ORDERS)
-        shares = []
-        for (a, _), replies in zip(ORDERS, both, strict=True):
-            if not replies.completions:
-                return self._none(replies.reason or "The model gave no reply.")
-            said, true_first = replies.completions[0], a == "True"
-            words = {"a": true_first, "b": not true_first, "true": True, "false": False}
-            share = weighed(said, words) if weighable(said) else worded(said, words)
-            if share is None:
-                share = f"Expected the letter A or B, the model said {said.text[:80]!r}."
-            if isinstance(share, str):
-                return self._none(share)
-            shares.append(share)
-        mean = score(min(1.0, math.fsum(shares) / len(shares)))
-        return Reading(
-            signal="self_evaluation", score=mean, detail={"true_first": shares[0], "false_first": shares[1]}
-        )
-
-    def _ask(self, question: Question, completion: Completion, a: str, b: str) -> Ask:
-        return judge_ask(
-            question,
-            completion.text,
-            INSTRUCTION.format(a=a, b=b),
-            max_tokens=1,
-            logprobs=True,
-            top_logprobs=self.top_logprobs,
-        )
-
-    def _none(self, reason: str) -> Reading:
-        return Reading(signal="self_evaluation", score=None, reason=reason)
+        both = yield from in_both_orders(
+            question, completion.text, INSTRUCTION, ORDERS,
+            max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs,
+        )  # fmt: skip
+        first, second = [judged(said, words) for said, words in both]
+        mean = min(1.0, math.fsum((first, second)) / 2)
+        return scored(mean, true_first=first, false_first=second)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from calibrant.answers.same import cluster, sameness
 from calibrant.dialogue.asks import again_ask, together, tokens_in
+from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.stated import parse_claim
-from calibrant.types import Ask, Completion, Cost, Question, Reading, digest, score
+from calibrant.errors import NoScore
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["SteerConf", "elected", "steered"]
 
@@ -35,7 +37,7 @@ LEAST = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SteerConf:
+class SteerConf(Fingerprinted):
     """Steered confidence: five prompts from very cautious to very confident, one sample each.
 
     With answers a_k and confidences c_k in [0, 1], the paper's confidence is mu * kappa_ans * kappa_conf: the
@@ -55,50 +57,38 @@ class SteerConf:
     temperature: float = 0.7
     max_tokens: int = 80
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    prompts = tuple([INSTRUCTION.replace("{steering}", steering) for steering in STEERING])
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        read = sum(tokens_in(prompt) for prompt in _prompts())
-        return Cost(calls=len(STEERING), read=read, written=len(STEERING) * self.max_tokens)
+        read = sum(map(tokens_in, self.prompts))
+        return Cost(calls=len(self.prompts), read=read, written=len(self.prompts) * self.max_tokens)
 
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompts and of the parameters."""
-        return digest(_prompts()), digest(asdict(self))
-
-    def read(
-        self, question: Question, completion: Completion
-    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
+    def read(self, question: Question, completion: Completion) -> Generator[tuple[Ask, ...], Any, Reading]:
         """One call for each level, all at the same time."""
-        claims: list[tuple[str, float] | None] = []
-        reason = None
         levels = yield from together(
             again_ask(question, prompt, temperature=self.temperature, max_tokens=self.max_tokens)
-            for prompt in _prompts()
+            for prompt in self.prompts
         )
-        for replies in levels:
-            said = replies.completions[0].text if replies.completions else None
-            claims.append(parse_claim(said) if said is not None else None)
-            if claims[-1] is None:
-                reason = (
-                    replies.reason or f"Expected an answer and a confidence, the model said {said!r:.80}."
-                )
+        said = [replies.completions[0].text if replies.completions else None for replies in levels]
+        claims = [parse_claim(text) if text is not None else None for text in said]
         read = [claim for claim in claims if claim is not None]
         if len(read) < LEAST:
-            return Reading(signal="steerconf", score=None, reason=reason or "The model gave no reply.")
+            unread = max(i for i, claim in enumerate(claims) if claim is None)
+            raise NoScore(
+                levels[unread].reason
+                or f"Expected an answer and a confidence, the model said {said[unread]!r:.80}."
+            )
         groups = cluster([completion.text, *(answer for answer, _ in read)], sameness(question))
         stated = [confidence for _, confidence in read]
-        own = steered(stated, [group == groups[0] for group in groups[1:]])
         best, paper = elected(claims, groups[1:])
-        detail = {
-            "levels": [list(claim) if claim else None for claim in claims],
-            "steering": "none" if len(set(stated)) == 1 else "seen",
-            "best": best,
-            "best_score": paper,
-        }
-        return Reading(signal="steerconf", score=score(own), detail=detail)
+        return scored(
+            steered(stated, [group == groups[0] for group in groups[1:]]),
+            levels=[list(claim) if claim else None for claim in claims],
+            steering="none" if len(set(stated)) == 1 else "seen",
+            best=best,
+            best_score=paper,
+        )
 
 
 def steered(stated: Sequence[float], agrees: Sequence[bool]) -> float:
@@ -138,7 +128,3 @@ def elected(claims: Sequence[tuple[str, float] | None], groups: Sequence[int]) -
     order = [*range(place, -1, -1), *range(place + 1, len(claims))]
     answer = next(claim[0] for i in order if (claim := claims[i]) is not None)
     return answer, paper
-
-
-def _prompts() -> tuple[str, ...]:
-    return tuple(INSTRUCTION.format(steering=steering) for steering in STEERING)

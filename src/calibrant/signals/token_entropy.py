@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from calibrant.dialogue.tokens import alternatives, spoken
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.tokens import alternatives, spoken, with_alternatives
+from calibrant.types import Completion, Question, Reading, Token, scored
 
 __all__ = ["TokenEntropy", "spread"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenEntropy:
+class TokenEntropy(Fingerprinted):
     """One less the mean, over the answer's tokens, of the entropy of what could have stood there.
 
     Costs no further call, but needs the alternatives. Of K alternatives the entropy is taken over K + 1
@@ -24,38 +23,12 @@ class TokenEntropy:
     whether it was so at the word that it gave.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "top_logprobs"})
+    needs = frozenset({"logprobs", "top_logprobs"})
 
-    @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters; this signal has neither."""
-        return digest([]), digest({})
-
-    def read(
-        self,
-        question: Question,  # noqa: ARG002 - every signal is given it
-        completion: Completion,
-    ) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
-        tokens = spoken(completion)
-        if isinstance(tokens, str):
-            return Reading(signal="token_entropy", score=None, reason=tokens)
-        if not all(token.top for token in tokens):
-            reason = "The answer carries no alternatives to its tokens; ask a server that gives top_logprobs."
-            return Reading(signal="token_entropy", score=None, reason=reason)
-        spreads = [spread(token) for token in tokens]
+    def read(self, question: Question, completion: Completion) -> Reading:
+        spreads = [spread(token) for token in with_alternatives(spoken(completion))]
         mean = math.fsum(spreads) / len(spreads)
-        return Reading(
-            signal="token_entropy",
-            score=score(1.0 - min(1.0, mean)),
-            detail={"tokens": len(tokens), "largest": max(spreads)},
-        )
+        return scored(1.0 - min(1.0, mean), tokens=len(spreads), largest=max(spreads))
 
 
 def spread(token: Token) -> float:

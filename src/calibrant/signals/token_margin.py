@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import ClassVar
 
-from calibrant.dialogue.tokens import alternatives, spoken
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, Token, digest, score
+from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.tokens import alternatives, spoken, with_alternatives
+from calibrant.types import Completion, Question, Reading, Token, scored
 
 __all__ = ["TokenMargin", "margin"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TokenMargin:
+class TokenMargin(Fingerprinted):
     """The mean over the answer's tokens of the lead over the best other token, in probability.
 
     Costs no further call, but needs the alternatives. At temperature 0 the lead is p1 - p2; a token that was
@@ -22,34 +21,11 @@ class TokenMargin:
     sentence are a fork without a lead and without any doubt, and the minimum would be that fork.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "top_logprobs"})
+    needs = frozenset({"logprobs", "top_logprobs"})
 
-    @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most."""
-        return Cost()
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters; this signal has neither."""
-        return digest([]), digest({})
-
-    def read(
-        self,
-        question: Question,  # noqa: ARG002 - every signal is given it
-        completion: Completion,
-    ) -> Generator[Ask, Replies, Reading]:
-        """The score, or the reason why there is none."""
-        yield from ()  # a generator like every signal, though this one asks nothing
-        tokens = spoken(completion)
-        if isinstance(tokens, str):
-            return Reading(signal="token_margin", score=None, reason=tokens)
-        leads = [margin(token) for token in tokens if token.top]
-        if len(leads) < len(tokens):
-            reason = "The answer carries no alternatives to its tokens; ask a server that gives top_logprobs."
-            return Reading(signal="token_margin", score=None, reason=reason)
-        mean = score(math.fsum(leads) / len(leads))
-        return Reading(signal="token_margin", score=mean, detail={"tokens": len(tokens), "least": min(leads)})
+    def read(self, question: Question, completion: Completion) -> Reading:
+        leads = [margin(token) for token in with_alternatives(spoken(completion))]
+        return scored(math.fsum(leads) / len(leads), tokens=len(leads), least=min(leads))
 
 
 def margin(token: Token) -> float:

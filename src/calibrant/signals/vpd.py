@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from calibrant.answers.same import cluster, options_of, sameness
 from calibrant.dialogue.asks import again_ask, tokens_in
-from calibrant.dialogue.posture import postured
+from calibrant.dialogue.posture import Postured, postured
 from calibrant.dialogue.stated import is_none_of_above, parse_distribution
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, digest, score
+from calibrant.errors import NoScore
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
 
 __all__ = ["Vpd"]
 
 OPEN = (
-    "{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
+    "{posture}{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
     'sum to 100%. Unless options are given, add the answer "None of the above". Write one line for each{only}: '
     "the answer, a colon, and the probability in percent."
 )
 CHOICE = (
-    "{how} {which} options, each with the probability that it is correct; the probabilities sum to 100%. Write one "
-    "line for each{only}: the option, a colon, and the probability in percent."
+    "{posture}{how} {which} options, each with the probability that it is correct; the probabilities sum to 100%. "
+    "Write one line for each{only}: the option, a colon, and the probability in percent."
 )
 LISTED = 5
 """Options are all listed where there are so many, else the likeliest of them."""
@@ -31,7 +32,7 @@ REASONED = {"how": "Reason step by step first, then list", "only": " at the end"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Vpd:
+class Vpd(Postured):
     """The verbalised probability distribution: the mean share of the answer over several samples.
 
     Each sample states candidates with probabilities, put to the question afresh: the options of
@@ -57,36 +58,32 @@ class Vpd:
     temperature: float = 1.0
     reasoning: bool = False
     max_tokens: int = 120
-    posture: str = "neutral"
-
-    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
+        Postured.__post_init__(self)
         if self.samples < 1:
-            raise ValueError(f"Expected at least one sample; got {self.samples}.")
-        postured(OPEN, self.posture)
+            raise ValueError(f"Expected samples of at least 1; got {self.samples}.")
+
+    @property
+    def put(self) -> tuple[str, ...]:
+        """For a question without options, with few, and with many."""
+        return tuple([self._instruction(options) for options in (0, LISTED, LISTED + 1)])
 
     def _instruction(self, options: int) -> str:
         """What is asked of a question with so many options; of one with none, about any answer."""
         which = "the" if options <= LISTED else f"the {LISTED} likeliest of the"
         words = REASONED if self.reasoning else PLAIN
-        return postured((CHOICE if options else OPEN).format(which=which, **words), self.posture)
+        text = CHOICE if options else OPEN
+        return postured(text, self.posture).format(which=which, **words)
 
     @property
-    def _most(self) -> int:
+    def _room(self) -> int:
         return self.max_tokens + 700 * self.reasoning
 
     @property
     def cost(self) -> Cost:
-        """What a reading costs at the most."""
         read = self.samples * tokens_in(self._instruction(0))
-        return Cost(calls=self.samples, read=read, written=self.samples * self._most)
-
-    @property
-    def fingerprint(self) -> tuple[str, str]:
-        """Digests of the prompt and of the parameters."""
-        prompts = [self._instruction(options) for options in (0, LISTED, LISTED + 1)]
-        return digest(prompts), digest(asdict(self))
+        return Cost(calls=self.samples, read=read, written=self.samples * self._room)
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One Ask for all samples."""
@@ -95,10 +92,9 @@ class Vpd:
             self._instruction(len(options_of(question))),
             samples=self.samples,
             temperature=self.temperature,
-            max_tokens=self._most,
+            max_tokens=self._room,
         )
-        if not replies.completions:
-            return Reading(signal="vpd", score=None, reason=replies.reason or "The model gave no reply.")
+        _ = replies.first  # or there is none, and why
         alike = sameness(question)
         valid, bad = [], ""
         for one in replies.completions:
@@ -109,11 +105,11 @@ class Vpd:
             else:
                 bad = bad or one.text
         if 2 * len(valid) <= self.samples:
-            reason = (
+            raise NoScore(
                 f"Expected more than half of {self.samples} samples as whole lines of an answer and a percentage, "
-                f"the model said {bad[:80]!r}."
+                f"the model said {bad[:80]!r}.",
+                valid=len(valid),
             )
-            return Reading(signal="vpd", score=None, reason=reason, detail={"valid": len(valid)})
         named = [pair for stated in valid for pair in stated]
         labels = cluster([completion.text, *(name for name, _ in named)], alike)
         shares: dict[int, list[float]] = {}
@@ -123,8 +119,8 @@ class Vpd:
             names.setdefault(label, name)
         mean = {label: min(1.0, math.fsum(some) / len(valid)) for label, some in shares.items()}
         distribution = {names[label]: share for label, share in mean.items()}
-        detail = {"distribution": distribution, "valid": len(valid), **_best(distribution)}
-        return Reading(signal="vpd", score=score(mean.get(labels[0], 0.0)), detail=detail)
+        own = mean.get(labels[0], 0.0)
+        return scored(own, distribution=distribution, valid=len(valid), **_best(distribution))
 
 
 def _best(distribution: Mapping[str, float]) -> dict[str, Any]:

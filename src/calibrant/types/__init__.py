@@ -19,7 +19,18 @@ from .asks import (
     ToolCall,
     Usage,
 )
-from .confidences import Answered, Confidence, Cost, Fingerprint, Probability, Reading, Score, Step, score
+from .confidences import (
+    Answered,
+    Confidence,
+    Cost,
+    Fingerprint,
+    Probability,
+    Reading,
+    Score,
+    Step,
+    score,
+    scored,
+)
 from .facts import Action, Assignment, Decision, Entry, Event, Fact, Record, Verdict
 
 __all__ = [
@@ -54,4 +65,5 @@ __all__ = [
     "canonical",
     "digest",
     "score",
+    "scored",
 ]

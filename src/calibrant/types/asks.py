@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ..errors import NoScore
 from ..files.addresses import digest
 
 __all__ = [
@@ -222,3 +223,10 @@ class Replies:
 
     completions: tuple[Completion, ...] = ()
     reason: str | None = None
+
+    @property
+    def first(self) -> Completion:
+        """The first completion; raises `NoScore` with the reason where there is none."""
+        if not self.completions:
+            raise NoScore(self.reason or "The model gave no reply.")
+        return self.completions[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import NewType
+from typing import Any, NewType
 
 from .asks import Completion, Delta, Json
 
@@ -57,16 +57,28 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """One signal on one completion: a score, or None with a reason."""
+    """One signal on one completion: a score, or None with a reason.
 
-    signal: str
-    score: Score | None
+    A signal need not name itself: whoever reads it puts its name on the reading.
+    """
+
+    signal: str = ""
+    score: Score | None = None
     reason: str | None = None
     detail: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.reason is None):
             raise ValueError("A Reading has a score, or None and a reason why; never both or neither.")
+
+
+def scored(value: float, **detail: Any) -> Reading:
+    """The reading of a signal that has a score; raises `ValueError` outside of [0, 1].
+
+    >>> scored(0.25, tokens=3).detail
+    {'tokens': 3}
+    """
+    return Reading(score=score(value), detail=detail)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
