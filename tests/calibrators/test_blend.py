@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from calibrant.applying import apply
 from calibrant.calibrators.blend import Blend
 from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
-from calibrant.fits.logistic import irls_nonnegative
 from calibrant.fitting import fit_log
 from calibrant.maps.blends import BlendMap, design
 from calibrant.maps.calibration import MapSet
@@ -46,32 +44,6 @@ def rows(n: int, seed: int = 0, **columns: Any) -> pd.DataFrame:
         for i in range(n)
         for s in scores
     )  # fmt: skip
-
-
-def test_the_second_stage_equals_scikit_learn_where_nothing_is_held() -> None:
-    scores, right, _ = drawn(2000, 0)
-    x = np.stack([np.ones(2000), *(logit(scores[s]) for s in "ab")])
-    held = np.array([False, True, True])
-    ours = irls_nonnegative(x, right, np.ones(2000), np.zeros(3), np.zeros(3), held)
-    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(x[1:].T, right)
-    np.testing.assert_allclose(ours, np.r_[theirs.intercept_, theirs.coef_[0]], atol=1e-4)
-
-
-def test_the_second_stage_holds_a_falling_weight_at_zero() -> None:
-    """scipy's general minimiser with bounds finds nothing better."""
-    from scipy.optimize import minimize
-
-    scores, right, _ = drawn(500, 1)
-    x = np.stack([np.ones(500), logit(scores["a"]), -logit(scores["b"]), logit(scores["c"])])
-
-    def loss(theta: np.ndarray) -> float:
-        return float((np.logaddexp(0, theta @ x) - right * (theta @ x)).sum())
-
-    held = np.array([False, True, True, True])
-    ours = irls_nonnegative(x, right, np.ones(500), np.zeros(4), np.zeros(4), held)
-    best = minimize(loss, np.zeros(4), bounds=[(None, None)] + [(0, None)] * 3)
-    assert ours[2] == 0.0
-    assert loss(ours) <= best.fun + 1e-4
 
 
 def test_a_missing_signal_is_expected_from_those_at_hand() -> None:

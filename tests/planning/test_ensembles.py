@@ -25,11 +25,10 @@ from calibrant.maps.curves import Logistic
 from calibrant.maps.evidence import Evidence
 from calibrant.models.scripted import Scripted
 from calibrant.planning.ensembles import majority, plan_ensemble
-from calibrant.plans.ballots import Ballots, alike, levels_of, shares
+from calibrant.plans.ballots import Ballots, alike, levels_of
 from calibrant.plans.voters import Term, Voter
 from calibrant.plans.votes import SHAPE, VotePool
 from calibrant.routes.ensemble import NO_POOL, Ensemble
-from calibrant.routing.softmax import fit_softmax
 from calibrant.routing.votes import fit_votes
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.types import Answered, Ask, Completion, Message, Question, Token
@@ -150,46 +149,6 @@ def test_samples_of_one_model_have_diminishing_returns() -> None:
     said = pool(three)
     graded = three.grades(grade[:3, 2000:])[said.best]
     assert abs(said.confidence.mean() - graded.mean()) < 0.03
-
-
-def test_one_candidate_per_item_is_logistic_regression() -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    rng = np.random.default_rng(5)
-    x = np.c_[rng.normal(size=(500, 3)), np.ones(500)]
-    right = (rng.random(500) < expit(x @ [1.0, -0.5, 0.3, 0.2])).astype(float)
-    mine = fit_softmax(
-        x, np.arange(500), right, np.ones(500), np.zeros(4), np.full(4, 0.5), np.zeros(4, bool)
-    )
-    theirs = LogisticRegression(C=2.0, fit_intercept=False, tol=1e-10, max_iter=1000).fit(x, right)
-    np.testing.assert_allclose(mine, theirs.coef_[0], atol=1e-4)
-
-
-def test_candidates_are_multinomial_logistic_regression() -> None:
-    """Every item with the same three candidates, features by candidate: the same as classes against a fourth."""
-    from sklearn.linear_model import LogisticRegression
-
-    rng = np.random.default_rng(6)
-    z = rng.normal(size=(800, 2))
-    utility = np.c_[z @ [1.0, 0.0], z @ [0.0, 1.0], z @ [-1.0, 0.5], np.zeros(800)]
-    picked = np.array([rng.choice(4, p=np.exp(u) / np.exp(u).sum()) for u in utility])
-    x = np.zeros((2400, 9))
-    for k in range(3):
-        x[k::3, 3 * k : 3 * k + 3] = np.c_[z, np.ones(800)]
-    target = (picked[:, None] == np.arange(3)).astype(float).ravel()
-    mine = fit_softmax(
-        x,
-        np.repeat(np.arange(800), 3),
-        target,
-        np.ones(800),
-        np.zeros(9),
-        np.full(9, 1e-8),
-        np.zeros(9, bool),
-    )
-    theirs = LogisticRegression(C=1e8, tol=1e-10, max_iter=5000).fit(z, picked).predict_proba(z)
-    np.testing.assert_allclose(
-        shares(x @ mine, np.repeat(np.arange(800), 3), 800).reshape(800, 3), theirs[:, :3], atol=2e-4
-    )
 
 
 def test_weights_are_counted_rows() -> None:

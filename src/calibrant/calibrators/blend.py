@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
-from ..fits.logistic import irls_nonnegative
+from ..fits.newton import Grades, newton_nonnegative
 from ..maps.blends import BlendedSignal, BlendMap, design, evidence_of
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Curve, Mixture
@@ -339,10 +339,8 @@ class _Stack:
     ) -> Floats:
         """The base enters as an offset: a further column whose coefficient is held by its prior."""
         offset = np.full((1, x.shape[1]), self.rows.base)
-        theta = irls_nonnegative(
-            np.vstack([x, offset]), self.hits[where], self.weight[where], np.r_[prior, 1.0], np.r_[pull, 1e9],
-            np.r_[held, False],
-        )  # fmt: skip
+        rows = Grades(np.vstack([x, offset]), self.hits[where], self.weight[where])
+        theta = newton_nonnegative(rows, np.r_[prior, 1.0], np.r_[pull, 1e9], np.r_[held, False])
         return theta[:-1]
 
     def _loss(self, theta: Floats, where: NDArray[np.bool_]) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from ..fits.groups import Groups, ordered
 from ..fits.leaves import Leaf, Stack
 from ..fits.logistic import effective
+from ..fits.newton import newton
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.groups import Key, PooledMaps
 from ..plugins import find
@@ -123,13 +124,14 @@ class _Crossed(Groups):
                 to[d, part, self.index[b, tuple(key[c] for c in columns)]] = 1.0
         variance = np.full(len(self.blocks), _START)
         variance[:2] = _ROOT**2
-        effects = np.zeros(len(self.index))
+        labels, nothing = _Effects(stack, to), np.zeros(len(self.index))
+        effects = nothing
         for _ in range(_STEPS):
-            effects, covariance = _laplace(stack, to, effects, variance[block])
+            effects, covariance = newton(labels, nothing, 1 / variance[block], start=effects)
             for b in range(2, len(self.blocks)):
                 at = block == b
                 variance[b] = max(float(np.mean(effects[at] ** 2 + np.diag(covariance)[at])), 1e-5)
-        effects, covariance = _laplace(stack, to, effects, variance[block])
+        effects, covariance = newton(labels, nothing, 1 / variance[block], start=effects)
         return effects, covariance, variance.tolist()
 
     def _map(self, key: Key, evidence: Tally, rows: int) -> CalibrationMap:
@@ -165,25 +167,17 @@ class _Crossed(Groups):
         return merged(found) if found else self.pool
 
 
-def _laplace(stack: Stack, to: Floats, start: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """Effects of the greatest posterior density by Newton's method, and their covariance there."""
-    effects = start
-    hessian: Floats = np.diag(1 / variance)
+@dataclass(frozen=True)
+class _Effects:
+    """The labels of all groups as a function of effects, which `to` turns into the (shift, stretch) of each group."""
 
-    def height(at: Floats) -> float:
-        return float(stack.log_likelihood(to @ at).sum() - 0.5 * (at**2 / variance).sum())
+    stack: Stack
+    to: Floats
 
-    best = height(effects)
-    for _ in range(30):
-        first, second = stack.slopes(to @ effects)
-        slope = np.einsum("dik,di->k", to, first) - effects / variance
-        flat = to.reshape(-1, to.shape[2])
-        curvature: Floats = (second @ to).reshape(flat.shape)
-        hessian = np.asarray(flat.T @ curvature + np.diag(1 / variance), dtype=np.float64)
-        step = np.linalg.solve(hessian, slope)
-        while (trial := height(effects + step)) < best - 1e-9 and np.abs(step).max() > 1e-9:
-            step = step / 2
-        effects, best = effects + step, max(best, trial)
-        if np.abs(step).max() < 1e-6:
-            break
-    return effects, np.linalg.inv(hessian).astype(np.float64)
+    def loss(self, effects: Floats) -> float:
+        return -float(self.stack.log_likelihood(self.to @ effects).sum())
+
+    def derivatives(self, effects: Floats) -> tuple[Floats, Floats]:
+        first, second = self.stack.slopes(self.to @ effects)
+        flat = self.to.reshape(-1, self.to.shape[2])
+        return -np.einsum("dik,di->k", self.to, first), flat.T @ (second @ self.to).reshape(flat.shape)

@@ -5,68 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
 
 from ..maps.curves import NEAR, Atom, Logistic, rate_interval
 from ..tally import Floats, Tally
+from .newton import Grades, newton
 
-__all__ = ["effective", "fit_logistic", "irls", "irls_nonnegative"]
+__all__ = ["effective", "fit_logistic"]
 
 _ATOM_ROWS = 4.0
-
-
-def irls(x: Floats, hits: Floats, weight: Floats, prior: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """Logistic regression by Newton's method with a Gaussian prior: coefficients and their covariance.
-
-    `x` has shape (features, m); `hits` of `weight` answers were right at each column. O(m) a step.
-    """
-    theta = prior.copy()
-    hessian = np.diag(precision) + 1e-9 * np.eye(len(theta))
-    loss = np.inf
-    step = np.zeros_like(theta)
-    for _ in range(60):
-        eta = theta @ x
-        trial = float((weight * np.logaddexp(0, eta) - hits * eta).sum())
-        trial += 0.5 * float((precision * (theta - prior) ** 2).sum())
-        if trial > loss + 1e-12:  # overshot: halve the last step
-            step /= 2
-            theta = theta - step
-            if np.abs(step).max() < 1e-10:
-                break
-            continue
-        converged = loss - trial < 1e-12 * (1 + abs(trial))
-        loss = trial
-        p = expit(eta)
-        slope = x @ (weight * p - hits) + precision * (theta - prior)
-        hessian = (x * (weight * p * (1 - p))) @ x.T + np.diag(precision + 1e-9)
-        if converged:
-            break
-        step = -np.linalg.solve(hessian, slope)
-        theta = theta + step
-    covariance: Floats = np.linalg.inv(hessian).astype(np.float64)
-    return theta, covariance
-
-
-def irls_nonnegative(
-    x: Floats, hits: Floats, weight: Floats, prior: Floats, precision: Floats, held: NDArray[np.bool_]
-) -> Floats:
-    """Coefficients as `irls` finds them, those that are `held` at or above zero: an active set of whole fits."""
-    free = np.ones(len(prior), bool)
-    theta = np.zeros(len(prior))
-    for _ in range(3 * len(prior)):
-        theta[:] = 0.0
-        theta[free], _ = irls(x[free], hits, weight, prior[free], precision[free])
-        below = held & (theta < 0)
-        if below.any():
-            free &= ~below
-            continue
-        slope = x @ (weight * expit(theta @ x) - hits) + precision * (theta - prior)
-        wrongly = np.where(free, 0.0, slope)
-        if wrongly.min() > -1e-6 * (1 + weight.sum()):
-            break
-        free[int(wrongly.argmin())] = True
-    return np.where(held, np.maximum(theta, 0.0), theta)
 
 
 def effective(tally: Tally) -> tuple[Floats, Floats]:
@@ -147,14 +93,14 @@ def _fit_part(
     x, to_abk = np.stack(features), np.array(spread, dtype=float)
     slopes = len(features) - (shape != "temperature")
     prior = np.array([1.0 if shape == "temperature" else 0.0] * slopes + [0.0] * (len(features) - slopes))
-    theta, covariance = irls(x, targets, weight, prior, np.zeros(len(features)))
+    theta, covariance = newton(Grades(x, targets, weight), prior, np.zeros(len(features)))
     negative = np.flatnonzero(theta[:slopes] < 0)
     if len(negative):  # higher means surer, so a falling slope is noise: hold it at zero
         keep = np.setdiff1d(np.arange(len(features)), negative if slopes > 1 else [0])
-        part, part_covariance = irls(x[keep], targets, weight, prior[keep], np.zeros(len(keep)))
+        part, part_covariance = newton(Grades(x[keep], targets, weight), prior[keep], np.zeros(len(keep)))
         if slopes > 1 and part[0] < 0:
             keep = np.array([len(features) - 1])
-            part, part_covariance = irls(x[keep], targets, weight, prior[keep], np.zeros(1))
+            part, part_covariance = newton(Grades(x[keep], targets, weight), prior[keep], np.zeros(1))
         theta, covariance = np.zeros(len(features)), np.zeros((len(features),) * 2)
         if len(keep):
             theta[keep] = part
@@ -163,5 +109,5 @@ def _fit_part(
     full = to_abk.T @ covariance @ to_abk
     return Logistic(
         a=float(a), b=float(b), k=float(k), inside=inside,
-        covariance=tuple(tuple(float(v) for v in row) for row in full),
+        covariance=tuple(map(tuple, full.tolist())),
     )  # fmt: skip

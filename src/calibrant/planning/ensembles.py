@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from .. import metrics
 from ..errors import UnusableInput
-from ..fits.logistic import irls
+from ..fits.newton import Grades, newton
 from ..logs.panels import Panel, read_panel
 from ..metrics.intervals import Estimate, redrawn
 from ..plans.ballots import Ballots, levels_of
@@ -314,7 +314,7 @@ def _noise(pool: VotePool, tally: Tally) -> Estimate:
     for _ in range(_NOISE_DRAWS):
         drawn = rng.multinomial(fitted, share).astype(np.float64)
         hits = rng.binomial(drawn.astype(np.int64), t.score).astype(np.float64)
-        theta, _ = irls(x, hits, drawn, np.array([1.0, 0.0]), np.full(2, 1e-2))
+        theta, _ = newton(Grades(x, hits, drawn), np.array([1.0, 0.0]), np.full(2, 1e-2))
         tested = rng.binomial(np.maximum(np.rint(rows), 1).astype(np.int64), t.score)
         rate = tested / np.maximum(np.rint(rows), 1)
         made.append(

@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
-from ..fits.logistic import irls
+from ..fits.newton import Grades, newton
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Logistic, rate_interval
 from ..metrics.intervals import Z95, Estimate
@@ -207,7 +207,7 @@ def fit_revised(
     scaled = weight * tally.n_eff / weight.sum()
     z = logit(claimed)
     prior, pull = np.array([1.0, 0.0]), np.array([_SLOPE_PULL, _SHIFT_PULL])
-    theta, spread = irls(np.stack([z, np.ones_like(z)]), scaled * grade, scaled, prior, pull)
+    theta, spread = newton(Grades(np.stack([z, np.ones_like(z)]), scaled * grade, scaled), prior, pull)
     slope = max(float(theta[0]), 0.0)
     full = ((spread[0, 0],) * 2 + (spread[0, 1],),) * 2 + ((spread[0, 1], spread[0, 1], spread[1, 1]),)
     curve = Logistic(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from ..errors import NotEnoughLabels, UnusableInput
-from ..fits.logistic import irls_nonnegative
+from ..fits.newton import Grades, newton_nonnegative
 from ..plans.documents import FEATURES, DocumentMap, Part, column, design
 from ..tally import Floats
 from ..types import Fingerprint
@@ -45,7 +45,7 @@ def fit_documents(
     noise = max(float(w @ g / w.sum()) * (1 - float(w @ g / w.sum())), 0.01)
     pull = np.r_[1e-2, _PSEUDO * noise * x[1 : 1 + k].var(axis=1) + 1e-2, np.full(k, 1.0)]
     held: NDArray[np.bool_] = np.r_[False, np.ones(k, bool), np.zeros(k, bool)]
-    theta = irls_nonnegative(x, w * g, w, np.zeros(1 + 2 * k), pull, held)
+    theta = newton_nonnegative(Grades(x, w * g, w), np.zeros(1 + 2 * k), pull, held)
     p = expit(theta @ x)
     covariance = np.linalg.inv((x * (w * p * (1 - p))) @ x.T + np.diag(pull))
     return DocumentMap(

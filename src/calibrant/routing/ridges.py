@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ..fits.newton import Grades, newton
 from ..plans.ridges import Ridge
 from ..tally import Floats
 
@@ -53,12 +54,12 @@ def averaged(
         if any((kept == other).all() for other, *_ in made.values()):
             continue
         variances = _variances(x[kept], y, w, code[kept])
-        theta, covariance = _newton(x[kept], y, w, _precision(code[kept], variances))
+        theta, covariance = _fit(x[kept], y, w, _precision(code[kept], variances))
         made[size] = (kept, theta, covariance, variances)
         loss[size] = 0.0
         for f in np.unique(part):
             out = part == f
-            start, _ = _newton(x[kept][:, ~out], y[~out], w[~out], _precision(code[kept], variances), theta)
+            start, _ = _fit(x[kept][:, ~out], y[~out], w[~out], _precision(code[kept], variances), theta)
             loss[size] += float(w[out] @ (expit(start @ x[kept][:, out]) - y[out]) ** 2)
     least, n = min(loss.values()), float(w.sum())
     raw = {size: np.exp((least - v) * n / (2 * max(least, 1e-9))) for size, v in loss.items()}
@@ -82,7 +83,7 @@ def _mixed(
         whole += share[size] * np.outer(theta - mean, theta - mean)
     return Ridge(
         theta=tuple(float(v) for v in mean),
-        covariance=_plain(np.array([[float(f"{v:.6g}") for v in row] for row in (whole + whole.T) / 2])),
+        covariance=tuple(tuple(float(f"{v:.6g}") for v in row) for row in (whole + whole.T) / 2),
         blocks=blocks,
         sizes={size: (share[size], made[size][3]) for size in made},
     )
@@ -98,7 +99,7 @@ def refitted(ridge: Ridge, x: Floats, y: Floats, w: Floats) -> Ridge:
             continue
         kept = np.array([b == "constant" or b in SIZES[size] for b in ridge.blocks])
         start = np.array(ridge.theta)[kept]
-        theta, covariance = _newton(x[kept], y, w, _precision(code[kept], variances), start)
+        theta, covariance = _fit(x[kept], y, w, _precision(code[kept], variances), start)
         made[size], share[size] = (kept, theta, covariance, dict(variances)), part
     total = sum(share.values())
     return _mixed(made, {size: v / total for size, v in share.items()}, len(ridge.theta), ridge.blocks)
@@ -114,7 +115,7 @@ def _variances(x: Floats, y: Floats, w: Floats, code: NDArray[Any]) -> dict[str,
     theta: Floats | None = None
     for _ in range(_EVIDENCE_ROUNDS if names else 0):
         precision = _precision(code, variances)
-        theta, covariance = _newton(x, y, w, precision, theta, steps=3)
+        theta, covariance = _fit(x, y, w, precision, theta, steps=3)
         moved = 0.0
         for name in names:
             at = code == name
@@ -128,39 +129,9 @@ def _variances(x: Floats, y: Floats, w: Floats, code: NDArray[Any]) -> dict[str,
     return variances
 
 
-def _newton(
+def _fit(
     x: Floats, y: Floats, w: Floats, precision: Floats, start: Floats | None = None, *, steps: int = 25
 ) -> tuple[Floats, Floats]:
     """The mode and the covariance there. One further row, half right, keeps the constant finite."""
-    theta = np.zeros(len(x)) if start is None else start.copy()
-
-    def loss(t: Floats) -> float:
-        eta = t @ x
-        own = 0.5 * float(precision @ t**2) + float(np.logaddexp(0, t[0]) - 0.5 * t[0])
-        return float(w @ (np.logaddexp(0, eta) - y * eta)) + own
-
-    now = loss(theta)
-    hessian = np.eye(len(x))
-    for _ in range(steps):
-        p, p0 = expit(theta @ x), float(expit(theta[0]))
-        slope = x @ (w * (p - y)) + precision * theta
-        slope[0] += p0 - 0.5
-        hessian = (x * (w * p * (1 - p))) @ x.T
-        hessian[np.diag_indices_from(hessian)] += precision + 1e-9
-        hessian[0, 0] += p0 * (1 - p0)
-        step = np.linalg.solve(hessian, slope)
-        for _ in range(12):
-            trial = loss(theta - step)
-            if trial <= now + 1e-12:
-                break
-            step = step / 2
-        theta = theta - step
-        settled = now - trial < 1e-9 * (1 + abs(trial))
-        now = trial
-        if settled:
-            break
-    return theta, np.asarray(np.linalg.inv(hessian))
-
-
-def _plain(matrix: Floats) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(v) for v in row) for row in matrix)
+    rows = Grades(np.hstack([x, np.eye(len(x), 1)]), np.r_[w * y, 0.5], np.r_[w, 1.0])
+    return newton(rows, np.zeros(len(x)), precision, start=start, steps=steps)

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels
-from ..fits.logistic import irls, irls_nonnegative
+from ..fits.newton import Grades, newton, newton_nonnegative
 from ..maps.evidence import Evidence
 from ..plans.steps import FEATURES, INGREDIENTS, Trajectory
 from ..plans.trajectories import ABSENT, TrajectoryMap, Weighed, raw_features
@@ -222,11 +222,11 @@ def _fit(rows: _Rows, model: _Model, at: NDArray[np.bool_], *, error: bool = Fal
     pull = np.array([1e-6, *model.pull])
     held = np.r_[False, rows.held][use]
     theta, prior = np.zeros(1 + len(rows.names)), np.array([0.0, *model.to])
-    theta[use] = irls_nonnegative(x, hits, w, prior, pull, held)
+    theta[use] = newton_nonnegative(Grades(x, hits, w), prior, pull, held)
     covariance = np.zeros((len(theta),) * 2)
     if error:
         free = ~(held & (theta[use] <= 0))
-        _, inner = irls(x[free], hits, w, prior[free], pull[free])
+        _, inner = newton(Grades(x[free], hits, w), prior[free], pull[free])
         covariance[np.ix_(use[free], use[free])] = inner
     return theta, covariance
 

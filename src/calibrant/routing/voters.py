@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ..fits.logistic import irls_nonnegative
+from ..fits.newton import Grades, newton_nonnegative
 from ..plans.ballots import Ballots
 from ..plans.voters import INSIDE, Term, Voter, features
 from ..tally import Floats
@@ -116,7 +116,9 @@ class _Rows:
         if not self.count:
             return prior
         held = np.array([False] + [True, True, False] * ((len(self.x) - 1) // 3))
-        return irls_nonnegative(self.x, self.weight * self.grade, self.weight, prior, precision, held)
+        return newton_nonnegative(
+            Grades(self.x, self.weight * self.grade, self.weight), prior, precision, held
+        )
 
     def told(self, theta: Floats) -> tuple[float, float]:
         """Score statistic and information of a change in the intercept."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.logistic import fit_logistic
+from ..fits.newton import Choices, newton, newton_nonnegative
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Mixture
 from ..maps.evidence import Evidence
@@ -18,7 +19,6 @@ from ..plans.ballots import Ballots, shares
 from ..plans.voters import Voter
 from ..plans.votes import SHAPE, VotePool, columns
 from ..tally import Floats, Tally
-from .softmax import fit_softmax
 from .voters import fit_voters
 
 __all__ = ["fit_votes"]
@@ -228,9 +228,9 @@ class _Fit:
         right = left.grades(told[:, some])
         target = right / np.maximum(np.bincount(left.item, right, len(left)), 1.0)[left.item]
         extra = np.column_stack([x @ theta, lacking[:, None] * x[:, -len(SHAPE) :]])
-        found = fit_softmax(
-            extra, left.item, target, self.weight[some], np.r_[1.0, np.zeros(len(SHAPE))],
-            np.r_[1e9, np.full(len(SHAPE), _PULL)], np.zeros(1 + len(SHAPE), bool),
+        found, _ = newton(
+            Choices(extra.T, left.item, target, self.weight[some]), np.r_[1.0, np.zeros(len(SHAPE))],
+            np.r_[1e9, np.full(len(SHAPE), _PULL)],
         )  # fmt: skip
         return {name: float(v) for name, v in zip(SHAPE, found[1:], strict=True)}
 
@@ -239,7 +239,8 @@ class _Fit:
     ) -> Floats:
         rows = where[self.ballots.item]
         item = (np.cumsum(where) - 1)[self.ballots.item[rows]]
-        return fit_softmax(x[rows], item, self.target[rows], self.weight[where], prior, pull, held)
+        likelihood = Choices(x[rows].T, item, self.target[rows], self.weight[where])
+        return newton_nonnegative(likelihood, prior, pull, held)
 
     def _loss(self, theta: Floats, where: NDArray[np.bool_]) -> float:
         """Squared error over candidates, and over nobody being right."""
