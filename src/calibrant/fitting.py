@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
-from .fits.crossfit import cross_fit
-from .logs.grouping import fit_together, stated
+from .fits.crossfit import cross_fit, folds
+from .fits.grouped import LabelledGroups, cross_fit_groups, fit_groups, stated
 from .logs.pivots import Pivot, pivot
 from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source
@@ -236,11 +236,16 @@ def fit_log(
 
 
 def _fit_together(log: Log, calibrator: str) -> FittedLog:
-    made = fit_together(log, find("calibrators", calibrator)(), FOLDS)
+    tallies = {**log.groups, **dict.fromkeys(log.empty, Tally.of([], []))}
+    labelled = LabelledGroups(by=log.roles.by, tallies=tallies, constants=log.constants)
+    pooled = find("calibrators", calibrator)()
+    made = fit_groups(labelled, pooled)
+    parts = {k: log.folds.get(k) or dict(enumerate(folds(t, FOLDS))) for k, t in log.groups.items()}
+    moved = cross_fit_groups(labelled, pooled, parts, FOLDS)
     groups = []
-    for key in sorted({*log.groups, *log.empty}, key=str):
+    for key in sorted(tallies, key=str):
         by = dict(zip(log.roles.by, key, strict=True))
-        tally, after = log.groups.get(key, Tally.of([], [])), made.after.get(key)
+        tally, after = tallies[key], moved.get(key)
         fitted = made.maps.get(key)
         if fitted is None:
             why = "the groups it would borrow from are of several models"

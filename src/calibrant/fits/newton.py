@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from scipy.special import expit
 from ..plans.ballots import shares_and_totals
 from ..tally import Floats
 
-__all__ = ["Choices", "Grades", "Likelihood", "Part", "newton", "newton_nonnegative"]
+__all__ = ["Choices", "Grades", "Likelihood", "newton", "newton_nonnegative"]
 
 _STEPS = 60
 _HALVINGS = 40
@@ -28,19 +28,6 @@ class Likelihood(Protocol):
 
     def derivatives(self, theta: Floats) -> tuple[Floats, Floats]:
         """Its first derivatives, shape (k,), and its second ones, shape (k, k)."""
-        ...
-
-
-class Part(Likelihood, Protocol):
-    """A loss that can be taken of some of the coefficients, the others being zero."""
-
-    @property
-    def weight(self) -> Floats:
-        """Of each row or item."""
-        ...
-
-    def of(self, free: NDArray[np.bool_]) -> Self:
-        """The loss of the free coefficients alone."""
         ...
 
 
@@ -64,7 +51,7 @@ class Grades:
         return slope, (self.x * (self.weight * p * (1 - p))) @ self.x.T
 
     def of(self, free: NDArray[np.bool_]) -> Grades:
-        """As in `Part`."""
+        """The regression of the free coefficients alone, the others being zero."""
         return Grades(self.x[free], self.hits, self.weight)
 
 
@@ -98,7 +85,7 @@ class Choices:
         return slope, (self.x * (each * p)) @ self.x.T - (mean * self.weight) @ mean.T
 
     def of(self, free: NDArray[np.bool_]) -> Choices:
-        """As in `Part`."""
+        """The regression of the free coefficients alone, the others being zero."""
         return Choices(self.x[free], self.item, self.target, self.weight)
 
 
@@ -144,19 +131,21 @@ def newton(
     return theta, np.asarray(np.linalg.inv(hessian))
 
 
-def newton_nonnegative(likelihood: Part, prior: Floats, precision: Floats, held: NDArray[np.bool_]) -> Floats:
+def newton_nonnegative(
+    rows: Grades | Choices, prior: Floats, precision: Floats, held: NDArray[np.bool_]
+) -> Floats:
     """The mode as `newton` finds it, coefficients that are `held` at or above zero: an active set of whole fits."""
     free = np.ones(len(prior), bool)
     theta = np.zeros(len(prior))
-    slack = 1e-6 * (1 + likelihood.weight.sum())
+    slack = 1e-6 * (1 + rows.weight.sum())
     for _ in range(3 * len(prior)):
         theta[:] = 0.0
-        theta[free], _ = newton(likelihood.of(free), prior[free], precision[free])
+        theta[free], _ = newton(rows.of(free), prior[free], precision[free])
         below = held & (theta < 0)
         if below.any():
             free &= ~below
             continue
-        slope = likelihood.derivatives(theta)[0] + precision * (theta - prior)
+        slope = rows.derivatives(theta)[0] + precision * (theta - prior)
         wrongly = np.where(free, 0.0, slope)
         if wrongly.min() > -slack:
             break

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnusableInput
-from ..logs.grouping import fit_together
+from ..fits.grouped import LabelledGroups, fit_groups
 from ..logs.reading import Log, read_log
 from ..logs.sources import Key, group_name
 from ..maps.calibration import CalibrationMap
@@ -186,18 +186,19 @@ def _together(log: Log, calibrator: Any) -> dict[Key, _Maps]:
     for key in log.groups:  # folds of clusters have one number across groups
         clustered = log.roles.cluster is not None
         parts[key] = log.folds[key] if clustered else dict(enumerate(log.parts(key, FOLDS)))
+    nothing = dict.fromkeys((*log.groups, *log.empty), Tally.of([], []))
+    every = LabelledGroups(by=log.roles.by, tallies=nothing | log.groups, constants=log.constants)
     pairs: dict[Key, list[tuple[Tally, CalibrationMap]]] = {key: [] for key in parts}
     for fold in range(FOLDS):
         others = {key: [t for f, t in held.items() if f != fold] for key, held in parts.items()}
         rests = {key: reduce(add, rest) for key, rest in others.items() if rest}
         if not rests:
             return {}
-        bare: dict[Key, dict[str, int]] = {key: {} for key in parts if key not in rests}
-        maps = fit_together(replace(log, groups=rests, empty={**log.empty, **bare}), calibrator, 0).maps
+        maps = fit_groups(replace(every, tallies=nothing | rests), calibrator).maps
         for key, held in parts.items():
             if fold in held and key in maps:
                 pairs[key].append((held[fold], maps[key]))
-    final = fit_together(log, calibrator, 0).maps
+    final = fit_groups(every, calibrator).maps
     return {
         key: _Maps(parts=pairs[key], final=final.get(key))
         for key, tally in log.groups.items()
