@@ -22,6 +22,8 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    import random
+
     from .logs.sources import Claim, Given, Source
     from .maps.calibration import CalibrationMap
     from .tally import Tally
@@ -215,4 +217,20 @@ class LogFormat(Protocol):
 
     def open(self, log: Given) -> Source:
         """Its columns, and blocks of them; raises `UnusableInput` where it cannot be read after all."""
+        ...
+
+
+class Attack(Protocol):
+    """A way to move a confidence: pure, and the same for the same question and state of `rng`.
+
+    `target` says where it works ("question", "context", "earlier turn", "system prompt"), `direction`
+    which way it pushes ("inflate", "deflate", "either"). Where there is nothing to change the question comes
+    back as it is.
+    """
+
+    target: ClassVar[str]
+    direction: ClassVar[str]
+
+    def __call__(self, question: Question, rng: random.Random) -> Question:
+        """The attacked question; its references stay."""
         ...

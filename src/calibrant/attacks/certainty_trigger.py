@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, with_system
+from calibrant.dialogue.untrusted import with_system
 from calibrant.types import Question
 
 __all__ = ["CertaintyTrigger"]
@@ -14,7 +13,6 @@ __all__ = ["CertaintyTrigger"]
 TEXT = "certain sure definite proven undoubtedly absolutely confident guaranteed unmistakable beyond question"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class CertaintyTrigger:
     """Words of certainty at the end of the system prompt.
 
@@ -25,10 +23,5 @@ class CertaintyTrigger:
     target: ClassVar[str] = "system prompt"
     direction: ClassVar[str] = "inflate"
 
-    def __call__(
-        self,
-        question: Question,
-        rng: random.Random,  # noqa: ARG002 - every attack is given it
-    ) -> Question:
-        """The attacked question."""
-        return attacked(question, with_system(question, TEXT), "certainty_trigger")
+    def __call__(self, question: Question, rng: random.Random) -> Question:
+        return with_system(question, TEXT)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, context_of, with_context
+from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.types import Question
 
 __all__ = ["DeflateContext"]
@@ -17,7 +16,6 @@ TEXT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DeflateContext:
     """An instruction hidden in retrieved text to state no confidence.
 
@@ -27,12 +25,6 @@ class DeflateContext:
     target: ClassVar[str] = "context"
     direction: ClassVar[str] = "deflate"
 
-    def __call__(
-        self,
-        question: Question,
-        rng: random.Random,  # noqa: ARG002 - every attack is given it
-    ) -> Question:
-        """The attacked question."""
+    def __call__(self, question: Question, rng: random.Random) -> Question:
         context = context_of(question)
-        changed = with_context(question, f"{context}\n{TEXT}") if context else question
-        return attacked(question, changed, "deflate_context")
+        return with_context(question, f"{context}\n{TEXT}") if context else question

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, with_system
+from calibrant.dialogue.untrusted import with_system
 from calibrant.types import Question
 
 __all__ = ["DoubtTrigger"]
@@ -14,7 +13,6 @@ __all__ = ["DoubtTrigger"]
 TEXT = "uncertain unsure doubtful perhaps ambiguous hesitant questionable unclear unreliable maybe wrong"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class DoubtTrigger:
     """Words of doubt at the end of the system prompt.
 
@@ -25,10 +23,5 @@ class DoubtTrigger:
     target: ClassVar[str] = "system prompt"
     direction: ClassVar[str] = "deflate"
 
-    def __call__(
-        self,
-        question: Question,
-        rng: random.Random,  # noqa: ARG002 - every attack is given it
-    ) -> Question:
-        """The attacked question."""
-        return attacked(question, with_system(question, TEXT), "doubt_trigger")
+    def __call__(self, question: Question, rng: random.Random) -> Question:
+        return with_system(question, TEXT)

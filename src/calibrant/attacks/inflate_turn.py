@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, with_turns
+from calibrant.dialogue.untrusted import with_turns
 from calibrant.types import Message, Question
 
 __all__ = ["InflateTurn"]
@@ -17,17 +16,11 @@ TURNS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class InflateTurn:
     """An earlier turn in which the model has agreed to state full confidence."""
 
     target: ClassVar[str] = "earlier turn"
     direction: ClassVar[str] = "inflate"
 
-    def __call__(
-        self,
-        question: Question,
-        rng: random.Random,  # noqa: ARG002 - every attack is given it
-    ) -> Question:
-        """The attacked question."""
-        return attacked(question, with_turns(question, *TURNS), "inflate_turn")
+    def __call__(self, question: Question, rng: random.Random) -> Question:
+        return with_turns(question, *TURNS)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, reworded
+from calibrant.dialogue.untrusted import replaced, reworded
 from calibrant.types import Question
 
 __all__ = ["Synonyms"]
@@ -35,7 +35,6 @@ TABLE = {
     "wrote": "authored",
 }
 """Words that mean the same wherever a question uses them; none is an answer's own word."""
-OPTION = re.compile(r"^\s*[(\[]?[A-Z][)\].:]\s")
 WORD = re.compile(
     r"(?<![\w'’-])(?:" + "|".join(sorted(TABLE, key=len, reverse=True)) + r")(?![\w'’-])", re.IGNORECASE
 )
@@ -56,21 +55,9 @@ class Synonyms:
 
     def __call__(self, question: Question, rng: random.Random) -> Question:
         """The attacked question; as it is where no word has a synonym in the table."""
-        return attacked(question, reworded(question, lambda text: self._said(text, rng)), "synonyms")
+        return reworded(question, lambda text: replaced(text, WORD, _other, self.rate, rng))
 
-    def _said(self, text: str, rng: random.Random) -> str:
-        lines = text.split("\n")
-        places = [
-            (i, found)
-            for i, line in enumerate(lines)
-            if not OPTION.match(line)
-            for found in WORD.finditer(line)
-        ]
-        hit = [place for place in places if rng.random() < self.rate]
-        if places and not hit:
-            hit = [rng.choice(places)]
-        for i, found in reversed(hit):
-            other = TABLE[found[0].lower()]
-            other = other[0].upper() + other[1:] if found[0][0].isupper() else other
-            lines[i] = lines[i][: found.start()] + other + lines[i][found.end() :]
-        return "\n".join(lines)
+
+def _other(word: str, rng: random.Random) -> str:
+    other = TABLE[word.lower()]
+    return other[0].upper() + other[1:] if word[0].isupper() else other

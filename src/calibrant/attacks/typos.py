@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from calibrant.dialogue.untrusted import attacked, reworded
+from calibrant.dialogue.untrusted import replaced, reworded
 from calibrant.types import Question
 
 __all__ = ["Typos"]
@@ -16,7 +16,6 @@ ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 BESIDE = {
     key: row[max(0, i - 1) : i] + row[i + 1 : i + 2] for row in ROWS for i, key in enumerate(row)
 }  # fmt: skip
-OPTION = re.compile(r"^\s*[(\[]?[A-Z][)\].:]\s")
 WORD = re.compile(r"(?<![\w'’-])[^\W\d_]{4,}(?![\w'’-])")
 
 
@@ -35,22 +34,7 @@ class Typos:
 
     def __call__(self, question: Question, rng: random.Random) -> Question:
         """The attacked question; as it is where it has no such word."""
-        return attacked(question, reworded(question, lambda text: self._typed(text, rng)), "typos")
-
-    def _typed(self, text: str, rng: random.Random) -> str:
-        lines = text.split("\n")
-        places = [
-            (i, found.span())
-            for i, line in enumerate(lines)
-            if not OPTION.match(line)
-            for found in WORD.finditer(line)
-        ]
-        hit = [place for place in places if rng.random() < self.rate]
-        if places and not hit:
-            hit = [rng.choice(places)]
-        for i, (start, end) in reversed(hit):
-            lines[i] = lines[i][:start] + _slip(lines[i][start:end], rng) + lines[i][end:]
-        return "\n".join(lines)
+        return reworded(question, lambda text: replaced(text, WORD, _slip, self.rate, rng))
 
 
 def _slip(word: str, rng: random.Random) -> str:

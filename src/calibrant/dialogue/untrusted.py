@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 from ..types import Message, Question
 
 __all__ = [
-    "attacked", "context_of", "reworded", "shown", "with_context", "with_system", "with_turns", "without_context",
+    "context_of", "replaced", "reworded", "shown", "with_context", "with_system", "with_turns", "without_context",
 ]  # fmt: skip
 
+OPTION = re.compile(r"^\s*[(\[]?[A-Z][)\].:]\s")
 LEAD = "Context:\n"
 END = "\n\n"
 
@@ -103,14 +106,31 @@ def reworded(question: Question, change: Callable[[str], str]) -> Question:
     return _last_turn(question, outside)
 
 
-def attacked(question: Question, changed: Question, name: str) -> Question:
-    """The changed question under an id that names its origin and the attack; the question where they are equal.
+def replaced(
+    text: str,
+    words: re.Pattern[str],
+    other: Callable[[str, random.Random], str],
+    rate: float,
+    rng: random.Random,
+) -> str:
+    """The text with words replaced, each with probability `rate` and one at least; lettered options stay.
 
-    >>> asked = Question(id="q7", messages=(Message("user", "Who?"),))
-    >>> attacked(asked, reworded(asked, str.upper), "shout").id, attacked(asked, asked, "shout").id
-    ('q7+shout', 'q7')
+    >>> replaced("Who is it?\\nA) it", re.compile("it"), lambda word, rng: word.upper(), 0.0, random.Random(0))
+    'Who is IT?\\nA) it'
     """
-    return question if changed == question else replace(changed, id=f"{question.id}+{name}")
+    lines = text.split("\n")
+    places = [
+        (i, found.span())
+        for i, line in enumerate(lines)
+        if not OPTION.match(line)
+        for found in words.finditer(line)
+    ]
+    hit = [place for place in places if rng.random() < rate]
+    if places and not hit:
+        hit = [rng.choice(places)]
+    for i, (start, end) in reversed(hit):
+        lines[i] = lines[i][:start] + other(lines[i][start:end], rng) + lines[i][end:]
+    return "\n".join(lines)
 
 
 def _cut(text: str, context: str) -> str:

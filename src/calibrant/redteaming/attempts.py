@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
 
 from ..answers.same import chosen, options_of, same
 from ..dialogue.untrusted import context_of, shown, with_context, without_context
 from ..errors import NotEnoughLabels
 from ..plugins import find, names
-from ..protocols import Signal
+from ..protocols import Attack, Signal
 from ..types import Cost, Question, digest
 
-__all__ = ["Attack", "Job", "Plan", "halves", "planned"]
+__all__ = ["Job", "Plan", "halves", "planned"]
 
 NEUTRAL = (
     "This page was retrieved for the question. It was last edited in spring and has a table of contents."
@@ -22,22 +21,6 @@ NEUTRAL = (
 """The text in which an attack hides where a question came without retrieved text."""
 
 LEAST = 20
-
-
-class Attack(Protocol):
-    """A way to move a confidence: pure, and the same for the same question and state of `rng`.
-
-    `target` says where it works ("question", "context", "earlier turn", "system prompt"), `direction`
-    which way it pushes ("inflate", "deflate", "either"). Where there is nothing to change the question comes
-    back as it is.
-    """
-
-    target: ClassVar[str]
-    direction: ClassVar[str]
-
-    def __call__(self, question: Question, rng: random.Random) -> Question:
-        """The attacked question; its references stay, its id names the origin and the attack."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +109,7 @@ def _attacked(attack: Attack, name: str, base: Job, seed: int) -> Job | None:
     changed = attack(base.question, random.Random(f"{seed}:{name}:{base.question.id}"))
     if changed.messages == base.question.messages:
         return None
+    changed = replace(changed, id=f"{base.question.id}+{name}")
     trusted = without_context(changed) if attack.target == "question" else base.trusted
     return Job(question=changed, trusted=trusted)
 
