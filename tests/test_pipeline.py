@@ -60,7 +60,7 @@ def identity(**fingerprint: str) -> CalibrationMap:
 
 
 def maps(*made: CalibrationMap) -> MapSet:
-    return MapSet(by=("signal",), groups=tuple(((str(i),), one) for i, one in enumerate(made)))
+    return MapSet(by=("signal",), groups=tuple(((one.fingerprint.signal,), one) for one in made))
 
 
 def script(answer: Any = SURE, verbalized: str = "80") -> Callable[[Ask], Any]:

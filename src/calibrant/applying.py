@@ -6,8 +6,9 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -16,14 +17,13 @@ import numpy as np
 
 from .errors import ColumnNotFound, UnusableInput
 from .logs.columns import CONVENTIONS, parse_block, percent
-from .logs.pivots import Pivot, side_by_side
-from .logs.sources import Block, Key, Source, group_codes, open_source
-from .maps.blends import BlendMap
-from .maps.calibration import CalibrationMap, MapSet
+from .logs.pivots import STATED, side_by_side
+from .logs.sources import Block, Source, group_codes, open_source
+from .maps.calibration import MapSet
 from .phrasing.phrases import Phrasebook
 from .plugins import require
 from .protocols import Policy
-from .types import Confidence, Fingerprint, Probability
+from .types import Confidence
 
 __all__ = ["ADDED", "Applied", "apply"]
 
@@ -86,137 +86,77 @@ def apply(
         raise ColumnNotFound("by", missing, source.columns)
     first = next(source.blocks([column]), {column: np.zeros(0)})[column]
     summary, in_percent, book = Applied(), percent(first), Phrasebook.of(maps, policy)
-    given = _blended(source, maps, column, in_percent, summary) if maps.blends else iter(())
+    blended = _blended(source, maps, column, in_percent, summary) if maps.blends else None
+    single = bool(maps.groups or maps.fallbacks) or blended is None
     with _Writer(Path(out)) as writer:
         for rows, block in _chunks(source):
-            if maps.blends:
-                for row in rows:
-                    row.update(next(given))
-                    _decide(row, policy, book, summary)
-            else:
-                _apply_chunk(rows, block, maps, policy, book, column, in_percent, summary)
+            tried = [] if blended is None else [list(islice(blended, len(rows)))]
+            tried += [_confidences(block, len(rows), maps, column, in_percent)] if single else []
+            for row, found in zip(rows, zip(*tried, strict=True), strict=True):
+                _decide(row, _best(found), policy, book, summary)
             writer.write(rows)
     return summary
 
 
-def _apply_chunk(
-    rows: list[Row],
-    block: Block,
-    maps: MapSet,
-    policy: Policy,
-    book: Phrasebook,
-    column: str,
-    in_percent: bool,
-    summary: Applied,
-) -> None:
-    parsed = parse_block(block[column], np.zeros(len(rows)), None, in_percent=in_percent, inverse=False)
-    stated = [f.name for f in fields(Fingerprint) if f.name in block and f.name not in maps.by]
-    keys, codes = group_codes([block[name] for name in (*maps.by, *stated)], len(rows))
-    notes: dict[int, str] = {}
+def _best(found: Sequence[Confidence]) -> Confidence:
+    """The first with a probability, else all that was lacking."""
+    lacks = "; ".join(str(one.reason) for one in found)
+    return next((one for one in found if one.p is not None), Confidence(p=None, reason=lacks))
+
+
+def _confidences(block: Block, rows: int, maps: MapSet, column: str, in_percent: bool) -> list[Confidence]:
+    """Of each row, by the map of its group and of what the log states of it."""
+    parsed = parse_block(block[column], np.zeros(rows), None, in_percent=in_percent, inverse=False)
+    names = tuple(dict.fromkeys([*maps.by, *(n for n in STATED if n in block)]))
+    keys, codes = group_codes([block[name] for name in names], rows)
+    done = [Confidence(p=None, reason=parsed.reasons[r] or "-") for r in parsed.reason.tolist()]
     for k, key in enumerate(keys):
-        found, misfit, level = _fitting(maps, key, stated)
-        where = np.flatnonzero(codes == k)
-        usable = where[parsed.reason[where] == 0] if found else where[:0]
-        if found is not None:
-            p, (low, high) = found(parsed.scores[usable]), found.interval(parsed.scores[usable])
-            for i, *ends in zip(usable.tolist(), p.tolist(), low.tolist(), high.tolist(), strict=True):
-                rows[i].update(zip(ADDED[:3], ends, strict=True), map_id=found.map_id, uncalibrated=None)
-        for i in np.setdiff1d(where, usable).tolist():
-            why = parsed.reasons[parsed.reason[i]] or misfit
-            rows[i].update(dict.fromkeys(ADDED[:3]), map_id=None, uncalibrated=why)
-        if level and len(usable):
-            note = f"There is no map for {_named(key[: len(maps.by)])}; the one for {level} stood in."
-            notes.update(dict.fromkeys(usable.tolist(), note))
-            summary.stood_in[level] += len(usable)
-    for i, row in enumerate(rows):
-        _decide(row, policy, book, summary)
-        if i in notes:
-            row["why"] = f"{row['why']} {notes[i]}"
+        stated = dict(zip(names, key, strict=True))
+        match = maps.match(stated)
+        at = np.flatnonzero((codes == k) & (parsed.reason == 0))
+        if match.found is None:
+            found: Iterable[Confidence] = repeat(Confidence(p=None, reason=match.reason))
+        else:
+            found = maps.confidences(match, parsed.scores[at], stated)
+        for i, one in zip(at.tolist(), found, strict=False):
+            done[i] = one
+    return done
 
 
-def _blended(source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied) -> Iterator[Row]:
-    """For each row of the log, what its record's blend adds to it."""
+def _blended(
+    source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied
+) -> Iterator[Confidence]:
+    """Of each row of the log that of its record, by the blend for such answers."""
     answers = side_by_side(source, maps.by, column, in_percent)
-    blends, added = dict(maps.blends), [dict[str, Any]()] * len(answers.group)
-    for g, key in enumerate(answers.keys):
-        at = np.flatnonzero(answers.group == g)
-        found = blends.get(key)
-        scores = {n: s[at] for n, s in answers.scores.items() if not np.isnan(s[at]).all()}
-        why = (
-            f"no blend for {', '.join(map(str, key))}" if found is None else _unfit(found, answers, g, scores)
-        )
-        if found is None or why:
-            for i in at.tolist():
-                added[i] = {**dict.fromkeys(ADDED[:3]), "map_id": None, "uncalibrated": why}
-            continue
-        known = {n: s for n, s in scores.items() if n in found.names} or {
-            found.names[0]: np.full(len(at), np.nan)
-        }
-        summary.ignored += Counter(
-            {n: int((~np.isnan(s)).sum()) for n, s in scores.items() if n not in known}
-        )
-        p, (low, high) = found(known), found.interval(known)
-        for i, *ends in zip(at.tolist(), p.tolist(), low.tolist(), high.tolist(), strict=True):
-            none = ends[0] != ends[0]
-            values = (None, None, None) if none else ends
-            lacks = f"none of {', '.join(found.names)} has a score" if none else None
-            added[i] = {
-                **dict(zip(ADDED[:3], values, strict=True)),
-                "map_id": None if none else found.map_id,
-                "uncalibrated": lacks,
-            }
-    return (added[i] for i in answers.row.tolist())
+    done = [Confidence(p=None, reason="no signal of the answer has a score")] * len(answers.group)
+    for at, stated in answers.alike():
+        match = maps.match_blend(stated)
+        if match.found is None:
+            found: Iterable[Confidence] = repeat(Confidence(p=None, reason=match.reason))
+        else:
+            summary.ignored += Counter({n: len(at) for n in stated if n not in match.found.names})
+            scores = {name: answers.scores[name][at] for name in stated}
+            found = maps.blend_confidences(match, scores, stated)
+        for i, one in zip(at.tolist(), found, strict=False):
+            done[i] = one
+    return (done[i] for i in answers.row.tolist())
 
 
-def _unfit(found: BlendMap, answers: Pivot, group: int, scores: Mapping[str, Any]) -> str | None:
-    """Why a group's scores are not such as its blend was fitted on; only what the log states is compared."""
-    marks = {}
-    for s in found.signals:
-        if s.name in scores:
-            mine = asdict(replace(found.fingerprint, prompt=s.prompt, parameters=s.parameters))
-            read = asdict(answers.asked[group, s.name])
-            marks[s.name] = Fingerprint(**{n: read[n] if n in answers.stated else mine[n] for n in mine})
-    return found.misfit(marks)
-
-
-def _fitting(maps: MapSet, key: Key, stated: list[str]) -> tuple[CalibrationMap | None, str, str | None]:
-    """The map of a group if it was fitted on such scores, else None and why; and what a fall-back is for.
-
-    Only what the log states is compared: a log without a column for the model is taken to be of the map's.
-    """
-    group, rest = key[: len(maps.by)], dict(zip(stated, key[len(maps.by) :], strict=True))
-    found, where = maps.look_up(group)
-    if found is None:
-        return None, f"no map for {_named(group)}", None
-    asked = {name: value for name, value in asdict(found.fingerprint).items() if name in rest}
-    differences = Fingerprint(**asked).differences(Fingerprint(**rest))
-    if differences:
-        return None, f"map {found.map_id} was fitted on other scores: {'; '.join(differences)}", None
-    if where is None:
-        return found, "", None
-    level = ", ".join(f"any {n}" if n not in dict(where) else f"{n} {dict(where)[n]}" for n in maps.by)
-    return found, "", level
-
-
-def _named(group: Key) -> str:
-    return ", ".join(str(v) for v in group)
-
-
-def _decide(row: Row, policy: Policy, book: Phrasebook, summary: Applied) -> None:
-    p, why = row["calibrated"], row["uncalibrated"]
-    confidence = Confidence(
-        p=None if p is None else Probability(p), low=row["calibrated_low"], high=row["calibrated_high"],
-        map_id=row["map_id"], reason=why,
+def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, summary: Applied) -> None:
+    decision = policy.decide(confidence).noting(confidence)
+    values = (
+        confidence.p, confidence.low, confidence.high, str(decision.action), decision.why, confidence.map_id,
+        confidence.reason, book.phrase(confidence, decision).text,
     )  # fmt: skip
-    decision = policy.decide(confidence)
-    row["action"], row["why"] = str(decision.action), decision.why
-    row["phrase"] = book.phrase(confidence, decision).text
+    row.update(zip(ADDED, values, strict=True))
     summary.rows += 1
     summary.actions[str(decision.action)] += 1
-    if why is None:
+    if confidence.stand_in is not None:
+        summary.stood_in[confidence.stand_in] += 1
+    if confidence.reason is None:
         summary.calibrated += 1
     else:
-        summary.uncalibrated[why] += 1
+        summary.uncalibrated[confidence.reason] += 1
 
 
 def _chunks(source: Source) -> Iterator[tuple[list[Row], Block]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
@@ -22,7 +21,7 @@ from .phrasing.phrases import Phrasebook
 from .plugins import find, require
 from .policies.bands import Bands
 from .report import html
-from .types import Action, Confidence, Probability, Question, digest
+from .types import Action, Confidence, Fingerprint, Probability, Question, Reading, Score, digest
 
 __all__ = ["DemoResult", "demo"]
 
@@ -158,15 +157,13 @@ def _audited(rows: list[Row], column: str) -> Audit:
 def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
     done, book = [], Phrasebook.of(maps, Bands())
     for row in rows:
-        fitted = maps.find([row["domain"]])
-        if fitted is None:
+        reading = Reading(signal=row["signal"], score=Score(row["confidence"]))
+        surely = maps.confidence(reading, Fingerprint.of(row))
+        if surely.p is None:
             continue
-        at = np.array([row["confidence"]])
-        p, (low, high) = float(fitted(at)[0]), fitted.interval(at)
-        surely = Confidence(p=Probability(p), low=float(low[0]), high=float(high[0]), map_id=fitted.map_id)
+        action, was = _action(surely.p), _action(row["confidence"])
         phrase = book.phrase(surely).text
-        action, was = _action(p), _action(row["confidence"])
-        done.append({**row, "calibrated": p, "phrase": phrase, "action": action, "was": was})
+        done.append({**row, "calibrated": float(surely.p), "phrase": phrase, "action": action, "was": was})
     return done
 
 

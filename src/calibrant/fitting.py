@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.crossfit import cross_fit, folds
-from .fits.grouped import LabelledGroups, cross_fit_groups, fit_groups, stated
+from .fits.grouped import LabelledGroups, cross_fit_groups, fit_groups
 from .logs.pivots import Pivot, pivot
 from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source
 from .maps.blends import BlendMap
-from .maps.calibration import CalibrationMap, MapSet, Where
+from .maps.calibration import CalibrationMap, MapSet
 from .maps.groups import PooledMaps
+from .maps.matching import Scope
 from .maps.track_record import TrackRecord
 from .plugins import find
 from .tally import Floats, Tally, merged
@@ -159,7 +160,7 @@ class FittedLog:
 
     log: Log
     groups: tuple[Fitted, ...]
-    fallbacks: tuple[tuple[Where, CalibrationMap], ...] = ()
+    fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
 
     @property
     def maps(self) -> MapSet:
@@ -260,7 +261,7 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     by = dict(zip(log.roles.by, key, strict=True))
     tally = log.groups[key]
     after = cross_fitted(tally, calibrator, log.parts(key, FOLDS))
-    fingerprint = stated({**log.constants.get(key, {}), **by})
+    fingerprint = Fingerprint.of({**log.constants.get(key, {}), **by})
     fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **_measured(tally, after))
     return Fitted(by=by, tally=tally, map=fitted, after=after)
 
@@ -308,8 +309,7 @@ def _fit_blend(
         for name in ("model", "task", "domain")
         if len(values := {getattr(mark, name) for mark in asked.values()}) == 1
     }
-    known = {f.name for f in fields(Fingerprint)}
-    mark = Fingerprint(**{**shared, **{n: v for n, v in by.items() if n in known}})
+    mark = Fingerprint.of({**shared, **by})
     p, single = _blend_cross_fitted(scores, grade, weight, cluster)
     after = None if p is None else Tally.of(p, grade, weight, cluster)
     buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)

@@ -110,7 +110,7 @@ class Pipeline:
             readings=readings,
             confidence=confidence,
             steps=answered.steps,
-            decision=self.policy.decide(confidence),
+            decision=self.policy.decide(confidence).noting(confidence),
             policy=repr(self.policy),
         )
 

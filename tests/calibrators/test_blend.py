@@ -131,7 +131,8 @@ def test_no_score_at_all_is_no_probability() -> None:
     scores, right, _ = drawn(100, 8)
     blend = Blend().fit_rows(scores, right)
     assert np.isnan(blend({"a": [nan], "b": [nan]})).all()
-    nothing = blend.confidence([(Reading(signal="a", score=None, reason="no tokens"), Fingerprint())])
+    maps = MapSet(by=(), groups=(), blends=(((), blend),))
+    nothing = maps.blended([(Reading(signal="a", score=None, reason="no tokens"), Fingerprint())])
     assert nothing.p is None
     assert nothing.reason == "a: no tokens"
     with pytest.raises(NotEnoughLabels):
@@ -230,11 +231,12 @@ def test_readings_of_an_answer_are_taken_together_if_their_prompts_fit() -> None
         for s in ("a", "b", "z")
     ]
     found = maps.blended(read)
-    assert found is not None
     assert found.p == maps.blends[0][1]({"a": [0.8], "b": [0.8]})[0]
     assert found.fingerprint == replace(mark, signal="a + b")
     other = maps.blended([(read[0][0], replace(read[0][1], prompt="else")), read[1]])
-    assert other is not None
     assert other.p is None
-    assert "prompt is 'else'" in str(other.reason)
-    assert maps.blended([(read[0][0], replace(read[0][1], task="u"))]) is None
+    assert "a's prompt is 'else', not 'ask a'" in str(other.reason)
+    assert "a's task is 'u', not 't'" in str(
+        maps.blended([(read[0][0], replace(read[0][1], task="u"))]).reason
+    )
+    assert maps.blended(read[2:]).reason == "none of a, b, c has a score"

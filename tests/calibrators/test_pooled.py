@@ -347,7 +347,7 @@ def test_unseen_domains_of_a_log_take_their_tasks_map(maps: MapSet, log: Path) -
     assert [r["map_id"] for r in got[1:4]] == [fallbacks["a"], fallbacks[None], fallbacks["b"]]
     assert got[0]["map_id"] == maps.find(("a", "a3")).map_id
     assert "stood in" not in got[0]["why"]
-    assert "There is no map for a, new; the one for task a, any domain stood in." in got[1]["why"]
+    assert "There is no map for exactly this; the one for task a, any domain stood in." in got[1]["why"]
     assert got[1]["calibrated"] > got[2]["calibrated"] > got[3]["calibrated"]
     assert got[4]["calibrated"] is None
     assert "model is 'm2', not 'm1'" in got[4]["uncalibrated"]
@@ -382,8 +382,15 @@ def test_an_answer_says_that_its_map_is_for_any_domain(maps: MapSet) -> None:
     refused = confidence("a", "new", "m2")
     assert refused.p is None
     assert "model is 'm2', not 'm1'" in str(refused.reason)
+    assert (own.stand_in, other.stand_in, elsewhere.stand_in) == (
+        None,
+        "task a, any domain",
+        "any task, any domain",
+    )
     stand_in = dict(maps.fallbacks)[("task", "a"),]
-    assert stand_in.fingerprint.differences(Fingerprint(model="m1", task="b")) == ["task is 'b', not 'a'"]
+    assert stand_in.fingerprint.differences(Fingerprint(model="m1", task="b").stated) == [
+        "task is 'b', not 'a'"
+    ]
 
 
 def test_no_map_stands_in_for_another_model(log: Path) -> None:

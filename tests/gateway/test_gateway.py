@@ -231,6 +231,22 @@ def test_without_a_map_there_is_a_reason_and_the_most_careful_action(gateway: Ma
     assert "x-calibrant-confidence" not in raw.headers
 
 
+@pytest.mark.parametrize("said", ["any domain", None])
+def test_an_answer_says_that_its_map_stood_in(gateway: Maker, said: str | None) -> None:
+    maps = identity_map()
+    if said:
+        maps = MapSet(by=("domain",), groups=(), fallbacks=(((), maps.groups[0][1]),))
+    made = gateway(maps=maps)
+    headers = {"x-calibrant-domain": "school"}
+    confidence = extra(made.client.chat.completions.create(**ASK, extra_headers=headers))
+    assert confidence["p"] is not None
+    assert confidence["stand_in"] == said
+    assert ("the one for any domain stood in" in confidence["why"]) == (said is not None)
+    (kept,) = made.records()
+    assert kept.confidence is not None
+    assert kept.confidence.stand_in == said
+
+
 def test_task_and_domain_can_come_in_headers(gateway: Maker) -> None:
     headers = {"x-calibrant-task": "sums", "x-calibrant-domain": "school"}
     confidence = extra(gateway().client.chat.completions.create(**ASK, extra_headers=headers))

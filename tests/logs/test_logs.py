@@ -218,7 +218,8 @@ def test_apply_loses_no_row(tmp_path: Path, ending: str) -> None:
     done = apply(maps, source, out, find("policies", "bands")())
     assert done.rows == 402
     assert done.calibrated == 400
-    assert done.uncalibrated == {"no map for c": 1, "confidence missing or NaN": 1}
+    lack = "no map for task c (of the nearest, task is 'c', not 'a'); fit one with `calibrant fit`"
+    assert done.uncalibrated == {lack: 1, "confidence missing or NaN": 1}
     read = {"csv": pd.read_csv, "jsonl": lambda p: pd.read_json(p, lines=True), "parquet": pd.read_parquet}[
         ending
     ](out)

@@ -381,6 +381,12 @@ def test_maps_must_fit_the_groups(maps: MapSet) -> None:
         plan_thresholds(log, max_error=0.2, delta=0.1, maps=maps)
     with pytest.raises(UnusableInput, match="other scores"):
         plan_thresholds(log.assign(model="m2"), max_error=0.2, delta=0.1, by=["task"], maps=maps)
+    mixed = log.assign(model=np.where(np.arange(len(log)) % 2, "m1", "m2"))
+    with pytest.raises(UnusableInput, match="for the model m1 alone, and the log mixes several"):
+        plan_thresholds(mixed, max_error=0.2, delta=0.1, by=["task"], maps=maps)
+    wide = replace(maps, groups=(), fallbacks=(((), maps.groups[0][1].with_fingerprint(Fingerprint())),))
+    stood = plan_thresholds(log, max_error=0.2, delta=0.1, by=["task"], maps=wide)
+    assert any("the one for any task stood in" in n for n in stood.notes)
     new = plan_thresholds(log.assign(task="physics"), max_error=0.2, delta=0.1, by=["task"], maps=maps)
     assert any("No map for physics" in n for n in new.notes)
     assert new.certificates.certificates[0].map_id is None

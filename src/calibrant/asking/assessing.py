@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,18 +62,21 @@ class Assessor:
     def confidence(
         self, question: Question, completion: Completion, readings: tuple[Reading, ...]
     ) -> Confidence:
-        """That of a blend for this task and domain, else of the first signal which has a score and a map."""
-        read = [(reading, fingerprint(question, completion, reading)) for reading in readings]
-        blended = self.maps.blended(read)
-        if blended is not None and blended.p is not None:
-            return blended
-        reasons = [] if blended is None else [str(blended.reason)]
-        for reading, mark in read if self.maps.groups or self.maps.fallbacks or blended is None else []:
-            found = self.maps.confidence(reading, mark)
+        """That of a blend for this answer, else of the first signal which has a score and a map."""
+        lacks = []
+        for found in self._tried(
+            [(reading, fingerprint(question, completion, reading)) for reading in readings]
+        ):
             if found.p is not None:
                 return found
-            reasons.append(str(found.reason))
-        return Confidence(p=None, reason="; ".join(reasons) or "No signal is configured.")
+            lacks.append(str(found.reason))
+        return Confidence(p=None, reason="; ".join(lacks) or "No signal is configured.")
+
+    def _tried(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Iterator[Confidence]:
+        if read and self.maps.blends:
+            yield self.maps.blended(read)
+        if self.maps.groups or self.maps.fallbacks or not self.maps.blends:
+            yield from (self.maps.confidence(*one) for one in read)
 
 
 def fingerprint(question: Question, completion: Completion, reading: Reading) -> Fingerprint:

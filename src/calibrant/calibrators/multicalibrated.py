@@ -15,7 +15,8 @@ from ..fits.leaves import Leaf, Stack
 from ..fits.logistic import effective
 from ..fits.newton import newton
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.groups import Key, PooledMaps
+from ..maps.groups import PooledMaps
+from ..maps.matching import Key
 from ..plugins import find
 from ..tally import Floats, Tally, merged
 

@@ -18,7 +18,8 @@ from ..fits.leaves import Leaf, Normal, expected
 from ..fits.logistic import effective
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.curves import Curve, Mixture
-from ..maps.groups import Key, PooledMaps
+from ..maps.groups import PooledMaps
+from ..maps.matching import Key
 from ..plugins import find
 from ..tally import Tally, merged
 

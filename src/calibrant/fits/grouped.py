@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..maps.calibration import CalibrationMap, Where
-from ..maps.groups import Key
+from ..maps.calibration import CalibrationMap
+from ..maps.matching import Key, Scope
 from ..tally import Tally, merged
 from ..types import Fingerprint
 
 if TYPE_CHECKING:
     from ..calibrators.pooled import Pooled
 
-__all__ = ["FittedGroups", "LabelledGroups", "cross_fit_groups", "fit_groups", "stated"]
+__all__ = ["FittedGroups", "LabelledGroups", "cross_fit_groups", "fit_groups"]
 
 APART = "signal"
 """Scores of different signals are different things: groups of one never inform those of another."""
@@ -44,32 +44,26 @@ class FittedGroups:
     """Maps by the group's key, and fall-backs."""
 
     maps: dict[Key, CalibrationMap] = field(default_factory=dict)
-    fallbacks: tuple[tuple[Where, CalibrationMap], ...] = ()
-
-
-def stated(values: Mapping[str, str | None]) -> Fingerprint:
-    """The fingerprint of what is known of a group's rows; other columns are no part of one."""
-    known = {f.name for f in fields(Fingerprint)}
-    return Fingerprint(**{name: value for name, value in values.items() if name in known})
+    fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
 
 
 def fit_groups(groups: LabelledGroups, calibrator: Pooled) -> FittedGroups:
     """The maps of groups, each bound to what it is for; of each signal by itself."""
     maps: dict[Key, CalibrationMap] = {}
-    fallbacks: list[tuple[Where, CalibrationMap]] = []
+    fallbacks: list[tuple[Scope, CalibrationMap]] = []
     for kind in _kinds(groups):
         made = calibrator.fit_groups(kind.tallies)
         for rest, whole in kind.keys.items():
             known = groups.told(whole) if whole in groups else kind.nearest(rest)
             if known is not None:
                 own = {**known, **dict(zip(groups.by, whole, strict=True))}
-                maps[whole] = made[rest].with_fingerprint(stated(own))
+                maps[whole] = made[rest].with_fingerprint(Fingerprint.of(own))
         for prefix, fallback in made.fallbacks.items():
             where = {**dict(zip(kind.names, prefix, strict=False)), **kind.fixed}
             mark = kind.shared(prefix)
             if None not in where.values() and mark is not None:
                 texts = tuple((n, str(v)) for n, v in where.items())
-                fallbacks.append((texts, fallback.with_fingerprint(stated({**mark, **where}))))
+                fallbacks.append((texts, fallback.with_fingerprint(Fingerprint.of({**mark, **where}))))
     return FittedGroups(maps=maps, fallbacks=tuple(fallbacks))
 
 

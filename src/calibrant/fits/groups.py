@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import NotEnoughLabels, UnusableInput
-from ..maps.groups import Key, key_of
+from ..maps.groups import key_of
+from ..maps.matching import Key
 from ..tally import Tally, merged
 from .shifted import Frame, base_curve
 

@@ -89,6 +89,7 @@ def confidence_body(record: Record, *, hold: bool = False, book: Phrasebook = PL
         "task": record.question.task,
         "domain": record.question.domain,
         "map_id": confidence and confidence.map_id,
+        "stand_in": confidence and confidence.stand_in,
         "signal": mark and mark.signal,
         "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
         "route": [asdict(step) for step in record.steps],

@@ -6,7 +6,7 @@ A record is told by `record_id`; where a log has none, by item, model, task and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
+from ..maps.matching import Stated
 from ..tally import Floats
 from ..types import Fingerprint
 from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
 from .sources import Block, Key, Source, group_codes
 
-__all__ = ["Pivot", "pivot", "side_by_side"]
+__all__ = ["STATED", "Pivot", "pivot", "side_by_side"]
 
 STATED = tuple(f.name for f in fields(Fingerprint))
+"""The columns of a log that tell what its scores are scores of."""
 DISAGREE = "the rows of a record disagree on the verdict"
 UNTOLD = "no record_id and no item_id, so that no other row is of the same answer"
 
@@ -30,7 +32,8 @@ UNTOLD = "no record_id and no item_id, so that no other row is of the same answe
 class Pivot:
     """Answers side by side: arrays of shape (answers,), scores by signal, NaN where missing.
 
-    `row` is the answer of each row of the log, `group` the index into `keys` of each answer. `asked` holds of
+    `row` is the answer of each row of the log, `group` the index into `keys` of each answer. `kind` is, by signal, the
+    index into `stated` of what the log tells of each answer's score, -1 where it has none. `asked` holds of
     each group and signal the columns of a fingerprint that have one value only; `unusable` counts rows.
     """
 
@@ -41,13 +44,25 @@ class Pivot:
     weight: Floats
     cluster: NDArray[Any] | None
     row: NDArray[np.intp]
-    stated: tuple[str, ...]
+    kind: dict[str, NDArray[np.intp]]
+    stated: list[Stated]
     asked: dict[tuple[int, str], Fingerprint]
     unusable: Counter[str]
     read_as: Counter[str]
     used: int
     roles: Roles
     notes: tuple[str, ...]
+
+    def alike(self) -> Iterator[tuple[NDArray[np.intp], dict[str, Stated]]]:
+        """Answers of whose scores the log tells the same: their indices, and what it tells of each scored signal."""
+        known, which = np.unique(np.stack(list(self.kind.values())), axis=1, return_inverse=True)
+        ends = np.cumsum(np.bincount(which.ravel()))[:-1]
+        for kinds, at in zip(
+            known.T.tolist(), np.split(np.argsort(which.ravel(), kind="stable"), ends), strict=True
+        ):
+            stated = {name: self.stated[k] for name, k in zip(self.kind, kinds, strict=True) if k >= 0}
+            if stated:
+                yield at, stated
 
 
 def pivot(source: Source, by: Sequence[str] = (), **named: str | None) -> Pivot:
@@ -101,11 +116,13 @@ def _pivoted(block: Block, parsed: Parsed, roles: Roles, told: list[str], notes:
     first[row[::-1]] = np.arange(rows)[::-1]
     grade, disagree = _one_grade(parsed.grades, row, count)
     signals, code = group_codes([block["signal"]], rows)
-    scores = {}
+    known = list(dict.fromkeys([*roles.by, *(n for n in STATED if n in block)]))
+    kinds, kind_of_row = group_codes([block[name] for name in known], rows)
+    scores, kind = {}, {}
     for j, (name,) in enumerate(signals):
         at = np.flatnonzero((code == j) & (parsed.reason == 0))
-        scores[str(name)] = np.full(count, np.nan)
-        scores[str(name)][row[at]] = parsed.scores[at]
+        scores[str(name)], kind[str(name)] = np.full(count, np.nan), np.full(count, -1, np.intp)
+        scores[str(name)][row[at]], kind[str(name)][row[at]] = parsed.scores[at], kind_of_row[at]
     weight = np.ones(count) if parsed.weights is None else parsed.weights[first]
     tied = roles.tied or (("item_id",) if "item_id" in block else ())
     unusable = parsed.unusable
@@ -114,7 +131,8 @@ def _pivoted(block: Block, parsed: Parsed, roles: Roles, told: list[str], notes:
     return Pivot(
         keys=keys, group=group_of_row[first], scores=scores, grade=grade, weight=weight,
         cluster=_ids([block[n] for n in tied], first) if tied else None, row=row,
-        stated=tuple(n for n in STATED if n in block), asked=_asked(block, group_of_row, code, signals),
+        kind=kind, stated=[dict(zip(known, key, strict=True)) for key in kinds],
+        asked=_asked(block, group_of_row, code, signals),
         unusable=unusable, read_as=parsed.read_as,
         used=int(((parsed.reason == 0) & ~disagree[row]).sum()), roles=roles, notes=notes,
     )  # fmt: skip

@@ -30,7 +30,7 @@ class GroupRows:
     """Arrays of shape (rows,): scores and grades in [0, 1], weights and cluster ids where the log has them.
 
     `time` holds the rows' times where the log has a column of them that can be put in order. `constants` are the
-    columns of a fingerprint, and `map_id`, that hold one value only, `mixed` those that hold several.
+    columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
     """
 
     scores: Floats
@@ -38,7 +38,7 @@ class GroupRows:
     weights: Floats | None
     clusters: NDArray[Any] | None
     time: NDArray[Any] | None
-    constants: Mapping[str, str]
+    constants: Mapping[str, str | None]
     mixed: frozenset[str] = frozenset()
 
 
@@ -184,11 +184,7 @@ class _Reader:
         made = {}
         for key, blocks in self.kept.items():
             s, g, w, ids, time, _ = (np.concatenate(v) for v in zip(*blocks, strict=True))
-            constants = {
-                n: str(next(iter(v)))
-                for n, v in self.seen.get(key, {}).items()
-                if len(v) == 1 and v != {None}
-            }
+            constants = {n: next(iter(v)) for n, v in self.seen.get(key, {}).items() if len(v) == 1}
             made[key] = GroupRows(
                 scores=s, grades=g, weights=w if self.roles.weight else None,
                 clusters=ids if self.roles.cluster else None, time=_sortable(time) if self.time else None,

@@ -12,7 +12,7 @@ signals is missing, the other takes over its weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,9 +24,10 @@ from scipy.special import expit, logit
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..tally import Floats
-from ..types import Confidence, Fingerprint, Probability, Reading
+from ..types import Fingerprint
 from .curves import Curve, curve_from_dict
 from .evidence import Evidence
+from .matching import Stated
 
 __all__ = ["BlendMap", "BlendedSignal", "design", "evidence_of"]
 
@@ -231,39 +232,18 @@ class BlendMap(Sealed):
         statistics = {**self.statistics, **statistics}
         return replace(self, signals=signals, fingerprint=fingerprint, statistics=statistics)
 
-    def misfit(self, marks: Mapping[str, Fingerprint]) -> str | None:
-        """Why scores of these fingerprints, by signal, are not such as the blend was fitted on; None if they are.
+    def differences(self, stated: Mapping[str, Stated]) -> list[str]:
+        """In what the scores of signals, of each of which this is known, are not such as the blend was fitted on.
 
         Signals that the blend does not use are not looked at.
         """
-        for signal in self.signals:
-            if signal.name in marks:
-                mine = replace(self.fingerprint, prompt=signal.prompt, parameters=signal.parameters)
-                differences = mine.differences(marks[signal.name])
-                if differences:
-                    return f"blend {self.map_id} does not fit {signal.name}: {'; '.join(differences)}"
-        return None
-
-    def confidence(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence:
-        """Calibrate the readings of one answer; None with the reason where none can be used.
-
-        The fingerprint's signal names those that had a score, joined by " + ".
-        """
-        known = [(r, mark) for r, mark in read if r.signal in self.names]
-        scored = [(r, mark) for r, mark in known if r.score is not None]
-        if not scored:
-            lacks = "; ".join(f"{r.signal}: {r.reason}" for r, _ in known)
-            return Confidence(p=None, reason=lacks or f"none of {', '.join(self.names)} was read")
-        misfit = self.misfit({r.signal: mark for r, mark in scored})
-        if misfit:
-            return Confidence(p=None, reason=misfit)
-        at = {r.signal: np.array([r.score], dtype=np.float64) for r, _ in scored}
-        low, high = self.interval(at)
-        mark = replace(scored[0][1], signal=" + ".join(at), prompt=None, parameters=None)
-        return Confidence(
-            p=Probability(float(self(at)[0])), low=float(low[0]), high=float(high[0]),
-            map_id=self.map_id, fingerprint=mark, verdicts=self.evidence.rows,
-        )  # fmt: skip
+        return [
+            f"{one.name}'s {off}"
+            for one in self.signals
+            for off in replace(self.fingerprint, prompt=one.prompt, parameters=one.parameters).differences(
+                stated.get(one.name, {})
+            )
+        ]
 
 
 def _checked(name: str, scores: ArrayLike, rows: int) -> Floats:

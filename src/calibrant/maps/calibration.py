@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,13 @@ from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
 from .curves import Curve, curve_from_dict
 from .evidence import Evidence
+from .matching import Key, Match, Scope, Stated, matched
 
-__all__ = ["CalibrationMap", "Evidence", "MapSet", "Where", "closeness"]
+__all__ = ["CalibrationMap", "Evidence", "MapSet"]
 
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
 _WITH_FALLBACKS = 2
-
-Where = tuple[tuple[str, str], ...]
-"""Columns and their values that a fall-back map is for; it takes any value of the others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +79,7 @@ class CalibrationMap(Sealed):
     def check(self, fingerprint: Fingerprint | None, *, anyway: bool = False) -> None:
         """Raise `WrongFingerprint` if the map was fitted on scores of another kind."""
         if fingerprint is not None and not anyway:
-            differences = self.fingerprint.differences(fingerprint)
+            differences = self.fingerprint.differences(fingerprint.stated)
             if differences:
                 raise WrongFingerprint(self.map_id, differences)
 
@@ -113,20 +111,6 @@ class CalibrationMap(Sealed):
         """The same curve, bound to what it is for, with further statistics."""
         return replace(self, fingerprint=fingerprint, statistics={**self.statistics, **statistics})
 
-    def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
-        """Calibrate one reading; None with the reason where it has no score or the fingerprint differs."""
-        if reading.score is None:
-            return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
-        differences = self.fingerprint.differences(fingerprint)
-        if differences:
-            return Confidence(p=None, reason=f"map {self.map_id} does not fit: {'; '.join(differences)}")
-        at = np.array([reading.score])
-        low, high = self.interval(at)
-        return Confidence(
-            p=Probability(float(self(at)[0])), low=float(low[0]), high=float(high[0]),
-            map_id=self.map_id, fingerprint=replace(fingerprint, signal=reading.signal), verdicts=self.evidence.rows,
-        )  # fmt: skip
-
 
 def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     values = np.asarray(scores, dtype=np.float64)
@@ -139,90 +123,101 @@ def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     return flat, values.shape
 
 
-_FIELDS = tuple(f.name for f in fields(Fingerprint))
-
-
-def closeness(fingerprint: Fingerprint) -> int:
-    """How closely a fingerprint says what it is for."""
-    return sum(v is not None for v in asdict(fingerprint).values())
-
-
 @dataclass(frozen=True, kw_only=True)
 class MapSet:
-    """The maps of a file: one per group of the columns `by`, found by the fingerprint of a reading.
+    """The maps of a file: one per group of the columns `by`, found by what is stated of a score.
 
     `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
     `fallbacks` stand in for groups without a map: the one of (("task", "maths"),) for a domain of maths that was
     not seen, the one of () for any task; the one that states most goes first. None stands in for a group that has a
     map, also where that map refuses the scores.
+
+    >>> import calibrant
+    >>> from calibrant.types import Fingerprint
+    >>> made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).with_fingerprint(Fingerprint(model="m", domain="law"))
+    >>> maps = MapSet(by=("domain",), groups=((("law",), made),))
+    >>> maps.match({"domain": "law"}).found == made
+    True
+    >>> maps.match({"domain": "law", "model": "n"}).reason.partition(" is for ")[2]
+    "other scores: model is 'n', not 'm'; fit one with `calibrant fit`"
     """
 
     by: tuple[str, ...]
-    groups: tuple[tuple[tuple[str | None, ...], CalibrationMap], ...]
-    blends: tuple[tuple[tuple[str | None, ...], BlendMap], ...] = ()
-    fallbacks: tuple[tuple[Where, CalibrationMap], ...] = ()
+    groups: tuple[tuple[Key, CalibrationMap], ...]
+    blends: tuple[tuple[Key, BlendMap], ...] = ()
+    fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
 
     @cached_property
-    def _index(self) -> dict[tuple[str | None, ...], CalibrationMap]:
+    def _index(self) -> dict[Key, CalibrationMap]:
         return dict(self.groups)
+
+    @cached_property
+    def _blends(self) -> dict[Key, BlendMap]:
+        return dict(self.blends)
 
     def find(self, values: Iterable[Any]) -> CalibrationMap | None:
         """The map of a group, by the values of the columns `by`; else the fall-back that states most of them."""
-        return self.look_up(values)[0]
+        texts = (None if v is None else str(v) for v in values)
+        return self.match(dict(zip(self.by, texts, strict=True))).found
 
-    def look_up(self, values: Iterable[Any]) -> tuple[CalibrationMap | None, Where | None]:
-        """As `find`; of a fall-back also what it is for, None for a group's own map."""
-        key = tuple(None if v is None else str(v) for v in values)
-        own = self._index.get(key)
-        if own is not None:
-            return own, None
-        return self._stand_in(dict(zip(self.by, key, strict=True))) if self.fallbacks else (None, None)
+    def match(self, stated: Stated) -> Match[CalibrationMap]:
+        """The map for a score of which `stated` is known, perhaps one that stands in; or None and what does not fit."""
+        return _with_advice(matched(
+            "map", self.by, self._index, stated, lambda one: one.fingerprint.differences(stated), self.fallbacks
+        ))  # fmt: skip
 
-    def _stand_in(self, known: Mapping[str, Any]) -> tuple[CalibrationMap | None, Where | None]:
-        fitting = [(w, m) for w, m in self.fallbacks if all(known.get(n) == v for n, v in w)]
-        if not fitting:
-            return None, None
-        where, found = max(fitting, key=lambda pair: len(pair[0]))
-        return found, where
+    def match_blend(self, stated: Mapping[str, Stated]) -> Match[BlendMap]:
+        """The blend for an answer, by what is known of each signal that has a score; or None and what does not fit."""
+        by = [name for name in self.by if name != "signal"]
+        match = matched("blend", by, self._blends, _alike(stated), lambda one: one.differences(stated))
+        if match.found is None or any(name in stated for name in match.found.names):
+            return _with_advice(match)
+        return Match(reason=f"none of {', '.join(match.found.names)} has a score")
+
+    def confidences(
+        self, match: Match[CalibrationMap], scores: ArrayLike, stated: Stated
+    ) -> Iterator[Confidence]:
+        """That of each score, by the map that was found for such scores.
+
+        What is not known of the scores is taken to be the map's. The fingerprint of a confidence by a stand-in states
+        only what that is for: no domain, where a map for any domain of the task stood in.
+        """
+        assert match.found is not None
+        free = () if match.scope is None else [n for n in self.by if n not in dict(match.scope)]
+        mark = {**match.found.fingerprint.stated, **stated, **dict.fromkeys(free)}
+        return _confidences(match.found, scores, mark, match.stand_in)
+
+    def blend_confidences(
+        self, match: Match[BlendMap], scores: Mapping[str, ArrayLike], stated: Mapping[str, Stated]
+    ) -> Iterator[Confidence]:
+        """That of each answer, by the blend that was found. The fingerprint's signal names those that it used."""
+        assert match.found is not None
+        used = [name for name in match.found.names if name in stated]
+        whole = {"signal": " + ".join(used), "prompt": None, "parameters": None}
+        mark = {**match.found.fingerprint.stated, **_alike(stated), **whole}
+        return _confidences(match.found, {name: scores[name] for name in used}, mark)
 
     def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
-        """Calibrate a reading with the map that fits its fingerprint, or say why none does.
-
-        The fingerprint of a confidence by a fall-back states only what the map is for: no domain, where a map for
-        any domain of the task stood in.
-        """
+        """Calibrate a reading with the map that is for its fingerprint, or say why none is."""
         if reading.score is None:
             return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
-        closest, where = self._closest(fingerprint)
-        if closest is None:
-            known = {k: v for k, v in asdict(fingerprint).items() if v is not None}
-            named = ", ".join(f"{k} {v}" for k, v in known.items())
-            off = min((m.fingerprint.differences(fingerprint) for _, m in self.groups), key=len, default=[])
-            near = f" (of the nearest, {' and '.join(off)})" if off else ""
-            return Confidence(p=None, reason=f"no map for {named}{near}; fit one with `calibrant fit`")
-        found = closest.confidence(reading, fingerprint)
-        if where is None or found.p is None or found.fingerprint is None:
-            return found
-        any_value = [n for n in self.by if n not in dict(where) and n in _FIELDS]
-        return replace(found, fingerprint=replace(found.fingerprint, **dict.fromkeys(any_value)))
+        match = self.match(fingerprint.stated)
+        if match.found is None:
+            return Confidence(p=None, reason=match.reason)
+        return next(self.confidences(match, [reading.score], fingerprint.stated))
 
-    def _closest(self, fingerprint: Fingerprint) -> tuple[CalibrationMap | None, Where | None]:
-        if not self.fallbacks:
-            candidates = [m for _, m in self.groups if not m.fingerprint.differences(fingerprint)]
-            return max(candidates, key=lambda m: closeness(m.fingerprint), default=None), None
-        known = asdict(fingerprint)
-        if all(name in known for name in self.by):
-            return self.look_up(known[name] for name in self.by)
-        return self._stand_in(known)
-
-    def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence | None:
-        """Calibrate the readings of one answer together; None where no blend is for its model, task and domain."""
-        for mark in (mark for _, mark in read):
-            plain = replace(mark, signal=None, prompt=None, parameters=None)
-            fitting = [b for _, b in self.blends if not b.fingerprint.differences(plain)]
-            if fitting:
-                return max(fitting, key=lambda b: closeness(b.fingerprint)).confidence(read)
-        return None
+    def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence:
+        """Calibrate the readings of one answer together, or say why they cannot be."""
+        stated = {r.signal: mark.stated for r, mark in read if r.score is not None}
+        if not stated:
+            return Confidence(
+                p=None, reason="; ".join(f"{r.signal}: {r.reason}" for r, _ in read) or "nothing was read"
+            )
+        match = self.match_blend(stated)
+        if match.found is None:
+            return Confidence(p=None, reason=match.reason)
+        scores = {r.signal: [r.score] for r, _ in read if r.score is not None}
+        return next(self.blend_confidences(match, scores, stated))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `blends` and `fallbacks` only where there are some, the latter as version 2."""
@@ -281,3 +276,25 @@ class MapSet:
     def save(self, path: str | Path) -> None:
         """Write a file that `load` reads; what was there stays until it is whole."""
         write(path, self.to_json())
+
+
+def _with_advice(match: Match[Any]) -> Match[Any]:
+    return match if match.found else replace(match, reason=f"{match.reason}; fit one with `calibrant fit`")
+
+
+def _alike(stated: Mapping[str, Stated]) -> Stated:
+    """What is known of all signals of an answer, and is the same."""
+    first, *others = stated.values()
+    return {n: v for n, v in first.items() if all(n in one and one[n] == v for one in others)}
+
+
+def _confidences(
+    made: CalibrationMap | BlendMap, scores: Any, mark: Stated, stand_in: str | None = None
+) -> Iterator[Confidence]:
+    fingerprint = Fingerprint.of(mark)
+    low, high = made.interval(scores)
+    for p, *ends in zip(made(scores).tolist(), low.tolist(), high.tolist(), strict=True):
+        yield Confidence(
+            p=Probability(p), low=ends[0], high=ends[1], map_id=made.map_id, fingerprint=fingerprint,
+            verdicts=made.evidence.rows, stand_in=stand_in,
+        )  # fmt: skip

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .calibration import CalibrationMap
+from .matching import Key
 
-__all__ = ["Key", "PooledMaps", "key_of"]
-
-Key = tuple[str | None, ...]
-"""The values of a group, from the widest column to the narrowest."""
+__all__ = ["PooledMaps", "key_of"]
 
 
 class PooledMaps(Mapping[Any, CalibrationMap]):

@@ -201,7 +201,7 @@ class Phrasebook:
     def of(cls, maps: MapSet, policy: object = None, language: Language = ENGLISH) -> Phrasebook:
         """For these maps, and a policy that may tell its `edges`."""
         made: list[CalibrationMap | BlendMap] = [one for _, one in maps.groups]
-        made += [one for _, one in maps.blends]
+        made += [*(one for _, one in maps.blends), *(one for _, one in maps.fallbacks)]
         read = ((one.map_id, TrackRecord.from_dict(one.statistics.get("track_record"))) for one in made)
         marks = ((one.map_id, one.fingerprint.domain or one.fingerprint.task) for one in made)
         return cls(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,10 +168,8 @@ def _unlabelled(read: Rows, key: Key, settings: Mapping[str, Any]) -> Certificat
 def _certified(
     read: Rows, key: Key, group: GroupRows, found: CalibrationMap | None, settings: Mapping[str, Any]
 ) -> Certificate:
-    known = {f.name for f in fields(Fingerprint)}
-    stated = {n: v for n, v in group.constants.items() if n in known}
     group_by = dict(zip(read.roles.by, key, strict=True))
-    mark = Fingerprint(**{**stated, **{n: v for n, v in group_by.items() if n in known}})
+    mark = Fingerprint.of({**group.constants, **group_by})
     made = certify(
         group.scores, group.grades, weight=group.weights, cluster=group.clusters, prior_map=found,
         by=group_by, fingerprint=None, **settings,
@@ -194,17 +192,24 @@ def _map_for(
             f"The maps are by {', '.join(maps.by)}, and {where} holds no single {', '.join(absent)}. Part the log "
             f"with --by {','.join(dict.fromkeys([*by, *absent]))}."
         )
-    found = maps.find(values[name] for name in maps.by)
-    if found is None:
+    match = maps.match(values)
+    if match.refused:
+        raise UnusableInput(f"The scores of {where} are not what their map was fitted on: {match.reason}.")
+    if match.found is None:
         return None, f"No map for {where}: certified on the scores as they are, without a map."
-    stated = {n: v for n, v in values.items() if n in {f.name for f in fields(Fingerprint)}}
-    asked = {n: getattr(found.fingerprint, n) for n in stated}
-    differences = Fingerprint(**asked).differences(Fingerprint(**stated))
-    if differences:
-        raise UnusableInput(
-            f"Map {found.map_id} was fitted on other scores than those of {where}: {'; '.join(differences)}."
-        )
-    return found, None
+    if several := _mixed(match.found.fingerprint, group):
+        raise UnusableInput(f"Map {match.found.map_id} does not fit {where}: it is {several}.")
+    if match.stand_in:
+        return match.found, f"There is no map for exactly {where}; the one for {match.stand_in} stood in."
+    return match.found, None
+
+
+def _mixed(fingerprint: Fingerprint, group: GroupRows) -> str | None:
+    """What is stated on this side alone and the log mixes."""
+    for name in sorted(group.mixed):
+        if (only := getattr(fingerprint, name, None)) is not None:
+            return f"for the {name} {only} alone, and the log mixes several: keep its rows only"
+    return None
 
 
 def _of(key: Key) -> str:
@@ -331,11 +336,7 @@ def _unwatched(one: Certificate, group: GroupRows | None) -> str | None:
         return "revoked before"
     if group is None:
         return "no usable row of its group in the log"
-    known = {f.name for f in fields(Fingerprint)}
-    told = {n: v for n, v in group.constants.items() if n in known}
-    asked = {n: getattr(one.fingerprint, n) for n in told}
-    for name in sorted(group.mixed & known):
-        if (only := getattr(one.fingerprint, name)) is not None:
-            return f"issued for the {name} {only} alone, and the log mixes several: keep its rows only"
-    differences = Fingerprint(**asked).differences(Fingerprint(**told))
+    if several := _mixed(one.fingerprint, group):
+        return f"issued {several}"
+    differences = one.fingerprint.differences(group.constants)
     return f"issued for other scores: {'; '.join(differences)}" if differences else None

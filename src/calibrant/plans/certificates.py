@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
 from ..files.writing import write
-from ..maps.calibration import closeness
+from ..maps.matching import Key, Match, Stated, matched
 from ..metrics.intervals import Estimate
 from ..types import Fingerprint
 
@@ -120,10 +120,10 @@ class CertificateSet:
     certificates: tuple[Certificate, ...]
 
     @cached_property
-    def _index(self) -> dict[tuple[str | None, ...], Certificate]:
+    def _index(self) -> dict[Key, Certificate]:
         return {self.key(c): c for c in self.certificates}
 
-    def key(self, one: Certificate) -> tuple[str | None, ...]:
+    def key(self, one: Certificate) -> Key:
         """The values of a certificate's group, in the order of the columns `by`."""
         return tuple(one.by.get(name) for name in self.by)
 
@@ -131,15 +131,11 @@ class CertificateSet:
         """The certificate of a group, by the values of the columns `by`."""
         return self._index.get(tuple(None if v is None else str(v) for v in values))
 
-    def fitting(self, fingerprint: Fingerprint) -> Certificate | None:
-        """The certificate that was issued for such scores, the most closely stated one; None where none was."""
-        stated = set(asdict(fingerprint))
-        known = [
-            c
-            for c in self.certificates
-            if not c.fingerprint.differences(fingerprint) and set(c.by) <= stated and _grouped(c, fingerprint)
-        ]
-        return max(known, key=lambda c: closeness(c.fingerprint), default=None)
+    def match(self, stated: Stated) -> Match[Certificate]:
+        """The certificate for such scores, by the rule by which maps are found; or None and why there is none."""
+        return matched(
+            "certificate", self.by, self._index, stated, lambda one: one.fingerprint.differences(stated)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -184,9 +180,3 @@ class CertificateSet:
     def save(self, path: str | Path) -> None:
         """Write the set to a file."""
         write(path, self.to_json() + "\n")
-
-
-def _grouped(certificate: Certificate, fingerprint: Fingerprint) -> bool:
-    """Whether the values of the group, a missing one too, are those of the fingerprint."""
-    stated = asdict(fingerprint)
-    return all(stated[name] == value for name, value in certificate.by.items())

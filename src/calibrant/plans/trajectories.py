@@ -102,9 +102,11 @@ class TrajectoryMap(Sealed):
         """The probability with its interval; None with the reason where there are no steps or the map does not fit."""
         if not steps:
             return Confidence(p=None, reason="no steps were taken")
-        differences = self.fingerprint.differences(mark) if mark is not None else []
+        differences = self.fingerprint.differences(mark.stated) if mark is not None else []
         if differences:
-            return Confidence(p=None, reason=f"map {self.map_id} does not fit: {'; '.join(differences)}")
+            return Confidence(
+                p=None, reason=f"map {self.map_id} is for other scores: {'; '.join(differences)}"
+            )
         lacks, used = self.missing(steps), [one for one in self.features if one.weight != 0]
         if used and len(lacks) == len(used):
             return Confidence(p=None, reason=f"none of {', '.join(lacks)} is known of these steps")

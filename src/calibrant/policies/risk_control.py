@@ -57,13 +57,10 @@ class RiskControl:
         """Answer at or above the certified threshold; else the careful action, with the reason."""
         if confidence.p is None:
             return _careful(f"No calibrated probability ({confidence.reason})")
-        mark = confidence.fingerprint or Fingerprint()
-        found = self._set.fitting(mark)
+        match = self._set.match((confidence.fingerprint or Fingerprint()).stated)
+        found = match.found
         if found is None:
-            where = (
-                ", ".join(v for v in (mark.model, mark.task, mark.domain, mark.signal) if v) or "this answer"
-            )
-            return _careful(f"No certificate was issued for {where}")
+            return _careful(f"No certificate was issued for this answer: {match.reason}")
         threshold, lack = _threshold(found, confidence)
         if threshold is None:
             return _careful(f"Certificate {found.certificate_id} does not cover this answer: {lack}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from .asks import Completion, Delta, Json
@@ -95,13 +96,24 @@ class Fingerprint:
     task: str | None = None
     domain: str | None = None
 
-    def differences(self, other: Fingerprint) -> list[str]:
-        """Fields stated on this side that the other states differently or not at all.
+    @classmethod
+    def of(cls, known: Mapping[str, Any]) -> Fingerprint:
+        """That of scores of which this is known; other columns than its fields are no part of one."""
+        return cls(**{name: value for name, value in known.items() if name in cls.__slots__})
 
-        >>> Fingerprint(model="a").differences(Fingerprint(model="b"))
-        ["model is 'b', not 'a'"]
+    @property
+    def stated(self) -> dict[str, str | None]:
+        """Its fields as what is known of a live score: None is known to be none."""
+        return {name: getattr(self, name) or None for name in self.__slots__}
+
+    def differences(self, stated: Mapping[str, str | None]) -> list[str]:
+        """Fields stated on this side that are known to be otherwise; what `stated` does not hold is not compared.
+
+        >>> mine = Fingerprint(model="a", task="t")
+        >>> mine.differences({"model": "b"}), mine.differences(Fingerprint(model="a").stated)
+        (["model is 'b', not 'a'"], ["task is None, not 't'"])
         """
-        pairs = [(name, value, getattr(other, name)) for name, value in asdict(self).items()]
+        pairs = [(name, value, stated.get(name, value)) for name, value in self.stated.items()]
         return [f"{n} is {theirs!r}, not {mine!r}" for n, mine, theirs in pairs if mine not in (None, theirs)]
 
 
@@ -109,7 +121,8 @@ class Fingerprint:
 class Confidence:
     """A calibrated probability with its evidence, or None with a reason.
 
-    `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it.
+    `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it. `stand_in` says
+    what its map is for, where that stood in for a group without a map of its own ("task law, any domain").
     """
 
     p: Probability | None
@@ -119,6 +132,7 @@ class Confidence:
     fingerprint: Fingerprint | None = None
     verdicts: int = 0
     reason: str | None = None
+    stand_in: str | None = None
 
     def __post_init__(self) -> None:
         if (self.p is None) == (self.reason is None):

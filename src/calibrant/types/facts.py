@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -28,6 +28,13 @@ class Decision:
     action: Action
     threshold: float | None
     why: str
+
+    def noting(self, confidence: Confidence) -> Decision:
+        """The same decision, which says so where the confidence is by a map that stood in."""
+        if confidence.stand_in is None:
+            return self
+        said = f"There is no map for exactly this; the one for {confidence.stand_in} stood in."
+        return replace(self, why=f"{self.why} {said}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
