@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib.util
 import json
 import math
@@ -442,22 +441,6 @@ def test_what_is_known_already_gives_others_their_turn(tmp_path: Path) -> None:
         return turns - before
 
     assert asyncio.run(work()) >= 10
-
-
-def test_a_run_leaves_the_garbage_collector_as_it_was() -> None:
-    before, seen = gc.get_threshold(), []
-
-    def answer(ask: Ask) -> Completion:
-        seen.append(gc.get_threshold()[0])
-        return Completion(text="4", model="m")
-
-    async def work() -> None:
-        asked = [Question(id=f"{i}", messages=(Message("user", f"{i}"),)) for i in range(3)]
-        runs = (elicit(asked, asker=Asker(Scripted(answer)), signals={}, sink=Nowhere()) for _ in range(2))
-        await asyncio.gather(*runs)
-
-    asyncio.run(work())
-    assert min(seen) >= 10_000 and gc.get_threshold() == before
 
 
 class Nowhere:

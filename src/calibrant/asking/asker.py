@@ -118,7 +118,6 @@ class Asker:
         self.model, self.spending = model, Spending()
         self._throttle = Throttle(concurrency) if isinstance(concurrency, int) else concurrency
         self._budget = budget or Budget()
-        self._limited = self._budget != Budget()
         self._retries, self._pause, self._patience = retries, pause, patience
         self._clock, self._rng = clock, rng or random.Random()
         self._start = clock()
@@ -170,9 +169,8 @@ class Asker:
     @property
     def spent(self) -> str | None:
         """Why no call is begun any more, in a sentence, or None: a limit, or a server that denies."""
-        if self._denied or not self._others:
-            return self._denied or self._limit_reached()
-        return next((o.spent for o in self._others.values() if o.spent), None) or self._limit_reached()
+        others = (other.spent for other in self._others.values())
+        return self._denied or next(filter(None, others), None) or self._limit_reached()
 
     async def close(self, patience: float = 5.0) -> None:
         """Let calls under way come back for a few seconds, so that they are not paid again; end the rest."""
@@ -197,16 +195,12 @@ class Asker:
         return Interrupted(reason=self.spent) if self.spent else await self._others[role].ask(ask)
 
     def _lacking(self, there: Samples, samples: int, depth: int) -> list[int]:
-        if not there:
-            return list(range(samples))
         # A model that is known to give no log-probabilities: any sample is as good. Not all models say.
         return there.lacking(samples, 0 if self.model.gives_logprobs is False else depth)
 
     def _under_way(self, at: str, missing: list[int], depth: int) -> Flight | None:
         """A call that brings the first missing sample, where the calls under way bring them all."""
         flights = self._flights.get(at, ())
-        if not flights:
-            return None
         found = [next((f for f in flights if f.covers(index, depth)), None) for index in missing]
         return found[0] if all(found) else None
 
@@ -221,32 +215,31 @@ class Asker:
         flight = Flight(ask, ask.depth)
         # A task begins a turn of the event loop later, so that Asks of the same turn can join it.
         flight.task = asyncio.create_task(self._fly(at, samples, flight))
-        flight.task.add_done_callback(flight.crash)
         self._flights.setdefault(at, []).append(flight)
         return flight
 
-    async def _fly(self, at: str, samples: Samples, flight: Flight) -> None:
+    async def _fly(self, at: str, samples: Samples, flight: Flight) -> Replies | None:
         try:
             failed = await self._attempts(at, samples, flight)
             for call in flight.further:
                 failed = await call or failed
         finally:
-            if flight.further:
-                for call in flight.further:
-                    call.cancel()
-                await asyncio.gather(*flight.further, return_exceptions=True)
+            for call in flight.further:
+                call.cancel()
+            await asyncio.gather(*flight.further, return_exceptions=True)
             flights = self._flights[at]
             flights.remove(flight)
             if not flights:
                 del self._flights[at]
-        flight.land(flight.refused or failed)
+        return flight.refused or failed
 
     async def _attempts(self, at: str, samples: Samples, flight: Flight, call: int = 0) -> Replies | None:
         """Keep what a call of the flight brings, or say why it brings nothing."""
         waited, attempt = 0.0, 0
         while True:
             try:
-                return await self._attempt(at, samples, flight, call)
+                async with asyncio.timeout(self._time_left()):
+                    return await self._admitted(at, samples, flight, call)
             except ModelUnavailable as error:
                 wait = self._wait(attempt, error)
                 waited, attempt = waited + wait, attempt + 1
@@ -264,13 +257,6 @@ class Asker:
                 return Interrupted(reason=self._payer.spent or "The call was cut off at the deadline.")
             self.spending.retries += 1
             await asyncio.sleep(wait)
-
-    async def _attempt(self, at: str, samples: Samples, flight: Flight, call: int) -> Replies | None:
-        left = self._time_left()
-        if left is None:
-            return await self._admitted(at, samples, flight, call)
-        async with asyncio.timeout(left):
-            return await self._admitted(at, samples, flight, call)
 
     async def _admitted(self, at: str, samples: Samples, flight: Flight, call: int) -> Replies | None:
         """Make the call, unless nothing is missing any more."""
@@ -313,10 +299,8 @@ class Asker:
 
         One call is for the first run of them, or where a call gives one sample there is one for each.
         """
-        others = [other for other in self._flights[at] if other.parts]
-        missing = self._lacking(samples, flight.ask.samples, flight.depth)
-        if others:
-            missing = [i for i in missing if not any(other.covers(i, flight.depth) for other in others)]
+        lacking = self._lacking(samples, flight.ask.samples, flight.depth)
+        missing = [i for i in lacking if not any(f.covers(i, flight.depth) for f in self._flights[at])]
         if not missing:
             return
         if self._one_a_call:
@@ -341,10 +325,7 @@ class Asker:
         )
 
     def _limit_reached(self) -> str | None:
-        if not self._limited:
-            return None
-        budget = self._budget
-        spendings = self.spendings
+        budget, spendings = self._budget, self.spendings
         unpriced = next((name for name, spending in spendings.items() if spending.unpriced), None)
         if budget.dollars is not None and unpriced is not None:
             return f"{unpriced} states no price, so a limit in dollars cannot be kept. Set its price."

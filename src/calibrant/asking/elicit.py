@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from threading import Lock
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from ..dialogue.asks import ANSWER, carrying, put
 from ..errors import MissingExtra
@@ -34,9 +32,6 @@ __all__ = [
     "read",
 ]
 
-NEWEST = 10_000
-"""New objects that start the garbage collector during a run; 700 elsewhere."""
-
 UNGRADED = "no grade, for there is no reference to grade against"
 UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"
 """Why an answer has no grade where nothing failed."""
@@ -54,11 +49,7 @@ async def read(
     is not installed, gives a reading without a score; a bug in a signal raises.
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
-    asking = [steps for steps in begun if steps.wanted is not None]  # most signals ask nothing
-    if len(asking) == 1:
-        await asking[0].answered(asker)
-    elif asking:
-        await asyncio.gather(*(steps.answered(asker) for steps in asking))
+    await asyncio.gather(*(steps.answered(asker) for steps in begun))
     return tuple([_reading(*item, steps) for item, steps in zip(signals.items(), begun, strict=True)])
 
 
@@ -74,16 +65,8 @@ def _reading(name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
 
 
 def _marks(signal: Signal) -> dict[str, Any]:
-    try:
-        prompt, parameters = _fingerprint(cast(Hashable, signal))
-    except TypeError:  # cannot be hashed, since it holds a list or a mapping
-        prompt, parameters = _fingerprint.__wrapped__(signal)
+    prompt, parameters = getattr(signal, "fingerprint", (None, None))  # one from elsewhere may come without
     return {"prompt": prompt, "parameters": parameters}
-
-
-@lru_cache(256)
-def _fingerprint(signal: Signal) -> tuple[str | None, str | None]:
-    return getattr(signal, "fingerprint", (None, None))  # a signal from elsewhere may come without
 
 
 @dataclass(kw_only=True, slots=True)
@@ -164,42 +147,14 @@ async def elicit(
             if progress:
                 progress(run.summary)
 
-    with _SELDOM:
-        try:
-            await gathered(work() for _ in range(workers))
-            await sink.settled()
-        finally:
-            if run.growing is not None and run.late:
-                run.growing.grade(run.late)
+    try:
+        await gathered(work() for _ in range(workers))
+        await sink.settled()
+    finally:
+        if run.growing is not None and run.late:
+            run.growing.grade(run.late)
     run.summary.stopped = asker.spent if run.summary.unfinished else None
     return run.summary
-
-
-class _Seldom:
-    """While a run is under way, the garbage collector looks at the newest objects less often.
-
-    What a run leaves behind holds no cycles, and there is much of it, so that looking often finds little.
-    """
-
-    def __init__(self) -> None:
-        self._runs, self._before, self._lock = 0, (0, 0, 0), Lock()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._runs += 1
-            if self._runs == 1:
-                self._before = gc.get_threshold()
-                if 0 < self._before[0] < NEWEST:
-                    gc.set_threshold(NEWEST, *self._before[1:])
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._runs -= 1
-            if self._runs == 0:
-                gc.set_threshold(*self._before)
-
-
-_SELDOM = _Seldom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +274,6 @@ class _Run:
         except MissingExtra as error:
             self.summary.because(f"{self.judge}: {error}")
             return None, None
-        if isinstance(grade, float):  # as most are, and sooner found than what is no generator
-            return grade, None
         if not isinstance(grade, Generator):
             if grade is None:
                 self.summary.because(f"{self.judge}: {UNGRADED}")

@@ -22,36 +22,15 @@ class Flight:
     depth: int
     parts: list[range] = field(default_factory=list)
     refused: Replies | None = None
-    task: asyncio.Task[None] = field(init=False)
+    task: asyncio.Task[Replies | None] = field(init=False)
     further: list[asyncio.Task[Replies | None]] = field(default_factory=list)
-    waiting: list[asyncio.Future[Replies | None]] = field(default_factory=list)
 
     async def landed(self) -> Replies | None:
         """None once the task has brought what it asked for, else what it brought instead.
 
         Who is cancelled while waiting does not end the task: others may be waiting too.
         """
-        landed = self.task.get_loop().create_future()
-        self.waiting.append(landed)
-        return await landed  # type: ignore[no-any-return]
-
-    def land(self, brought: Replies | None) -> None:
-        """Tell all who wait what it brought; its task has nothing more to tell when it ends."""
-        self.task.remove_done_callback(self.crash)
-        for one in self.waiting:
-            if not one.done():  # cancelled
-                one.set_result(brought)
-
-    def crash(self, task: asyncio.Task[None]) -> None:
-        """Tell all who wait still that the task was cancelled, or which error ended it."""
-        error = None if task.cancelled() else task.exception()
-        for one in self.waiting:
-            if one.done():
-                continue
-            if error is None:
-                one.cancel()
-            else:
-                one.set_exception(error)
+        return await asyncio.shield(self.task)
 
     def join(self, ask: Ask) -> None:
         """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelDenied, ModelRefused, ModelUnavailable
@@ -107,10 +106,6 @@ class Reply:
                     yield _decoded(data)
 
 
-PIECE = 1 << 16
-"""Bytes read from a connection at once."""
-
-
 class Endpoint:
     """One address that requests are posted to. Foreign errors leave as `ModelError`.
 
@@ -130,7 +125,8 @@ class Endpoint:
     def __init__(
         self, url: str, *, headers: Mapping[str, str], timeout: float, dispensable: Collection[Dispensable]
     ) -> None:
-        self._url, self._headers, self._timeout = url, dict(headers), timeout
+        self._url, self._timeout = url, timeout
+        self._headers = {"Content-Type": "application/json"} | dict(headers)
         self._dispensable = tuple(dispensable)
         self._may_lack_logprobs = LOGPROBS in self._dispensable
         self._session: aiohttp.ClientSession | None = None
@@ -218,31 +214,24 @@ class Endpoint:
         return next((one.name for one in left if one.refused_by(words, sent)), None)
 
     async def _post(self, body: Body, stream: bool) -> aiohttp.ClientResponse:
+        http, seconds = _aiohttp(), self._timeout
         if self._session is None:
-            self._session = self._opened()
+            # How many calls run at once is the caller's to limit, so the pool does not.
+            pool = http.TCPConnector(limit=0)
+            self._session = http.ClientSession(
+                headers=self._headers, connector=pool, cookie_jar=http.DummyCookieJar()
+            )
         self.requests += 1
-        timeout = self._between if stream else self._within
+        between = {"total": None, "sock_connect": seconds, "sock_read": seconds}
+        timeout = http.ClientTimeout(**between if stream else {"total": seconds})
         try:
-            return await self._session.post(self._url, data=self._payload(encoded(body)), timeout=timeout)
-        except _aiohttp().InvalidURL as error:
+            return await self._session.post(self._url, data=encoded(body), timeout=timeout)
+        except http.InvalidURL as error:
             raise ModelRefused(
                 f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."
             ) from error
         except ValueError as error:  # a line end or a foreign letter in a header
             raise ModelDenied(f"The key cannot be sent: {error}. Check it for line ends.") from error
-
-    def _opened(self) -> aiohttp.ClientSession:
-        http, seconds = _aiohttp(), self._timeout
-        self._payload = partial(http.BytesPayload, content_type="application/json")
-        self._within = http.ClientTimeout(total=seconds)
-        self._between = http.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
-        # How many calls run at once is the caller's to limit, so the pool does not.
-        session: aiohttp.ClientSession = http.ClientSession(
-            headers=self._headers,
-            connector=_connector()(limit=0),
-            cookie_jar=http.DummyCookieJar(),
-        )
-        return session
 
     def _unreached(self, error: Exception) -> ModelUnavailable:
         """What an error of the connection leaves as: this is the only place that knows them."""
@@ -257,26 +246,6 @@ class Endpoint:
         )
 
 
-@cache
-def _connector() -> Any:
-    """A pool whose connections are read in pieces of 64 kB.
-
-    asyncio makes room for 256 kB at each read, so much that the C library asks the system for it and gives it back
-    every time: a tenth of what a short answer costs.
-    """
-
-    class Pool(_aiohttp().TCPConnector):  # type: ignore[misc]
-        async def connect(self, *args: Any, **named: Any) -> Any:
-            connection = await super().connect(*args, **named)
-            transport = connection.transport
-            if hasattr(transport, "max_size"):  # asyncio's own, where it is no TLS
-                transport.max_size = PIECE
-            return connection
-
-    return Pool
-
-
-@cache
 def _aiohttp() -> Any:
     return require("aiohttp", "A model behind a URL", "models")
 
