@@ -56,12 +56,9 @@ class Spending:
     def add(self, completions: tuple[Completion, ...]) -> None:
         """Count what came back from a call."""
         self.samples += len(completions)
-        priced = False
-        for completion in completions:
-            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
-            if completion.cost is not None:
-                self.dollars, priced = self.dollars + completion.cost, True
-        self.unpriced += not priced
+        self.tokens += sum(completion.usage.total for completion in completions)
+        self.dollars += sum(completion.cost or 0.0 for completion in completions)
+        self.unpriced += all(completion.cost is None for completion in completions)
 
     def __add__(self, other: Spending) -> Spending:
         return Spending(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -307,7 +304,7 @@ class Asker:
             flight.parts = [range(index, index + 1) for index in missing]
         else:
             start = 0 if getattr(self.model, "plays_back", False) else missing[0]
-            run = sum([index == missing[0] + i for i, index in enumerate(missing)])
+            run = sum(index == missing[0] + i for i, index in enumerate(missing))
             flight.parts = [range(start, missing[0] + run)]
         for call in range(1, len(flight.parts)):
             flight.further.append(asyncio.create_task(self._attempts(at, samples, flight, call)))

@@ -43,4 +43,4 @@ class Flight:
 
     def covers(self, index: int, depth: int) -> bool:
         """Whether a call that was begun, or waits for its turn, brings that sample at that depth or deeper."""
-        return self.depth >= depth and any([index in part for part in self.parts])
+        return self.depth >= depth and any(index in part for part in self.parts)

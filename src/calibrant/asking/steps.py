@@ -70,5 +70,4 @@ class Steps(Generic[Found]):
         elif not replies.completions:
             self.failed = replies.reason
         self.calls += bool(replies.completions)
-        for completion in replies.completions:
-            self.tokens += completion.usage.prompt_tokens + completion.usage.completion_tokens
+        self.tokens += sum(completion.usage.total for completion in replies.completions)

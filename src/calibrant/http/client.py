@@ -73,8 +73,8 @@ class Client(ABC):
 
     @property
     def refused(self) -> frozenset[str]:
-        """What the server turned out not to take, so that it is asked without."""
-        return frozenset(self._endpoint.refused)
+        """What the server turned out not to take, so that it is asked without for an hour."""
+        return self._endpoint.refused
 
     @property
     def requests(self) -> int:

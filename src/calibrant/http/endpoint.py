@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -106,11 +107,15 @@ class Reply:
                     yield _decoded(data)
 
 
+LEFT_OUT = 3600.0
+"""Seconds for which is left out what a server refused; then it is tried again, since servers change."""
+
+
 class Endpoint:
     """One address that requests are posted to. Foreign errors leave as `ModelError`.
 
     What the server refuses of what can be dispensed with is left out, and once an answer was had without
-    it, it is not sent again for the life of the endpoint.
+    it, it is not sent again for an hour.
 
     Parameters
     ----------
@@ -118,21 +123,38 @@ class Endpoint:
     headers : sent with each request
     timeout : seconds for a whole answer, or between two pieces of a streamed one
     dispensable : what can be left out, in the order in which it is tried
+    clock : monotonic seconds
 
-    `requests` counts the HTTP requests made, `refused` names what is left out.
+    `requests` counts the HTTP requests made.
     """
 
     def __init__(
-        self, url: str, *, headers: Mapping[str, str], timeout: float, dispensable: Collection[Dispensable]
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+        dispensable: Collection[Dispensable],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url, self._timeout = url, timeout
+        self._url, self._timeout, self._clock = url, timeout, clock
         self._headers = {"Content-Type": "application/json"} | dict(headers)
         self._dispensable = tuple(dispensable)
         self._may_lack_logprobs = LOGPROBS in self._dispensable
         self._session: aiohttp.ClientSession | None = None
         self._seen_logprobs, self._misses = False, 0
+        self._refused: dict[str, float] = {}
         self.requests, self.served = 0, False
-        self.refused: set[str] = set()
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """What the server turned out not to take within the last hour, so that it is left out."""
+        now = self._clock()
+        return frozenset(name for name, until in self._refused.items() if now < until)
+
+    def refuse(self, *names: str) -> None:
+        """Leave these out for an hour."""
+        self._refused |= dict.fromkeys(names, self._clock() + LEFT_OUT)
 
     @property
     def gives_logprobs(self) -> bool | None:
@@ -177,25 +199,25 @@ class Endpoint:
             return
         if completion.tokens is not None:
             self._seen_logprobs, self._misses = True, 0
-            self.refused.discard(LOGPROBS.name)
+            self._refused.pop(LOGPROBS.name, None)
             return
         if not completion.text or completion.tool_calls or completion.finish_reason == "content_filter":
             return
         self._misses += 1
         if not self._seen_logprobs or self._misses >= 3:
-            self.refused.add(LOGPROBS.name)
+            self.refuse(LOGPROBS.name)
 
     async def _served(self, build: Callable[[Collection[str]], Body], stream: bool) -> Reply:
         """The reply to the first request that is not refused for something dispensable."""
         dropped: set[str] = set()
         while True:
-            without = frozenset(self.refused | dropped)
+            without = self.refused | dropped
             sent = build(without)
             response = await self._post(sent, stream)
             try:
                 body, error = await _examined(response, stream)
                 if error is None:
-                    self.refused |= dropped  # only now: an error may quote a field it is not about
+                    self.refuse(*dropped)  # only now: an error may quote a field it is not about
                     self.served = True
                     return Reply(body, without, response)
                 status, said = error

@@ -23,7 +23,7 @@ class Anthropic(Client):
 
     Each sample is a call of its own. The format has no log-probabilities and no `seed`, which are left
     out, and temperatures up to 1, to which higher ones are lowered. Where the server refuses the
-    temperature it is left out from then on, and `refused` names it.
+    temperature it is left out for an hour, and `refused` names it.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ DISPENSABLE = (
 class OpenAICompatible(Client):
     """A model behind a URL, such as ``http://localhost:8000/v1``.
 
-    What the server cannot do is noticed once and not asked for again: log-probabilities that it
+    What the server cannot do is noticed once and not asked for again within an hour: log-probabilities that it
     refuses or drops, several answers in one call, the older name of the limit on tokens, and what
     reasoning models refuse, which `refused` names. Without a temperature the server's own holds; where
     `stop` is refused the answer is cut here.
@@ -84,7 +84,7 @@ class OpenAICompatible(Client):
         """One call: as many samples of an Ask as the server gives in one, at least one."""
         made = await super().once(ask)
         if len(made) < ask.samples:
-            self._endpoint.refused.add("n")
+            self._endpoint.refuse("n")
         return made
 
     def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:

@@ -21,7 +21,7 @@ class OpenAIResponses(Client):
 
     Each sample is a call of its own. The format has no `stop`, so that an answer is cut here, and no
     `seed`, which is left out. Log-probabilities and the temperature, where the server refuses them, are
-    left out from then on, and `refused` names them.
+    left out for an hour, and `refused` names them.
 
     Parameters
     ----------

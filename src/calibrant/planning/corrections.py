@@ -162,5 +162,5 @@ class _Counted(Asker):
         fresh = replies.completions[had:]
         self._seen[ask.address] = max(had, len(replies.completions))
         self.calls += bool(fresh)
-        self.tokens += sum(c.usage.prompt_tokens + c.usage.completion_tokens for c in fresh)
+        self.tokens += sum(c.usage.total for c in fresh)
         return replies

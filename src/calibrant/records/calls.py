@@ -151,7 +151,7 @@ class SampleCache:
 
     def _weigh(self, address: str, samples: Samples) -> None:
         _, before = self._used.pop(address, (None, 0))
-        weight = sum([sample.weight for sample in samples.values()])
+        weight = sum(sample.weight for sample in samples.values())
         self._used[address] = samples, weight
         self._weight += weight - before
         while self._weight > self._limit:

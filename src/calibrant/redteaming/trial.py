@@ -179,7 +179,7 @@ class _Run:
         return Look(
             right=self._right(job.question, plain), text=plain.text, scores=own, apart=apart,
             agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text),
-            tokens=0 if second is None else second.usage.prompt_tokens + second.usage.completion_tokens,
+            tokens=0 if second is None else second.usage.total,
             cut=completion.finish_reason == "length",
         )  # fmt: skip
 

@@ -82,7 +82,7 @@ class Trials:
             return self._nothing(f"answer: {replies.reason}", 0, cut=False)
         whole = replies.completions[0]
         cut = whole.finish_reason == "length"
-        tokens = whole.usage.prompt_tokens + whole.usage.completion_tokens
+        tokens = whole.usage.total
         completion = final_answer(prompt, whole)
         if completion is None:
             return self._nothing("answer: the reply has no line that begins with 'Answer:'", tokens, cut=cut)
