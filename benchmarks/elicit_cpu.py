@@ -7,8 +7,6 @@ of calls under way and decode the answer's JSON; the bare loop does nothing else
 reads one signal, grades as the command does where nothing is said, and leaves a record, with a call log and
 without; then with four samples more for another signal, so that what a question costs is shared by five calls.
 They take turns; the medians count, and the median of the ratios to the bare loop of the same round.
-The lines marked uvloop run on that event loop, as the command does where it is installed; the last is the
-bare loop on it.
 """
 
 from __future__ import annotations
@@ -22,8 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -137,22 +133,14 @@ async def asked_only(url: str, calls: int, _: Path) -> None:
     await model.close()
 
 
-def on_uvloop(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=import_module("uvloop").new_event_loop) as runner:
-        runner.run(work)
-
-
 Way = Callable[[str, int, Path], Coroutine[Any, Any, None]]
-WHOLE: Way = partial(elicited, call_log=True)
-WAYS: dict[str, tuple[Way, Callable[[Coroutine[Any, Any, None]], None]]] = {
-    "bare aiohttp loop": (bare, asyncio.run),
-    "Asker alone": (asked_only, asyncio.run),
-    "elicit": (partial(elicited, call_log=False), asyncio.run),
-    "elicit with call log": (WHOLE, asyncio.run),
-    "the same, 5 calls each": (partial(elicited, call_log=True, samples=4), asyncio.run),
+WAYS: dict[str, Way] = {
+    "bare aiohttp loop": bare,
+    "Asker alone": asked_only,
+    "elicit": partial(elicited, call_log=False),
+    "elicit with call log": partial(elicited, call_log=True),
+    "the same, 5 calls each": partial(elicited, call_log=True, samples=4),
 }
-if find_spec("uvloop"):
-    WAYS |= {"the same, uvloop": (WHOLE, on_uvloop), "bare, uvloop": (bare, on_uvloop)}
 
 
 def main(calls: int, rounds: int) -> None:
@@ -162,10 +150,10 @@ def main(calls: int, rounds: int) -> None:
     taken: dict[str, list[float]] = {name: [] for name in WAYS}
     try:
         for _ in range(rounds + 1):
-            for name, (way, run) in WAYS.items():
+            for name, way in WAYS.items():
                 with tempfile.TemporaryDirectory() as folder:
                     before = time.process_time()
-                    run(way(url, calls, Path(folder)))
+                    asyncio.run(way(url, calls, Path(folder)))
                     taken[name].append((time.process_time() - before) / calls)
     finally:
         server.kill()

@@ -323,6 +323,8 @@ class Asker:
 
     def _limit_reached(self) -> str | None:
         budget, spendings = self._budget, self.spendings
+        if budget == Budget():
+            return None
         unpriced = next((name for name, spending in spendings.items() if spending.unpriced), None)
         if budget.dollars is not None and unpriced is not None:
             return f"{unpriced} states no price, so a limit in dollars cannot be kept. Set its price."

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..dialogue.asks import ANSWER
 from ..errors import ModelUnavailable
-from ..http.loop import run
 from ..protocols import Grader, Model, Signal
 from ..records.plain import question_from_dict, rows_of
 from ..types import Ask, Question, Record, Verdict, digest
@@ -57,7 +56,7 @@ class Elicitor:
     def __call__(self, questions: Iterable[Question | Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rows, one for each question and signal; questions as such or as `question_to_dict` writes them."""
         asked = [q if isinstance(q, Question) else question_from_dict(q) for q in questions]
-        return run(self._rows(asked))
+        return asyncio.run(self._rows(asked))
 
     async def _rows(self, questions: list[Question]) -> list[dict[str, Any]]:
         model, others = self.model(), {role: make() for role, make in self.others.items()}

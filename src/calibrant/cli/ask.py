@@ -28,7 +28,6 @@ from calibrant.cli.terminal import (
 )
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import UnusableInput
-from calibrant.http.loop import run
 from calibrant.http.throttle import Throttle
 from calibrant.maps.calibration import MapSet
 from calibrant.phrasing.phrases import Phrase, Phrasebook
@@ -172,7 +171,7 @@ def elicit_command(
             for one in (llm, *others.values()):
                 await one.close()
 
-    summary = run(work())
+    summary = asyncio.run(work())
     left = len(asked) - summary.recorded - summary.skipped
     print_summary(summary, left, log, as_json)
     if left:

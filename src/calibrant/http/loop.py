@@ -1,32 +1,14 @@
-"""The event loop that calls run on, uvloop where it is installed since it takes less time, and many at once on it."""
+"""Many calls at once on one event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from importlib import import_module
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["gathered", "run"]
+__all__ = ["gathered"]
 
 Found = TypeVar("Found")
-
-try:
-    _new: Callable[[], asyncio.AbstractEventLoop] | None = import_module("uvloop").new_event_loop
-except ImportError:
-    _new = None
-
-
-def run(work: Coroutine[Any, Any, Found]) -> Found:
-    """As `asyncio.run`, on the quicker loop where there is one.
-
-    >>> async def work() -> int:
-    ...     return 4
-    >>> run(work())
-    4
-    """
-    with asyncio.Runner(loop_factory=_new) as runner:
-        return runner.run(work)
 
 
 async def gathered(work: Iterable[Coroutine[Any, Any, Found]]) -> list[Found]:
@@ -34,7 +16,7 @@ async def gathered(work: Iterable[Coroutine[Any, Any, Found]]) -> list[Found]:
 
     >>> async def double(n: int) -> int:
     ...     return 2 * n
-    >>> run(gathered(double(n) for n in range(3)))
+    >>> asyncio.run(gathered(double(n) for n in range(3)))
     [0, 2, 4]
     """
     tasks = [asyncio.ensure_future(one) for one in work]
