@@ -3,34 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from . import metrics
 from .errors import UnusableInput
 from .logs.judging import Judged, judged_log
 from .logs.reading import Log, read_log
 from .logs.sources import Key, group_name
-from .metrics import Estimate
+from .metrics.findings import Finding
+from .phrasing.findings import Told, corrected, told
 from .tally import Tally
 
-__all__ = ["Audit", "Group", "audit", "measure"]
-
-FEW = 30.0
-"""Below this many effective rows no verdict is given."""
+__all__ = ["Audit", "Group", "audit"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """One group of a log: its tally, its measures (the group's JSON), and one plain sentence.
+    """One group of a log: its tally, and what was found of it; None where none of its rows can be used.
 
-    A group without a usable row has measures of None, and under "unusable" its rows by reason.
+    `unusable` are then its rows by reason. `judge` is what people's verdicts say of the judge's, or why they say
+    nothing; None where nobody asked for it.
     """
 
     by: dict[str, str | None]
     tally: Tally
-    measures: dict[str, Any]
-    sentence: str
+    finding: Finding | None
+    unusable: Mapping[str, int] = field(default_factory=dict)
+    judge: Judged | str | None = None
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few rows for any number to be shown to people."""
+        return self.finding is None or self.finding.too_few
+
+    @property
+    def verdict(self) -> str:
+        """What the group shows, in a word or two."""
+        return "no usable rows" if self.finding is None else self.finding.verdict
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """The group as plain values, ready for `json.dumps`; what is not known is None."""
+        judge = self.judge.to_dict() if isinstance(self.judge, Judged) else None
+        found = self.finding.to_dict() if self.finding else {**_NOTHING, "unusable": dict(self.unusable)}
+        return {"by": self.by, **found, **({} if self.judge is None else {"judge": judge})}
+
+    @property
+    def told(self) -> Told:
+        """What is said of the group, in its parts."""
+        j = self.judge
+        correction = (
+            corrected(j.naive_accuracy.value, j.seen, j.accuracy, j.gap) if isinstance(j, Judged) else ""
+        )
+        return told(group_name(self.by), self.finding, self.unusable, correction)
+
+    @property
+    def sentence(self) -> str:
+        """What is said of the group, in one plain sentence or two."""
+        return str(self.told)
+
+
+_NOTHING = {
+    "n": 0, "n_eff": 0.0, "verdict": "no usable rows",
+    **dict.fromkeys(
+        ("accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier", "mcb", "dsc",
+         "unc", "log_loss", "auroc", "aurc")
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +148,15 @@ def audit(
 def of_log(log: Log, bins: int = 15) -> Audit:
     """Audit a log that is already read."""
     groups = [
-        _group(dict(zip(log.roles.by, key, strict=True)), tally, bins) for key, tally in log.groups.items()
+        Group(by=dict(zip(log.roles.by, key, strict=True)), tally=tally, finding=Finding.of(tally, bins))
+        for key, tally in log.groups.items()
     ]
-    groups += [_empty(dict(zip(log.roles.by, key, strict=True)), why) for key, why in log.empty.items()]
+    groups += [
+        Group(
+            by=dict(zip(log.roles.by, key, strict=True)), tally=Tally.of([], []), finding=None, unusable=why
+        )
+        for key, why in log.empty.items()
+    ]
     groups.sort(key=lambda g: -_evidence(g))
     roles = {k: v for k, v in asdict(log.roles).items() if isinstance(v, str)}
     return Audit(
@@ -141,12 +186,7 @@ def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | 
         result = _result_of(judged, tuple(group.by.values()))
         if isinstance(result, str):
             notes.append(f"{group_name(group.by)}: {result}")
-            groups.append(replace(group, measures={**group.measures, "judge": None}))
-        else:
-            measures = {**group.measures, "judge": result.to_dict()}
-            groups.append(
-                replace(group, measures=measures, sentence=f"{group.sentence} {_judge_sentence(result)}")
-            )
+        groups.append(replace(group, judge=result))
     columns = {**found.columns, "human": human} | ({"human_propensity": propensity} if propensity else {})
     return replace(found, groups=tuple(groups), columns=columns, notes=(*found.notes, *notes))
 
@@ -158,107 +198,9 @@ def _result_of(judged: Mapping[Key, Judged | str], key: Key) -> Judged | str:
     return judged.get(key) or judged.get(short) or unmatched
 
 
-def _judge_sentence(j: Judged) -> str:
-    accuracy, gap = j.accuracy, j.gap
-    return (
-        f"The judge says {_of_100(j.naive_accuracy.value)} of 100, people's verdicts on {j.seen:,} rows correct "
-        f"that to {_of_100(accuracy.value)} ({100 * accuracy.low:.0f} to {100 * accuracy.high:.0f}) and the gap "
-        f"to {100 * gap.value:.0f} points ({100 * gap.low:.0f} to {100 * gap.high:.0f})."
-    )
-
-
 def _evidence(group: Group) -> float:
     """How far from zero the gap certainly is; then the gap's size."""
-    gap = group.measures["gap"]
-    if gap is None:
+    if group.finding is None:
         return -1.0
-    certain = max(gap["low"], -gap["high"], 0.0)
-    return float(certain + 1e-3 * abs(gap["value"]))
-
-
-def _group(by: dict[str, str | None], tally: Tally, bins: int) -> Group:
-    measures = {"by": by, **measure(tally, bins)}
-    return Group(by=by, tally=tally, measures=measures, sentence=_sentence(by, measures))
-
-
-def _empty(by: dict[str, str | None], unusable: Mapping[str, int]) -> Group:
-    """A group without a usable row: counted, with nothing measured."""
-    none = dict.fromkeys(
-        ("accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier", "mcb", "dsc",
-         "unc", "log_loss", "auroc", "aurc")
-    )  # fmt: skip
-    measures = {
-        "by": by, "n": 0, "n_eff": 0.0, **none, "verdict": "no usable rows", "unusable": dict(unusable),
-    }  # fmt: skip
-    reasons = "; ".join(f"{n:,} x {why}" for why, n in unusable.items())
-    sentence = f"{group_name(by)}: none of its {sum(unusable.values()):,} rows can be used ({reasons})."
-    return Group(by=by, tally=Tally.of([], []), measures=measures, sentence=sentence)
-
-
-def measure(tally: Tally, bins: int = 15) -> dict[str, Any]:
-    """Every measure of a tally as plain values; O(distinct scores), some 20 ms."""
-    gap, l2, smooth = metrics.gap(tally), _or_none(metrics.l2, tally), _or_none(metrics.smooth_ece, tally)
-    parts = metrics.corp(tally)
-    return {
-        "n": tally.rows,
-        "n_eff": round(tally.n_eff, 2),
-        "accuracy": tally.accuracy,
-        "mean_confidence": tally.mean_confidence,
-        "gap": asdict(gap),
-        "ece": {
-            "value": metrics.ece(tally, bins),
-            "bins": bins,
-            "noise_floor": metrics.noise_floor(tally, bins),
-            "right_closed": metrics.ece(tally, bins, right_closed=True),
-        },
-        "ece_equal_mass": {
-            "value": metrics.ece_equal_mass(tally, bins),
-            "bins": bins,
-            "noise_floor": metrics.noise_floor_equal_mass(tally, bins),
-        },
-        "l2": l2 and asdict(l2),
-        "smooth_ece": smooth and asdict(smooth),
-        "brier": parts.brier,
-        "mcb": parts.mcb,
-        "dsc": parts.dsc,
-        "unc": parts.unc,
-        "log_loss": metrics.log_loss(tally),
-        "auroc": metrics.auroc(tally),
-        "aurc": metrics.aurc(tally),
-        "verdict": _verdict(tally, gap, l2, smooth),
-    }
-
-
-def _or_none(estimate: Any, tally: Tally) -> Estimate | None:
-    result: Estimate | None = estimate(tally) if tally.rows > 1 else None
-    return result
-
-
-def _verdict(tally: Tally, gap: Estimate, l2: Estimate | None, smooth: Estimate | None) -> str:
-    if tally.n_eff < FEW or l2 is None or smooth is None:
-        return "too few rows"
-    if gap.low > 0:
-        return "over-confident"
-    if gap.high < 0:
-        return "under-confident"
-    # Both look for a bend; each errs one time in seventy, so one of the two is enough.
-    return "miscalibrated" if l2.low > 0 or smooth.low > 0 else "no miscalibration shown"
-
-
-def _sentence(by: dict[str, str | None], m: dict[str, Any]) -> str:
-    name = group_name(by)
-    if m["verdict"] == "too few rows":
-        return f"{name}: {m['n']} rows ({m['n_eff']:.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
-    gap = m["gap"]
-    rows = f"{m['n']:,} rows" + (f", {m['n_eff']:,.0f} effective" if m["n_eff"] < 0.95 * m["n"] else "")
-    verdict = m["verdict"]
-    return (
-        f"{name}: claims {_of_100(m['mean_confidence'])} of 100, is right {_of_100(m['accuracy'])} of 100 "
-        f"(gap {100 * gap['value']:.0f} points, 95 % interval {100 * gap['low']:.0f} to {100 * gap['high']:.0f}; "
-        f"{rows}). {verdict[0].upper()}{verdict[1:]}."
-    )
-
-
-def _of_100(share: float) -> str:
-    """Whole points; a share is never said to be none or all of them."""
-    return "over 99" if share > 0.995 else "under 1" if share < 0.005 else f"{100 * share:.0f}"
+    gap = group.finding.gap
+    return max(gap.low, -gap.high, 0.0) + 1e-3 * abs(gap.value)

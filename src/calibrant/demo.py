@@ -17,6 +17,7 @@ from .auditing import Audit, audit
 from .files.writing import write
 from .fitting import fit_log
 from .maps.calibration import MapSet
+from .phrasing.numbers import fixed, of_100, percent
 from .phrasing.phrases import Phrasebook
 from .plugins import find, require
 from .policies.bands import Bands
@@ -50,7 +51,7 @@ class DemoResult:
     def lines(self) -> list[str]:
         """The story in sentences."""
         told = ["How sure the model says it is, by signal, on all questions:"]
-        told += [f"  {g.sentence}{_ranks(g.measures['auroc'])}" for g in self.signals.groups]
+        told += [f"  {g.sentence}{_ranks(g.finding.auroc)}" for g in self.signals.groups if g.finding]
         told += ["", "Sure of itself, and wrong:"]
         for row in self.surprises:
             told.append(
@@ -65,13 +66,14 @@ class DemoResult:
         table = Table(box=None, pad_edge=False)
         for head in ("domain", "n", "right", "claimed", "now", "ECE", "now", "Brier", "now"):
             table.add_column(head, justify="left" if head == "domain" else "right")
-        after = {tuple(g.by.items()): g.measures for g in self.after.groups}
+        after = {tuple(g.by.items()): g.finding for g in self.after.groups}
         for group in self.before.groups:
-            b, a = group.measures, after[tuple(group.by.items())]
+            b, a = group.finding, after[tuple(group.by.items())]
+            if b is None or a is None:
+                continue
             table.add_row(
-                ", ".join(str(v) for v in group.by.values()), str(b["n"]), f"{b['accuracy']:.2f}",
-                f"{b['mean_confidence']:.2f}", f"{a['mean_confidence']:.2f}", f"{b['ece']['value']:.3f}",
-                f"{a['ece']['value']:.3f}", f"{b['brier']:.3f}", f"{a['brier']:.3f}",
+                _name(group.by), f"{b.n:,}", fixed(b.accuracy, 2), fixed(b.mean_confidence, 2),
+                fixed(a.mean_confidence, 2), fixed(b.ece.value), fixed(a.ece.value), fixed(b.brier), fixed(a.brier),
             )  # fmt: skip
         return table
 
@@ -195,13 +197,13 @@ def _key(by: Mapping[str, str | None]) -> str:
 
 
 def _ranks(auroc: float | None) -> str:
-    return "" if auroc is None else f" It ranks right above wrong {100 * auroc:.0f} times in 100."
+    return "" if auroc is None else f" It ranks right above wrong {of_100(auroc)} times in 100."
 
 
 def _bands_text(bands: list[dict[str, Any]], count: str, accuracy: str) -> str:
     total = sum(band[count] for band in bands)
     return ", ".join(
-        f"{band['action']} {100 * band[count] / total:.0f} % ({band[accuracy]:.2f})"
+        f"{band['action']} {percent(band[count] / total)} ({fixed(band[accuracy], 2)})"
         for band in bands
         if band[count]
     )

@@ -14,8 +14,9 @@ import pytest
 
 import calibrant
 from calibrant import Tally
-from calibrant.auditing import Audit, Group, measure
+from calibrant.auditing import Audit, Group
 from calibrant.errors import MissingExtra
+from calibrant.metrics.findings import Finding
 from calibrant.report import charts, drawing, group_key, html, markdown
 
 VOID = {"meta", "path", "rect", "circle", "line", "br", "image", "use", "stop"}
@@ -73,10 +74,7 @@ def audited(*groups: tuple[str, int, float], **options: Any) -> Audit:
 
 def group(tally: Tally, name: str = "m") -> Group:
     """A group without the reading of a log."""
-    measures = {"by": {"model": name}, **measure(tally)}
-    right, claimed = round(100 * tally.accuracy), round(100 * tally.mean_confidence)
-    sentence = f"{name}: claims {claimed} of 100, is right {right} of 100 (n {tally.rows}). Over-confident."
-    return Group(by={"model": name}, tally=tally, measures=measures, sentence=sentence)
+    return Group(by={"model": name}, tally=tally, finding=Finding.of(tally))
 
 
 def of(*groups: Group, rows: int = 100) -> Audit:
@@ -131,7 +129,10 @@ def test_the_floor_is_said_in_words_and_marked_beside_the_error(three: Audit, th
 
 def test_too_few_rows_give_no_number(three: Audit, three_page: str) -> None:
     tiny = next(g for g in three.groups if g.by["model"] == "tiny")
-    assert "12 rows; 30 are needed to say anything" in Page(three_page).text
+    assert (
+        "12 rows (12 effective) are too few for a verdict; label 30 or more. Too few rows."
+        in Page(three_page).text
+    )
     assert f"{tiny.measures['brier']:.3f}" not in markdown(three).split("## Segments")[1].split("tiny")[1]
     assert "Reliability: tiny" not in three_page
 
@@ -272,11 +273,10 @@ def test_grades_are_not_called_right() -> None:
 
 
 def test_no_groups_and_an_empty_group() -> None:
-    empty = Group(
-        by={"model": "none"}, tally=Tally.of([], []), measures={"verdict": "too few rows"}, sentence=""
-    )
+    empty = Group(by={"model": "none"}, tally=Tally.of([], []), finding=None, unusable={"no verdict": 3})
     assert "nothing was measured" in html(of()) and "nothing was measured" in markdown(of())
-    assert "no usable rows" in html(of(empty)) and "no usable rows" in markdown(of(empty))
+    for page in (Page(html(of(empty))).text, markdown(of(empty))):
+        assert "none of its 3 rows can be used (3 x no verdict)." in page and "no usable rows" in page
 
 
 def test_sixty_groups_stay_small_and_are_all_named() -> None:

@@ -16,6 +16,8 @@ from ..asking.elicit import ElicitSummary
 from ..asking.estimates import CostEstimate
 from ..auditing import Audit
 from ..fitting import FittedLog
+from ..phrasing.findings import cells
+from ..phrasing.numbers import fixed
 
 __all__ = [
     "err",
@@ -84,31 +86,19 @@ def print_audit(found: Audit) -> None:
     for head in ("n", "right", "claimed", "ECE (floor)", "smooth ECE", "Brier", "AUROC"):
         table.add_column(head, justify="right", no_wrap=True)
     for group in found.groups:
-        m = group.measures
-        if not group.tally.rows:
-            table.add_row(_of(group.by), "0", *["-"] * 6)
+        f, said = group.finding, cells(group.finding)
+        if f is None or not said:
+            table.add_row(_of(group.by), f"{group.tally.rows:,}", group.verdict, *["-"] * 6)
             continue
         table.add_row(
-            _of(group.by),
-            f"{m['n']:,}",
-            f"{m['accuracy']:.3f}",
-            f"{m['mean_confidence']:.3f}",
-            f"{m['ece']['value']:.3f} ({m['ece']['noise_floor']:.3f})",
-            _span(m["smooth_ece"]),
-            f"{m['brier']:.3f}",
-            "-" if m["auroc"] is None else f"{m['auroc']:.3f}",
-        )
+            _of(group.by), f"{f.n:,}", fixed(f.accuracy), fixed(f.mean_confidence), f"{said['ece']} ({said['floor']})",
+            said["smooth"], said["brier"], said["auroc"],
+        )  # fmt: skip
     out.print(table)
 
 
 def _of(by: Mapping[str, str | None]) -> str:
     return ", ".join(map(str, by.values())) or "all"
-
-
-def _span(estimate: Mapping[str, float] | None) -> str:
-    if estimate is None:
-        return "-"
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
 
 
 def print_fitted(fitted: FittedLog) -> None:

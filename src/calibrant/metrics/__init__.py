@@ -5,6 +5,7 @@ Every function needs only the tally, so it costs the same for a thousand rows an
 
 from .calibration_test import TestResult, kolmogorov_smirnov, kuiper, spiegelhalter
 from .ece import Bins, bins, ece, ece_equal_mass, noise_floor, noise_floor_equal_mass
+from .findings import Finding
 from .gap import gap
 from .intervals import Estimate, bootstrap
 from .l2 import l2
@@ -20,6 +21,7 @@ __all__ = [
     "Bins",
     "Corp",
     "Estimate",
+    "Finding",
     "RiskCoverage",
     "TestResult",
     "aurc",

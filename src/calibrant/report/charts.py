@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
+from ..metrics.findings import FEW
 from ..metrics.intervals import Z95
+from ..phrasing.numbers import percent
 from ..tally import Floats, Tally
 from .drawing import (
     BAND,
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["actions", "gaps", "reliability", "risk_coverage", "thinned", "wilson"]
 
-FEW = 30
 ACTIONS = {
     "answer": ("answer", BLUE, "#ffffff"),
     "disclaim": ("disclaim", SKY, INK),
@@ -300,8 +301,7 @@ def _segments(bands: Sequence[Mapping[str, Any]], top: float) -> Rows:
 def _segment_text(band: Mapping[str, Any], share: float) -> str:
     if band["accuracy"] is None or band["n"] < FEW:
         return "too few" if share > 0.15 else ""
-    percent = round(100 * band["accuracy"])
-    text = "> 99 %" if percent >= 100 else "< 1 %" if percent <= 0 else f"{percent} %"
+    text = percent(band["accuracy"])
     return f"{text} right" if share > 0.2 else text if share > 0.09 else ""
 
 

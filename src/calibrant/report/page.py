@@ -13,6 +13,9 @@ import numpy as np
 
 from .. import metrics
 from ..logs.sources import group_name
+from ..metrics.findings import FEW
+from ..phrasing.findings import cells, change_told, floor_told
+from ..phrasing.numbers import percent
 from ..plugins import require
 from . import charts, wording
 from .drawing import to_svg
@@ -109,7 +112,7 @@ def html(
     groups = wording.worst_first(audit.groups)
     later = {wording.group_key(g.by): g for g in after.groups} if after else None
     keyed = [(wording.group_key(g.by), g) for g in groups]
-    detailed = [g for g in groups if not wording.too_few(g)][:DETAILED]
+    detailed = [g for g in groups if not g.too_few][:DETAILED]
     anchors = {wording.group_key(g.by): f"g{i}" for i, g in enumerate(detailed, 1)}
     rows = _table(groups, later, anchors)
     strips = {row.key: row.strip for row in reversed(rows)}
@@ -117,10 +120,10 @@ def html(
         title=title or "Calibration audit",
         audit=audit,
         read=wording.read_lines(audit),
-        lines=[(anchors.get(k), *wording.answer_parts(g), strips[k]) for k, g in keyed],
+        lines=[(anchors.get(k), g.told, strips[k]) for k, g in keyed],
         sections=[_section(g, anchors[wording.group_key(g.by)], audit.bins, later, rows) for g in detailed],
         total=len(groups),
-        few=sum(wording.too_few(g) for g in groups),
+        few=sum(g.too_few for g in groups),
         rows=rows,
         actions=_actions(groups, actions),
         said=_said(groups, later),
@@ -152,22 +155,22 @@ def _picture(chart: Any, title: str) -> Any:
 def _section(
     group: Group, anchor: str, bins: int, later: Mapping[str, Group] | None, rows: Sequence[Row]
 ) -> Section:
-    name, found, verdict = wording.answer_parts(group)
+    said = group.told
     after = (later or {}).get(wording.group_key(group.by))
-    shown = after if after is not None and not wording.too_few(after) else None
+    shown = after if after is not None and not after.too_few else None
     stages = {"": group} if later is None else {"raw": group}
     if shown is not None:
         stages["calibrated"] = shown
     tallies = {stage or "all": g.tally for stage, g in stages.items()}
     return Section(
         anchor=anchor,
-        name=name,
+        name=said.name,
         columns=", ".join(group.by),
-        sentence=found[:1].upper() + found[1:],
-        verdict=verdict,
-        change=None if later is None else wording.change_sentence(group, after),
-        panels=[_panel(g, stage, name, bins) for stage, g in stages.items()],
-        coverage=_picture(charts.risk_coverage(tallies), f"Risk and coverage: {name}"),
+        sentence=f"{said.found[:1].upper()}{said.found[1:]} {said.correction}".strip(),
+        verdict=said.verdict,
+        change=None if later is None else change_told(group.finding, after.finding if after else None),
+        panels=[_panel(g, stage, said.name, bins) for stage, g in stages.items()],
+        coverage=_picture(charts.risk_coverage(tallies), f"Risk and coverage: {said.name}"),
         coverage_rows=[row for stage, t in tallies.items() for row in _coverage_rows(stage, t)],
         numbers=[row for row in rows if row.anchor == anchor and not row.few],
     )
@@ -185,7 +188,7 @@ def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
     return Panel(
         stage=stage,
         picture=_picture(charts.reliability(group.tally, bins=bins), label),
-        floor=wording.floor_sentence(group),
+        floor=floor_told(group.finding) if group.finding else "",
         bins=rows,
     )
 
@@ -198,8 +201,8 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
         (
             stage,
             f"{curve.threshold[i]:.3f}",
-            "all" if i == last else wording.percent(curve.coverage[i]),
-            wording.percent(curve.risk[i]) if curve.coverage[i] * tally.n_eff >= charts.FEW else "too few",
+            "all" if i == last else percent(curve.coverage[i]),
+            percent(curve.risk[i]) if curve.coverage[i] * tally.n_eff >= FEW else "too few",
         )
         for i in np.unique(at)
     ]
@@ -216,9 +219,9 @@ def _table(
         )
         if g is not None
     ]
-    fine = [g.measures for _, _, g in stages if not wording.too_few(g)]
-    widest = max((abs(m["gap"][end]) for m in fine for end in ("low", "high")), default=1.0) or 1.0
-    largest = max((max(m["ece"]["value"], m["ece"]["noise_floor"]) for m in fine), default=1.0) or 1.0
+    fine = [g.finding for _, _, g in stages if g.finding is not None and not g.finding.too_few]
+    widest = max((max(abs(f.gap.low), abs(f.gap.high)) for f in fine), default=1.0) or 1.0
+    largest = max((max(f.ece.value, f.ece.noise_floor) for f in fine), default=1.0) or 1.0
     spans = Counter(key for key, _, _ in stages)
     return [_row(key, g, stage, anchors.get(key), spans[key], widest, largest) for key, stage, g in stages]
 
@@ -226,8 +229,7 @@ def _table(
 def _row(
     key: str, group: Group, stage: str, anchor: str | None, span: int, widest: float, largest: float
 ) -> Row:
-    few, m = wording.too_few(group), group.measures
-    gap, ece = (None, None) if few else (m["gap"], m["ece"])
+    shown = None if group.too_few else group.finding
     return Row(
         key=key,
         name=group_name(group.by),
@@ -235,23 +237,25 @@ def _row(
         stage=stage,
         rows=f"{group.tally.rows:,}",
         effective=f"{group.tally.n_eff:,.0f}",
-        few=few,
-        verdict="too few rows" if few else m["verdict"],
-        cells=wording.cells(group),
+        few=shown is None,
+        verdict=group.verdict,
+        cells=cells(shown),
         first=stage != "calibrated",
         span=span,
-        strip=gap and Strip(**{
-            name: round(60 + 57 * gap[end] / widest, 1)
-            for name, end in (("low", "low"), ("high", "high"), ("at", "value"))
+        strip=None if shown is None else Strip(**{
+            name: round(60 + 57 * end / widest, 1)
+            for name, end in (("low", shown.gap.low), ("high", shown.gap.high), ("at", shown.gap.value))
         }),
-        error=ece and (round(78 * ece["value"] / largest, 1), round(78 * ece["noise_floor"] / largest, 1)),
+        error=None if shown is None else (
+            round(78 * shown.ece.value / largest, 1), round(78 * shown.ece.noise_floor / largest, 1)
+        ),
     )  # fmt: skip
 
 
 def _said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[str, Any] | None:
     """What people are told of the first group's calibrated answers, and how often it was right."""
     after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
-    if after is None or wording.too_few(after):
+    if after is None or after.too_few:
         return None
     return {"name": group_name(after.by), "rows": wording.said_rows(after)}
 

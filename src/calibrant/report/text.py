@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..logs.sources import group_name
+from ..phrasing.findings import cells, change_told, floor_told
 from . import wording
 from .charts import ACTIONS
 from .wording import Bands
@@ -44,12 +45,12 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
 
 
 def _answer(group: Group, later: dict[str, Group] | None) -> str:
-    name, found, verdict = wording.answer_parts(group)
-    lines = [f"{name}: {found} {verdict}"]
-    if not wording.too_few(group):
-        lines.append(wording.floor_sentence(group))
+    lines = [group.sentence]
+    if group.finding is not None and not group.finding.too_few:
+        lines.append(floor_told(group.finding))
         if later is not None:
-            lines.append(wording.change_sentence(group, later.get(wording.group_key(group.by))))
+            after = later.get(wording.group_key(group.by))
+            lines.append(change_told(group.finding, after.finding if after else None))
     return "\n  - ".join(_plain(line) for line in lines)
 
 
@@ -60,11 +61,10 @@ def _segments(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
         stages = [("raw", group), ("calibrated", (later or {}).get(wording.group_key(group.by)))]
         for stage, g in stages:
             if g is not None:
-                cells = wording.cells(g)
-                verdict = "too few rows" if wording.too_few(g) else g.measures["verdict"]
-                middle = [cells.get(name, "") for name in _COLUMNS]
+                numbers = cells(g.finding)
+                middle = [numbers.get(name, "") for name in _COLUMNS]
                 stage_cell = [] if later is None else [stage]
-                rows.append([group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, verdict])
+                rows.append([group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, g.verdict])
     return _table(heads, rows)
 
 
@@ -73,13 +73,13 @@ def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
     if not named:
         return ""
     heads = ["group", *(words for words, _, _ in ACTIONS.values())]
-    rows = [[name, *(f"{now} ({was})" for now, was in cells)] for name, cells in wording.band_rows(named)]
+    rows = [[name, *(f"{now} ({was})" for now, was in bands)] for name, bands in wording.band_rows(named)]
     return "## What the bands do\n\n" + _table(heads, rows)
 
 
 def _said(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
     after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
-    rows = [] if after is None or wording.too_few(after) else wording.said_rows(after)
+    rows = [] if after is None or after.too_few else wording.said_rows(after)
     if after is None or not rows:
         return ""
     heads = ["given", "said as", "answers", "right", "95 % interval"]

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..logs.sources import group_name
 from ..maps.track_record import TrackRecord
+from ..metrics.findings import FEW
 from ..phrasing.english import ENGLISH
+from ..phrasing.numbers import percent
 from ..phrasing.phrases import phrase_of
 from ..types import Confidence, Probability, canonical
-from .charts import ACTIONS, FEW
+from .charts import ACTIONS
 
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "too_few", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "worst_first"]
 
 Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -37,12 +39,12 @@ MEASURES = (
     ("AURC", "Mean share of wrong answers over all ways of sending only the surest; lower is better. "
             "It depends on accuracy as well as on ranking."),
     ("n and n_eff", "Rows, and the number of independent equally weighted rows that would tell as much. "
-            f"Below {FEW} effective rows no number is printed."),
+            f"Below {FEW:.0f} effective rows no number is printed."),
     ("Reliability diagram", "Blue: the share right after an isotonic (CORP) fit. Grey: where nine in ten such "
             "curves would pass if the confidences were calibrated. Dots: bins, area in proportion to rows."),
     ("Risk and coverage", "If only the surest answers were sent, how many of them would be wrong. "
             "A curve that does not fall to the left gains nothing from a threshold. Answers of one score can only be "
-            f"sent together (dots), and the curve starts at {FEW} rows, so it may be short."),
+            f"sent together (dots), and the curve starts at {FEW:.0f} rows, so it may be short."),
 )  # fmt: skip
 
 ASSUMPTIONS = (
@@ -67,91 +69,17 @@ def group_key(by: Mapping[str, str | None]) -> str:
     return canonical(dict(by))
 
 
-def too_few(group: Group) -> bool:
-    """Whether a group has too few effective rows for any number."""
-    return group.measures.get("verdict") == "too few rows" or group.tally.n_eff < FEW
-
-
 def worst_first(groups: Sequence[Group]) -> list[Group]:
     """The whole log, then the groups by how large a gap is shown beyond chance; those with too few rows last."""
     return sorted(groups, key=_evidence)
 
 
 def _evidence(group: Group) -> tuple[float, ...]:
-    if too_few(group):
+    if group.finding is None or group.finding.smooth_ece is None or group.too_few:
         return (2.0, -float(group.tally.rows))
-    gap, smooth = group.measures["gap"], group.measures["smooth_ece"]
-    shown = max(gap["low"], -gap["high"], 0.0)
-    return (float(bool(group.by)), -shown, -smooth["low"], -abs(gap["value"]))
-
-
-def answer_parts(group: Group) -> tuple[str, str, str]:
-    """The sentence on a group in three parts: the group's name, what was found, the verdict."""
-    name = group_name(group.by)
-    if not too_few(group):
-        _, claims, rest = group.sentence.rpartition(": claims ")
-        found, stop, verdict = f"{claims.removeprefix(': ')}{rest}".rpartition(". ")
-        return name, f"{found}{stop}".strip(), verdict
-    if not group.tally.rows:
-        return name, "no usable rows, so nothing can be said.", "Too few rows."
-    worth = (
-        f", worth {group.tally.n_eff:.0f} independent ones" if group.tally.n_eff < group.tally.rows else ""
-    )
-    return (
-        name,
-        f"{count(group.tally.rows, 'row')}{worth}; {FEW} are needed to say anything.",
-        "Too few rows.",
-    )
-
-
-def floor_sentence(group: Group) -> str:
-    """The ECE next to what a perfect model would show."""
-    ece = group.measures["ece"]
-    return (
-        f"ECE {num(ece['value'])} on {ece['bins']} bins; a perfect model would show "
-        f"{num(ece['noise_floor'])} at this n."
-    )
-
-
-def change_sentence(before: Group, after: Group | None) -> str:
-    """What calibration changed, on the same held-out rows."""
-    if after is None or too_few(before) or too_few(after):
-        return "Too few held-out rows to say what calibration changed."
-    b, a = before.measures, after.measures
-    better = a["brier"] < b["brier"]
-    lead = "Calibration" if better else "Calibration did not improve the Brier score here. It"
-    claims = f"from {of_100(b['mean_confidence'])} to {of_100(a['mean_confidence'])} of 100"
-    eces = f"from {num(b['ece']['value'])} to {num(a['ece']['value'])}"
-    return (
-        f"{lead} moved the mean confidence {claims} (right: {of_100(a['accuracy'])}), "
-        f"the gap from {points(b['gap'])} to {points(a['gap'])}, "
-        f"ECE {eces} (a perfect model would show {num(a['ece']['noise_floor'])}), "
-        f"Brier from {num(b['brier'])} to {num(a['brier'])}. Now: {a['verdict']}."
-    )
-
-
-def cells(group: Group) -> dict[str, str]:
-    """The numbers of a group as the tables print them; none where rows are too few."""
-    m = group.measures
-    if too_few(group):
-        return {}
-    return {
-        "n_eff": f"{m['n_eff']:,.0f}",
-        "accuracy": percent(m["accuracy"]),
-        "confidence": percent(m["mean_confidence"]),
-        "gap": interval(m["gap"], 100, 1),
-        "ece": num(m["ece"]["value"]),
-        "floor": num(m["ece"]["noise_floor"]),
-        "smooth": interval(m["smooth_ece"]),
-        "l2_value": num(m["l2"]["value"]),
-        "l2_span": span(m["l2"]),
-        "smooth_value": num(m["smooth_ece"]["value"]),
-        "smooth_span": span(m["smooth_ece"]),
-        "brier": num(m["brier"]),
-        "parts": f"= {num(m['mcb'])} − {num(m['dsc'])} + {num(m['unc'])}",
-        "auroc": "one class only" if m["auroc"] is None else num(m["auroc"]),
-        "aurc": num(m["aurc"]),
-    }
+    gap, smooth = group.finding.gap, group.finding.smooth_ece
+    shown = max(gap.low, -gap.high, 0.0)
+    return (float(bool(group.by)), -shown, -smooth.low, -abs(gap.value))
 
 
 def band_groups(
@@ -213,57 +141,6 @@ def read_lines(audit: Audit) -> list[tuple[str, str]]:
         lines.append(("unusable rows", "none"))
     lines += [(f"read as: {how}", f"{n:,}") for how, n in audit.read_as.items()]
     return lines
-
-
-def count(n: int, noun: str) -> str:
-    """A count with its noun: 1 row, 2 rows."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def of_100(value: float) -> str:
-    """A share in whole answers of 100; never 0 and never 100.
-
-    >>> of_100(0.874), of_100(0.999), of_100(0.001)
-    ('87', 'over 99', 'under 1')
-    """
-    whole = round(100 * value)
-    return "over 99" if whole >= 100 else "under 1" if whole <= 0 else str(whole)
-
-
-def points(gap: Mapping[str, float]) -> str:
-    """A signed gap in points."""
-    whole = round(100 * gap["value"])
-    if not whole:
-        return "less than half a point"
-    return f"{whole:+d} point".replace("-", "−") + ("" if abs(whole) == 1 else "s")
-
-
-def percent(value: float | None) -> str:
-    """A share as per cent; never 0 % and never 100 %."""
-    if value is None:
-        return "–"
-    whole = 100 * value
-    return "> 99 %" if whole > 99.45 else "< 1 %" if whole < 0.55 else f"{whole:.0f} %"
-
-
-def num(value: float | None) -> str:
-    """Three decimals, or a dash."""
-    return "–" if value is None else _fixed(value, 3)
-
-
-def interval(estimate: Mapping[str, float], scale: float = 1.0, digits: int = 3) -> str:
-    """Value and interval: 0.081 (0.040 to 0.122)."""
-    return f"{_fixed(scale * estimate['value'], digits)} ({span(estimate, scale, digits)})"
-
-
-def span(estimate: Mapping[str, float], scale: float = 1.0, digits: int = 3) -> str:
-    """The interval alone: 0.040 to 0.122."""
-    return f"{_fixed(scale * estimate['low'], digits)} to {_fixed(scale * estimate['high'], digits)}"
-
-
-def _fixed(value: float, digits: int) -> str:
-    """Fixed decimals with a real minus sign and no minus zero."""
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,0 +1,105 @@
+"""How what an audit found is said, in one way everywhere. Sentences are made last; nothing reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..metrics.findings import FEW, Finding
+from ..metrics.intervals import Estimate
+from .numbers import fixed, interval, of_100, percent, points, span
+
+__all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What is said of a group: its name, what was found, the verdict, and what people's verdicts correct.
+
+    >>> from calibrant.tally import Tally
+    >>> print(told("law", Finding.of(Tally.of([0.9] * 60, [1] * 36 + [0] * 24))))
+    law: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 18 to 43; 60 rows). Over-confident.
+    """
+
+    name: str
+    found: str
+    verdict: str
+    correction: str = ""
+
+    def __str__(self) -> str:
+        verdict = "" if self.verdict in (_NONE, _FEW) else self.verdict
+        return f"{self.name}: " + " ".join(filter(None, (self.found, verdict, self.correction)))
+
+
+_NONE, _FEW = "No usable rows.", "Too few rows."
+
+
+def told(
+    name: str, finding: Finding | None, unusable: Mapping[str, int] | None = None, correction: str = ""
+) -> Told:
+    """Say what was found of a group; with `finding` None that none of its rows can be used, by the reasons."""
+    if finding is None:
+        whys = unusable or {}
+        reasons = "; ".join(f"{n:,} x {why}" for why, n in whys.items())
+        found = f"none of its {sum(whys.values()):,} rows can be used" + (
+            f" ({reasons})." if reasons else "."
+        )
+        return Told(name=name, found=found, verdict=_NONE)
+    f = finding
+    if f.too_few:
+        few = f"{f.n:,} rows ({f.n_eff:,.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
+        return Told(name=name, found=few, verdict=_FEW, correction=correction)
+    rows = f"{f.n:,} rows" + (f", {f.n_eff:,.0f} effective" if f.n_eff < 0.95 * f.n else "")
+    found = (
+        f"claims {of_100(f.mean_confidence)} of 100, is right {of_100(f.accuracy)} of 100 (gap {points(f.gap.value)}, "
+        f"95 % interval {span(f.gap, 0, scale=100)}; {rows})."
+    )
+    return Told(name=name, found=found, verdict=f"{f.verdict.capitalize()}.", correction=correction)
+
+
+def corrected(said: float, seen: int, accuracy: Estimate, gap: Estimate) -> str:
+    """What `seen` verdicts of people correct, of a judge that says so many are right."""
+    return (
+        f"The judge says {of_100(said)} of 100, people's verdicts on {seen:,} rows correct that to "
+        f"{of_100(accuracy.value)} ({span(accuracy, 0, scale=100)}) and the gap to {points(gap.value)} "
+        f"({span(gap, 0, scale=100)})."
+    )
+
+
+def floor_told(finding: Finding) -> str:
+    """The ECE next to what a perfect model would show."""
+    ece = finding.ece
+    return f"ECE {fixed(ece.value)} on {ece.bins} bins; a perfect model would show {fixed(ece.noise_floor)} at this n."
+
+
+def change_told(before: Finding | None, after: Finding | None) -> str:
+    """What calibration changed, on the same held-out rows."""
+    if before is None or after is None or before.too_few or after.too_few:
+        return "Too few held-out rows to say what calibration changed."
+    b, a = before, after
+    lead = "Calibration" if a.brier < b.brier else "Calibration did not improve the Brier score here. It"
+    return (
+        f"{lead} moved the mean confidence from {of_100(b.mean_confidence)} to {of_100(a.mean_confidence)} of 100 "
+        f"(right: {of_100(a.accuracy)}), the gap from {_moved(b.gap)} to {_moved(a.gap)}, ECE from "
+        f"{fixed(b.ece.value)} to {fixed(a.ece.value)} (a perfect model would show {fixed(a.ece.noise_floor)}), "
+        f"Brier from {fixed(b.brier)} to {fixed(a.brier)}. Now: {a.verdict}."
+    )
+
+
+def _moved(gap: Estimate) -> str:
+    return points(gap.value, signed=True) if abs(gap.value) > 0.005 else "less than half a point"
+
+
+def cells(finding: Finding | None) -> dict[str, str]:
+    """The numbers of a finding as tables print them; none where rows are too few."""
+    if finding is None or finding.too_few or finding.l2 is None or finding.smooth_ece is None:
+        return {}
+    f, l2, smooth = finding, finding.l2, finding.smooth_ece
+    return {
+        "n_eff": f"{f.n_eff:,.0f}", "accuracy": percent(f.accuracy), "confidence": percent(f.mean_confidence),
+        "gap": interval(f.gap, 1, scale=100), "ece": fixed(f.ece.value), "floor": fixed(f.ece.noise_floor),
+        "smooth": interval(smooth), "smooth_value": fixed(smooth.value), "smooth_span": span(smooth),
+        "l2_value": fixed(l2.value), "l2_span": span(l2), "brier": fixed(f.brier),
+        "parts": f"= {fixed(f.mcb)} − {fixed(f.dsc)} + {fixed(f.unc)}",
+        "auroc": "one class only" if f.auroc is None else fixed(f.auroc), "aurc": fixed(f.aurc),
+    }  # fmt: skip

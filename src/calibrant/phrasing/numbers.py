@@ -1,0 +1,100 @@
+"""How numbers are said, in one way everywhere: in the terminal, in reports and on pages.
+
+A share that was measured is never said to be none or all. What is not known is a dash.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["count", "fixed", "interval", "of_100", "percent", "percent_interval", "points", "span"]
+
+UNKNOWN = "-"
+
+
+class Interval(Protocol):
+    """A value with the ends of its interval."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        ...
+
+
+def fixed(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
+    """Fixed decimals; never minus zero.
+
+    >>> fixed(0.12345), fixed(-0.0001), fixed(0.5, 1, signed=True), fixed(None)
+    ('0.123', '0.000', '+0.5', '-')
+    """
+    return UNKNOWN if value is None else f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
+
+
+def of_100(share: float) -> str:
+    """So many of 100.
+
+    >>> of_100(0.874), of_100(0.995), of_100(0.005)
+    ('87', 'over 99', 'under 1')
+    """
+    return "over 99" if share >= 0.995 else "under 1" if share <= 0.005 else fixed(100 * share, 0)
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Per cent.
+
+    >>> percent(0.874), percent(0.995), percent(0.005), percent(0.9995, 1), percent(None)
+    ('87 %', '> 99 %', '< 1 %', '> 99.9 %', '-')
+    """
+    if share is None:
+        return UNKNOWN
+    least = 10.0**-digits
+    if 100 * share >= 100 - least / 2:
+        return f"> {fixed(100 - least, digits)} %"
+    return f"< {fixed(least, digits)} %" if 100 * share <= least / 2 else f"{fixed(100 * share, digits)} %"
+
+
+def points(gap: float, digits: int = 0, *, signed: bool = False) -> str:
+    """A difference of shares, in points of 100.
+
+    >>> points(0.304), points(0.01), points(-0.031, 1, signed=True)
+    ('30 points', '1 point', '-3.1 points')
+    """
+    said = fixed(100 * gap, digits, signed=signed)
+    return f"{said} point" + ("" if said.lstrip("+-") == "1" else "s")
+
+
+def span(one: Interval, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
+    """The ends of an interval: 0.040 to 0.122."""
+    return " to ".join(fixed(scale * end, digits, signed=signed) for end in (one.low, one.high))
+
+
+def interval(one: Interval | None, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
+    """A value with its interval: 0.081 (0.040 to 0.122)."""
+    if one is None:
+        return UNKNOWN
+    said = fixed(scale * one.value, digits, signed=signed)
+    return f"{said} ({span(one, digits, scale=scale, signed=signed)})"
+
+
+def percent_interval(one: Interval | None, digits: int = 0) -> str:
+    """A share with its interval in per cent: 34 % (30 to 38)."""
+    return UNKNOWN if one is None else f"{percent(one.value, digits)} ({span(one, digits, scale=100)})"
+
+
+def count(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> count(1, "row"), count(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
