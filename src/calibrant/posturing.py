@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from .asking.asker import Asker, Interrupted
-from .asking.elicit import read
-from .assembly.named import signals_named
+from .asking.asker import Asker
+from .asking.whole import each, readings, replies
 from .dialogue.asks import answer_ask
-from .dialogue.posture import POSTURES
-from .errors import BudgetSpent, ModelUnavailable, UnusableInput
-from .http.loop import gathered
+from .errors import UnusableInput
 from .metrics.ece import ece
 from .metrics.ranking import auroc
-from .protocols import Grader
+from .protocols import Grader, Signal
 from .tally import Tally
 from .types import Completion, Question
 
@@ -90,88 +87,89 @@ async def postures(
     questions: Sequence[Question],
     *,
     asker: Asker,
-    signal: str = "verbalized",
+    name: str,
+    levels: Mapping[str, Signal],
     grader: Grader | None = None,
-    levels: Sequence[str] = tuple(POSTURES),
     workers: int = 16,
     progress: Callable[[int], None] | None = None,
 ) -> Postures:
-    """Answer every question once and read the signal under each posture.
+    """Answer every question once and read a signal under each posture.
 
     The answers are the same for all levels, so differences between levels are the posture's alone; their
-    intervals are t intervals of paired differences (one question, one difference). `progress` is given how
-    many questions are done. Costs the answer and the signal's own cost once for each level.
+    intervals are t intervals of paired differences (one question, one difference). Costs the answer and the signal's
+    own cost once for each level.
 
-    Raises `UnusableInput` when the signal takes no posture and for fewer than two answers, and `BudgetSpent`
-    or `ModelUnavailable` where calls are missing that may succeed another time.
+    Parameters
+    ----------
+    name : what the signal is called
+    levels : the signal under each posture, the most careful first; neutral is among them
+    grader : grades answers; it must not ask a model
+    progress : called with how many questions are done
+
+    Raises `UnusableInput` without the level neutral and for fewer than two answers, and `BudgetSpent` or
+    `ModelUnavailable` where calls are missing that may succeed another time.
     """
-    made = {level: next(iter(signals_named(signal, level).values())) for level in levels}
-    if "neutral" not in made:
+    if "neutral" not in levels:
         raise UnusableInput(f"Expected the level neutral among the postures; got {', '.join(levels)}.")
-    rows: list[tuple[dict[str, float], float | None]] = []
-    reasons, source, counts = Counter[str](), iter(questions), Counter[str]()
-
-    async def work() -> None:
-        for question in source:  # shared: each worker takes the next one
-            replies = await asker.ask(answer_ask(question, made.values()))
-            if isinstance(replies, Interrupted):
-                raise _stopped(asker, replies.reason)
-            for answer in replies.completions:
-                rows.append(await _read(question, answer, made, asker, grader, reasons))
-                counts["cut"] += answer.finish_reason == "length"
-            if not replies.completions:
-                reasons[f"answer: {replies.reason}"] += 1
-            counts["done"] += 1
-            if progress:
-                progress(counts["done"])
-
-    await gathered(work() for _ in range(workers))
+    run = _Run(asker, levels, grader)
+    rows = [
+        row for some in await each(questions, run.one, workers=workers, progress=progress) for row in some
+    ]
     if len(rows) < 2:
-        why = "".join(f" Mostly: {reason}" for reason, _ in reasons.most_common(1)) or " Add questions."
+        why = "".join(f" Mostly: {reason}" for reason, _ in run.reasons.most_common(1)) or " Add questions."
         raise UnusableInput(
             f"Measuring postures needs at least 2 answers, got {len(rows)} to {len(questions)} questions.{why}"
         )
-    grades = [grade for _, grade in rows if grade is not None]
+    grades = [row.grade for row in rows if row.grade is not None]
     return Postures(
         model=asker.model.name,
-        signal=signal,
+        signal=name,
         questions=len(questions),
         unanswered=len(questions) - len(rows),
-        cut=counts["cut"],
+        cut=sum(row.cut for row in rows),
         accuracy=float(np.mean(grades)) if grades else None,
         levels=tuple(_level(level, rows) for level in levels),
-        reasons=dict(reasons.most_common()),
+        reasons=dict(run.reasons.most_common()),
     )
 
 
-async def _read(
-    question: Question,
-    answer: Completion,
-    made: dict[str, Any],
-    asker: Asker,
-    grader: Grader | None,
-    reasons: Counter[str],
-) -> tuple[dict[str, float], float | None]:
-    readings = await read(made, question, answer, asker)
-    for reading in readings:
-        if reading.detail.get("interrupted"):
-            raise _stopped(asker, reading.reason)
-        if reading.reason:
-            reasons[f"{reading.signal}: {reading.reason}"[:120]] += 1
-    scores = {reading.signal: float(reading.score) for reading in readings if reading.score is not None}
-    grade = grader.grade(question, answer) if grader else None
-    return scores, grade if isinstance(grade, float) else None
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An answer: what the signal says of it under each posture, and its grade."""
+
+    scores: Mapping[str, float]
+    grade: float | None
+    cut: bool
 
 
-def _stopped(asker: Asker, reason: str | None) -> BudgetSpent | ModelUnavailable:
-    kind = BudgetSpent if asker.spent else ModelUnavailable
-    return kind(f"{reason} Run the same again; with --calls FILE it goes on where it stopped.")
+@dataclass(frozen=True, slots=True)
+class _Run:
+    asker: Asker
+    levels: Mapping[str, Signal]
+    grader: Grader | None
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    async def one(self, question: Question) -> list[_Row]:
+        answered = await replies(self.asker, answer_ask(question, self.levels.values()))
+        if not answered.completions:
+            self.reasons[f"answer: {answered.reason}"] += 1
+        return [await self._read(question, answer) for answer in answered.completions]
+
+    async def _read(self, question: Question, answer: Completion) -> _Row:
+        read = await readings(self.levels, question, answer, self.asker, self.reasons)
+        grade = self.grader.grade(question, answer) if self.grader else None
+        return _Row(
+            scores={one.signal: float(one.score) for one in read if one.score is not None},
+            grade=grade if isinstance(grade, float) else None,
+            cut=answer.finish_reason == "length",
+        )
 
 
-def _level(level: str, rows: Sequence[tuple[dict[str, float], float | None]]) -> Posture:
-    own = [scores[level] for scores, _ in rows if level in scores]
-    moved = [scores[level] - scores["neutral"] for scores, _ in rows if {level, "neutral"} <= scores.keys()]
-    graded = [(s[level], grade) for s, grade in rows if level in s and grade is not None]
+def _level(level: str, rows: Sequence[_Row]) -> Posture:
+    own = [row.scores[level] for row in rows if level in row.scores]
+    both_read = [row.scores for row in rows if {level, "neutral"} <= row.scores.keys()]
+    moved = [scores[level] - scores["neutral"] for scores in both_read]
+    graded = [(row.scores[level], row.grade) for row in rows if level in row.scores and row.grade is not None]
     tally = Tally.of([score for score, _ in graded], [grade for _, grade in graded]) if graded else None
     both = tally is not None and 0.0 < tally.accuracy < 1.0
     shift, low, high = _mean(moved)

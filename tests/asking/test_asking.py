@@ -18,6 +18,7 @@ from calibrant.asking.asker import Asker
 from calibrant.errors import ModelRefused, ModelUnavailable, UnusableInput
 from calibrant.models.scripted import Scripted
 from calibrant.posturing import Postures, postures
+from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Message, Question
 
 from ..cli.test_cli import calibrant, strict
@@ -159,6 +160,10 @@ def test_postures_are_measured_on_the_same_answers(server: Server, questions: Pa
     assert "very_cautious moves it by -40.0 points" in shown
 
 
+def stated(*levels: str) -> dict[str, Any]:
+    return {"name": "verbalized", "levels": {level: Verbalized(posture=level) for level in levels}}
+
+
 @pytest.mark.parametrize("away", ["answers", "readings"])
 def test_postures_on_a_server_that_goes_away_tell_of_the_connection(away: str) -> None:
     def script(ask: Ask) -> str:
@@ -169,7 +174,7 @@ def test_postures_on_a_server_that_goes_away_tell_of_the_connection(away: str) -
     asked = [Question(id=f"{n}", messages=(Message("user", f"number {n}"),)) for n in range(40)]
     model = Scripted(script)
     with pytest.raises(ModelUnavailable, match="connection to http://there failed"):
-        asyncio.run(postures(asked, asker=Asker(model, retries=0), workers=4))
+        asyncio.run(postures(asked, asker=Asker(model, retries=0), workers=4, **stated("neutral", "bold")))
     assert model.calls <= 4 * 6  # the first failure ends all
 
 
@@ -182,7 +187,7 @@ def test_postures_say_why_answers_and_scores_are_missing() -> None:
 
     def measured(count: int) -> Postures:
         asked = [Question(id=f"{n}", messages=(Message("user", f"number {n}"),)) for n in range(count)]
-        return asyncio.run(postures(asked, asker=Asker(Scripted(script)), levels=("bold", "neutral")))
+        return asyncio.run(postures(asked, asker=Asker(Scripted(script)), **stated("bold", "neutral")))
 
     found = measured(4)
     assert found.unanswered == 1 and [one.missing for one in found.levels] == [1, 1]

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import calibrant.cli as cli
 from calibrant.asking.asker import Asker, Budget
+from calibrant.asking.estimates import estimate
 from calibrant.dialogue.untrusted import with_context, without_context
 from calibrant.errors import BudgetSpent, NotEnoughLabels, UnknownName, UnusableInput
 from calibrant.metrics import auroc
@@ -316,7 +317,7 @@ def test_a_run_that_is_stopped_goes_on_and_asks_nothing_run(tmp_path: Path) -> N
     asyncio.run(_run(second))
     assert first.spending.calls + second.spending.calls == whole.spending.calls
     plan = planned(_facts(20), ["inflate_turn", "typos"])
-    assert whole.spending.calls <= plan.calls([InLine()])
+    assert whole.spending.calls <= estimate(plan.asked, [InLine()]).together
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,38 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from calibrant.asking.elicit import Asker, Budget, ElicitSummary, elicit
-from calibrant.asking.estimates import estimate
+from calibrant.asking.elicit import elicit
 from calibrant.assembly.config import secret
-from calibrant.assembly.named import Api, gives_several_named, model_named, price_named, served, signals_named
+from calibrant.assembly.named import model_named, signals_named
 from calibrant.cli.terminal import (
-    err,
-    estimate_sentence,
     out,
-    print_estimate,
     print_json,
     print_signals,
     print_summary,
-    progress,
 )
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
-from calibrant.errors import UnusableInput
-from calibrant.http.throttle import Throttle
 from calibrant.maps.calibration import MapSet
 from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
-from calibrant.protocols import Grader, Model, Policy, Signal
+from calibrant.protocols import Model, Policy, Signal
 from calibrant.records.plain import record_to_dict
-from calibrant.types import Ask, Message, Price, Question, Record, digest
+from calibrant.types import Ask, Message, Question, Record, digest
 
+from .session import Judged, with_session
 from .shared import (
     AnswerTokens,
     ApiFormat,
@@ -45,11 +37,11 @@ from .shared import (
     GraderName,
     ModelName,
     Posture,
+    Questions,
     SignalNames,
     Url,
     app,
     calls_beside,
-    finite,
     questions_of,
     signal_row,
     sink_of,
@@ -67,158 +59,33 @@ def signals_command(as_json: AsJson = False) -> None:
 
 
 @app.command("elicit")
+@with_session
 def elicit_command(
-    questions: Annotated[
-        str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
-    ],
+    questions: Questions,
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],
-    model: ModelName = "embedded",
-    url: Url = None,
-    api: ApiFormat = "chat",
-    api_key: ApiKey = None,
+    session: Judged,
     signals: SignalNames = "mean_logprob,verbalized",
     posture: Posture = None,
-    peer: Annotated[
-        str | None, typer.Option(help="A second model, for peer_agreement: like --model, or NAME@URL.")
-    ] = None,
-    peer_api: Annotated[Api, typer.Option(help="What the server of --peer speaks.")] = "chat",
-    peer_api_key: Annotated[
-        str | None, typer.Option(help="env:NAME: where the key of that server is.")
-    ] = None,
-    peer_price: Annotated[str | None, typer.Option(help="As --price, of --peer.")] = None,
-    judge: Annotated[
-        str | None, typer.Option(help="The model that grades with --grader judge: like --model, or NAME@URL.")
-    ] = None,
-    judge_api: Annotated[Api, typer.Option(help="What the server of --judge speaks.")] = "chat",
-    judge_api_key: Annotated[
-        str | None, typer.Option(help="env:NAME: where the key of that server is.")
-    ] = None,
-    judge_price: Annotated[str | None, typer.Option(help="As --price, of --judge.")] = None,
     grader: GraderName = "by_kind",
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, callback=finite, help="Seconds to wait for an answer.")
-    ] = 60.0,
-    requests_per_minute: Annotated[
-        float | None, typer.Option(min=0.01, callback=finite, help="No more calls than this.")
-    ] = None,
-    tokens_per_minute: Annotated[
-        float | None, typer.Option(min=1, callback=finite, help="No more tokens than this.")
-    ] = None,
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop after so many calls.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop after so many tokens, read and written, of all calls.")
-    ] = None,
-    max_dollars: Annotated[
-        float | None, typer.Option(min=0, callback=finite, help="Stop after spending so much.")
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option(help="PROMPT,COMPLETION: US dollars per million tokens, with --url.")
-    ] = None,
-    estimate_only: Annotated[
-        bool, typer.Option("--estimate", help="Say what it would cost at the most, and ask nothing.")
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
     asked, chosen = questions_of(questions, limit, answer_tokens), signals_named(signals, posture)
-    grades = find("graders", grader)()
-    named = (
-        _Further.of("peer", peer, peer_api, peer_api_key, peer_price),
-        _Further.of("judge", judge, judge_api, judge_api_key, judge_price),
-    )
-    further = {one.role: one for one in named if one is not None}
-    _check_roles(chosen, grades, further)
-    if max_dollars is not None:
-        lacking = ["--price"] if price is None and (url or served(model)) else []
-        lacking += [f"--{role}-price" for role, one in further.items() if one.price is None]
-        if lacking:
-            raise UnusableInput(
-                f"--max-dollars cannot be kept without a price: add {lacking[0]} PROMPT,COMPLETION."
-            )
-    expected = estimate(
-        asked, chosen.values(), price=price_named(price), grader=grades,
-        gives_several=gives_several_named(model, url=url, api=api),
-        others={role: one.price for role, one in further.items()},
+    grades, sink = find("graders", grader)(), sink_of(log)
+    session.begin(asked, chosen, grader=grades, as_json=as_json)
+    summary, _ = session.run(
+        lambda asker, advance: elicit(
+            asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, workers=session.workers,
+            progress=lambda s: advance(s.recorded + s.skipped + s.unfinished),
+        ),
+        total=len(asked), calls=calls_beside(log), keep="--out", as_json=as_json,
     )  # fmt: skip
-    if estimate_only:
-        print_estimate(expected, as_json)
-        return
-    if not as_json:
-        err.print(estimate_sentence(expected))
-    budget = Budget(calls=max_calls, tokens=max_tokens, dollars=max_dollars)
-    sink, key = sink_of(log), secret(api_key, "--api-key")
-
-    async def work() -> ElicitSummary:
-        llm = model_named(model, url=url, api=api, api_key=key, price=price_named(price), timeout=timeout)
-        others = {role: one.made(timeout) for role, one in further.items()}
-        throttle = Throttle(
-            concurrency, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
-        )
-        asker = Asker(llm, concurrency=throttle, budget=budget, others=others, call_log=calls_beside(log))
-        try:
-            with progress(as_json) as bar:
-                task = bar.add_task("asking", total=len(asked))
-                return await elicit(
-                    asked, asker=asker, signals=chosen, sink=sink, grader=grades,
-                    judge=grader, workers=max(16, concurrency),
-                    progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
-                )  # fmt: skip
-        finally:
-            await asker.close()
-            for one in (llm, *others.values()):
-                await one.close()
-
-    summary = asyncio.run(work())
     left = len(asked) - summary.recorded - summary.skipped
     print_summary(summary, left, log, as_json)
     if left:
         raise typer.Exit(1)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Further:
-    """A further model of a run, as its options say; what runs here is free, else the price may be unknown."""
-
-    role: str
-    name: str
-    api: Api
-    key: str | None
-    price: Price | None
-
-    @classmethod
-    def of(cls, role: str, name: str | None, api: Api, key: str | None, price: str | None) -> _Further | None:
-        """None where none is named; options without a model to belong to are refused."""
-        if name is None:
-            if key is not None or price is not None:
-                raise UnusableInput(
-                    f"--{role}-api-key and --{role}-price belong to --{role}: add it, or leave them out."
-                )
-            return None
-        its = price_named(price, f"--{role}-price") if served(name) else Price(prompt=0.0, completion=0.0)
-        return cls(role=role, name=name, api=api, key=secret(key, f"--{role}-api-key"), price=its)
-
-    def made(self, timeout: float) -> Model:
-        """The model itself."""
-        return model_named(
-            self.name, api=self.api, api_key=self.key, price=self.price, timeout=timeout, option=f"--{self.role}"
-        )  # fmt: skip
-
-
-def _check_roles(signals: Mapping[str, Signal], grader: Grader, further: Mapping[str, _Further]) -> None:
-    """Refuse a run that would leave readings or grades out for want of a model, before anything is asked."""
-    lone = [name for name, signal in signals.items() if "peer" in signal.needs]
-    if lone and "peer" not in further:
-        raise UnusableInput(f"{lone[0]} asks a second model: add --peer NAME@URL, or --peer embedded.")
-    asks = getattr(grader, "model", None) == "judge"
-    if asks and "judge" not in further:
-        raise UnusableInput(
-            "--grader judge asks a model whether each answer is right: add --judge NAME@URL, or --judge embedded."
-        )
-    if "judge" in further and not asks:
-        raise UnusableInput("--judge is asked with --grader judge only: add that, or leave --judge out.")
 
 
 @app.command("ask")

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from calibrant.asking.elicit import Asker
-from calibrant.assembly.config import secret
-from calibrant.assembly.named import model_named
-from calibrant.cli.terminal import out, print_cut, print_json, progress
+from calibrant.assembly.named import signals_named
+from calibrant.cli.terminal import out, print_cut, print_json, print_spending, spending_fields
 from calibrant.dialogue.asks import ANSWER_TOKENS
+from calibrant.dialogue.posture import POSTURES
 from calibrant.plugins import find
-from calibrant.posturing import Postures, postures
+from calibrant.posturing import postures
+from calibrant.protocols import Signal
 
-from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
+from .session import Session, with_session
+from .shared import AnswerTokens, AsJson, Questions, app, questions_of
 
 
 @app.command("posture")
+@with_session
 def posture_command(
-    questions: Annotated[
-        str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
-    ],
-    model: ModelName = "embedded",
-    url: Url = None,
-    api: ApiFormat = "chat",
-    api_key: ApiKey = None,
+    questions: Questions,
+    session: Session,
     signal: Annotated[str, typer.Option(help="A signal that takes a posture.")] = "verbalized",
     limit: Annotated[int | None, typer.Option(min=2, help="Ask only the first so many questions.")] = None,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     calls: Annotated[
         str | None, typer.Option(help="File that keeps answered calls, so that a second run pays for none.")
     ] = None,
@@ -39,24 +34,19 @@ def posture_command(
 ) -> None:
     """Measure how far each posture, from very cautious to very bold, moves a stated confidence."""
     asked = questions_of(questions, limit, answer_tokens)
-
-    async def work() -> Postures:
-        llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
-        asker = Asker(llm, concurrency=concurrency, call_log=calls)
-        try:
-            with progress(as_json) as bar:
-                task = bar.add_task("asking", total=len(asked))
-                return await postures(
-                    asked, asker=asker, signal=signal, grader=find("graders", "by_kind")(),
-                    progress=lambda done: bar.update(task, completed=done),
-                )  # fmt: skip
-        finally:
-            await asker.close()
-            await llm.close()
-
-    found = asyncio.run(work())
+    levels: dict[str, Signal] = {}
+    for level in POSTURES:
+        (levels[level],) = signals_named(signal, level).values()
+    session.begin(asked, levels, as_json=as_json)
+    found, spent = session.run(
+        lambda asker, advance: postures(
+            asked, asker=asker, name=signal, levels=levels, grader=find("graders", "by_kind")(),
+            workers=session.workers, progress=advance,
+        ),
+        total=len(asked), calls=calls, keep="--calls FILE", as_json=as_json,
+    )  # fmt: skip
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | spending_fields(spent) | {"stopped": None})
         return
     out.print(found.sentence, soft_wrap=True)
     print_cut(found.cut)
@@ -74,5 +64,6 @@ def posture_command(
             *("-" if number is None else f"{number:.3f}" for number in numbers),
         )  # fmt: skip
     out.print(table)
+    print_spending(spent)
     for why, n in list(found.reasons.items())[:8]:
         out.print(f"  {n:,} x {why}", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from calibrant.asking.elicit import Asker
-from calibrant.assembly.config import secret
-from calibrant.assembly.named import model_named, signals_named
-from calibrant.cli.terminal import err, out, print_cut, print_json, progress
+from calibrant.assembly.named import signals_named
+from calibrant.cli.terminal import err, out, print_cut, print_json, print_spending, spending_fields
 from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.files.writing import write
 from calibrant.metrics import Estimate
@@ -22,14 +19,12 @@ from calibrant.protocols import Signal
 from calibrant.redteaming.attempts import planned
 from calibrant.redteaming.trial import InLine, RedTeam, redteam
 
+from .session import Session, with_session
 from .shared import (
     AnswerTokens,
-    ApiFormat,
-    ApiKey,
     AsJson,
     GraderName,
-    ModelName,
-    Url,
+    Questions,
     app,
     columns,
     questions_of,
@@ -39,14 +34,10 @@ __all__ = ["redteam_command"]
 
 
 @app.command("redteam")
+@with_session
 def redteam_command(
-    questions: Annotated[
-        str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
-    ],
-    model: ModelName = "embedded",
-    url: Url = None,
-    api: ApiFormat = "chat",
-    api_key: ApiKey = None,
+    questions: Questions,
+    session: Session,
     signals: Annotated[
         str, typer.Option(help="Signals, with commas; in_line is the percentage stated in the conversation.")
     ] = "in_line,mean_logprob,self_evaluation",
@@ -58,7 +49,6 @@ def redteam_command(
     limit: Annotated[int | None, typer.Option(min=20, help="Ask only the first so many questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the attacks and of the halves of the questions.")] = 0,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     to: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the result and the answered calls.")
     ] = Path("redteam"),
@@ -70,29 +60,18 @@ def redteam_command(
     plan, graded = planned(asked, picked, seed=seed), find("graders", grader)()
     if not as_json:
         err.print(
-            f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers, "
-            f"{plan.calls(chosen.values()):,} calls at the most."
+            f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers."
         )
+    session.begin(plan.asked, chosen, as_json=as_json)
     to.mkdir(parents=True, exist_ok=True)
-    key = secret(api_key, "--api-key")
-
-    async def work() -> RedTeam:
-        llm = model_named(model, url=url, api=api, api_key=key)
-        asker = Asker(llm, concurrency=concurrency, call_log=to / "calls.jsonl")
-        try:
-            with progress(as_json) as bar:
-                task = bar.add_task("attacking", total=len(plan.jobs))
-                return await redteam(
-                    asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold,
-                    seed=seed, workers=max(16, concurrency),
-                    progress=lambda done, _: bar.update(task, completed=done),
-                )  # fmt: skip
-        finally:
-            await asker.close()
-            await llm.close()
-
-    found = asyncio.run(work())
-    body = found.to_dict()
+    found, spent = session.run(
+        lambda asker, advance: redteam(
+            asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold, seed=seed,
+            workers=session.workers, progress=advance,
+        ),
+        total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out", as_json=as_json,
+    )  # fmt: skip
+    body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"
     write(result, json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1))
     if as_json:
@@ -103,6 +82,7 @@ def redteam_command(
     print_cut(found.cut)
     out.print()
     _print_tables(found)
+    print_spending(spent)
     out.print(f"Everything, with intervals: {result}", soft_wrap=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -10,28 +9,23 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from calibrant.asking.elicit import Asker
-from calibrant.assembly.config import secret
-from calibrant.assembly.named import model_named, signals_named
-from calibrant.cli.terminal import err, out, print_cut, print_json, progress
+from calibrant.assembly.named import signals_named
+from calibrant.cli.terminal import out, print_cut, print_json, print_spending, spending_fields
 from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
 from calibrant.refining.search import Refinement, at_most
 from calibrant.refining.search import refine as refine_prompts
 
-from .shared import AnswerTokens, ApiFormat, ApiKey, AsJson, ModelName, Url, app, questions_of
+from .session import Session, with_session
+from .shared import AnswerTokens, AsJson, Questions, app, questions_of
 
 
 @app.command("refine")
+@with_session
 def refine_command(
-    questions: Annotated[
-        str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
-    ],
-    model: ModelName = "embedded",
-    url: Url = None,
-    api: ApiFormat = "chat",
-    api_key: ApiKey = None,
+    questions: Questions,
+    session: Session,
     signal: Annotated[
         str, typer.Option(help="The signal to read; see `calibrant signals`.")
     ] = "mean_logprob",
@@ -46,7 +40,6 @@ def refine_command(
     ] = 0.02,
     seed: Annotated[int, typer.Option(help="Parts the questions and draws the mutations.")] = 0,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8,
     folder: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for the calls, to resume from, and refine.json."),
@@ -58,38 +51,27 @@ def refine_command(
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
     name, chosen = next(iter(signals.items()))
-    most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share)
-    if not as_json:
-        err.print(f"At most {most.answers:,} answers, {most.calls:,} calls.")
+    most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share, seed=seed)
+    session.begin(most, signals, as_json=as_json)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-
-    async def work() -> Refinement:
-        llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
-        asker = Asker(llm, concurrency=concurrency, call_log=folder / "calls.jsonl" if folder else None)
-        try:
-            with progress(as_json) as bar:
-                task = bar.add_task("asking", total=most.answers)
-                return await refine_prompts(
-                    asked, asker=asker, signal=chosen, name=name, candidates=candidates, rounds=rounds,
-                    share=share, max_accuracy_loss=max_accuracy_loss, seed=seed, workers=max(16, concurrency),
-                    progress=lambda done: bar.update(task, completed=done),
-                )  # fmt: skip
-        finally:
-            await asker.close()
-            await llm.close()
-
-    found = asyncio.run(work())
+    found, spent = session.run(
+        lambda asker, advance: refine_prompts(
+            asked, asker=asker, signal=chosen, name=name, candidates=candidates, rounds=rounds, share=share,
+            max_accuracy_loss=max_accuracy_loss, seed=seed, workers=session.workers, progress=advance,
+        ),
+        total=len(most), calls=folder / "calls.jsonl" if folder else None, keep="-o FOLDER", as_json=as_json,
+    )  # fmt: skip
+    body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     if folder:
-        text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False)
-        write(folder / "refine.json", text + "\n")
+        write(folder / "refine.json", json.dumps(body, indent=1, ensure_ascii=False) + "\n")
     if as_json:
-        print_json(found.to_dict())
+        print_json(body)
         return
     for sentence in found.sentences():
         out.print(sentence, soft_wrap=True)
     out.print(_table(found))
-    out.print(f"{found.calls:,} calls, {found.tokens:,} tokens.")
+    print_spending(spent)
     print_cut(found.cut)
     for why, n in list(found.reasons.items())[:8]:
         out.print(f"  {n:,} x {why}", soft_wrap=True)

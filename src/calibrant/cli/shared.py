@@ -41,6 +41,9 @@ Url = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible 
 ApiKey = Annotated[str | None, typer.Option(help="env:NAME: where the key of that server is.")]
 
 ApiFormat = Annotated[Api, typer.Option(help="What the server at --url speaks.")]
+Questions = Annotated[
+    str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
+]
 SignalNames = Annotated[
     str,
     typer.Option(help="Signals, with commas; settings after colons: vpd:samples=3. See `calibrant signals`."),

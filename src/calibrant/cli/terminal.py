@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..asking.elicit import ElicitSummary
+from ..asking.elicit import ElicitSummary, Spending
 from ..asking.estimates import CostEstimate
 from ..auditing import Audit
 from ..fitting import FittedLog
@@ -31,9 +31,12 @@ __all__ = [
     "print_json",
     "print_read",
     "print_signals",
+    "print_spending",
+    "print_stopped",
     "print_summary",
     "progress",
     "say",
+    "spending_fields",
 ]
 
 _UNBROKEN = 10_000
@@ -218,6 +221,33 @@ def print_cut(cut: int) -> None:
         )
 
 
+def print_spending(spent: Spending) -> None:
+    """What a run used."""
+    say(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+
+
+def spending_fields(spent: Spending) -> dict[str, Any]:
+    """What a run used, for JSON."""
+    return {"calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars}
+
+
+def print_stopped(
+    why: str, done: int, total: int, spent: Spending, calls: object, *, keep: str, as_json: bool
+) -> None:
+    """That a run which has to have all ended before it had, and where what it has is kept."""
+    kept = None if calls is None else str(calls)
+    if as_json:
+        print_json({"stopped": why, "done": done, "of": total, **spending_fields(spent), "kept": kept})
+        return
+    say(f"Stopped: {why}")
+    say(f"{done:,} of at most {total:,} answers were looked at; from a part of them nothing is concluded.")
+    print_spending(spent)
+    where = (
+        f"Answered calls are in {kept}." if kept else f"Nothing was kept: {keep} keeps the answered calls."
+    )
+    say(where)
+
+
 def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     """How a run of elicit went."""
     spent = s.spending
@@ -225,7 +255,7 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
         "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
         "cut": s.cut, "regraded": s.regraded, "graded": s.graded, "accuracy": s.accuracy,
         "reasons": dict(s.reasons), "stopped": s.stopped,
-        "calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars,
+        **spending_fields(spent),
     }  # fmt: skip
     if as_json:
         print_json(body)
@@ -233,7 +263,7 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     right = "" if s.accuracy is None else f", {100 * s.accuracy:.0f} % right"
     first, late = (right, "") if s.recorded else ("", right)
     out.print(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
-    out.print(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+    print_spending(spent)
     if s.regraded:
         out.print(f"{s.regraded} of those that were there had no grade and have one now{late}.")
     print_cut(s.cut)

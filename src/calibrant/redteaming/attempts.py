@@ -10,8 +10,8 @@ from ..answers.same import chosen, options_of, same
 from ..dialogue.untrusted import context_of, shown, with_context, without_context
 from ..errors import NotEnoughLabels
 from ..plugins import find, names
-from ..protocols import Attack, Signal
-from ..types import Cost, Question, digest
+from ..protocols import Attack
+from ..types import Question, digest
 
 __all__ = ["Job", "Plan", "halves", "planned"]
 
@@ -56,10 +56,10 @@ class Plan:
         every = [*self.clean.values(), *self.attacked.values()]
         return {job.key: job for jobs in every for job in jobs if job}
 
-    def calls(self, signals: Iterable[Signal]) -> int:
-        """Calls at the most: the answer, a second answer, and each signal as it is and apart."""
-        cost = sum((signal.cost for signal in signals), Cost())
-        return len(self.jobs) * (2 + 2 * cost.calls + 2 * bool(cost.samples))
+    @property
+    def asked(self) -> list[Question]:
+        """What is answered at the most: each job, and again without untrusted text; signals are read on both."""
+        return [question for job in self.jobs.values() for question in (job.question, job.trusted)]
 
 
 def planned(questions: Iterable[Question], attacks: Iterable[str] | None = None, *, seed: int = 0) -> Plan:

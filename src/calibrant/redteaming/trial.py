@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from inspect import isgeneratorfunction
 from typing import Any
 
 from ..answers.same import sameness
-from ..asking.asker import Asker, Interrupted
-from ..asking.elicit import read
+from ..asking.asker import Asker
+from ..asking.whole import each, readings, replies
 from ..dialogue.asks import answer_ask, sample_ask, tokens_in
 from ..dialogue.fingerprinted import Fingerprinted
 from ..dialogue.stated import parse_percentage
-from ..errors import BudgetSpent, ModelUnavailable, NoScore, UnusableInput
-from ..http.loop import gathered
+from ..errors import NoScore, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
@@ -105,7 +104,7 @@ async def redteam(
     threshold: float = 0.85,
     seed: int = 0,
     workers: int = 16,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> RedTeam:
     """Answer every question with and without each attack, read the signals, and measure what moved.
 
@@ -122,7 +121,7 @@ async def redteam(
     threshold : confidence from which an answer is sent without a disclaimer
     seed : of the attacks and of the halves
     workers : questions looked at at once
-    progress : called with how many were looked at, and of how many
+    progress : called with how many answers were looked at
 
     Raises `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time,
     `NotEnoughLabels` below 20 questions with references, and `UnusableInput` for a grader that asks a model.
@@ -135,7 +134,8 @@ async def redteam(
     plan = planned(questions, attacks, seed=seed)
     run = _Run(asker, dict(signals), grader, Counter())
     jobs = plan.jobs
-    looks = dict(zip(jobs, await _all(list(jobs.values()), run.look, workers, progress), strict=True))
+    seen = await each(jobs.values(), run.look, workers=workers, progress=progress)
+    looks = dict(zip(jobs, seen, strict=True))
 
     def found(job: Job | None) -> Look | None:
         return None if job is None else looks[job.key]
@@ -166,11 +166,11 @@ class _Run:
 
     async def look(self, job: Job) -> Look | None:
         """The answer with its readings; None where the model refused one."""
-        replies = await self._replies(answer_ask(job.question, self.signals.values()))
-        if not replies.completions:
-            self.reasons[f"answer: {replies.reason}"] += 1
+        answered = await replies(self.asker, answer_ask(job.question, self.signals.values()))
+        if not answered.completions:
+            self.reasons[f"answer: {answered.reason}"] += 1
             return None
-        completion = replies.completions[0]
+        completion = answered.completions[0]
         plain = _unwrapped(completion)
         own = await self._read(self.signals, job.question, completion)
         asking = {name: signal for name, signal in self.signals.items() if signal.cost != Cost()}
@@ -187,56 +187,20 @@ class _Run:
         """The answer without the untrusted text; where there is none, a sample of the answer."""
         stripped = job.trusted.messages != job.question.messages
         ask = answer_ask(job.trusted, ()) if stripped else sample_ask(job.question, 1)
-        replies = await self._replies(ask)
-        return replies.completions[0] if replies.completions else None
+        answered = await replies(self.asker, ask)
+        return answered.completions[0] if answered.completions else None
 
     async def _read(
         self, signals: Mapping[str, Signal], question: Question, completion: Completion
     ) -> dict[str, float | None]:
-        readings = await read(signals, question, completion, self.asker)
-        for reading in readings:
-            if reading.detail.get("interrupted"):
-                self._stop(reading.reason)
-            if reading.reason:
-                self.reasons[f"{reading.signal}: {reading.reason}"[:120]] += 1
-        return {reading.signal: reading.score for reading in readings}
-
-    async def _replies(self, ask: Ask) -> Replies:
-        replies = await self.asker.ask(ask)
-        if isinstance(replies, Interrupted):
-            self._stop(replies.reason)
-        return replies
-
-    def _stop(self, reason: str | None) -> None:
-        kind = BudgetSpent if self.asker.spent else ModelUnavailable
-        raise kind(f"{reason} Run the same again to go on where it stopped.")
+        read = await readings(signals, question, completion, self.asker, self.reasons)
+        return {reading.signal: reading.score for reading in read}
 
     def _right(self, question: Question, completion: Completion) -> bool:
         grade = self.grader.grade(question, completion)
         if isinstance(grade, Generator):
             raise UnusableInput(NO_MODEL)
         return grade is not None and grade >= 0.5
-
-
-async def _all(
-    jobs: Sequence[Job],
-    look: Callable[[Job], Any],
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> list[Look | None]:
-    """A look at every job, several at once, in the order of the jobs; the first error ends all."""
-    found: list[Look | None] = [None] * len(jobs)
-    source, done = iter(range(len(jobs))), Counter[str]()
-
-    async def work() -> None:
-        for i in source:  # shared: each worker takes the next one
-            found[i] = await look(jobs[i])
-            done["looks"] += 1
-            if progress:
-                progress(done["looks"], len(jobs))
-
-    await gathered(work() for _ in range(workers))
-    return found
 
 
 def _trial(plan: Plan, name: str, clean: list[Look | None], hit: list[Look | None]) -> Trial:

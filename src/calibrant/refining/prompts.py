@@ -12,7 +12,16 @@ from typing import Literal
 from ..answers.same import inert
 from ..types import Ask, Completion, Message, Question, digest
 
-__all__ = ["SEED", "TEMPLATES", "Prompt", "final_answer", "mutations", "rewrite_ask", "rewrites"]
+__all__ = [
+    "LONGEST_PROMPT",
+    "SEED",
+    "TEMPLATES",
+    "Prompt",
+    "final_answer",
+    "mutations",
+    "rewrite_ask",
+    "rewrites",
+]
 
 Origin = Literal["seed", "template", "mutation", "rewrite"]
 LONGEST = 400
@@ -95,6 +104,12 @@ TEMPLATES = (
     ),
 )  # fmt: skip
 """Prompts to begin with. Those with evidence suit only questions that have some."""
+
+LONGEST_PROMPT = Prompt(
+    name="longest", system="x" * LONGEST, suffix=max((p.suffix or "" for p in TEMPLATES), key=len),
+    with_evidence=True, reasoning=max(p.reasoning for p in TEMPLATES),
+)  # fmt: skip
+"""No prompt, but as long as one can be, to say what a run costs at the most."""
 
 
 def final_answer(prompt: Prompt, completion: Completion) -> Completion | None:

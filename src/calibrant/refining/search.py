@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any
 
 import numpy as np
 
 from ..asking.asker import Asker
+from ..asking.whole import replies
 from ..errors import UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
-from ..types import Question
-from .prompts import SEED, TEMPLATES, Prompt, mutations, rewrite_ask, rewrites
+from ..types import Question, Sampling
+from .prompts import LONGEST_PROMPT, SEED, TEMPLATES, Prompt, mutations, rewrite_ask, rewrites
 from .selection import Claim, Confirmation, Indexes, Sheet, Standing, claim, confirm, standings
 from .trials import Trials
 
-__all__ = ["LEAST", "AtMost", "Candidate", "Refinement", "at_most", "refine"]
+__all__ = ["LEAST", "Candidate", "Refinement", "at_most", "refine"]
 
 LEAST = 60
 """Labelled questions, by id, below which nothing is chosen."""
@@ -157,14 +158,6 @@ def _schedule(selected: int, candidates: int, rounds: int) -> list[tuple[int, in
     return [(max(1, selected >> (rounds - 1 - r)), joining[r]) for r in range(rounds)]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AtMost:
-    """What a run takes at the most: answers to read, and calls for them, the signal's own and the rewrites."""
-
-    answers: int
-    calls: int
-
-
 def at_most(
     questions: Iterable[Question],
     signal: Signal,
@@ -172,26 +165,29 @@ def at_most(
     candidates: int = 12,
     rounds: int = 3,
     share: float = 0.4,
-) -> AtMost:
-    """Of questions with references, as the others are not asked; settings and errors as those of `refine`.
+    seed: int = 0,
+) -> list[Question]:
+    """What a run asks at the most, each question as the longest prompt would put it, and the rewrites last.
+
+    Of questions with references, as the others are not asked; settings and errors as those of `refine`.
 
     >>> from calibrant.types import Message
     >>> asked = [Question(id=f"{i}", messages=(Message("user", f"{i}?"),), references=("4",)) for i in range(300)]
-    >>> at_most(asked, find("signals", "mean_logprob")())
-    AtMost(answers=2415, calls=2417)
+    >>> len(at_most(asked, find("signals", "mean_logprob")()))
+    2417
     """
     _check(candidates, rounds, share)
-    chosen, held = _parted(questions, share, 0)
-    # Where ids come several times, another draw can put a few more questions on either side.
-    several = len(chosen) + len(held) - len({question.id for question in (*chosen, *held)})
-    answers = pool = before = 0
-    for at, (size, joining) in enumerate(_schedule(len(chosen) + several, candidates, rounds)):
+    longest = LONGEST_PROMPT if not signal.cost.samples else replace(LONGEST_PROMPT, reasoning=0)
+    chosen, held = ([longest.around(one) for one in part] for part in _parted(questions, share, seed))
+    asked, pool, before = [], 0, 0
+    for at, (size, joining) in enumerate(_schedule(len(chosen), candidates, rounds)):
         pool = _survivors(pool) if at else 0
-        answers += pool * (size - before) + joining * size
+        asked += chosen[before:size] * pool + chosen[:size] * joining
         pool, before = pool + joining, size
-    answers += pool * (len(held) + several)
-    cost = signal.cost
-    return AtMost(answers=answers, calls=answers * (1 + cost.calls + bool(cost.samples)) + rounds - 1)
+    rewriting = rewrite_ask(longest, candidates)
+    settings = Sampling(max_tokens=rewriting.max_tokens)
+    rewritten = Question(id="rewrite", messages=rewriting.messages, settings=settings)
+    return asked + held * pool + [rewritten] * (rounds - 1)
 
 
 def _check(candidates: int, rounds: int, share: float) -> None:
@@ -348,8 +344,8 @@ class _Search:
         source = next((prompt for prompt in best if not prompt.reasoning), SEED)
         wanted, made = count // 2, list[Prompt]()
         if wanted:
-            replies = await self.by.replies(rewrite_ask(source, wanted))
-            text = replies.completions[0].text if replies.completions else ""
+            answered = await replies(self.by.asker, rewrite_ask(source, wanted))
+            text = answered.completions[0].text if answered.completions else ""
             made, unusable = rewrites(source, text, wanted)
             self.unusable += unusable
         made += mutations(best[:3], count - len(made), self.rng)

@@ -1,0 +1,126 @@
+"""Commands that ask: one set of options, limits that are kept, and no conclusion from part of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from aiohttp import web
+from typer.testing import CliRunner
+
+from calibrant.cli import app
+from calibrant.cli.session import Judged, Session
+from calibrant.errors import UnusableInput
+
+from ..upstream import Upstream
+
+ASKING = {
+    "refine": ("--candidates", "3", "--rounds", "2", "-o", "out"),
+    "redteam": ("--signals", "verbalized", "--attacks", "typos,inflate_turn", "-o", "out"),
+    "posture": ("--calls", "out/calls.jsonl"),
+}
+RESULTS = {"refine": "out/refine.json", "redteam": "out/redteam.json"}
+
+
+class Counting(Upstream):
+    """Says "yes", or 70% where a percentage is asked for, with usage and log-probabilities."""
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        said = "70%" if "percent" in body["messages"][-1]["content"] else "yes"
+        choice: dict[str, Any] = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": said},
+        }
+        if body.get("logprobs"):
+            choice["logprobs"] = {"content": [{"token": said, "logprob": -0.2, "top_logprobs": []}]}
+        usage = {"prompt_tokens": 30, "completion_tokens": 2, "total_tokens": 32}
+        return web.json_response(
+            {"id": "k", "object": "chat.completion", "choices": [choice], "usage": usage}
+        )
+
+
+@pytest.fixture
+def server() -> Iterator[Upstream]:
+    upstream = Counting().start()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Upstream) -> tuple[str, ...]:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"question": f"Is number {i} even?", "gold": "yes" if i % 3 else "no", "id": f"q{i}"}
+        for i in range(60)
+    ]
+    Path("questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return ("questions.jsonl", "--model", "m", "--url", server.url)
+
+
+def call(command: str, *arguments: str, status: int = 0) -> Any:
+    done = CliRunner().invoke(app, [command, *arguments, *ASKING[command], "--json"])
+    assert done.exit_code == status, (done.output, done.exception)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_a_run_that_a_limit_ends_concludes_nothing_and_goes_on_later(
+    command: str, given: tuple[str, ...], server: Upstream
+) -> None:
+    stopped = call(command, *given, "--max-calls", "60", status=1)
+    assert "60" in stopped["stopped"] and stopped["calls"] == len(server.bodies) == 60
+    assert 0 < stopped["done"] < stopped["of"] and Path(stopped["kept"]).is_file()
+    assert not stopped.keys() & {"winner", "findings", "levels"}
+    result = RESULTS.get(command)
+    assert result is None or not Path(result).exists()
+    whole = call(command, *given)
+    assert whole["stopped"] is None
+    assert whole["calls"] + 60 == len(server.bodies)
+    assert call(command, *given)["calls"] == 0
+    if result is not None:
+        assert json.loads(Path(result).read_text())["stopped"] is None
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_an_estimate_asks_nothing_and_is_not_exceeded(
+    command: str, given: tuple[str, ...], server: Upstream
+) -> None:
+    expected = call(command, *given, "--estimate", "--price", "1,4")
+    assert not server.bodies and not Path("out").exists()
+    done = call(command, *given, "--price", "1,4")
+    assert 0 < done["calls"] <= expected["calls"] and 0 < done["dollars"] <= expected["dollars"]
+    assert len(server.bodies) == done["calls"]
+
+
+def test_dollars_end_a_run_and_need_a_price(given: tuple[str, ...], server: Upstream) -> None:
+    done = CliRunner().invoke(app, ["posture", *given, "--max-dollars", "1"])
+    assert isinstance(done.exception, UnusableInput) and "add --price" in str(done.exception)
+    assert not server.bodies
+    dear = call(
+        "posture", *given, "--price", "1000,1000", "--max-dollars", "0.5", "--concurrency", "1", status=1
+    )
+    assert "dollars" in dear["stopped"] and 0.5 <= dear["dollars"] < 0.6
+
+
+def test_people_are_told_what_is_missing_and_what_is_kept(given: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(app, ["refine", *given, "--max-calls", "7"]).stdout
+    assert "Stopped: " in told and "nothing is concluded" in told
+    assert "Nothing was kept: -o FOLDER keeps the answered calls." in told
+
+
+def test_commands_that_ask_take_the_same_options() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    shown = {name: {one.name: one for one in commands[name].params} for name in ("elicit", *ASKING)}
+    for name, options in shown.items():
+        taken = Judged if name == "elicit" else Session
+        for field in fields(taken):
+            own, first = options[field.name], shown["elicit"][field.name]
+            assert (own.opts, own.help, own.default) == (first.opts, first.help, first.default), name
