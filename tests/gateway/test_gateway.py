@@ -35,6 +35,7 @@ from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
     Action,
+    Assignment,
     Completion,
     Confidence,
     Decision,
@@ -597,6 +598,28 @@ def test_feedback_is_a_verdict_on_the_record(gateway: Maker) -> None:
     assert (row["correct"], row["weight"], row["judge"]) == (0.0, 2.0, "ana")
 
 
+def test_feedback_counts_by_the_assignment_it_cites(gateway: Maker) -> None:
+    made = gateway()
+    record_id, other = (extra(made.client.chat.completions.create(**ASK))["record_id"] for _ in range(2))
+    store = SqlStore(made.path)
+    store.add([Assignment(id="a1", record_id=record_id, propensity=0.05, reason="audit", time=1.0)])
+    told = {"record_id": record_id, "correct": True, "assignment": "a1"}
+    code, body, _ = made.post("/v1/feedback", told)
+    assert (code, body["propensity"], body["propensity_from"]) == (200, 0.05, "assignment")
+    for wrong, status, name in (
+        ({"propensity": 1.0}, 409, "wrong_assignment"),
+        ({"record_id": other}, 409, "wrong_assignment"),
+        ({"assignment": "a9"}, 404, "unknown_assignment"),
+    ):
+        code, body, _ = made.post("/v1/feedback", told | wrong)
+        assert (code, body["error"]["code"]) == (status, name)
+    code, body, _ = made.post("/v1/feedback", {"record_id": other, "correct": True, "propensity": 0.5})
+    assert (code, body["propensity"], body["propensity_from"]) == (200, 0.5, "stated")
+    weights = {row["record_id"]: (row["weight"], row["propensity_from"]) for row in store.rows()}
+    assert weights == {record_id: (20.0, "assignment"), other: (2.0, "stated")}
+    store.close()
+
+
 def test_feedback_by_record_id_with_a_grade(gateway: Maker) -> None:
     made = gateway()
     record_id = extra(made.client.chat.completions.create(**ASK))["record_id"]
@@ -616,6 +639,7 @@ def test_feedback_by_record_id_with_a_grade(gateway: Maker) -> None:
         ({"record_id": "r1", "correct": True, "propensity": 0}, 400),
         ({"record_id": "r1", "correct": True, "propensity": 1.1}, 400),
         ({"record_id": "r1\x00", "correct": True}, 400),
+        ({"record_id": "r1", "correct": True, "assignment": 7}, 400),
     ],
 )
 def test_feedback_that_makes_no_sense_is_refused(gateway: Maker, body: Any, status: int) -> None:

@@ -18,7 +18,18 @@ import pytest
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord, UnusableInput
 from calibrant.logs.reading import read_log
 from calibrant.stores.sql import SqlStore
-from calibrant.types import Completion, Message, Question, Reading, Record, Verdict, score
+from calibrant.types import (
+    Assignment,
+    Completion,
+    Event,
+    Fact,
+    Message,
+    Question,
+    Reading,
+    Record,
+    Verdict,
+    score,
+)
 
 WRITER = """
 import sys
@@ -88,31 +99,38 @@ def test_a_verdict_on_an_unknown_record_says_so(store: SqlStore) -> None:
         store.add([make_verdict(record_id="r7")])
 
 
-@pytest.mark.parametrize("table", ["records", "verdicts"])
+APPEND_ONLY = pytest.mark.parametrize("table", ["records", "assignments", "verdicts", "events", "entries"])
+
+
+def one_of_each() -> list[Fact]:
+    assignment = Assignment(id="a1", record_id="r1", propensity=0.25, reason="audit", time=2.0)
+    return [make_record(), assignment, make_verdict(assignment="a1"), Event(id="e1", kind="alarm", time=2.0)]
+
+
+@APPEND_ONLY
 def test_the_database_itself_refuses_changes(store: SqlStore, table: str) -> None:
-    store.add([make_record()])
-    store.add([make_verdict()])
-    before = list(store.rows())
+    store.add(one_of_each())
+    before = list(store.since())
     changes = [f"UPDATE {table} SET id = 'x'", f"DELETE FROM {table}"]
     if store._engine.dialect.name == "postgresql":
         changes.append(f"TRUNCATE {table} CASCADE")
     for change in changes:
         with pytest.raises(StoreError, match="append-only"), store._write() as connection:
             connection.exec_driver_sql(change)
-    assert list(store.rows()) == before
+    assert list(store.since()) == before
 
 
-@pytest.mark.parametrize("table", ["records", "verdicts"])
+@APPEND_ONLY
 def test_sqlite_replaces_nothing_either(tmp_path: Path, table: str) -> None:
     """INSERT OR REPLACE deletes a row without firing a delete trigger."""
     store = SqlStore(str(tmp_path / "log.db"))
-    store.add([make_record()])
-    store.add([make_verdict()])
-    before = list(store.rows())
-    changed = ", ".join("0.5" if name == "time" else name for name in columns_of(store, table))
+    store.add(one_of_each())
+    before = list(store.since())
+    changed = {"time": "0.5", "kind": "'other'"}
+    values = ", ".join(changed.get(name, name) for name in columns_of(store, table))
     with store._write() as connection:
-        connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table} SELECT {changed} FROM {table}")
-    assert list(store.rows()) == before
+        connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table} SELECT {values} FROM {table}")
+    assert list(store.since()) == before
     store.close()
 
 
@@ -196,6 +214,19 @@ def test_a_killed_writer_leaves_what_it_reported_and_nothing_half_written(store_
     store.add([make_record("after")])
     assert sum(1 for _ in store.rows()) == count + 2
     store.close()
+
+
+def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    for theirs in ("CREATE TABLE mine (x)", "CREATE TABLE meta (x)"):
+        with sqlite3.connect(path) as connection:
+            connection.execute(theirs)
+        connection.close()
+        before = path.read_bytes()
+        with pytest.raises(StoreError, match=r"no store of calibrant: .*mine.*nothing was changed"):
+            SqlStore(str(path))
+        assert path.read_bytes() == before
+        assert [one.name for one in tmp_path.iterdir()] == ["other.db"]
 
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", ":memory:"])

@@ -128,7 +128,8 @@ class SqlStore:
         first = self._insert(STATES).values(name=name, **new).on_conflict_do_nothing()
         later = sa.update(STATES).where(STATES.c.name == name, STATES.c.version == expected).values(new)
         with self._write() as connection:
-            return bool(connection.execute(later if expected else first).rowcount)
+            done = connection.execute((later if expected else first).returning(STATES.c.version))
+            return done.one_or_none() is not None
 
     def rows(self) -> Iterator[Row]:
         """One flat row per record and signal, oldest first, joined with one verdict of the record.
