@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,11 @@ from scipy.special import expit, logit
 
 import calibrant
 from calibrant import Tally
+from calibrant.calibrators import pooled
 from calibrant.calibrators.pooled import Pooled
+from calibrant.fits.hierarchy import ROOT, Tree
+from calibrant.fits.leaves import Leaf, Normal, Stack, apply, inverse
+from calibrant.maps.groups import PooledMaps
 
 SIZES = (5, 10, 25, 50, 100, 400)
 GATE = 100
@@ -68,24 +72,75 @@ def fitted(name: str, tally: Tally, grid: Array) -> Array:
     return np.asarray(find("calibrators", name)().fit(tally)(grid))
 
 
-def laplace_em(tallies: dict[str, Tally], grid: Array) -> Array:
-    """Plain empirical Bayes: EM with a Laplace expansion in each domain, the covariance at one best value."""
-    x = [np.stack([logit(np.clip(t.score, 1e-3, 1 - 1e-3)), np.ones_like(t.score)]) for t in tallies.values()]
-    counts = [(t.hits, t.weight) for t in tallies.values()]
-    mean, covariance = np.array([0.7, 0.0]), 0.5 * np.eye(2)
-    theta = np.tile(mean, (len(x), 1))
+def plain_tree(leaves: Sequence[Leaf], parents: Sequence[Array]) -> Tree:
+    """A peer of `fit_tree`: EM with Laplace's expansion at each domain's mode, each level's covariance at one value.
+
+    Of a level's covariance, two domains of a standard deviation of 0.6 and 0.3 are seen beforehand.
+    """
+    stack = Stack.of(leaves)
+    before = np.diag(np.square([0.6, 0.3]))
+    sigma = [before] * len(parents)
+    theta = np.zeros((stack.leaves, 2))
     for _ in range(60):
-        precision, inverse = np.linalg.inv(covariance), []
-        for d, (features, (hits, weight)) in enumerate(zip(x, counts, strict=True)):
-            for _ in range(6):
-                p = expit(theta[d] @ features)
-                hessian = (features * (weight * p * (1 - p))) @ features.T + precision
-                slope = features @ (hits - weight * p) - precision @ (theta[d] - mean)
-                theta[d] = theta[d] + np.clip(np.linalg.solve(hessian, slope), -2, 2)
-            inverse.append(np.linalg.inv(hessian))
-        mean = theta.mean(axis=0)
-        covariance = np.mean(inverse, axis=0) + np.cov(theta.T, bias=True)
-    return expit(theta[:, :1] * logit(np.clip(grid, 1e-3, 1 - 1e-3)) + theta[:, 1:])
+        slope, precision = stack.slopes(theta)
+        nodes, cavity, squares = plain_passes(precision, slope + apply(precision, theta), parents, sigma)
+        step = nodes[-1].mean - theta
+        theta = theta + np.clip(step, -2, 2)
+        sigma = [(2 * before + m.sum(axis=0)) / (2 + len(m)) for m in squares]
+        if np.abs(step).max() < 1e-4:
+            break
+    new = [
+        Normal(mean=node.mean, covariance=node.covariance + sum(sigma[level:]))
+        for level, node in enumerate(nodes[:-1])
+    ]
+    prior = Normal(mean=cavity.mean, covariance=cavity.covariance + sigma[-1])
+    return Tree(nodes=tuple(nodes), new=tuple(new), prior=prior, spread=tuple(sigma))
+
+
+def plain_passes(
+    j: Array, h: Array, parents: Sequence[Array], sigma: Sequence[Array]
+) -> tuple[list[Normal], Normal, list[Array]]:
+    """Of Gaussian leaves: each level's nodes, the leaves' parents without them, and squares of child less parent."""
+    up, below = [], [(j, h)]
+    for level in reversed(range(len(parents))):
+        a = inverse(inverse(sigma[level]) + j)
+        up.insert(0, (j - j @ a @ j, h - apply(j @ a, h), a, a @ inverse(sigma[level])))
+        starts = np.flatnonzero(np.r_[True, np.diff(parents[level]) > 0])
+        j, h = (np.add.reduceat(v, starts) for v in up[0][:2])
+        below.insert(0, (j, h))
+    precision, shift = j + np.eye(2) / ROOT**2, h
+    nodes, squares = [], []
+    for level, parent in enumerate(parents):
+        node = Normal(mean=apply(inverse(precision), shift), covariance=inverse(precision))
+        nodes.append(node)
+        up_j, up_h, a, gain = up[level]
+        cavity = inverse(precision[parent] - up_j)
+        without = Normal(mean=apply(cavity, shift[parent] - up_h), covariance=cavity)
+        outside = inverse(cavity + sigma[level])
+        precision, shift = outside + below[level + 1][0], apply(outside, without.mean) + below[level + 1][1]
+        off = apply(inverse(precision), shift) - node.mean[parent]
+        rest = gain - np.eye(2)
+        squares.append(
+            a + rest @ node.covariance[parent] @ rest.swapaxes(1, 2) + off[:, :, None] * off[:, None]
+        )
+    nodes.append(Normal(mean=apply(inverse(precision), shift), covariance=inverse(precision)))
+    return nodes, without, squares
+
+
+def plainly(tallies: dict[str, Tally]) -> PooledMaps:
+    """What `Pooled` gives with `plain_tree` in place of its own, and Laplace's expansion throughout."""
+    own, quadrature = pooled.fit_tree, Stack.tilted
+    pooled.fit_tree, Stack.tilted = plain_tree, expanded
+    try:
+        return Pooled().fit_groups(tallies)
+    finally:
+        pooled.fit_tree, Stack.tilted = own, quadrature
+
+
+def expanded(stack: Stack, prior: Normal) -> tuple[Normal, Array]:
+    """A normal at the mode of each leaf, in place of the moments."""
+    mode, hessian = stack.mode(prior, inverse(prior.covariance))
+    return Normal(mean=mode, covariance=inverse(hessian)), np.zeros(len(mode))
 
 
 def world_row(world: World, n: int, repetitions: int, grid: Array, own_auto: bool) -> dict[str, Array]:
@@ -96,11 +151,11 @@ def world_row(world: World, n: int, repetitions: int, grid: Array, own_auto: boo
         effects, tallies = world.draw(n, rng)
         truth = world.truth(effects, grid)
         whole = sum(list(tallies.values())[1:], start=tallies["000"])
-        maps = Pooled().fit_groups(tallies)
+        maps, simple = Pooled().fit_groups(tallies), plainly(tallies)
         p = {
             "pooled Platt": np.tile(fitted("platt", whole, grid), (world.domains, 1)),
             "own Platt": np.stack([fitted("platt", t, grid) for t in tallies.values()]),
-            "plain empirical Bayes": laplace_em(tallies, grid),
+            "plain": np.stack([simple[k](grid) for k in tallies]),
             "pooled": np.stack([maps[k](grid) for k in tallies]),
         }
         if own_auto:
@@ -109,15 +164,16 @@ def world_row(world: World, n: int, repetitions: int, grid: Array, own_auto: boo
         for name, value in p.items():
             found[name].append(np.sqrt(((value - truth) ** 2).mean()))
             found[f"{name}, outlier"].append(np.sqrt(((value - truth)[: max(world.outliers, 1)] ** 2).mean()))
-        low, high = (np.stack(v) for v in zip(*(maps[k].interval(grid) for k in tallies), strict=True))
-        inside = (low <= truth) & (truth <= high)
-        found["coverage"].append(inside.mean())
-        found["coverage, outlier"].append(inside[: max(world.outliers, 1)].mean())
-        found["width"].append((high - low).mean())
         new = world.truth(world.effects(400, rng), grid)
-        low, high = maps.find("never seen").interval(grid)
-        found["coverage, new domain"].append(((low <= new) & (new <= high)).mean())
-        found["width, new domain"].append((high - low).mean())
+        for of, held in (("", maps), (", plain", simple)):
+            low, high = (np.stack(v) for v in zip(*(held[k].interval(grid) for k in tallies), strict=True))
+            inside = (low <= truth) & (truth <= high)
+            found[f"coverage{of}"].append(inside.mean())
+            found[f"coverage, outlier{of}"].append(inside[: max(world.outliers, 1)].mean())
+            found[f"width{of}"].append((high - low).mean())
+            low, high = held.find("never seen").interval(grid)
+            found[f"coverage, new domain{of}"].append(((low <= new) & (new <= high)).mean())
+            found[f"width, new domain{of}"].append((high - low).mean())
         found["own weight"].append(np.mean([maps[k].statistics["own_weight"] for k in tallies]))
     return {name: np.array(values) for name, values in found.items()}
 
@@ -138,8 +194,11 @@ def _error(values: Array) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
-RMSE = ("pooled Platt", "own Platt", f"own Platt if n >= {GATE}", "plain empirical Bayes", "pooled")
-HELD = ("coverage", "width", "coverage, new domain", "width, new domain", "own weight")
+RMSE = ("pooled Platt", "own Platt", f"own Platt if n >= {GATE}", "plain", "pooled")
+HELD = (
+    "coverage", "coverage, plain", "width", "coverage, new domain", "coverage, new domain, plain", "width, new domain",
+    "own weight",
+)  # fmt: skip
 
 
 def worlds(repetitions: int) -> None:
@@ -149,9 +208,15 @@ def worlds(repetitions: int) -> None:
     table(
         "Alike domains", World(slope=(0.75, 0.02), shift=(-0.5, 0.05)), repetitions, RMSE + HELD, (5, 25, 100)
     )
+    for domains in (3, 10, 40):
+        wide = World(slope=(0.8, 0.35), shift=(-0.3, 1.2), domains=domains)
+        table("Domains far apart", wide, (1 + 2 * (domains < 40)) * repetitions, RMSE + HELD, (5, 25, 100))
     table(
         "One domain far from the rest (four standard deviations)", World(outliers=1), repetitions,
-        (*RMSE, *(f"{n}, outlier" for n in ("pooled Platt", "own Platt", "pooled", "coverage")), "coverage"),
+        (
+            *RMSE, *(f"{n}, outlier" for n in ("pooled Platt", "own Platt", "plain", "pooled", "coverage")),
+            "coverage, outlier, plain", "coverage",
+        ),
     )  # fmt: skip
     table("Scores in steps of 0.05, up to 1", World(verbal=True), repetitions, RMSE + HELD, (5, 25, 100, 400))
 
@@ -208,7 +273,9 @@ def log_row(parts: Domains, n: int, seed: list[int]) -> dict[str, tuple[float, f
 
     every = find("calibrators", "auto")().fit(whole)
     maps = Pooled().fit_groups(train)
+    simple = plainly(train)
     methods: dict[str, Callable[[str], calibrant.CalibrationMap]] = {
+        "plain": lambda k: simple[k],
         "global auto": lambda _: every,
         "own auto": lambda k: find("calibrators", "auto")().fit(train[k]),
         "own platt": lambda k: find("calibrators", "platt")().fit(train[k]),

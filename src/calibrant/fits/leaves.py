@@ -91,8 +91,8 @@ class Stack:
         c, b, a = self._sum(v), self._sum(v * self.z), self._sum(v * self.z**2)
         return first, np.stack([c, b, b, a], axis=1).reshape(-1, 2, 2)
 
-    def _mode(self, prior: Normal, precision: Floats) -> tuple[Floats, Floats]:
-        """Of likelihood x prior in each leaf: Newton's method, halving steps that do not climb."""
+    def mode(self, prior: Normal, precision: Floats) -> tuple[Floats, Floats]:
+        """Of likelihood x prior in each leaf, and the Hessian there, by Newton steps that are halved where need be."""
         theta = prior.mean.copy()
 
         def height(at: Floats) -> Floats:
@@ -122,7 +122,7 @@ class Stack:
     def tilted(self, prior: Normal) -> tuple[Normal, Floats]:
         """Mean, covariance and log integral of each leaf's likelihood x prior, by quadrature around its mode."""
         precision = inverse(prior.covariance)
-        mode, hessian = self._mode(prior, precision)
+        mode, hessian = self.mode(prior, precision)
         root = np.linalg.cholesky(inverse(hessian))
         points = mode[:, :, None] + root @ _Z2  # (leaves, 2, nodes)
         at = points[self.leaf]
