@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
 
-__all__ = ["excerpt", "failure", "message_in", "status_in"]
+__all__ = ["cut_off", "excerpt", "expecting", "failure", "message_in", "status_in"]
 
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may be gone at the next try."""
@@ -50,6 +51,29 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
     }
     kind = ModelRefused if status in REFUSING else ModelDenied
     return kind(message.rstrip(".") + advice[status] if status in advice else message)
+
+
+@contextmanager
+def expecting(what: str, body: Mapping[str, Any], advice: str) -> Iterator[None]:
+    """While what a server sent is read: an error in it leaves as what `failure` says, and what cannot be read as
+    `ModelUnavailable`.
+
+    >>> with expecting("a list", {"data": 3}, "Check the URL."):
+    ...     list({"data": 3}["data"])
+    Traceback (most recent call last):
+    calibrant.errors.ModelUnavailable: Expected a list, got {'data': 3}. Check the URL.
+    """
+    if body.get("error"):
+        raise failure(status_in(body), body)
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelUnavailable(f"Expected {what}, got {excerpt(body)}. {advice}") from error
+
+
+def cut_off(text: str) -> ModelUnavailable:
+    """The error of a stream that ended after this text, before the answer did."""
+    return ModelUnavailable(f"The stream was cut off after {len(text)} characters, before the answer ended.")
 
 
 def message_in(body: Any) -> str:

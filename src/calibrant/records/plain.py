@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from ..errors import StoreError
 from ..types import (
@@ -131,19 +130,13 @@ def _row(
     }
 
 
-@cache
-def _names(kind: Hashable) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cast(Any, kind)))
-
-
 def _shallow(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names(cast(Hashable, type(value)))}
+    return {one.name: getattr(value, one.name) for one in fields(value)}
 
 
-def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """Only the fields that this version knows, so that a later writer's additions do no harm."""
-    names = _names(cast(Hashable, kind))
-    return {name: value for name, value in data.items() if name in names}
+    return {one.name: data[one.name] for one in fields(kind) if one.name in data}
 
 
 def _message_to_json(message: Message) -> dict[str, Any]:

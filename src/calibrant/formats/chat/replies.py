@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token, ToolCall, Usage
 from ..completions import beyond, charged, further
-from ..failures import excerpt, failure, status_in
+from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_from
 from .requests import tool_call_bodies
 
@@ -62,15 +62,11 @@ def completions(
     >>> done.text, done.tokens is None
     ('4', True)
     """
-    if body.get("error"):
-        raise failure(status_in(body), body)
-    try:
+    with expecting("a chat completion", body, ADVICE):
         choices = sorted(body["choices"], key=lambda choice: int(choice.get("index") or 0))
         said = further(body, FORMAT)
         made = [_completion(choice, model, latency, said) for choice in choices]
         usage = _used(body, choices)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelUnavailable(f"Expected a chat completion, got {excerpt(body)}. {ADVICE}") from error
     if not made:
         raise ModelUnavailable(
             f"Expected a chat completion, got one without choices: {excerpt(body)}. {ADVICE}"

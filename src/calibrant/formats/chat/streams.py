@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...errors import ModelUnavailable
 from ...types import Completion, Json, Price, Token, ToolCall, Usage
 from ..completions import beyond, charged, further
-from ..failures import excerpt, failure, status_in
+from ..failures import cut_off, expecting
 from .replies import (
     ADVICE,
     FORMAT,
@@ -56,23 +55,16 @@ class Assembler:
 
         Raises what `failure` says when the chunk carries an error, `ModelUnavailable` when it is no chunk.
         """
-        if chunk.get("error"):
-            raise failure(status_in(chunk), chunk)
-        try:
+        with expecting("a piece of a chat completion", chunk, ADVICE):
             self._further |= further(chunk, FORMAT)
             if chunk.get("usage"):
                 self._usage = usage_from(chunk["usage"])
             own = (choice for choice in chunk.get("choices") or () if choice.get("index", 0) == 0)
             return "".join([self._take(choice) for choice in own])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelUnavailable(
-                f"Expected a piece of a chat completion, got {excerpt(chunk)}. {ADVICE}"
-            ) from error
 
     def _take(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        if own := sureness(choice, delta):
-            self._own |= own
+        self._own |= sureness(choice, delta)
         refusal = text_from(delta.get("refusal"))
         text = text_from(delta.get("content")) or refusal
         self._refusal = self._refusal or bool(refusal)
@@ -96,9 +88,7 @@ class Assembler:
         """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
         text = "".join(self._text)
         if self._finish_reason is None:
-            raise ModelUnavailable(
-                f"The stream was cut off after {len(text)} characters, before the answer ended."
-            )
+            raise cut_off(text)
         done = Completion(
             text=text,
             model=self._model,

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, ToolCall, Usage
 from ..completions import beyond, charged, cut
-from ..failures import excerpt, failure, status_in
+from ..failures import expecting
 
 __all__ = ["ADVICE", "completion_from"]
 
@@ -53,9 +52,7 @@ def completion_from(
     >>> completion_from(body, Ask(messages=()), model="tiny", latency=0.1).finish_reason
     'stop'
     """
-    if body.get("error"):
-        raise failure(status_in(body), body)
-    try:
+    with expecting("a message", body, ADVICE):
         reason = body.get("stop_reason") or "end_turn"
         done = Completion(
             text="".join(str(block["text"]) for block in body["content"] if block["type"] == "text"),
@@ -66,8 +63,6 @@ def completion_from(
             extra=beyond(body, FORMAT),
         )
         used = _usage(body.get("usage") or {})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelUnavailable(f"Expected a message, got {excerpt(body)}. {ADVICE}") from error
     return charged(cut(done, ask.stop), used, price)
 
 

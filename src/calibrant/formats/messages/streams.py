@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price
-from ..failures import excerpt, failure, status_in
+from ..failures import cut_off, expecting
 from .replies import ADVICE, completion_from
 
 __all__ = ["Assembler"]
@@ -39,14 +38,8 @@ class Assembler:
 
         Raises what `failure` says when the event is an error, `ModelUnavailable` when it is no event.
         """
-        if event.get("error"):
-            raise failure(status_in(event), event)
-        try:
+        with expecting("an event of a message", event, ADVICE):
             return self._take(event)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelUnavailable(
-                f"Expected an event of a message, got {excerpt(event)}. {ADVICE}"
-            ) from error
 
     def _take(self, event: Mapping[str, Any]) -> str:
         kind = event.get("type")
@@ -75,9 +68,6 @@ class Assembler:
         """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
         blocks = [block for _, block in sorted(self._blocks.items())]
         if not self._message.get("stop_reason"):
-            text = "".join(block.get("text") or "" for block in blocks)
-            raise ModelUnavailable(
-                f"The stream was cut off after {len(text)} characters, before the answer ended."
-            )
+            raise cut_off("".join(block.get("text") or "" for block in blocks))
         whole = self._message | {"content": blocks}
         return completion_from(whole, self._ask, model=self._model, latency=latency, price=self._price)

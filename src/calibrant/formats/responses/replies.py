@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, ToolCall, Usage
 from ..completions import beyond, charged, cut
-from ..failures import excerpt, failure, status_in
+from ..failures import expecting
 from ..logprobs import tokens_from
 from .requests import LEAST_TOKENS
 
@@ -78,10 +77,8 @@ def completion_from(
     >>> completion_from(body, Ask(messages=()), model="tiny", latency=0.1).text
     '4'
     """
-    if body.get("error"):
-        raise failure(status_in(body), body)
     status = body.get("status", "completed")
-    try:
+    with expecting("a finished response", body, ADVICE):
         if status not in ("completed", "incomplete"):
             raise ValueError(status)
         items = [item for item in body["output"] if item.get("phase") != "commentary"]
@@ -94,8 +91,6 @@ def completion_from(
         usage = body.get("usage") or {}
         used = Usage(int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0))
         reason = (body.get("incomplete_details") or {}).get("reason")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelUnavailable(f"Expected a finished response, got {excerpt(body)}. {ADVICE}") from error
     done = Completion(
         text=text or withheld,
         model=model,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token
-from ..failures import excerpt, failure, status_in
+from ..failures import cut_off, expecting, failure, status_in
 from ..logprobs import tokens_from
 from .replies import ADVICE, completion_from
 
@@ -42,29 +41,23 @@ class Assembler:
         Raises what `failure` says when the event is an error, `ModelUnavailable` when it is no event.
         """
         kind = event.get("type")
-        if kind == "error" or event.get("error"):
+        if kind == "error":
             said = {"error": event.get("error") or {n: v for n, v in event.items() if n != "type"}}
             raise failure(status_in(said), said)
-        try:
+        with expecting("an event of a response", event, ADVICE):
             if kind in ("response.completed", "response.incomplete", "response.failed"):
                 self._response = dict(event["response"])
             if kind not in ("response.output_text.delta", "response.refusal.delta"):
                 return ""
             self._text.append(str(event["delta"]))
             self._tokens += tokens_from(event.get("logprobs"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelUnavailable(
-                f"Expected an event of a response, got {excerpt(event)}. {ADVICE}"
-            ) from error
-        return self._text[-1]
+            return self._text[-1]
 
     def finish(self, latency: float) -> Completion:
         """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
         text = "".join(self._text)
         if self._response is None:
-            raise ModelUnavailable(
-                f"The stream was cut off after {len(text)} characters, before the answer ended."
-            )
+            raise cut_off(text)
         done = completion_from(
             self._response, self._ask, model=self._model, latency=latency, price=self._price
         )
