@@ -48,10 +48,15 @@ def old_url(store_url: str) -> str:
 
 
 def as_now(record: dict[str, Any]) -> dict[str, Any]:
-    """What was `ask` in the metadata of a question are its settings, of which those left open are not stated."""
+    """What was `ask` in the metadata of a question are its settings, of which those left open are not stated.
+
+    No map stood in for another then.
+    """
     metadata = dict(record["question"]["metadata"])
     settings = {name: value for name, value in metadata.pop("ask", {}).items() if value is not None}
-    return record | {"question": record["question"] | {"metadata": metadata, "settings": settings}}
+    question = record["question"] | {"metadata": metadata, "settings": settings}
+    confidence = record["confidence"] and record["confidence"] | {"stand_in": None}
+    return record | {"question": question, "confidence": confidence}
 
 
 def less_gained(now: Any, before: Any) -> Any:
