@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["count", "fixed", "interval", "of_100", "percent", "percent_interval", "points", "span"]
+__all__ = [
+    "count",
+    "fixed",
+    "give_or_take",
+    "interval",
+    "of_100",
+    "percent",
+    "percent_interval",
+    "points",
+    "span",
+]
 
 UNKNOWN = "-"
 
@@ -84,6 +94,14 @@ def interval(one: Interval | None, digits: int = 3, *, scale: float = 1.0, signe
         return UNKNOWN
     said = fixed(scale * one.value, digits, signed=signed)
     return f"{said} ({span(one, digits, scale=scale, signed=signed)})"
+
+
+def give_or_take(one: Interval | None, digits: int = 3, *, scale: float = 1.0) -> str:
+    """A value and how far its interval reaches at the most: 0.081 ±0.041."""
+    if one is None:
+        return UNKNOWN
+    reach = max(one.value - one.low, one.high - one.value)
+    return f"{fixed(scale * one.value, digits)} ±{fixed(scale * reach, digits)}"
 
 
 def percent_interval(one: Interval | None, digits: int = 0) -> str:

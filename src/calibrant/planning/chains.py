@@ -14,6 +14,7 @@ from ..errors import NotEnoughLabels
 from ..fits.logistic import fit_logistic
 from ..logs.steps import StepLog, read_steps
 from ..metrics import Estimate, ece, gap, noise_floor, smooth_ece
+from ..phrasing.numbers import fixed, percent, span
 from ..plans.steps import BASELINES, INGREDIENTS, Trajectory, baseline, known
 from ..plans.trajectories import TrajectoryMap
 from ..routing.trajectories import cluster_folds, cross_fit_trajectories, fit_trajectories
@@ -90,9 +91,9 @@ class ChainPlan:
         worth = "better than" if g.low > 0 else "worse than" if g.high < 0 else "not separated from"
         return [
             f"{len(self.log.graded):,} trajectories with a verdict ({self.clusters:,} clusters), "
-            f"{100 * self.accuracy:.1f} % right; lowest Brier score: {best.method}, {best.brier.value:.3f}.",
-            f"The map is {worth} {self.over}: it saves {g.value:+.4f} of the Brier score "
-            f"(95 % interval {g.low:+.4f} to {g.high:+.4f}).",
+            f"{percent(self.accuracy, 1)} right; lowest Brier score: {best.method}, {fixed(best.brier.value)}.",
+            f"The map is {worth} {self.over}: it saves {fixed(g.value, 4, signed=True)} of the Brier score "
+            f"(95 % interval {span(g, 4, signed=True)}).",
             *self.notes,
         ]
 

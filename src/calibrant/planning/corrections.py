@@ -14,6 +14,7 @@ from ..asking.asker import Asker
 from ..dialogue.asks import ANSWER, answer_ask
 from ..errors import ModelError, NotEnoughLabels
 from ..maps.calibration import CalibrationMap
+from ..phrasing.numbers import fixed, span
 from ..protocols import Grader
 from ..routes.self_correction import SelfCorrection
 from ..routing.corrections import MARGINS, Attempt, Outcome, choose_margin, fit_revised, outcome
@@ -58,9 +59,9 @@ class CorrectionPlan:
         worth = "helps" if o.gain.low > 0 else "harms" if o.gain.high < 0 else "is not shown to help"
         return (
             f"A second look at answers below {self.threshold:.2f} {worth}: on {o.n} other questions it mends "
-            f"{o.mended} and spoils {o.spoiled} (net {o.gain.value:+.3f}, 95 % interval {o.gain.low:+.3f} to "
-            f"{o.gain.high:+.3f}) for {o.calls:.2f} calls and {o.tokens:.0f} tokens more an answer; taking every new "
-            f"answer mends {self.every.mended} and spoils {self.every.spoiled}."
+            f"{o.mended} and spoils {o.spoiled} (net {fixed(o.gain.value, signed=True)}, 95 % interval "
+            f"{span(o.gain, signed=True)}) for {o.calls:.2f} calls and {o.tokens:.0f} tokens more an answer; taking "
+            f"every new answer mends {self.every.mended} and spoils {self.every.spoiled}."
         )
 
 

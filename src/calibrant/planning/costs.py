@@ -20,7 +20,7 @@ from ..fits.grouped import LabelledGroups, fit_groups
 from ..logs.reading import Log, read_log
 from ..logs.sources import Key, group_name
 from ..maps.calibration import CalibrationMap
-from ..metrics import Estimate
+from ..phrasing.numbers import fixed, percent_interval
 from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
 from ..protocols import Calibrator
@@ -262,9 +262,9 @@ def _told(group: CostGroup, plan: Alternative) -> str:
     else:
         score += " or more"
     return (
-        f"Send at a calibrated probability of {floor:.2f}{score}: {_percent(sent)} of the answers go out "
-        f"by themselves, {_percent(wrong)} of these wrong, and people see {_share(1 - sent.value)} of 1,000. That "
-        f"costs {money}. {_against(group)}"
+        f"Send at a calibrated probability of {floor:.2f}{score}: {percent_interval(sent, 1)} of the answers go out "
+        f"by themselves, {percent_interval(wrong, 1)} of these wrong, and people see "
+        f"{fixed(1000 * (1 - sent.value), 0)} of 1,000. That costs {money}. {_against(group)}"
     )
 
 
@@ -275,14 +275,6 @@ def _against(group: CostGroup) -> str:
     even = [NAMES[name] for name, one in others if one.saved is not None and one.saved.low <= 0]
     tail = f" Not shown to be dearer: {', '.join(even)}." if even else " Each is shown to be dearer."
     return f"Otherwise: {told}.{tail}"
-
-
-def _percent(e: Estimate) -> str:
-    return f"{100 * e.value:.1f} % ({100 * e.low:.1f} to {100 * e.high:.1f})"
-
-
-def _share(share: float) -> str:
-    return f"{1000 * share:,.0f}"
 
 
 NAMES = {

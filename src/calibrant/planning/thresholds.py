@@ -16,6 +16,7 @@ from ..guarantees.revoking import RiskWatch
 from ..logs.rows import GroupRows, Rows, read_rows
 from ..logs.sources import Key
 from ..maps.calibration import CalibrationMap, MapSet
+from ..phrasing.numbers import percent
 from ..plans.certificates import Certificate, CertificateSet, Risk
 from ..tally import Tally
 from ..types import Fingerprint
@@ -315,7 +316,9 @@ def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked
     watch = watch.after(right, weight, None if group.clusters is None else group.clusters[sent])
     refuted = watch.revoked if group.time is not None else watch.e_value >= 1 / alpha
     error = float(np.average(1 - right, weights=weight)) if len(right) else None
-    why = f"e-value {watch.e_value:.3g} on {len(right)} later answers, {error or 0:.1%} of them wrong"
+    why = (
+        f"e-value {watch.e_value:.3g} on {len(right)} later answers, {percent(error or 0.0, 1)} of them wrong"
+    )
     return Checked(certificate=one.revoke(why) if refuted else one, watch=watch, error=error)
 
 

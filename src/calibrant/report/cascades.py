@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..phrasing.numbers import percent
 from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, altair, dressed, values
 
 if TYPE_CHECKING:
@@ -125,5 +126,5 @@ def _described(told: Mapping[str, Any]) -> str:
     return (
         f"Share right against the share of answers by the large model: {told['small_accuracy']:.3f} at none, "
         f"{told['large_accuracy']:.3f} at all; at the chosen point {came['accuracy']:.3f} with "
-        f"{100 * came['large_share']:.0f} percent of large calls."
+        f"{percent(came['large_share'])} of large calls."
     )

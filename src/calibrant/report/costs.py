@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
 from ..logs.sources import group_name
+from ..phrasing.numbers import percent
 from .drawing import BAND, BLUE, INK, SIZE, VERMILION, altair, dressed, rounded, values
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _chosen(group: Mapping[str, Any]) -> list[Any]:
     data = values([{
         "threshold": rounded(floor), "cost": rounded(cost["value"]), "low": rounded(cost["low"]),
         "high": rounded(cost["high"]),
-        "text": f"{floor:.2f}: {cost['value']:,.0f}, {100 * group['automatic_share']['value']:.0f} % sent",
+        "text": f"{floor:.2f}: {cost['value']:,.0f}, {percent(group['automatic_share']['value'])} sent",
     }])  # fmt: skip
     base = a.Chart(data).encode(x=a.X("threshold:Q"))
     rule = base.mark_rule(color=INK, strokeWidth=2).encode(y=a.Y("low:Q"), y2=a.Y2("high"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..phrasing.numbers import percent
 from .charts import reliability
 from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, altair, dressed, rounded, values
 
@@ -25,7 +26,7 @@ def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
     rows: list[dict[str, Any]] = [
         {
             "way": WAYS.get(name, name) + (" (chosen)" if name == found.best_single else ""),
-            "value": rounded(e.value), "low": rounded(e.low), "high": rounded(e.high), "text": f"{e.value:.1%}",
+            "value": rounded(e.value), "low": rounded(e.low), "high": rounded(e.high), "text": percent(e.value, 1),
             "kind": "pooled" if name == "pooled" else "other ways to combine" if name in WAYS else "one model",
         }
         for e, name in told

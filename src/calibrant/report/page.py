@@ -15,7 +15,7 @@ from .. import metrics
 from ..logs.sources import group_name
 from ..metrics.findings import FEW
 from ..phrasing.findings import cells, change_told, floor_told
-from ..phrasing.numbers import percent
+from ..phrasing.numbers import fixed, percent
 from ..plugins import require
 from . import charts, wording
 from .drawing import to_svg
@@ -180,8 +180,8 @@ def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
     b = metrics.bins(group.tally, bins)
     low, high = charts.bin_intervals(b)
     rows = [
-        (f"{b.low[i]:.3f} to {b.high[i]:.3f}", f"{b.weight[i] * group.tally.rows:,.0f}", f"{b.confidence[i]:.3f}",
-         f"{b.accuracy[i]:.3f}", f"{low[i]:.3f} to {high[i]:.3f}")
+        (f"{fixed(b.low[i])} to {fixed(b.high[i])}", f"{b.weight[i] * group.tally.rows:,.0f}", fixed(b.confidence[i]),
+         fixed(b.accuracy[i]), f"{fixed(low[i])} to {fixed(high[i])}")
         for i in range(len(b.low))
     ]  # fmt: skip
     label = f"Reliability: {name}" + (f", {stage}" if stage else "")
@@ -200,7 +200,7 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
     return [
         (
             stage,
-            f"{curve.threshold[i]:.3f}",
+            fixed(curve.threshold[i]),
             "all" if i == last else percent(curve.coverage[i]),
             percent(curve.risk[i]) if curve.coverage[i] * tally.n_eff >= FEW else "too few",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..phrasing.numbers import percent
 from ..plans.certificates import Certificate
 from ..tally import Tally
 from .charts import thinned
@@ -58,7 +59,7 @@ def _panel(one: Certificate, tally: Tally) -> Any:
             x=a.XValue(6), y=a.Y("risk:Q"), text="text:N"),
     ]  # fmt: skip
     if one.certified:
-        told = f"score ≥ {one.threshold:.4g} sends {share:.0%}"
+        told = f"score ≥ {one.threshold:.4g} sends {percent(share)}"
         at = [{"coverage": rounded(share), "risk": rounded(risk), "text": told}]
         mark = a.Chart(values(at))
         layers += [

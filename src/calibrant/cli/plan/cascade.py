@@ -10,6 +10,8 @@ import typer
 
 from calibrant.cli.terminal import print_aside, print_json, say
 from calibrant.errors import UnusableInput
+from calibrant.metrics.intervals import Estimate
+from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval, points
 from calibrant.planning.cascades import PlannedCascade, plan_cascade
 from calibrant.planning.operating import Aim
 
@@ -97,17 +99,17 @@ def _print(made: PlannedCascade) -> None:
         say(told["apgr_reason"])
     else:
         say(
-            f"APGR {_number(told, 'apgr')}; random order {told['random']:.3f}. Half of the gap takes "
+            f"APGR {_number(told, 'apgr')}; random order {fixed(told['random'])}. Half of the gap takes "
             f"{_percent(told, 'cpt50')} of large calls, 80 % of it {_percent(told, 'cpt80')}."
             + (f" {told['apgr_reason']}" if "apgr_reason" in told else "")
         )
     say(
         f"Chosen: {_rule_of(names['large'], chosen['threshold'])} ({chosen['rule']}). "
-        f"Expected: {100 * hope['small_stays']:.1f} % stay with the first model, {_percent(hope, 'accuracy')} right, "
+        f"Expected: {percent(hope['small_stays'], 1)} stay with the first model, {_percent(hope, 'accuracy')} right, "
         f"{hope['cost']:.4g} {unit} an answer."
     )
     say(
-        f"Seen on the other items: {100 * came['small_stays']:.1f} % stayed, {_percent(came, 'accuracy')} right, "
+        f"Seen on the other items: {percent(came['small_stays'], 1)} stayed, {_percent(came, 'accuracy')} right, "
         f"{came['cost']:.4g} {unit} an answer."
     )
     if told["latency"]:
@@ -115,8 +117,8 @@ def _print(made: PlannedCascade) -> None:
     for one in told["specialists"]:
         place = "/".join(filter(None, (one["task"], one["domain"]))) or "Everything"
         say(
-            f"{place} goes to {one['model']} first: {100 * one['edge']:+.1f} points there "
-            f"(measured {100 * one['measured']:+.1f} on {one['rows']:,})."
+            f"{place} goes to {one['model']} first: {points(one['edge'], 1, signed=True)} there "
+            f"(measured {fixed(100 * one['measured'], 1, signed=True)} on {one['rows']:,})."
         )
     print_aside(told["unusable"], told["notes"])
 
@@ -138,20 +140,19 @@ def _rule_of(large: str, threshold: float) -> str:
         return f"never ask {large}"
     if threshold <= -1:
         return f"always ask {large} again"
-    return f"ask {large} again where the gain is at least {threshold + 0.0:.3f}".replace("-0.000", "0.000")
+    return f"ask {large} again where the gain is at least {fixed(threshold)}"
 
 
 def _percent(told: Mapping[str, Any], name: str) -> str:
-    return _spanned(told, name, lambda v: f"{100 * v:.1f}", " %")
+    value, e = _estimate(told, name)
+    return percent_interval(e, 1) if e else "unknown" if value is None else percent(value, 1)
 
 
 def _number(told: Mapping[str, Any], name: str) -> str:
-    return _spanned(told, name, lambda v: f"{v:.3f}", "")
+    value, e = _estimate(told, name)
+    return interval(e) if e else "unknown" if value is None else fixed(value)
 
 
-def _spanned(told: Mapping[str, Any], name: str, shown: Any, unit: str) -> str:
-    ends = told.get(f"{name}_interval")
-    if told[name] is None:
-        return "unknown"
-    span = f" ({shown(ends[0])} to {shown(ends[1])})" if ends else ""
-    return f"{shown(told[name])}{unit}{span}"
+def _estimate(told: Mapping[str, Any], name: str) -> tuple[float | None, Estimate | None]:
+    value, ends = told[name], told.get(f"{name}_interval")
+    return value, None if value is None or not ends else Estimate(value, *ends)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from calibrant.cli.terminal import out, print_json, say
-from calibrant.metrics import Estimate
+from calibrant.phrasing.numbers import fixed, interval
 from calibrant.planning.chains import ChainPlan, plan_chain
 
 from ..shared import AsJson, Cluster, Confidence, Correct, Weight
@@ -64,10 +64,9 @@ def _print(found: ChainPlan) -> None:
     for one in sorted(found.methods, key=lambda one: one.brier.value):
         fewer = "" if one.n == len(read.graded) else f" (n {one.n:,})"
         table.add_row(
-            one.method + fewer, f"{one.ece:.3f} ({one.ece_floor:.2f})", _span(one.brier), _span(one.auroc)
+            one.method + fewer,
+            f"{fixed(one.ece)} ({fixed(one.ece_floor)})",
+            interval(one.brier),
+            interval(one.auroc),
         )
     out.print(table)
-
-
-def _span(one: Estimate | None) -> str:
-    return "-" if one is None else f"{one.value:.3f} ({one.low:.2f} to {one.high:.2f})"

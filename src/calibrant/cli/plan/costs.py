@@ -9,6 +9,7 @@ import typer
 
 from calibrant.arguments import filled
 from calibrant.cli.terminal import print_json, print_read, say
+from calibrant.phrasing.numbers import percent
 from calibrant.planning.costs import plan_costs
 from calibrant.plugins import names
 from calibrant.policies.expected_cost import ExpectedCost
@@ -78,7 +79,7 @@ def costs_command(
         say(group.sentence())
         if group.larger_pays_above is not None:
             say(
-                f"  A larger model pays where it is right on more than {100 * group.larger_pays_above:.0f} % of the "
+                f"  A larger model pays where it is right on more than {percent(group.larger_pays_above)} of the "
                 "answers that people would see."
             )
     print_read(found.log.rows, found.log.used, found.log.unusable, found.notes)

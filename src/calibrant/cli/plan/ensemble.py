@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from calibrant.cli.terminal import print_aside, print_json, say
+from calibrant.metrics.intervals import Estimate
+from calibrant.phrasing.numbers import fixed, percent, percent_interval, points, span
 from calibrant.planning.ensembles import BY, EnsemblePlan, plan_ensemble
 
 from ..shared import AsJson, Confidence, Correct, LogPath, Weight, columns
@@ -61,9 +63,9 @@ def ensemble_command(
 
 def _print(found: EnsemblePlan) -> None:
     told = found.to_dict()
-    pooled, ends = told["pooled"], told["intervals"]["pooled"]
+    pooled = Estimate(told["pooled"], *told["intervals"]["pooled"])
     say(
-        f"Pooled, {len(found.models)} models are right in {pooled:.1%} ({ends[0]:.1%} to {ends[1]:.1%}) of "
+        f"Pooled, {len(found.models)} models are right in {percent_interval(pooled, 1)} of "
         f"{told['test_rows']:,} items that nothing was fitted on."
     )
     others = {
@@ -74,20 +76,23 @@ def _print(found: EnsemblePlan) -> None:
         gap = found.difference("pooled", way)
         verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "no clear difference"
         say(
-            f"  {told[way]:.1%} by {words}: {100 * gap.value:+.1f} points for the pool "
-            f"({100 * gap.low:+.1f} to {100 * gap.high:+.1f}), {verdict}."
+            f"  {percent(told[way], 1)} by {words}: {points(gap.value, 1, signed=True)} for the pool "
+            f"({span(gap, 1, scale=100, signed=True)}), {verdict}."
         )
     hindsight = told["hindsight"]
     if hindsight["model"] != found.best_single:
-        say(f"  In hindsight {hindsight['model']} was the best one, with {hindsight['accuracy']:.1%}.")
+        say(
+            f"  In hindsight {hindsight['model']} was the best one, with {percent(hindsight['accuracy'], 1)}."
+        )
     noise = told["ece_noise"]
     say(
-        f"Its confidence is off by {told['ece']:.3f} (ECE; chance alone gives {noise['floor']:.3f} on these rows, and "
-        f"up to {noise['high']:.3f} with {told['fit_rows']:,} rows to learn from); Brier {told['brier']:.3f}."
+        f"Its confidence is off by {fixed(told['ece'])} (ECE; chance alone gives {fixed(noise['floor'])} on these "
+        f"rows, and up to {fixed(noise['high'])} with {told['fit_rows']:,} rows to learn from); "
+        f"Brier {fixed(told['brier'])}."
     )
     for name, worth in told["voters"].items():
-        rate = "?" if worth["accuracy"] is None else f"{worth['accuracy']:.1%}"
         say(
-            f"  {name}: right in {rate} of its answers; weight {worth['weight']:.2f}, vote {worth['vote']:+.2f}"
+            f"  {name}: right in {percent(worth['accuracy'], 1)} of its answers; weight {fixed(worth['weight'], 2)}, "
+            f"vote {fixed(worth['vote'], 2, signed=True)}"
         )
     print_aside(found.unusable, found.notes)

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from calibrant.cli.terminal import out, print_aside, print_json, say
-from calibrant.metrics import Estimate
+from calibrant.phrasing.numbers import fixed, give_or_take, percent
 from calibrant.planning.pareto import ParetoFront, pareto
 
 from ..shared import AsJson, Cluster, Confidence, Correct, LogPath, Weight, columns
@@ -66,8 +66,8 @@ def _print(found: ParetoFront, calibration: str) -> None:
                 "On the front" if one.front == "on" else "On the front here, not to be told apart from noise"
             )
             say(
-                f"{where}: {one.name}, right on {100 * one.accuracy.value:.1f} % with {WORDS[calibration]} of "
-                f"{error.value:.3f}; in {100 * (one.front_share or 0):.0f} % of the resamples."
+                f"{where}: {one.name}, right on {percent(one.accuracy.value, 1)} with {WORDS[calibration]} of "
+                f"{fixed(error.value)}; in {percent(one.front_share)} of the resamples."
             )
     unclear = [one.name for one in found.candidates if one.front == "unclear" and not one.on_front]
     if unclear:
@@ -88,10 +88,14 @@ def _print_table(found: ParetoFront) -> None:
     for head in ("n", "right, %", "smooth ECE", "Brier*", *(["dollars"] if dollars else []), "on front"):
         table.add_column(head, justify="right", no_wrap=True)
     for one in found.candidates:
-        share = "-" if one.front_share is None else f"{100 * one.front_share:.0f} %"
-        row = [f"{one.n:,}", _span(one.accuracy, 100, 1), _span(one.smooth_ece), _span(one.brier)]
+        row = [
+            f"{one.n:,}",
+            give_or_take(one.accuracy, 1, scale=100),
+            give_or_take(one.smooth_ece),
+            give_or_take(one.brier),
+        ]
         row += [] if not dollars else ["-" if one.cost is None else f"{one.cost.value:.3g}"]
-        table.add_row(one.name, *row, share)
+        table.add_row(one.name, *row, percent(one.front_share))
     out.print(table)
     say("* after calibration, by maps that had not seen the rows")
 
@@ -99,9 +103,3 @@ def _print_table(found: ParetoFront) -> None:
 WORDS = {
     "smooth_ece": "a smooth ECE", "brier": "a Brier score after calibration", "gap": "a gap",
 }  # fmt: skip
-
-
-def _span(e: Estimate | None, scale: float = 1.0, digits: int = 3) -> str:
-    if e is None:
-        return "-"
-    return f"{scale * e.value:.{digits}f} ±{scale * max(e.value - e.low, e.high - e.value):.{digits}f}"

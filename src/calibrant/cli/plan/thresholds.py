@@ -9,6 +9,7 @@ import typer
 
 from calibrant.cli.terminal import print_json, print_read, say
 from calibrant.maps.calibration import MapSet
+from calibrant.phrasing.numbers import percent, span
 from calibrant.planning.thresholds import Checked, check_certificates, plan_thresholds
 from calibrant.plans.certificates import Certificate, CertificateSet
 from calibrant.report.thresholds import PANELS
@@ -119,7 +120,7 @@ def sentence(one: Certificate) -> str:
     name = _name(one)
     if not one.certified or one.threshold is None:
         return f"{name}: cannot certify at most {one.max_error:g} wrong; {one.reason}."
-    sent = f"{one.coverage.value:.1%} of the answers ({one.coverage.low:.1%} to {one.coverage.high:.1%})"
+    sent = f"{percent(one.coverage.value, 1)} of the answers ({span(one.coverage, 1, scale=100)})"
     what = (
         f"at most {one.max_error:g} of them are wrong"
         if one.risk == "selective"
@@ -149,7 +150,9 @@ def _checked_sentence(group: Checked) -> str:
     if group.certificate.revoked:
         return f"{name}: REVOKED. {group.certificate.revoked}; at most {group.certificate.max_error:g} were promised."
     error = (
-        "no answer was sent" if group.error is None else f"{group.error:.1%} of {group.watch.answers:,} wrong"
+        "no answer was sent"
+        if group.error is None
+        else f"{percent(group.error, 1) if group.error else 'none'} of {group.watch.answers:,} wrong"
     )
     return f"{name}: not refuted. {error}, e-value {group.watch.e_value:.3g}."
 
