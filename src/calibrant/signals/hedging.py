@@ -19,107 +19,36 @@ IGNORANCE = 0.3
 """Up to here a hedge says that the answer is not known, whatever else is denied beside it."""
 
 HEDGES = {
-    "i don't know": 0.05,
-    "i do not know": 0.05,
-    "i have no idea": 0.05,
-    "i cannot say": 0.05,
-    "i can't say": 0.05,
-    "i couldn't say": 0.05,
-    "hard to say": 0.3,
-    "i'm guessing": 0.35,
-    "i am guessing": 0.35,
-    "my guess": 0.4,
-    "my best guess": 0.45,
-    "i guess": 0.45,
-    "i'd guess": 0.45,
-    "i would guess": 0.45,
-    "i'm not sure": 0.3,
-    "i am not sure": 0.3,
-    "not entirely sure": 0.45,
-    "not completely sure": 0.45,
-    "not fully sure": 0.45,
-    "not 100% sure": 0.5,
-    "not so sure": 0.4,
-    "not too sure": 0.4,
-    "not very sure": 0.35,
-    "not quite sure": 0.4,
-    "not really sure": 0.35,
-    "not sure": 0.3,
-    "unsure": 0.3,
-    "no idea": 0.05,
-    "i'm not certain": 0.35,
-    "i am not certain": 0.35,
-    "not entirely certain": 0.45,
-    "i'm unsure": 0.3,
-    "i am unsure": 0.3,
-    "i'm uncertain": 0.35,
-    "i am uncertain": 0.35,
-    "i can't be sure": 0.4,
-    "i cannot be sure": 0.4,
-    "i could be wrong": 0.5,
-    "i may be wrong": 0.5,
-    "i might be wrong": 0.5,
-    "don't quote me": 0.45,
-    "maybe": 0.5,
-    "perhaps": 0.5,
-    "possibly": 0.5,
-    "might": 0.5,
-    "may": 0.55,
-    "could be": 0.55,
-    "could have been": 0.55,
-    "could well be": 0.6,
-    "it could": 0.55,
-    "seems": 0.65,
-    "seem to": 0.65,
-    "appears to": 0.68,
-    "apparently": 0.68,
-    "presumably": 0.68,
-    "supposedly": 0.55,
-    "i suppose": 0.55,
-    "i assume": 0.6,
-    "i suspect": 0.65,
-    "i think": 0.7,
-    "i don't think": 0.65,
-    "i do not think": 0.65,
-    "i don't believe": 0.65,
-    "i believe": 0.72,
-    "we think": 0.7,
-    "we believe": 0.72,
-    "i'd say": 0.7,
-    "i would say": 0.7,
-    "if i recall": 0.65,
-    "if i remember": 0.65,
-    "as far as i know": 0.75,
-    "as far as i can tell": 0.72,
-    "to my knowledge": 0.75,
-    "to the best of my knowledge": 0.75,
-    "i'm fairly sure": 0.8,
-    "i'm pretty sure": 0.8,
-    "i am fairly sure": 0.8,
-    "i am pretty sure": 0.8,
-    "fairly confident": 0.8,
-    "pretty confident": 0.8,
-}
-"""Hedges that lie outside `PHRASES`. The numbers order them; they are readings, not measurements."""
+    0.05: "i don't know, i do not know, i have no idea, i cannot say, i can't say, i couldn't say, no idea",
+    0.3: "hard to say, i'm not sure, i am not sure, not sure, unsure, i'm unsure, i am unsure",
+    0.35: "i'm guessing, i am guessing, not very sure, not really sure, i'm not certain, i am not certain, "
+    "i'm uncertain, i am uncertain",
+    0.4: "my guess, not so sure, not too sure, not quite sure, i can't be sure, i cannot be sure",
+    0.45: "my best guess, i guess, i'd guess, i would guess, not entirely sure, not completely sure, not "
+    "fully sure, not entirely certain, don't quote me",
+    0.5: "not 100% sure, i could be wrong, i may be wrong, i might be wrong, maybe, perhaps, possibly, "
+    "might",
+    0.55: "may, could be, could have been, it could, supposedly, i suppose",
+    0.6: "could well be, i assume",
+    0.65: "seems, seem to, i suspect, i don't think, i do not think, i don't believe, if i recall, if i "
+    "remember",
+    0.68: "appears to, apparently, presumably",
+    0.7: "i think, we think, i'd say, i would say",
+    0.72: "i believe, we believe, as far as i can tell",
+    0.75: "as far as i know, to my knowledge, to the best of my knowledge",
+    0.8: "i'm fairly sure, i'm pretty sure, i am fairly sure, i am pretty sure, fairly confident, pretty "
+    "confident",
+}  # fmt: skip
+"""Hedges that lie outside `PHRASES`, by what they mean. The numbers order them; they are readings, not measurements."""
 
 BOOSTERS = {
-    "i'm sure": 0.93,
-    "i am sure": 0.93,
-    "i'm certain": 0.95,
-    "i am certain": 0.95,
-    "i'm confident": 0.92,
-    "i am confident": 0.92,
-    "i'm absolutely sure": 0.96,
-    "without a doubt": 0.96,
-    "without doubt": 0.96,
-    "no doubt": 0.95,
-    "undoubtedly": 0.95,
-    "definitely": 0.95,
-    "certainly": 0.95,
-    "surely": 0.9,
-    "100% sure": 0.98,
-    "100% certain": 0.98,
-}
+    0.9: "surely",
+    0.92: "i'm confident, i am confident",
+    0.93: "i'm sure, i am sure",
+    0.95: "i'm certain, i am certain, no doubt, undoubtedly, definitely, certainly",
+    0.96: "i'm absolutely sure, without a doubt, without doubt",
+    0.98: "100% sure, 100% certain",
+}  # fmt: skip
 
 LEFT_OUT = frozenset({"certain", "possible", "impossible", "not possible", "fifty-fifty", "toss-up", "even odds",
                       "even chance", "about even", "no chance"})  # fmt: skip
@@ -139,7 +68,8 @@ def _in_an_answer(phrase: str, number: float) -> float | None:
 LEXICON: dict[str, float | None] = {
     phrase: _in_an_answer(phrase, number) for phrase, number in PHRASES.items() if phrase not in LEFT_OUT
 }
-LEXICON |= HEDGES | BOOSTERS | {"i doubt": None}
+LEXICON |= {phrase: p for p, phrases in (HEDGES | BOOSTERS).items() for phrase in phrases.split(", ")}
+LEXICON["i doubt"] = None
 
 PHRASE = re.compile(
     r"(?<![\w'-])(?:"
