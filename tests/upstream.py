@@ -46,6 +46,8 @@ class Upstream:
     async def _serve(self) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/responses", self._response)
+        app.router.add_post("/v1/messages", self._message)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -58,6 +60,8 @@ class Upstream:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
+        if not body["messages"]:
+            return web.json_response({"error": {"message": "there is no message"}}, status=400)
         said = body["messages"][-1]["content"]
         if said in ("400", "429", "500"):
             error = {"error": {"message": f"told to answer {said}", "type": "x", "code": None}}
@@ -67,6 +71,27 @@ class Upstream:
         if not body.get("stream"):
             return web.json_response(whole(body, said))
         return await self._stream(request, body, said)
+
+    async def _response(self, request: web.Request) -> web.StreamResponse:
+        """Answers whole, in the format of responses."""
+        item = {"type": "message", "content": [{"type": "output_text", "text": "The answer is 4."}]}
+        body = await request.json()
+        self.bodies.append(body)
+        return self._unless_empty(
+            body["input"], {"object": "response", "status": "completed", "output": [item]}
+        )
+
+    async def _message(self, request: web.Request) -> web.StreamResponse:
+        """Answers whole, in the format of messages."""
+        body = await request.json()
+        self.bodies.append(body)
+        block = {"type": "text", "text": "The answer is 4."}
+        return self._unless_empty(body["messages"], {"content": [block], "stop_reason": "end_turn"})
+
+    def _unless_empty(self, messages: list[Any], body: dict[str, Any]) -> web.Response:
+        if not messages:
+            return web.json_response({"error": {"message": "there is no message"}}, status=400)
+        return web.json_response(body)
 
     async def _stream(self, request: web.Request, body: dict[str, Any], said: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

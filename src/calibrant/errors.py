@@ -13,6 +13,7 @@ CalibrantError
     ModelUnavailable     overloaded, down, timed out or cut off: worth another try
   BudgetSpent            a limit that the caller set was reached
   NoScore                a signal says why it has no score; ends as a reading
+  BrokenPromise          an extension does not keep the contract of its family
   StoreError             records cannot be written or read
     StoreRefused         what was given cannot be kept: another try gives the same
       UnknownRecord      a verdict on a record that is not there
@@ -171,6 +172,17 @@ class NoScore(CalibrantError):
     def __init__(self, reason: str, **detail: Any) -> None:
         self.detail = detail
         super().__init__(reason)
+
+
+class BrokenPromise(CalibrantError, AssertionError):
+    """An extension does not keep what its family promises; `broken` lists each promise and how it is broken."""
+
+    code = "broken_promise"
+
+    def __init__(self, family: str, name: str, broken: Iterable[tuple[str, str]]) -> None:
+        self.broken = tuple(broken)
+        listed = "".join(f"\n  {promise.replace('_', ' ')}: {says}." for promise, says in self.broken)
+        super().__init__(f"{name} breaks what {family} promise, {len(self.broken)} time(s):{listed}")
 
 
 class StoreError(CalibrantError):

@@ -94,7 +94,14 @@ class Signal(Protocol):
 
 
 class Calibrator(Protocol):
-    """Fits a map from scores to probabilities on labelled scores."""
+    """Fits a map from scores to probabilities on labelled scores.
+
+    A weight is 1 / the probability with which a row came to be labelled. It moves estimates: rows drawn with
+    unequal probabilities give the map of all rows. It is no number of rows: all weights times a constant change
+    nothing, and evidence is the tally's `n_eff`, so that of two fits with equal rates the one whose weights differ
+    more has the wider intervals. One whose map need not ascend says so by `ascends = False`, one that stretches
+    log-odds but cannot shift them by `shifts = False`.
+    """
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Return a new immutable map; raises `NotEnoughLabels` when nothing can be said at all."""

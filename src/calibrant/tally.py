@@ -69,7 +69,8 @@ class Tally:
     score : float64, shape (m,)
         Ascending, in [0, 1].
     weight, hits, hits2, weight2 : float64, shape (m,)
-        Sums over the rows of each score of w, w x grade, w x grade^2 and w^2.
+        Sums over the rows of each score of w, w x grade, w x grade^2 and w^2. A weight is an inverse propensity: it
+        says for how many rows that were not labelled a row stands, and not how much evidence it is.
     rows : int
         Rows counted.
     design_effect : float

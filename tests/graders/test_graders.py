@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from calibrant.asking.asker import Asker
 from calibrant.asking.elicit import elicit
 from calibrant.asking.sinks import JsonlLog
+from calibrant.checks.conversing import conversed
 from calibrant.errors import ModelRefused
 from calibrant.graders.alias import Alias
 from calibrant.graders.by_kind import ByKind
@@ -30,8 +31,6 @@ from calibrant.graders.token_f1 import TokenF1
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find, names
 from calibrant.types import Ask, Completion, Message, Question, Replies, Token
-
-from ..steps import conversed
 
 JUNK = [
     "", " ", "\n\n", "\x00", "\ud800", "}{", "{", "[" * 5000, '{"a": 1', "1e999999", "9" * 5000,

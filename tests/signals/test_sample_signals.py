@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from calibrant.answers.same import same
+from calibrant.checks.conversing import read
 from calibrant.dialogue.samples import certainty, entropy, pool
 from calibrant.signals.cisc import Cisc, weighted_shares
 from calibrant.signals.dinco import Dinco, nvc
@@ -23,8 +24,6 @@ from calibrant.signals.self_consistency import SelfConsistency
 from calibrant.signals.self_evaluation import SelfEvaluation
 from calibrant.signals.semantic_entropy import SemanticEntropy
 from calibrant.types import Ask, Completion, Message, Question, Reading, Replies, Token
-
-from ..steps import reading_of
 
 QUESTION = Question(id="q", messages=(Message("user", "Capital of France?"),))
 ALL = [SelfConsistency(), Cisc(), Cisc(weight="judge"), SemanticEntropy(), LikelihoodSemanticEntropy(), Dinco(),
@@ -37,7 +36,7 @@ def said(text: str, p: float = 1.0, **top: float) -> Completion:
 
 
 def drive(signal: Any, reply: Callable[[Ask], Replies], answer: str = "Paris") -> tuple[Reading, list[Ask]]:
-    return reading_of(signal, QUESTION, Completion(text=answer, model="m"), reply)
+    return read(signal, QUESTION, Completion(text=answer, model="m"), reply)
 
 
 def world(samples: list[Completion], beliefs: dict[str, float], others: str = "") -> Callable[[Ask], Replies]:
@@ -113,15 +112,15 @@ def test_dinco_sets_an_option_against_the_others_in_their_own_words() -> None:
     asked = replace(QUESTION, metadata={"options": ["Paris", "Lyon", "Nice", "Bonn", "Rome", "Oslo"]})
     beliefs = {"Paris": 0.9, "Lyon": 0.2, "Nice": 0.3, "Bonn": 0.1, "Oslo": 0.5, "Bern": 0.8}
     reply = world([said("A"), said("F"), said("Oslo."), said("(a)"), said("B")], beliefs)
-    reading, asks = reading_of(Dinco(), asked, Completion(text="A", model="m"), reply)
+    reading, asks = read(Dinco(), asked, Completion(text="A", model="m"), reply)
     named = [one["answer"] for one in reading.detail["beliefs"]]
     assert named == ["Paris", "Oslo", "Lyon", "Nice", "Bonn"]  # the samples' first, four rivals in all
     assert len(asks) == 1 + 5 and not any("Name " in ask.messages[-1].content for ask in asks)
     assert reading.detail["nvc"] == pytest.approx(0.9 / (0.9 + 0.5 + 0.2 + 0.3 + 0.1))
     assert reading.detail["consistency"] == pytest.approx(3 / 6)
-    other, _ = reading_of(Dinco(distractors=2), asked, Completion(text="Bern", model="m"), reply)
+    other, _ = read(Dinco(distractors=2), asked, Completion(text="Bern", model="m"), reply)
     assert [one["answer"] for one in other.detail["beliefs"]] == ["Bern", "Paris", "Oslo"]  # itself no option
-    yes, _ = reading_of(
+    yes, _ = read(
         Dinco(),
         replace(QUESTION, metadata={"options": ["yes", "no"]}),
         Completion(text="Yes.", model="m"),

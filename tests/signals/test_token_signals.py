@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibrant.checks.conversing import read as read_by_hand
 from calibrant.dialogue.tokens import covering, weighable, weighed
 from calibrant.errors import NoScore
 from calibrant.signals.choice_logprob import ChoiceLogprob
@@ -21,8 +22,6 @@ from calibrant.signals.min_logprob import MinLogprob
 from calibrant.signals.token_entropy import TokenEntropy, spread
 from calibrant.signals.token_margin import TokenMargin, margin
 from calibrant.types import Completion, Message, Question, Reading, Replies, Token, ToolCall
-
-from ..steps import reading_of
 
 
 def token(text: str, p: float, **top: float) -> Token:
@@ -38,7 +37,7 @@ def read(signal: Any, completion: Completion, options: list[str] | None = None) 
     question = Question(
         id="q", messages=(Message("user", "?"),), metadata={"options": options} if options else {}
     )
-    return reading_of(signal, question, completion, lambda _: Replies())[0]
+    return read_by_hand(signal, question, completion, lambda _: Replies())[0]
 
 
 PARIS = done(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +32,8 @@ class Temperature:
     >>> m([0.9, 0.5]).round(2)
     array([0.66, 0.5 ])
     """
+
+    shifts: ClassVar[bool] = False
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; O(distinct scores)."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..maps.curves import NEAR, Atom, Logistic, rate_interval
+from ..metrics.intervals import needs_rows
 from ..tally import Floats, Tally
 from .newton import Grades, newton
 
@@ -17,6 +18,7 @@ _ATOM_ROWS = 4.0
 
 def effective(tally: Tally) -> tuple[Floats, Floats]:
     """Right answers and answers at each score, scaled so that the answers sum to `n_eff`."""
+    needs_rows("A calibration map", tally)
     scale = tally.n_eff / tally.total
     return tally.hits * scale, tally.weight * scale
 

@@ -47,8 +47,9 @@ class Recorded:
         """The recorded completions; raises `ModelRefused` when this was never asked."""
         samples = self._log.samples(self.name, ask.address)
         if samples.lacking(ask.samples, ask.depth):
+            said = ask.messages[-1].content if ask.messages else ""
             raise ModelRefused(
-                f"{self.path} holds no answer of {self.name!r} to {ask.messages[-1].content[:80]!r} "
+                f"{self.path} holds no answer of {self.name!r} to {said[:80]!r} "
                 "asked in this way. Record it first: make the same call with the real model."
             )
         return samples.first(ask.samples)

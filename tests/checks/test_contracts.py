@@ -1,0 +1,147 @@
+"""Every extension that is installed keeps what its family promises. No name of one stands here."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import calibrant
+from calibrant import checks
+from calibrant.asking.asker import Asker
+from calibrant.checks.models import ASK
+from calibrant.checks.stores import FACTS
+from calibrant.errors import MissingExtra
+from calibrant.guarantees.certifying import certify
+from calibrant.logs.sources import Given
+from calibrant.models.scripted import Scripted
+from calibrant.plans.certificates import CertificateSet
+from calibrant.plugins import find, names
+from calibrant.stores.sql import SqlStore
+
+from ..test_house import bare
+from ..upstream import Upstream
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    server = Upstream().start()
+    yield server
+    server.stop()
+
+
+def kept(family: str, extension: Callable[..., Any], **given: Any) -> None:
+    try:
+        checks.check(family, extension, **given)
+    except MissingExtra as error:
+        pytest.skip(str(error))
+
+
+def with_arguments(kind: Callable[..., Any], known: dict[str, Any]) -> Callable[[], Any]:
+    """What makes one, its needed arguments by their names; a class that needs others says which are unknown."""
+    needed = [n for n, p in inspect.signature(kind).parameters.items() if p.default is p.empty]
+    assert not (unknown := set(needed) - set(known)), (
+        f"State what {kind.__name__} is to be given as {unknown}."
+    )
+    return partial(kind, **{name: known[name] for name in needed})
+
+
+@pytest.mark.parametrize("name", names("signals"))
+def test_signals(name: str) -> None:
+    kept("signals", find("signals", name))
+
+
+@pytest.mark.parametrize("name", names("calibrators"))
+def test_calibrators(name: str) -> None:
+    kept("calibrators", find("calibrators", name))
+
+
+@pytest.mark.parametrize("name", names("policies"))
+def test_policies(name: str) -> None:
+    fitted = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt")
+    granted = certify([0.6, 0.9] * 300, [0, 1] * 300, max_error=0.1, delta=0.1, prior_map=fitted)
+    known = {
+        "wrong": 10.0,
+        "review": 1.0,
+        "certificates": CertificateSet(by=(), certificates=(granted,)),
+    }
+    kept("policies", with_arguments(find("policies", name), known))
+
+
+@pytest.mark.parametrize("name", names("graders"))
+def test_graders(name: str) -> None:
+    kept("graders", find("graders", name))
+
+
+@pytest.mark.parametrize("name", names("datasets"))
+def test_datasets(name: str) -> None:
+    kept("datasets", find("datasets", name))
+
+
+@pytest.mark.parametrize("name", names("attacks"))
+def test_attacks(name: str) -> None:
+    kept("attacks", find("attacks", name))
+
+
+@pytest.mark.parametrize("name", names("models"))
+def test_models(name: str, upstream: Upstream, tmp_path: Path) -> None:
+    calls = tmp_path / "calls.jsonl"
+
+    async def recorded() -> None:
+        asker = Asker(Scripted(lambda _: "4", name="tiny"), call_log=calls)
+        await asker.ask(replace(ASK, samples=3))
+        await asker.close()
+
+    asyncio.run(recorded())
+    known = {"url": upstream.url, "model": "tiny", "script": lambda _: "4", "path": calls}
+    kept("models", with_arguments(find("models", name), known))
+
+
+@pytest.mark.parametrize("name", names("stores"))
+def test_stores(name: str, new_store_url: Callable[[], str]) -> None:
+    kept("stores", lambda: with_arguments(find("stores", name), {"url": new_store_url()})())
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The same rows in every form that a log may have."""
+    folder = tmp_path_factory.mktemp("logs")
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "score": [0.9, 0.8, 0.3], "correct": [1, 1, 0]})
+    frame.to_csv(folder / "log.csv", index=False)
+    frame.to_csv(folder / "log.tsv", index=False, sep="\t")
+    frame.to_json(folder / "log.jsonl", orient="records", lines=True)
+    frame.to_json(folder / "log.json", orient="records")
+    pq.write_table(pa.table(frame), folder / "log.parquet")
+    store = SqlStore(str(folder / "log.db"))
+    store.add(FACTS)
+    store.close()
+    return [frame, *sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("name", names("log_formats"))
+def test_log_formats(name: str, logs: list[Any]) -> None:
+    formats = {known: find("log_formats", known)() for known in names("log_formats")}
+    claims = [{known: one.claim(Given.of(log)) for known, one in formats.items()} for log in logs]
+    own = [log for log, told in zip(logs, claims, strict=True) if told[name] == max(told.values()) > 0]
+    assert own, "Add a log of this format to the samples."
+    kept("log_formats", find("log_formats", name), logs=own)
+
+
+def test_the_checks_ship_and_need_no_test_package() -> None:
+    out = bare(
+        "sys.modules['pytest'] = sys.modules['hypothesis'] = None\n"
+        "from calibrant import checks\n"
+        "from calibrant.plugins import find\n"
+        "checks.signal(find('signals', 'mean_logprob')), checks.calibrator(find('calibrators', 'platt'))\n"
+        "print('kept')\n"
+    )
+    assert out == "kept\n"
