@@ -63,7 +63,9 @@ def completions(
     ('4', True)
     """
     with expecting("a chat completion", body, ADVICE):
-        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index") or 0))
+        choices = body["choices"]
+        if len(choices) > 1:
+            choices = sorted(choices, key=lambda choice: int(choice.get("index", 0)))
         said = further(body, FORMAT)
         made = [_completion(choice, model, latency, said) for choice in choices]
         usage = _used(body, choices)

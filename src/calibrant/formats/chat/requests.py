@@ -99,9 +99,10 @@ def chat_request(body: Json) -> ChatRequest:
     messages = field_of(body, "messages", list, [])
     if not messages:
         raise BadRequest("Expected messages, a list with at least one message.", "messages")
+    ask = _ask(body, tuple(_message(item, f"messages[{i}]") for i, item in enumerate(messages)))
     options = field_of(body, "stream_options", dict, {})
     return ChatRequest(
-        ask=_ask(body, tuple(_message(item, f"messages[{i}]") for i, item in enumerate(messages))),
+        ask=ask,
         model=field_of(body, "model", str, ""),
         stream=field_of(body, "stream", bool, False),
         include_usage=field_of(options, "include_usage", bool, False),
