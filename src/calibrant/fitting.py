@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.crossfit import cross_fit, folds
-from .fits.grouped import LabelledGroups, cross_fit_groups, fit_groups
+from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
 from .logs.pivots import Pivot, pivot
 from .logs.reading import Log, read_log
 from .logs.sources import Key, open_source

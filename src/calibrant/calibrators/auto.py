@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
 
 import numpy as np
 
-from ..fits.averaging import simplex
+from ..fits.averaging import curve_of, earned, mixture
 from ..fits.crossfit import folds
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.curves import Mixture
 from ..plugins import find
-from ..tally import Floats, Tally
+from ..tally import Tally, merged
 
 __all__ = ["Auto"]
 
@@ -49,33 +46,14 @@ class Auto:
         if t.n_eff < _FEW or not 0 < tally.accuracy < 1:
             platt: CalibrationMap = find("calibrators", "platt")().fit(t)
             return replace(platt, calibrator="auto", statistics={"weights": {"platt": 1.0}})
-        weights = _weights(t)
-        kept = [(name, w) for name, w in weights.items() if w > 1e-3]
-        curves = tuple(find("calibrators", name)().fit(t).curve for name, _ in kept)
-        total = sum(w for _, w in kept)
-        isotonic = find("calibrators", "isotonic")().fit(t).curve
-        bands = tuple(
-            isotonic if name == "venn_abers" else c for (name, _), c in zip(kept, curves, strict=True)
-        )
-        mixture = Mixture(weights=tuple(w / total for _, w in kept), parts=curves, bands=bands)
+        parts = folds(t)
+        rests = (merged(parts[:i] + parts[i + 1 :]) for i in range(len(parts)))
+        trust = t.n_eff / (t.n_eff + _HALF_WAY)
+        weights = earned(
+            t, parts, [{name: curve_of(name, rest) for name in _PARTS} for rest in rests],
+            np.array([(1 - trust) / 2, (1 - trust) / 2, trust]), _PULL,
+        )  # fmt: skip
         return CalibrationMap(
-            calibrator="auto", curve=mixture, evidence=Evidence.of(tally), statistics={"weights": weights}
-        )
-
-
-def _weights(tally: Tally) -> dict[str, float]:
-    parts = folds(tally)
-    out_of_fold = [_predictions(parts, i) for i in range(len(parts))]
-    p = np.concatenate(out_of_fold, axis=1)
-    whole = [np.concatenate([getattr(part, name) for part in parts]) for name in ("hits", "weight")]
-    hits, weight = (v * tally.n_eff / tally.total for v in whole)
-    trust = tally.n_eff / (tally.n_eff + _HALF_WAY)
-    prior = np.array([(1 - trust) / 2, (1 - trust) / 2, trust])
-    w = simplex(p, hits, weight, prior, _PULL)
-    return {name: round(float(v), 4) for name, v in zip(_PARTS, w, strict=True)}
-
-
-def _predictions(parts: list[Tally], i: int) -> Floats:
-    """Of each part calibrator at the scores of fold i, fitted on the other folds; shape (calibrators, m)."""
-    rest = reduce(add, [part for j, part in enumerate(parts) if j != i])
-    return np.stack([find("calibrators", name)().fit(rest)(parts[i].score) for name in _PARTS])
+            calibrator="auto", curve=mixture(weights, lambda name: curve_of(name, t)),
+            evidence=Evidence.of(tally), statistics={"weights": weights},
+        )  # fmt: skip

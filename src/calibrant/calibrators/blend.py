@@ -11,10 +11,11 @@ from scipy.special import expit, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
+from ..fits.averaging import curve_of, mixture
 from ..fits.newton import Grades, newton_nonnegative
 from ..maps.blends import BlendedSignal, BlendMap, design, evidence_of
 from ..maps.calibration import CalibrationMap
-from ..maps.curves import Curve, Mixture
+from ..maps.curves import Curve
 from ..maps.evidence import Evidence
 from ..plugins import find
 from ..tally import Floats, Tally
@@ -213,15 +214,11 @@ def _usable(rows: _Rows) -> tuple[list[str], dict[str, str]]:
 
 
 def _curve(tally: Tally) -> Curve:
-    platt: Curve = find("calibrators", "platt")().fit(tally).curve
     if tally.n_eff < _FEW or not 0 < tally.accuracy < 1:
-        return platt
-    beta, steps, bands = (
-        find("calibrators", name)().fit(tally).curve for name in ("beta", "venn_abers", "isotonic")
-    )
+        return curve_of("platt", tally)
     trust = tally.n_eff / (tally.n_eff + _HALF_WAY)
-    weights = ((1 - trust) / 2, (1 - trust) / 2, trust)
-    return Mixture(weights=weights, parts=(platt, beta, steps), bands=(platt, beta, bands))
+    weights = {"platt": (1 - trust) / 2, "beta": (1 - trust) / 2, "venn_abers": trust}
+    return mixture(weights, lambda name: curve_of(name, tally))
 
 
 class _Stack:
@@ -256,8 +253,9 @@ class _Stack:
             for j, name in enumerate(rows.names)
         )  # fmt: skip
         return BlendMap(
-            signals=signals, base=rows.base, intercept=float(theta[0]), covariance=_plain(covariance),
-            spread=_plain(self.spread), evidence=Evidence.of(tally), dropped=dropped, statistics=told,
+            signals=signals, base=rows.base, intercept=float(theta[0]),
+            covariance=tuple(map(tuple, covariance.tolist())), spread=tuple(map(tuple, self.spread.tolist())),
+            evidence=Evidence.of(tally), dropped=dropped, statistics=told,
         )  # fmt: skip
 
     @property
@@ -384,7 +382,3 @@ def _together(z: Floats, weight: Floats) -> tuple[Floats, Floats]:
     spread = (off * weight) @ off.T / np.maximum(pairs, 1e-12)
     pull = pairs / (pairs + _TOGETHER * weight.mean())
     return mean, np.where(np.eye(len(z)) > 0, spread, spread * pull)
-
-
-def _plain(matrix: Floats) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(v) for v in row) for row in matrix)

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..fits.groups import Groups, ordered
-from ..fits.leaves import Leaf, Stack
-from ..fits.logistic import effective
+from ..fits.leaves import Stack
 from ..fits.newton import newton
+from ..fits.shifted import Groups
 from ..maps.calibration import CalibrationMap, Evidence
 from ..maps.groups import PooledMaps
 from ..maps.matching import Key
 from ..plugins import find
-from ..tally import Floats, Tally, merged
+from ..tally import Floats, Tally
 
 __all__ = ["Multicalibrated"]
 
@@ -67,10 +66,8 @@ class Multicalibrated:
 
         Raises as `Pooled.fit_groups`. Combinations of seen values get maps too, up to 2,000 in all.
         """
-        keys, held = ordered(tallies)
-        if keys == [()]:
-            return PooledMaps({(): self.fit(held[0])}, {})
-        return _Crossed(tuple(keys), tuple(held)).maps()
+        groups = _Crossed.of(tallies)
+        return PooledMaps({(): self.fit(groups.pool)}, {}) if groups.keys == ((),) else groups.maps()
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,7 @@ class _Crossed(Groups):
     @cached_property
     def fitted(self) -> tuple[Floats, Floats, list[float]]:
         """Effects, their covariance, and the variance of each block."""
-        leaves = []
-        for t in self.tallies:
-            leaves.append(
-                Leaf(*self.frame.features(t.score), *effective(t)) if t.rows else Leaf(*np.zeros((4, 0)))
-            )
-        stack = Stack.of(leaves)
+        stack = Stack.of([self.leaf(t) for t in self.tallies])
         to = np.zeros((len(self.keys), 2, len(self.index)))
         block = np.array([b for b, _ in self.index])
         for d, key in enumerate(self.keys):
@@ -158,14 +150,9 @@ class _Crossed(Groups):
         groups = {}
         for key in every:
             own = held.get(key, nothing)
-            groups[key] = self._map(key, own if own.rows else self._under(key[:-1]), own.rows)
+            groups[key] = self._map(key, own if own.rows else self.under(key[:-1]), own.rows)
         prefixes = dict.fromkeys(key[:n] for key in self.keys for n in range(len(key)))
-        return PooledMaps(groups, {p: self._map(p, self._under(p), 0) for p in prefixes})
-
-    def _under(self, prefix: Key) -> Tally:
-        pairs = zip(self.keys, self.tallies, strict=True)
-        found = [t for k, t in pairs if k[: len(prefix)] == prefix and t.rows]
-        return merged(found) if found else self.pool
+        return PooledMaps(groups, {p: self._map(p, self.under(p), 0) for p in prefixes})
 
 
 @dataclass(frozen=True)

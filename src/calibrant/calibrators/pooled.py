@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from operator import add
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..fits.averaging import simplex
+from ..fits.averaging import curve_of, earned, mixture
 from ..fits.crossfit import folds
-from ..fits.groups import Groups, ordered
 from ..fits.hierarchy import Tree, fit_tree
-from ..fits.leaves import Leaf, Normal, expected
-from ..fits.logistic import effective
+from ..fits.leaves import Normal, expected
+from ..fits.shifted import Groups
 from ..maps.calibration import CalibrationMap, Evidence
-from ..maps.curves import Curve, Mixture
+from ..maps.curves import Curve
 from ..maps.groups import PooledMaps
 from ..maps.matching import Key
 from ..plugins import find
@@ -90,10 +88,8 @@ class Pooled:
         UnusableInput
             Keys of different lengths, or two that are the same.
         """
-        keys, held = ordered(tallies)
-        if keys == [()]:
-            return PooledMaps({(): self.fit(held[0])}, {})
-        return _Groups(tuple(keys), tuple(held)).maps()
+        groups = _Groups.of(tallies)
+        return PooledMaps({(): self.fit(groups.pool)}, {}) if groups.keys == ((),) else groups.maps()
 
 
 @dataclass(frozen=True)
@@ -113,12 +109,6 @@ class _Groups(Groups):
             parents.append(np.array([index[k[:-1]] for k in nodes], np.intp))
         return fit_tree([self.leaf(t) for t in self.tallies], parents)
 
-    def leaf(self, tally: Tally) -> Leaf:
-        if not tally.rows:
-            return Leaf(*np.zeros((4, 0)))
-        offset, z = self.frame.features(tally.score)
-        return Leaf(offset, z, *effective(tally))
-
     def maps(self) -> PooledMaps:
         groups = {}
         for i, (key, tally) in enumerate(zip(self.keys, self.tallies, strict=True)):
@@ -129,12 +119,6 @@ class _Groups(Groups):
             for i, key in enumerate(nodes)
         }
         return PooledMaps(groups, fallbacks)
-
-    def _under(self, prefix: Key) -> Tally | None:
-        held = [
-            t for k, t in zip(self.keys, self.tallies, strict=True) if k[: len(prefix)] == prefix and t.rows
-        ]
-        return merged(held) if held else None
 
     def _told(self, own_weight: float, level: int, rows: int, **more: Any) -> dict[str, Any]:
         spread = np.sqrt([np.diag(s) for s in self.tree.spread])
@@ -149,7 +133,7 @@ class _Groups(Groups):
     def _stand_in(self, level: int, node: int) -> CalibrationMap:
         new = self.tree.new[level]
         curve = self.frame.curve(new.mean[node], new.covariance[node])
-        evidence = Evidence.of(self._under(self.prefixes[level][node]) or self.pool)
+        evidence = Evidence.of(self.under(self.prefixes[level][node]))
         return CalibrationMap(
             calibrator="pooled", curve=curve, evidence=evidence, statistics=self._told(0.0, level, 0)
         )
@@ -159,7 +143,7 @@ class _Groups(Groups):
         posterior, prior = self.tree.nodes[-1], self.tree.prior
         curve: Curve = self.frame.curve(posterior.mean[i], posterior.covariance[i])
         if not tally.rows:
-            evidence = Evidence.of(self._under(self.keys[i][:-1]) or self.pool)
+            evidence = Evidence.of(self.under(self.keys[i][:-1]))
             return CalibrationMap(
                 calibrator="pooled", curve=curve, evidence=evidence, statistics=self._told(0.0, level, 0)
             )
@@ -169,7 +153,8 @@ class _Groups(Groups):
         if tally.n_eff >= _OWN_FROM and 0 < tally.accuracy < 1:
             t = tally if len(tally.score) <= 2048 else tally.coarse(512)
             weights = self._weights(t, Normal(mean=prior.mean[i], covariance=prior.covariance[i]))
-            curve = _mixture(curve, weights, t)
+            own_curve = curve
+            curve = mixture(weights, lambda name: own_curve if name == "pooled" else curve_of(name, t))
             own = 1 - weights["pooled"] * (1 - own)
         return CalibrationMap(
             calibrator="pooled", curve=curve, evidence=Evidence.of(tally),
@@ -179,41 +164,16 @@ class _Groups(Groups):
     def _weights(self, tally: Tally, prior: Normal) -> dict[str, float]:
         """Of the pooled curve and the own ones, by the Brier score on labels of the group that they had not seen."""
         parts = folds(tally)
-        rests = [reduce(add, [p for j, p in enumerate(parts) if j != i]) for i in range(len(parts))]
+        rests = [merged(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
         repeated = Normal(
             mean=np.tile(prior.mean, (len(parts), 1)),
             covariance=np.tile(prior.covariance, (len(parts), 1, 1)),
         )
         seen = expected([self.leaf(r) for r in rests], repeated)
-        p = np.concatenate(
-            [
-                np.stack(
-                    [
-                        self.frame.curve(seen.mean[i], seen.covariance[i])(part.score),
-                        *(find("calibrators", name)().fit(rest)(part.score) for name in _OWN_PARTS),
-                    ]
-                )
-                for i, (part, rest) in enumerate(zip(parts, rests, strict=True))
-            ],
-            axis=1,
-        )
-        scale = tally.n_eff / tally.total
-        hits, weight = (np.concatenate([getattr(x, n) for x in parts]) * scale for n in ("hits", "weight"))
+        pooled = [self.frame.curve(seen.mean[i], seen.covariance[i]) for i in range(len(parts))]
+        curves = [
+            {"pooled": curve, **{n: curve_of(n, rest) for n in _OWN_PARTS}}
+            for curve, rest in zip(pooled, rests, strict=True)
+        ]
         trust = tally.n_eff / (tally.n_eff + _HALF_WAY)
-        w = simplex(p, hits, weight, np.array([1 - trust, 0.0, trust]), _PULL)
-        return {n: round(float(v), 4) for n, v in zip(("pooled", *_OWN_PARTS), w, strict=True)}
-
-
-def _mixture(pooled: Curve, weights: Mapping[str, float], tally: Tally) -> Curve:
-    kept = [(name, w) for name, w in weights.items() if w > 1e-3]
-    total = sum(w for _, w in kept)
-    parts: list[Curve] = [
-        pooled if name == "pooled" else find("calibrators", name)().fit(tally).curve for name, _ in kept
-    ]
-    bands = [
-        find("calibrators", "isotonic")().fit(tally).curve if name == "venn_abers" else part
-        for (name, _), part in zip(kept, parts, strict=True)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    return Mixture(weights=tuple(w / total for _, w in kept), parts=tuple(parts), bands=tuple(bands))
+        return earned(tally, parts, curves, np.array([1 - trust, 0.0, trust]), _PULL)

@@ -1,12 +1,16 @@
-"""Weights with which the predictions of several calibrators are averaged."""
+"""Averages of several calibrators' curves, by weights that they earn on rows they had not seen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 
-from ..tally import Floats
+from ..maps.curves import Curve, Mixture
+from ..plugins import find
+from ..tally import Floats, Tally
 
-__all__ = ["simplex"]
+__all__ = ["curve_of", "earned", "mixture", "simplex"]
 
 
 def simplex(p: Floats, hits: Floats, weight: Floats, prior: Floats, pull: float) -> Floats:
@@ -28,3 +32,35 @@ def simplex(p: Floats, hits: Floats, weight: Floats, prior: Floats, pull: float)
     b = np.r_[hits / weight * root, heavy, np.sqrt(pull) * prior]
     w, _ = nnls(a.T @ a, a.T @ b) if len(a) > 50_000 else nnls(a, b)
     return np.asarray(w / w.sum(), dtype=np.float64)
+
+
+def curve_of(calibrator: str, tally: Tally) -> Curve:
+    """The curve that a calibrator fits."""
+    curve: Curve = find("calibrators", calibrator)().fit(tally).curve
+    return curve
+
+
+def earned(
+    tally: Tally, parts: Sequence[Tally], curves: Sequence[Mapping[str, Curve]], prior: Floats, pull: float
+) -> dict[str, float]:
+    """The `simplex` weights of curves by name, of each part of a tally by curves of the other parts."""
+    p = np.concatenate(
+        [[c(part.score) for c in of.values()] for of, part in zip(curves, parts, strict=True)], axis=1
+    )
+    scale = tally.n_eff / tally.total
+    hits, weight = (np.concatenate([getattr(part, n) for part in parts]) * scale for n in ("hits", "weight"))
+    return {
+        n: round(float(w), 4) for n, w in zip(curves[0], simplex(p, hits, weight, prior, pull), strict=True)
+    }
+
+
+def mixture(weights: Mapping[str, float], curve: Callable[[str], Curve]) -> Mixture:
+    """The weighted average of curves by name, those of next to no weight left out.
+
+    The pair of Venn-Abers is no confidence interval: the band of the isotonic curve stands in for it.
+    """
+    kept = {name: w for name, w in weights.items() if w > 1e-3}
+    parts = {name: curve(name) for name in kept}
+    bands = tuple(curve("isotonic") if name == "venn_abers" else part for name, part in parts.items())
+    total = sum(kept.values())
+    return Mixture(weights=tuple(w / total for w in kept.values()), parts=tuple(parts.values()), bands=bands)

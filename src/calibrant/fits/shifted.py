@@ -1,17 +1,24 @@
-"""A logistic curve, shifted and stretched in log-odds."""
+"""A logistic curve, shifted and stretched in log-odds for each of some groups."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, logit
 
+from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.curves import NEAR, Atom, Logistic
-from ..tally import Floats, Tally
-from .logistic import fit_logistic
+from ..maps.groups import key_of
+from ..maps.matching import Key
+from ..tally import Floats, Tally, merged
+from .leaves import Leaf
+from .logistic import effective, fit_logistic
 
-__all__ = ["Frame", "base_curve"]
+__all__ = ["Frame", "Groups", "base_curve"]
 
 _Z = 1.959963984540054
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
@@ -38,7 +45,7 @@ def base_curve(pool: Tally) -> Logistic:
     trust = _BEND**2 / (_BEND**2 + variance)
     a, b, k = (trust * getattr(beta, n) + (1 - trust) * getattr(platt, n) for n in "abk")
     full = trust * np.array(beta.covariance) + (1 - trust) * np.array(platt.covariance)
-    covariance = tuple(tuple(float(v) for v in row) for row in full)
+    covariance = tuple(map(tuple, full.tolist()))
     nearer = beta if trust > 0.5 else platt
     return replace(nearer, a=a, b=b, k=k, covariance=covariance)
 
@@ -97,7 +104,7 @@ class Frame:
         full = to_abk @ spread @ to_abk.T + slope**2 * np.array(self.base.covariance)
         return Logistic(
             a=float(a), b=float(b), k=float(k), inside=self.base.inside,
-            covariance=tuple(tuple(float(v) for v in row) for row in full),
+            covariance=tuple(map(tuple, full.tolist())),
             at_zero=_moved(self.base.at_zero, shift, slope, spread),
             at_one=_moved(self.base.at_one, shift, slope, spread),
         )  # fmt: skip
@@ -115,6 +122,50 @@ class Frame:
             return float(theta[0] + (weight @ (target - eta)) / weight.sum()), float(theta[1])
         slope = max(float(weight @ (target * (self.at - middle)) / weight.sum()) / width**2, 0.0)
         return float(weight @ target / weight.sum()) - slope * middle, slope
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups in the order of their keys, all their rows together, and the curve that they share."""
+
+    keys: tuple[Key, ...]
+    tallies: tuple[Tally, ...]
+
+    @classmethod
+    def of(cls, tallies: Mapping[Any, Tally]) -> Self:
+        """Sort the groups; raises where there is nothing to fit, or a key is of another length."""
+        held = {key_of(k): t for k, t in tallies.items()}
+        if not any(t.rows for t in held.values()):
+            raise NotEnoughLabels("A calibration map", 1, 0)
+        if len({len(k) for k in held}) > 1 or len(held) < len(tallies):
+            raise UnusableInput(
+                "Keys of groups must be distinct and of one length, such as ('task', 'domain'); got "
+                f"{sorted({len(k) for k in held})} parts in {len(tallies)} keys, {len(held)} of them distinct."
+            )
+        keys = sorted(held, key=lambda key: [(v is not None, v or "") for v in key])
+        return cls(tuple(keys), tuple(held[k] for k in keys))
+
+    def under(self, prefix: Key) -> Tally:
+        """The rows of the groups whose keys begin so; all rows where these have none."""
+        pairs = zip(self.keys, self.tallies, strict=True)
+        found = merged([t for k, t in pairs if k[: len(prefix)] == prefix and t.rows])
+        return found if found.rows else self.pool
+
+    @cached_property
+    def pool(self) -> Tally:
+        """All rows."""
+        return merged([t for t in self.tallies if t.rows])
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The shared curve, on which groups are shifted and stretched."""
+        return Frame.of(base_curve(self.pool), self.pool)
+
+    def leaf(self, tally: Tally) -> Leaf:
+        """The labels of a group, or of a part of one, on the frame."""
+        if not tally.rows:
+            return Leaf(*np.zeros((4, 0)))
+        return Leaf(*self.frame.features(tally.score), *effective(tally))
 
 
 def _log_odds(base: Logistic, scores: Floats) -> Floats:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnusableInput
-from ..fits.grouped import LabelledGroups, fit_groups
+from ..fits.groups import LabelledGroups, fit_groups
 from ..logs.reading import Log, read_log
 from ..logs.sources import Key, group_name
 from ..maps.calibration import CalibrationMap

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +92,8 @@ def fit_trajectories(trajectories: Sequence[Trajectory], *, seed: int = 0) -> Tr
     cluster = [t.cluster or t.id for t in labelled] if _clustered(labelled) else None
     tally = Tally.of(np.clip(p, 0, 1), rows.grade, np.array([t.weight for t in labelled]), cluster)
     return TrajectoryMap(
-        features=tuple(seen), intercept=float(theta[0]), covariance=_plain(covariance), spread=_plain(spread),
+        features=tuple(seen), intercept=float(theta[0]), covariance=tuple(map(tuple, covariance.tolist())),
+        spread=tuple(map(tuple, spread.tolist())),
         evidence=Evidence.of(tally), dropped=dropped,
         statistics={"candidates": {m.name: float(s) for m, s in zip(models, share, strict=True) if s > 5e-4}},
     )  # fmt: skip
@@ -266,7 +266,3 @@ def _averaged(rows: _Rows, models: Sequence[_Model], share: Floats) -> tuple[Flo
         right = (float(rows.weight @ rows.grade) + 1) / (n + 2)
         theta[0], covariance[0, 0] = float(logit(right)), 1 / ((n + 2) * right * (1 - right))
     return theta, covariance
-
-
-def _plain(matrix: Any) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(v) for v in row) for row in np.atleast_2d(matrix)) if np.size(matrix) else ()
