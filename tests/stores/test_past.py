@@ -33,8 +33,8 @@ for number in range(count):
     store.add(
         fact for id in ids for fact in (
             Record(id=id, time=draw.random(), question=question, completion=None),
-            Verdict(id=id, record_id=id, grade=1.0, judge="ana", time=draw.random(), assignment=id),
             Assignment(id=id, record_id=id, propensity=0.5, reason="audit", time=draw.random()),
+            Verdict(id=id, record_id=id, grade=1.0, judge="ana", time=draw.random(), assignment=id),
             Event(id=id, kind="alarm", time=draw.random(), data={"name": name}),
         )
     )
@@ -216,10 +216,14 @@ def test_the_propensity_of_a_verdict_is_that_of_its_assignment(store: SqlStore) 
     assert (row["weight"], row["propensity_from"]) == (pytest.approx(3.0), "assignment")
 
 
-def test_an_assignment_may_come_with_its_verdict_in_any_order(store: SqlStore) -> None:
-    store.add([make_verdict(assignment="a1"), make_assignment(), make_record()])
-    assert store.verdicts("r1")[0].propensity == 0.1
-    assert_consistent(store)
+def test_record_assignment_and_verdict_may_come_at_once(store: SqlStore) -> None:
+    several = [
+        (make_record(id), make_assignment(id, id), make_verdict(id, id, assignment=id))
+        for id in map(str, range(150))
+    ]
+    store.add(fact for facts in several for fact in facts)
+    assert store.verdicts("149")[0].propensity == 0.1
+    assert len(assert_consistent(store)) == 450
 
 
 @pytest.mark.parametrize(

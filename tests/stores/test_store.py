@@ -283,6 +283,17 @@ def test_auditing_changes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "missing.db").exists()
 
 
+def test_who_only_reads_cannot_write(store: SqlStore, store_url: str) -> None:
+    store.add([make_record()])
+    reader = SqlStore(store_url, readonly=True)
+    with pytest.raises(StoreError, match=r"(?i)read-?\s?only"):
+        reader.add([make_record("r2")])
+    with pytest.raises(StoreError, match=r"(?i)read-?\s?only"):
+        reader.set_state("monitor", 1, 0)
+    assert reader.counts()["records"] == len(list(reader.since())) == 1
+    reader.close()
+
+
 def test_a_store_is_audited_as_a_log(store: SqlStore, store_url: str) -> None:
     def judged(i: int) -> tuple[Record, Verdict]:
         reading = Reading(signal="s", score=score(0.9))

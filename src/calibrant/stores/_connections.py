@@ -49,6 +49,7 @@ def connected(url: str, *, readonly: bool) -> Engine:
             address,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # so that who waited for another sees what it wrote
+            execution_options={"postgresql_readonly": readonly},
             connect_args={"connect_timeout": 10},
         )
         return made

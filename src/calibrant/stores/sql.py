@@ -71,7 +71,7 @@ class SqlStore:
     def add(self, facts: Iterable[Fact]) -> None:
         """Write facts, all or nothing; durable when this returns.
 
-        What others cite comes before them, or in the same call. Adding again what is there changes nothing: it
+        What a fact cites is there already, or comes before it. Adding again what is there changes nothing: it
         keeps the time of its first delivery. A verdict gets the propensity of the assignment it cites.
 
         Raises `StoreRefused` for what cannot be kept: `UnknownRecord`, `UnknownAssignment`, `WrongAssignment`
