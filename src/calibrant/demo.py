@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from rich.progress import Progress
-from rich.table import Table
 
 from .asking.elicit import Asker, ElicitSummary, JsonlLog, elicit
 from .auditing import Audit, audit
 from .files.writing import write
 from .fitting import fit_log
 from .maps.calibration import MapSet
-from .phrasing.numbers import fixed, of_100, percent
 from .phrasing.phrases import Phrasebook
 from .plugins import find, require
 from .policies.bands import Bands
-from .report import html
+from .report import group_key, html
 from .types import Action, Confidence, Fingerprint, Probability, Question, Reading, Score, digest
 
-__all__ = ["DemoResult", "demo"]
+__all__ = ["GATE", "DemoResult", "demo"]
 
 SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
 GATE = "mean_logprob"
@@ -48,44 +44,6 @@ class DemoResult:
     maps: Path
     report: Path
 
-    def lines(self) -> list[str]:
-        """The story in sentences."""
-        told = ["How sure the model says it is, by signal, on all questions:"]
-        told += [f"  {g.sentence}{_ranks(g.finding.auroc)}" for g in self.signals.groups if g.finding]
-        told += ["", "Sure of itself, and wrong:"]
-        for row in self.surprises:
-            told.append(
-                f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
-                f"claimed {row['confidence']:.2f}; {row['phrase']}: {row['action']}"
-            )
-        told += ["", f"Fitted on half of the questions; on the other half, from {GATE}:"]
-        return told
-
-    def table(self) -> Table:
-        """Per domain: what calibration changed, and what the bands do with the answers."""
-        table = Table(box=None, pad_edge=False)
-        for head in ("domain", "n", "right", "claimed", "now", "ECE", "now", "Brier", "now"):
-            table.add_column(head, justify="left" if head == "domain" else "right")
-        after = {tuple(g.by.items()): g.finding for g in self.after.groups}
-        for group in self.before.groups:
-            b, a = group.finding, after[tuple(group.by.items())]
-            if b is None or a is None:
-                continue
-            table.add_row(
-                _name(group.by), f"{b.n:,}", fixed(b.accuracy, 2), fixed(b.mean_confidence, 2),
-                fixed(a.mean_confidence, 2), fixed(b.ece.value), fixed(a.ece.value), fixed(b.brier), fixed(a.brier),
-            )  # fmt: skip
-        return table
-
-    def bands(self) -> list[str]:
-        """Per domain: what the bands do with the calibrated answers, and how many of those are right."""
-        told = ["", "What the bands do now (share of the answers; right among them), and would have done:"]
-        for group in self.before.groups:
-            bands = self.actions[_key(group.by)]
-            told.append(f"  {_name(group.by)}: {_bands_text(bands, 'n', 'accuracy')}")
-            told.append(f"    with the raw confidence: {_bands_text(bands, 'was', 'was_accuracy')}")
-        return told
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -94,13 +52,16 @@ class DemoResult:
         }  # fmt: skip
 
 
-def demo(folder: Path, *, limit: int | None, bar: Progress) -> DemoResult:
-    """Run the demonstration in `folder`; a run that was stopped goes on where it was."""
+def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None]) -> DemoResult:
+    """Run the demonstration in `folder`; a run that was stopped goes on where it was.
+
+    `progress` is called with how many questions were asked, and of how many.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     questions = list(find("datasets", "world_facts")().questions())[:limit]
     log, maps_file, report = (folder / name for name in ("answers.jsonl", "maps.json", "report.html"))
     sink = JsonlLog(log)
-    summary = asyncio.run(_ask(questions, sink, bar))
+    summary = asyncio.run(_ask(questions, sink, progress))
     rows = [row for row in sink.rows() if row["correct"] is not None]
     wanted = {q.id for q in questions}
     rows = [row for row in rows if row["item_id"] in wanted]
@@ -120,14 +81,15 @@ def demo(folder: Path, *, limit: int | None, bar: Progress) -> DemoResult:
     )  # fmt: skip
 
 
-async def _ask(questions: list[Question], sink: JsonlLog, bar: Progress) -> ElicitSummary:
-    task = bar.add_task("asking the embedded model", total=len(questions))
+async def _ask(
+    questions: list[Question], sink: JsonlLog, progress: Callable[[int, int], None]
+) -> ElicitSummary:
     model = find("models", "embedded")()
     try:
         return await elicit(
             questions, asker=Asker(model), sink=sink, grader=find("graders", "exact")(),
             signals={name: find("signals", name)() for name in SIGNALS},
-            progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
+            progress=lambda s: progress(s.recorded + s.skipped + s.unfinished, len(questions)),
         )  # fmt: skip
     finally:
         await model.close()
@@ -174,9 +136,9 @@ def _action(p: float) -> str:
 
 
 def _actions(rows: list[Row]) -> dict[str, list[dict[str, Any]]]:
-    by_domain: dict[str, list[Row]] = {_key({}): rows}
+    by_domain: dict[str, list[Row]] = {group_key({}): rows}
     for row in rows:
-        by_domain.setdefault(_key({"domain": row["domain"]}), []).append(row)
+        by_domain.setdefault(group_key({"domain": row["domain"]}), []).append(row)
     return {key: [_band(action, part) for action in Action] for key, part in by_domain.items()}
 
 
@@ -188,26 +150,3 @@ def _band(action: Action, rows: list[Row]) -> dict[str, Any]:
         "action": str(action), "n": len(held), "accuracy": accuracy, "was": len(was),
         "was_accuracy": sum(row["correct"] for row in was) / len(was) if was else None,
     }  # fmt: skip
-
-
-def _key(by: Mapping[str, str | None]) -> str:
-    from .report import group_key
-
-    return group_key(by)
-
-
-def _ranks(auroc: float | None) -> str:
-    return "" if auroc is None else f" It ranks right above wrong {of_100(auroc)} times in 100."
-
-
-def _bands_text(bands: list[dict[str, Any]], count: str, accuracy: str) -> str:
-    total = sum(band[count] for band in bands)
-    return ", ".join(
-        f"{band['action']} {percent(band[count] / total)} ({fixed(band[accuracy], 2)})"
-        for band in bands
-        if band[count]
-    )
-
-
-def _name(by: Mapping[str, str | None]) -> str:
-    return ", ".join(str(v) for v in by.values()) or "all domains"

@@ -13,12 +13,6 @@ import typer
 from calibrant.asking.elicit import elicit
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import model_named, signals_named
-from calibrant.cli.terminal import (
-    out,
-    print_json,
-    print_signals,
-    print_summary,
-)
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.maps.calibration import MapSet
 from calibrant.phrasing.phrases import Phrase, Phrasebook
@@ -46,6 +40,8 @@ from .shared import (
     signal_row,
     sink_of,
 )
+from .tables.asked import print_signals, print_summary
+from .terminal import out, print_json
 
 
 @app.command("signals")

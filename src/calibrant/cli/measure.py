@@ -7,15 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from calibrant.applying import apply as apply_maps
-from calibrant.auditing import audit
-from calibrant.cli.terminal import out, print_audit, print_fitted, print_json
 from calibrant.files.writing import write
-from calibrant.fitting import fit_log
-from calibrant.maps.calibration import MapSet
 from calibrant.plugins import find, names
 
 from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, app, columns
+from .terminal import print_json, say
 
 
 @app.command("audit")
@@ -38,6 +34,10 @@ def audit_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure how far the confidence in a log can be trusted."""
+    from calibrant.auditing import audit
+
+    from .tables.measured import print_audit
+
     found = audit(
         log, columns(by), bins=bins, confidence=confidence, correct=correct, weight=weight, cluster=cluster,
         human=human, human_propensity=human_propensity,
@@ -55,7 +55,7 @@ def audit_command(
     else:
         print_audit(found)
         for path in filter(None, (report, markdown)):
-            out.print(f"Report: {path}")
+            say(f"Report: {path}")
 
 
 @app.command("fit")
@@ -71,6 +71,10 @@ def fit_command(
     as_json: AsJson = False,
 ) -> None:
     """Fit maps from confidence to probability, one per group, measured on rows they had not seen."""
+    from calibrant.fitting import fit_log
+
+    from .tables.measured import print_fitted
+
     fitted = fit_log(
         log, columns(by), calibrator=calibrator, confidence=confidence, correct=correct, weight=weight,
         cluster=cluster,
@@ -81,7 +85,7 @@ def fit_command(
         print_json({**fitted.to_dict(), "maps": str(maps) if maps else None})
         return
     print_fitted(fitted)
-    out.print(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
+    say(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
 
 
 @app.command("apply")
@@ -96,17 +100,15 @@ def apply_command(
     as_json: AsJson = False,
 ) -> None:
     """Add the calibrated probability, its interval and the action to every row of a log."""
+    from calibrant.applying import apply
+    from calibrant.maps.calibration import MapSet
+
+    from .tables.measured import print_applied
+
     policy = find("policies", "bands")(use=use)
-    done = apply_maps(MapSet.load(maps), log, to, policy, confidence=confidence)
+    done = apply(MapSet.load(maps), log, to, policy, confidence=confidence)
     if as_json:
         print_json({**done.to_dict(), "out": str(to)})
         return
-    out.print(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
-    for why, n in done.uncalibrated.most_common():
-        out.print(f"  {n:,} did not: {why}")
-    for signal, n in done.ignored.most_common():
-        out.print(f"  {n:,} scores of {signal} did not count: no blend was fitted on it.")
-    for level, n in done.stood_in.most_common(8):
-        out.print(f"  {n:,} are of groups without a map; the one for {level} stood in.", markup=False)
-    out.print("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
-    out.print(f"Written: {to}")
+    print_applied(done)
+    say(f"Written: {to}")

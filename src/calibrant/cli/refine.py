@@ -7,18 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from calibrant.assembly.named import signals_named
-from calibrant.cli.terminal import out, print_cut, print_json, print_spending, spending_fields
 from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
-from calibrant.refining.search import Refinement, at_most
-from calibrant.refining.search import refine as refine_prompts
 
 from .session import Session, with_session
 from .shared import AnswerTokens, AsJson, Questions, app, questions_of
+from .terminal import print_json
 
 
 @app.command("refine")
@@ -47,6 +43,12 @@ def refine_command(
     as_json: AsJson = False,
 ) -> None:
     """Search for a prompt whose confidence is worth more; choose on some questions, report on others."""
+    from calibrant.assembly.named import signals_named
+    from calibrant.refining.search import at_most, refine
+
+    from .tables.asked import spending_fields
+    from .tables.refinements import print_refinement
+
     asked, signals = questions_of(questions, limit, answer_tokens), signals_named(signal)
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
@@ -56,7 +58,7 @@ def refine_command(
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     found, spent = session.run(
-        lambda asker, advance: refine_prompts(
+        lambda asker, advance: refine(
             asked, asker=asker, signal=chosen, name=name, candidates=candidates, rounds=rounds, share=share,
             max_accuracy_loss=max_accuracy_loss, seed=seed, workers=session.workers, progress=advance,
         ),
@@ -68,26 +70,4 @@ def refine_command(
     if as_json:
         print_json(body)
         return
-    for sentence in found.sentences():
-        out.print(sentence, soft_wrap=True)
-    out.print(_table(found))
-    print_spending(spent)
-    print_cut(found.cut)
-    for why, n in list(found.reasons.items())[:8]:
-        out.print(f"  {n:,} x {why}", soft_wrap=True)
-
-
-def _table(found: Refinement) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("prompt")
-    for head in ("n", "right", "Brier", "gain (95 %)", "AUROC", "missing", "tokens"):
-        table.add_column(head, justify="right")
-    last = {row.name: row for rows in found.rounds for row in rows}
-    for one in sorted(found.candidates, key=lambda c: (-c.n, last[c.prompt.name].brier)):
-        row = last[one.prompt.name]
-        table.add_row(
-            one.prompt.name, f"{one.n}", f"{one.accuracy:.3f}", f"{row.brier:.3f}",
-            f"{row.gain.value:+.3f} ({row.gain.low:+.3f} to {row.gain.high:+.3f})",
-            "-" if one.auroc is None else f"{one.auroc:.3f}", f"{one.missing:.2f}", f"{one.tokens:,}",
-        )  # fmt: skip
-    return table
+    print_refinement(found, spent)

@@ -7,11 +7,8 @@ from typing import Annotated
 
 import typer
 
-from calibrant.assembly.config import load
-from calibrant.cli.terminal import out, print_json, progress
-from calibrant.demo import demo as run_demo
-
 from .shared import AsJson, app
+from .terminal import print_json, progress
 
 
 @app.command("serve")
@@ -19,6 +16,7 @@ def serve_command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file; see the documentation.")],
 ) -> None:
     """Serve an OpenAI-compatible endpoint whose answers carry their calibrated confidence."""
+    from calibrant.assembly.config import load
     from calibrant.gateway.server import serve
 
     serve(load(config))
@@ -33,14 +31,14 @@ def demo_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""
+    from calibrant.demo import demo
+
+    from .tables.demonstrations import print_demo
+
     with progress(as_json) as bar:
-        result = run_demo(folder, limit=limit, bar=bar)
+        task = bar.add_task("asking the embedded model", total=None)
+        found = demo(folder, limit=limit, progress=lambda n, of: bar.update(task, completed=n, total=of))
     if as_json:
-        print_json(result.to_dict())
-        return
-    for line in result.lines():
-        out.print(line, soft_wrap=True)
-    out.print(result.table())
-    for line in result.bands():
-        out.print(line, soft_wrap=True)
-    out.print(f"\nReport: {result.report.resolve()}", style="bold")
+        print_json(found.to_dict())
+    else:
+        print_demo(found)

@@ -27,7 +27,8 @@ from calibrant.protocols import Grader, Model, Signal
 from calibrant.types import Price, Question
 
 from .shared import finite
-from .terminal import err, estimate_sentence, print_estimate, print_stopped, progress
+from .tables.asked import estimate_sentence, print_estimate, print_stopped
+from .terminal import err, progress
 
 __all__ = ["Judged", "OneModel", "Session", "with_session"]
 

@@ -1,0 +1,107 @@
+"""What commands that ask say of their signals, their costs and their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from calibrant.asking.elicit import ElicitSummary, Spending
+from calibrant.asking.estimates import CostEstimate
+from calibrant.phrasing.numbers import percent
+
+from ..terminal import print_cut, print_json, print_reasons, say, table
+
+__all__ = [
+    "estimate_sentence", "print_estimate", "print_signals", "print_spending", "print_stopped", "print_summary",
+    "spending_fields",
+]  # fmt: skip
+
+
+def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each signal: what it needs and what it costs an answer, at the most."""
+    costs = [
+        [f"{row[n]:,}" if row[n] else "-" for n in ("calls", "samples", "read", "written")] for row in rows
+    ]
+    shown = [
+        (row["name"], ", ".join(row["needs"]) or "-", *cost, row["about"])
+        for row, cost in zip(rows, costs, strict=True)
+    ]
+    table(("signal", "needs", ">calls", ">samples", ">reads", ">writes", "is"), shown)
+    say(
+        "\nFor one answer, at the most. Calls are further calls, each of which also reads the question and the "
+        "answer;\nsamples are further answers to the question, shared by all signals that want them; reads and "
+        "writes are tokens."
+    )
+
+
+def estimate_sentence(expected: CostEstimate) -> str:
+    """What a run would cost at the most, in words."""
+    read, written = expected.prompt_tokens / 1e6, expected.completion_tokens / 1e6
+    dollars = "" if expected.dollars is None else f", {expected.dollars:,.2f} US dollars"
+    fewer = f" ({expected.together:,} where the server gives several samples in one call)"
+    calls = f"{expected.calls:,} calls{fewer if expected.together < expected.calls else ''}"
+    return (
+        f"At the most: {calls}, {read:,.2f} million tokens read and {written:,.2f} million "
+        f"written{dollars}. Calls that were answered before are not made again."
+    )
+
+
+def print_estimate(expected: CostEstimate, as_json: bool) -> None:
+    """What a run would cost at the most."""
+    if as_json:
+        print_json(asdict(expected))
+    else:
+        say(estimate_sentence(expected))
+
+
+def print_spending(spent: Spending) -> None:
+    """What a run used."""
+    say(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+
+
+def spending_fields(spent: Spending) -> dict[str, Any]:
+    """What a run used, for JSON."""
+    return {"calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars}
+
+
+def print_stopped(
+    why: str, done: int, total: int, spent: Spending, calls: object, *, keep: str, as_json: bool
+) -> None:
+    """That a run which has to have all ended before it had, and where what it has is kept."""
+    kept = None if calls is None else str(calls)
+    if as_json:
+        print_json({"stopped": why, "done": done, "of": total, **spending_fields(spent), "kept": kept})
+        return
+    say(f"Stopped: {why}")
+    say(f"{done:,} of at most {total:,} answers were looked at; from a part of them nothing is concluded.")
+    print_spending(spent)
+    where = (
+        f"Answered calls are in {kept}." if kept else f"Nothing was kept: {keep} keeps the answered calls."
+    )
+    say(where)
+
+
+def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
+    """How a run of elicit went."""
+    spent = s.spending
+    body = {
+        "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
+        "cut": s.cut, "regraded": s.regraded, "graded": s.graded, "accuracy": s.accuracy,
+        "reasons": dict(s.reasons), "stopped": s.stopped,
+        **spending_fields(spent),
+    }  # fmt: skip
+    if as_json:
+        print_json(body)
+        return
+    right = "" if s.accuracy is None else f", {percent(s.accuracy)} right"
+    first, late = (right, "") if s.recorded else ("", right)
+    say(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
+    print_spending(spent)
+    if s.regraded:
+        say(f"{s.regraded} of those that were there had no grade and have one now{late}.")
+    print_cut(s.cut)
+    print_reasons(s.reasons)
+    if s.stopped:
+        say(f"Stopped: {s.stopped} Run the same command again to go on.")
+    say(f"Log: {log}")

@@ -1,0 +1,65 @@
+"""What the demonstration found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from calibrant.demo import GATE, DemoResult
+from calibrant.phrasing.numbers import fixed, of_100, percent
+from calibrant.report import group_key
+
+from ..terminal import out, say, table
+
+__all__ = ["print_demo"]
+
+
+def print_demo(found: DemoResult) -> None:
+    """The story: what each signal claims, where it is wrong, and what calibration changes."""
+    say("How sure the model says it is, by signal, on all questions:")
+    for group in found.signals.groups:
+        if group.finding:
+            say(f"  {group.sentence}{_ranks(group.finding.auroc)}")
+    say("\nSure of itself, and wrong:")
+    for row in found.surprises:
+        say(
+            f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
+            f"claimed {fixed(row['confidence'], 2)}; {row['phrase']}: {row['action']}"
+        )
+    say(f"\nFitted on half of the questions; on the other half, from {GATE}:")
+    table(("domain", ">n", ">right", ">claimed", ">now", ">ECE", ">now", ">Brier", ">now"), _rows(found))
+    say("\nWhat the bands do now (share of the answers; right among them), and would have done:")
+    for group in found.before.groups:
+        bands = found.actions[group_key(group.by)]
+        say(f"  {_name(group.by)}: {_bands(bands, 'n', 'accuracy')}")
+        say(f"    with the raw confidence: {_bands(bands, 'was', 'was_accuracy')}")
+    out.print(f"\nReport: {found.report.resolve()}", style="bold")
+
+
+def _rows(found: DemoResult) -> Iterator[tuple[str, ...]]:
+    after = {group_key(group.by): group.finding for group in found.after.groups}
+    for group in found.before.groups:
+        b, a = group.finding, after[group_key(group.by)]
+        if b is None or a is None:
+            continue
+        yield (
+            _name(group.by), f"{b.n:,}", fixed(b.accuracy, 2), fixed(b.mean_confidence, 2),
+            fixed(a.mean_confidence, 2), fixed(b.ece.value), fixed(a.ece.value), fixed(b.brier), fixed(a.brier),
+        )  # fmt: skip
+
+
+def _ranks(auroc: float | None) -> str:
+    return "" if auroc is None else f" It ranks right above wrong {of_100(auroc)} times in 100."
+
+
+def _bands(bands: list[dict[str, Any]], count: str, accuracy: str) -> str:
+    total = sum(band[count] for band in bands)
+    return ", ".join(
+        f"{band['action']} {percent(band[count] / total)} ({fixed(band[accuracy], 2)})"
+        for band in bands
+        if band[count]
+    )
+
+
+def _name(by: Mapping[str, str | None]) -> str:
+    return ", ".join(str(v) for v in by.values()) or "all domains"

@@ -1,0 +1,118 @@
+"""What a red team found."""
+
+from __future__ import annotations
+
+from calibrant.metrics import Estimate
+from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval
+from calibrant.redteaming.trial import RedTeam
+
+from ..terminal import print_cut, say, table
+
+__all__ = ["print_redteam", "sentences"]
+
+
+def print_redteam(found: RedTeam) -> None:
+    """The sentences, then what each attack does to a score that is believed, and what each defence leaves of it."""
+    for sentence in sentences(found):
+        say(sentence)
+    print_cut(found.cut)
+    say("")
+    heads = (">n", ">change", ">flips %", ">wrong let through %", ">with attack %", ">AUROC lost")
+    attacks = [
+        (
+            one.signal, one.attack, f"{one.n:,}", _plain(one.measures["change"]), _plain(one.measures["flips"], 100),
+            _plain(one.measures["success_clean"], 100), _hundred(one.measures["success_attacked"]),
+            _plain(one.measures["auroc_lost"]),
+        )
+        for one in found.findings
+        if one.defence == "none"
+    ]  # fmt: skip
+    table(("signal", "attack", *heads), attacks, "Attacks, the score believed as it stands")
+    say("")
+    heads = (
+        ">wrong let through %",
+        ">with attack %",
+        ">cut %",
+        ">right let through %",
+        ">clean AUROC",
+        ">calls",
+    )
+    defences = [
+        (
+            one.signal, one.defence, _plain(one.measures["success_clean"], 100),
+            _hundred(one.measures["success_attacked"]), _hundred(one.measures.get("success_cut")),
+            _plain(one.measures["passed_clean"], 100), _plain(one.measures["auroc_clean"]), f"{one.calls:g}",
+        )
+        for one in found.defences
+    ]  # fmt: skip
+    table(("signal", "defence", *heads), defences, "Defences, all attacks of a direction together")
+
+
+def sentences(found: RedTeam) -> list[str]:
+    """What was found, for each signal the worst attack and the defence that helps most; then what was noted."""
+    said = [
+        f"{found.model} is right on {percent(found.accuracy)} of the questions, as {found.judge} grades. Maps "
+        f"were fitted on {found.fitted} of them; what follows is from the other {found.reported}, with 95 % "
+        f"intervals. An answer is let through at {found.threshold:g} or above."
+    ]
+    for signal in dict.fromkeys(one.signal for one in found.defences):
+        said += _of_signal(found, signal)
+    unchanged = ", ".join(f"{name} {n}" for name, n in found.unchanged.items() if n)
+    if unchanged:
+        said.append(f"Questions in which an attack found nothing to change: {unchanged}.")
+    reasons = list(found.reasons.items())
+    said += [f"{n:,} x {why}" for why, n in reasons[:5]]
+    if len(reasons) > 5:
+        said.append(f"{sum(n for _, n in reasons[5:]):,} x other reasons; all are in the result.")
+    return [*said, *found.notes]
+
+
+def _of_signal(found: RedTeam, signal: str) -> list[str]:
+    """The attack that gets most wrong answers over the threshold, and what each defence leaves of it."""
+    rows = [one for one in found.findings if one.signal == signal]
+    rated = [
+        (gained.value, one)
+        for one in rows
+        if one.defence == "none" and (gained := one.measures["success_gained"]) is not None
+    ]
+    if not rated:
+        return [f"{signal}: no attack left wrong answers with which to compare."]
+    _, worst = max(rated, key=lambda pair: pair[0])
+    before, after, gained = (worst.measures[f"success_{name}"] for name in ("clean", "attacked", "gained"))
+    said = (
+        f"{signal}, believed as it stands: the worst attack is {worst.attack}. Wrong answers let through: "
+        f"{percent_interval(before)} without it, {percent_interval(after)} with it."
+    )
+    if gained is None or gained.low <= 0:
+        return [f"{said} That is within what chance gives."]
+    left = {one.defence: one.measures["success_attacked"] for one in rows if one.attack == worst.attack}
+    return [said, _best(found, signal, left)]
+
+
+def _best(found: RedTeam, signal: str, left: dict[str, Estimate | None]) -> str:
+    """The defence that lets fewest wrong answers through; of equal ones the one that costs fewest right ones."""
+    costs = {one.defence: one for one in found.defences if one.signal == signal}
+    none = costs["none"].measures
+
+    def rank(name: str) -> tuple[float, float, float]:
+        through, passed = left[name], costs[name].measures["passed_clean"]
+        return through.value if through else 1.0, -passed.value if passed else 0.0, costs[name].calls
+
+    best = min((name for name in left if name != "none"), key=rank)
+    m, passed = costs[best].measures, costs[best].measures["passed_clean"]
+    closed = passed is not None and passed.value == 0
+    end = " No right answer gets through either: it closes the door rather than guards it." if closed else ""
+    through, undefended = (percent_interval(one) for one in (passed, none["passed_clean"]))
+    return (
+        f"{signal}: {best} leaves least of that, {percent_interval(left[best])}. Without an attack it lets {through} "
+        f"of the right answers through, {undefended} undefended; it loses {interval(m['auroc_lost'], 2)} of AUROC and "
+        f"takes {costs[best].calls:g} further calls an answer.{end}"
+    )
+
+
+def _plain(one: Estimate | None, scale: float = 1.0) -> str:
+    return fixed(None if one is None else scale * one.value, 2 if scale == 1 else 0)
+
+
+def _hundred(one: Estimate | None) -> str:
+    return interval(one, 0, scale=100)
