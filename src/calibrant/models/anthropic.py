@@ -25,15 +25,7 @@ class Anthropic(Client):
     out, and temperatures up to 1, to which higher ones are lowered. Where the server refuses the
     temperature it is left out for an hour, and `refused` names it.
 
-    Parameters
-    ----------
-    url : base URL of the server, ending in ``/v1``
-    model : the model's name on that server
-    api_key : sent as ``x-api-key``
-    price : US dollars per million tokens, for the cost of each completion
-    timeout : seconds for a whole answer, or between two pieces of a streamed one
-    name : the name that fingerprints carry; `model` where not given
-
+    The parameters are those of every `Client`; the key is sent as ``x-api-key``.
     Close it in the event loop that used it.
     """
 

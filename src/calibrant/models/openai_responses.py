@@ -23,15 +23,7 @@ class OpenAIResponses(Client):
     `seed`, which is left out. Log-probabilities and the temperature, where the server refuses them, are
     left out for an hour, and `refused` names them.
 
-    Parameters
-    ----------
-    url : base URL of the server, ending in ``/v1``
-    model : the model's name on that server
-    api_key : sent as a bearer token
-    price : US dollars per million tokens, for the cost of each completion
-    timeout : seconds for a whole answer, or between two pieces of a streamed one
-    name : the name that fingerprints carry; `model` where not given
-
+    The parameters are those of every `Client`; the key is sent as a bearer token.
     Close it in the event loop that used it.
     """
 

@@ -5,65 +5,12 @@ epoch, probabilities and scores in [0, 1].
 """
 
 from ..files.addresses import canonical, digest
-from .asks import (
-    Ask,
-    Completion,
-    Delta,
-    Json,
-    Message,
-    Price,
-    Question,
-    Replies,
-    Sampling,
-    Token,
-    ToolCall,
-    Usage,
-)
-from .confidences import (
-    Answered,
-    Confidence,
-    Cost,
-    Fingerprint,
-    Probability,
-    Reading,
-    Score,
-    Step,
-    score,
-    scored,
-)
-from .facts import Action, Assignment, Decision, Entry, Event, Fact, Record, Verdict
+from . import asks, confidences, facts
+from .asks import *  # noqa: F403
+from .confidences import *  # noqa: F403
+from .facts import *  # noqa: F403
 
-__all__ = [
-    "Action",
-    "Answered",
-    "Ask",
-    "Assignment",
-    "Completion",
-    "Confidence",
-    "Cost",
-    "Decision",
-    "Delta",
-    "Entry",
-    "Event",
-    "Fact",
-    "Fingerprint",
-    "Json",
-    "Message",
-    "Price",
-    "Probability",
-    "Question",
-    "Reading",
-    "Record",
-    "Replies",
-    "Sampling",
-    "Score",
-    "Step",
-    "Token",
-    "ToolCall",
-    "Usage",
-    "Verdict",
-    "canonical",
-    "digest",
-    "score",
-    "scored",
-]
+__all__ = ["canonical", "digest"]
+__all__ += asks.__all__
+__all__ += confidences.__all__
+__all__ += facts.__all__

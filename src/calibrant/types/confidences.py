@@ -10,6 +10,7 @@ from .asks import Completion, Delta, Json
 
 __all__ = [
     "Answered", "Confidence", "Cost", "Fingerprint", "Probability", "Reading", "Score", "Step", "score",
+    "scored",
 ]  # fmt: skip
 
 Score = NewType("Score", float)

@@ -14,35 +14,14 @@ from ..logprobs import entries_of, tokens_from
 from .requests import tool_call_bodies
 
 __all__ = [
-    "ADVICE",
-    "FORMAT",
-    "completions",
-    "error_body",
-    "frame",
-    "logprobs_body",
-    "reply_body",
-    "sureness",
-    "text_from",
-    "tokens_in",
-    "usage_body",
-    "usage_from",
-]
+    "ADVICE", "FORMAT", "completions", "error_body", "frame", "logprobs_body", "reply_body", "sureness",
+    "text_from", "tokens_in", "usage_body", "usage_from",
+]  # fmt: skip
 
-FORMAT = frozenset(
-    (
-        "id",
-        "object",
-        "created",
-        "model",
-        "choices",
-        "usage",
-        "system_fingerprint",
-        "service_tier",
-        "error",
-        "timings",
-        "obfuscation",
-    )
-)
+FORMAT = frozenset((
+    "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error",
+    "timings", "obfuscation",
+))  # fmt: skip
 """Members of a chat completion and its pieces, and two that say nothing of the answer."""
 
 SURENESS = frozenset(("confidence", "probability"))

@@ -22,22 +22,10 @@ ENDS = {
 }
 """Why an answer ended, in the words of the chat format; any other reason keeps its own."""
 
-FORMAT = frozenset(
-    (
-        "id",
-        "type",
-        "role",
-        "model",
-        "content",
-        "stop_reason",
-        "stop_sequence",
-        "stop_details",
-        "usage",
-        "container",
-        "context_management",
-        "error",
-    )
-)
+FORMAT = frozenset((
+    "id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage",
+    "container", "context_management", "error",
+))  # fmt: skip
 """Members of a message."""
 
 

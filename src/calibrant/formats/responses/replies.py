@@ -14,54 +14,15 @@ from .requests import LEAST_TOKENS
 
 __all__ = ["ADVICE", "completion_from"]
 
-FORMAT = frozenset(
-    (
-        "id",
-        "object",
-        "created_at",
-        "completed_at",
-        "status",
-        "error",
-        "incomplete_details",
-        "instructions",
-        "metadata",
-        "model",
-        "output",
-        "output_text",
-        "parallel_tool_calls",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_p",
-        "background",
-        "conversation",
-        "max_output_tokens",
-        "max_tool_calls",
-        "moderation",
-        "previous_response_id",
-        "prompt",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "reasoning",
-        "usage",
-        "prompt_cache_retention",
-        "prompt_cache_diagnostics",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "text",
-        "tool_usage",
-        "top_logprobs",
-        "truncation",
-        "user",
-        "frequency_penalty",
-        "presence_penalty",
-        "access_programs",
-        "billing",
-        "image",
-        "input_transformations",
-    )
-)
+FORMAT = frozenset((
+    "id", "object", "created_at", "completed_at", "status", "error", "incomplete_details", "instructions",
+    "metadata", "model", "output", "output_text", "parallel_tool_calls", "temperature", "tool_choice",
+    "tools", "top_p", "background", "conversation", "max_output_tokens", "max_tool_calls", "moderation",
+    "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options", "reasoning", "usage",
+    "prompt_cache_retention", "prompt_cache_diagnostics", "safety_identifier", "service_tier", "store",
+    "text", "tool_usage", "top_logprobs", "truncation", "user", "frequency_penalty", "presence_penalty",
+    "access_programs", "billing", "image", "input_transformations",
+))  # fmt: skip
 """Members of a response."""
 
 
