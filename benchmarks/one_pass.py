@@ -33,7 +33,7 @@ print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 
 
 OURS = """
 import sys, time, resource
-from calibrant.logs.reading import read_log
+from calibrant.logs.tallies import read_log
 tally = read_log(sys.argv[1]).groups[()]
 print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 from calibrant import metrics

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-import numpy as np
-
 from .errors import ColumnNotFound, UnusableInput
-from .logs.columns import CONVENTIONS, parse_block, percent
 from .logs.pivots import STATED, side_by_side
-from .logs.sources import Block, Source, group_codes, open_source
+from .logs.reader import Parsed, Reader
+from .logs.roles import CONVENTIONS, Roles
+from .logs.sources import Source, open_source
+from .logs.values import REASONS, as_is
 from .maps.calibration import MapSet
 from .phrasing.phrases import Phrasebook
 from .plugins import require
@@ -84,18 +84,28 @@ def apply(
     missing = [name for name in maps.by if name not in source.columns]
     if missing:
         raise ColumnNotFound("by", missing, source.columns)
-    first = next(source.blocks([column]), {column: np.zeros(0)})[column]
-    summary, in_percent, book = Applied(), percent(first), Phrasebook.of(maps, policy)
-    blended = _blended(source, maps, column, in_percent, summary) if maps.blends else None
+    summary, book = Applied(), Phrasebook.of(maps, policy)
+    blended = _blended(source, maps, column, summary) if maps.blends else None
     single = bool(maps.groups or maps.fallbacks) or blended is None
+    stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
+    also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
     with _Writer(Path(out)) as writer:
-        for rows, block in _chunks(source):
+        for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
+            rows = _rows(source, block)
             tried = [] if blended is None else [list(islice(blended, len(rows)))]
-            tried += [_confidences(block, len(rows), maps, column, in_percent)] if single else []
+            tried += [_confidences(block, maps, tuple(stated))] if single else []
             for row, found in zip(rows, zip(*tried, strict=True), strict=True):
                 _decide(row, _best(found), policy, book, summary)
             writer.write(rows)
     return summary
+
+
+def _rows(source: Source, block: Parsed) -> list[Row]:
+    """The rows of a block as they are in the log."""
+    if source.whole:
+        return [json.loads(text) for text in block.also[source.whole]]
+    columns = [block.also[name].tolist() for name in source.columns]
+    return [dict(zip(source.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _best(found: Sequence[Confidence]) -> Confidence:
@@ -104,30 +114,25 @@ def _best(found: Sequence[Confidence]) -> Confidence:
     return next((one for one in found if one.p is not None), Confidence(p=None, reason=lacks))
 
 
-def _confidences(block: Block, rows: int, maps: MapSet, column: str, in_percent: bool) -> list[Confidence]:
+def _confidences(block: Parsed, maps: MapSet, names: tuple[str, ...]) -> list[Confidence]:
     """Of each row, by the map of its group and of what the log states of it."""
-    parsed = parse_block(block[column], np.zeros(rows), None, in_percent=in_percent, inverse=False)
-    names = tuple(dict.fromkeys([*maps.by, *(n for n in STATED if n in block)]))
-    keys, codes = group_codes([block[name] for name in names], rows)
-    done = [Confidence(p=None, reason=parsed.reasons[r] or "-") for r in parsed.reason.tolist()]
-    for k, key in enumerate(keys):
+    done = [Confidence(p=None, reason=REASONS[why] or "-") for why in block.why.tolist()]
+    for key, rows in block.parts():
         stated = dict(zip(names, key, strict=True))
         match = maps.match(stated)
-        at = np.flatnonzero((codes == k) & (parsed.reason == 0))
+        at = rows[block.usable[rows]]
         if match.found is None:
             found: Iterable[Confidence] = repeat(Confidence(p=None, reason=match.reason))
         else:
-            found = maps.confidences(match, parsed.scores[at], stated)
+            found = maps.confidences(match, block.score[at], stated)
         for i, one in zip(at.tolist(), found, strict=False):
             done[i] = one
     return done
 
 
-def _blended(
-    source: Source, maps: MapSet, column: str, in_percent: bool, summary: Applied
-) -> Iterator[Confidence]:
+def _blended(source: Source, maps: MapSet, column: str, summary: Applied) -> Iterator[Confidence]:
     """Of each row of the log that of its record, by the blend for such answers."""
-    answers = side_by_side(source, maps.by, column, in_percent)
+    answers = side_by_side(source, maps.by, column)
     done = [Confidence(p=None, reason="no signal of the answer has a score")] * len(answers.group)
     for at, stated in answers.alike():
         match = maps.match_blend(stated)
@@ -157,18 +162,6 @@ def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, 
         summary.calibrated += 1
     else:
         summary.uncalibrated[confidence.reason] += 1
-
-
-def _chunks(source: Source) -> Iterator[tuple[list[Row], Block]]:
-    """The rows of a log as they are, a block at a time, and the same rows as columns."""
-    names = [*source.columns, *([source.whole] if source.whole else [])]
-    for block in source.blocks(names):
-        if source.whole:
-            rows = [json.loads(text) for text in block[source.whole]]
-        else:
-            columns = [block[name].tolist() for name in source.columns]
-            rows = [dict(zip(source.columns, row, strict=True)) for row in zip(*columns, strict=True)]
-        yield rows, block
 
 
 def _plain(value: Any) -> Any:

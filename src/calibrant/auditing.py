@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .errors import UnusableInput
-from .logs.judging import Judged, judged_log
-from .logs.reading import Log, read_log
-from .logs.sources import Key, group_name
+from .logs.judged import judged_log
+from .logs.keys import Key, group_name
+from .logs.tallies import Log, read_log
 from .metrics.findings import Finding
+from .metrics.judging import Judged
 from .phrasing.findings import Told, corrected, told
 from .tally import Tally
 
@@ -112,7 +113,7 @@ def audit(
     Parameters
     ----------
     log : data frame, path or store URL
-        Rows of answers with a confidence and a verdict; see `calibrant.logs.reading.read_log`.
+        Rows of answers with a confidence and a verdict; see `calibrant.logs.tallies.read_log`.
     by : column names
         One group for each combination of their values.
     bins : int
@@ -122,7 +123,7 @@ def audit(
         be labelled; rows of one cluster (the same item asked again) are not independent.
     human, human_propensity : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
-        any: each group is also corrected by them, under "judge" of its measures (`calibrant.logs.judging`). The
+        any: each group is also corrected by them, under "judge" of its measures (`calibrant.metrics.judging`). The
         rows that people saw must have been drawn at random, each with the probability in
         `human_propensity`, or all with the same. That column is never taken for the weights of the rows.
 

@@ -15,9 +15,10 @@ from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.crossfit import cross_fit, folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
+from .logs.keys import Key
 from .logs.pivots import Pivot, pivot
-from .logs.reading import Log, read_log
-from .logs.sources import Key, open_source
+from .logs.sources import open_source
+from .logs.tallies import Log, read_log
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet
 from .maps.groups import PooledMaps

@@ -12,8 +12,8 @@ import pytest
 import calibrant
 from calibrant import plugins
 from calibrant.errors import UnusableInput
-from calibrant.logs.reading import read_log
 from calibrant.logs.sources import open_source
+from calibrant.logs.tallies import read_log
 from calibrant.plugins import find
 
 ROWS = [{"confidence": 0.9, "correct": True}, {"confidence": 0.4, "correct": False}]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
-from calibrant.logs.judging import Judged, judged
+from calibrant.metrics.judging import Judged, judged
 
 Floats = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ import calibrant
 from calibrant.applying import ADDED, apply
 from calibrant.errors import ColumnNotFound, StoreError, UnusableInput
 from calibrant.fitting import fit_log
-from calibrant.logs import reading as logs
-from calibrant.logs.columns import PHRASES
-from calibrant.logs.reading import read_log
+from calibrant.logs import tallies as logs
+from calibrant.logs.tallies import read_log
+from calibrant.logs.values import PHRASES
 from calibrant.plugins import find
 
 MESSY = """item,confidence,correct

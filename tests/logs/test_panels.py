@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from calibrant.errors import ColumnNotFound, UnusableInput
-from calibrant.logs.columns import BAD_WEIGHT
 from calibrant.logs.panels import NO_ITEM, REPEATED, read_panel
+from calibrant.logs.values import BAD_WEIGHT
 
 ROWS = [
     # task, item_id, model, signal, confidence, correct, answer, cost, propensity

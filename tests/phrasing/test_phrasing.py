@@ -15,7 +15,7 @@ from calibrant.applying import apply
 from calibrant.errors import UnusableInput
 from calibrant.fitting import fit_log
 from calibrant.gateway import wire
-from calibrant.logs.columns import PHRASES
+from calibrant.logs.values import PHRASES
 from calibrant.maps.track_record import TrackRecord
 from calibrant.phrasing.english import ENGLISH
 from calibrant.phrasing.phrases import Phrase, Phrasebook, phrase_of, step_of

@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import UnusableInput
-from calibrant.logs.reading import read_log
+from calibrant.logs.tallies import read_log
 from calibrant.planning.costs import plan_costs
 from calibrant.planning.courses import Atoms, Course, stated
 from calibrant.plugins import find

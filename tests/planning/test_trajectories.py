@@ -346,7 +346,7 @@ def test_columns_are_found_or_named() -> None:
     assert found.trajectories[0] == Trajectory(id="a", steps=steps_of(0.5), correct=1.0)
     with pytest.raises(ColumnNotFound):
         read_steps(rows, trajectory="nowhere")
-    with pytest.raises(UnusableInput, match="there is none"):
+    with pytest.raises(UnusableInput, match="There is no file"):
         read_steps("absent.jsonl")
 
 

@@ -324,7 +324,7 @@ def test_signals_are_never_pooled() -> None:
 
 def test_items_of_different_tasks_are_different_items() -> None:
     """Tasks number their items alike: nothing repeats, and what is advised ties no task to another."""
-    from calibrant.logs.reading import read_log
+    from calibrant.logs.tallies import read_log
 
     log = frame(40, 11).assign(task=["a", "b"] * 20, item_id=[i // 2 for i in range(40)])
     assert not any("repeat an item_id" in n for n in read_rows(log).notes)
@@ -349,7 +349,7 @@ def test_rows_are_read_as_the_rest_of_the_house_reads_them() -> None:
     read = read_rows(log)
     (group,) = read.groups.values()
     tally = calibrant.Tally.of(group.scores, group.grades, group.weights)
-    from calibrant.logs.reading import read_log
+    from calibrant.logs.tallies import read_log
 
     assert tally == read_log(log).groups[()]
     assert group.weights is not None and set(group.weights) == {2.0}

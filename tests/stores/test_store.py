@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord, UnusableInput
-from calibrant.logs.reading import read_log
+from calibrant.logs.tallies import read_log
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
     Assignment,

@@ -2,7 +2,7 @@
 
 A GROUP BY of (group, grid cell) with sums of weight, grade and score costs about as much as reading; a
 few tens of thousands of sums come back. Texts that are no numbers are grouped as they are and read by the
-rules of `columns.py` afterwards, so a log reads the same whichever way it is counted.
+rules of `values.py` afterwards, so a log reads the same whichever way it is counted.
 """
 
 from __future__ import annotations
@@ -16,52 +16,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tally import GRID, SNAP, Tally, cell_mean
-from . import columns as rules
-from .columns import RIGHT, WRONG, Roles
-from .sources import Key, Source, group_codes
+from . import values as rules
+from .keys import Key, group_codes
+from .roles import Roles
+from .sources import Source
 from .tables import quoted, readable
 
-__all__ = ["count_parquet"]
+__all__ = ["Counts", "count_parquet"]
 
 
-@dataclass
-class _Counts:
+@dataclass(kw_only=True)
+class Counts:
+    """Rows counted, whichever way, and the tallies of their groups.
+
+    The engine gives no `folds`, since so many rows are parted on their tallies, and no `constants`, which would cost
+    another look at every row: name them with `by`.
+    """
+
     rows: int = 0
     used: int = 0
     unusable: Counter[str] = field(default_factory=Counter)
     read_as: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     groups: dict[Key, Tally] = field(default_factory=dict)
-    lacking: dict[Key, Counter[str]] = field(default_factory=dict)
-
-    def tallies(self) -> dict[Key, Tally]:
-        return self.groups
-
-    def fold_tallies(self) -> dict[Key, dict[int, Tally]]:
-        return {}  # so many rows are parted on their tallies
-
-    def empty(self) -> dict[Key, Counter[str]]:
-        return self.lacking
-
-    def constants(self) -> dict[Key, dict[str, str]]:
-        return {}  # would cost another look at every row; name them with by
+    folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
+    constants: dict[Key, dict[str, str]] = field(default_factory=dict)
+    empty: dict[Key, dict[str, int]] = field(default_factory=dict)
 
 
-def count_parquet(source: Source, roles: Roles) -> _Counts:
+def count_parquet(source: Source, roles: Roles) -> Counts:
     """Tallies of the groups of a Parquet file of any size; memory does not grow with it."""
     assert source.table is not None
     con, table, found = source.table.connection, source.table.sql, source.table.columns
     types = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())
-    first = next(source.blocks([roles.confidence]))[roles.confidence]
-    in_percent = rules.percent(first)
+    in_percent = rules.in_percent(source.first(roles.confidence))
     con.execute("SET memory_limit = '400MB'")
     con.execute("SET preserve_insertion_order = false")
     sql = _query(roles, found, types, table, in_percent)
     with readable(source.name):
         got = con.execute(sql).fetchnumpy()
-    counts = _Counts()
+    counts = Counts()
     if in_percent:
-        counts.notes.append(f"The column {roles.confidence!r} was read as percent, 0 to 100.")
+        counts.notes.append(rules.AS_PERCENT.format(roles.confidence))
     _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
     return counts
 
@@ -124,8 +120,8 @@ def _grade(raw: str, kind: str) -> tuple[str, str]:
     if kind == "VARCHAR":
         word = f"lower(trim({raw}))"
         value = (
-            f"CASE WHEN {word} IN {RIGHT} THEN 1 WHEN {word} IN {WRONG} THEN 0 "
-            f"WHEN {raw} IS NULL OR {word} IN ('', 'nan', 'null', 'none', 'na', 'n/a') THEN NULL "
+            f"CASE WHEN {word} IN {rules.RIGHT} THEN 1 WHEN {word} IN {rules.WRONG} THEN 0 "
+            f"WHEN {raw} IS NULL OR {word} IN {('', *rules.NOTHING)} THEN NULL "
             f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
         )
     missing = "g IS NULL OR CAST(g AS VARCHAR) = 'nan'"
@@ -134,7 +130,7 @@ def _grade(raw: str, kind: str) -> tuple[str, str]:
 
 
 def _collect(
-    counts: _Counts, got: dict[str, NDArray[Any]], roles: Roles, in_percent: bool, types: dict[str, str]
+    counts: Counts, got: dict[str, NDArray[Any]], roles: Roles, in_percent: bool, types: dict[str, str]
 ) -> None:
     n = got["n"].astype(np.int64)
     counts.rows = int(n.sum())
@@ -162,9 +158,9 @@ def _collect(
                 score[rows], w[rows], got["wg"][rows], wg2[rows], w2[rows], int(n[rows].sum()), gridded=True
             )
         else:
-            counts.lacking[key] = Counter()
+            lacking = counts.empty.setdefault(key, {})
             for i in np.flatnonzero(codes == k):
-                counts.lacking[key][str(why[i])] += int(n[i])
+                lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])
 
 
 def _scores(

@@ -6,8 +6,8 @@ A record is told by `record_id`; where a log has none, by item, model, task and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,11 @@ from ..errors import ColumnNotFound, UnusableInput
 from ..maps.matching import Stated
 from ..tally import Floats
 from ..types import Fingerprint
-from .columns import Parsed, Roles, find_roles, joined, parse_block, percent
-from .sources import Block, Key, Source, group_codes
+from .keys import Key, group_codes
+from .reader import Reader
+from .roles import Roles, roles_of
+from .sources import Source
+from .values import as_is
 
 __all__ = ["STATED", "Pivot", "pivot", "side_by_side"]
 
@@ -67,35 +70,45 @@ class Pivot:
 
 def pivot(source: Source, by: Sequence[str] = (), **named: str | None) -> Pivot:
     """Put the signals of each answer side by side; `by` and the named columns are those of `read_log`."""
-    roles = find_roles(source.columns, tuple(n for n in by if n != "signal"), **named)
-    first = next(source.blocks([roles.confidence]), {roles.confidence: np.zeros(0)})[roles.confidence]
-    return _read(source, roles, percent(first), judged=True)
+    return _read(source, roles_of(source, [n for n in by if n != "signal"], named)[0])
 
 
-def side_by_side(source: Source, by: Sequence[str], confidence: str, in_percent: bool) -> Pivot:
+def side_by_side(source: Source, by: Sequence[str], confidence: str) -> Pivot:
     """The same of a log whose answers need not be judged."""
-    roles = Roles(confidence=confidence, correct=confidence, by=tuple(by))
-    return _read(source, roles, in_percent, judged=False)
+    return _read(source, Roles(confidence=confidence, by=tuple(by)))
 
 
-def _read(source: Source, roles: Roles, in_percent: bool, *, judged: bool) -> Pivot:
+def _read(source: Source, roles: Roles) -> Pivot:
     if "signal" not in source.columns:
         raise ColumnNotFound("signal", ["signal"], source.columns, option=False)
     told, notes = _told_by(source)
-    stated = [name for name in STATED if name in source.columns]
-    item = ["item_id"] if "item_id" in source.columns else []
-    wanted = list(dict.fromkeys([*roles.names, *told, *stated, *item]))
-    blocks = list(source.blocks(wanted))
-    if not blocks:
+    known = tuple(dict.fromkeys([*roles.by, *(n for n in STATED if n in source.columns)]))
+    tied = roles.tied or (("item_id",) if "item_id" in source.columns else ())
+    reader = Reader(source, replace(roles, by=known, tied=tied), also=dict.fromkeys(told, as_is))
+    rows = reader.whole(lambda block: np.ones(len(block), bool))
+    if not len(rows):
         raise UnusableInput(f"{source.name} has no rows. Expected one row per record and signal.")
-    block = {name: np.concatenate([b[name] for b in blocks]) for name in wanted}
-    rows = len(block["signal"])
-    verdicts = block[roles.correct] if judged else np.zeros(rows)
-    parsed = parse_block(
-        block[roles.confidence], verdicts, block[roles.weight] if roles.weight else None,
-        in_percent=in_percent, inverse=roles.inverse,
+    stated: list[Stated] = [dict(zip(known, key, strict=True)) for key in rows.keys]
+    keys = list(dict.fromkeys(key[: len(roles.by)] for key in rows.keys))
+    group = np.array([keys.index(key[: len(roles.by)]) for key in rows.keys], np.intp)
+    signal = np.array([str(one["signal"]) for one in stated], object)
+    answers, row = group_codes([rows.also[name] for name in told], len(rows))
+    count = len(answers)
+    first = np.zeros(count, np.intp)
+    first[row[::-1]] = np.arange(len(rows))[::-1]
+    grade, disagree = _one_grade(rows.grade, row, count)
+    scores, kind = {}, {}
+    for name in dict.fromkeys(signal.tolist()):
+        at = np.flatnonzero((signal[rows.group] == name) & rows.usable)
+        scores[name], kind[name] = np.full(count, np.nan), np.full(count, -1, np.intp)
+        scores[name][row[at]], kind[name][row[at]] = rows.score[at], rows.group[at]
+    torn = int((disagree[row] & rows.usable).sum())
+    return Pivot(
+        keys=keys, group=group[rows.group[first]], scores=scores, grade=grade, weight=rows.weight[first],
+        cluster=rows.cluster[first] if tied else None, row=row, kind=kind, stated=stated,
+        asked=_asked(stated, group.tolist()), unusable=reader.unusable + Counter({DISAGREE: torn}),
+        read_as=reader.read_as, used=reader.used - torn, roles=roles, notes=tuple(notes),
     )  # fmt: skip
-    return _pivoted(block, parsed, roles, told, tuple(notes))
 
 
 def _told_by(source: Source) -> tuple[list[str], list[str]]:
@@ -107,37 +120,6 @@ def _told_by(source: Source) -> tuple[list[str], list[str]]:
     return told, [f"There is no record_id: rows of equal {', '.join(told)} are taken to be of one answer."]
 
 
-def _pivoted(block: Block, parsed: Parsed, roles: Roles, told: list[str], notes: tuple[str, ...]) -> Pivot:
-    rows = len(block["signal"])
-    answers, row = group_codes([block[name] for name in told], rows)
-    count = len(answers)
-    keys, group_of_row = group_codes([block[name] for name in roles.by], rows)
-    first = np.zeros(count, np.intp)
-    first[row[::-1]] = np.arange(rows)[::-1]
-    grade, disagree = _one_grade(parsed.grades, row, count)
-    signals, code = group_codes([block["signal"]], rows)
-    known = list(dict.fromkeys([*roles.by, *(n for n in STATED if n in block)]))
-    kinds, kind_of_row = group_codes([block[name] for name in known], rows)
-    scores, kind = {}, {}
-    for j, (name,) in enumerate(signals):
-        at = np.flatnonzero((code == j) & (parsed.reason == 0))
-        scores[str(name)], kind[str(name)] = np.full(count, np.nan), np.full(count, -1, np.intp)
-        scores[str(name)][row[at]], kind[str(name)][row[at]] = parsed.scores[at], kind_of_row[at]
-    weight = np.ones(count) if parsed.weights is None else parsed.weights[first]
-    tied = roles.tied or (("item_id",) if "item_id" in block else ())
-    unusable = parsed.unusable
-    if disagree.any():
-        unusable[DISAGREE] += int((disagree[row] & (parsed.reason == 0)).sum())
-    return Pivot(
-        keys=keys, group=group_of_row[first], scores=scores, grade=grade, weight=weight,
-        cluster=_ids([block[n] for n in tied], first) if tied else None, row=row,
-        kind=kind, stated=[dict(zip(known, key, strict=True)) for key in kinds],
-        asked=_asked(block, group_of_row, code, signals),
-        unusable=unusable, read_as=parsed.read_as,
-        used=int(((parsed.reason == 0) & ~disagree[row]).sum()), roles=roles, notes=notes,
-    )  # fmt: skip
-
-
 def _one_grade(grades: Floats, row: NDArray[np.intp], count: int) -> tuple[Floats, NDArray[np.bool_]]:
     """The grade of each answer, NaN where its rows have none or differ; and where they differ."""
     good = (grades >= 0) & (grades <= 1)
@@ -147,26 +129,15 @@ def _one_grade(grades: Floats, row: NDArray[np.intp], count: int) -> tuple[Float
     return np.where(low == high, low, np.nan), low < high
 
 
-def _ids(tied: list[NDArray[Any]], first: NDArray[np.intp]) -> NDArray[Any]:
-    """Cluster ids of the answers; one without an id is a cluster of its own."""
-    keys, codes = group_codes([values[first] for values in tied], len(first))
-    named = [joined(key) for key in keys]
-    ids = [named[c] for c in codes]
-    return np.array([f"\0alone {i}" if v is None else v for i, v in enumerate(ids)])
-
-
-def _asked(
-    block: Block, group: NDArray[np.intp], code: NDArray[np.intp], signals: list[Key]
-) -> dict[tuple[int, str], Fingerprint]:
+def _asked(stated: list[Stated], group: list[int]) -> dict[tuple[int, str], Fingerprint]:
     """What a group's scores of a signal were asked with, where it is one thing only."""
-    stated = [name for name in STATED if name in block and name != "signal"]
-    asked = {}
-    for g in np.unique(group):
-        for j in np.unique(code[group == g]):
-            at = (group == g) & (code == j)
-            found: Mapping[str, list[Key]] = {
-                n: group_codes([block[n][at]], int(at.sum()))[0] for n in stated
-            }
-            one = {n: keys[0][0] for n, keys in found.items() if len(keys) == 1}
-            asked[int(g), str(signals[j][0])] = Fingerprint(**one)
-    return asked
+    held: dict[tuple[int, str], dict[str, set[str | None]]] = {}
+    for one, g in zip(stated, group, strict=True):
+        values = held.setdefault((g, str(one["signal"])), {})
+        for name in STATED:
+            if name in one and name != "signal":
+                values.setdefault(name, set()).add(one[name])
+    return {
+        place: Fingerprint(**{n: only for n, v in values.items() if len(v) == 1 for only in v})
+        for place, values in held.items()
+    }

@@ -32,18 +32,15 @@ __all__ = [
     "Block",
     "Claim",
     "Given",
-    "Key",
     "Source",
-    "group_codes",
-    "group_name",
-    "key_text",
     "open_source",
     "rows_source",
 ]
 
 Block = Mapping[str, NDArray[Any]]
-Key = tuple[str | None, ...]
 BLOCK_ROWS = 131_072
+EXACT = 1 << 53
+"""Beyond it float64 skips whole numbers, which ids may be."""
 HEAD = 1 << 20
 """Bytes that formats may look at."""
 
@@ -53,7 +50,8 @@ class Source:
     """Where a log's rows come from: its name, its columns, and its blocks of chosen columns.
 
     `rows` is their number where it is known, `table` is there where the engine may count them by itself.
-    `whole` names a further column that holds each row as JSON text, where rows are JSON.
+    `whole` names a further column that holds each row as JSON text, where rows are JSON; `objects` gives each row,
+    whatever it holds, where rows may be something else than what the columns say.
     """
 
     name: str
@@ -62,6 +60,12 @@ class Source:
     rows: int | None = None
     table: Table | None = None
     whole: str | None = None
+    objects: Callable[[], Iterator[Any]] | None = None
+
+    def first(self, column: str) -> NDArray[Any]:
+        """The column's values in the first block: what is decided for the whole log is decided on these."""
+        found: NDArray[Any] = next(self.blocks([column]), {column: np.zeros(0)})[column][:BLOCK_ROWS]
+        return found
 
 
 class Claim(IntEnum):
@@ -149,51 +153,6 @@ class Given:
         return found, not opened[1] and "\n" not in written and not after.strip()
 
 
-def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDArray[np.intp]]:
-    """Distinct combinations of the columns' values as text, and each row's index among them."""
-    if not columns:
-        return [()], np.zeros(rows, np.intp)
-    codes = np.zeros(rows, np.intp)
-    names: list[list[str | None]] = []
-    for values in columns:
-        seen: dict[str | None, int] = {}
-        where = np.array([seen.setdefault(key_text(v), len(seen)) for v in values.tolist()], np.intp)
-        names.append(list(seen))
-        codes = codes * len(seen) + where
-    distinct, codes = np.unique(codes, return_inverse=True)
-    keys = []
-    for code in distinct.tolist():
-        parts: list[str | None] = []
-        for values_of in reversed(names):
-            code, k = divmod(code, len(values_of))
-            parts.append(values_of[k])
-        keys.append(tuple(reversed(parts)))
-    return keys, codes
-
-
-def group_name(by: Mapping[str, str | None], whole: str = "All rows") -> str:
-    """How a group is called, by its columns and their values; `whole` where nothing parts the rows.
-
-    >>> group_name({"model": "m", "domain": None}), group_name({})
-    ('m, no domain', 'All rows')
-    """
-    return (
-        ", ".join(f"no {column}" if value in (None, "") else str(value) for column, value in by.items())
-        or whole
-    )
-
-
-def key_text(value: Any) -> str | None:
-    """One spelling for one value, whichever way it was read: true, 3, None for what is missing."""
-    if value is None or (isinstance(value, str | float) and (value != value or value == "")):
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def open_source(log: Any) -> Source:
     """Ask the formats whose log this is, and open it; that of another package wins where it claims a log.
 
@@ -235,7 +194,7 @@ def rows_source(name: str, columns: list[str], rows: Callable[[], Iterable[Mappi
     return Source(name=name, columns=columns, blocks=blocks)
 
 
-def _column_of(rows: Iterable[Mapping[str, Any]], name: str) -> NDArray[Any]:
-    values = np.array([row.get(name) for row in rows], dtype=object)
-    numeric = all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values)
+def _column_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[Any]:
+    values = np.fromiter((row.get(name) for row in rows), object, len(rows))
+    numeric = all(v is None or type(v) is float or (type(v) is int and abs(v) <= EXACT) for v in values)
     return values.astype(np.float64) if numeric else values

@@ -46,17 +46,21 @@ def table_source(path: str, reader: str, *, countable: bool = False) -> Source:
     )  # fmt: skip
 
 
-def objects_source(path: str, reader: str) -> Source:
-    """JSON objects as rows: their keys are columns, in the order of the first object and further ones after."""
-    connection, sql = _connected(
-        path, f"(SELECT json FROM {reader}({{path}}, maximum_object_size = {LARGEST_OBJECT}))"
-    )
+def objects_source(path: str, reader: str, *, skim: str = "") -> Source:
+    """JSON objects as rows: their keys are columns, in the order of the first object and further ones after.
+
+    `skim` are options for looking for keys, so that a broken row is told when it is read.
+    """
+    call = f"{reader}({{path}}, maximum_object_size = {LARGEST_OBJECT}"
+    connection, sql = _connected(path, f"(SELECT json FROM {call}))")
+    some = f"(SELECT json FROM {_with_path(call, path)}{skim}) LIMIT 10000)"
     with readable(path):
-        keys = f"SELECT DISTINCT unnest(json_keys(json)) FROM (FROM {sql} LIMIT 10000)"
-        found = {row[0] for row in connection.execute(keys).fetchall()}
-        first = connection.execute(f"SELECT json_keys(json) FROM {sql} LIMIT 1").fetchone()
+        keys = connection.execute(f"SELECT DISTINCT unnest(json_keys(json)) FROM {some}").fetchall()
+        first = connection.execute(f"SELECT json_keys(json) FROM {some} LIMIT 1").fetchone()
+        if not keys:
+            connection.execute(f"SELECT count(*) FROM {sql}")  # which says why, if something is broken
     head = list(first[0] or []) if first else []
-    names = head + sorted(found - set(head))
+    names = head + sorted({row[0] for row in keys} - set(head))
     columns = {name: f"json ->> {_json_path(name)}" for name in names}
     table = Table(connection, sql, {**columns, WHOLE: "CAST(json AS VARCHAR)"})
     return Source(name=path, columns=names, blocks=_blocks(path, table), whole=WHOLE)
@@ -81,7 +85,11 @@ def _connected(path: str, reader: str) -> tuple[Any, str]:
     connection = require("duckdb", f"Reading {path}", "files").connect()
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")  # it would be written into our output
-    return connection, reader.replace("{path}", "'" + path.replace("'", "''") + "'")
+    return connection, _with_path(reader, path)
+
+
+def _with_path(sql: str, path: str) -> str:
+    return sql.replace("{path}", "'" + path.replace("'", "''") + "'")
 
 
 def _blocks(path: str, table: Table) -> Callable[[Sequence[str]], Iterator[Block]]:

@@ -62,4 +62,4 @@ ENGLISH = Language(
     unknown_first_person="I can't say how likely this is to be right: no calibrated probability is known for it. "
                          "A person should check it.",
 )  # fmt: skip
-"""The phrases of `logs.columns.PHRASES` and the sentences around them."""
+"""The phrases of `logs.values.PHRASES` and the sentences around them."""

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColumnNotFound, UnusableInput
-from ..logs.columns import Roles, parse_block, percent
-from ..logs.reading import roles_of
-from ..logs.sources import Block, Key, Source, group_codes, open_source
+from ..errors import ColumnNotFound
+from ..logs.keys import Key, group_codes
+from ..logs.reader import Reader
+from ..logs.roles import roles_of
+from ..logs.sources import open_source
+from ..logs.values import amounts, as_is
 from ..tally import Floats
 
 __all__ = ["Candidates", "read_candidates"]
@@ -84,49 +86,23 @@ def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) ->
     missing = [name for name in columns if name not in opened.columns]
     if missing:
         raise ColumnNotFound("of", missing, opened.columns)
-    roles, notes = roles_of(opened, columns, named)
+    roles, guessed = roles_of(opened, columns, named)
     item = roles.tied or tuple(n for n in ITEM if n in opened.columns)
     if "item_id" not in item and not roles.cluster:
         item = ()
-    return replace(read := _read(opened, roles, item), notes=(*read.notes, *notes))
-
-
-def _read(opened: Source, roles: Roles, item: tuple[str, ...]) -> Candidates:
-    extra = [name for name in ("cost", *item) if name in opened.columns]
-    wanted = list(dict.fromkeys([*roles.names, *extra]))
-    columns: dict[str, list[NDArray[Any]]] = {}
-    unusable: Counter[str] = Counter()
-    rows, in_percent = 0, None
-    for block in opened.blocks(wanted):
-        if in_percent is None:
-            in_percent = percent(block[roles.confidence])
-        parsed = parse_block(
-            block[roles.confidence], block[roles.correct], block[roles.weight] if roles.weight else None,
-            in_percent=in_percent, inverse=roles.inverse,
-        )  # fmt: skip
-        good = np.flatnonzero(parsed.reason == 0)
-        rows += len(parsed.reason)
-        unusable += parsed.unusable
-        weights = np.ones(len(parsed.scores)) if parsed.weights is None else parsed.weights
-        found = {"score": parsed.scores, "grade": parsed.grades, "weight": weights, "cost": _costs(block)}
-        for name, values in {**found, **{f"={n}": block[n] for n in (*roles.by, *item)}}.items():
-            columns.setdefault(name, []).append(values[good])
-    if not rows:
-        raise UnusableInput(f"{opened.name} has no rows. Expected one row per answer.")
-    whole = {name: np.concatenate(parts) for name, parts in columns.items()}
-    count = len(whole["score"])
-    if not count:
-        reasons = "; ".join(f"{n} x {why}" for why, n in unusable.items())
-        raise UnusableInput(f"None of the {rows} rows of {opened.name} can be used: {reasons}.")
-    keys, candidate = group_codes([whole[f"={n}"] for n in roles.by], count)
-    tied, item_code = _items([whole[f"={n}"] for n in item], count)
-    notes: tuple[str, ...] = ()
-    if in_percent:
-        notes = (f"The column {roles.confidence!r} was read as percent, 0 to 100.",)
+    also = {
+        **dict.fromkeys((*columns, *item), as_is),
+        **({"cost": amounts} if "cost" in opened.columns else {}),
+    }
+    reader = Reader(opened, replace(roles, by=(), tied=()), also=also)
+    rows = reader.whole()
+    reader.require_usable()
+    keys, candidate = group_codes([rows.also[n] for n in columns], len(rows))
+    tied, item_code = _items([rows.also[n] for n in item], len(rows))
     return Candidates(
-        source=opened.name, of=roles.by, keys=tuple(keys), candidate=candidate, item=item_code,
-        score=whole["score"], grade=whole["grade"], weight=whole["weight"], cost=whole["cost"], tied=tied,
-        rows=rows, unusable=unusable, notes=notes,
+        source=opened.name, of=columns, keys=tuple(keys), candidate=candidate, item=item_code, score=rows.score,
+        grade=rows.grade, weight=rows.weight, cost=rows.also.get("cost", np.full(len(rows), np.nan)), tied=tied,
+        rows=reader.rows, unusable=reader.unusable, notes=(*reader.notes, *guessed),
     )  # fmt: skip
 
 
@@ -138,23 +114,3 @@ def _items(columns: list[NDArray[Any]], count: int) -> tuple[bool, NDArray[np.in
     nameless = np.array([key[-1] is None for key in keys])[code]
     code = np.where(nameless, len(keys) + np.arange(count), code)
     return not nameless.all(), np.unique(code, return_inverse=True)[1].astype(np.intp)
-
-
-def _costs(block: Block) -> Floats:
-    """US dollars, NaN where the log does not say; a cost below 0 or infinite is none."""
-    rows = len(next(iter(block.values())))
-    if "cost" not in block:
-        return np.full(rows, np.nan)
-    values = block["cost"]
-    numbers = (
-        values.astype(np.float64) if values.dtype.kind in "fiu" else np.array([_number(v) for v in values])
-    )
-    with np.errstate(invalid="ignore"):
-        return np.where((numbers >= 0) & np.isfinite(numbers), numbers, np.nan)
-
-
-def _number(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..errors import UnusableInput
 from ..fits.groups import LabelledGroups, fit_groups
-from ..logs.reading import Log, read_log
-from ..logs.sources import Key, group_name
+from ..logs.keys import Key, group_name
+from ..logs.tallies import Log, read_log
 from ..maps.calibration import CalibrationMap
 from ..phrasing.numbers import fixed, percent_interval
 from ..plugins import find

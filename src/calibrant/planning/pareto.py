@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..errors import UnusableInput
-from ..logs.sources import group_name
+from ..logs.keys import group_name
 from ..maps.curves import rate_interval
 from ..metrics import Estimate
 from ..plugins import find

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..guarantees.certifying import certify
 from ..guarantees.revoking import RiskWatch
+from ..logs.keys import Key
 from ..logs.rows import GroupRows, Rows, read_rows
-from ..logs.sources import Key
 from ..maps.calibration import CalibrationMap, MapSet
 from ..phrasing.numbers import percent
 from ..plans.certificates import Certificate, CertificateSet, Risk

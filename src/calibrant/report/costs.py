@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
-from ..logs.sources import group_name
+from ..logs.keys import group_name
 from ..phrasing.numbers import percent
 from .drawing import BAND, BLUE, INK, SIZE, VERMILION, altair, dressed, rounded, values
 

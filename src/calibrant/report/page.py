@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
-from ..logs.sources import group_name
+from ..logs.keys import group_name
 from ..metrics.findings import FEW
 from ..phrasing.findings import cells, change_told, floor_told
 from ..phrasing.numbers import fixed, percent

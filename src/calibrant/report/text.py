@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..logs.sources import group_name
+from ..logs.keys import group_name
 from ..phrasing.findings import cells, change_told, floor_told
 from . import wording
 from .charts import ACTIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..logs.sources import group_name
+from ..logs.keys import group_name
 from ..maps.track_record import TrackRecord
 from ..metrics.findings import FEW
 from ..phrasing.english import ENGLISH

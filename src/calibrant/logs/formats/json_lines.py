@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.tables import objects_source
 
@@ -20,4 +26,16 @@ class JsonLines:
 
     def open(self, log: Given) -> Source:
         """Its values as texts, and each object whole."""
-        return objects_source(log.text, "read_ndjson_objects")
+        found = objects_source(log.text, "read_ndjson_objects", skim=", ignore_errors = true")
+        return replace(found, objects=lambda: _lines(log.text)) if Path(log.text).is_file() else found
+
+
+def _lines(path: str) -> Iterator[Any]:
+    """Each line that is not blank, None for a broken one."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError):
+                    yield None

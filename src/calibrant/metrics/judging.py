@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..errors import ColumnNotFound, NotEnoughLabels, UnusableInput
-from ..metrics.intervals import Estimate
-from .columns import NO_VERDICT, Roles, joined, parse_block, percent
-from .sources import Block, Key, group_codes, open_source
+from ..errors import NotEnoughLabels, UnusableInput
+from ..tally import Floats
+from .intervals import Estimate
 
-__all__ = ["Judged", "judged", "judged_log"]
-
-Floats = NDArray[np.float64]
+__all__ = ["Judged", "judged"]
 
 LEAST = 20
 """Rows that a person must have seen; with fewer, the intervals do not cover."""
@@ -161,71 +158,6 @@ def judged(
         naive_gap=student(mean_c - float(f.mean()), (centred - f + f.mean()) / len(f), 0.0, many, -1.0),
         trust=trust,
     )
-
-
-def judged_log(
-    log: Any, roles: Roles, human: str, propensity: str | None = None
-) -> tuple[dict[Key, Judged | str], int]:
-    """`judged` for each group of a log, or why it cannot be; and how many of people's verdicts are unreadable.
-
-    The verdict of `roles` is the judge's, the column `human` holds people's where there are any, read by
-    the same rules; an unreadable one counts as none. Rows that an audit cannot use are left out. All others
-    are held in memory, some 40 bytes each. Raises as `judged` does, except for `NotEnoughLabels`, whose
-    sentence stands for the group, and `ColumnNotFound`.
-    """
-    source = open_source(log)
-    for role, name in (("human", human), ("human-propensity", propensity)):
-        if name is not None and name not in source.columns:
-            raise ColumnNotFound(role, [name], source.columns)
-    wanted = [name for name in (*roles.names, human, propensity) if name is not None]
-    kept: dict[Key, list[tuple[NDArray[Any], ...]]] = {}
-    in_percent, unreadable, before = None, 0, 0
-    for block in source.blocks(list(dict.fromkeys(wanted))):
-        if in_percent is None:
-            in_percent = percent(block[roles.confidence])
-        columns, usable, bad = _columns_of(block, roles, human, propensity, in_percent, before)
-        keys, codes = group_codes([block[name] for name in roles.by], len(usable))
-        for k, key in enumerate(keys):
-            rows = usable & (codes == k)
-            if rows.any():
-                kept.setdefault(key, []).append(tuple(column[rows] for column in columns))
-        unreadable, before = unreadable + bad, before + len(usable)
-    return {key: _judged_or_why(blocks) for key, blocks in kept.items()}, unreadable
-
-
-def _columns_of(
-    block: Block, roles: Roles, human: str, propensity: str | None, in_percent: bool, before: int
-) -> tuple[tuple[NDArray[Any], ...], NDArray[np.bool_], int]:
-    """Confidence, judge, human, propensity and cluster; which rows are usable; how many verdicts are not."""
-    confidence, correct = block[roles.confidence], block[roles.correct]
-    main = parse_block(confidence, correct, None, in_percent=in_percent, inverse=False)
-    rows = len(confidence)
-    drawn = None if propensity is None else block[propensity]
-    seen = parse_block(np.zeros(rows), block[human], None, in_percent=False, inverse=False)
-    weights = parse_block(np.zeros(rows), np.ones(rows), drawn, in_percent=False, inverse=True)
-    chance = np.ones(rows) if weights.weights is None else 1 / weights.weights
-    ids: NDArray[Any] = np.arange(before, before + rows).astype(str)
-    if roles.cluster:
-        keys, codes = group_codes([block[n] for n in roles.tied], rows)  # a row without an id is alone
-        ids = np.array(
-            [f"\0{i}" if (k := joined(keys[c])) is None else k for i, c in zip(ids, codes, strict=True)]
-        )
-    columns = (
-        main.scores,
-        main.grades,
-        np.where(seen.reason == 0, seen.grades, np.nan),
-        np.where(weights.reason == 0, chance, np.nan),
-        ids,
-    )
-    return columns, main.reason == 0, seen.unusable.total() - seen.unusable[NO_VERDICT]
-
-
-def _judged_or_why(blocks: list[tuple[NDArray[Any], ...]]) -> Judged | str:
-    confidence, judge, human, propensity, cluster = (np.concatenate(v) for v in zip(*blocks, strict=True))
-    try:
-        return judged(confidence, judge, human, propensity=propensity, cluster=cluster)
-    except NotEnoughLabels as error:
-        return str(error)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,146 @@
+"""Which column of a log plays which part: as named, else by the usual names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import ColumnNotFound, UnusableInput
+from .keys import distinct
+from .sources import Source
+
+__all__ = ["CONVENTIONS", "Roles", "matched", "parted_by_signal", "roles_of"]
+
+CONVENTIONS: Mapping[str, tuple[str, ...]] = {
+    "confidence": (
+        "confidence", "conf", "confidence_score", "verbalized_confidence", "stated_confidence", "calibrated",
+        "probability", "prob", "p_correct", "p_true", "score", "p",
+    ),
+    "correct": (
+        "correct", "is_correct", "correctness", "verdict", "right", "is_right", "grade", "passed", "label",
+        "outcome", "target", "y_true", "y",
+    ),
+    "weight": ("weight", "sample_weight", "ipw", "propensity"),
+    "cluster": ("cluster", "cluster_id"),
+}  # fmt: skip
+"""Column names looked for, in this order, whatever their case."""
+
+NEEDED = ("confidence", "correct")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roles:
+    """Which column plays which part; a log without scores, or verdicts, has "" there. `inverse` marks propensities.
+
+    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several.
+    """
+
+    confidence: str = ""
+    correct: str = ""
+    weight: str | None = None
+    cluster: str | None = None
+    by: tuple[str, ...] = ()
+    inverse: bool = False
+    tied: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Distinct columns needed."""
+        wanted = [self.confidence, self.correct, self.weight, *self.tied, *self.by]
+        return list(dict.fromkeys(name for name in wanted if name))
+
+
+def matched(
+    available: Sequence[str], conventions: Mapping[str, Sequence[str]], named: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The column of each part: the named one, else the first of the usual names that no part before it took.
+
+    Raises `ColumnNotFound` where there is no column of a name.
+
+    >>> matched(["Conf", "label", "n"], CONVENTIONS, {"weight": "n"})
+    {'confidence': 'Conf', 'correct': 'label', 'weight': 'n'}
+    """
+    lower = {name.lower(): name for name in reversed(available)}
+    found: dict[str, str] = {}
+    for role, usual in conventions.items():
+        name = named.get(role)
+        if name is not None and name not in available:
+            raise ColumnNotFound(role, [name], list(available))
+        taken = found.values()
+        name = name or next((lower[c] for c in usual if c in lower and lower[c] not in taken), None)
+        if name is not None:
+            found[role] = name
+    return found
+
+
+def parted_by_signal(source: Source, by: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The columns `by`, and a note: of a log of records, whose rows are of one signal each, no signals are pooled."""
+    if "record_id" not in source.columns or "signal" not in source.columns or "signal" in by:
+        return tuple(by), []
+    if len(distinct(source.first("signal"))) < 2:
+        return tuple(by), []
+    return (*by, "signal"), ["The records hold several signals, so groups are parted by the column 'signal'."]
+
+
+def roles_of(
+    source: Source,
+    by: Sequence[str],
+    named: Mapping[str, str | None],
+    *,
+    apart: str | None = None,
+    needed: Collection[str] = NEEDED,
+) -> tuple[Roles, list[str]]:
+    """The columns of a source by their parts, and notes on what was guessed.
+
+    A weight or cluster column that is empty is not guessed, nor is the column `apart`, which is something else.
+
+    Raises
+    ------
+    ColumnNotFound, UnusableInput
+        A named column, or one of `by`, is not there; there is none for a part that is `needed`; no columns at all.
+    """
+    if not source.columns:
+        raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
+    available = [name for name in source.columns if name != apart or name in named.values()]
+    clusters = named.get("cluster")
+    tied = _tied(clusters, source.columns)
+    named = {**named, "cluster": None}
+    found, notes = matched(available, CONVENTIONS, named), list[str]()
+    for role in needed:
+        if role not in found:
+            raise ColumnNotFound(role, CONVENTIONS[role], source.columns)
+    if missing := [name for name in by if name not in source.columns]:
+        raise ColumnNotFound("by", missing, source.columns)
+    for role in (r for r in ("weight", "cluster") if not named.get(r) and not (r == "cluster" and tied)):
+        while role in found and distinct(source.first(found[role])) <= {None}:
+            available.remove(found[role])
+            found = matched(available, CONVENTIONS, named)
+        if role in found:
+            notes.append(f"Rows are {role}ed by the column {found[role]!r}, found by its name.")
+    if "signal" in source.columns and "signal" not in by:
+        kinds = {str(v) for v in distinct(source.first("signal"))}
+        if len(kinds) > 1:
+            notes.append(
+                f"The log mixes the signals {', '.join(sorted(kinds))}: add --by signal to part them."
+            )
+    weight, cluster = found.get("weight"), clusters or found.get("cluster")
+    roles = Roles(
+        confidence=found.get("confidence", ""), correct=found.get("correct", ""), weight=weight, cluster=cluster,
+        by=tuple(by), inverse=weight is not None and weight.lower() == "propensity",
+        tied=tied or ((cluster,) if cluster else ()),
+    )  # fmt: skip
+    return roles, notes
+
+
+def _tied(cluster: str | None, available: list[str]) -> tuple[str, ...]:
+    """The columns whose values together make a cluster: several where they are parted by commas.
+
+    >>> _tied("item_id", ["task", "item_id"]), _tied("task,item_id", ["task", "item_id"]), _tied(None, [])
+    (('item_id',), ('task', 'item_id'), ())
+    """
+    if cluster is None or cluster in available:
+        return () if cluster is None else (cluster,)
+    tied = tuple(name.strip() for name in cluster.split(","))
+    if not set(tied) <= set(available):
+        raise ColumnNotFound("cluster", [cluster], available)
+    return tied

@@ -1,0 +1,151 @@
+"""Logs of answers as tallies.
+
+A log becomes one tally per group of its columns `by`, with every unusable row counted by reason. Files are
+read in blocks, so memory does not grow with the file; Parquet of more than a million rows is counted by the
+engine that reads it (`counting.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from functools import reduce
+from operator import add
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..fits.crossfit import folds
+from ..tally import Tally
+from ..types import Fingerprint
+from .counting import Counts, count_parquet
+from .keys import Key
+from .reader import Parsed, Reader, require_usable
+from .roles import Roles, parted_by_signal, roles_of
+from .sources import Source, open_source
+
+__all__ = ["Log", "read_log"]
+
+COUNT_IN_ENGINE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What was read: rows, how many were used, the others by reason, and one tally per group.
+
+    `empty` holds the groups without a usable row, with their rows by reason; `folds` the tallies of each group by
+    the number of the fold. Rows of one cluster are in the fold of one number, whatever their group. `constants` are
+    of each group the columns of a fingerprint that hold one value only.
+    """
+
+    source: str
+    rows: int
+    used: int
+    unusable: dict[str, int]
+    read_as: dict[str, int]
+    roles: Roles
+    notes: tuple[str, ...]
+    groups: dict[Key, Tally]
+    folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
+    constants: dict[Key, dict[str, str]] = field(default_factory=dict)
+    empty: dict[Key, dict[str, int]] = field(default_factory=dict)
+
+    def parts(self, key: Key, count: int) -> list[Tally]:
+        """A group's rows in about `count` parts that add up to it, clusters kept whole.
+
+        Rows without clusters and of one weight are parted by their tally, as they would be one by one: whatever
+        their order was.
+        """
+        tally = self.groups[key]
+        alike = self.roles.cluster is None and tally.n_eff > (1 - 1e-9) * tally.rows
+        held = [] if alike else list(self.folds.get(key, {}).values())
+        return held or folds(tally, count)
+
+
+def read_log(
+    source: Any, *, by: Sequence[str] = (), folds: int = 0, apart: str | None = None, **named: str | None
+) -> Log:
+    """Read a log into tallies.
+
+    Parameters
+    ----------
+    source : data frame, path or store URL
+        Whatever one of the `log_formats` reads.
+    by : names of columns
+        One tally for each combination of their values.
+    folds : int
+        Also part each group at random into that many tallies, clusters kept whole.
+    apart : name of a column
+        It is something else: not guessed to be one of the following.
+    named : confidence, correct, weight, cluster
+        Columns by name; guessed from `roles.CONVENTIONS` where None.
+
+    Raises
+    ------
+    ColumnNotFound, UnusableInput
+        No such file, no rows, no such column; or no row that can be used, with the reasons.
+    """
+    opened = open_source(source)
+    by, parted = parted_by_signal(opened, by)
+    roles, guessed = roles_of(opened, by, named, apart=apart)
+    by_engine = opened.table and (opened.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None
+    counts = count_parquet(opened, roles) if by_engine else _count_blocks(opened, roles, folds)
+    require_usable(opened.name, counts.rows, counts.unusable, roles)
+    return Log(
+        source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
+        read_as=dict(counts.read_as), roles=roles, notes=(*parted, *guessed, *counts.notes),
+        groups=counts.groups, folds=counts.folds, constants=counts.constants, empty=counts.empty,
+    )  # fmt: skip
+
+
+def _count_blocks(source: Source, roles: Roles, folds: int) -> Counts:
+    stated = [f.name for f in fields(Fingerprint) if f.name in source.columns and f.name not in roles.by]
+    reader = Reader(source, roles, stated=stated)
+    groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
+    return Counts(
+        rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as, notes=reader.notes,
+        groups=groups, folds=parts, constants={key: reader.constants(key) for key in groups}, empty=reader.empty,
+    )  # fmt: skip
+
+
+_Tallies = tuple[dict[Key, Tally], dict[Key, dict[int, Tally]]]
+
+
+def _summed(reader: Reader, folds: int) -> _Tallies:
+    """Tallies that grow block by block, each row in a fold at random."""
+    rng = np.random.default_rng(0)
+    weighted = reader.roles.weight is not None
+    sums: dict[Key, dict[int, Tally]] = {}
+    for block in reader:
+        good = block.at(block.usable)
+        for key, at in good.parts():
+            if not len(at):
+                continue
+            held = sums.setdefault(key, {})
+            fold = rng.integers(0, folds, len(at)) if folds else np.zeros(len(at), int)
+            for f in np.unique(fold).tolist():
+                one = at[fold == f]
+                tally = Tally.of(good.score[one], good.grade[one], good.weight[one] if weighted else None)
+                held[f] = held[f] + tally if f in held else tally
+    groups = {key: reduce(add, held.values()) for key, held in sums.items()}
+    return groups, {key: dict(sorted(held.items())) for key, held in sums.items()} if folds else {}
+
+
+def _clustered(reader: Reader, folds: int) -> _Tallies:
+    """Tallies whose rows must be at hand together; all rows of a cluster are in the fold of its id."""
+    rows = reader.whole()
+    ids, code = np.unique(rows.cluster, return_inverse=True)
+    fold = np.array([crc32(i.encode()) % max(folds, 1) for i in ids.tolist()], np.intp)[code]
+    groups: dict[Key, Tally] = {}
+    parts: dict[Key, dict[int, Tally]] = {}
+    for key, at in rows.parts():
+        if len(at):
+            groups[key] = _tally(rows, at)
+            parts[key] = {f: _tally(rows, at[fold[at] == f]) for f in np.unique(fold[at]).tolist()}
+    return groups, parts if folds else {}
+
+
+def _tally(rows: Parsed, at: NDArray[np.intp]) -> Tally:
+    return Tally.of(rows.score[at], rows.grade[at], rows.weight[at], rows.cluster[at])

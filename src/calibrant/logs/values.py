@@ -1,0 +1,334 @@
+"""What a cell of a log may hold, and the one rule by which each kind of value is read. Nothing is guessed.
+
+score      a number in [0, 1]; "85%"; a number in [0, 100] when the column as a whole is in percent (at
+           least half of its numbers exceed 1, and four in five do not exceed 100); one of `PHRASES`, which stands
+           for the median reading of people.
+verdict    a boolean, a number in [0, 1], or a word for right or wrong.
+weight     a number from 1e-6 to 1e6; a propensity, in (0, 1], counts 1 / its value.
+
+The functions here are kinds of columns: each reads a raw column at once and says of every value why it cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..phrasing.english import ENGLISH
+from ..tally import Floats
+from .keys import absent, key_text
+
+__all__ = [
+    "AS_PERCENT",
+    "PHRASES",
+    "REASONS",
+    "RIGHT",
+    "WRONG",
+    "Column",
+    "Kind",
+    "amounts",
+    "as_is",
+    "flags",
+    "in_percent",
+    "logprobs",
+    "numbers",
+    "propensities",
+    "score_of",
+    "scores",
+    "texts",
+    "verdicts",
+    "weights",
+]
+
+PHRASES: Mapping[str, float] = ENGLISH.readings
+"""English phrases and the median number people read them as; from where, `calibrant.phrasing.english` says."""
+
+RIGHT = ("true", "t", "yes", "y", "right", "correct", "pass", "passed")
+WRONG = ("false", "f", "no", "n", "wrong", "incorrect", "fail", "failed")
+AS_PERCENT = "The column {!r} was read as percent, 0 to 100."
+"""What notes say of a column that is `in_percent`."""
+
+NOTHING = ("nan", "null", "none", "na", "n/a")
+"""Words that stand for no score, verdict or flag."""
+
+MISSING = "confidence missing or NaN"
+NOT_A_NUMBER = "confidence is not a number"
+BELOW = "confidence below 0"
+ABOVE = "confidence above 1"
+ABOVE_PERCENT = "confidence above 100 percent"
+BOOLEAN = "confidence is a boolean"
+NO_VERDICT = "verdict missing"
+BAD_VERDICT = "verdict is neither right nor wrong nor in [0, 1]"
+BAD_WEIGHT = "weight missing, not positive, or beyond 1e-6 to 1e6"
+NOT_A_COUNT = "is not a count"
+NOT_A_FLAG = "is neither yes nor no"
+NOT_LOGPROBS = "is not a list of log-probabilities"
+
+REASONS = (
+    "", MISSING, NOT_A_NUMBER, BOOLEAN, BELOW, ABOVE, ABOVE_PERCENT, NO_VERDICT, BAD_VERDICT, BAD_WEIGHT,
+    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS,
+)  # fmt: skip
+"""Why a value cannot be used, by number; 0 where it can."""
+_CODE = {reason: code for code, reason in enumerate(REASONS)}
+
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:%|percent)\s*", re.IGNORECASE)
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column after reading: its values, why each cannot be used (an index into `REASONS`), and as what it was read.
+
+    A value that cannot be used, or is not there, is NaN, among texts None.
+    """
+
+    values: NDArray[Any]
+    why: NDArray[np.int8]
+    read_as: Counter[str] = field(default_factory=Counter)
+
+
+Kind = Callable[[NDArray[Any]], Column]
+
+
+def in_percent(values: NDArray[Any]) -> bool:
+    """Is this column in percent? Decided on its bare numbers; see the module's first lines.
+
+    >>> in_percent(np.array([90, 80, 1])), in_percent(np.array(["0.9", "85%", "1"], object))
+    (True, False)
+    """
+    found = _numbers(values)
+    found = found[np.isfinite(found)]
+    return bool(len(found) and (found > 1).mean() >= 0.5 and (found <= 100).mean() >= 0.8)
+
+
+def scores(values: NDArray[Any], top: float = 1.0) -> Column:
+    """How sure a model says it is, in [0, 1]; `top` is 100 for a column in percent.
+
+    >>> scores(np.array([0.5, "85%", "likely", "about 80%"], object)).values
+    array([0.5 , 0.85, 0.75,  nan])
+    """
+    if values.dtype.kind == "b":
+        return Column(np.full(len(values), _NAN), np.full(len(values), _CODE[BOOLEAN], np.int8))
+    if values.dtype.kind in "fiu":
+        plain = _decimals(values) / top if top != 1.0 else _decimals(values)
+        kind = "percent column" if top == 100 else "number"
+        found = Column(plain, _no_faults(values), Counter({kind: int(np.isfinite(plain).sum())}))
+    else:
+        found = _spread(values, lambda value: score_of(value, top))
+    with np.errstate(invalid="ignore"):
+        _refuse(found, ~np.isfinite(found.values), MISSING)
+        _refuse(found, found.values < 0, BELOW)
+        _refuse(found, found.values > 1, ABOVE_PERCENT if top == 100 else ABOVE)
+    return _without_faults(found)
+
+
+def verdicts(values: NDArray[Any]) -> Column:
+    """Grades in [0, 1].
+
+    >>> verdicts(np.array(["yes", "wrong", 0.5, "maybe"], object)).values
+    array([1. , 0. , 0.5, nan])
+    """
+    if values.dtype.kind in "bfiu":
+        found = Column(values.astype(np.float64), _no_faults(values))
+    else:
+        found = _spread(values, _verdict_of)
+    _refuse(found, np.isnan(found.values), NO_VERDICT)
+    with np.errstate(invalid="ignore"):
+        _refuse(found, ~((found.values >= 0) & (found.values <= 1)), BAD_VERDICT)
+    return _without_faults(found)
+
+
+def weights(values: NDArray[Any], most: float = 1e6) -> Column:
+    """How much rows count."""
+    found = _numbers(values)
+    with np.errstate(invalid="ignore"):
+        good = (found >= 1e-6) & (found <= most)
+    return Column(np.where(good, found, _NAN), np.where(good, 0, _CODE[BAD_WEIGHT]).astype(np.int8))
+
+
+def propensities(values: NDArray[Any]) -> Column:
+    """How much rows count, as 1 / the probability with which each came to be judged.
+
+    >>> propensities(np.array([0.5, 1.5])).values
+    array([ 2., nan])
+    """
+    found = weights(values, most=1.0)
+    return Column(1.0 / found.values, found.why)
+
+
+def amounts(values: NDArray[Any]) -> Column:
+    """US dollars, seconds, counts: numbers of at least 0.
+
+    >>> amounts(np.array(["0.02", -1, None], object)).values
+    array([0.02,  nan,  nan])
+    """
+    found = _numbers(values)
+    with np.errstate(invalid="ignore"):
+        good = (found >= 0) & np.isfinite(found)
+    named = good | _absent(values)
+    return Column(np.where(good, found, _NAN), np.where(named, 0, _CODE[NOT_A_COUNT]).astype(np.int8))
+
+
+def flags(values: NDArray[Any]) -> Column:
+    """1 for yes, 0 for no; a count is yes where it is not 0."""
+    return _spread(values.astype(object), _flag_of)
+
+
+def logprobs(values: NDArray[Any]) -> Column:
+    """Lists of log-probabilities in nats, as tuples, from lists or their JSON."""
+    read = [_logprobs_of(value) for value in values.tolist()]
+    good = [found is not None or nothing for found, nothing in read]
+    return Column(
+        _objects([found for found, _ in read]), np.where(good, 0, _CODE[NOT_LOGPROBS]).astype(np.int8)
+    )
+
+
+def texts(values: NDArray[Any]) -> Column:
+    """One spelling for one value, None for what is missing."""
+    return Column(_objects([key_text(value) for value in values.tolist()]), _no_faults(values))
+
+
+def as_is(values: NDArray[Any]) -> Column:
+    """Whatever the log holds."""
+    return Column(values, _no_faults(values))
+
+
+def numbers(values: NDArray[Any]) -> Column:
+    """Each value as a number, NaN where it is none."""
+    return Column(_numbers(values), _no_faults(values))
+
+
+def score_of(value: Any, top: float) -> tuple[float, str, str]:
+    """A score, as what it was read, and why it cannot be; it may still lie outside [0, 1].
+
+    >>> score_of(" 85 % ", 1.0), score_of("true", 1.0)[2]
+    ((0.85, 'percent sign', ''), 'confidence is a boolean')
+    """
+    text = value.strip().lower() if isinstance(value, str) else value
+    if absent(text) or text in NOTHING:
+        return _NAN, "", MISSING
+    if isinstance(text, bool) or text in ("true", "false"):
+        return _NAN, "", BOOLEAN
+    number = _number(text)
+    if isinstance(text, float) and not np.isfinite(number):
+        return _NAN, "", MISSING
+    if not np.isnan(number):
+        return number / top, "percent column" if top == 100 else "number", ""
+    if isinstance(text, str):
+        with_sign = _PERCENT.fullmatch(text)
+        if with_sign:
+            share = float(with_sign[1]) / 100
+            return share, "percent sign", ABOVE_PERCENT if share > 1 else ""
+        if text in PHRASES:
+            return PHRASES[text], "phrase", ""
+    return _NAN, "", NOT_A_NUMBER
+
+
+def _verdict_of(value: Any) -> tuple[float, str, str]:
+    text = value.strip().lower() if isinstance(value, str) else value
+    if absent(text) or text in NOTHING:
+        return _NAN, "", NO_VERDICT
+    if isinstance(text, bool) or text in RIGHT or text in WRONG:
+        return float(text is True or text in RIGHT), "", ""
+    number = _number(text)
+    return number, "", BAD_VERDICT if np.isnan(number) else ""
+
+
+def _flag_of(value: Any) -> tuple[float, str, str]:
+    text = value.strip().lower() if isinstance(value, str) else value
+    if absent(text) or text in NOTHING:
+        return _NAN, "", ""
+    if isinstance(text, bool) or text in RIGHT or text in WRONG:
+        return float(text is True or text in RIGHT), "", ""
+    number = _number(text)
+    return (float(number > 0), "", "") if 0 <= number < np.inf else (_NAN, "", NOT_A_FLAG)
+
+
+def _logprobs_of(value: Any) -> tuple[tuple[float, ...] | None, bool]:
+    """The log-probabilities, and whether nothing was there."""
+    listed = value
+    if isinstance(value, str) and value.strip():
+        try:
+            listed = json.loads(value)
+        except ValueError:
+            return None, False
+    if absent(listed) or (isinstance(listed, str) and not listed.strip()):
+        return None, True
+    if not isinstance(listed, Iterable) or isinstance(listed, str):
+        return None, False
+    found = [_number(v) for v in listed]
+    if not found or not all(-np.inf < v <= 1e-6 for v in found):
+        return None, False
+    return tuple(min(v, 0.0) for v in found), False
+
+
+def _numbers(values: NDArray[Any]) -> Floats:
+    if values.dtype.kind in "fiu":
+        return values.astype(np.float64)
+    return np.array([_number(v) for v in values], np.float64)
+
+
+def _number(value: Any) -> float:
+    if value is None or isinstance(value, bool):
+        return _NAN
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return _NAN
+
+
+def _decimals(values: NDArray[Any]) -> Floats:
+    """float64, with float32 read as the decimals it was written as."""
+    if values.dtype == np.float32:
+        distinct, where = np.unique(values, return_inverse=True)
+        return distinct.astype(str).astype(np.float64)[where]
+    return values.astype(np.float64)
+
+
+def _spread(values: NDArray[Any], read: Callable[[Any], tuple[float, str, str]]) -> Column:
+    """Read each distinct value once: its number, what it was read as, and why it cannot be read."""
+    codes: dict[Any, int] = {}
+    where = np.array([codes.setdefault(_distinct(v), len(codes)) for v in values], np.intp)
+    if not codes:
+        return Column(np.zeros(0), _no_faults(values))
+    found, kinds, why = zip(*(read(key[1]) for key in codes), strict=True)
+    read_as: Counter[str] = Counter()
+    for kind, n in zip(kinds, np.bincount(where).tolist(), strict=True):
+        read_as[kind] += n
+    del read_as[""]
+    return Column(np.array(found)[where], np.array([_CODE[w] for w in why], np.int8)[where], read_as)
+
+
+def _distinct(value: Any) -> tuple[type, Any]:
+    """1, 1.0 and True are equal but not the same thing; lists and dicts are not hashable."""
+    plain = isinstance(value, str | int | float | bool) or absent(value)
+    return (type(value), value if plain else str(value))
+
+
+def _refuse(column: Column, where: NDArray[np.bool_], why: str) -> None:
+    column.why[where & (column.why == 0)] = _CODE[why]
+
+
+def _without_faults(column: Column) -> Column:
+    return Column(np.where(column.why == 0, column.values, _NAN), column.why, column.read_as)
+
+
+def _no_faults(values: NDArray[Any]) -> NDArray[np.int8]:
+    return np.zeros(len(values), np.int8)
+
+
+def _absent(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if values.dtype.kind in "fiub":
+        return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+    return np.array([absent(v.strip() if isinstance(v, str) else v) for v in values.tolist()], bool)
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    return np.fromiter(values, object, len(values))
