@@ -13,10 +13,12 @@ from typing import Any
 
 import typer
 
+from calibrant.checks import promises
 from calibrant.cli import app
-from calibrant.plugins import FAMILIES, find, names
+from calibrant.plugins import about, names
 
 FOLDER = Path(__file__).parent
+MARK = "<!-- What follows is written by docs/generate.py -->"
 SAYS = {
     "signals": "how sure a model is of an answer",
     "calibrators": "from scores to probabilities",
@@ -62,20 +64,16 @@ def _listed(group: Any, lead: str) -> Iterator[tuple[str, Any]]:
 
 
 def extensions() -> str:
-    """Every extension with the first line of its docstring."""
-    lines = [
-        "# Extending", "",
-        "A file in a family's folder is found by its name: the extension is what its `__all__` names like the file",
-        "(`mean_logprob.py`, `MeanLogprob`), or else the first there. Another package adds to a family with an entry",
-        "point in the group `calibrant.<family>`. The protocols are in `src/calibrant/protocols.py`; the contract",
-        "tests of a family run on every file in it.",
-    ]  # fmt: skip
-    for family in FAMILIES:
-        lines += ["", f"## {family}: {SAYS[family]}", "", "| name | is |", "|---|---|"]
-        for name in names(family):
-            first = (inspect.getdoc(find(family, name)) or "").strip().splitlines()[0]
-            lines.append(f"| `{name}` | {first} |")
-    return "\n".join(lines) + "\n"
+    """The lesson as it stands, and behind its mark what each family promises and who is in it."""
+    lesson = (FOLDER / "extending.md").read_text().partition(MARK)[0]
+    lines = [MARK]
+    for family, says in SAYS.items():
+        lines += ["", f"## {family}: {says}", "", "| promise | which is |", "|---|---|"]
+        for name, promise in promises(family).items():
+            lines.append(f"| {name.replace('_', ' ')} | {inspect.getdoc(promise).partition(chr(10))[0]} |")
+        lines += ["", "| name | is |", "|---|---|"]
+        lines += [f"| `{name}` | {about(family, name)} |" for name in names(family)]
+    return lesson + "\n".join(lines) + "\n"
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ def find(family: str, name: str) -> Any:
     module = import_module(f"{__package__}.{FAMILIES[family]}.{name}")
     spelled = name.replace("_", "")
     return getattr(module, next((n for n in module.__all__ if n.lower() == spelled), module.__all__[0]))
+
+
+def about(family: str, name: str) -> str:
+    """The sentence with which an extension's docstring begins.
+
+    >>> about("graders", "exact")
+    '1 when the answer equals a reference once both are normalised, else 0; None without references.'
+    """
+    return (getdoc(find(family, name)) or "").partition("\n")[0]
 
 
 def require(module: str, what: str, extra: str) -> Any:

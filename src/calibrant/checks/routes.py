@@ -14,7 +14,7 @@ ASKED = (QUESTION, Ask(messages=QUESTION.messages, max_tokens=16), frozenset[str
 
 
 def answers_as_a_whole(make: Make) -> Iterator[str]:
-    """An `Answered`, with the readings where it hands on a probability that was made of them."""
+    """An `Answered`, whose completion names its model."""
     answered = asyncio.run(make().answer(*ASKED))
     if not isinstance(answered, Answered):
         yield f"it answered {answered!r}; expected an Answered"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import inspect
 import math
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,7 +15,7 @@ from calibrant.asking.questions import read_questions
 from calibrant.assembly.named import Api
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import UnusableInput
-from calibrant.plugins import find, names
+from calibrant.plugins import about, find, names
 from calibrant.types import Question, digest
 
 app = typer.Typer(
@@ -110,6 +109,6 @@ def signal_row(name: str) -> dict[str, Any]:
         "name": name,
         "needs": sorted(signal.needs),
         **asdict(signal.cost),
-        "about": (inspect.getdoc(type(signal)) or "").strip().splitlines()[0],
+        "about": about("signals", name),
         "settings": {one.name: getattr(signal, one.name) for one in fields(signal)},
     }
