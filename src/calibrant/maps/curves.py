@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 NEAR = 1e-12
-"""A score this near to 0 or 1 is one: its log-odds are rounding."""
+"""Scores this near to each other, or to 0 or 1, differ by rounding."""
 _Z = 1.959963984540054
 
 
@@ -135,7 +135,7 @@ class Steps:
         knots, held = self._arrays["score"], self._arrays[values]
         if self.linear:
             return np.interp(scores, knots, held)
-        where = np.searchsorted(knots, scores * (1 + 1e-12), side="right") - 1
+        where = np.searchsorted(knots, scores * (1 + NEAR), side="right") - 1
         return held[np.maximum(where, 0)]
 
     def __call__(self, scores: Floats) -> Floats:
@@ -162,9 +162,9 @@ class Pair:
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """The pair (p0, p1): one of them is calibrated in finite samples (Vovk and Petej 2014)."""
         knots, p0, p1 = self._arrays
-        return p0[np.searchsorted(knots, scores, side="right")], p1[
-            np.searchsorted(knots, scores, side="left")
-        ]
+        # a score that is a knot but for rounding, as the mean of a cell may be, stands at the knot
+        above, below = scores * (1 + NEAR), scores * (1 - NEAR)
+        return p0[np.searchsorted(knots, above, side="right")], p1[np.searchsorted(knots, below, side="left")]
 
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
