@@ -26,12 +26,12 @@ import numpy as np
 from calibrant import Tally, metrics
 from calibrant.asking.assessing import Assessor, fingerprint
 from calibrant.asking.elicit import Asker
-from calibrant.assembly.named import signals_named
 from calibrant.dialogue.asks import answer_ask, carrying, sample_ask
 from calibrant.maps.calibration import MapSet
 from calibrant.models.embedded import Embedded
 from calibrant.plugins import find
 from calibrant.records.calls import CallLog
+from calibrant.releases.parts import signals_named
 from calibrant.routes.self_correction import Candidate, SelfCorrection, Tried
 from calibrant.routing.corrections import Attempt, Rule, choose_margin, fit_revised, outcome
 from calibrant.types import Ask, Question, Replies

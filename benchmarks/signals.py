@@ -25,11 +25,11 @@ from pyarrow import parquet
 
 from calibrant import Tally, metrics
 from calibrant.asking.elicit import Asker, JsonlLog, elicit
-from calibrant.assembly.named import signals_named
 from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
+from calibrant.releases.parts import signals_named
 from calibrant.types import Ask, Completion, Message, Question, Sampling
 
 TASKS = ("arc_easy", "boolq_valid", "commonsenseqa_dev", "strategyqa")

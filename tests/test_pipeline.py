@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from calibrant.asking import assessing
+from calibrant.asking.assessing import Assessor
 from calibrant.asking.elicit import Budget
 from calibrant.errors import ModelRefused, ModelUnavailable, StoreError, StoreRefused
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
@@ -23,6 +24,7 @@ from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import ABANDONED, Pipeline
 from calibrant.plugins import find
+from calibrant.releases.live import Live, LiveWay
 from calibrant.routes.single import Single
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
@@ -97,15 +99,15 @@ def make(tmp_path: Path) -> Iterator[Maker]:
         stores.append(store(str(tmp_path / f"{len(stores)}.db")))
         model = model or Scripted(script(), name="m")
         ids = itertools.count()
-        return Pipeline(
+        way = LiveWay(
             route=Single(model=model),
-            model=model,
-            signals={name: find("signals", name)() for name in signals},
-            maps=maps(*known),
+            assessor=Assessor(
+                model=model, signals={name: find("signals", name)() for name in signals}, maps=maps(*known)
+            ),
             policy=AnswerWithNumber(),
-            store=stores[-1],
-            clock=lambda: 12.0,
-            new_id=lambda: f"r{next(ids)}",
+        )
+        return Pipeline(
+            Live(default=way), stores[-1], {"m": model}, clock=lambda: 12.0, new_id=lambda: f"r{next(ids)}"
         )
 
     yield made
@@ -335,10 +337,12 @@ def test_a_blend_for_the_task_decides_before_single_maps(make: Maker) -> None:
         {name: rng.random(60) for name in names}, rng.random(60) < 0.6
     )
     pipeline = make()
+    usual = pipeline.way(None)
     for task, decider in (("sums", "mean_logprob + verbalized"), ("prose", "mean_logprob")):
         bound = replace(blend, fingerprint=Fingerprint(task=task))
-        chosen = replace(pipeline, maps=replace(pipeline.maps, blends=(((), bound),)))
-        record = asyncio.run(chosen.answer(QUESTION, ASK, task))
+        maps = replace(usual.assessor.maps, blends=(((), bound),))
+        pipeline.promote(Live(default=replace(usual, assessor=replace(usual.assessor, maps=maps))))
+        record = asyncio.run(pipeline.answer(QUESTION, ASK, task))
         assert record.confidence is not None
         assert record.confidence.p is not None
         assert record.confidence.fingerprint is not None

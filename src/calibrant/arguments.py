@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from inspect import Parameter, signature
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from .errors import UnusableInput
 
-__all__ = ["arguments", "check_names", "filled"]
+__all__ = ["arguments", "check_names", "defaults", "filled"]
 
 Made = TypeVar("Made")
 
@@ -25,15 +25,31 @@ def filled(kind: Callable[..., Made], section: Mapping[str, Any], where: str) ->
         raise UnusableInput(f"{where}: {error}") from error
 
 
-def arguments(kind: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A section as arguments of a constructor: names known, none that is needed missing, types right."""
-    parameters = signature(kind).parameters
-    check_names(where, section, parameters, "key")
+def arguments(
+    kind: Callable[..., Any], section: Mapping[str, Any], where: str, apart: Collection[str] = ()
+) -> dict[str, Any]:
+    """A section as arguments of a constructor: names known, none that is needed missing, types right.
+
+    Arguments named in `apart` are no section's to give. Those in the constructor's `files` are paths in a section.
+    """
+    parameters = {name: one for name, one in signature(kind).parameters.items() if name not in apart}
+    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
+    hints |= dict.fromkeys(getattr(kind, "files", ()), str)
+    check_names(where, section, [name for name in parameters if _settable(hints.get(name, Any))], "key")
     missing = [n for n, p in parameters.items() if p.default is Parameter.empty and n not in section]
     if missing:
         raise UnusableInput(f"{where} needs {', '.join(missing)}, which the file does not give.")
-    hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
     return {name: _typed(value, hints.get(name, Any), f"{where} {name}") for name, value in section.items()}
+
+
+def defaults(kind: Callable[..., Any], apart: Collection[str] = ()) -> dict[str, Any]:
+    """What a constructor's settings are where nothing is said, of those that a section can give.
+
+    >>> defaults(lambda name, size=3, *, warn=print: None)
+    {'size': 3}
+    """
+    known = signature(kind).parameters.items()
+    return {n: p.default for n, p in known if n not in apart and _settable(type(p.default))}
 
 
 def check_names(where: str, given: Mapping[str, Any], known: Any, what: str) -> None:
@@ -45,17 +61,28 @@ def check_names(where: str, given: Mapping[str, Any], known: Any, what: str) -> 
             raise UnusableInput(f"{where} has an unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
 
 
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _settable(hint: Any) -> bool:
+    """Whether a section can hold such a value."""
+    kinds = (str, int, float, bool, tuple, list, Sequence, dict, Mapping, Literal, Any)
+    return any((get_origin(one) or one) in kinds or is_dataclass(one) for one in _options(hint))
+
+
 def _typed(value: Any, hint: Any, where: str) -> Any:
     """The value as the type that is wanted, or an error; a whole number is a float where one is wanted."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    options = _options(hint)
     for option in options:
         origin = get_origin(option) or option
         if origin is Literal and value in get_args(option):
             return value
         if isinstance(option, type) and is_dataclass(option) and isinstance(value, dict):
             return filled(option, value, where)
-        if origin is tuple and isinstance(value, list):
-            return tuple(_typed(item, get_args(option)[0], where) for item in value)
+        if origin in (tuple, list, Sequence) and isinstance(value, list):
+            made = [_typed(item, (*get_args(option), Any)[0], where) for item in value]
+            return made if origin is list else tuple(made)
         if origin is Mapping and isinstance(value, dict):
             return {
                 name: _typed(item, get_args(option)[1], f"{where} {name}") for name, item in value.items()
@@ -73,7 +100,7 @@ def _named(options: tuple[Any, ...]) -> str:
     for option in options:
         if get_origin(option) is Literal:
             names += [repr(choice) for choice in get_args(option)]
-        elif get_origin(option) is tuple:
+        elif get_origin(option) in (tuple, list, Sequence):
             names.append("a list")
         elif get_origin(option) is Mapping:
             names.append("a table")

@@ -3,78 +3,99 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from .asking.assessing import Assessor
 from .asking.writing import Writer
 from .errors import ModelError
-from .protocols import Model, Policy, Route, Signal, Store
+from .protocols import Model, Store
+from .releases.live import Live, LiveWay
+from .releases.release import Release
 from .types import Answered, Ask, Completion, Delta, Question, Record
-
-if TYPE_CHECKING:
-    from .maps.calibration import MapSet
 
 __all__ = ["Pipeline"]
 
 ABANDONED = "The client left before the answer was complete."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Pipeline:
-    """Elicit, calibrate, decide, record.
+    """Elicit, calibrate, decide, record, by what is deployed; another release can be deployed between two questions.
 
-    `route` answers; where it does not say how sure it is, `signals` are read and calibrated by `maps` (see
-    `Assessor`), and `model` answers what they ask further.
-    `by_task` holds other signals for some tasks, such as the same ones under another posture; `others` are
-    the models that signals may ask beside it, by their role ("peer"). `clock` gives seconds since the epoch,
-    `new_id` an unused id.
+    The route of the question's way answers; where it does not say how sure it is, the way's signals are read and
+    calibrated by its maps (see `Assessor`).
 
-    A record is durable before its answer is handed out: where it cannot be written, `StoreError` is
-    raised and there is no answer. A failed call is recorded too, and its `ModelError` raised.
+    A record is durable before its answer is handed out: where it cannot be written, `StoreError` is raised and there is
+    no answer. A failed call is recorded too, and its `ModelError` raised.
+
+    Parameters
+    ----------
+    release : what is deployed; or the living objects, where some of them are in no release
+    store : takes the records; closed with the pipeline
+    models : by the names that the release has for them; closed with the pipeline
+    clock : gives seconds since the epoch
+    new_id : gives an unused id
     """
 
-    route: Route
-    model: Model
-    signals: Mapping[str, Signal]
-    maps: MapSet
-    policy: Policy
-    store: Store
-    clock: Callable[[], float]
-    new_id: Callable[[], str]
-    by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
-    others: Mapping[str, Model] = field(default_factory=dict)
-    _writer: Writer = field(init=False, repr=False, compare=False)
-    _assessor: Assessor = field(init=False, repr=False, compare=False)
+    def __init__(
+        self,
+        release: Release | Live,
+        store: Store,
+        models: Mapping[str, Model],
+        *,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.store, self.clock, self.new_id = store, clock, new_id
+        self._writer = Writer(store)
+        self._models: dict[str, Model] = {}
+        self._owned: list[Model] = []
+        self.promote(release, models)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_writer", Writer(self.store))
-        assessor = Assessor(
-            model=self.model, signals=self.signals, maps=self.maps, by_task=self.by_task, others=self.others
-        )
-        object.__setattr__(self, "_assessor", assessor)
+    def promote(self, release: Release | Live, models: Mapping[str, Model] | None = None) -> None:
+        """Answer by another release from the next question on; those under way are answered by theirs to the end.
 
-    async def answer(self, question: Question, ask: Ask, record_id: str | None = None) -> Record:
-        """Answer a question, with its confidence and the action to take."""
-        record_id = record_id or self.new_id()
-        async with self._failure_recorded(record_id, question, []):
-            answered = await self.route.answer(question, ask, self._assessor.needs(question))
-            record = await self._judged(record_id, question, answered)
+        `models` are added to those at hand, or take the place of those of their names. Whatever is at hand is kept
+        until the pipeline is closed, since a question may be under way on it. Raises `UnusableInput`, and changes
+        nothing, where the release asks a model that is not there or its settings contradict each other.
+        """
+        at_hand = self._models | dict(models or {})
+        live = release if isinstance(release, Live) else Live.of(release, at_hand)
+        self._owned += [one for one in at_hand.values() if not any(one is known for known in self._owned)]
+        self._models, self.live = at_hand, live
+
+    def way(self, task: str | None) -> LiveWay:
+        """How a question of this task is answered if it begins now."""
+        return self.live.way(task)
+
+    async def answer(
+        self, question: Question, ask: Ask, record_id: str | None = None, way: LiveWay | None = None
+    ) -> Record:
+        """Answer a question, with its confidence and the action to take.
+
+        `way` is what the caller took from `way`, if it began with the question earlier.
+        """
+        record_id, way = record_id or self.new_id(), way or self.way(question.task)
+        async with self._failure_recorded(record_id, question, way, []):
+            answered = await way.route.answer(question, ask, way.assessor.needs)
+            record = await self._judged(record_id, question, way, answered)
         await self._writer.add([record])
         return record
 
-    async def stream(
-        self, question: Question, ask: Ask, record_id: str | None = None
+    def stream(
+        self, question: Question, ask: Ask, record_id: str | None = None, way: LiveWay | None = None
     ) -> AsyncGenerator[Delta | Record, None]:
         """The answer's pieces as they come, then the Record. Close it to stop the model."""
-        record_id = record_id or self.new_id()
+        return self._streamed(question, ask, record_id or self.new_id(), way or self.way(question.task))
+
+    async def _streamed(
+        self, question: Question, ask: Ask, record_id: str, way: LiveWay
+    ) -> AsyncGenerator[Delta | Record, None]:
         pieces: list[Delta] = []
-        async with self._failure_recorded(record_id, question, pieces):
+        async with self._failure_recorded(record_id, question, way, pieces):
             answered: Answered | None = None
-            needs = self._assessor.needs(question)
-            async with aclosing(self.route.stream(question, ask, needs)) as parts:
+            async with aclosing(way.route.stream(question, ask, way.assessor.needs)) as parts:
                 async for part in parts:
                     if isinstance(part, Answered):
                         answered = part
@@ -85,23 +106,20 @@ class Pipeline:
                 raise ModelError(
                     "The model's stream ended without its completion. Report this to the model's author."
                 )
-            record = await self._judged(record_id, question, answered)
+            record = await self._judged(record_id, question, way, answered)
         await self._writer.add([record])
         yield record
 
     async def close(self) -> None:
-        """Give back the models' connections and memory, and the store."""
-        of_route = getattr(self.route, "models", ())
-        several = of_route.values() if isinstance(of_route, Mapping) else of_route
-        everyone = (self.model, *self.others.values(), *several)
-        for model in {id(model): model for model in everyone}.values():
+        """Give back the connections and memory of all models that there were, and the store."""
+        for model in self._owned:
             await model.close()
         self.store.close()
 
-    async def _judged(self, record_id: str, question: Question, answered: Answered) -> Record:
+    async def _judged(self, record_id: str, question: Question, way: LiveWay, answered: Answered) -> Record:
         readings, confidence = answered.readings, answered.confidence
         if confidence is None:
-            readings, confidence = await self._assessor.assess(question, answered.completion)
+            readings, confidence = await way.assessor.assess(question, answered.completion)
         return Record(
             id=record_id,
             time=self.clock(),
@@ -110,13 +128,14 @@ class Pipeline:
             readings=readings,
             confidence=confidence,
             steps=answered.steps,
-            decision=self.policy.decide(confidence).noting(confidence),
-            policy=repr(self.policy),
+            decision=way.policy.decide(confidence).noting(confidence),
+            policy=repr(way.policy),
+            release=way.release,
         )
 
     @asynccontextmanager
     async def _failure_recorded(
-        self, record_id: str, question: Question, pieces: list[Delta]
+        self, record_id: str, question: Question, way: LiveWay, pieces: list[Delta]
     ) -> AsyncIterator[None]:
         try:
             yield
@@ -126,9 +145,10 @@ class Pipeline:
                 id=record_id,
                 time=self.clock(),
                 question=question,
-                completion=_so_far(pieces, self.model.name),
-                policy=repr(self.policy),
+                completion=_so_far(pieces, way.model.name),
+                policy=repr(way.policy),
                 error=reason,
+                release=way.release,
             )
             await self._writer.add([failed])
             raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .types import (
@@ -24,9 +25,65 @@ from .types import (
 if TYPE_CHECKING:
     import random
 
+    from .asking.assessing import Assessor
     from .logs.sources import Claim, Given, Source
-    from .maps.calibration import CalibrationMap
+    from .maps.calibration import CalibrationMap, MapSet
     from .tally import Tally
+
+
+class Parts(Protocol):
+    """What an extension may be made of beside its settings: see `Made`."""
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models of its way, by the names that its route has for them; of a route of one, "model"."""
+        ...
+
+    @property
+    def signals(self) -> Mapping[str, Signal]:
+        """The signals of its way; empty where none is read."""
+        ...
+
+    @property
+    def maps(self) -> MapSet:
+        """The maps of its way."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where a path in the settings of a store or a model starts."""
+        ...
+
+    def assessor(self, model: Model) -> Assessor:
+        """Says how sure an answer of this model is, by the signals and maps of its way."""
+        ...
+
+
+class Made(Protocol):
+    """How a route, policy, store or model is made of its settings; all of it is optional.
+
+    Without `from_settings` the constructor is called: its arguments are the settings, by name and checked by their
+    types. Of a route the arguments `model`, `models` and `assessor` are no settings but what `Parts` holds.
+    """
+
+    files: ClassVar[Mapping[str, Any]]
+    """Settings that name a file, and the class that `load`s it; its `to_dict` travels in the release."""
+
+    @classmethod
+    def roles(cls, settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Of a route: the names that must be among its models, () for any two or more, None where it asks one.
+
+        Without it, a route whose constructor takes `models` asks any two or more.
+        """
+        ...
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], parts: Parts) -> Any:
+        """Make one; `settings` were checked against the constructor, and files are loaded.
+
+        Raises `UnusableInput` for what does not fit together.
+        """
+        ...
 
 
 class Model(Protocol):

@@ -18,7 +18,7 @@ def upstream(name: str) -> dict[str, Any]:
 
 def test_a_second_look_uses_the_signals_and_maps_of_the_file(tmp_path: Path) -> None:
     table = {"route": {"kind": "self_correction", "threshold": 0.6, "margin": 0.2}, "model": upstream("m")}
-    route = build(parse(table, {}, tmp_path)).route
+    route = build(parse(table, {}, tmp_path)).live.default.route
     assert isinstance(route, SelfCorrection)
     assert (route.threshold, route.margin, route.model.name) == (0.6, 0.2, "m")
     assert list(route.assessor.signals) == ["mean_logprob"]
@@ -27,15 +27,16 @@ def test_a_second_look_uses_the_signals_and_maps_of_the_file(tmp_path: Path) -> 
 def test_an_ensemble_asks_all_its_models(tmp_path: Path) -> None:
     table = {"route": {"kind": "ensemble"}, "models": {"a": upstream("one"), "b": upstream("two")}}
     pipeline = build(parse(table, {}, tmp_path))
-    assert isinstance(pipeline.route, Ensemble)
-    assert [model.name for model in pipeline.route.models] == ["one", "two"]
-    assert set(pipeline.route.assessors) == {"one", "two"}
-    assert pipeline.model is pipeline.route.models[0]
+    way = pipeline.live.default
+    assert isinstance(way.route, Ensemble)
+    assert [model.name for model in way.route.models] == ["one", "two"]
+    assert set(way.route.assessors) == {"one", "two"}
+    assert way.model is way.route.models[0]
 
 
 def test_samples_of_one_model_need_one_model(tmp_path: Path) -> None:
     table = {"route": {"kind": "ensemble", "samples": 5}, "model": upstream("one")}
-    route = build(parse(table, {}, tmp_path)).route
+    route = build(parse(table, {}, tmp_path)).live.default.route
     assert isinstance(route, Ensemble)
     assert (route.samples, len(route.models)) == (5, 1)
 
@@ -45,7 +46,7 @@ def test_samples_of_one_model_need_one_model(tmp_path: Path) -> None:
     [
         ({"route": {"kind": "ensemble"}, "models": {"a": upstream("one")}}, "at least two sections"),
         ({"route": {"kind": "ensemble"}, "model": upstream("one")}, r"instead of \[model\]"),
-        ({"route": {"kind": "ensemble", "samples": 5}, "models": {"a": upstream("one")}}, "belongs to a cascade"),
+        ({"route": {"kind": "ensemble", "samples": 5}, "models": {"a": upstream("one")}}, "add .model., or say which"),
         ({"route": {"kind": "ensemble", "pool": "none.json"}, "models": {n: upstream(n) for n in "xy"}}, "none"),
         ({"route": {"kind": "self_correction", "margin": 2.0}, "model": upstream("one")}, "margin from 0 to 1"),
         ({"route": {"kind": "self_correction", "magrin": 0.1}, "model": upstream("one")}, "Did you mean 'margin'"),

@@ -13,6 +13,7 @@ import pytest
 from calibrant.assembly.building import build
 from calibrant.assembly.config import load, parse
 from calibrant.errors import UnknownName, UnusableInput
+from calibrant.maps.calibration import MapSet
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.policies.bands import Bands
 
@@ -42,26 +43,26 @@ def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         gate = "hold"
     """)
     config = load(file)
-    assert (config.server.port, config.server.key, config.stream.gate) == (
-        9000,
-        "secret-of-16-characters",
-        "hold",
-    )
+    assert (config.server.port, config.server.key) == (9000, "secret-of-16-characters")
     pipeline = build(config)
-    assert isinstance(pipeline.model, OpenAICompatible)
-    assert isinstance(pipeline.policy, Bands)
-    assert list(pipeline.signals) == ["verbalized", "mean_logprob"]
+    way = pipeline.way(None)
+    assert isinstance(way.model, OpenAICompatible)
+    assert isinstance(way.policy, Bands)
+    assert way.hold
+    assert list(way.assessor.signals) == ["verbalized", "mean_logprob"]
     assert (tmp_path / "log.db").exists(), "paths start at the file"
     assert pipeline.new_id() != pipeline.new_id()
-    pipeline.store.close()
-    asyncio.run(pipeline.model.close())
+    asyncio.run(pipeline.close())
 
 
-def test_the_example_in_the_documentation_is_right() -> None:
+def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
     example = textwrap.dedent((load.__doc__ or "").partition("::\n")[2])
-    config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"})
-    assert config.policy.settings == {"answer": 0.85, "disclaim": 0.6, "review": 0.4}
-    assert config.model.settings["price"].prompt == 0.15
+    MapSet().save(tmp_path / "maps.json")
+    config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"}, tmp_path)
+    bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "p"}
+    assert config.release.way("shop").policy.settings == bands
+    assert config.models["model"].settings["price"].prompt == 0.15
+    assert config.release.way("law").policy.settings == bands | {"answer": 0.95}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,10 @@ def test_a_file_that_is_absent_or_no_toml_is_said_so(tmp_path: Path) -> None:
 def test_a_posture_for_each_task_changes_only_what_is_asked_there(tmp_path: Path) -> None:
     confidence = {"signals": ["verbalized", "mean_logprob"], "posture": {"triage": "cautious"}}
     pipeline = build(parse({"model": MODEL, "confidence": confidence, "peer": MODEL}, {}, tmp_path))
-    assert pipeline.by_task["triage"]["verbalized"].fingerprint != pipeline.signals["verbalized"].fingerprint
-    assert pipeline.by_task["triage"]["mean_logprob"] == pipeline.signals["mean_logprob"]
-    assert set(pipeline.others) == {"peer"}
+    usual, triage = (pipeline.way(task).assessor for task in (None, "triage"))
+    assert triage.signals["verbalized"].fingerprint != usual.signals["verbalized"].fingerprint
+    assert triage.signals["mean_logprob"] == usual.signals["mean_logprob"]
+    assert set(usual.others) == set(triage.others) == {"peer"}
     pipeline.store.close()
 
 
@@ -147,6 +149,6 @@ def test_a_signal_is_checked_when_the_file_is_read(confidence: dict[str, Any]) -
 
 def test_a_script_of_answers_is_a_table_and_a_number_is_none() -> None:
     section = {"model": {"kind": "scripted", "script": {"2 + 2?": "4"}}}
-    assert parse(section, {}).model.settings["script"] == {"2 + 2?": "4"}
+    assert parse(section, {}).models["model"].settings["script"] == {"2 + 2?": "4"}
     with pytest.raises(UnusableInput, match="script: expected a table, got 4"):
         parse({"model": {"kind": "scripted", "script": 4}}, {})

@@ -20,6 +20,7 @@ import openai
 import pytest
 import uvicorn
 
+from calibrant.asking.assessing import Assessor
 from calibrant.errors import BadRequest, StoreError
 from calibrant.formats.chat.requests import chat_request
 from calibrant.formats.chat.streams import Chunks
@@ -30,6 +31,7 @@ from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.pipeline import ABANDONED, Pipeline
+from calibrant.releases.live import Live, LiveWay
 from calibrant.routes.single import Single
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.stores.sql import SqlStore
@@ -54,6 +56,7 @@ SERVE = """
 import sys
 from calibrant.assembly.config import load
 from calibrant.gateway.server import serve
+from calibrant.releases.live import Live, LiveWay
 serve(load(sys.argv[1]))
 """
 KEY = "a-key-of-some-length"
@@ -152,20 +155,21 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
             maps: MapSet | None = None,
             store: type[SqlStore] = SqlStore,
             timeout: float = 5.0,
+            gate: str = "trail",
             **settings: Any,
         ) -> Gateway:
             model = OpenAICompatible(upstream.url, "tiny", timeout=timeout)
             path = str(tmp_path / "log.db")
             numbers = itertools.count(1)
-            pipeline = Pipeline(
+            known = maps or identity_map(model="tiny", signal="mean_logprob")
+            way = LiveWay(
                 route=Single(model=model),
-                model=model,
-                signals={"mean_logprob": MeanLogprob()},
-                maps=maps or identity_map(model="tiny", signal="mean_logprob"),
+                assessor=Assessor(model=model, signals={"mean_logprob": MeanLogprob()}, maps=known),
                 policy=Above(threshold),
-                store=store(path),
-                clock=time.time,
-                new_id=lambda: f"r{next(numbers)}",
+                hold=gate == "hold",
+            )
+            pipeline = Pipeline(
+                Live(default=way), store(path), {"model": model}, new_id=lambda: f"r{next(numbers)}"
             )
             url = stack.enter_context(served(create_app(pipeline, key=KEY, **settings)))
             client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from calibrant.assembly.config import parse
 from calibrant.errors import UnusableInput
-from calibrant.plugins import find
 from calibrant.policies.expected_cost import ExpectedCost
+from calibrant.releases.live import made
 from calibrant.types import Action, Confidence, Probability
 
 CARE = list(Action)
@@ -154,9 +154,7 @@ def test_costs_that_cannot_be_are_refused(given: dict, says: str) -> None:
 def test_it_is_made_from_the_configuration() -> None:
     table = {"model": {"kind": "openai_compatible", "url": "http://h/v1", "model": "m"}}
     costs = {"kind": "expected_cost", "wrong": 10, "review": 1, "reviewer_error": 0.05}
-    part = parse({**table, "policy": costs}, {}).policy
-    assert find("policies", part.kind)(**part.settings) == ExpectedCost(
-        wrong=10.0, review=1.0, reviewer_error=0.05
-    )
+    part = parse({**table, "policy": costs}, {}).release.default.policy
+    assert made("policies", part, "[policy]") == ExpectedCost(wrong=10.0, review=1.0, reviewer_error=0.05)
     with pytest.raises(UnusableInput, match="needs review"):
         parse({**table, "policy": {"kind": "expected_cost", "wrong": 10}}, {})

@@ -21,6 +21,7 @@ from calibrant.maps.calibration import MapSet
 from calibrant.planning.thresholds import check_certificates, plan_thresholds
 from calibrant.plans.certificates import Certificate
 from calibrant.plugins import find
+from calibrant.releases.live import made
 from calibrant.types import Action, Confidence, Fingerprint, Probability
 
 FIELDS = {
@@ -107,8 +108,8 @@ def test_the_policy_is_careful_without_a_certificate_that_fits(issued: Certifica
         (_policy(refused), sure(issued, "art", 1.0), "none was granted"),
         (_policy(raw), sure(issued, "art", 1.0), "scale of the raw score"),
     ]
-    for made, confidence, says in cases:
-        decided = made.decide(confidence)
+    for policy, confidence, says in cases:
+        decided = policy.decide(confidence)
         assert decided.action is Action.HAND_OFF and decided.threshold is None
         assert says in decided.why
 
@@ -136,11 +137,8 @@ def test_the_configuration_finds_the_file_beside_itself(issued: CertificateSet, 
         "model": {"kind": "openai_compatible", "url": "http://host/v1", "model": "m"},
         "policy": {"kind": "risk_control", "certificates": "certs.json", "below": "hand_off"},
     }
-    part = parse(table, {}, tmp_path).policy
-    assert (
-        find("policies", part.kind)(**part.settings).decide(sure(issued, "law", 0.999)).action
-        is Action.ANSWER
-    )
+    part = parse(table, {}, tmp_path).release.default.policy
+    assert made("policies", part, "[policy]").decide(sure(issued, "law", 0.999)).action is Action.ANSWER
     with pytest.raises(UnusableInput, match="plan thresholds"):
         find("policies", "risk_control")(certificates=str(tmp_path / "none.json"))
     with pytest.raises(UnusableInput, match="below"):

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from calibrant.asking.assessing import Assessor
 from calibrant.assembly.building import build
 from calibrant.assembly.config import parse
-from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, UnusableInput
+from calibrant.errors import ModelError, ModelRefused, ModelUnavailable, UnknownName, UnusableInput
 from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
@@ -31,6 +31,7 @@ from calibrant.plans.first_answers import FirstAnswers
 from calibrant.plans.gains import GainModel
 from calibrant.plugins import find
 from calibrant.policies.bands import Bands
+from calibrant.releases.live import Live, LiveWay
 from calibrant.routes.cascade import Cascade
 from calibrant.routing.gains import fit_gains
 from calibrant.signals.mean_logprob import MeanLogprob
@@ -382,14 +383,13 @@ Client = Callable[..., TestClient]
 
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
-    def make(route: Cascade, small: str = "small", **settings: Any) -> TestClient:
+    def make(route: Cascade, small: str = "small", gate: str = "trail") -> TestClient:
         numbers = itertools.count(1)
-        pipeline = Pipeline(
-            route=route, model=route.models[small], signals={"mean_logprob": MeanLogprob()},
-            maps=MapSet(by=(), groups=()), policy=Bands(), store=SqlStore(str(tmp_path / "log.db")),
-            clock=time.time, new_id=lambda: f"r{next(numbers)}",
-        )  # fmt: skip
-        return TestClient(create_app(pipeline, **settings), raise_server_exceptions=False)
+        unmapped = Assessor(model=route.models[small], signals={"mean_logprob": MeanLogprob()}, maps=MapSet())
+        way = LiveWay(route=route, assessor=unmapped, policy=Bands(), hold=gate == "hold")
+        store = SqlStore(str(tmp_path / "log.db"))
+        pipeline = Pipeline(Live(default=way), store, route.models, new_id=lambda: f"r{next(numbers)}")
+        return TestClient(create_app(pipeline), raise_server_exceptions=False)
 
     return make
 
@@ -449,10 +449,10 @@ def test_a_file_describes_a_cascade(tmp_path: Path) -> None:
         "store": {"url": "log.db"},
     }  # fmt: skip
     pipeline = build(parse(table, {}, tmp_path))
-    route = pipeline.route
+    route = pipeline.live.default.route
     assert isinstance(route, Cascade)
     assert set(route.models) == {"tiny", "large"}
-    assert pipeline.model is route.models["tiny"]
+    assert pipeline.live.default.model is route.models["tiny"]
     assert set(route.assessors) == {"tiny"}, (
         "no map is for the large model, so reading its signals would be for nothing"
     )
@@ -463,16 +463,16 @@ def test_a_file_describes_a_cascade(tmp_path: Path) -> None:
     ("table", "told"),
     [
         ({"route": {"kind": "cascade"}}, r"\[route\] of kind cascade"),
-        ({"route": {"kind": "cascad"}}, r"Expected one of: single, cascade, ensemble, self_correction"),
+        ({"route": {"kind": "cascad"}}, r"No routes named 'cascad'. Did you mean 'cascade'\? Known: cascade, chain"),
         ({"route": {"plan": "p"}, "model": UPSTREAM}, r"\[route\] of kind single has an unknown key 'plan'"),
         ({"route": {"kind": "cascade", "plan": "p"}, "model": UPSTREAM}, r"instead of \[model\]"),
         ({"route": {"kind": "cascade", "plan": "p"}, "models": {"small": UPSTREAM}}, r"section \[models.large\]"),
-        ({"models": {"small": UPSTREAM}, "model": UPSTREAM}, r"\[models\] belongs to a cascade"),
+        ({"models": {"small": UPSTREAM}, "model": UPSTREAM}, r"No route asks \[models.small\]: .* or say model = "),
         ({"route": {"kind": "cascade", "plan": "p"}, "models": {"small": 1, "large": UPSTREAM}}, r"Expected a section"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_cascade_is_said(table: dict[str, Any], told: str) -> None:
-    with pytest.raises(UnusableInput, match=told):
+    with pytest.raises((UnusableInput, UnknownName), match=told):
         parse(table, {})
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from calibrant.assembly.named import signals_named
 from calibrant.checks.conversing import BROKEN, always, read
 from calibrant.dialogue.stated import (
     PHRASES,
@@ -26,6 +25,7 @@ from calibrant.dialogue.stated import (
 )
 from calibrant.errors import UnusableInput
 from calibrant.plugins import find, names
+from calibrant.releases.parts import signals_named
 from calibrant.signals.decision import ClaimedProbability
 from calibrant.signals.hedging import Hedging
 from calibrant.signals.mean_logprob import MeanLogprob

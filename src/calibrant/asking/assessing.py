@@ -25,23 +25,24 @@ class Assessor:
     """Reads signals on an answer and calibrates them.
 
     `model` answers what the signals ask further, `others` what they ask other models by their role ("peer").
-    A blend of `maps` decides, else the first of the signals with a score and a map. `by_task` holds other
-    signals for some tasks, such as the same ones under another posture.
+    A blend of `maps` decides, else the first of the signals with a score and a map.
     """
 
     model: Model
     signals: Mapping[str, Signal]
     maps: MapSet
-    by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
     others: Mapping[str, Model] = field(default_factory=dict)
 
-    def signals_for(self, question: Question) -> Mapping[str, Signal]:
-        """The signals of the question's task."""
-        return self.by_task.get(question.task or "", self.signals)
-
-    def needs(self, question: Question) -> frozenset[str]:
+    @property
+    def needs(self) -> frozenset[str]:
         """What an answer has to carry for the signals: "logprobs", "top_logprobs"."""
-        return frozenset[str]().union(*(signal.needs for signal in self.signals_for(question).values()))
+        return frozenset[str]().union(*(signal.needs for signal in self.signals.values()))
+
+    @property
+    def has_own_map(self) -> bool:
+        """Whether one of the maps is for answers of this model."""
+        marks = [m.fingerprint for _, m in self.maps.groups] + [b.fingerprint for _, b in self.maps.blends]
+        return any(mark.model in (None, self.model.name) for mark in marks)
 
     def asker(self, budget: Budget | None = None) -> Asker:
         """Asks what the signals ask further, within a budget: 30 seconds where none is given."""
@@ -56,7 +57,7 @@ class Assessor:
         answer alone.
         """
         asker = asker or self.asker()
-        readings = await read(self.signals_for(question), question, completion, asker)
+        readings = await read(self.signals, question, completion, asker)
         return readings, self.confidence(question, completion, readings)
 
     def confidence(

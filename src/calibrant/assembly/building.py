@@ -1,122 +1,45 @@
-"""From what the configuration says to the pipeline it describes."""
+"""From what a configuration or a command says to the pipeline it describes."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-from ..arguments import check_names, filled
-from ..asking.assessing import Assessor
-from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
-from ..plans.cascades import CascadePlan
-from ..plans.votes import VotePool
-from ..plugins import find
-from ..protocols import Model, Route, Signal
-from .config import CascadeBy, Config, EnsembleBy, Part, SelfCorrectionBy, signals_of
+from ..releases.live import Live, Parts, made
+from ..releases.parts import kept, named, signal_parts
+from ..releases.release import Release, Way
+from .config import Config
 
-__all__ = ["build"]
+__all__ = ["build", "one_way"]
 
 
 def build(config: Config) -> Pipeline:
     """The pipeline that a configuration describes; the caller closes it."""
-    signals, by_task = signals_of(config.confidence)
-    given = config.confidence.maps
-    parts = _Parts(
-        signals=signals,
-        by_task=by_task,
-        maps=MapSet.load(given) if given else MapSet(by=(), groups=()),
-        others={} if config.peer is None else {"peer": _made("models", config.peer, "[peer]")},
-    )
-    match config.route:
-        case CascadeBy():
-            route, model = _cascade(config, config.route, parts)
-        case EnsembleBy():
-            route, model = _ensemble(config, config.route, parts)
-        case SelfCorrectionBy() as way:
-            model = _made("models", config.model, "[model]")
-            route = find("routes", "self_correction")(
-                model=model, assessor=parts.assessor(model), threshold=way.threshold, margin=way.margin,
-                rounds=way.rounds, alternatives=way.alternatives,
-            )  # fmt: skip
-        case _:
-            model = _made("models", config.model, "[model]")
-            route = find("routes", "single")(model=model)
-    return Pipeline(
-        route=route,
-        model=model,
-        signals=parts.signals,
-        by_task=parts.by_task,
-        others=parts.others,
-        maps=parts.maps,
-        policy=_made("policies", config.policy, "[policy]"),
-        store=find("stores", "sql")(config.store.url),
-        clock=time.time,
-        new_id=lambda: uuid.uuid4().hex,
-    )
+    parts = Parts(folder=config.folder)
+    models = {
+        name: made("models", part, f"the model {name!r}", parts) for name, part in config.models.items()
+    }
+    live = Live.of(config.release, models)  # before the store, which makes a file
+    return Pipeline(live, made("stores", config.store, "[store]", parts), models)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Parts:
-    """What answers are assessed with, whichever model gave them."""
+def one_way(
+    *,
+    signals: str = "mean_logprob",
+    posture: str | None = None,
+    maps: Path | None = None,
+    policy: str = "bands",
+) -> Release:
+    """The release of a command: the same for all tasks, of one model ("model"). All as the options say it.
 
-    signals: Mapping[str, Signal]
-    maps: MapSet
-    by_task: Mapping[str, Mapping[str, Signal]] = field(default_factory=dict)
-    others: Mapping[str, Model] = field(default_factory=dict)
-
-    def assessor(self, model: Model) -> Assessor:
-        """For the answers of one model."""
-        return Assessor(
-            model=model, signals=self.signals, maps=self.maps, by_task=self.by_task, others=self.others
+    >>> one_way(policy="bands:answer=0.9").default.policy.settings["answer"]
+    0.9
+    """
+    return Release(
+        default=Way(
+            signals=signal_parts(signals, posture),
+            maps=MapSet.load(maps) if maps else MapSet(),
+            policy=kept("policies", named("policies", policy)),
         )
-
-    def mapped(self, model: Model) -> bool:
-        """Whether any of the maps is for this model."""
-        marks = [m.fingerprint for _, m in self.maps.groups] + [b.fingerprint for _, b in self.maps.blends]
-        return any(mark.model in (None, model.name) for mark in marks)
-
-
-def _cascade(config: Config, way: CascadeBy, parts: _Parts) -> tuple[Route, Model]:
-    plan = CascadePlan.load(way.plan)
-    models: dict[str, Model] = {
-        name: _made("models", config.models[section], f"[models.{section}]")
-        for name, section in _named(config.models, plan).items()
-    }
-    assessors = {
-        name: parts.assessor(one)
-        for name, one in models.items()
-        if parts.signals and (name in plan.gains or (name == plan.large and parts.mapped(one)))
-    }
-    route: Route = find("routes", "cascade")(plan=plan, models=models, assessors=assessors, anyway=way.anyway)
-    return route, models[plan.small]
-
-
-def _named(models: Mapping[str, Part], plan: CascadePlan) -> dict[str, str]:
-    """The section of each of the plan's models, by its name there."""
-    roles = {plan.small: "small", plan.large: "large"}
-    found = {name: roles.get(name, name) for name in plan.models}
-    lacking = [section for section in found.values() if section not in models]
-    if lacking:
-        raise UnusableInput(f'The plan asks {lacking[0]} too: add a section [models."{lacking[0]}"].')
-    check_names("[models]", models, list(found.values()), "model")
-    return found
-
-
-def _ensemble(config: Config, way: EnsembleBy, parts: _Parts) -> tuple[Route, Model]:
-    sections = {f"[models.{name}]": part for name, part in config.models.items()} or {"[model]": config.model}
-    models: list[Model] = [_made("models", part, where) for where, part in sections.items()]
-    pool = None if way.pool is None else VotePool.load(way.pool)
-    route: Route = find("routes", "ensemble")(
-        models=models, pool=pool, samples=way.samples, temperature=way.temperature,
-        assessors={one.name: parts.assessor(one) for one in models} if parts.signals else {},
-    )  # fmt: skip
-    return route, models[0]
-
-
-def _made(family: str, part: Part, where: str) -> Any:
-    return filled(find(family, part.kind), part.settings, where)
+    )

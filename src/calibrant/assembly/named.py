@@ -1,55 +1,71 @@
-"""What a command names, made: models, signals and their settings."""
+"""What a command names, made: models and their prices, policies."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Literal
+from pathlib import Path
 
-from ..arguments import filled
 from ..errors import UnusableInput
-from ..plugins import find
-from ..protocols import Model, Signal
+from ..plugins import find, names
+from ..protocols import Model
+from ..releases.live import made
+from ..releases.parts import named
+from ..releases.release import Part
 from ..types import Price
 
-__all__ = ["Api", "gives_several_named", "model_named", "price_named", "served", "signals_named"]
+__all__ = ["Api", "gives_several_named", "model_named", "price_named", "served"]
 
-Api = Literal["chat", "responses", "anthropic"]
-"""The formats that a server at a URL may speak."""
-
-CLIENTS = {"chat": "openai_compatible", "responses": "openai_responses", "anthropic": "anthropic"}
+Api = str
+"""What a server speaks: what a kind of model says that it `speaks` ("chat", "responses"), or the name of a kind."""
 
 
 def model_named(
     name: str,
     *,
     url: str | None = None,
-    api: str = "chat",
+    api: Api = "chat",
     api_key: str | None = None,
     price: Price | None = None,
     timeout: float = 60.0,
     option: str = "--model",
 ) -> Model:
-    """The model that a command names: "embedded", a .gguf file, or a model of the server at `url`.
+    """The model that a command names: a kind ("embedded"), a file of weights, or a model of the server at `url`.
 
-    "NAME@URL" says both in one. `option` names it, for errors; `timeout` is in seconds. Raises `UnusableInput`
-    for what is neither a file nor at a URL.
+    "NAME@URL" says both in one; settings follow a kind after colons, as in "embedded:slots=2". `option` names it, for
+    errors; `timeout` is in seconds. Raises `UnusableInput` for what is none of these.
     """
     if url is None and served(name):
         name, _, url = name.partition("@")
     if url is not None:
-        made: Model = find("models", CLIENTS[api])(
-            url=url, model=name, api_key=api_key, price=price, timeout=timeout
+        given = {"url": url, "model": name, "api_key": api_key, "price": price, "timeout": timeout}
+        settings = {key: value for key, value in given.items() if value is not None}
+        served_model: Model = made("models", Part(kind=_speaking(api, option), settings=settings), option)
+        return served_model
+    part = _local(name)
+    if part is None:
+        at_url = "--url with --model" if option == "--model" else f"{option} NAME@URL"
+        raise UnusableInput(
+            f"Expected {option} embedded, {option} FILE.gguf, or {at_url}; got {option} {name!r}."
         )
-        return made
-    if name == "embedded" or name.endswith(".gguf"):
-        embedded: Model = find("models", "embedded")(None if name == "embedded" else name)
-        return embedded
-    at_url = "--url with --model" if option == "--model" else f"{option} NAME@URL"
-    raise UnusableInput(
-        f"Expected {option} embedded, {option} FILE.gguf, or {at_url}; got {option} {name!r}."
-    )
+    local: Model = made("models", part, option)
+    return local
+
+
+def _local(name: str) -> Part | None:
+    """The model of a kind that is named, or that runs files which end so."""
+    if name.partition(":")[0] in names("models"):
+        return named("models", name)
+    for kind in names("models"):
+        if Path(name).suffix in getattr(find("models", kind), "endings", ()):
+            return Part(kind=kind, settings={"path": name})
+    return None
+
+
+def _speaking(api: Api, option: str) -> str:
+    kinds = {getattr(find("models", kind), "speaks", kind): kind for kind in names("models")}
+    if api not in kinds:
+        asked = "--api" if option == "--model" else f"{option}-api"
+        raise UnusableInput(f"Expected {asked} to be one of {', '.join(kinds)}; got {api!r}.")
+    return kinds[api]
 
 
 def served(name: str) -> bool:
@@ -61,14 +77,15 @@ def served(name: str) -> bool:
     return "@http" in name
 
 
-def gives_several_named(name: str, *, url: str | None = None, api: str = "chat") -> bool | None:
+def gives_several_named(name: str, *, url: str | None = None, api: Api = "chat") -> bool | None:
     """Whether the model that a command names gives several samples in one call; None if only asking shows.
 
     >>> gives_several_named("m", url="http://localhost/v1", api="anthropic"), gives_several_named("embedded")
     (False, True)
     """
-    if url is None and not served(name):
-        return True  # inside this process; not made here, since that takes its weights
+    if url is None and not served(name):  # not made here, since that takes its weights
+        part = _local(name)
+        return None if part is not None and hasattr(find("models", part.kind), "once") else True
     found: bool | None = getattr(model_named(name, url=url, api=api), "gives_several", None)
     return found
 
@@ -90,49 +107,3 @@ def price_named(text: str | None, option: str = "--price") -> Price | None:
         raise UnusableInput(
             f"Expected {option} PROMPT,COMPLETION in US dollars per million tokens, such as 0.15,0.6; got {text!r}."
         ) from error
-
-
-def signals_named(text: str, posture: str | None = None) -> dict[str, Signal]:
-    """Signals by name, with commas between; settings follow a name after colons.
-
-    `posture` is given to every signal that takes one. Raises `UnknownName` for a signal that is not there,
-    `UnusableInput` for a setting that it does not have and for a signal that is named twice with different ones.
-
-    >>> signals_named("mean_logprob, self_consistency:samples=5")["self_consistency"].samples
-    5
-    """
-    made: dict[str, Signal] = {}
-    for part in (part.strip() for part in text.split(",")):
-        if part:
-            name, *settings = part.split(":")
-            signal = _signal(name, dict(_setting(part, setting) for setting in settings), posture)
-            if made.setdefault(name, signal) != signal:
-                raise UnusableInput(
-                    f"The signal {name} is named twice with different settings, and a log tells signals apart by "
-                    "name. Name it once, and the other settings in a run with a log of its own."
-                )
-    if not made:
-        raise UnusableInput("Expected at least one signal; `calibrant signals` lists them.")
-    if posture and not any(hasattr(signal, "posture") for signal in made.values()):
-        raise UnusableInput(
-            f"None of {', '.join(made)} takes a posture; verbalized and vpd do. Leave --posture out."
-        )
-    return made
-
-
-def _signal(name: str, settings: Mapping[str, Any], posture: str | None) -> Signal:
-    kind = find("signals", name)
-    takes = posture and any(one.name == "posture" for one in fields(kind))
-    given = {"posture": posture, **settings} if takes else settings
-    made: Signal = filled(kind, given, f"the signal {name}")
-    return made
-
-
-def _setting(part: str, text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UnusableInput(f"Expected settings as name=value, such as vpd:samples=3; got {part!r}.")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value  # a bare word

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import time
-import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from calibrant.asking.elicit import elicit
+from calibrant.assembly.building import one_way
 from calibrant.assembly.config import secret
-from calibrant.assembly.named import model_named, signals_named
+from calibrant.assembly.named import model_named
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
-from calibrant.maps.calibration import MapSet
 from calibrant.phrasing.phrases import Phrase, Phrasebook
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import find, names
-from calibrant.protocols import Model, Policy, Signal
+from calibrant.records.opening import open_store
 from calibrant.records.plain import record_to_dict
+from calibrant.releases.live import Live
+from calibrant.releases.parts import signals_named
 from calibrant.types import Ask, Message, Question, Record, digest
 
 from .session import Judged, with_session
@@ -30,6 +30,7 @@ from .shared import (
     AsJson,
     GraderName,
     ModelName,
+    PolicyName,
     Posture,
     Questions,
     SignalNames,
@@ -94,6 +95,7 @@ def ask_command(
     maps: Annotated[Path | None, typer.Option(help="File written by `calibrant fit`.")] = None,
     signals: SignalNames = "mean_logprob",
     posture: Posture = None,
+    policy: PolicyName = "bands",
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
     answer_tokens: Annotated[int, typer.Option(min=1, help="Tokens the answer may have.")] = 256,
@@ -101,22 +103,21 @@ def ask_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
+    release = one_way(signals=signals, posture=posture, maps=maps, policy=policy)
+    messages = (Message("user", question),)
 
-    found = MapSet.load(maps) if maps else MapSet(by=(), groups=())
-    policy: Policy = find("policies", "bands")()
-    book, messages = Phrasebook.of(found, policy), (Message("user", question),)
-
-    async def work() -> Record:
+    async def work() -> tuple[Record, Phrasebook]:
         llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
+        live = Live.of(release, {"model": llm})
+        pipeline = Pipeline(live, open_store(store), {"model": llm})
         try:
             asked = Question(id=digest(question), messages=messages, task=task, domain=domain)
-            return await _pipeline(llm, signals_named(signals, posture), found, policy, store).answer(
-                limited(asked, answer_tokens), Ask(messages=messages, max_tokens=answer_tokens)
-            )
+            ask = Ask(messages=messages, max_tokens=answer_tokens)
+            return await pipeline.answer(limited(asked, answer_tokens), ask), live.default.book
         finally:
-            await llm.close()
+            await pipeline.close()
 
-    record = asyncio.run(work())
+    record, book = asyncio.run(work())
     words = None if record.confidence is None else book.phrase(record.confidence, record.decision)
     if as_json:
         print_json({**record_to_dict(record), **({} if words is None else _told(words))})
@@ -137,10 +138,3 @@ def _told(words: Phrase) -> dict[str, Any]:
     """The words beside a record: the fields of the gateway's confidence object."""
     record = None if words.band is None else words.band.to_dict() | {"text": words.record}
     return {"phrase": words.text, "said": words.chat, "frequency": words.frequency, "track_record": record}
-
-
-def _pipeline(llm: Model, signals: dict[str, Signal], maps: MapSet, policy: Policy, store: str) -> Pipeline:
-    return Pipeline(
-        route=find("routes", "single")(model=llm), model=llm, signals=signals, maps=maps, policy=policy,
-        store=find("stores", "sql")(store), clock=time.time, new_id=lambda: uuid.uuid4().hex,
-    )  # fmt: skip

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from calibrant.files.writing import write
-from calibrant.plugins import find, names
+from calibrant.plugins import names
 
-from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, app, columns
+from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, PolicyName, Weight, app, columns
 from .terminal import print_json, say
 
 
@@ -93,20 +93,22 @@ def apply_command(
     maps: Annotated[Path, typer.Argument(metavar="MAPS", help="File written by `calibrant fit`.")],
     log: LogPath,
     to: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .parquet, .csv or .jsonl.")],
+    policy: PolicyName = "bands",
     use: Annotated[
-        Literal["p", "low"], typer.Option(help="What the bands read: p, or low for the careful end.")
-    ] = "p",
+        Literal["p", "low"] | None, typer.Option(help="What the bands read: p, or low for the careful end.")
+    ] = None,
     confidence: Confidence = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the calibrated probability, its interval and the action to every row of a log."""
     from calibrant.applying import apply
-    from calibrant.maps.calibration import MapSet
+    from calibrant.assembly.building import one_way
+    from calibrant.releases.live import made
 
     from .tables.measured import print_applied
 
-    policy = find("policies", "bands")(use=use)
-    done = apply(MapSet.load(maps), log, to, policy, confidence=confidence)
+    way = one_way(maps=maps, policy=f"{policy}:use={use}" if use else policy).default
+    done = apply(way.maps, log, to, made("policies", way.policy, "--policy"), confidence=confidence)
     if as_json:
         print_json({**done.to_dict(), "out": str(to)})
         return

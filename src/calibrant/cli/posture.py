@@ -30,8 +30,8 @@ def posture_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure how far each posture, from very cautious to very bold, moves a stated confidence."""
-    from calibrant.assembly.named import signals_named
     from calibrant.posturing import postures
+    from calibrant.releases.parts import signals_named
 
     from .tables.asked import spending_fields
     from .tables.postures import print_postures

@@ -75,8 +75,8 @@ def redteam_command(
 
 def _signals(text: str) -> dict[str, Signal]:
     """Signals by name; in_line, which is not one to use, only here."""
-    from calibrant.assembly.named import signals_named
     from calibrant.redteaming.trial import InLine
+    from calibrant.releases.parts import signals_named
 
     wanted = columns(text)
     usual = ",".join(name for name in wanted if name != "in_line")

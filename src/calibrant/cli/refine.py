@@ -43,8 +43,8 @@ def refine_command(
     as_json: AsJson = False,
 ) -> None:
     """Search for a prompt whose confidence is worth more; choose on some questions, report on others."""
-    from calibrant.assembly.named import signals_named
     from calibrant.refining.search import at_most, refine
+    from calibrant.releases.parts import signals_named
 
     from .tables.asked import spending_fields
     from .tables.refinements import print_refinement

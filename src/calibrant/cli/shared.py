@@ -16,6 +16,7 @@ from calibrant.assembly.named import Api
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import UnusableInput
 from calibrant.plugins import about, find, names
+from calibrant.records.opening import open_store
 from calibrant.types import Question, digest
 
 app = typer.Typer(
@@ -47,6 +48,13 @@ SignalNames = Annotated[
     str,
     typer.Option(help="Signals, with commas; settings after colons: vpd:samples=3. See `calibrant signals`."),
 ]
+PolicyName = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        help="What decides, with settings after colons: bands:answer=0.9, expected_cost:wrong=10:review=1.",
+    ),
+]
 AnswerTokens = Annotated[
     int,
     typer.Option(
@@ -74,7 +82,7 @@ def sink_of(log: str) -> JsonlLog | StoreSink:
     if log.endswith(".jsonl"):
         return JsonlLog(log)
     if "://" in log or Path(log).suffix in (".db", ".sqlite", ".sqlite3"):
-        return StoreSink(find("stores", "sql")(log))
+        return StoreSink(open_store(log))
     raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -23,8 +23,8 @@ from calibrant.errors import BadRequest, CalibrantError
 from calibrant.formats.chat.replies import error_body
 from calibrant.formats.chat.requests import ChatRequest, chat_request
 from calibrant.formats.chat.streams import Chunks
-from calibrant.phrasing.phrases import Phrasebook
 from calibrant.pipeline import Pipeline
+from calibrant.releases.live import LiveWay
 from calibrant.types import Delta, Json, Question, Record, Verdict
 
 from . import wire
@@ -40,20 +40,13 @@ BODY_LIMIT = 8 * 2**20
 Pieces = AsyncGenerator[Delta | Record, None]
 
 
-def create_app(
-    pipeline: Pipeline,
-    *,
-    key: str | None = None,
-    gate: Literal["trail", "hold"] = "trail",
-    body_limit: int = BODY_LIMIT,
-) -> Starlette:
+def create_app(pipeline: Pipeline, *, key: str | None = None, body_limit: int = BODY_LIMIT) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
-    `key` is what clients show as a bearer token; `gate` says whether answers that a person should see
-    first are sent anyway ("trail") or held back ("hold"); `body_limit` is in bytes.
+    `key` is what clients show as a bearer token; `body_limit` is in bytes. A request is answered by the release that
+    was deployed when it came, also where another one is promoted meanwhile.
     """
-    book = Phrasebook.of(pipeline.maps, pipeline.policy)
-    gateway = _Gateway(pipeline=pipeline, book=book, hold=gate == "hold", body_limit=body_limit)
+    gateway = _Gateway(pipeline=pipeline, body_limit=body_limit)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -74,20 +67,19 @@ def create_app(
 
 
 WHICHEVER = "calibrant"
-"""The name by which a client asks for the configured model without knowing what it is called."""
+"""The name by which a client asks for the model of its task without knowing what it is called."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Gateway:
     pipeline: Pipeline
-    book: Phrasebook
-    hold: bool
     body_limit: int
 
     async def chat(self, request: Request) -> ASGIApp:
         chat = chat_request(await _json(request, self.body_limit))
         question = question_of(chat, request.headers)
-        name = self.pipeline.model.name
+        way = self.pipeline.way(question.task)
+        name = way.model.name
         if chat.model not in (name, WHICHEVER):
             known = f"{name}, or {WHICHEVER!r} for whichever is configured"
             raise BadRequest(
@@ -95,20 +87,22 @@ class _Gateway:
             )
         record_id = request.state.record_id = self.pipeline.new_id()
         if chat.stream:
-            return self._streamed(question, chat, record_id)
-        record = await self.pipeline.answer(question, chat.ask, record_id)
-        body = wire.reply(record, chat, hold=self.hold, book=self.book)
+            return self._streamed(question, chat, record_id, way)
+        record = await self.pipeline.answer(question, chat.ask, record_id, way)
+        body = wire.reply(record, chat, hold=way.hold, book=way.book)
         return _answer(body, headers=wire.headers(record))
 
-    def _streamed(self, question: Question, chat: ChatRequest, record_id: str) -> _EventStream:
-        pieces = self.pipeline.stream(question, chat.ask, record_id)
-        name, now = self.pipeline.model.name, self.pipeline.clock()
-        events = wire.Events(Chunks(chat, name, id=PREFIX + record_id, time=now), self.book)
-        return _EventStream(pieces, events, record_id, hold=self.hold)
+    def _streamed(self, question: Question, chat: ChatRequest, record_id: str, way: LiveWay) -> _EventStream:
+        pieces = self.pipeline.stream(question, chat.ask, record_id, way)
+        chunks = Chunks(chat, way.model.name, id=PREFIX + record_id, time=self.pipeline.clock())
+        headers = wire.first_headers(record_id, way.release)
+        return _EventStream(pieces, wire.Events(chunks, way.book), headers, hold=way.hold)
 
     async def models(self, _: Request) -> Response:
-        model = {"id": self.pipeline.model.name, "object": "model", "created": 0, "owned_by": "calibrant"}
-        return _answer({"object": "list", "data": [model]})
+        live = self.pipeline.live
+        names = dict.fromkeys(way.model.name for way in (live.default, *live.tasks.values()))
+        told = [{"id": name, "object": "model", "created": 0, "owned_by": "calibrant"} for name in names]
+        return _answer({"object": "list", "data": told})
 
     async def feedback(self, request: Request) -> Response:
         body = await _json(request, self.body_limit)
@@ -131,9 +125,8 @@ class _Gateway:
 class _EventStream:
     """A streamed answer. Reads the pieces only while the client is there, and closes them when it leaves."""
 
-    def __init__(self, pieces: Pieces, events: wire.Events, record_id: str, *, hold: bool) -> None:
-        self._pieces, self._events, self._hold = pieces, events, hold
-        self._headers = {"x-calibrant-record-id": record_id}
+    def __init__(self, pieces: Pieces, events: wire.Events, headers: dict[str, str], *, hold: bool) -> None:
+        self._pieces, self._events, self._headers, self._hold = pieces, events, headers, hold
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.ensure_future(self._send_held(send) if self._hold else self._send_as_it_comes(send))

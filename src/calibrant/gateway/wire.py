@@ -33,6 +33,7 @@ __all__ = [
     "error_headers",
     "error_status",
     "event",
+    "first_headers",
     "headers",
     "reply",
 ]
@@ -57,9 +58,14 @@ def reply(record: Record, chat: ChatRequest, *, hold: bool, book: Phrasebook = P
     return body | {"confidence": confidence_body(record, hold=hold, book=book)}
 
 
+def first_headers(record_id: str, release: str | None) -> dict[str, str]:
+    """What is known before the answer is: the record's id and the release that answers."""
+    return {"x-calibrant-record-id": record_id} | ({"x-calibrant-release": release} if release else {})
+
+
 def headers(record: Record) -> dict[str, str]:
-    """The headers that carry record id, action and, where there is one, the probability."""
-    made = {"x-calibrant-record-id": record.id}
+    """The headers that carry record id, release, action and, where there is one, the probability."""
+    made = first_headers(record.id, record.release)
     if record.decision is not None:
         made["x-calibrant-action"] = record.decision.action.value
     if record.confidence is not None and record.confidence.p is not None:
@@ -94,6 +100,7 @@ def confidence_body(record: Record, *, hold: bool = False, book: Phrasebook = PL
         "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
         "route": [asdict(step) for step in record.steps],
         "record_id": record.id,
+        "release": record.release,
         "reason": confidence and confidence.reason,
     }
 

@@ -142,8 +142,8 @@ class MapSet:
     "other scores: model is 'n', not 'm'; fit one with `calibrant fit`"
     """
 
-    by: tuple[str, ...]
-    groups: tuple[tuple[Key, CalibrationMap], ...]
+    by: tuple[str, ...] = ()
+    groups: tuple[tuple[Key, CalibrationMap], ...] = ()
     blends: tuple[tuple[Key, BlendMap], ...] = ()
     fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.formats.messages.replies import completion_from
 from calibrant.formats.messages.requests import request_body
@@ -29,6 +29,7 @@ class Anthropic(Client):
     Close it in the event loop that used it.
     """
 
+    speaks: ClassVar = "anthropic"
     path = "messages"
     dispensable = (TEMPERATURE,)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.errors import MissingExtra, ModelDenied, ModelRefused
 from calibrant.files.writing import replacing
@@ -52,6 +52,8 @@ class Embedded:
     Raises `MissingExtra` with the command to run when the runtime or the weights are not installed, and
     `ModelRefused` when there is no such file.
     """
+
+    endings: ClassVar = (".gguf",)
 
     def __init__(
         self,

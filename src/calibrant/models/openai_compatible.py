@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.formats.chat.replies import completions
 from calibrant.formats.chat.requests import request_body
@@ -72,6 +72,7 @@ class OpenAICompatible(Client):
     Close it in the event loop that used it.
     """
 
+    speaks: ClassVar = "chat"
     path = "chat/completions"
     dispensable = DISPENSABLE
 

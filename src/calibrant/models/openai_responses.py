@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.formats.responses.replies import completion_from
 from calibrant.formats.responses.requests import request_body
@@ -27,6 +27,7 @@ class OpenAIResponses(Client):
     Close it in the event loop that used it.
     """
 
+    speaks: ClassVar = "responses"
     path = "responses"
     dispensable = (MANY_LOGPROBS, LOGPROBS, TEMPERATURE)
 

@@ -121,7 +121,7 @@ async def look(
 ) -> Attempt | str:
     """Answer a question and look at the answer again, whatever its probability; why there is no row otherwise."""
     asker = _Counted(route.asker or Asker(route.model, others=route.assessor.others))
-    ask = answer_ask(question, route.assessor.signals_for(question).values(), settings)
+    ask = answer_ask(question, route.assessor.signals.values(), settings)
     asking = replace(route, asker=asker)
     try:
         first, _ = await asking.first(question, ask, asker)

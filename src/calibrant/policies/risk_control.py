@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..plans.certificates import Certificate, CertificateSet
 from ..types import Action, Confidence, Decision, Fingerprint
@@ -34,6 +34,7 @@ class RiskControl:
     (<Action.ANSWER: 'answer'>, <Action.HAND_OFF: 'hand_off'>)
     """
 
+    files: ClassVar = {"certificates": CertificateSet}
     certificates: str | CertificateSet
     below: Literal["review", "hand_off"] = "review"
     _set: CertificateSet = field(init=False, repr=False, compare=False)

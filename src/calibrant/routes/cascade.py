@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
+from calibrant.arguments import check_names
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
@@ -18,7 +19,7 @@ from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.plans.cascades import CascadePlan
 from calibrant.plans.first_answers import FirstAnswers, peer_agreement
 from calibrant.plans.gains import GainModel, Gains
-from calibrant.protocols import Model
+from calibrant.protocols import Model, Parts
 from calibrant.types import (
     Answered,
     Ask,
@@ -59,6 +60,7 @@ class Cascade:
     clock : seconds, for the latency of a step
     """
 
+    files: ClassVar = {"plan": CascadePlan}
     plan: CascadePlan
     models: Mapping[str, Model]
     assessors: Mapping[str, Assessor] = field(default_factory=dict)
@@ -71,6 +73,26 @@ class Cascade:
             raise UnusableInput(
                 f"The plan asks {', '.join(self.plan.models)}; no model was given for {', '.join(lacking)}."
             )
+
+    @classmethod
+    def roles(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003
+        """Small and large; peers and specialists go by the names that the plan has for them."""
+        return "small", "large"
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], parts: Parts) -> Self:
+        """Of the plan's models; their signals are read where the plan, or a map, makes something of them."""
+        plan: CascadePlan = settings["plan"]
+        roles = {plan.small: "small", plan.large: "large"}
+        sections = {name: roles.get(name, name) for name in plan.models}
+        lacking = [section for section in sections.values() if section not in parts.models]
+        if lacking:
+            raise UnusableInput(f'The plan asks {lacking[0]} too: add a section [models."{lacking[0]}"].')
+        check_names("[models]", parts.models, list(sections.values()), "model")
+        models = {name: parts.models[section] for name, section in sections.items()}
+        found = {name: parts.assessor(one) for name, one in models.items() if parts.signals}
+        used = {n: a for n, a in found.items() if n in plan.gains or (n == plan.large and a.has_own_map)}
+        return cls(models=models, assessors=used, **settings)
 
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The whole answer, its confidence and the steps to it."""
@@ -176,7 +198,7 @@ class Cascade:
         return _Spoken(completion, self.clock() - start, completion)
 
     def _ask(self, way: _Way, name: str) -> Ask:
-        own = self.assessors[name].needs(way.question) if name in self.assessors else frozenset[str]()
+        own = self.assessors[name].needs if name in self.assessors else frozenset[str]()
         return carrying(way.ask, own if name in self.plan.peers else own | way.needs)
 
     def _failed(self, way: _Way, name: str, spoken: _Spoken) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass, field, replace
 from math import isnan
 from time import perf_counter
+from typing import ClassVar
 
 from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
@@ -120,6 +121,7 @@ class Chain:
     ('no', ['13 x 7 = 91', 'no'], 'no map of trajectories is given; fit one with `calibrant plan chain`')
     """
 
+    files: ClassVar = {"map": TrajectoryMap}
     model: Model
     plan: Plan | list[str] | tuple[str, ...]
     assessor: Assessor | None = None
@@ -223,7 +225,7 @@ class _Run:
 
     def _asked(self, move: Move) -> Ask:
         assessor = self.chain.assessor
-        own = assessor.needs(self.question) if assessor else frozenset({"logprobs"})
+        own = assessor.needs if assessor else frozenset({"logprobs"})
         return carrying(move.ask, self.needs | own)
 
     async def _sure(

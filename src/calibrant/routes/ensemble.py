@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
 from calibrant.plans.ballots import Ballots, levels_of
 from calibrant.plans.votes import VotePool
-from calibrant.protocols import Model
+from calibrant.protocols import Model, Parts
 from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
 
 __all__ = ["Ensemble"]
@@ -60,6 +61,7 @@ class Ensemble:
     ('Canberra', None, '2 of 3 votes for the answer')
     """
 
+    files: ClassVar = {"pool": VotePool}
     models: Sequence[Model]
     pool: VotePool | None = None
     assessors: Mapping[str, Assessor] = field(default_factory=dict)
@@ -86,6 +88,18 @@ class Ensemble:
             )
         if self.pool is not None:
             self.pool.known(tuple(names))
+
+    @classmethod
+    def roles(cls, settings: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Two models or more, but one where it is asked for several samples."""
+        return None if settings.get("samples", 1) != 1 else ()
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], parts: Parts) -> Self:
+        """Of all the way's models; they vote by their accuracy where no signal is read."""
+        models = list(parts.models.values())
+        assessors = {one.name: parts.assessor(one) for one in models} if parts.signals else {}
+        return cls(models=models, assessors=assessors, **settings)
 
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The pooled answer; `steps` tell what each voter said, at what cost."""
@@ -128,7 +142,7 @@ class Ensemble:
         self, model: Model, question: Question, ask: Ask, needs: frozenset[str], places: asyncio.Semaphore
     ) -> list[_Vote | Step]:
         assessor = self.assessors.get(model.name)
-        wanted = carrying(ask, needs | assessor.needs(question) if assessor else needs)
+        wanted = carrying(ask, needs | assessor.needs if assessor else needs)
         if self.samples > 1:
             wanted = replace(wanted, samples=self.samples, temperature=self.temperature)
         async with places:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.answers.same import cluster, inert, sameness
 from calibrant.asking.assessing import Assessor
@@ -70,6 +70,7 @@ class Retrieval:
     ('Canberra', 'attribution', 'neither: the documents agree with ea')
     """
 
+    files: ClassVar = {"fitted": DocumentMap}
     model: Model
     retrieve: Retriever | None = None
     fitted: DocumentMap | None = None
@@ -90,7 +91,7 @@ class Retrieval:
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The joint answer; `steps` tell what each document says, and what a low confidence is put down to."""
         if self.assessor is not None:
-            needs |= self.assessor.needs(question)
+            needs |= self.assessor.needs
         if self.model.gives_logprobs:
             needs |= {"logprobs"}
         run = _Run(self, question, ask, needs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -106,6 +107,7 @@ class SelfCorrection:
     ('5', 'kept: No signal is configured.')
     """
 
+    files: ClassVar = {"revised": CalibrationMap}
     model: Model
     assessor: Assessor
     threshold: float = 0.5
@@ -131,7 +133,7 @@ class SelfCorrection:
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The answer, revised where that is likelier to be right; raises `ModelError` where there is none."""
         asker = self.asker or self._own_asker()
-        ask = carrying(ask, needs | self.assessor.needs(question))
+        ask = carrying(ask, needs | self.assessor.needs)
         first, step = await self.first(question, ask, asker)
         steps, now, done = [step], first, 0
         while (kept := self._kept(now.confidence, done)) is None:
@@ -159,11 +161,9 @@ class SelfCorrection:
     async def first(self, question: Question, ask: Ask, asker: Asker) -> tuple[Candidate, Step]:
         """The first answer and its confidence."""
         meter = _Metered(asker)
-        if ask.logprobs and (
-            shared := self._shared(question)
-        ):  # else they would be drawn twice, once without
+        if ask.logprobs and (shared := self._shared()):  # else they would be drawn twice, once without
             drawn = sample_ask(question, shared, temperature=self.temperature, logprobs=True)
-            await asker.ask(carrying(drawn, self.assessor.needs(question)))
+            await asker.ask(carrying(drawn, self.assessor.needs))
         if self.asker is None:
             completion = (await self.model.complete(ask))[0]
         else:
@@ -194,7 +194,7 @@ class SelfCorrection:
             wish = sample_ask(
                 question, self.alternatives, temperature=self.temperature, logprobs=ask.logprobs
             )
-            got = await asker.ask(carrying(wish, self.assessor.needs(question)))
+            got = await asker.ask(carrying(wish, self.assessor.needs))
             drawn = got.completions
             steps.append(
                 meter.step("alternatives", None, _named(drawn) if drawn else f"failed: {got.reason}")
@@ -262,11 +262,11 @@ class SelfCorrection:
         readings, confidence = await self.assessor.assess(question, completion, own)
         return Candidate(completion=completion, readings=readings, confidence=confidence)
 
-    def _shared(self, question: Question) -> int:
+    def _shared(self) -> int:
         """How many of the samples that signals draw serve as alternatives too."""
         alike = [
             signal.cost.samples
-            for signal in self.assessor.signals_for(question).values()
+            for signal in self.assessor.signals.values()
             if getattr(signal, "temperature", None) == self.temperature
         ]
         return max(alike, default=0) if self.alternatives else 0

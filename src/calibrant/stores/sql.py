@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from calibrant.errors import DifferentContent, StoreError, UnknownAssignment, UnknownRecord, WrongAssignment
 from calibrant.plugins import require
+from calibrant.protocols import Parts
 from calibrant.records.plain import record_from_dict, rows_of
 from calibrant.types import Entry, Fact, Record, Verdict
 
@@ -67,6 +68,12 @@ class SqlStore:
             column.name for column in VERDICTS.c if column.name != "assignment" or self._version > 1
         ]
         self._verdicts = table("verdicts", *of_verdicts)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], parts: Parts) -> Self:
+        """As its constructor, but a path starts at the folder of the file that holds the settings."""
+        url = settings["url"]
+        return cls(**{**settings, "url": url if "://" in url else str(parts.folder / url)})
 
     def add(self, facts: Iterable[Fact]) -> None:
         """Write facts, all or nothing; durable when this returns.

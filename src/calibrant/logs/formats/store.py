@@ -7,7 +7,8 @@ from typing import Any
 
 from calibrant.errors import UnusableInput
 from calibrant.logs.sources import Claim, Given, Source, rows_source
-from calibrant.plugins import find, require
+from calibrant.plugins import require
+from calibrant.records.opening import open_store
 
 __all__ = ["Store"]
 
@@ -27,7 +28,7 @@ class Store:
         name, url = _shown(log.text), log.text
 
         def rows() -> Iterator[Mapping[str, Any]]:
-            store = find("stores", "sql")(url, readonly=True)
+            store = open_store(url, readonly=True)
             try:
                 yield from store.rows()
             finally:

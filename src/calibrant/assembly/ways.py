@@ -1,0 +1,184 @@
+"""From the sections of a file to the release that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ..arguments import check_names, filled
+from ..errors import UnusableInput
+from ..maps.calibration import MapSet
+from ..releases.live import signals_made
+from ..releases.parts import checked, kept, loaded, part_of, roles_of, signal_parts
+from ..releases.release import Part, Release, Way
+
+__all__ = ["release_of"]
+
+Section = Mapping[str, Any]
+Gate = Literal["trail", "hold"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfidenceFrom:
+    """The signals, the one that decides first, and the file of maps that calibrate them.
+
+    `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
+    "default" for all others.
+    """
+
+    signals: tuple[str, ...] = ("mean_logprob",)
+    maps: str | None = None
+    posture: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stream:
+    """Whether an answer goes out at once, its confidence last ("trail"), or after the decision ("hold")."""
+
+    gate: Gate = "trail"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSection:
+    """What a task has of its own; the rest is as for all others."""
+
+    signals: tuple[str, ...] | None = None
+    maps: str | None = None
+    posture: str | None = None
+    gate: Gate | None = None
+    policy: Mapping[str, Any] | None = None
+    route: Mapping[str, Any] | None = None
+
+
+def release_of(sections: Section, folder: Path) -> Release:
+    """The release that a file's sections describe; paths in them start at `folder`. Raises `UnusableInput`."""
+    confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
+    postures = dict(confidence.posture)
+    usual = postures.pop("default", None)
+    of_tasks = {
+        task: filled(TaskSection, section, f"[task.{task}]")
+        for task, section in sections.get("task", {}).items()
+    }
+    models = _Models(sections)
+    default = Way(
+        signals=_signals(confidence.signals, usual, "[confidence]"),
+        maps=_maps(confidence.maps, folder) or MapSet(),
+        policy=_policy(sections.get("policy", {}), "[policy]", folder),
+        others={"peer": "peer"} if "peer" in sections else {},
+        gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
+        **_routed(sections.get("route", {}), "[route]", folder, models),
+    )
+    tasks = {}
+    for task in dict.fromkeys((*postures, *of_tasks)):
+        own, where = of_tasks.get(task, TaskSection()), f"[task.{task}]"
+        posture = own.posture or postures.get(task)
+        given: dict[str, Any] = {"maps": _maps(own.maps, folder), "gate": own.gate}
+        if own.signals is not None or posture:
+            names = confidence.signals if own.signals is None else own.signals
+            given["signals"] = _signals(names, posture, where if task in of_tasks else "[confidence]")
+        if own.policy is not None:
+            given["policy"] = _policy(own.policy, f"[task.{task}.policy]", folder)
+        if own.route is not None:
+            given |= _routed(own.route, f"[task.{task}.route]", folder, models)
+        tasks[task] = replace(default, **{name: value for name, value in given.items() if value is not None})
+    models.check_all_asked(default, tasks)
+    return Release(default=default, tasks=tasks)
+
+
+def _signals(names: tuple[str, ...], posture: str | None, where: str) -> tuple[Part, ...]:
+    if not names:
+        return ()
+    try:
+        parts = signal_parts(",".join(names), posture)
+        signals_made(parts)
+    except UnusableInput as error:
+        raise UnusableInput(f"{where}: {error}") from error
+    return parts
+
+
+def _maps(path: str | None, folder: Path) -> MapSet | None:
+    return None if path is None else MapSet.load(folder / path)
+
+
+def _policy(section: Section, where: str, folder: Path) -> Part:
+    return kept("policies", part_of("policies", {"kind": "bands"} | dict(section), where, folder))
+
+
+def _routed(section: Section, where: str, folder: Path, models: _Models) -> dict[str, Any]:
+    """The route of a section and the models that it asks, each by its name for the route and its own."""
+    names = {key: section[key] for key in ("model", "models") if key in section}
+    rest = {"kind": "single"} | {key: value for key, value in section.items() if key not in names}
+    kind, settings = checked("routes", rest, where)
+    where = f"{where} of kind {kind}"
+    roles = roles_of(kind, settings)
+    if roles is None:
+        asked = models.one(names, where)
+    else:
+        asked = models.several(names, roles, where)
+    return {"route": kept("routes", loaded("routes", kind, settings, folder)), "models": asked}
+
+
+class _Models:
+    """The models that a file has sections for, and which of them a route asks."""
+
+    def __init__(self, sections: Section) -> None:
+        self.several_named = list(sections.get("models", {}))
+        self.known = [*(["model"] if "model" in sections else []), *self.several_named]
+
+    def one(self, given: Section, where: str) -> tuple[tuple[str, str], ...]:
+        """The one that a route names as its `model`, [model] where it names none."""
+        check_names(where, given, ["model"], "key")
+        name = given.get("model", "model")
+        if name not in self.known and "model" not in given:
+            if not self.several_named:
+                raise UnusableInput(
+                    '[model] needs kind, such as kind = "openai_compatible" for a server with a url.'
+                )
+            raise UnusableInput(
+                f"{where} asks one model: add [model], or say which of [models.*] with "
+                f'model = "{self.several_named[0]}".'
+            )
+        self._check([name], where)
+        return (("model", name),)
+
+    def several(self, given: Section, roles: tuple[str, ...], where: str) -> tuple[tuple[str, str], ...]:
+        """Those that a route names as its `models`, all of [models.*] where it names none; the roles come first."""
+        check_names(where, given, ["models"], "key")
+        names = given.get("models", self.several_named)
+        if not isinstance(names, dict):
+            if not isinstance(names, list):
+                raise UnusableInput(f"{where} models: expected a list of names or a table, got {names!r}.")
+            names = {str(name): name for name in names}
+        self._check(list(names.values()), where)
+        absent = [role for role in roles if role not in names]
+        if (absent or len(names) < 2) and "models" not in given and self.known[:1] == ["model"]:
+            raise UnusableInput(f"{where} has sections [models.*] instead of [model]: leave [model] out.")
+        if absent:
+            raise UnusableInput(f"{where} needs a section [models.{absent[0]}].")
+        if len(names) < 2:
+            raise UnusableInput(f"{where} needs at least two sections [models.*].")
+        order = [*roles, *(role for role in names if role not in roles)]
+        return tuple((role, names[role]) for role in order)
+
+    def check_all_asked(self, default: Way, tasks: Mapping[str, Way]) -> None:
+        """Raise `UnusableInput` for a model that no route asks."""
+        asked = {name for way in (default, *tasks.values()) for _, name in way.models}
+        for name in self.known:
+            if name not in asked and name == "model":
+                raise UnusableInput(
+                    f"A route of kind {default.route.kind} has sections [models.*] instead of [model]: "
+                    "leave [model] out."
+                )
+            if name not in asked:
+                raise UnusableInput(
+                    f"No route asks [models.{name}]: add [route] with a kind that asks several, or say "
+                    f'model = "{name}" there, or leave it out.'
+                )
+
+    def _check(self, names: list[Any], where: str) -> None:
+        for name in names:
+            if not isinstance(name, str):
+                raise UnusableInput(f"{where}: expected the name of a section [models.*], got {name!r}.")
+        check_names(where, dict.fromkeys(names), self.known, "model")

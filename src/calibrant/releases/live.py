@@ -1,0 +1,132 @@
+"""A release with its living objects: models that can be asked, routes that ask them, policies that decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from ..arguments import arguments
+from ..asking.assessing import Assessor
+from ..errors import UnusableInput
+from ..maps.calibration import MapSet
+from ..phrasing.phrases import Phrasebook
+from ..plugins import find
+from ..protocols import Model, Policy, Route, Signal
+from .release import Part, Release, Way
+
+__all__ = ["GIVEN", "Live", "LiveWay", "Parts", "made", "signals_made"]
+
+GIVEN: Mapping[str, tuple[str, ...]] = {"routes": ("model", "models", "assessor", "assessors")}
+"""What the constructors of a family are given beside their settings."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What an extension may be made of beside its settings (see `calibrant.protocols.Parts`)."""
+
+    models: Mapping[str, Model] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    maps: MapSet = field(default_factory=MapSet)
+    others: Mapping[str, Model] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def assessor(self, model: Model) -> Assessor:
+        """Says how sure an answer of this model is."""
+        return Assessor(model=model, signals=self.signals, maps=self.maps, others=self.others)
+
+    def wanted(self, kind: Any) -> dict[str, Any]:
+        """Those that a route's constructor takes; no assessor where no signal is read, if it can do without."""
+        taken = signature(kind).parameters
+        model = next(iter(self.models.values()))
+        given: dict[str, Any] = {"model": model, "models": self.models}
+        needed = {name for name, one in taken.items() if one.default is Parameter.empty}
+        if self.signals or "assessor" in needed:
+            given["assessor"] = self.assessor(model)
+        return {name: value for name, value in given.items() if name in taken}
+
+
+def made(family: str, part: Part, where: str, parts: Parts | None = None) -> Any:
+    """The extension itself: by its `from_settings` where it has one, else by its constructor.
+
+    Raises `UnusableInput`, which names `where`, for settings that contradict each other.
+    """
+    kind, apart, parts = find(family, part.kind), GIVEN.get(family, ()), parts or Parts()
+    settings = arguments(kind, part.settings, where, (*apart, *part.files)) | dict(part.files)
+    try:
+        if hasattr(kind, "from_settings"):
+            return kind.from_settings(settings, parts)
+        return kind(**settings, **(parts.wanted(kind) if family == "routes" else {}))
+    except ValueError as error:
+        raise UnusableInput(f"{where}: {error}") from error
+
+
+def signals_made(parts: tuple[Part, ...]) -> dict[str, Signal]:
+    """Signals by their names, in their order."""
+    return {part.kind: made("signals", part, f"the signal {part.kind}") for part in parts}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveWay:
+    """How the questions of a task are answered, by living objects.
+
+    `release` is the id of the release that it belongs to; None for one that is made by hand, of objects that no
+    release can hold, such as a route with a function.
+    """
+
+    route: Route
+    assessor: Assessor
+    policy: Policy
+    hold: bool = False
+    release: str | None = None
+    book: Phrasebook = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "book", Phrasebook.of(self.assessor.maps, self.policy))
+
+    @property
+    def model(self) -> Model:
+        """The first that the route asks, which also answers what the signals ask further."""
+        return self.assessor.model
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Live:
+    """A way for each task that has its own, and one for all others."""
+
+    default: LiveWay
+    tasks: Mapping[str, LiveWay] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, release: Release, models: Mapping[str, Model]) -> Live:
+        """The living objects of a release, which asks `models` by their names; raises `UnusableInput`."""
+        id = release.release_id
+        return cls(
+            default=_living(release.default, models, id, "[{}]"),
+            tasks={t: _living(way, models, id, f"[task.{t}.{{}}]") for t, way in release.tasks.items()},
+        )
+
+    def way(self, task: str | None) -> LiveWay:
+        """How the questions of a task are answered."""
+        return self.tasks.get(task or "", self.default)
+
+
+def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> LiveWay:
+    lacking = {name for _, name in way.models}.union(way.others.values()).difference(models)
+    if lacking:
+        raise UnusableInput(
+            f"The release asks the model {min(lacking)!r}, which is not among those given: {', '.join(models)}."
+        )
+    parts = Parts(
+        models={role: models[name] for role, name in way.models}, signals=signals_made(way.signals),
+        maps=way.maps, others={role: models[name] for role, name in way.others.items()},
+    )  # fmt: skip
+    return LiveWay(
+        route=made("routes", way.route, where.format("route"), parts),
+        assessor=parts.assessor(next(iter(parts.models.values()))),
+        policy=made("policies", way.policy, where.format("policy"), parts),
+        hold=way.gate == "hold",
+        release=release,
+    )
