@@ -26,8 +26,7 @@ from calibrant.maps.evidence import Evidence
 from calibrant.models.scripted import Scripted
 from calibrant.planning.ensembles import majority, plan_ensemble
 from calibrant.plans.ballots import Ballots, alike, levels_of
-from calibrant.plans.voters import Term, Voter
-from calibrant.plans.votes import SHAPE, VotePool
+from calibrant.plans.votes import SHAPE, Term, VotePool, Voter
 from calibrant.routes.ensemble import NO_POOL, Ensemble
 from calibrant.routing.votes import fit_votes
 from calibrant.signals.mean_logprob import MeanLogprob

@@ -55,7 +55,7 @@ class Blame(StrEnum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """What a low confidence is put down to, and why, in a sentence."""
 
@@ -121,18 +121,18 @@ def attribute(
     answering, agreement, follows = (features.get(name) for name in ("answering", "agreement", "follows"))
     same, sure = features.get("same"), features.get("sure")
     if p is not None and p >= low:
-        return Attribution(blame=Blame.NEITHER, why=f"the answer is right with probability {p:.2f}")
+        return Attribution(Blame.NEITHER, f"the answer is right with probability {p:.2f}")
     if answering is None:
-        return Attribution(blame=Blame.RETRIEVAL, why="there are no documents")
+        return Attribution(Blame.RETRIEVAL, "there are no documents")
     if answering < few or agreement is None:
         return Attribution(
-            blame=Blame.RETRIEVAL,
-            why=f"the answer is not in {1 - answering:.0%} of the documents, says the model of each alone",
+            Blame.RETRIEVAL,
+            f"the answer is not in {1 - answering:.0%} of the documents, says the model of each alone",
         )
     if agreement <= 0.5:
         return Attribution(
-            blame=Blame.RETRIEVAL,
-            why=f"the documents disagree: no more than {agreement:.0%} of those with an answer say the same",
+            Blame.RETRIEVAL,
+            f"the documents disagree: no more than {agreement:.0%} of those with an answer say the same",
         )
     return _of_agreeing(answering * agreement, follows, same, sure, unsure)
 
@@ -142,23 +142,23 @@ def _of_agreeing(
 ) -> Attribution:
     if follows is None:
         return Attribution(
-            blame=Blame.GENERATION, why="the documents agree with each other, and there is no joint answer"
+            Blame.GENERATION, "the documents agree with each other, and there is no joint answer"
         )
     if follows < 0.5:
         return Attribution(
-            blame=Blame.GENERATION, why="the documents agree with each other, and the joint answer is another"
+            Blame.GENERATION, "the documents agree with each other, and the joint answer is another"
         )
     if same is not None and same >= 0.5 and borne_out <= 0.5:
         return Attribution(
-            blame=Blame.RETRIEVAL,
-            why="the answer is the one given without documents, and few documents bear it out",
+            Blame.RETRIEVAL,
+            "the answer is the one given without documents, and few documents bear it out",
         )
     if sure is not None and sure < unsure:
         return Attribution(
-            blame=Blame.GENERATION,
-            why=f"the documents agree with the joint answer, and the model is not sure of it ({sure:.2f})",
+            Blame.GENERATION,
+            f"the documents agree with the joint answer, and the model is not sure of it ({sure:.2f})",
         )
-    return Attribution(blame=Blame.NEITHER, why="the documents agree with each other and with the answer")
+    return Attribution(Blame.NEITHER, "the documents agree with each other and with the answer")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +229,7 @@ class DocumentMap(Sealed):
         """
         p = float(self({name: [np.nan if v is None else v] for name, v in features.items()})[0])
         if p >= low:
-            return Attribution(blame=Blame.NEITHER, why=f"the answer is right with probability {p:.2f}")
+            return Attribution(Blame.NEITHER, f"the answer is right with probability {p:.2f}")
         lost = {
             part.feature: part.weight * (1 - float(value))
             for part in self.parts
@@ -239,12 +239,12 @@ class DocumentMap(Sealed):
         for name, value in lost.items():
             sides[name in OF_RETRIEVAL] += value
         if max(sides.values()) <= 0:
-            return Attribution(blame=Blame.NEITHER, why="no feature says what is amiss")
+            return Attribution(Blame.NEITHER, "no feature says what is amiss")
         blame = Blame.RETRIEVAL if sides[True] >= sides[False] else Blame.GENERATION
         worst = max(lost, key=lambda name: (lost[name], name))
         return Attribution(
-            blame=blame,
-            why=f"probability {p:.2f}; {sides[True]:.2f} of the log-odds are lost by the documents and "
+            blame,
+            f"probability {p:.2f}; {sides[True]:.2f} of the log-odds are lost by the documents and "
             f"{sides[False]:.2f} by the answer made of them, most by {worst}",
         )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ..fits.newton import Grades, newton
-from ..plans.ridges import Ridge
+from ..plans.gains import Ridge
 from ..tally import Floats
 
 __all__ = ["SIZES", "averaged", "refitted"]

@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from ..fits.newton import Grades, newton_nonnegative
 from ..plans.ballots import Ballots
-from ..plans.voters import INSIDE, Term, Voter, features
+from ..plans.votes import INSIDE, Term, Voter, features
 from ..tally import Floats
 
 __all__ = ["fit_voters"]

@@ -16,8 +16,7 @@ from ..maps.calibration import CalibrationMap
 from ..maps.curves import Mixture
 from ..maps.evidence import Evidence
 from ..plans.ballots import Ballots, shares
-from ..plans.voters import Voter
-from ..plans.votes import SHAPE, VotePool, columns
+from ..plans.votes import SHAPE, VotePool, Voter, columns
 from ..tally import Floats, Tally
 from .voters import fit_voters
 
