@@ -21,18 +21,6 @@ attack = partial(check, "attacks")
 log_format = partial(check, "log_formats")
 
 __all__ = [
-    "Finding",
-    "attack",
-    "calibrator",
-    "check",
-    "dataset",
-    "findings",
-    "grader",
-    "log_format",
-    "model",
-    "policy",
-    "promises",
-    "route",
-    "signal",
-    "store",
-]
+    "Finding", "attack", "calibrator", "check", "dataset", "findings", "grader", "log_format", "model", "policy",
+    "promises", "route", "signal", "store",
+]  # fmt: skip

@@ -18,7 +18,6 @@ from ..tally import Floats, Tally
 from .promises import Make
 
 GRID = np.linspace(0.05, 0.95, 19)
-WAYS = ("fit", "fit_groups", "fit_rows")
 
 
 def calibrates_fresh_data(make: Make) -> Iterator[str]:
@@ -90,8 +89,9 @@ def fits_weighted_rows_without_bias(make: Make) -> Iterator[str]:
     A reviewer is shown nine of ten doubtful answers and one of ten others, and of one score the doubtful are right
     less often: whoever does not weigh the labels takes the model for worse than it is.
     """
-    for way in [way for way in WAYS if hasattr(make(), way)]:
-        off = np.mean([_fitted(make, way, *_reviewed(seed))(GRID) - _truth() for seed in range(6)])
+    truth = (expit(logit(GRID) * 0.8 - 1.2) + expit(logit(GRID) * 0.8 + 1.2)) / 2
+    for way in _ways(make):
+        off = np.mean([_on_grid(make, way, *_reviewed(seed))[0] - truth for seed in range(6)])
         if abs(off) > 0.04:
             yield f"by {way}, weighted labels give probabilities that are off by {off:+.3f} on average"
 
@@ -99,11 +99,10 @@ def fits_weighted_rows_without_bias(make: Make) -> Iterator[str]:
 def sees_no_more_evidence_in_larger_weights(make: Make) -> Iterator[str]:
     """All weights times a constant change no probability and no interval: a weight is no number of rows."""
     scores, right, weight = _reviewed(7, 1000)
-    for way in [way for way in WAYS if hasattr(make(), way)]:
-        one, ten = (_fitted(make, way, scores, right, times * weight) for times in (1, 10))
-        moved, wider = np.abs(one(GRID) - ten(GRID)).max(), abs(_width(one) - _width(ten))
-        if max(moved, wider) > 1e-4:
-            yield f"by {way}, ten times the weights move p by up to {moved:.3g} and the interval's width by {wider:.3g}"
+    for way in _ways(make):
+        one, ten = (np.stack(_on_grid(make, way, scores, right, times * weight)) for times in (1, 10))
+        if (moved := np.abs(one - ten).max()) > 1e-4:
+            yield f"by {way}, ten times the weights move probabilities or their intervals by up to {moved:.3g}"
 
 
 def is_less_sure_where_weights_differ(make: Make) -> Iterator[str]:
@@ -112,11 +111,11 @@ def is_less_sure_where_weights_differ(make: Make) -> Iterator[str]:
     The same rows twice, with weights of 0.1 and 1.9 in place of 1 and 1, have the same rates and half the evidence.
     """
     scores, right = (np.repeat(values, 2) for values in _reviewed(9, 600)[:2])
-    for way in [way for way in WAYS if hasattr(make(), way)]:
-        even, uneven = (
-            _width(_fitted(make, way, scores, right, np.tile(pair, len(scores) // 2)))
-            for pair in ([1.0, 1.0], [0.1, 1.9])
-        )
+    for way in _ways(make):
+        rows = [
+            _on_grid(make, way, scores, right, np.resize(pair, len(scores))) for pair in ([1.0], [0.1, 1.9])
+        ]
+        even, uneven = [float((high - low).mean()) for _, low, high in rows]
         if not uneven > 1.1 * even:
             yield f"by {way}, intervals of rows that weigh the same are {even:.3f} wide, of unequal ones {uneven:.3f}"
 
@@ -157,32 +156,23 @@ def _reviewed(seed: int, n: int = 4000) -> tuple[Floats, Floats, Floats]:
     return scores[kept], right[kept].astype(float), 1 / propensity[kept]
 
 
-def _truth() -> Floats:
-    p: Floats = (expit(logit(GRID) * 0.8 - 1.2) + expit(logit(GRID) * 0.8 + 1.2)) / 2
-    return p
+def _ways(make: Make) -> list[str]:
+    return [way for way in ("fit", "fit_groups", "fit_rows") if hasattr(make(), way)]
 
 
-def _fitted(make: Make, way: str, scores: Floats, right: Floats, weight: Floats) -> Any:
-    """A map of the rows by one of the ways to fit: as they are, as two groups, or as those of one signal."""
+def _on_grid(
+    make: Make, way: str, scores: Floats, right: Floats, weight: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """p, low and high by a map of the rows: as they are, as two groups alike, or as those of one signal of several."""
+    at: Any = GRID
     if way == "fit":
-        return make().fit(Tally.of(scores, right, weight))
-    if way == "fit_groups":
+        fitted = make().fit(Tally.of(scores, right, weight))
+    elif way == "fit_groups":
         parts = {name: Tally.of(scores[i::2], right[i::2], weight[i::2]) for i, name in enumerate("ab")}
-        return make().fit_groups(parts)["a"]
-    return _OfOne(make().fit_rows({"signal": scores}, right, weight))
-
-
-class _OfOne:
-    """A map of several signals, of which there is one."""
-
-    def __init__(self, fitted: Any) -> None:
-        self._fitted = fitted
-
-    def __call__(self, scores: Floats) -> Any:
-        return self._fitted({"signal": scores})
-
-    def interval(self, scores: Floats) -> Any:
-        return self._fitted.interval({"signal": scores})
+        fitted = make().fit_groups(parts)["a"]
+    else:
+        fitted, at = make().fit_rows({"signal": scores}, right, weight), {"signal": GRID}
+    return fitted(at), *fitted.interval(at)
 
 
 def _width(fitted: Any) -> float:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 
 from calibrant.dialogue.fingerprinted import Fingerprinted
@@ -80,57 +80,29 @@ def spans(text: str) -> dict[Path, Span]:
     """
     try:
         json.loads(text, parse_constant=_refuse)
+        pieces = PIECE.finditer(text)
+        return _spans(next(pieces), pieces, ())
     except RecursionError:
         raise NoScore("The answer is JSON nested too deep to be read.") from None
     except ValueError as error:
         raise NoScore(f"The answer is no JSON: {error}.") from None
-    found: dict[Path, Span] = {}
-    open_: list[_Frame] = []
-    for match in PIECE.finditer(text):
-        piece, top = match[0], open_[-1] if open_ else None
-        if piece in "{[":
-            open_.append(_Frame(path=top.here if top else (), keyed=piece == "{"))
-        elif piece in "}]":
-            open_.pop()
-        elif piece == ",":
-            assert top is not None
-            top.next()
-        elif piece == ":":
+
+
+def _spans(piece: re.Match[str], pieces: Iterator[re.Match[str]], path: Path) -> dict[Path, Span]:
+    """Those of the value that begins with a piece of valid JSON; takes the pieces up to its end."""
+    if piece[0] not in "{[":
+        return {path: _inside(piece)}
+    keyed, members = piece[0] == "{", dict[str | int, dict[Path, Span]]()
+    for inner in pieces:
+        if inner[0] in "}]":
+            break
+        if inner[0] == ",":
             continue
-        elif top is not None and top.keyed and top.key is None:
-            _begin(top, json.loads(piece), found)
-        else:
-            found[top.here if top else ()] = _inside(match)
-    return found
-
-
-@dataclass(slots=True)
-class _Frame:
-    """An object or array that is open, and where in it the reading is."""
-
-    path: Path
-    keyed: bool
-    key: str | None = None
-    index: int = 0
-    seen: set[str] = field(default_factory=set)
-
-    @property
-    def here(self) -> Path:
-        return (*self.path, self.key if self.keyed and self.key is not None else self.index)
-
-    def next(self) -> None:
-        self.key = None
-        self.index += 1
-
-
-def _begin(frame: _Frame, key: str, found: dict[Path, Span]) -> None:
-    """A key is read; what stood under the same key of the same object before counts no more."""
-    frame.key = key
-    if key in frame.seen:
-        here = frame.here
-        for path in [path for path in found if path[: len(here)] == here]:
-            del found[path]
-    frame.seen.add(key)
+        step = json.loads(inner[0]) if keyed else len(members)
+        begins = next(pieces) and next(pieces) if keyed else inner  # behind the key and its colon
+        members.pop(step, None)  # of equal keys the last counts
+        members[step] = _spans(begins, pieces, (*path, step))
+    return {path: span for member in members.values() for path, span in member.items()}
 
 
 def _inside(match: re.Match[str]) -> Span:
