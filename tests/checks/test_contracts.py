@@ -124,7 +124,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     store = SqlStore(str(folder / "log.db"))
     store.add(FACTS)
     store.close()
-    return [frame, *sorted(folder.iterdir())]
+    return [frame, frame.to_dict("records"), *sorted(folder.iterdir())]
 
 
 @pytest.mark.parametrize("name", names("log_formats"))
