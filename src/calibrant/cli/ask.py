@@ -22,7 +22,7 @@ from calibrant.releases.live import Live
 from calibrant.releases.parts import signals_named
 from calibrant.types import Ask, Message, Question, Record, digest
 
-from .session import Judged, with_session
+from .session import Judged
 from .shared import (
     AnswerTokens,
     ApiFormat,
@@ -37,6 +37,7 @@ from .shared import (
     Url,
     app,
     calls_beside,
+    grouped,
     questions_of,
     signal_row,
     sink_of,
@@ -56,7 +57,7 @@ def signals_command(as_json: AsJson = False) -> None:
 
 
 @app.command("elicit")
-@with_session
+@grouped
 def elicit_command(
     questions: Questions,
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],

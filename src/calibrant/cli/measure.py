@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,19 +11,18 @@ import typer
 from calibrant.files.writing import write
 from calibrant.plugins import names
 
-from .shared import AsJson, By, Cluster, Confidence, Correct, LogPath, PolicyName, Weight, app, columns
+from .shared import AsJson, By, Clustered, Confidence, LogPath, PolicyName, app, columns, grouped
 from .terminal import print_json, say
 
 
 @app.command("audit")
+@grouped
 def audit_command(
     log: LogPath,
+    *,
     by: By = "",
     bins: Annotated[int, typer.Option(min=1, help="Equal-width bins of the ECE.")] = 15,
-    confidence: Confidence = None,
-    correct: Correct = None,
-    weight: Weight = None,
-    cluster: Cluster = None,
+    labels: Clustered,
     human: Annotated[
         str | None, typer.Option(help="Column of people's verdicts, where the verdict column is a judge's.")
     ] = None,
@@ -39,7 +39,7 @@ def audit_command(
     from .tables.measured import print_audit
 
     found = audit(
-        log, columns(by), bins=bins, confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+        log, columns(by), bins=bins, **asdict(labels),
         human=human, human_propensity=human_propensity,
     )  # fmt: skip
     if report:
@@ -59,15 +59,14 @@ def audit_command(
 
 
 @app.command("fit")
+@grouped
 def fit_command(
     log: LogPath,
+    *,
     maps: Annotated[Path | None, typer.Option("--out", "-o", help="Write the maps to this file.")] = None,
     by: By = "",
     calibrator: Annotated[str, typer.Option(help=f"One of: {', '.join(names('calibrators'))}.")] = "auto",
-    confidence: Confidence = None,
-    correct: Correct = None,
-    weight: Weight = None,
-    cluster: Cluster = None,
+    labels: Clustered,
     as_json: AsJson = False,
 ) -> None:
     """Fit maps from confidence to probability, one per group, measured on rows they had not seen."""
@@ -76,8 +75,7 @@ def fit_command(
     from .tables.measured import print_fitted
 
     fitted = fit_log(
-        log, columns(by), calibrator=calibrator, confidence=confidence, correct=correct, weight=weight,
-        cluster=cluster,
+        log, columns(by), calibrator=calibrator, **asdict(labels),
     )  # fmt: skip
     if maps:
         fitted.maps.save(maps)

@@ -11,13 +11,13 @@ from calibrant.dialogue.posture import POSTURES
 from calibrant.plugins import find
 from calibrant.protocols import Signal
 
-from .session import Session, with_session
-from .shared import AnswerTokens, AsJson, Questions, app, questions_of
+from .session import Session
+from .shared import AnswerTokens, AsJson, Questions, app, grouped, questions_of
 from .terminal import print_json
 
 
 @app.command("posture")
-@with_session
+@grouped
 def posture_command(
     questions: Questions,
     session: Session,

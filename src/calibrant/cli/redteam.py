@@ -13,13 +13,13 @@ from calibrant.files.writing import write
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 
-from .session import Session, with_session
-from .shared import AnswerTokens, AsJson, GraderName, Questions, app, columns, questions_of
+from .session import Session
+from .shared import AnswerTokens, AsJson, GraderName, Questions, app, columns, grouped, questions_of
 from .terminal import err, print_json, say
 
 
 @app.command("redteam")
-@with_session
+@grouped
 def redteam_command(
     questions: Questions,
     session: Session,

@@ -12,13 +12,13 @@ from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
 
-from .session import Session, with_session
-from .shared import AnswerTokens, AsJson, Questions, app, questions_of
+from .session import Session
+from .shared import AnswerTokens, AsJson, Questions, app, grouped, questions_of
 from .terminal import print_json
 
 
 @app.command("refine")
-@with_session
+@grouped
 def refine_command(
     questions: Questions,
     session: Session,

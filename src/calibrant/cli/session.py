@@ -1,19 +1,16 @@
 """What a command asks with: the models that its options name, the limits they set, and how a run of calls ends.
 
-The options stand here once. A command takes them as one argument, annotated with `OneModel`, `Session` or `Judged`, and
-`with_session` shows Typer each of them as an option of the command.
+A command takes them as one `grouped` argument, annotated with `OneModel`, `Session` or `Judged`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, is_dataclass
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
+from typing import Annotated, ClassVar, TypeVar
 
 import typer
 
@@ -30,7 +27,7 @@ from .shared import finite
 from .tables.asked import estimate_sentence, print_estimate, print_stopped
 from .terminal import err, progress
 
-__all__ = ["Judged", "OneModel", "Session", "with_session"]
+__all__ = ["Judged", "OneModel", "Session"]
 
 Found = TypeVar("Found")
 Advance = Callable[[int], None]
@@ -250,30 +247,3 @@ def _check_roles(
         )
     if "judge" in further and not asks:
         raise UnusableInput("--judge is asked with --grader judge only: add that, or leave --judge out.")
-
-
-def with_session(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as Typer is to see it: in place of an argument that is a session, each of its options."""
-    shown, sessions = list[inspect.Parameter](), dict[str, Any]()
-    kinds = get_type_hints(command, include_extras=True)
-    for name, given in inspect.signature(command).parameters.items():
-        kind = kinds[name]
-        if is_dataclass(kind):
-            sessions[name], hints = kind, get_type_hints(kind, include_extras=True)
-            shown += [_option(one.name, hints[one.name], one.default) for one in fields(kind)]
-        else:
-            shown.append(_option(name, kind, given.default))
-
-    @wraps(command)
-    def parted(**given: Any) -> None:
-        for name, kind in sessions.items():
-            given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
-        command(**given)
-
-    parted.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    parted.__annotations__ = {one.name: one.annotation for one in shown}
-    return parted
-
-
-def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -27,11 +29,6 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: task,domain,model.")]
 Confidence = Annotated[str | None, typer.Option(help="Column of the stated confidence.")]
-Correct = Annotated[str | None, typer.Option(help="Column of the verdict: right or wrong, or a grade.")]
-Weight = Annotated[str | None, typer.Option(help="Column of 1 / the probability of having been labelled.")]
-Cluster = Annotated[
-    str | None, typer.Option(help="Column that ties rows together, such as item_id, or task,item_id.")
-]
 GraderName = Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")]
 LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
 ModelName = Annotated[
@@ -65,6 +62,55 @@ Posture = Annotated[
     str | None,
     typer.Option(help="very_cautious, cautious, neutral, bold or very_bold, for signals that take it."),
 ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """Which columns of a log hold what, where they are not called as usual."""
+
+    confidence: Confidence = None
+    correct: Annotated[
+        str | None, typer.Option(help="Column of the verdict: right or wrong, or a grade.")
+    ] = None
+    weight: Annotated[
+        str | None, typer.Option(help="Column of 1 / the probability of having been labelled.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clustered(Labels):
+    """The same, and which rows belong together."""
+
+    cluster: Annotated[
+        str | None, typer.Option(help="Column that ties rows together, such as item_id, or task,item_id.")
+    ] = None
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as Typer is to see it: in place of an argument that is a dataclass, each of its fields an option."""
+    shown, groups = list[inspect.Parameter](), dict[str, Any]()
+    kinds = get_type_hints(command, include_extras=True)
+    for name, given in inspect.signature(command).parameters.items():
+        kind = kinds[name]
+        if is_dataclass(kind):
+            groups[name], hints = kind, get_type_hints(kind, include_extras=True)
+            shown += [_option(one.name, hints[one.name], one.default) for one in fields(kind)]
+        else:
+            shown.append(_option(name, kind, given.default))
+
+    @wraps(command)
+    def parted(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
+        command(**given)
+
+    parted.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    parted.__annotations__ = {one.name: one.annotation for one in shown}
+    return parted
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def columns(text: str) -> list[str]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from calibrant.arguments import filled
-from calibrant.cli.terminal import print_json, print_read, say
-from calibrant.phrasing.numbers import percent
-from calibrant.planning.costs import plan_costs
 from calibrant.plugins import names
-from calibrant.policies.expected_cost import ExpectedCost
 
-from ..shared import AsJson, By, Cluster, Confidence, Correct, LogPath, Weight, columns
+from ..shared import AsJson, By, Clustered, LogPath, columns, grouped
+from ..terminal import print_json, say
 from .shared import chart_of, plan
 
 
 @plan.command("costs")
+@grouped
 def costs_command(
     log: LogPath,
+    *,
     wrong: Annotated[float, typer.Option(help="What a wrong answer costs that reaches its reader.")],
     review: Annotated[float, typer.Option(help="What it costs that a person looks at an answer.")],
     hand_off: Annotated[
@@ -47,14 +47,16 @@ def costs_command(
     calibrator: Annotated[
         str, typer.Option(help=f"One of: {', '.join(n for n in names('calibrators') if n != 'blend')}.")
     ] = "auto",
-    confidence: Confidence = None,
-    correct: Correct = None,
-    weight: Weight = None,
-    cluster: Cluster = None,
+    labels: Clustered,
     chart: Annotated[Path | None, chart_of("cost against threshold")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which answers to send at your costs, and what to expect: shares, errors, load and cost per 1,000."""
+    from calibrant.planning.costs import plan_costs
+    from calibrant.policies.expected_cost import ExpectedCost
+
+    from ..tables.plans import print_costs
+
     costs = {
         "wrong": wrong, "review": review, "hand_off": hand_off, "reviewer_error": reviewer_error,
         "disclaim_saves": disclaim_saves, "disclaim": disclaim, "larger": larger, "larger_right": larger_right,
@@ -63,7 +65,7 @@ def costs_command(
     given = {name: value for name, value in costs.items() if value is not None}
     found = plan_costs(
         log, columns(by), policy=filled(ExpectedCost, given, "the costs"), calibrator=calibrator,
-        confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+        **asdict(labels),
     )  # fmt: skip
     told = found.to_dict()
     if chart:
@@ -75,14 +77,7 @@ def costs_command(
     if as_json:
         print_json(told)
         return
-    for group in found.groups:
-        say(group.sentence())
-        if group.larger_pays_above is not None:
-            say(
-                f"  A larger model pays where it is right on more than {percent(group.larger_pays_above)} of the "
-                "answers that people would see."
-            )
-    print_read(found.log.rows, found.log.used, found.log.unusable, found.notes)
+    print_costs(found)
     if chart:
         say(f"Chart: {chart}")
         if len(drawable := [g for g in told["groups"] if g["curve"]]) > PANELS:
