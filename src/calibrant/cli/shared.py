@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
