@@ -13,6 +13,7 @@ import numpy as np
 from ..asking.asker import Asker
 from ..asking.whole import replies
 from ..errors import UnusableInput
+from ..phrasing.numbers import fixed, interval
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Question, Sampling
@@ -104,7 +105,7 @@ class Refinement:
         c, claimed = self.confirmation, self.claims[0]
         first = self._decision()
         gains = [
-            f"{name} {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+            f"{name} {interval(gain, signed=True)}"
             for name, gain in (("Brier", c.brier_gain), ("accuracy", c.accuracy_gain), ("ECE", c.ece_gain))
         ]
         told = [
@@ -112,8 +113,8 @@ class Refinement:
             f"On {c.n} questions that had no part in it, gain of {self.leader.name} over the seed: "
             f"{', '.join(gains)}; above zero is better.",
             f"Choosing among the {claimed.candidates} finalists on these questions would have claimed a Brier "
-            f"gain of {claimed.claimed:+.3f} for {claimed.picked}; among candidates that are alike such "
-            f"claims are about {claimed.optimism:.3f} too high on average.",
+            f"gain of {fixed(claimed.claimed, signed=True)} for {claimed.picked}; among candidates that are alike "
+            f"such claims are about {fixed(claimed.optimism)} too high on average.",
         ]
         auroc = {one.prompt.name: one.auroc for one in self.candidates}
         picked = self.claims[1].picked
