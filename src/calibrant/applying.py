@@ -110,13 +110,14 @@ def _rows(source: Source, block: Parsed) -> list[Row]:
 
 def _best(found: Sequence[Confidence]) -> Confidence:
     """The first with a probability, else all that was lacking."""
-    lacks = "; ".join(str(one.reason) for one in found)
-    return next((one for one in found if one.p is not None), Confidence(p=None, reason=lacks))
+    known = next((one for one in found if one.p is not None), None)
+    return known or Confidence(p=None, reason="; ".join(str(one.reason) for one in found))
 
 
 def _confidences(block: Parsed, maps: MapSet, names: tuple[str, ...]) -> list[Confidence]:
     """Of each row, by the map of its group and of what the log states of it."""
-    done = [Confidence(p=None, reason=REASONS[why] or "-") for why in block.why.tolist()]
+    lacks = [Confidence(p=None, reason=why) for why in REASONS]
+    done = [lacks[why] for why in block.why.tolist()]
     for key, rows in block.parts():
         stated = dict(zip(names, key, strict=True))
         match = maps.match(stated)
