@@ -16,7 +16,9 @@ from .asking.whole import each, readings, replies
 from .dialogue.asks import answer_ask
 from .errors import UnusableInput
 from .metrics.ece import ece
+from .metrics.intervals import Estimate
 from .metrics.ranking import auroc
+from .phrasing.numbers import points, span
 from .protocols import Grader, Signal
 from .tally import Tally
 from .types import Completion, Question
@@ -37,14 +39,18 @@ class Posture:
     n: int
     missing: int
     mean: float | None
-    shift: float | None
-    shift_low: float | None
-    shift_high: float | None
+    shift: Estimate | None
     raised: float | None
     lowered: float | None
     gap: float | None
     ece: float | None
     auroc: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        by = self.shift
+        ends = {"shift": by and by.value, "shift_low": by and by.low, "shift_high": by and by.high}
+        return {**asdict(self), **ends}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +71,7 @@ class Postures:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return {**asdict(self), "levels": [one.to_dict() for one in self.levels]}
 
     @property
     def sentence(self) -> str:
@@ -74,9 +80,8 @@ class Postures:
         if first.shift is None or last.shift is None:
             return f"Too few scores to say what the postures do to {self.signal} of {self.model}."
         lowest, highest = (
-            f"{100 * one.shift:+.1f} points (95 % interval {100 * one.shift_low:+.1f} to {100 * one.shift_high:+.1f})"
-            for one in (first, last)
-            if one.shift is not None and one.shift_low is not None and one.shift_high is not None
+            f"{points(by.value, 1, signed=True)} (95 % interval {span(by, 1, scale=100, signed=True)})"
+            for by in (first.shift, last.shift)
         )
         return (
             f"{self.signal} of {self.model}: {first.level} moves it by {lowest}, {last.level} by {highest}."
@@ -172,15 +177,12 @@ def _level(level: str, rows: Sequence[_Row]) -> Posture:
     graded = [(row.scores[level], row.grade) for row in rows if level in row.scores and row.grade is not None]
     tally = Tally.of([score for score, _ in graded], [grade for _, grade in graded]) if graded else None
     both = tally is not None and 0.0 < tally.accuracy < 1.0
-    shift, low, high = _mean(moved)
     return Posture(
         level=level,
         n=len(own),
         missing=len(rows) - len(own),
         mean=float(np.mean(own)) if own else None,
-        shift=shift,
-        shift_low=low,
-        shift_high=high,
+        shift=_mean(moved),
         raised=float(np.mean(np.asarray(moved) > 0)) if moved else None,
         lowered=float(np.mean(np.asarray(moved) < 0)) if moved else None,
         gap=None if tally is None else float(np.mean([score - grade for score, grade in graded])),
@@ -189,10 +191,10 @@ def _level(level: str, rows: Sequence[_Row]) -> Posture:
     )
 
 
-def _mean(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
+def _mean(values: Sequence[float]) -> Estimate | None:
     """The mean with its t interval; an interval of nothing where all values are equal."""
     if len(values) < 2:
-        return None, None, None
+        return None
     mean = math.fsum(values) / len(values)
     half = stats.t.ppf(0.975, len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
+    return Estimate(mean, mean - half, mean + half)

@@ -8,8 +8,9 @@ from typing import Any
 from calibrant.applying import Applied
 from calibrant.auditing import Audit, Group
 from calibrant.fitting import FittedLog
+from calibrant.metrics.intervals import Estimate
 from calibrant.phrasing.findings import cells
-from calibrant.phrasing.numbers import fixed, percent, points
+from calibrant.phrasing.numbers import fixed, percent, points, span
 
 from ..terminal import print_read, say, table
 
@@ -78,11 +79,11 @@ def _print_worst(worst: Mapping[str, Any] | None) -> None:
     after = worst and worst["after"]
     if after:
         name = ", ".join(f"{n} {v}" for n, v in after["segment"].items())
-        gap = after["gap"]
-        low, high = (fixed(100 * gap[end], 1, signed=True) for end in ("low", "high"))
+        gap = Estimate(**after["gap"])
         say(
             f"Of {after['segments']:,} segments {after['shown']:,} still show a gap; the worst, {name}: "
-            f"{points(gap['value'], 1, signed=True)}, {low} to {high} (95 % for all of them at once)."
+            f"{points(gap.value, 1, signed=True)}, {span(gap, 1, scale=100, signed=True)} (95 % for all of them at "
+            "once)."
         )
 
 
@@ -92,7 +93,7 @@ def _print_blend(name: str, blend: Mapping[str, Any]) -> None:
         (
             signal,
             fixed(w["weight"], 2),
-            percent(w["missing"]),
+            percent(w["missing"]) if w["missing"] else "none",
             fixed(w["alone"], 4),
             fixed(w["saves"], 4, signed=True),
         )

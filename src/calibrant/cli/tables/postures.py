@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calibrant.asking.asker import Spending
-from calibrant.phrasing.numbers import UNKNOWN, fixed
+from calibrant.phrasing.numbers import fixed, interval
 from calibrant.posturing import Posture, Postures
 
 from ..terminal import print_cut, print_reasons, say, table
@@ -23,9 +23,5 @@ def print_postures(found: Postures, spent: Spending) -> None:
 
 
 def _row(one: Posture) -> tuple[str, ...]:
-    shift = UNKNOWN
-    if one.shift is not None:
-        low, high = (fixed(end, signed=True) for end in (one.shift_low, one.shift_high))
-        shift = f"{fixed(one.shift, signed=True)} ({low} to {high})"
     numbers = (one.raised, one.lowered, one.gap, one.ece, one.auroc)
-    return one.level, f"{one.n:,}", fixed(one.mean), shift, *map(fixed, numbers)
+    return one.level, f"{one.n:,}", fixed(one.mean), interval(one.shift, signed=True), *map(fixed, numbers)

@@ -17,11 +17,11 @@ def print_redteam(found: RedTeam) -> None:
         say(sentence)
     print_cut(found.cut)
     say("")
-    heads = (">n", ">change", ">flips %", ">wrong let through %", ">with attack %", ">AUROC lost")
+    heads = (">n", ">change", ">flips", ">wrong let through", ">with attack", ">AUROC lost")
     attacks = [
         (
-            one.signal, one.attack, f"{one.n:,}", _plain(one.measures["change"]), _plain(one.measures["flips"], 100),
-            _plain(one.measures["success_clean"], 100), _hundred(one.measures["success_attacked"]),
+            one.signal, one.attack, f"{one.n:,}", _plain(one.measures["change"]), _share(one.measures["flips"]),
+            _share(one.measures["success_clean"]), percent_interval(one.measures["success_attacked"]),
             _plain(one.measures["auroc_lost"]),
         )
         for one in found.findings
@@ -30,18 +30,18 @@ def print_redteam(found: RedTeam) -> None:
     table(("signal", "attack", *heads), attacks, "Attacks, the score believed as it stands")
     say("")
     heads = (
-        ">wrong let through %",
-        ">with attack %",
-        ">cut %",
-        ">right let through %",
+        ">wrong let through",
+        ">with attack",
+        ">cut, points",
+        ">right let through",
         ">clean AUROC",
         ">calls",
     )
     defences = [
         (
-            one.signal, one.defence, _plain(one.measures["success_clean"], 100),
-            _hundred(one.measures["success_attacked"]), _hundred(one.measures.get("success_cut")),
-            _plain(one.measures["passed_clean"], 100), _plain(one.measures["auroc_clean"]), f"{one.calls:g}",
+            one.signal, one.defence, _share(one.measures["success_clean"]),
+            percent_interval(one.measures["success_attacked"]), interval(one.measures.get("success_cut"), 0, scale=100),
+            _share(one.measures["passed_clean"]), _plain(one.measures["auroc_clean"]), f"{one.calls:g}",
         )
         for one in found.defences
     ]  # fmt: skip
@@ -110,9 +110,9 @@ def _best(found: RedTeam, signal: str, left: dict[str, Estimate | None]) -> str:
     )
 
 
-def _plain(one: Estimate | None, scale: float = 1.0) -> str:
-    return fixed(None if one is None else scale * one.value, 2 if scale == 1 else 0)
+def _plain(one: Estimate | None) -> str:
+    return fixed(one.value if one else None, 2)
 
 
-def _hundred(one: Estimate | None) -> str:
-    return interval(one, 0, scale=100)
+def _share(one: Estimate | None) -> str:
+    return percent(one.value if one else None)
