@@ -1,273 +1,26 @@
-"""Cascades: the arithmetic of recovery, gains with a known truth, plans from logs, the command."""
+"""Cascades planned on a log."""
 
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
 from typer.testing import CliRunner
 
 from calibrant.cli import app
 from calibrant.errors import NotEnoughLabels, UnusableInput
 from calibrant.logs.panels import read_panel
-from calibrant.metrics.recovery import Recovery, apgr, cpt, random_apgr
 from calibrant.planning.cascades import PlannedCascade, first_answers_of, plan_cascade
 from calibrant.planning.operating import Aim
 from calibrant.plans.cascades import CascadePlan
-from calibrant.plans.first_answers import FirstAnswers, peer_agreement
-from calibrant.plans.gains import GainModel
-from calibrant.routing.domains import edges
-from calibrant.routing.encoding import fit_encoder
-from calibrant.routing.gains import fit_and_hold_out, fit_gains
 
-Floats = np.ndarray
-
-
-# ------------------------------------------------------------------ the arithmetic
-
-
-def by_hand(gain: Floats, small: Floats, large: Floats, orders: int = 1) -> float:
-    """The area under PGR by its definition, question by question; ties in many random orders."""
-    areas = []
-    for k in range(orders):
-        noise = np.random.default_rng(k).random(len(gain))
-        order = sorted(range(len(gain)), key=lambda i: (-gain[i], noise[i]))
-        heights = []
-        for sent in range(len(gain) + 1):
-            up = set(order[:sent])
-            right = sum(large[i] if i in up else small[i] for i in range(len(gain)))
-            heights.append((right - small.sum()) / (large.sum() - small.sum()))
-        areas.append(sum((a + b) / 2 for a, b in pairwise(heights)) / len(gain))
-    return float(np.mean(areas))
-
-
-def test_rows_held_out_claim_no_gain_where_there_is_none() -> None:
-    """Two models that are equally often right, and nothing tells when: what rows not seen say of sending is about 0."""
-    rng, claimed = np.random.default_rng(16), []
-    for _ in range(50):
-        small, large = (rng.random((2, 150)) < 0.6).astype(float)
-        answers = FirstAnswers.of(150, scores={"x": rng.random(150)}, domain=rng.choice(list("abcd"), 150))
-        _, held = fit_and_hold_out(answers, small, large)
-        claimed.append(float(np.mean((held.gain > 0) * (large - small))))
-    assert np.mean(claimed) < 2.5 * np.std(claimed) / 50**0.5
-
-
-def test_apgr_and_cpt_as_worked_out_on_paper() -> None:
-    small, large = np.array([0.0, 1, 0, 1, 0]), np.array([1.0, 1, 1, 0, 1])
-    # PGR after each of the five calls in this order: 1/2, 1, 3/2, 3/2, 1; the area is (1/2 + 1 + 3/2 + 3/2 + 1/2) / 5
-    good = Recovery.of(np.array([5.0, 2, 4, 1, 3]), small, large)
-    assert apgr(good) == pytest.approx(1.0)
-    assert cpt(good, 0.5) == pytest.approx(0.2)
-    assert cpt(good, 0.8) == pytest.approx(0.32)  # 3/5 of the way from 1/5 to 2/5
-    # in the opposite order: -1/2, -1/2, 0, 1/2, 1
-    bad = Recovery.of(-np.array([5.0, 2, 4, 1, 3]), small, large)
-    assert apgr(bad) == pytest.approx(0.0)
-    assert cpt(bad, 0.5) == pytest.approx(0.8)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_apgr_agrees_with_its_definition(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n = 40
-    small, large = (rng.random((2, n)) < [[0.4], [0.8]]).astype(float)
-    gain = rng.random(n)
-    assert apgr(Recovery.of(gain, small, large)) == pytest.approx(by_hand(gain, small, large))
-    tied = np.round(gain * 3)
-    ours = apgr(Recovery.of(tied, small, large))
-    assert ours == pytest.approx(by_hand(tied, small, large, orders=400), abs=0.03)
-
-
-def test_a_weight_of_two_is_a_row_twice() -> None:
-    rng = np.random.default_rng(1)
-    gain, small, large = rng.random(30), rng.random(30).round(), np.ones(30)
-    weight = rng.integers(1, 4, 30)
-    twice = [np.repeat(v, weight) for v in (gain, small, large)]
-    weighed = Recovery.of(gain, small, large, weight=weight.astype(float))
-    assert apgr(weighed) == pytest.approx(apgr(Recovery.of(*twice)))
-    assert cpt(weighed, 0.8) == pytest.approx(cpt(Recovery.of(*twice), 0.8))
-
-
-def test_equal_gains_are_random_order_and_no_gap_is_none() -> None:
-    rng = np.random.default_rng(0)
-    small, large = (rng.random((2, 500)) < [[0.4], [0.7]]).astype(float)
-    assert apgr(Recovery.of(np.zeros(500), small, large)) == pytest.approx(0.5)
-    chance = random_apgr(Recovery.of(np.zeros(500), small, large), seed=0)
-    assert chance is not None
-    assert chance[0] == pytest.approx(0.5, abs=0.02)
-    assert chance[1] < 0.5 < chance[2]
-    worse = Recovery.of(np.arange(500.0), large, small)
-    assert (apgr(worse), cpt(worse, 0.5), random_apgr(worse, 0)) == (None, None, None)
-
+from ..worlds import TwoModels
 
 # ------------------------------------------------------------------ gains
-
-
-class World:
-    """Questions whose true chances are known: the hardest are beyond both models, so P(small) misleads."""
-
-    def __init__(self, n: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.domain = rng.choice(["law", "art", "sea", "sky"], n)
-        hard = rng.normal(size=n)
-        beyond = (self.domain == "art") | (self.domain == "sky")
-        self.small = expit(0.8 - 1.5 * hard)
-        self.large = np.where(beyond, self.small, expit(2.2 - 0.6 * hard))
-        self.score = np.clip(expit(0.7 - 1.2 * hard + 0.3 * rng.normal(size=n)), 0, 1)
-        self.right = (rng.random((2, n)) < np.stack([self.small, self.large])).astype(float)
-        self.answers = FirstAnswers.of(n, domain=self.domain, scores={"tokens": self.score})
-
-
-def test_gains_are_near_the_truth_and_their_errors_honest() -> None:
-    covered, slopes = [], []
-    for seed in range(4):
-        seen, new = World(1500, seed), World(3000, 100 + seed)
-        told = fit_gains(seen.answers, *seen.right)(new.answers)
-        truth = new.large - new.small
-        near = np.abs(told.gain - truth)
-        assert near.mean() < 0.1
-        slopes.append(np.polyfit(told.gain, new.right[1] - new.right[0], 1)[0])
-        low, high = told.interval("gain")
-        bins = np.argsort(told.gain).reshape(15, -1)
-        covered += [low[b].mean() <= truth[b].mean() <= high[b].mean() for b in bins]
-    assert np.mean(covered) >= 0.8
-    assert np.mean(slopes) == pytest.approx(1.0, abs=0.15)
-
-
-def test_gain_ranks_better_than_doubt_of_the_small_model() -> None:
-    seen, new = World(1500, 0), World(4000, 9)
-    told = fit_gains(seen.answers, *seen.right)(new.answers)
-    gain = apgr(Recovery.of(told.gain, *new.right))
-    doubt = apgr(Recovery.of(-told.small, *new.right))
-    best = apgr(Recovery.of(new.large - new.small, *new.right))
-    assert gain is not None
-    assert doubt is not None
-    assert best is not None
-    assert gain > doubt + 0.1
-    assert gain > best - 0.06
-
-
-def test_without_scores_the_domains_speak_drawn_to_their_mean() -> None:
-    world = World(600, 3)
-    told = fit_gains(FirstAnswers.of(600, domain=world.domain), *world.right)
-    by = told(FirstAnswers.of(4, domain=["law", "art", "sea", "sky"])).gain
-    assert min(by[0], by[2]) > max(by[1], by[3]) + 0.1
-    raw = [
-        float((world.right[1] - world.right[0])[world.domain == d].mean())
-        for d in ("law", "art", "sea", "sky")
-    ]
-    assert np.ptp(by) < np.ptp(raw)
-    strange = told(FirstAnswers.of(1, domain=["never seen"]))
-    assert by.min() < strange.gain[0] < by.max()
-    assert strange.gain_error[0] > told(FirstAnswers.of(1, domain=["law"])).gain_error[0]
-
-
-@pytest.mark.parametrize("n", [10, 30])
-def test_few_rows_say_little_and_say_so(n: int) -> None:
-    world = World(n, 5)
-    model = fit_gains(world.answers, *world.right)
-    told = model(World(200, 6).answers)
-    assert np.isfinite(told.gain).all()
-    assert (np.abs(told.gain) <= 1).all()
-    large = fit_gains(World(1500, 5).answers, *World(1500, 5).right)(World(200, 6).answers)
-    assert told.gain_error.mean() > 2 * large.gain_error.mean()
-
-
-@pytest.mark.parametrize(("small", "large"), [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0)])
-def test_one_class_only_is_near_certain_but_not_certain(small: float, large: float) -> None:
-    world = World(60, 1)
-    told = fit_gains(world.answers, np.full(60, small), np.full(60, large))(world.answers)
-    assert np.abs(told.gain - (large - small)).max() < 0.1
-    assert np.abs(told.small - small).max() < 0.1
-    assert (told.small_error > 0).all()
-
-
-def test_the_order_of_rows_has_no_part_and_json_keeps_everything() -> None:
-    world = World(200, 2)
-    order = np.random.default_rng(0).permutation(200)
-    one = fit_gains(world.answers, *world.right)
-    other = fit_gains(world.answers.at(order), *world.right[:, order])
-    np.testing.assert_allclose(one(world.answers).gain, other(world.answers).gain, atol=1e-6)
-    again = GainModel.from_json(one.to_json())
-    assert again == one
-    np.testing.assert_array_equal(again(world.answers).gain, one(world.answers).gain)
-    np.testing.assert_array_equal(again(world.answers).gain_error, one(world.answers).gain_error)
-    edited = json.loads(one.to_json()) | {"share": 0.123}
-    with pytest.raises(UnusableInput, match="edited"):
-        GainModel.from_json(edited)
-
-
-def test_missing_scores_count_as_missing_and_bad_input_is_refused() -> None:
-    world = World(300, 4)
-    lost = np.where(np.arange(300) % 3 == 0, np.nan, world.score)
-    model = fit_gains(
-        FirstAnswers.of(300, domain=world.domain, scores={"tokens": lost, "never": np.full(300, np.nan)}),
-        *world.right,
-    )
-    told = model(
-        FirstAnswers.of(2, domain=["law", "law"], scores={"tokens": [np.nan, 0.1], "other": [0.5, 0.5]})
-    )
-    assert told.gain[1] > told.gain[0]
-    with pytest.raises(NotEnoughLabels, match="at least 10"):
-        fit_gains(world.answers.at(np.arange(9)), *world.right[:, :9])
-    with pytest.raises(UnusableInput, match=r"in \[0, 1\]"):
-        FirstAnswers.of(1, scores={"tokens": [1.5]})
-    with pytest.raises(UnusableInput, match="2 values"):
-        FirstAnswers.of(2, domain=["law"])
-    with pytest.raises(UnusableInput, match="grades"):
-        fit_gains(world.answers, world.right[0], np.full(300, np.nan))
-
-
-def test_a_weight_tells_how_many_rows_one_stands_for() -> None:
-    n = 400
-    domain = np.repeat(["law", "art"], n // 2)
-    small = np.tile([1.0, 0.0], n // 2)
-    large = np.ones(n)
-    weight = np.where(small == 1, 3.0, 1.0)
-    told = fit_gains(FirstAnswers.of(n, domain=domain), small, large, weight)(
-        FirstAnswers.of(1, domain=["law"])
-    )
-    assert told.small[0] == pytest.approx(0.75, abs=0.03)
-
-
-def test_answers_of_a_closed_set_are_columns_and_free_text_is_not() -> None:
-    n = 200
-    told = fit_encoder(FirstAnswers.of(n, answer=["Yes.", "no", None, "yes"] * (n // 4)))
-    assert [a for _, a in told.answers] == ["(nothing)", "no", "yes"]
-    assert not fit_encoder(FirstAnswers.of(n, answer=[f"text {i}" for i in range(n)])).answers
-
-
-def test_peers_agree_disagree_or_are_silent() -> None:
-    def texts(*told: str | None) -> Any:
-        made = np.empty(len(told), dtype=object)
-        made[:] = told
-        return made
-
-    agreed, against = peer_agreement(
-        texts("Paris", "Paris", None, "4"),
-        {"a": texts("paris.", "Lyon", "Lyon", None), "b": texts("The Paris", "lyon", "Nice", None)},
-    )
-    np.testing.assert_array_equal(agreed["a"], [1, 0, 0, np.nan])
-    np.testing.assert_array_equal(against, [0, 1, 0.5, np.nan])
-
-
-def test_domains_are_shrunk_to_where_the_truth_is() -> None:
-    rng = np.random.default_rng(0)
-    raw_off, shrunk_off, sure = [], [], []
-    for _ in range(30):
-        truth = rng.normal(0, 0.08, 20)
-        group = np.repeat(np.arange(20), 40)
-        made = edges(group, rng.normal(truth[group], 0.6), np.ones(800))
-        raw_off += [made[g].measured - truth[g] for g in range(20)]
-        shrunk_off += [made[g].shrunk - truth[g] for g in range(20)]
-        sure += [abs(made[g].shrunk - truth[g]) < 1.96 * made[g].error for g in range(20)]
-    assert np.square(shrunk_off).mean() < 0.7 * np.square(raw_off).mean()
-    assert 0.9 < np.mean(sure) < 0.99
 
 
 # ------------------------------------------------------------------ plans
@@ -275,7 +28,7 @@ def test_domains_are_shrunk_to_where_the_truth_is() -> None:
 
 def log(n: int = 900, seed: int = 0, *, scores: bool = True, cost: bool = True) -> pd.DataFrame:
     """Rows of small, large, a peer and a sailor who knows the sea."""
-    world = World(n, seed)
+    world = TwoModels(n, seed)
     rng = np.random.default_rng(seed + 1000)
     sailor = (rng.random(n) < np.where(world.domain == "sea", 0.97, world.small - 0.2)).astype(float)
     helper = np.where(rng.random(n) < 0.7, world.right[0], 0)

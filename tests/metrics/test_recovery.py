@@ -1,0 +1,77 @@
+"""How much of a gap a ranking recovers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from calibrant.metrics.recovery import Recovery, apgr, cpt, random_apgr
+
+Floats = np.ndarray
+
+
+# ------------------------------------------------------------------ the arithmetic
+
+
+def by_hand(gain: Floats, small: Floats, large: Floats, orders: int = 1) -> float:
+    """The area under PGR by its definition, question by question; ties in many random orders."""
+    areas = []
+    for k in range(orders):
+        noise = np.random.default_rng(k).random(len(gain))
+        order = sorted(range(len(gain)), key=lambda i: (-gain[i], noise[i]))
+        heights = []
+        for sent in range(len(gain) + 1):
+            up = set(order[:sent])
+            right = sum(large[i] if i in up else small[i] for i in range(len(gain)))
+            heights.append((right - small.sum()) / (large.sum() - small.sum()))
+        areas.append(sum((a + b) / 2 for a, b in pairwise(heights)) / len(gain))
+    return float(np.mean(areas))
+
+
+def test_apgr_and_cpt_as_worked_out_on_paper() -> None:
+    small, large = np.array([0.0, 1, 0, 1, 0]), np.array([1.0, 1, 1, 0, 1])
+    # PGR after each of the five calls in this order: 1/2, 1, 3/2, 3/2, 1; the area is (1/2 + 1 + 3/2 + 3/2 + 1/2) / 5
+    good = Recovery.of(np.array([5.0, 2, 4, 1, 3]), small, large)
+    assert apgr(good) == pytest.approx(1.0)
+    assert cpt(good, 0.5) == pytest.approx(0.2)
+    assert cpt(good, 0.8) == pytest.approx(0.32)  # 3/5 of the way from 1/5 to 2/5
+    # in the opposite order: -1/2, -1/2, 0, 1/2, 1
+    bad = Recovery.of(-np.array([5.0, 2, 4, 1, 3]), small, large)
+    assert apgr(bad) == pytest.approx(0.0)
+    assert cpt(bad, 0.5) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_apgr_agrees_with_its_definition(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 40
+    small, large = (rng.random((2, n)) < [[0.4], [0.8]]).astype(float)
+    gain = rng.random(n)
+    assert apgr(Recovery.of(gain, small, large)) == pytest.approx(by_hand(gain, small, large))
+    tied = np.round(gain * 3)
+    ours = apgr(Recovery.of(tied, small, large))
+    assert ours == pytest.approx(by_hand(tied, small, large, orders=400), abs=0.03)
+
+
+def test_a_weight_of_two_is_a_row_twice() -> None:
+    rng = np.random.default_rng(1)
+    gain, small, large = rng.random(30), rng.random(30).round(), np.ones(30)
+    weight = rng.integers(1, 4, 30)
+    twice = [np.repeat(v, weight) for v in (gain, small, large)]
+    weighed = Recovery.of(gain, small, large, weight=weight.astype(float))
+    assert apgr(weighed) == pytest.approx(apgr(Recovery.of(*twice)))
+    assert cpt(weighed, 0.8) == pytest.approx(cpt(Recovery.of(*twice), 0.8))
+
+
+def test_equal_gains_are_random_order_and_no_gap_is_none() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (rng.random((2, 500)) < [[0.4], [0.7]]).astype(float)
+    assert apgr(Recovery.of(np.zeros(500), small, large)) == pytest.approx(0.5)
+    chance = random_apgr(Recovery.of(np.zeros(500), small, large), seed=0)
+    assert chance is not None
+    assert chance[0] == pytest.approx(0.5, abs=0.02)
+    assert chance[1] < 0.5 < chance[2]
+    worse = Recovery.of(np.arange(500.0), large, small)
+    assert (apgr(worse), cpt(worse, 0.5), random_apgr(worse, 0)) == (None, None, None)
