@@ -7,13 +7,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from .errors import ColumnNotFound, UnusableInput
+from .files.writing import replacing
 from .logs.pivots import STATED, side_by_side
 from .logs.reader import Parsed, Reader
 from .logs.roles import CONVENTIONS, Roles
@@ -89,7 +90,8 @@ def apply(
     single = bool(maps.groups or maps.fallbacks) or blended is None
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
-    with _Writer(Path(out)) as writer:
+    _check_ending(Path(out))
+    with replacing(out) as part, closing(_Writer(part)) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
             rows = _rows(source, block)
             tried = [] if blended is None else [list(islice(blended, len(rows)))]
@@ -170,22 +172,21 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _check_ending(path: Path) -> None:
+    if path.suffix.lower() not in (".parquet", ".csv", ".jsonl"):
+        raise UnusableInput(f"Cannot write {path}: expected an ending .parquet, .csv or .jsonl.")
+
+
 class _Writer:
-    """Rows to a .parquet, .csv or .jsonl file, which appears whole or not at all."""
+    """Rows to a .parquet, .csv or .jsonl file."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.kind = path, path.suffix.lower()
-        if self.kind not in (".parquet", ".csv", ".jsonl"):
-            raise UnusableInput(f"Cannot write {path}: expected an ending .parquet, .csv or .jsonl.")
-        self.part = path.with_name(path.name + ".part")
         self.text: TextIO | None = None
+        if self.kind != ".parquet":
+            self.text = path.open("w", newline="", encoding="utf-8")
         self.table: Any = None
         self.columns: Any = None
-
-    def __enter__(self) -> Self:
-        if self.kind != ".parquet":
-            self.text = self.part.open("w", newline="", encoding="utf-8")
-        return self
 
     def write(self, rows: list[Row]) -> None:
         if self.kind == ".parquet":
@@ -203,22 +204,16 @@ class _Writer:
                 self.text.write(json.dumps(strict, default=str, ensure_ascii=False, allow_nan=False) + "\n")
 
     def _write_table(self, rows: list[Row]) -> None:
-        pa = require("pyarrow", f"Writing {self.path.name}", "files")
-        parquet = require("pyarrow.parquet", f"Writing {self.path.name}", "files")
+        pa = require("pyarrow", "Writing Parquet", "files")
+        parquet = require("pyarrow.parquet", "Writing Parquet", "files")
         if self.table is None:
             kinds = [pa.float64()] * 3 + [pa.string()] * (len(ADDED) - 3)
             found = pa.Table.from_pylist(rows).schema
             schema = pa.schema([*(f for f in found if f.name not in ADDED), *map(pa.field, ADDED, kinds)])
-            self.table = parquet.ParquetWriter(self.part, schema, compression="zstd")
+            self.table = parquet.ParquetWriter(self.path, schema, compression="zstd")
         self.table.write_table(pa.Table.from_pylist(rows, schema=self.table.schema))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         for open_end in (self.text, self.table):
             if open_end is not None:
                 open_end.close()
-        if kind is None and self.part.exists():
-            self.part.replace(self.path)
-        else:
-            self.part.unlink(missing_ok=True)

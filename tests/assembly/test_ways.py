@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import calibrant
@@ -16,13 +17,14 @@ from calibrant.assembly.config import parse
 from calibrant.errors import UnusableInput
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.pipeline import Pipeline
-from calibrant.plans.trajectories import TrajectoryMap
+from calibrant.plans.steps import StepSeen, Trajectory
 from calibrant.plugins import find, names
 from calibrant.policies.bands import Bands
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.routes.chain import Chain
 from calibrant.routes.retrieval import Retrieval
 from calibrant.routes.single import Single
+from calibrant.routing.trajectories import fit_trajectories
 from calibrant.types import Ask, Fingerprint, Message, Question, Record
 
 FITTED: CalibrationMap = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt")
@@ -144,9 +146,26 @@ def test_a_chain_from_the_file(folder: Path) -> None:
     assert record.confidence is not None
     assert "no map of trajectories" in str(record.confidence.reason)
     (folder / "steps.json").write_text("{}")
+    table = {"model": model, "route": route | {"map": "steps.json"}}
     with pytest.raises(UnusableInput, match="Expected a map of trajectories"):
-        parse({"model": model, "route": route | {"map": "steps.json"}}, {}, folder)
-    assert Chain.files["map"] is TrajectoryMap
+        parse(table, {}, folder)
+    rng = np.random.default_rng(0)
+    chances = rng.uniform(0.3, 1.0, (200, 2))
+    right = rng.random(200) < chances.prod(axis=1)
+    seen = [
+        Trajectory(
+            id=str(k), steps=tuple(StepSeen(confidence=c) for c in chances[k]), correct=float(right[k])
+        )
+        for k in range(200)
+    ]
+    fitted = fit_trajectories(seen)
+    fitted.save(folder / "steps.json")
+    config = parse(table, {}, folder)
+    (folder / "steps.json").unlink()
+    route_made = build(config).way(None).route
+    assert isinstance(route_made, Chain)
+    assert route_made.map == fitted, "the release holds the content"
+    assert route_made.plan == ["Find a factor.", "Answer yes or no."]
 
 
 def test_a_retrieval_from_the_file(folder: Path) -> None:

@@ -129,3 +129,26 @@ def test_what_a_fit_says_afterwards_does_not_depend_on_the_order_of_rows(log: Pa
     pd.read_csv(log).sample(frac=1, random_state=1).to_csv(tmp_path / "other.csv", index=False)
     one, other = (strict(calibrant("fit", path, "--json").stdout) for path in (log, tmp_path / "other.csv"))
     assert one["groups"] == other["groups"]
+
+
+SAYS = 'scripted:script={"2 + 2?" = "4", "2 + 2?\\n\\nStep by step." = "four"}'
+
+
+def test_ask_takes_any_model_route_and_policy_by_name(tmp_path: Path) -> None:
+    asked = ("ask", "2 + 2?", "--model", SAYS, "--store", tmp_path / "a.db", "--json")
+    plain = strict(calibrant(*asked).stdout)
+    assert (plain["completion"]["text"], plain["policy"]) == (
+        "4",
+        "Bands(answer=0.85, disclaim=0.6, review=0.4, use='p')",
+    )
+    other = ("--policy", "expected_cost:wrong=10:review=1", "--route", 'chain:plan=["Step by step."]')
+    told = strict(calibrant(*asked, *other).stdout)
+    assert (told["completion"]["text"], [step["outcome"] for step in told["steps"]]) == ("four", ["four"])
+    assert told["policy"].startswith("ExpectedCost(wrong=10.0, review=1.0")
+    assert told["release"] not in (None, plain["release"])
+    done = calibrant(*asked, "--policy", "bands:anser=1", status=2)
+    assert "the policy bands has an unknown key 'anser'. Did you mean 'answer'" in " ".join(
+        done.stderr.split()
+    )
+    done = calibrant(*asked[:2], "--model", "m", "--url", "http://127.0.0.1:9/v1", "--api", "chatt", status=2)
+    assert "Expected --api to be one of" in " ".join(done.stderr.split())

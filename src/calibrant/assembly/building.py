@@ -30,6 +30,7 @@ def one_way(
     posture: str | None = None,
     maps: Path | None = None,
     policy: str = "bands",
+    route: str = "single",
 ) -> Release:
     """The release of a command: the same for all tasks, of one model ("model"). All as the options say it.
 
@@ -41,5 +42,6 @@ def one_way(
             signals=signal_parts(signals, posture),
             maps=MapSet.load(maps) if maps else MapSet(),
             policy=kept("policies", named("policies", policy)),
+            route=kept("routes", named("routes", route)),
         )
     )

@@ -97,6 +97,10 @@ def ask_command(
     signals: SignalNames = "mean_logprob",
     posture: Posture = None,
     policy: PolicyName = "bands",
+    route: Annotated[
+        str,
+        typer.Option(help="How the answer is come by, of one model, as in self_correction:threshold=0.6."),
+    ] = "single",
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
     answer_tokens: Annotated[int, typer.Option(min=1, help="Tokens the answer may have.")] = 256,
@@ -104,7 +108,7 @@ def ask_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
-    release = one_way(signals=signals, posture=posture, maps=maps, policy=policy)
+    release = one_way(signals=signals, posture=posture, maps=maps, policy=policy, route=route)
     messages = (Message("user", question),)
 
     async def work() -> tuple[Record, Phrasebook]:

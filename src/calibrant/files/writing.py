@@ -38,8 +38,8 @@ def write(path: str | Path, content: str | bytes) -> None:
 def replacing(path: str | Path) -> Iterator[Path]:
     """The path of a file that takes the place of `path` when the block ends; an error leaves nothing of it.
 
-    A link goes on leading where it does, a file keeps its rights, and what is no file, such as a pipe, is written to
-    as it is. Raises `OSError`.
+    Where the block makes no file, what is there stays. A link goes on leading where it does, a file keeps its rights,
+    and what is no file, such as a pipe, is written to as it is. Raises `OSError`.
     """
     target = Path(path).resolve()  # where a link leads, so that it stays one
     if target.exists() and not target.is_file():
@@ -48,13 +48,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
     part = target.with_name(f".{uuid4().hex[:8]}.{target.name}")
     try:
         yield part
+        if not part.exists():
+            return
         if target.exists():
             shutil.copymode(target, part)
         _settle(part)
         os.replace(part, target)
+        _settle(target.parent)
     finally:
         part.unlink(missing_ok=True)
-    _settle(target.parent)
 
 
 def _settle(path: Path) -> None:

@@ -78,7 +78,7 @@ def named(family: str, text: str) -> Part:
     return loaded(family, kind, arguments(find(family, kind), given, where, GIVEN.get(family, ())))
 
 
-_ONE = {"signals": "signal", "policies": "policy", "models": "model"}
+_ONE = {"signals": "signal", "policies": "policy", "routes": "route", "models": "model"}
 
 
 def _setting(part: str, text: str) -> tuple[str, Any]:
