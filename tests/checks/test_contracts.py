@@ -24,10 +24,15 @@ from calibrant.errors import MissingExtra
 from calibrant.guarantees.certifying import certify
 from calibrant.logs.sources import Given
 from calibrant.models.scripted import Scripted
+from calibrant.plans.cascades import CascadePlan
 from calibrant.plans.certificates import CertificateSet
 from calibrant.plugins import find, names
+from calibrant.releases.live import GIVEN, Parts, made
+from calibrant.releases.parts import roles_of
+from calibrant.releases.release import Part
 from calibrant.stores.sql import SqlStore
 
+from ..routes.test_cascade_route import GAINS
 from ..test_house import bare
 from ..upstream import Upstream
 
@@ -46,13 +51,16 @@ def kept(family: str, extension: Callable[..., Any], **given: Any) -> None:
         pytest.skip(str(error))
 
 
+def needed(kind: Callable[..., Any]) -> list[str]:
+    return [name for name, one in inspect.signature(kind).parameters.items() if one.default is one.empty]
+
+
 def with_arguments(kind: Callable[..., Any], known: dict[str, Any]) -> Callable[[], Any]:
     """What makes one, its needed arguments by their names; a class that needs others says which are unknown."""
-    needed = [n for n, p in inspect.signature(kind).parameters.items() if p.default is p.empty]
-    assert not (unknown := set(needed) - set(known)), (
-        f"State what {kind.__name__} is to be given as {unknown}."
+    assert not (unknown := set(needed(kind)) - set(known)), (
+        f"What is {kind.__name__} to be given as {unknown}?"
     )
-    return partial(kind, **{name: known[name] for name in needed})
+    return partial(kind, **{name: known[name] for name in needed(kind)})
 
 
 @pytest.mark.parametrize("name", names("signals"))
@@ -104,6 +112,25 @@ def test_models(name: str, upstream: Upstream, tmp_path: Path) -> None:
     asyncio.run(recorded())
     known = {"url": upstream.url, "model": "tiny", "script": lambda _: "4", "path": calls}
     kept("models", with_arguments(find("models", name), known))
+
+
+@pytest.mark.parametrize("name", names("routes"))
+def test_routes(name: str) -> None:
+    """Each is made as a release makes it, of models that all say 4."""
+    kind = find("routes", name)
+    known: dict[Any, Any] = {
+        "plan": ["Name what is known.", "Answer."]
+    }  # settings by their names, files by types
+    known[CascadePlan] = CascadePlan(small="small", large="large", gains={"small": GAINS}, threshold=0.2)
+    files = {setting: known[one] for setting, one in getattr(kind, "files", {}).items() if one in known}
+    settings = {n: known[n] for n in needed(kind) if n not in {*files, *GIVEN["routes"]}}
+    roles = roles_of(name, settings)
+    models = {
+        role: Scripted(lambda _: "4", name=role)
+        for role in (("model",) if roles is None else roles or ("one", "two"))
+    }
+    parts = Parts(models=models, signals={"verbalized": find("signals", "verbalized")()})
+    kept("routes", partial(made, "routes", Part(kind=name, settings=settings, files=files), "[route]", parts))
 
 
 @pytest.mark.parametrize("name", names("stores"))

@@ -43,7 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["0.9 +", "0.8 +", "0.8 -", "0.3 -"] * 20
     (folder / "answers.toy").write_text("%toy\n" + "".join(f"{row}\n" for row in rows))
     (folder / "log.csv").write_text(
-        "score,correct\n" + "".join(f"{row[:3]},{int('+' in row)}\n" for row in rows)
+        "model,signal,score,correct\n"
+        + "".join(f"my-model,terse,{row[:3]},{int('+' in row)}\n" for row in rows)
     )
     return folder
 
@@ -114,3 +115,49 @@ def test_they_are_used_by_name_where_ours_are(
     assert '"calibrator": "tenths"' in (folder / "maps.json").read_text()
     calibrant("apply", "maps.json", "answers.toy", "-o", "applied.csv")
     assert (folder / "applied.csv").read_text().count("\n") == 81
+
+
+def test_a_deployment_names_them_in_its_file(
+    run: Callable[..., str], calibrant: Callable[..., Any], folder: Path, upstream: Upstream
+) -> None:
+    calibrant("fit", "log.csv", "--calibrator", "tenths", "-o", "maps.json")
+    text = (
+        blocks("toml")[1].replace("http://localhost:8000/v1", upstream.url).replace("most = 100", "most = 10")
+    )
+    assert upstream.url in text and "most = 10\n" in text
+    (folder / "calibrant.toml").write_text(text)
+    code = (
+        "import asyncio\n"
+        "from calibrant.assembly.building import build\n"
+        "from calibrant.assembly.config import load\n"
+        "from calibrant.records.plain import record_to_dict\n"
+        "from calibrant.types import Ask, Message, Question\n"
+        "async def main():\n"
+        "    pipeline = build(load('calibrant.toml'))\n"
+        "    turns = (Message('user', '2 + 2?'),)\n"
+        "    try:\n"
+        "        return await pipeline.answer(Question(id='q', messages=turns), Ask(messages=turns))\n"
+        "    finally:\n"
+        "        await pipeline.close()\n"
+        "import json\n"
+        "print(json.dumps(record_to_dict(asyncio.run(main()))))\n"
+    )
+    record = json.loads(run("-c", code))
+    said = "The answer is 4."
+    assert record["completion"]["text"] == said
+    terse, bet = record["readings"]
+    assert (terse["signal"], terse["score"]) == ("terse", pytest.approx(40 / (40 + len(said))))
+    assert (bet["signal"], bet["score"]) == ("bet", None) and "the model said 'The answer is 4.'" in bet[
+        "reason"
+    ]
+    assert 0.0 < record["confidence"]["p"] < 1.0 and record["decision"]["why"]
+    asked = [body["messages"][-1]["content"] for body in upstream.bodies]
+    assert "Say it in fewer words." in asked  # by the route, since the answer is longer than 10 characters
+
+
+def test_a_command_names_them(calibrant: Callable[..., Any], upstream: Upstream) -> None:
+    told = calibrant(
+        "ask", "2 + 2?", "--url", upstream.url, "--model", "my-model", "--signals", "terse:half=16"
+    )
+    (reading,) = told["readings"]
+    assert reading["score"] == pytest.approx(0.5)

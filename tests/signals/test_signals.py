@@ -200,7 +200,7 @@ def test_other_counts_below_their_least_are_refused(settings: str) -> None:
 STATED = tuple(name for name in EVERY if "posture" in {one.name for one in fields(find("signals", name))})
 
 
-@pytest.mark.parametrize("name", ("self_probing", "verbalized", "vpd"))
+@pytest.mark.parametrize("name", STATED)
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_reply_that_states_nothing_gives_a_reason(name: str, text: str) -> None:
     reading, _ = read(find("signals", name)(), QUESTION, answer(), always(text))

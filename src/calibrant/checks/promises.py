@@ -64,7 +64,7 @@ def check(family: str, extension: Callable[..., Any], **given: Any) -> None:
     """Raise `BrokenPromise`, which lists all that is broken; see `findings`."""
     found = findings(family, extension, **given)
     if found:
-        named = getattr(extension, "__name__", repr(extension))
+        named = getattr(getattr(extension, "func", extension), "__name__", type(extension).__name__)
         raise BrokenPromise(family, named, [(one.promise, one.says) for one in found])
 
 
