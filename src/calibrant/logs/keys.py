@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Key", "absent", "cluster_ids", "distinct", "group_codes", "group_name", "key_text"]
+from ..maps.matching import Key
 
-Key = tuple[str | None, ...]
+__all__ = ["Key", "absent", "cluster_ids", "distinct", "group_codes", "group_name", "key_text"]
 
 
 def absent(value: Any) -> bool:

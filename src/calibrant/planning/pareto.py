@@ -14,6 +14,7 @@ from ..errors import UnusableInput
 from ..logs.keys import group_name
 from ..maps.curves import rate_interval
 from ..metrics import Estimate
+from ..metrics.findings import FEW
 from ..plugins import find
 from ..protocols import Calibrator
 from ..tally import Floats, Tally, cell_of
@@ -24,7 +25,6 @@ __all__ = ["AXES", "Candidate", "ParetoFront", "front_of", "pareto"]
 AXES = ("smooth_ece", "brier", "gap")
 """What may stand for calibration: of the stated confidence, of the calibrated one, and the signed gap's size."""
 
-FEW = 30.0
 FOLDS = 5
 CLEAR = 0.95
 """A candidate is clearly on the front where it is in so many resamples.
