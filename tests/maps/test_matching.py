@@ -18,10 +18,14 @@ from calibrant.applying import apply
 from calibrant.asking.assessing import Assessor
 from calibrant.calibrators.blend import Blend
 from calibrant.errors import ColumnNotFound
+from calibrant.guarantees.certifying import certify
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.phrasing.phrases import Phrasebook
+from calibrant.plans.certificates import CertificateSet
 from calibrant.policies.bands import Bands
+from calibrant.policies.risk_control import RiskControl
+from calibrant.protocols import Policy
 from calibrant.types import Completion, Confidence, Fingerprint, Message, Question, Reading, Score
 
 VALUES: dict[str, list[str | None]] = {
@@ -113,10 +117,10 @@ def rows_of(given: list[Answer]) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def applied(maps: MapSet, log: pd.DataFrame) -> list[dict[str, Any]]:
+def applied(maps: MapSet, log: pd.DataFrame, policy: Policy | None = None) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.jsonl"
-        apply(maps, log, out, Bands())
+        apply(maps, log, out, policy or Bands())
         return [json.loads(line) for line in out.read_text().splitlines()]
 
 
@@ -203,3 +207,24 @@ def test_what_a_group_is_for_must_be_known() -> None:
     assert (
         applied(maps, pd.DataFrame({"confidence": [0.9], "region": ["north"]}))[0]["calibrated"] is not None
     )
+
+
+def test_certificates_are_found_offline_as_live() -> None:
+    maps = by_domain(any_domain="yes")
+    own = maps.groups[0][1]
+    scores, right = [0.2, 1.0] * 300, [0, 1] * 300
+    granted = certify(scores, right, max_error=0.1, delta=0.1, prior_map=own)
+    granted = granted.bound_to({"domain": "x"}, Fingerprint(model="m1", prompt="p1", domain="x"))
+    policy = RiskControl(certificates=CertificateSet(by=("domain",), certificates=(granted,)))
+    detail = {"prompt": "p1", "parameters": None}
+    given = [
+        Answer(None, domain, model, (Reading(signal="s", score=Score(score), detail=detail),))
+        for domain, model, score in (("x", "m1", 1.0), ("x", "m1", 0.1), ("y", "m1", 1.0), ("x", "m2", 1.0))
+    ]
+    written = applied(maps, rows_of(given), policy)
+    decided = [policy.decide(c).noting(c) for c in (live(maps, one, one.readings) for one in given)]
+    assert [(row["action"], row["why"]) for row in written] == [(str(d.action), d.why) for d in decided]
+    assert [row["action"] for row in written] == ["answer", "review", "hand_off", "hand_off"]
+    assert "no certificate for no domain" in written[2]["why"] and "stood in" in written[2]["why"]
+    unstated = applied(maps, pd.DataFrame({"score": [1.0], "domain": ["x"]}), policy)
+    assert unstated[0]["action"] == "answer"  # what a log does not state is taken to be the map's
