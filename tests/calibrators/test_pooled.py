@@ -20,7 +20,7 @@ from calibrant.cli import app
 from calibrant.errors import NotEnoughLabels, UnusableInput
 from calibrant.fits import hierarchy
 from calibrant.fits.hierarchy import fit_tree
-from calibrant.fits.leaves import KINDS, Labelled, Leaf, Normal
+from calibrant.fits.leaves import KINDS, Labelled, Leaf
 from calibrant.fitting import fit_log
 from calibrant.types import Completion, Fingerprint, Message, Question, Reading, Score
 
@@ -47,9 +47,8 @@ def gaussian_leaves(rng: np.random.Generator, leaves: int) -> tuple[Labelled, np
     root = rng.normal(size=(leaves, 2, 2))
     precision = root @ root.transpose(0, 2, 1) + 0.5 * np.eye(2)
     seen = rng.normal(size=(leaves, 2))
-    nothing = Normal(mean=np.zeros((leaves, 2)), covariance=np.tile(np.eye(2), (leaves, 1, 1)))
     labelled = Labelled(
-        precision=precision, shift=np.einsum("dij,dj->di", precision, seen), posterior=nothing,
+        precision=precision, shift=np.einsum("dij,dj->di", precision, seen),
         loose=rng.uniform(1, 3, leaves),
     )  # fmt: skip
     return labelled, seen, np.linalg.inv(precision)
@@ -95,7 +94,7 @@ def test_one_level_in_one_dimension_shrinks_as_james_and_stein() -> None:
     spread, noise, seen = 0.5, 0.25, np.array([1.0, 0.0, -0.4])
     labelled = Labelled(
         precision=np.tile(np.diag([1 / noise, 1.0]), (3, 1, 1)), shift=np.stack([seen / noise, np.zeros(3)], axis=1),
-        posterior=Normal(mean=np.zeros((3, 2)), covariance=np.zeros((3, 2, 2))), loose=np.ones(3),
+        loose=np.ones(3),
     )  # fmt: skip
     phi = np.array([[0.5 * np.log(spread), -3.0, 0.0]])
     _, cavity = hierarchy._Passes.of(hierarchy._Shape((np.zeros(3, np.intp),)), labelled, phi)._down()

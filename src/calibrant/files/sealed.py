@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from ..errors import UnusableInput
 from .addresses import digest
@@ -34,12 +34,11 @@ class Sealed(ABC):
     A subclass is a dataclass with `eq=False` (else its own comparison would come before this one), says its `kind`, and
     gives its public name to `content_id`.
 
-    >>> from dataclasses import dataclass
+    >>> from dataclasses import dataclass, fields, is_dataclass
     >>> @dataclass(frozen=True, eq=False)
     ... class Slope(Sealed):
     ...     a: float
     ...     kind = Kind(noun="a slope", format="example/slope", mark="slope_id", made_by="Make one with Slope(1.0).")
-    ...     def _content(self): return {"a": self.a}
     ...     @classmethod
     ...     def _made(cls, data): return cls(data["a"])
     >>> kept = Slope(2.0).to_json()
@@ -52,9 +51,9 @@ class Sealed(ABC):
 
     kind: ClassVar[Kind]
 
-    @abstractmethod
     def _content(self) -> dict[str, Any]:
         """Everything in it, as plain values."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(cast(Any, self))}
 
     @classmethod
     @abstractmethod
@@ -131,3 +130,14 @@ class Sealed(ABC):
 
     def __hash__(self) -> int:
         return hash(self.content_id)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: by its `to_dict` where it has one, else its fields or items."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value

@@ -169,11 +169,10 @@ def _site(posterior: Normal, prior: Normal) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """What the labels of each leaf say: its Gaussian factor, its posterior, and how many times its Sigma is widened."""
+    """What the labels of each leaf say: its Gaussian factor, and how many times its Sigma is widened."""
 
     precision: Floats
     shift: Floats
-    posterior: Normal
     loose: Floats
 
     @classmethod
@@ -189,16 +188,8 @@ class Labelled:
             sum((w.reshape(-1, *(1,) * (v.ndim - 1)) * v for w, v in zip(share, part, strict=True)), 0.0)
             for part in zip(*sites, strict=True)
         )
-        mean = np.einsum("kd,kdi->di", share, np.stack([n.mean for n, _ in found]))
-        covariance = np.zeros_like(found[0][0].covariance)
-        for w, (normal, _) in zip(share, found, strict=True):
-            off = normal.mean - mean
-            covariance += w[:, None, None] * (normal.covariance + off[:, :, None] * off[:, None, :])
         loose = 1 / (share.T @ np.array([1 / s**2 for _, s in KINDS]))
-        return cls(
-            precision=np.asarray(precision), shift=np.asarray(shift), loose=loose,
-            posterior=Normal(mean=mean, covariance=covariance),
-        )  # fmt: skip
+        return cls(precision=np.asarray(precision), shift=np.asarray(shift), loose=loose)
 
 
 def averaged(mean: Floats, covariance: Floats) -> Normal:

@@ -13,7 +13,7 @@ signals is missing, the other takes over its weight.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,11 +57,6 @@ class BlendedSignal:
     saves: float | None = None
     prompt: str | None = None
     parameters: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All numbers."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "curve"}
-        return {**plain, "curve": self.curve.to_dict()}
 
 
 def evidence_of(curve: Curve, scores: Floats, base: float) -> Floats:
@@ -189,19 +184,6 @@ class BlendMap(Sealed):
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "signals": [signal.to_dict() for signal in self.signals],
-            "base": self.base,
-            "intercept": self.intercept,
-            "covariance": self.covariance,
-            "spread": self.spread,
-            "evidence": asdict(self.evidence),
-            "dropped": dict(self.dropped),
-            "fingerprint": asdict(self.fingerprint),
-            "statistics": dict(self.statistics),
-        }
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> BlendMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,6 @@ class CalibrationMap(Sealed):
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "calibrator": self.calibrator,
-            "curve": self.curve.to_dict(),
-            "evidence": asdict(self.evidence),
-            "fingerprint": asdict(self.fingerprint),
-            "statistics": dict(self.statistics),
-        }
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> CalibrationMap:

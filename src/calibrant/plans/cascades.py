@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -100,15 +100,6 @@ class CascadePlan(Sealed):
     def plan_id(self) -> str:
         """16 hex digits that stand for everything in the plan."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "small": self.small, "large": self.large, "peers": list(self.peers),
-            "specialists": [asdict(one) for one in self.specialists],
-            "gains": {name: model.to_dict() for name, model in self.gains.items()},
-            "threshold": self.threshold, "prices": dict(self.prices), "unit": self.unit,
-            "expected": dict(self.expected), "realised": dict(self.realised),
-        }  # fmt: skip
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> CascadePlan:

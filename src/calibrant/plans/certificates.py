@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -99,9 +99,6 @@ class Certificate(Sealed):
     def bound_to(self, by: Mapping[str, str | None], fingerprint: Fingerprint) -> Certificate:
         """The same certificate for a group and what its scores are scores of."""
         return replace(self, by=dict(by), fingerprint=fingerprint)
-
-    def _content(self) -> dict[str, Any]:
-        return {**asdict(self), "by": dict(self.by)}
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> Certificate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -261,9 +261,6 @@ class DocumentMap(Sealed):
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> DocumentMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -150,13 +150,9 @@ class Encoder:
             made[f"length of {name}"] = ("length", np.where(np.isnan(v), 0.0, np.clip(z, -4, 4)))
         return made
 
-    def to_dict(self) -> dict[str, Any]:
-        """All texts and numbers."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Encoder:
-        """The encoder that `to_dict` wrote."""
+        """Read an encoder from plain values."""
         pairs = {
             name: tuple((str(one), str(other)) for one, other in data[name])
             for name in ("domains", "answers", "kept")

@@ -147,12 +147,6 @@ class GainModel(Sealed):
         """16 hex digits that stand for everything in the model."""
         return self.content_id
 
-    def _content(self) -> dict[str, Any]:
-        return {
-            "encoder": self.encoder.to_dict(), "parts": {name: part.to_dict() for name, part in self.parts.items()},
-            "share": self.share, "slope": list(self.slope), "rows": self.rows, "statistics": dict(self.statistics),
-        }  # fmt: skip
-
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> GainModel:
         return cls(

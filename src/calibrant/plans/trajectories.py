@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -138,14 +138,6 @@ class TrajectoryMap(Sealed):
     def map_id(self) -> str:
         """16 hex digits that stand for everything in the map."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "features": [asdict(one) for one in self.features], "intercept": self.intercept,
-            "covariance": self.covariance, "spread": self.spread, "evidence": asdict(self.evidence),
-            "dropped": dict(self.dropped), "fingerprint": asdict(self.fingerprint),
-            "statistics": dict(self.statistics),
-        }  # fmt: skip
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> TrajectoryMap:

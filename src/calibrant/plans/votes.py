@@ -26,7 +26,7 @@ chance. A group that was not fitted has no effect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -91,13 +91,9 @@ class Voter:
                 z += np.array([effects.get(key, 0.0) for key in level.tolist()])
         return np.asarray(np.clip(z, -MOST, MOST))
 
-    def to_dict(self) -> dict[str, Any]:
-        """All numbers."""
-        return {**asdict(self), "effects": [dict(level) for level in self.effects]}
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Voter:
-        """Read what `to_dict` gave."""
+        """Read a voter from plain values."""
         terms = tuple(Term(**{**term, "centre": tuple(term["centre"])}) for term in data["terms"])
         return cls(**{**data, "terms": terms, "effects": tuple(dict(level) for level in data["effects"])})
 
@@ -250,14 +246,6 @@ class VotePool(Sealed):
     def pool_id(self) -> str:
         """16 hex digits that stand for everything in the pool."""
         return self.content_id
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "voters": [voter.to_dict() for voter in self.voters], "weights": list(self.weights),
-            "votes": list(self.votes), "shape": dict(self.shape), "absent": dict(self.absent), "size": self.size,
-            "recalibration": self.recalibration.to_dict(), "shared": self.shared, "by": list(self.by),
-            "statistics": dict(self.statistics),
-        }  # fmt: skip
 
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> VotePool:
