@@ -117,6 +117,19 @@ def test_version_and_help() -> None:
     assert "audit" in calibrant("--help").stdout
 
 
+def test_help_imports_nothing_that_works() -> None:
+    code = (
+        "import sys\nfrom calibrant.cli import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "print('loaded', sorted({'numpy', 'scipy', 'duckdb', 'pyarrow', 'aiohttp', 'asyncio'} & set(sys.modules)))\n"
+    )
+    for asked in (["--help"], ["plan", "--help"], ["refine", "--help"], ["apply", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *asked], capture_output=True, text=True, timeout=120
+        )
+        assert done.stdout.splitlines()[-1] == "loaded []", (asked, done.stdout[-200:], done.stderr)
+
+
 def test_lines_in_a_pipe_are_not_broken(log: Path) -> None:
     for line in calibrant("signals").stdout.splitlines()[1:20]:
         assert line[0] not in " │"  # a continued cell would leave the first column empty

@@ -14,7 +14,7 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from calibrant.cli import app
-from calibrant.cli.session import Judged, Session
+from calibrant.cli.options import JudgedCalls, ManyCalls
 from calibrant.errors import UnusableInput
 
 from ..upstream import Upstream
@@ -120,7 +120,7 @@ def test_commands_that_ask_take_the_same_options() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     shown = {name: {one.name: one for one in commands[name].params} for name in ("elicit", *ASKING)}
     for name, options in shown.items():
-        taken = Judged if name == "elicit" else Session
+        taken = JudgedCalls if name == "elicit" else ManyCalls
         for field in fields(taken):
             own, first = options[field.name], shown["elicit"][field.name]
             assert (own.opts, own.help, own.default) == (first.opts, first.help, first.default), name

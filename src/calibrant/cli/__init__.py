@@ -12,7 +12,7 @@ from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError
 
 from . import ask, extend, measure, plan, posture, redteam, refine, serve
-from .shared import app
+from .options import app
 
 __all__ = ["app", "ask", "extend", "measure", "plan", "posture", "redteam", "refine", "run", "serve"]
 

@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from calibrant.asking.elicit import elicit
-from calibrant.assembly.building import one_way
-from calibrant.assembly.config import secret
-from calibrant.assembly.named import model_named
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
-from calibrant.phrasing.phrases import Phrase, Phrasebook
-from calibrant.pipeline import Pipeline
-from calibrant.plugins import find, names
-from calibrant.records.opening import open_store
-from calibrant.records.plain import record_to_dict
-from calibrant.releases.live import Live
-from calibrant.releases.parts import signals_named
-from calibrant.types import Ask, Message, Question, Record, digest
+from calibrant.plugins import about, find, names
 
-from .session import Judged
-from .shared import (
+from .options import (
     AnswerTokens,
-    ApiFormat,
-    ApiKey,
     AsJson,
     GraderName,
-    ModelName,
+    JudgedCalls,
+    OneModel,
     PolicyName,
     Posture,
     Questions,
     SignalNames,
-    Url,
     app,
-    calls_beside,
     grouped,
-    questions_of,
-    signal_row,
-    sink_of,
 )
-from .tables.asked import print_signals, print_summary
-from .terminal import out, print_json
+from .terminal import out, print_json, say
+
+if TYPE_CHECKING:
+    from calibrant.phrasing.phrases import Phrase, Phrasebook
+    from calibrant.types import Record
 
 
 @app.command("signals")
 def signals_command(as_json: AsJson = False) -> None:
     """List the ways of telling how sure a model is: what each needs and what it costs an answer."""
-    rows = [signal_row(name) for name in names("signals")]
+    from .tables.asked import print_signals
+
+    rows = [_signal(name) for name in names("signals")]
     if as_json:
         print_json({"signals": rows})
     else:
@@ -61,7 +48,7 @@ def signals_command(as_json: AsJson = False) -> None:
 def elicit_command(
     questions: Questions,
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],
-    session: Judged,
+    given: JudgedCalls,
     signals: SignalNames = "mean_logprob,verbalized",
     posture: Posture = None,
     grader: GraderName = "by_kind",
@@ -70,15 +57,21 @@ def elicit_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
+    from calibrant.asking.elicit import elicit
+    from calibrant.releases.parts import signals_named
+
+    from .session import Session, calls_beside, questions_of, sink_of
+    from .tables.asked import print_summary
+
     asked, chosen = questions_of(questions, limit, answer_tokens), signals_named(signals, posture)
-    grades, sink = find("graders", grader)(), sink_of(log)
-    session.begin(asked, chosen, grader=grades, as_json=as_json)
+    grades, sink, session = find("graders", grader)(), sink_of(log), Session(given, as_json=as_json)
+    session.begin(asked, chosen, grades)
     summary, _ = session.run(
         lambda asker, advance: elicit(
             asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, workers=session.workers,
             progress=lambda s: advance(s.recorded + s.skipped + s.unfinished),
         ),
-        total=len(asked), calls=calls_beside(log), keep="--out", as_json=as_json,
+        total=len(asked), calls=calls_beside(log), keep="--out",
     )  # fmt: skip
     left = len(asked) - summary.recorded - summary.skipped
     print_summary(summary, left, log, as_json)
@@ -87,12 +80,10 @@ def elicit_command(
 
 
 @app.command("ask")
+@grouped
 def ask_command(
     question: Annotated[str, typer.Argument(help="What to ask.")],
-    model: ModelName = "embedded",
-    url: Url = None,
-    api: ApiFormat = "chat",
-    api_key: ApiKey = None,
+    given: OneModel,
     maps: Annotated[Path | None, typer.Option(help="File written by `calibrant fit`.")] = None,
     signals: SignalNames = "mean_logprob",
     posture: Posture = None,
@@ -108,11 +99,22 @@ def ask_command(
     as_json: AsJson = False,
 ) -> None:
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
+    import asyncio
+
+    from calibrant.assembly.building import one_way
+    from calibrant.pipeline import Pipeline
+    from calibrant.records.opening import open_store
+    from calibrant.records.plain import record_to_dict
+    from calibrant.releases.live import Live
+    from calibrant.types import Ask, Message, Question, digest
+
+    from .session import model_of
+
     release = one_way(signals=signals, posture=posture, maps=maps, policy=policy, route=route)
     messages = (Message("user", question),)
 
     async def work() -> tuple[Record, Phrasebook]:
-        llm = model_named(model, url=url, api=api, api_key=secret(api_key, "--api-key"))
+        llm = model_of(given)
         live = Live.of(release, {"model": llm})
         pipeline = Pipeline(live, open_store(store), {"model": llm})
         try:
@@ -127,19 +129,28 @@ def ask_command(
     if as_json:
         print_json({**record_to_dict(record), **({} if words is None else _told(words))})
         return
-    out.print(record.completion.text.strip() if record.completion else f"No answer: {record.error}")
+    say(record.completion.text.strip() if record.completion else f"No answer: {record.error}")
     if record.completion and record.completion.finish_reason == "length":
-        out.print(f"It was cut off at {answer_tokens} tokens. Allow more: --answer-tokens.")
+        say(f"It was cut off at {answer_tokens} tokens. Allow more: --answer-tokens.")
     if words is not None:
         out.print(words.chat, style="bold", soft_wrap=True)
         for sentence in filter(None, (words.frequency, words.record)):
-            out.print(sentence, soft_wrap=True)
+            say(sentence)
     if record.decision:
-        out.print(record.decision.why, soft_wrap=True)
-    out.print(f"Record {record.id} in {store}.")
+        say(record.decision.why)
+    say(f"Record {record.id} in {store}.")
 
 
 def _told(words: Phrase) -> dict[str, Any]:
     """The words beside a record: the fields of the gateway's confidence object."""
     record = None if words.band is None else words.band.to_dict() | {"text": words.record}
     return {"phrase": words.text, "said": words.chat, "frequency": words.frequency, "track_record": record}
+
+
+def _signal(name: str) -> dict[str, Any]:
+    """What a signal needs, what it costs, what it is."""
+    signal = find("signals", name)()
+    return {
+        "name": name, "needs": sorted(signal.needs), **asdict(signal.cost), "about": about("signals", name),
+        "settings": {one.name: getattr(signal, one.name) for one in fields(signal)},
+    }  # fmt: skip

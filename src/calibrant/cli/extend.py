@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from calibrant.errors import UnknownName
 from calibrant.plugins import FAMILIES, about, find, names
 
-from .shared import AsJson, app
-from .terminal import out, print_json
+from .options import AsJson, app
+from .terminal import print_json, table
 
 
 @app.command("extensions")
@@ -32,10 +31,7 @@ def extensions_command(
     if as_json:
         print_json({"extensions": rows})
         return
-    table = Table("family", "name", "package", "is", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row.values())
-    out.print(table)
+    table(("family", "name", "package", "is"), (list(row.values()) for row in rows))
 
 
 def _package(family: str, name: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from calibrant.files.writing import write
 from calibrant.plugins import names
 
-from .shared import AsJson, By, Clustered, Confidence, LogPath, PolicyName, app, columns, grouped
+from .options import AsJson, By, Clustered, Confidence, LogPath, PolicyName, app, columns, grouped
 from .terminal import print_json, say
 
 

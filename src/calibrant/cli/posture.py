@@ -11,8 +11,7 @@ from calibrant.dialogue.posture import POSTURES
 from calibrant.plugins import find
 from calibrant.protocols import Signal
 
-from .session import Session
-from .shared import AnswerTokens, AsJson, Questions, app, grouped, questions_of
+from .options import AnswerTokens, AsJson, ManyCalls, Questions, app, grouped
 from .terminal import print_json
 
 
@@ -20,7 +19,7 @@ from .terminal import print_json
 @grouped
 def posture_command(
     questions: Questions,
-    session: Session,
+    given: ManyCalls,
     signal: Annotated[str, typer.Option(help="A signal that takes a posture.")] = "verbalized",
     limit: Annotated[int | None, typer.Option(min=2, help="Ask only the first so many questions.")] = None,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
@@ -33,6 +32,7 @@ def posture_command(
     from calibrant.posturing import postures
     from calibrant.releases.parts import signals_named
 
+    from .session import Session, questions_of
     from .tables.asked import spending_fields
     from .tables.postures import print_postures
 
@@ -40,13 +40,14 @@ def posture_command(
     levels: dict[str, Signal] = {}
     for level in POSTURES:
         (levels[level],) = signals_named(signal, level).values()
-    session.begin(asked, levels, as_json=as_json)
+    session = Session(given, as_json=as_json)
+    session.begin(asked, levels)
     found, spent = session.run(
         lambda asker, advance: postures(
             asked, asker=asker, name=signal, levels=levels, grader=find("graders", "by_kind")(),
             workers=session.workers, progress=advance,
         ),
-        total=len(asked), calls=calls, keep="--calls FILE", as_json=as_json,
+        total=len(asked), calls=calls, keep="--calls FILE",
     )  # fmt: skip
     if as_json:
         print_json(found.to_dict() | spending_fields(spent) | {"stopped": None})

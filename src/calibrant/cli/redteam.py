@@ -13,8 +13,7 @@ from calibrant.files.writing import write
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 
-from .session import Session
-from .shared import AnswerTokens, AsJson, GraderName, Questions, app, columns, grouped, questions_of
+from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, app, columns, grouped
 from .terminal import err, print_json, say
 
 
@@ -22,7 +21,7 @@ from .terminal import err, print_json, say
 @grouped
 def redteam_command(
     questions: Questions,
-    session: Session,
+    given: ManyCalls,
     signals: Annotated[
         str, typer.Option(help="Signals, with commas; in_line is the percentage stated in the conversation.")
     ] = "in_line,mean_logprob,self_evaluation",
@@ -43,6 +42,7 @@ def redteam_command(
     from calibrant.redteaming.attempts import planned
     from calibrant.redteaming.trial import redteam
 
+    from .session import Session, questions_of
     from .tables.asked import print_spending, spending_fields
     from .tables.redteams import print_redteam
 
@@ -53,14 +53,15 @@ def redteam_command(
         err.print(
             f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers."
         )
-    session.begin(plan.asked, chosen, as_json=as_json)
+    session = Session(given, as_json=as_json)
+    session.begin(plan.asked, chosen)
     to.mkdir(parents=True, exist_ok=True)
     found, spent = session.run(
         lambda asker, advance: redteam(
             asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold, seed=seed,
             workers=session.workers, progress=advance,
         ),
-        total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out", as_json=as_json,
+        total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out",
     )  # fmt: skip
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"

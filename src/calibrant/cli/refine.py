@@ -12,8 +12,7 @@ from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
 
-from .session import Session
-from .shared import AnswerTokens, AsJson, Questions, app, grouped, questions_of
+from .options import AnswerTokens, AsJson, ManyCalls, Questions, app, grouped
 from .terminal import print_json
 
 
@@ -21,7 +20,7 @@ from .terminal import print_json
 @grouped
 def refine_command(
     questions: Questions,
-    session: Session,
+    given: ManyCalls,
     signal: Annotated[
         str, typer.Option(help="The signal to read; see `calibrant signals`.")
     ] = "mean_logprob",
@@ -46,6 +45,7 @@ def refine_command(
     from calibrant.refining.search import at_most, refine
     from calibrant.releases.parts import signals_named
 
+    from .session import Session, questions_of
     from .tables.asked import spending_fields
     from .tables.refinements import print_refinement
 
@@ -54,7 +54,8 @@ def refine_command(
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
     name, chosen = next(iter(signals.items()))
     most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share, seed=seed)
-    session.begin(most, signals, as_json=as_json)
+    session = Session(given, as_json=as_json)
+    session.begin(most, signals)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     found, spent = session.run(
@@ -62,7 +63,7 @@ def refine_command(
             asked, asker=asker, signal=chosen, name=name, candidates=candidates, rounds=rounds, share=share,
             max_accuracy_loss=max_accuracy_loss, seed=seed, workers=session.workers, progress=advance,
         ),
-        total=len(most), calls=folder / "calls.jsonl" if folder else None, keep="-o FOLDER", as_json=as_json,
+        total=len(most), calls=folder / "calls.jsonl" if folder else None, keep="-o FOLDER",
     )  # fmt: skip
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     if folder:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .shared import AsJson, app
+from .options import AsJson, app
 from .terminal import print_json, progress
 
 

@@ -1,7 +1,4 @@
-"""What a command asks with: the models that its options name, the limits they set, and how a run of calls ends.
-
-A command takes them as one `grouped` argument, annotated with `OneModel`, `Session` or `Judged`.
-"""
+"""What a command asks with: the models that its options name, within their limits, and how a run of calls ends."""
 
 from __future__ import annotations
 
@@ -10,126 +7,73 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeVar
+from typing import TypeVar
 
 import typer
 
 from calibrant.asking.asker import Asker, Budget, Spending
 from calibrant.asking.estimates import estimate
+from calibrant.asking.questions import read_questions
+from calibrant.asking.sinks import JsonlLog, StoreSink
 from calibrant.assembly.config import secret
-from calibrant.assembly.named import Api, gives_several_named, model_named, price_named, served
+from calibrant.assembly.named import gives_several_named, model_named, price_named, served
+from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.errors import BudgetSpent, ModelUnavailable, UnusableInput
 from calibrant.http.throttle import Throttle
+from calibrant.plugins import find, names
 from calibrant.protocols import Grader, Model, Signal
-from calibrant.types import Price, Question
+from calibrant.records.opening import open_store
+from calibrant.types import Price, Question, digest
 
-from .shared import finite
+from .options import ManyCalls, OneModel
 from .tables.asked import estimate_sentence, print_estimate, print_stopped
 from .terminal import err, progress
 
-__all__ = ["Judged", "OneModel", "Session"]
+__all__ = ["Session", "calls_beside", "model_of", "questions_of", "sink_of"]
 
 Found = TypeVar("Found")
 Advance = Callable[[int], None]
-KEY = "env:NAME: where the key of that server is."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OneModel:
-    """A model, as a command names it."""
+class Session:
+    """The models of a command that makes many calls, and what they may use.
 
-    model: Annotated[str, typer.Option(help="embedded, a .gguf file, or a model name with --url.")] = (
-        "embedded"
-    )
-    url: Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server.")] = None
-    api: Annotated[Api, typer.Option(help="What the server at --url speaks.")] = "chat"
-    api_key: Annotated[str | None, typer.Option(help=KEY)] = None
-    price: Annotated[
-        str | None, typer.Option(help="PROMPT,COMPLETION: US dollars per million tokens, with --url.")
-    ] = None
-    timeout: Annotated[
-        float, typer.Option(min=0.1, callback=finite, help="Seconds to wait for an answer.")
-    ] = 60.0
+    Parameters
+    ----------
+    given : what its options say
+    as_json : whether it prints JSON and nothing else
+    """
 
-    def made(self) -> Model:
-        """The model itself; the caller closes it."""
-        return model_named(
-            self.model, url=self.url, api=self.api, api_key=secret(self.api_key, "--api-key"),
-            price=price_named(self.price), timeout=self.timeout,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Session(OneModel):
-    """Many calls, within limits."""
-
-    peer: Annotated[
-        str | None, typer.Option(help="A second model, for peer_agreement: like --model, or NAME@URL.")
-    ] = None
-    peer_api: Annotated[Api, typer.Option(help="What the server of --peer speaks.")] = "chat"
-    peer_api_key: Annotated[str | None, typer.Option(help=KEY)] = None
-    peer_price: Annotated[str | None, typer.Option(help="As --price, of --peer.")] = None
-    concurrency: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 8
-    requests_per_minute: Annotated[
-        float | None, typer.Option(min=0.01, callback=finite, help="No more calls than this.")
-    ] = None
-    tokens_per_minute: Annotated[
-        float | None, typer.Option(min=1, callback=finite, help="No more tokens than this.")
-    ] = None
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop after so many calls.")] = None
-    max_tokens: Annotated[
-        int | None, typer.Option(min=0, help="Stop after so many tokens, read and written, of all calls.")
-    ] = None
-    max_dollars: Annotated[
-        float | None, typer.Option(min=0, callback=finite, help="Stop after spending so much.")
-    ] = None
-    estimate_only: Annotated[
-        bool, typer.Option("--estimate", help="Say what it would cost at the most, and ask nothing.")
-    ] = False
-
-    @property
-    def workers(self) -> int:
+    def __init__(self, given: ManyCalls, *, as_json: bool) -> None:
+        self.given, self.as_json = given, as_json
+        self.workers = max(16, given.concurrency)
         """How many questions are looked at at once."""
-        return max(16, self.concurrency)
-
-    roles: ClassVar[tuple[str, ...]] = ("peer",)
-
-    @property
-    def further(self) -> dict[str, _Further]:
-        """The models beside the first, by their roles."""
-        named = {
-            role: _Further.of(
-                role, *(getattr(self, role + end) for end in ("", "_api", "_api_key", "_price"))
-            )
-            for role in self.roles
-        }
-        return {role: one for role, one in named.items() if one is not None}
+        further = [_Further.of(role, given) for role in ("peer", "judge") if hasattr(given, role)]
+        self._further = {one.role: one for one in further if one is not None}
 
     def begin(
         self,
         questions: Sequence[Question],
         signals: Mapping[str, Signal],
-        *,
-        as_json: bool,
         grader: Grader | None = None,
     ) -> None:
         """Check that all can be asked, and say what it costs at the most; with --estimate that is the end.
 
         Raises `UnusableInput` where a model is missing, or the price that a limit in dollars needs.
         """
-        further = self.further
-        _check_roles(signals, grader, further)
-        if self.max_dollars is not None:
-            self._check_prices(further)
+        given = self.given
+        _check_roles(signals, grader, self._further)
+        if given.max_dollars is not None:
+            self._check_prices()
         expected = estimate(
-            questions, signals.values(), price=price_named(self.price), grader=grader,
-            gives_several=gives_several_named(self.model, url=self.url, api=self.api),
-            others={role: one.price for role, one in further.items()},
+            questions, signals.values(), price=price_named(given.price), grader=grader,
+            gives_several=gives_several_named(given.model, url=given.url, api=given.api),
+            others={role: one.price for role, one in self._further.items()},
         )  # fmt: skip
-        if self.estimate_only:
-            print_estimate(expected, as_json)
+        if given.estimate_only:
+            print_estimate(expected, self.as_json)
             raise typer.Exit
-        if not as_json:
+        if not self.as_json:
             err.print(estimate_sentence(expected))
 
     def run(
@@ -138,7 +82,6 @@ class Session(OneModel):
         *,
         total: int,
         calls: str | Path | None,
-        as_json: bool,
         keep: str,
     ) -> tuple[Found, Spending]:
         """What the work gives, and what it used; `work` tells how much of `total` is done.
@@ -146,7 +89,7 @@ class Session(OneModel):
         Answered calls are kept in the file `calls`; `keep` is the option that names one. Where the work has to have
         all and a limit or a server that is away ends it early, that is said and the command ends with status 1.
         """
-        bar = progress(as_json)
+        bar = progress(self.as_json)
         task = bar.add_task("asking", total=total)
 
         async def watched() -> tuple[Found | str, Spending]:
@@ -161,18 +104,19 @@ class Session(OneModel):
             found, spent = asyncio.run(watched())
         if isinstance(found, str):
             done = int(bar.tasks[0].completed)
-            print_stopped(found, done, total, spent, calls, keep=keep, as_json=as_json)
+            print_stopped(found, done, total, spent, calls, keep=keep, as_json=self.as_json)
             raise typer.Exit(1)
         return found, spent
 
     @asynccontextmanager
     async def _asker(self, calls: str | Path | None) -> AsyncIterator[Asker]:
-        llm, others = self.made(), {role: one.made(self.timeout) for role, one in self.further.items()}
+        given = self.given
+        llm, others = model_of(given), {role: one.made(given.timeout) for role, one in self._further.items()}
         throttle = Throttle(
-            self.concurrency, requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
+            given.concurrency, requests_per_minute=given.requests_per_minute,
+            tokens_per_minute=given.tokens_per_minute,
         )  # fmt: skip
-        budget = Budget(calls=self.max_calls, tokens=self.max_tokens, dollars=self.max_dollars)
+        budget = Budget(calls=given.max_calls, tokens=given.max_tokens, dollars=given.max_dollars)
         asker = Asker(llm, concurrency=throttle, budget=budget, others=others, call_log=calls)
         try:
             yield asker
@@ -181,27 +125,22 @@ class Session(OneModel):
             for one in (llm, *others.values()):
                 await one.close()
 
-    def _check_prices(self, further: Mapping[str, _Further]) -> None:
-        lacking = ["--price"] if self.price is None and (self.url or served(self.model)) else []
-        lacking += [f"--{role}-price" for role, one in further.items() if one.price is None]
+    def _check_prices(self) -> None:
+        given = self.given
+        lacking = ["--price"] if given.price is None and (given.url or served(given.model)) else []
+        lacking += [f"--{role}-price" for role, one in self._further.items() if one.price is None]
         if lacking:
             raise UnusableInput(
                 f"--max-dollars cannot be kept without a price: add {lacking[0]} PROMPT,COMPLETION."
             )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged(Session):
-    """Many calls, and a model that grades the answers."""
-
-    judge: Annotated[
-        str | None, typer.Option(help="The model that grades with --grader judge: like --model, or NAME@URL.")
-    ] = None
-    judge_api: Annotated[Api, typer.Option(help="What the server of --judge speaks.")] = "chat"
-    judge_api_key: Annotated[str | None, typer.Option(help=KEY)] = None
-    judge_price: Annotated[str | None, typer.Option(help="As --price, of --judge.")] = None
-
-    roles: ClassVar[tuple[str, ...]] = ("peer", "judge")
+def model_of(given: OneModel) -> Model:
+    """The model that a command names; the caller closes it."""
+    return model_named(
+        given.model, url=given.url, api=given.api, api_key=secret(given.api_key, "--api-key"),
+        price=price_named(given.price), timeout=given.timeout,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,13 +149,14 @@ class _Further:
 
     role: str
     name: str
-    api: Api
+    api: str
     key: str | None
     price: Price | None
 
     @classmethod
-    def of(cls, role: str, name: str | None, api: Api, key: str | None, price: str | None) -> _Further | None:
+    def of(cls, role: str, given: ManyCalls) -> _Further | None:
         """None where none is named; options without a model to belong to are refused."""
+        name, api, key, price = (getattr(given, role + end) for end in ("", "_api", "_api_key", "_price"))
         if name is None:
             if key is not None or price is not None:
                 raise UnusableInput(
@@ -247,3 +187,29 @@ def _check_roles(
         )
     if "judge" in further and not asks:
         raise UnusableInput("--judge is asked with --grader judge only: add that, or leave --judge out.")
+
+
+def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER_TOKENS) -> list[Question]:
+    """The questions of a data set or a file, at most `limit`, and what their answers may be long."""
+    found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
+    asked = list(found)
+    if not asked:
+        raise UnusableInput(
+            f"{source} holds no questions. Expected a column question and one row a question."
+        )
+    asked = asked[:limit] if limit else asked
+    return asked if answer_tokens == ANSWER_TOKENS else [limited(one, answer_tokens) for one in asked]
+
+
+def calls_beside(log: str) -> str:
+    """The file that keeps answered calls, so that none is paid for twice."""
+    return f"{digest(log)}.calls" if "://" in log else f"{log}.calls"
+
+
+def sink_of(log: str) -> JsonlLog | StoreSink:
+    """Where records go: a file of JSON lines, or a store."""
+    if log.endswith(".jsonl"):
+        return JsonlLog(log)
+    if "://" in log or Path(log).suffix in (".db", ".sqlite", ".sqlite3"):
+        return StoreSink(open_store(log))
+    raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")

@@ -10,7 +10,7 @@ import typer
 
 from calibrant.errors import UnusableInput
 
-from ..shared import AsJson, Labels, LogPath, columns, grouped
+from ..options import AsJson, Labels, LogPath, columns, grouped
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..shared import AsJson, Clustered, grouped
+from ..options import AsJson, Clustered, grouped
 from ..terminal import print_json, say
 from .shared import plan
 

@@ -11,7 +11,7 @@ import typer
 from calibrant.arguments import filled
 from calibrant.plugins import names
 
-from ..shared import AsJson, By, Clustered, LogPath, columns, grouped
+from ..options import AsJson, By, Clustered, LogPath, columns, grouped
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 

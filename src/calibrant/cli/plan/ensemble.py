@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..shared import AsJson, Labels, LogPath, columns, grouped
+from ..options import AsJson, Labels, LogPath, columns, grouped
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..shared import AsJson, Clustered, LogPath, columns, grouped
+from ..options import AsJson, Clustered, LogPath, columns, grouped
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 

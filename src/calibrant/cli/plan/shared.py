@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from ..shared import app
+from ..options import app
 
 plan = typer.Typer(
     help="What threshold, cascade or ensemble to choose, and what to expect of it.", no_args_is_help=True

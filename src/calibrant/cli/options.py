@@ -1,0 +1,160 @@
+"""The application, and the options that several of its commands take, each declared once.
+
+Nothing here imports what the commands work with, so that the help and the version come at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from calibrant.plugins import names
+
+app = typer.Typer(
+    help="Gives every answer of a language model an honest probability of being right, and acts on it.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: task,domain,model.")]
+Confidence = Annotated[str | None, typer.Option(help="Column of the stated confidence.")]
+GraderName = Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")]
+LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
+Questions = Annotated[
+    str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
+]
+SignalNames = Annotated[
+    str,
+    typer.Option(help="Signals, with commas; settings after colons: vpd:samples=3. See `calibrant signals`."),
+]
+PolicyName = Annotated[
+    str,
+    typer.Option(
+        "--policy",
+        help="What decides, with settings after colons: bands:answer=0.9, expected_cost:wrong=10:review=1.",
+    ),
+]
+AnswerTokens = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Tokens an answer may have, unless the question's metadata.ask.max_tokens says otherwise."
+    ),
+]
+Posture = Annotated[
+    str | None,
+    typer.Option(help="very_cautious, cautious, neutral, bold or very_bold, for signals that take it."),
+]
+
+
+def finite(value: float | None) -> float | None:
+    """The value of an option; refused where it is no finite number, which no limit can be."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"Expected a finite number, got {value}.")
+    return value
+
+
+def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
+    """A field of a group that is an option of every command which takes the group."""
+    return field(default=default, metadata={"option": typer.Option(*flags, help=about, **checks)})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """Which columns of a log hold what, where they are not called as usual."""
+
+    confidence: str | None = option("Column of the stated confidence.")
+    correct: str | None = option("Column of the verdict: right or wrong, or a grade.")
+    weight: str | None = option("Column of 1 / the probability of having been labelled.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clustered(Labels):
+    """The same, and which rows belong together."""
+
+    cluster: str | None = option("Column that ties rows together, such as item_id, or task,item_id.")
+
+
+KEY = "env:NAME: where the key of that server is."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OneModel:
+    """A model, as a command names it."""
+
+    model: str = option("embedded, a .gguf file, or a model name with --url.", "embedded")
+    url: str | None = option("Base URL of an OpenAI-compatible server.")
+    api: str = option("What the server at --url speaks: chat, responses, anthropic.", "chat")
+    api_key: str | None = option(KEY)
+    price: str | None = option("PROMPT,COMPLETION: US dollars per million tokens, with --url.")
+    timeout: float = option("Seconds to wait for an answer.", 60.0, min=0.1, callback=finite)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManyCalls(OneModel):
+    """Many calls within limits, and a second model."""
+
+    peer: str | None = option("A second model, for peer_agreement: like --model, or NAME@URL.")
+    peer_api: str = option("What the server of --peer speaks.", "chat")
+    peer_api_key: str | None = option(KEY)
+    peer_price: str | None = option("As --price, of --peer.")
+    concurrency: int = option("Calls under way at once.", 8, min=1)
+    requests_per_minute: float | None = option("No more calls than this.", min=0.01, callback=finite)
+    tokens_per_minute: float | None = option("No more tokens than this.", min=1, callback=finite)
+    max_calls: int | None = option("Stop after so many calls.", min=0)
+    max_tokens: int | None = option("Stop after so many tokens, read and written, of all calls.", min=0)
+    max_dollars: float | None = option("Stop after spending so much.", min=0, callback=finite)
+    estimate_only: bool = option("Say what it would cost at the most, and ask nothing.", False, "--estimate")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgedCalls(ManyCalls):
+    """Many calls, and a model that grades the answers."""
+
+    judge: str | None = option("The model that grades with --grader judge: like --model, or NAME@URL.")
+    judge_api: str = option("What the server of --judge speaks.", "chat")
+    judge_api_key: str | None = option(KEY)
+    judge_price: str | None = option("As --price, of --judge.")
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as Typer is to see it: in place of an argument that is a dataclass, each of its fields an option."""
+    shown, groups = list[Parameter](), dict[str, Any]()
+    kinds = get_type_hints(command, include_extras=True)
+    for name, given in signature(command).parameters.items():
+        kind = kinds[name]
+        if is_dataclass(kind):
+            groups[name], hints = kind, get_type_hints(kind)
+            for one in fields(kind):
+                annotation: Any = Annotated[hints[one.name], one.metadata["option"]]
+                shown.append(
+                    Parameter(one.name, Parameter.KEYWORD_ONLY, annotation=annotation, default=one.default)
+                )
+        else:
+            shown.append(given.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
+
+    @wraps(command)
+    def parted(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
+        command(**given)
+
+    parted.__signature__ = Signature(shown)  # type: ignore[attr-defined]
+    parted.__annotations__ = {one.name: one.annotation for one in shown}
+    return parted
+
+
+def columns(text: str) -> list[str]:
+    """Names that stand in one text with commas between; one that holds a comma itself stands in double quotes.
+
+    >>> columns('small, "acme/l,2"')
+    ['small', 'acme/l,2']
+    """
+    read = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in read if name.strip()]
