@@ -296,7 +296,9 @@ def test_equal_input_gives_equal_pages(three: Audit, three_page: str) -> None:
 
 
 def test_svg_is_well_formed_and_its_text_is_escaped() -> None:
-    svg = drawing.to_svg(charts.gaps([(ATTACK, 0.08, 0.02, 0.12), ("b", -0.03, -0.06, 0.01)]), title=ATTACK)
+    svg = drawing.to_svg(
+        charts.actions([(ATTACK, [{"action": "answer", "n": 40, "accuracy": 0.9, "was": 40}])]), title=ATTACK
+    )
     root = ET.fromstring(svg)
     assert root.attrib["role"] == "img"
     assert "script>" not in svg.replace("&lt;script&gt;", "").replace("&lt;/script&gt;", "")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..phrasing.numbers import percent
-from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, altair, dressed, values
-
-if TYPE_CHECKING:
-    import altair as alt
+from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, Chart, alt, coloured, dressed, plot
 
 __all__ = ["cost_quality"]
 
@@ -18,20 +15,18 @@ _BESIDE = ({"align": "left", "dx": 8, "dy": 16}, {"align": "right", "dx": -8, "d
 _NAMES = {"cascade": BLUE, "random order": MUTED}
 
 
-def cost_quality(told: Mapping[str, Any]) -> alt.VConcatChart:
+def cost_quality(told: Mapping[str, Any]) -> Chart:
     """Accuracy against the share of large calls, above accuracy against the mean cost of an answer.
 
     Both are measured on rows that were not fitted on. The band is where 95 % of resampled curves lie; the circle is the
     chosen point as these rows show it, the diamond what was predicted of it. `told` is the JSON
     object of `calibrant plan cascade`.
     """
-    a = altair()
     names = told["models"]
-    by_share = _panel(a, told, "large_share", f"share of answers by {names['large']}")
-    by_cost = _panel(a, told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
-    chart = a.vconcat(by_share, by_cost, spacing=18) if _costs_differ(told) else a.vconcat(by_share)
-    drawn: alt.VConcatChart = dressed(chart, _described(told))
-    return drawn
+    by_share = _panel(told, "large_share", f"share of answers by {names['large']}")
+    by_cost = _panel(told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
+    chart = alt.vconcat(by_share, by_cost, spacing=18) if _costs_differ(told) else alt.vconcat(by_share)
+    return dressed(chart, _described(told))
 
 
 def _costs_differ(told: Mapping[str, Any]) -> bool:
@@ -39,54 +34,50 @@ def _costs_differ(told: Mapping[str, Any]) -> bool:
     return bool(told["costs"]["unit"] == "dollars")
 
 
-def _panel(a: Any, told: Mapping[str, Any], x: str, title: str) -> Any:
+def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:
     curve = [dict(point) for point in told["curve"]]
     ends = [curve[0], {**curve[-1], "accuracy": told["large_accuracy"]}]
     rows = [{**p, "line": "cascade"} for p in curve] + [{**p, "line": "random order"} for p in ends]
     low = min(told["chosen"]["predicted"]["accuracy_interval"][0], *(p["accuracy_low"] for p in curve))
     high = max(p["accuracy_high"] for p in curve)
     room = 0.08 * (high - low) or 0.01
-    at_x = a.X(f"{x}:Q", title=title, axis=a.Axis(tickCount=6), scale=a.Scale(nice=False))
-    scale = a.Scale(domain=[low - room, high + room], nice=False, zero=False)
-    at_y = a.Y("accuracy:Q", title="share right", axis=a.Axis(tickCount=5), scale=scale)  # fmt: skip
-    band = a.Chart(values(curve)).mark_area(color=SKY, opacity=0.25).encode(
-        x=at_x, y=a.Y("accuracy_low:Q", title="share right", scale=scale), y2=a.Y2("accuracy_high"))  # fmt: skip
-    key = a.Color("line:N", scale=a.Scale(domain=list(_NAMES), range=list(_NAMES.values())),
-                  legend=a.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3))  # fmt: skip
-    dash = a.StrokeDash("line:N", legend=None, scale=a.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
-    lines = a.Chart(values(rows)).mark_line(strokeWidth=2.5).encode(
-        x=at_x, y=at_y, color=key, strokeDash=dash)  # fmt: skip
-    layers = [band, lines, *_models(a, told, x), *_chosen(a, told, x)]
-    return a.layer(*layers).properties(width=SIZE, height=_HEIGHT)
+    at_x = alt.X(f"{x}:Q", title=title, axis=alt.Axis(tickCount=6), scale=alt.Scale(nice=False))
+    scale = alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
+    at_y = alt.Y("accuracy:Q", title="share right", axis=alt.Axis(tickCount=5), scale=scale)
+    low_y = alt.Y("accuracy_low:Q", title="share right", scale=scale)
+    band = plot(curve).mark_area(color=SKY, opacity=0.25).encode(x=at_x, y=low_y, y2="accuracy_high")
+    key = coloured("line:N", _NAMES, symbolType="stroke", symbolStrokeWidth=3)
+    dash = alt.StrokeDash("line:N", legend=None, scale=alt.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
+    lines = plot(rows).mark_line(strokeWidth=2.5).encode(x=at_x, y=at_y, color=key, strokeDash=dash)
+    layers = [band, lines, *_models(told, x), *_chosen(told, x)]
+    return alt.layer(*layers).properties(width=SIZE, height=_HEIGHT)
 
 
-def _models(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
+def _models(told: Mapping[str, Any], x: str) -> list[Any]:
     """The two models by themselves: a level line, and its name at the end where the curve is not."""
     first, last = told["curve"][0], told["curve"][-1]
     rows = [
         {x: first[x], "accuracy": told["small_accuracy"], "name": told["models"]["small"]},
         {x: last[x], "accuracy": told["large_accuracy"], "name": told["models"]["large"]},
     ]
-    dots = a.Chart(values(rows)).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1).encode(
-        x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"))  # fmt: skip
+    dots = plot(rows).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1)
     labels = [
-        a.Chart(values([row])).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(
-            x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"), text=a.Text("name:N"))
+        plot([row]).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(text="name:N")
         for row, where in zip(rows, _BESIDE, strict=True)
-    ]  # fmt: skip
-    return [dots, *labels]
+    ]
+    return [layer.encode(x=f"{x}:Q", y="accuracy:Q") for layer in (dots, *labels)]
 
 
-def _chosen(a: Any, told: Mapping[str, Any], x: str) -> list[Any]:
+def _chosen(told: Mapping[str, Any], x: str) -> list[Any]:
     """The chosen point as these rows show it and as it was predicted, each with its intervals both ways."""
-    seen = _crossed(a, told["chosen"]["realised"], x, VERMILION, {"filled": True, "stroke": "white"})
-    hoped = _crossed(a, told["chosen"]["predicted"], x, INK, {"shape": "diamond", "filled": False})
+    seen = _crossed(told["chosen"]["realised"], x, VERMILION, {"filled": True, "stroke": "white"})
+    hoped = _crossed(told["chosen"]["predicted"], x, INK, {"shape": "diamond", "filled": False})
     points = [told["chosen"][which] for which in ("realised", "predicted")]
     words = zip(("chosen, as seen", "as predicted"), (VERMILION, INK), points, _places(told, x), strict=True)
     labels = [
-        a.Chart(values([{x: at[x], "accuracy": at["accuracy"]}]))
+        plot([{x: at[x], "accuracy": at["accuracy"]}])
         .mark_text(**where, fontSize=13, color=colour, text=text)
-        .encode(x=a.X(f"{x}:Q"), y=a.Y("accuracy:Q"))
+        .encode(x=f"{x}:Q", y="accuracy:Q")
         for text, colour, at, where in words
     ]
     return [*hoped, *seen, *labels]
@@ -109,15 +100,14 @@ def _places(told: Mapping[str, Any], x: str) -> list[dict[str, Any]]:
     return [{**inwards, "dy": dy} for dy in heights]
 
 
-def _crossed(a: Any, at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:
+def _crossed(at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:
     (low, high), (left, right) = at["accuracy_interval"], at[f"{x}_interval"]
     point = {x: at[x], "accuracy": at["accuracy"], "low": low, "high": high, "left": left, "right": right}
-    base = a.Chart(values([point]))
-    y = a.Y("accuracy:Q")
+    base = plot([point])
     line = {"color": colour, "strokeWidth": 2, "clip": True}
-    upright = base.mark_rule(**line).encode(x=a.X(f"{x}:Q"), y=a.Y("low:Q"), y2=a.Y2("high"))
-    level = base.mark_rule(**line).encode(x=a.X("left:Q"), x2=a.X2("right"), y=y)
-    dot = base.mark_point(color=colour, size=110, opacity=1, **style).encode(x=a.X(f"{x}:Q"), y=y)
+    upright = base.mark_rule(**line).encode(x=f"{x}:Q", y="low:Q", y2="high")
+    level = base.mark_rule(**line).encode(x="left:Q", x2="right", y="accuracy:Q")
+    dot = base.mark_point(color=colour, size=110, opacity=1, **style).encode(x=f"{x}:Q", y="accuracy:Q")
     return [upright, level, dot]
 
 

@@ -7,7 +7,7 @@ What plans show has charts of its own, in the module of the plan's name (`cascad
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,17 +26,16 @@ from .drawing import (
     SIZE,
     SKY,
     VERMILION,
+    Chart,
     Rows,
-    altair,
+    alt,
+    coloured,
     dressed,
+    plot,
     rounded,
-    values,
 )
 
-if TYPE_CHECKING:
-    import altair as alt
-
-__all__ = ["actions", "gaps", "reliability", "risk_coverage", "thinned", "wilson"]
+__all__ = ["actions", "reliability", "risk_axes", "risk_coverage", "thinned", "wilson"]
 
 ACTIONS = {
     "answer": ("answer", BLUE, "#ffffff"),
@@ -44,103 +43,71 @@ ACTIONS = {
     "review": ("review", ORANGE, INK),
     "hand_off": ("hand off", VERMILION, INK),
 }
+"""Of each action its words, its colour, and the colour of a text on that."""
+_LEGEND: dict[str, Any] = {"symbolSize": 160, "symbolStrokeWidth": 3}
 
 
-def reliability(tally: Tally, *, bins: int = 15) -> alt.VConcatChart:
+def reliability(tally: Tally, *, bins: int = 15) -> Chart:
     """Reliability diagram over a histogram of the confidences, on one axis.
 
     The line is the isotonic (CORP) curve, the grey band where nine in ten such curves of a calibrated model
     would pass, the dots are bins with 95 % intervals and an area in proportion to their rows. Below, right
     answers are counted upwards and wrong ones downwards.
     """
-    a = altair()
     b = metrics.bins(tally, bins)
-    upper = a.layer(_band(tally), _diagonal(), _curve(tally), *_dots(b)).properties(width=SIZE, height=SIZE)
-    both = a.vconcat(upper, _histogram(tally, b), spacing=8).resolve_scale(color="independent")
-    chart: alt.VConcatChart = dressed(both, _describe(tally))
-    return chart
+    upper = alt.layer(_band(tally), _diagonal(), _curve(tally), *_dots(b)).properties(width=SIZE, height=SIZE)
+    both = alt.vconcat(upper, _histogram(tally, b), spacing=8).resolve_scale(color="independent")
+    return dressed(both, _describe(tally))
 
 
-def risk_coverage(tallies: Mapping[str, Tally]) -> alt.LayerChart:
+def risk_coverage(tallies: Mapping[str, Tally]) -> Chart:
     """Share of wrong answers among those sent, when only the surest are: one labelled curve per tally.
 
     A curve starts where it rests on 30 effective rows; further left it would show chance alone.
     """
-    a = altair()
-    curves = {name: thinned(t) for name, t in tallies.items()}
+    curves, several = {name: thinned(t) for name, t in tallies.items()}, len(tallies) > 1
     top = max(max((r for c, r in points if c >= 0.1), default=0.0) for points in curves.values())
     rows: Rows = [
-        {"curve": n, "coverage": c, "risk": r, "width": 7 if i == 0 and len(curves) > 1 else 2.5}
+        {"curve": n, "coverage": c, "risk": r, "width": 7 if i == 0 and several else 2.5}
         for i, (n, points) in enumerate(curves.items())
         for c, r in points
     ]
-    x = a.X("coverage:Q", title="share of answers sent, surest first", scale=a.Scale(domain=[0, 1]),
-            axis=a.Axis(values=FIFTHS, format=".1f"))  # fmt: skip
-    y = a.Y("risk:Q", title=f"share {_wrong_word(tallies)} among them", axis=a.Axis(tickCount=5),
-            scale=a.Scale(domain=[0, min(1.0, max(1.2 * top, 0.02))]))  # fmt: skip
-    colour = _key(list(tallies), [BLUE] if len(tallies) == 1 else [SKY, INK, VERMILION], len(tallies) > 1)
-    widths = a.StrokeWidth("width:Q", legend=None, scale=None)
-    line = a.Chart(values(rows)).mark_line(clip=True, opacity=1).encode(
-        x=x, y=y, color=colour, strokeWidth=widths, detail=a.Detail("curve:N"))  # fmt: skip
+    wrong = "of the grade lost" if any(graded(t) for t in tallies.values()) else "wrong"
+    at = risk_axes(f"share {wrong} among them", max(1.2 * top, 0.02))
+    colours = dict(zip(tallies, [SKY, INK, VERMILION] if several else [BLUE], strict=False))
+    colour = coloured("curve:N", colours, shown=several, symbolType="stroke", **_LEGEND)
+    widths = alt.StrokeWidth("width:Q", legend=None, scale=None)
+    look = {"color": colour, "strokeWidth": widths, "detail": "curve:N"}
+    line = plot(rows).mark_line(clip=True, opacity=1).encode(**at, **look)
     shown = [r for r in rows if r["coverage"] >= 1 - 1e-4 or len(curves[r["curve"]]) <= 40]
-    dots = a.Chart(values(shown)).mark_point(filled=True, size=60, opacity=1).encode(
-        x=x, y=y, color=colour)  # fmt: skip
-    layers = a.layer(line, dots).properties(width=SIZE, height=260)
-    chart: alt.LayerChart = dressed(
-        layers, "Share wrong against the share of answers sent, the surest first."
-    )
-    return chart
+    dots = plot(shown).mark_point(filled=True, size=60, opacity=1).encode(**at, color=colour)
+    layers = alt.layer(line, dots).properties(width=SIZE, height=260)
+    return dressed(layers, "Share wrong against the share of answers sent, the surest first.")
 
 
-def gaps(rows: Sequence[tuple[str, float, float, float]]) -> alt.LayerChart:
-    """Signed gaps with their intervals, one row per (name, value, low, high), in the order given."""
-    a = altair()
-    data = values([
-        {"name": name, **{end: rounded(100 * v) for end, v in zip(("gap", "low", "high"), ends, strict=True)}}
-        for name, *ends in rows
-    ])  # fmt: skip
-    label = a.Axis(labelExpr="datum.label", labelLimit=260, title=None, ticks=False, domain=False)
-    y = a.Y("name:N", sort=None, axis=label)
-    x = a.X("low:Q", title="confidence minus share right, in points (with 95 % interval)")
-    base = a.Chart(data).encode(y=y)
-    zero = a.Chart(values([{"z": 0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x=a.X("z:Q"))
-    bars = base.mark_rule(color=INK, strokeWidth=2).encode(x=x, x2=a.X2("high"))
-    dots = base.mark_point(filled=True, size=70, color=INK).encode(x=a.X("gap:Q"))
-    layers = a.layer(zero, bars, dots).properties(width=SIZE, height=a.Step(24))
-    chart: alt.LayerChart = dressed(
-        layers, "Gap between confidence and share right per group, 95 % intervals."
-    )
-    return chart
-
-
-def actions(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> alt.LayerChart:
+def actions(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> Chart:
     """What the bands do: per group a bar of calibrated answers by action, above a thin one of the raw ones.
 
     Each band is {"action", "n", "accuracy", "was"}; the share right is printed in each segment that has room.
     """
-    a = altair()
     high = 74
     segments = [s for i, (_, bands) in enumerate(groups) for s in _segments(bands, i * high)]
     names = [{"name": name, "y": i * high + 12} for i, (name, _) in enumerate(groups)]
-    words = [words for words, _, _ in ACTIONS.values()]
-    colours = _key(words, [c for _, c, _ in ACTIONS.values()], True, "action:N", "square")
-    x = a.X("start:Q", scale=a.Scale(domain=[0, 1], nice=False), title="share of answers",
-            axis=a.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"))  # fmt: skip
-    y = a.Y("top:Q", scale=a.Scale(domain=[high * len(groups), 0], nice=False), axis=None)
-    bars = a.Chart(values(segments)).mark_rect(stroke="white", strokeWidth=1).encode(
-        x=x, x2=a.X2("end"), y=y, y2=a.Y2("bottom"), color=colours)  # fmt: skip
-    texts = a.Chart(values([s for s in segments if s["text"]])).mark_text(fontSize=14).encode(
-        x=a.X("middle:Q"), y=a.Y("centre:Q"), text=a.Text("text:N"),
-        color=a.Color("ink:N", scale=None, legend=None))  # fmt: skip
-    named = a.Chart(values(names)).mark_text(
-        align="left", fontSize=14, fontWeight="bold", limit=SIZE + 40, color=INK
-    ).encode(x=a.XValue(0), y=a.Y("y:Q"), text=a.Text("name:N"))  # fmt: skip
-    layers = a.layer(bars, texts, named).resolve_scale(color="independent")
+    colours = {word: colour for word, colour, _ in ACTIONS.values()}
+    colour = coloured("action:N", colours, symbolType="square", **_LEGEND)
+    x = alt.X("start:Q", scale=alt.Scale(domain=[0, 1], nice=False), title="share of answers",
+            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2f"))  # fmt: skip
+    y = alt.Y("top:Q", scale=alt.Scale(domain=[high * len(groups), 0], nice=False), axis=None)
+    bars = plot(segments).mark_rect(stroke="white", strokeWidth=1)
+    bars = bars.encode(x=x, x2="end", y=y, y2="bottom", color=colour)
+    ink = alt.Color("ink:N", scale=None, legend=None)
+    texts = plot([s for s in segments if s["text"]]).mark_text(fontSize=14)
+    texts = texts.encode(x="middle:Q", y="centre:Q", text="text:N", color=ink)
+    named = plot(names).mark_text(align="left", fontSize=14, fontWeight="bold", limit=SIZE + 40, color=INK)
+    named = named.encode(x=alt.XValue(0), y="y:Q", text="name:N")
+    layers = alt.layer(bars, texts, named).resolve_scale(color="independent")
     layers = layers.properties(width=SIZE + 40, height=high * len(groups))
-    chart: alt.LayerChart = dressed(
-        layers, "Share of answers per action: thick bar calibrated, thin bar raw."
-    )
-    return chart
+    return dressed(layers, "Share of answers per action: thick bar calibrated, thin bar raw.")
 
 
 def wilson(rate: Floats, n: Floats) -> tuple[Floats, Floats]:
@@ -164,39 +131,35 @@ def bin_intervals(b: metrics.Bins) -> tuple[Floats, Floats]:
     return wilson(b.accuracy, b.n_eff * np.maximum(worth, 1.0))
 
 
-def _wrong_word(tallies: Mapping[str, Tally]) -> str:
-    return "of the grade lost" if any(graded(t) for t in tallies.values()) else "wrong"
-
-
-def _key(
-    labels: list[str], colours: list[str], shown: bool, field: str = "curve:N", symbol: str = "stroke"
-) -> Any:
-    a = altair()
-    legend = a.Legend(title=None, orient="top", symbolType=symbol, symbolSize=160, symbolStrokeWidth=3)
-    scale = a.Scale(domain=labels, range=colours[: len(labels)])
-    return a.Color(field, scale=scale, legend=legend if shown else None)
+def risk_axes(title: str, top: float) -> dict[str, Any]:
+    """Both axes of the share wrong among the answers sent, against the share sent."""
+    return {
+        "x": alt.X("coverage:Q", title="share of answers sent, surest first", scale=alt.Scale(domain=[0, 1]),
+                   axis=alt.Axis(values=FIFTHS, format=".1f")),
+        "y": alt.Y("risk:Q", title=title, axis=alt.Axis(tickCount=5), scale=alt.Scale(domain=[0, min(1.0, top)])),
+    }  # fmt: skip
 
 
 def _axes(x_title: str | None, y_title: str) -> tuple[Any, Any]:
-    a = altair()
-    ticks = a.Axis(values=FIFTHS, format=".1f", title=y_title)
-    scale = a.Scale(domain=[0, 1], nice=False)
-    below = a.Axis(values=FIFTHS, format=".1f", title=x_title)
-    return a.X("x:Q", scale=scale, axis=below), a.Y("y:Q", scale=scale, axis=ticks)
+    ticks = alt.Axis(values=FIFTHS, format=".1f", title=y_title)
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    below = alt.Axis(values=FIFTHS, format=".1f", title=x_title)
+    return alt.X("x:Q", scale=scale, axis=below), alt.Y("y:Q", scale=scale, axis=ticks)
 
 
 def _marks() -> Any:
     """The legend of the reliability diagram."""
-    names = ["fitted rate", "90 % band if calibrated", "bins, 95 % interval"]
-    a = altair()
-    legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130, symbolStrokeWidth=0,
-                      columnPadding=14)  # fmt: skip
-    scale = a.Scale(domain=names, range=[BLUE, BAND, INK])
-    return a.Color("mark:N", scale=scale, legend=legend)
+    colours = {"fitted rate": BLUE, "90 % band if calibrated": BAND, "bins, 95 % interval": INK}
+    look: dict[str, Any] = {
+        "symbolType": "circle",
+        "symbolSize": 130,
+        "symbolStrokeWidth": 0,
+        "columnPadding": 14,
+    }
+    return coloured("mark:N", colours, **look)
 
 
 def _band(tally: Tally) -> Any:
-    a = altair()
     score, low, high = metrics.consistency_band(tally.coarse(200), level=0.9, resamples=300)
     if len(score) == 1:  # one point has no width to see
         score = np.clip(np.array([score[0] - 0.015, score[0] + 0.015]), 0.0, 1.0)
@@ -206,57 +169,42 @@ def _band(tally: Tally) -> Any:
         for s, lo, hi in zip(score, low, high, strict=True)
     ]
     x, y = _axes(None, "share right" if not graded(tally) else "mean grade")
-    return a.Chart(values(rows)).mark_area().encode(x=x, y=y, y2=a.Y2("top"), color=_marks())
+    return plot(rows).mark_area().encode(x=x, y=y, y2="top", color=_marks())
 
 
 def _diagonal() -> Any:
-    a = altair()
-    data = values([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
-    return (
-        a.Chart(data)
-        .mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.5)
-        .encode(x=a.X("x:Q"), y=a.Y("y:Q"))
-    )
+    ends = plot([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+    return ends.mark_line(color=MUTED, strokeDash=[5, 4], strokeWidth=1.5).encode(x="x:Q", y="y:Q")
 
 
 def _curve(tally: Tally) -> Any:
-    a = altair()
     fit = metrics.corp(tally)
     steps = np.diff(fit.recalibrated) > 1e-12  # ends of level stretches say all there is
     keep = np.r_[True, steps] | np.r_[steps, True]
     points = zip(fit.score[keep], fit.recalibrated[keep], strict=True)
     rows = [{"x": rounded(s), "y": rounded(v), "mark": "fitted rate"} for s, v in points]
-    chart = a.Chart(values(rows)).mark_line(strokeWidth=2.5, strokeJoin="round")
-    return chart.encode(x=a.X("x:Q"), y=a.Y("y:Q"), color=_marks())
+    line = plot(rows).mark_line(strokeWidth=2.5, strokeJoin="round")
+    return line.encode(x="x:Q", y="y:Q", color=_marks())
 
 
 def _dots(b: metrics.Bins) -> tuple[Any, Any]:
-    a = altair()
     low, high = bin_intervals(b)
+    names = ("x", "y", "low", "high", "share")
     rows = [
-        {
-            "x": rounded(c),
-            "y": rounded(v),
-            "low": rounded(lo),
-            "high": rounded(hi),
-            "share": rounded(w),
-            "mark": "bins, 95 % interval",
-        }
-        for c, v, lo, hi, w in zip(b.confidence, b.accuracy, low, high, b.weight, strict=True)
+        dict(zip(names, map(rounded, values), strict=True)) | {"mark": "bins, 95 % interval"}
+        for values in zip(b.confidence, b.accuracy, low, high, b.weight, strict=True)
     ]
-    base = a.Chart(values(rows))
-    size = a.Size("share:Q", legend=None, scale=a.Scale(domain=[0, float(b.weight.max())], range=[24, 460]))
-    width = a.StrokeWidth("share:Q", legend=None, scale=a.Scale(
-        type="sqrt", domain=[0, float(b.weight.max())], range=[0.5, 2]))  # fmt: skip
-    rule = base.mark_rule().encode(
-        x=a.X("x:Q"), y=a.Y("low:Q"), y2=a.Y2("high"), strokeWidth=width, color=_marks()
-    )
+    base = plot(rows)
+    shares = [0, float(b.weight.max())]
+    size = alt.Size("share:Q", legend=None, scale=alt.Scale(domain=shares, range=[24, 460]))
+    thin = alt.Scale(type="sqrt", domain=shares, range=[0.5, 2])
+    width = alt.StrokeWidth("share:Q", legend=None, scale=thin)
+    rule = base.mark_rule().encode(x="x:Q", y="low:Q", y2="high", strokeWidth=width, color=_marks())
     dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1)
-    return rule, dots.encode(x=a.X("x:Q"), y=a.Y("y:Q"), size=size, color=_marks())
+    return rule, dots.encode(x="x:Q", y="y:Q", size=size, color=_marks())
 
 
 def _histogram(tally: Tally, b: metrics.Bins) -> Any:
-    a = altair()
     scale = tally.rows * b.weight
     right, wrong = scale * b.accuracy, scale * (1 - b.accuracy)
     kinds = ("grade points", "points lost") if graded(tally) else ("right", "wrong")
@@ -266,18 +214,18 @@ def _histogram(tally: Tally, b: metrics.Bins) -> Any:
         for lo, hi, v in zip(b.low, b.high, heights, strict=True)
     ]
     x, _ = _axes("confidence", "")
-    count = a.Axis(title="rows", tickCount=4, labelExpr="format(abs(datum.value), ',')")
-    bars = a.Chart(values(rows)).mark_bar(stroke="white", strokeWidth=1, binSpacing=0).encode(
-        x=x, x2=a.X2("end"), y=a.Y("y:Q", axis=count), y2=a.Y2("base"),
-        color=_key(list(kinds), [SKY, VERMILION], False, "kind:N"))  # fmt: skip
-    corner = {"x": a.XValue(6), "text": a.Text("kind:N")}
+    count = alt.Axis(title="rows", tickCount=4, labelExpr="format(abs(datum.value), ',')")
+    bars = plot(rows).mark_bar(stroke="white", strokeWidth=1, binSpacing=0).encode(
+        x=x, x2="end", y=alt.Y("y:Q", axis=count), y2="base",
+        color=coloured("kind:N", dict(zip(kinds, (SKY, VERMILION), strict=True)), shown=False))  # fmt: skip
+    corner = {"x": alt.XValue(6), "text": "kind:N"}
     style = {"align": "left", "fontSize": 14, "color": INK}
     labels = [
-        a.Chart(values([{"kind": f"{arrow} {kind}"}])).mark_text(**style).encode(y=a.YValue(at), **corner)
+        plot([{"kind": f"{arrow} {kind}"}]).mark_text(**style).encode(y=alt.YValue(at), **corner)
         for kind, arrow, at in ((kinds[0], "↑", 12), (kinds[1], "↓", 108))
     ]
-    zero = a.Chart(values([{"y": 0}])).mark_rule(color=MUTED).encode(y=a.Y("y:Q"))
-    return a.layer(bars, zero, *labels).properties(width=SIZE, height=120)
+    zero = plot([{"y": 0}]).mark_rule(color=MUTED).encode(y="y:Q")
+    return alt.layer(bars, zero, *labels).properties(width=SIZE, height=120)
 
 
 def _segments(bands: Sequence[Mapping[str, Any]], top: float) -> Rows:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UnusableInput
 from ..logs.keys import group_name
 from ..phrasing.numbers import percent
-from .drawing import BAND, BLUE, INK, SIZE, VERMILION, altair, dressed, rounded, values
-
-if TYPE_CHECKING:
-    import altair as alt
+from .drawing import BAND, BLUE, INK, SIZE, VERMILION, Chart, alt, dressed, plot, rounded
 
 __all__ = ["cost_curves"]
 
@@ -19,45 +16,40 @@ PANELS = 6
 """Groups that one chart of costs shows."""
 
 
-def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: float) -> alt.VConcatChart:
+def cost_curves(groups: Sequence[Mapping[str, Any]], *, wrong: float, review: float) -> Chart:
     """Cost per 1,000 answers against the probability from which they are sent, a panel per group.
 
     `groups` are those of `CostPlan.to_dict`, drawn in the order given, at most `PANELS`. The grey band is a
     95 % interval, the dot the chosen threshold, dashed lines what the other ways cost.
     """
-    a = altair()
     shown = [g for g in groups if g["curve"]][:PANELS]
     if not shown:
         raise UnusableInput("No group has labels enough for a curve of costs; see the reasons with --json.")
     panels = [_cost_panel(g, single=len(shown) == 1) for g in shown]
-    rows = [a.hconcat(*panels[i : i + 2], spacing=60) for i in range(0, len(panels), 2)]
-    whole = a.vconcat(*rows, spacing=24)
+    rows = [alt.hconcat(*panels[i : i + 2], spacing=60) for i in range(0, len(panels), 2)]
     text = f"Cost per 1,000 answers by threshold: wrong {wrong:g}, review {review:g}."
-    chart: alt.VConcatChart = dressed(whole, text)
-    return chart
+    return dressed(alt.vconcat(*rows, spacing=24), text)
 
 
 def _cost_panel(group: Mapping[str, Any], *, single: bool) -> Any:
-    a = altair()
     width, height = (SIZE, 320) if single else (360, 240)
     curve = [{k: rounded(v, 4) for k, v in point.items()} for point in group["curve"]]
     levels = _levels(group)
     worst = max([p["cost"] for p in curve if p["threshold"] > 0] + [group["cost"]["high"]])
     top = 1.08 * max(worst, *(line["cost"] for line in levels if line["cost"] <= 1.6 * worst), 1e-9)
-    scale = a.Scale(domain=[0, rounded(top)], nice=False)
-    x = a.X("threshold:Q", title="sent at a calibrated probability of ... or more", scale=a.Scale(domain=[0, 1]),
-            axis=a.Axis(format=".1f", tickCount=6))  # fmt: skip
-    y = a.Y("cost:Q", title="cost per 1,000 answers", scale=scale, axis=a.Axis(tickCount=5, format=",.0f"))
-    base = a.Chart(values(curve))
-    band = base.mark_area(color=BAND, opacity=0.7, clip=True).encode(
-        x=x, y=a.Y("low:Q", scale=scale, title="cost per 1,000 answers"), y2=a.Y2("high")
+    scale = alt.Scale(domain=[0, rounded(top)], nice=False)
+    x = alt.X("threshold:Q", title="sent at a calibrated probability of ... or more", scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format=".1f", tickCount=6))  # fmt: skip
+    y = alt.Y(
+        "cost:Q", title="cost per 1,000 answers", scale=scale, axis=alt.Axis(tickCount=5, format=",.0f")
     )
+    base = plot(curve)
+    low = alt.Y("low:Q", scale=scale, title="cost per 1,000 answers")
+    band = base.mark_area(color=BAND, opacity=0.7, clip=True).encode(x=x, y=low, y2="high")
     line = base.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
-    return a.layer(band, *_level_marks(group, top, width, height), line, *_chosen(group)).properties(
-        width=width,
-        height=height,
-        title=a.Title(group_name(group["by"]), fontSize=15, anchor="start", color=INK),
-    )
+    layers = alt.layer(band, *_level_marks(group, top, width, height), line, *_chosen(group))
+    title = alt.Title(group_name(group["by"]), fontSize=15, anchor="start", color=INK)
+    return layers.properties(width=width, height=height, title=title)
 
 
 def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -73,13 +65,12 @@ def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _level_marks(group: Mapping[str, Any], top: float, width: int, height: int) -> list[Any]:
     """Dashed lines for the other ways; their names stand right of the panel, one below the other."""
-    a = altair()
     levels = _levels(group)
     marks = [
-        a.Chart(values([row])).mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=1.5).encode(
-            y=a.Y("cost:Q"))
-        for row in levels if row["cost"] <= top
-    ]  # fmt: skip
+        plot([row]).mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=1.5).encode(y="cost:Q")
+        for row in levels
+        if row["cost"] <= top
+    ]
     named = [*levels, {"name": "review all", "cost": group["alternatives"]["review_all"]["cost"]["value"]}]
     at = -8.0
     for row in sorted(named, key=lambda row: -row["cost"]):  # from the top down
@@ -91,28 +82,23 @@ def _level_marks(group: Mapping[str, Any], top: float, width: int, height: int) 
 
 
 def _note(text: str, x: float, y: float, colour: str = INK) -> Any:
-    a = altair()
-    mark = a.Chart(values([{"text": text}])).mark_text(
-        align="left", baseline="middle", fontSize=13, color=colour
-    )
-    return mark.encode(x=a.XValue(x), y=a.YValue(rounded(y, 1)), text=a.Text("text:N"))
+    mark = plot([{"text": text}]).mark_text(align="left", baseline="middle", fontSize=13, color=colour)
+    return mark.encode(x=alt.XValue(x), y=alt.YValue(rounded(y, 1)), text="text:N")
 
 
 def _chosen(group: Mapping[str, Any]) -> list[Any]:
-    a = altair()
     floor, cost = group["send_from"], group["cost"]
     if floor is None:
         return []
-    data = values([{
+    base = plot([{
         "threshold": rounded(floor), "cost": rounded(cost["value"]), "low": rounded(cost["low"]),
         "high": rounded(cost["high"]),
         "text": f"{floor:.2f}: {cost['value']:,.0f}, {percent(group['automatic_share']['value'])} sent",
-    }])  # fmt: skip
-    base = a.Chart(data).encode(x=a.X("threshold:Q"))
-    rule = base.mark_rule(color=INK, strokeWidth=2).encode(y=a.Y("low:Q"), y2=a.Y2("high"))
-    dot = base.mark_point(filled=True, size=110, color=INK, opacity=1, stroke="white").encode(y=a.Y("cost:Q"))
+    }]).encode(x="threshold:Q")  # fmt: skip
+    rule = base.mark_rule(color=INK, strokeWidth=2).encode(y="low:Q", y2="high")
+    dot = base.mark_point(filled=True, size=110, color=INK, opacity=1, stroke="white").encode(y="cost:Q")
     text = base.mark_text(
         align="right" if floor > 0.5 else "left", dx=-8 if floor > 0.5 else 8, dy=22, fontSize=14,
         fontWeight="bold", color=INK,
-    ).encode(y=a.Y("cost:Q"), text=a.Text("text:N"))  # fmt: skip
+    ).encode(y="cost:Q", text="text:N")  # fmt: skip
     return [rule, dot, text]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,18 @@ from ..errors import UnusableInput
 from ..files.writing import write
 from ..plugins import require
 
-__all__ = ["altair", "check_ending", "dressed", "rounded", "save", "to_png", "to_svg", "values"]
+__all__ = [
+    "Chart",
+    "alt",
+    "check_ending",
+    "coloured",
+    "dressed",
+    "plot",
+    "rounded",
+    "save",
+    "to_png",
+    "to_svg",
+]
 
 BLUE, SKY, ORANGE, VERMILION = "#0072B2", "#56B4E9", "#E69F00", "#D55E00"
 INK, MUTED, GRID_LINE, BAND = "#1b1b1b", "#5f6368", "#e4e6e8", "#c8ccd0"
@@ -25,17 +37,30 @@ SIZE = 480
 FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
 _ENDINGS = (".svg", ".png", ".html")
 Rows = list[dict[str, Any]]
+Chart = Any
+"""A chart of Altair, whose types are not to be had where it is not installed."""
 
 
-def altair() -> Any:
-    """The library, or `MissingExtra` with the way to get it."""
-    return require("altair", "A chart", extra="report")
+class _Altair:
+    """The library, imported on first use; raises `MissingExtra` with the way to get it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(require("altair", "A chart", extra="report"), name)
 
 
-def values(rows: Rows) -> Any:
-    """Data as JSON text: Altair copies and checks lists value by value, several times for each chart."""
-    a = altair()
-    return a.Data(values=json.dumps(rows), format=a.DataFormat(type="json"))
+alt: Any = _Altair()
+
+
+def plot(rows: Rows) -> Chart:
+    """A chart of rows, handed over as JSON text: Altair copies and checks lists value by value, several times."""
+    return alt.Chart(alt.Data(values=json.dumps(rows), format=alt.DataFormat(type="json")))
+
+
+def coloured(field: str, colours: Mapping[str, str], *, shown: bool = True, **legend: Any) -> Any:
+    """Colours by name, with their legend above the chart where it is shown."""
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    key = alt.Legend(title=None, orient="top", **legend) if shown else None
+    return alt.Color(field, scale=scale, legend=key)
 
 
 def rounded(value: float, digits: int = 4) -> float:
@@ -104,4 +129,4 @@ def _converter() -> Any:
 
 
 def _version() -> str:
-    return ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..phrasing.numbers import percent
 from .charts import reliability
-from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, altair, dressed, rounded, values
+from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, Chart, alt, coloured, dressed, plot, rounded
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from ..planning.ensembles import EnsemblePlan
 
 __all__ = ["ensemble_chart"]
@@ -18,9 +16,8 @@ __all__ = ["ensemble_chart"]
 WAYS = {"pooled": "pooled", "averaging": "averaging", "majority": "majority"}
 
 
-def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
+def ensemble_chart(found: EnsemblePlan) -> Chart:
     """Accuracies with 95 % intervals, the best first; below, the reliability of the pooled confidence."""
-    a = altair()
     names = [*WAYS, *found.models]
     told = sorted(((found.accuracy(n), n) for n in names), key=lambda pair: -pair[0].value)
     rows: list[dict[str, Any]] = [
@@ -31,29 +28,26 @@ def ensemble_chart(found: EnsemblePlan) -> alt.VConcatChart:
         }
         for e, name in told
     ]  # fmt: skip
-    kinds = ["pooled", "other ways to combine", "one model"]
-    legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130)
-    colour = a.Color("kind:N", scale=a.Scale(domain=kinds, range=[BLUE, VERMILION, MUTED]), legend=legend)
-    shape = a.Shape("kind:N", scale=a.Scale(domain=kinds, range=["circle", "diamond", "square"]), legend=None)
-    y = a.Y("way:N", sort=None, axis=a.Axis(title=None, labelLimit=260, ticks=False, domain=False))
+    kinds = {"pooled": BLUE, "other ways to combine": VERMILION, "one model": MUTED}
+    shapes = alt.Scale(domain=list(kinds), range=["circle", "diamond", "square"])
+    colour = coloured("kind:N", kinds, symbolType="circle", symbolSize=130)
+    shape = alt.Shape("kind:N", scale=shapes, legend=None)
+    y = alt.Y("way:N", sort=None, axis=alt.Axis(title=None, labelLimit=260, ticks=False, domain=False))
     low, high = min(r["low"] for r in rows), max(r["high"] for r in rows)
     room = 0.12 * (high - low)
-    x = a.X("low:Q", title="share right (with 95 % interval)",
-            scale=a.Scale(domain=[max(0.0, low - room), min(1.0, high + 2 * room)], nice=False),
-            axis=a.Axis(format=".2f", tickCount=6))  # fmt: skip
-    base = a.Chart(values(rows)).encode(y=y)
-    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2=a.X2("high"), color=colour)
-    dots = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=a.X("value:Q"), color=colour, shape=shape
-    )
-    texts = base.mark_text(align="left", dx=8, fontSize=14, color=INK).encode(x=a.X("high:Q"), text="text:N")
-    upper = a.layer(bars, dots, texts).properties(width=SIZE, height=a.Step(26))
+    x = alt.X("low:Q", title="share right (with 95 % interval)",
+            scale=alt.Scale(domain=[max(0.0, low - room), min(1.0, high + 2 * room)], nice=False),
+            axis=alt.Axis(format=".2f", tickCount=6))  # fmt: skip
+    base = plot(rows).encode(y=y)
+    bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high", color=colour)
+    dots = base.mark_point(filled=True, size=90, opacity=1).encode(x="value:Q", color=colour, shape=shape)
+    texts = base.mark_text(align="left", dx=8, fontSize=14, color=INK).encode(x="high:Q", text="text:N")
+    upper = alt.layer(bars, dots, texts).properties(width=SIZE, height=alt.Step(26))
     lower = reliability(found.tally)
     for name in ("config", "background", "padding"):  # of the whole chart only
-        setattr(lower, name, a.Undefined)
-    both = a.vconcat(upper, lower, spacing=24).resolve_scale(color="independent", shape="independent")
-    chart: alt.VConcatChart = dressed(
+        setattr(lower, name, alt.Undefined)
+    both = alt.vconcat(upper, lower, spacing=24).resolve_scale(color="independent", shape="independent")
+    return dressed(
         both,
         "Share right of each way of answering, the best first, and below it the reliability of the pooled confidence.",
     )
-    return chart

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import numpy as np
 
 from .. import metrics
 from ..logs.keys import group_name
-from ..metrics.findings import FEW
+from ..metrics.findings import FEW, BinnedError
+from ..metrics.intervals import Estimate
 from ..phrasing.findings import cells, change_told, floor_told
 from ..phrasing.numbers import fixed, percent
 from ..plugins import require
@@ -31,61 +31,8 @@ DETAILED = 12
 """So many groups get charts of their own; the table has all."""
 BARS = 13
 COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Strip:
-    """A gap as positions in a 120 px strip: its middle is zero."""
-
-    low: float
-    high: float
-    at: float
-    zero: float = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A line of the segment table; without `cells` where rows are too few."""
-
-    key: str
-    name: str
-    anchor: str | None
-    stage: str
-    rows: str
-    effective: str
-    few: bool
-    verdict: str
-    cells: Mapping[str, str]
-    first: bool
-    span: int  # lines of the same group, on the first of them
-    strip: Strip | None
-    error: tuple[float, float] | None  # the ECE and its floor, in px of 80
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One reliability diagram with what it says in words and as a table."""
-
-    stage: str
-    picture: Any
-    floor: str
-    bins: Sequence[tuple[str, ...]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A group in detail."""
-
-    anchor: str
-    name: str
-    columns: str
-    sentence: str
-    verdict: str
-    change: str | None
-    panels: Sequence[Panel]
-    coverage: Any
-    coverage_rows: Sequence[tuple[str, ...]]
-    numbers: Sequence[Row]
+Shown = dict[str, Any]
+"""A part of the page as the template reads it, which refuses a name that is not there."""
 
 
 def html(
@@ -115,7 +62,7 @@ def html(
     detailed = [g for g in groups if not g.too_few][:DETAILED]
     anchors = {wording.group_key(g.by): f"g{i}" for i, g in enumerate(detailed, 1)}
     rows = _table(groups, later, anchors)
-    strips = {row.key: row.strip for row in reversed(rows)}
+    strips = {row["key"]: row["strip"] for row in reversed(rows)}
     page: str = _template().render(
         title=title or "Calibration audit",
         audit=audit,
@@ -126,7 +73,7 @@ def html(
         few=sum(g.too_few for g in groups),
         rows=rows,
         actions=_actions(groups, actions),
-        said=_said(groups, later),
+        said=wording.said(groups, later),
         measures=wording.MEASURES,
         assumptions=wording.ASSUMPTIONS,
         compared=after is not None,
@@ -153,8 +100,8 @@ def _picture(chart: Any, title: str) -> Any:
 
 
 def _section(
-    group: Group, anchor: str, bins: int, later: Mapping[str, Group] | None, rows: Sequence[Row]
-) -> Section:
+    group: Group, anchor: str, bins: int, later: Mapping[str, Group] | None, rows: Sequence[Shown]
+) -> Shown:
     said = group.told
     after = (later or {}).get(wording.group_key(group.by))
     shown = after if after is not None and not after.too_few else None
@@ -162,21 +109,22 @@ def _section(
     if shown is not None:
         stages["calibrated"] = shown
     tallies = {stage or "all": g.tally for stage, g in stages.items()}
-    return Section(
-        anchor=anchor,
-        name=said.name,
-        columns=", ".join(group.by),
-        sentence=f"{said.found[:1].upper()}{said.found[1:]} {said.correction}".strip(),
-        verdict=said.verdict,
-        change=None if later is None else change_told(group.finding, after.finding if after else None),
-        panels=[_panel(g, stage, said.name, bins) for stage, g in stages.items()],
-        coverage=_picture(charts.risk_coverage(tallies), f"Risk and coverage: {said.name}"),
-        coverage_rows=[row for stage, t in tallies.items() for row in _coverage_rows(stage, t)],
-        numbers=[row for row in rows if row.anchor == anchor and not row.few],
-    )
+    return {
+        "anchor": anchor,
+        "name": said.name,
+        "columns": ", ".join(group.by),
+        "sentence": f"{said.found[:1].upper()}{said.found[1:]} {said.correction}".strip(),
+        "verdict": said.verdict,
+        "change": None if later is None else change_told(group.finding, after.finding if after else None),
+        "panels": [_panel(g, stage, said.name, bins) for stage, g in stages.items()],
+        "coverage": _picture(charts.risk_coverage(tallies), f"Risk and coverage: {said.name}"),
+        "coverage_rows": [row for stage, t in tallies.items() for row in _coverage_rows(stage, t)],
+        "numbers": [row for row in rows if row["anchor"] == anchor and not row["few"]],
+    }
 
 
-def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
+def _panel(group: Group, stage: str, name: str, bins: int) -> Shown:
+    """One reliability diagram with what it says in words and as a table."""
     b = metrics.bins(group.tally, bins)
     low, high = charts.bin_intervals(b)
     rows = [
@@ -185,12 +133,12 @@ def _panel(group: Group, stage: str, name: str, bins: int) -> Panel:
         for i in range(len(b.low))
     ]  # fmt: skip
     label = f"Reliability: {name}" + (f", {stage}" if stage else "")
-    return Panel(
-        stage=stage,
-        picture=_picture(charts.reliability(group.tally, bins=bins), label),
-        floor=floor_told(group.finding) if group.finding else "",
-        bins=rows,
-    )
+    return {
+        "stage": stage,
+        "picture": _picture(charts.reliability(group.tally, bins=bins), label),
+        "floor": floor_told(group.finding) if group.finding else "",
+        "bins": rows,
+    }
 
 
 def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
@@ -210,7 +158,7 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
 
 def _table(
     groups: Sequence[Group], later: Mapping[str, Group] | None, anchors: Mapping[str, str]
-) -> list[Row]:
+) -> list[Shown]:
     stages = [
         (key, stage, g)
         for key, before in ((wording.group_key(g.by), g) for g in groups)
@@ -228,36 +176,35 @@ def _table(
 
 def _row(
     key: str, group: Group, stage: str, anchor: str | None, span: int, widest: float, largest: float
-) -> Row:
+) -> Shown:
+    """A line of the segment table; without numbers where rows are too few."""
     shown = None if group.too_few else group.finding
-    return Row(
-        key=key,
-        name=group_name(group.by),
-        anchor=anchor,
-        stage=stage,
-        rows=f"{group.tally.rows:,}",
-        effective=f"{group.tally.n_eff:,.0f}",
-        few=shown is None,
-        verdict=group.verdict,
-        cells=cells(shown),
-        first=stage != "calibrated",
-        span=span,
-        strip=None if shown is None else Strip(**{
-            name: round(60 + 57 * end / widest, 1)
-            for name, end in (("low", shown.gap.low), ("high", shown.gap.high), ("at", shown.gap.value))
-        }),
-        error=None if shown is None else (
-            round(78 * shown.ece.value / largest, 1), round(78 * shown.ece.noise_floor / largest, 1)
-        ),
-    )  # fmt: skip
+    return {
+        "key": key,
+        "name": group_name(group.by),
+        "anchor": anchor,
+        "stage": stage,
+        "rows": f"{group.tally.rows:,}",
+        "effective": f"{group.tally.n_eff:,.0f}",
+        "few": shown is None,
+        "verdict": group.verdict,
+        "cells": cells(shown),
+        "first": stage != "calibrated",
+        "span": span,  # lines of the same group, on the first of them
+        "strip": None if shown is None else _strip(shown.gap, widest),
+        "error": None if shown is None else _error(shown.ece, largest),
+    }
 
 
-def _said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[str, Any] | None:
-    """What people are told of the first group's calibrated answers, and how often it was right."""
-    after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
-    if after is None or after.too_few:
-        return None
-    return {"name": group_name(after.by), "rows": wording.said_rows(after)}
+def _strip(gap: Estimate, widest: float) -> dict[str, float]:
+    """A gap as positions in a strip of 120 px, whose middle is zero."""
+    ends = {"low": gap.low, "high": gap.high, "at": gap.value, "zero": 0.0}
+    return {name: round(60 + 57 * end / widest, 1) for name, end in ends.items()}
+
+
+def _error(ece: BinnedError, largest: float) -> list[float]:
+    """An ECE and its floor, in px of 80."""
+    return [round(78 * end / largest, 1) for end in (ece.value, ece.noise_floor)]
 
 
 def _actions(groups: Sequence[Group], actions: Bands | None) -> dict[str, Any] | None:

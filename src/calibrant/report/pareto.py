@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UnusableInput
-from .drawing import BLUE, INK, MUTED, ORANGE, altair, dressed, rounded, values
-
-if TYPE_CHECKING:
-    import altair as alt
+from .drawing import BLUE, INK, MUTED, ORANGE, Chart, Rows, alt, coloured, dressed, plot, rounded
 
 __all__ = ["front"]
 
@@ -25,55 +22,45 @@ STATES = {
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 LONGEST = 30
 _Box = tuple[float, float, float, float]
-Rows = list[dict[str, Any]]
 
 
-def front(told: Mapping[str, Any]) -> alt.LayerChart:
+def front(told: Mapping[str, Any]) -> Chart:
     """Accuracy to the right, calibration error downwards better, with 95 % intervals as crosses.
 
     `told` is what `ParetoFront.to_dict` gives. Steps join the best of what accuracy and calibration allow; the
     area of a point is its cost where every candidate has one; its shape is the last column that makes a
     candidate, where that has few values. A name stands once where shapes tell the rest.
     """
-    a = altair()
     axis = told["axes"][1]
     rows, parted = _points(told, axis)
     if not rows:
         raise UnusableInput("No candidate has rows enough to be drawn; see the reasons with --json.")
     x_ends = _ends([r["left"] for r in rows], [r["right"] for r in rows], 0.0, 1.0)
     y_ends = _ends([r["low"] for r in rows], [r["high"] for r in rows], 0.0, None)
-    x = a.X("x:Q", title="share right", scale=a.Scale(domain=x_ends, nice=False), axis=a.Axis(tickCount=7))
-    y = a.Y("y:Q", title=f"{WORDS[axis]}, lower is better", scale=a.Scale(domain=y_ends, nice=False),
-            axis=a.Axis(tickCount=6))  # fmt: skip
-    base = a.Chart(values(rows))
-    thin = a.StrokeWidth("line:Q", scale=None, legend=None)
-    crosses = [
-        base.mark_rule(opacity=0.65).encode(
-            x=a.X("left:Q"), x2=a.X2("right"), y=y, color=_colour(rows), strokeWidth=thin
-        ),
-        base.mark_rule(opacity=0.65).encode(
-            x=x, y=a.Y("low:Q"), y2=a.Y2("high"), color=_colour(rows), strokeWidth=thin
-        ),
-    ]
-    steps = a.Chart(values(_steps(rows, x_ends, y_ends))).mark_line(
-        interpolate="step-before", color=BLUE, strokeWidth=2, strokeDash=[6, 3], clip=True
-    ).encode(x=x, y=y, order=a.Order("order:Q"))  # fmt: skip
-    dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1).encode(
-        x=x, y=y, color=_colour(rows), **_shape(rows, parted), **_size(rows)
+    x = alt.X(
+        "x:Q", title="share right", scale=alt.Scale(domain=x_ends, nice=False), axis=alt.Axis(tickCount=7)
     )
+    y = alt.Y("y:Q", title=f"{WORDS[axis]}, lower is better", scale=alt.Scale(domain=y_ends, nice=False),
+            axis=alt.Axis(tickCount=6))  # fmt: skip
+    base = plot(rows)
+    colour, thin = _colour(rows), alt.StrokeWidth("line:Q", scale=None, legend=None)
+    rule = base.mark_rule(opacity=0.65).encode(color=colour, strokeWidth=thin)
+    crosses = [rule.encode(x="left:Q", x2="right", y=y), rule.encode(x=x, y="low:Q", y2="high")]
+    steps = plot(_steps(rows, x_ends, y_ends)).mark_line(
+        interpolate="step-before", color=BLUE, strokeWidth=2, strokeDash=[6, 3], clip=True
+    ).encode(x=x, y=y, order="order:Q")  # fmt: skip
+    dots = base.mark_point(filled=True, opacity=1, stroke="white", strokeWidth=1)
+    dots = dots.encode(x=x, y=y, color=colour, **_shape(rows, parted), **_size(rows))
     texts, leads = _labels(rows, x_ends, y_ends)
-    named = a.Chart(values(texts)).mark_text(fontSize=13, baseline="middle", align="left").encode(
-        x=a.X("px:Q", scale=None, axis=None), y=a.Y("py:Q", scale=None, axis=None), text=a.Text("name:N"),
-        color=a.Color("ink:N", scale=None, legend=None),
-    )  # fmt: skip
-    led = a.Chart(values(leads)).mark_rule(color=MUTED, strokeWidth=0.7).encode(
-        x=a.X("px:Q", scale=None, axis=None), x2=a.X2("qx"), y=a.Y("py:Q", scale=None, axis=None), y2=a.Y2("qy")
-    )  # fmt: skip
-    plot = a.layer(steps, *crosses, dots)
-    notes = a.layer(led, named) if leads else named
-    layers = a.layer(plot, notes).resolve_scale(x="independent", y="independent", color="independent")
-    chart: alt.LayerChart = dressed(layers.properties(width=WIDTH, height=HEIGHT), _described(rows, axis))
-    return chart
+    pixels = {"x": alt.X("px:Q", scale=None, axis=None), "y": alt.Y("py:Q", scale=None, axis=None)}
+    ink = alt.Color("ink:N", scale=None, legend=None)
+    named = plot(texts).mark_text(fontSize=13, baseline="middle", align="left")
+    named = named.encode(**pixels, text="name:N", color=ink)
+    led = plot(leads).mark_rule(color=MUTED, strokeWidth=0.7).encode(**pixels, x2="qx", y2="qy")
+    points = alt.layer(steps, *crosses, dots)
+    notes = alt.layer(led, named) if leads else named
+    layers = alt.layer(points, notes).resolve_scale(x="independent", y="independent", color="independent")
+    return dressed(layers.properties(width=WIDTH, height=HEIGHT), _described(rows, axis))
 
 
 def _points(told: Mapping[str, Any], axis: str) -> tuple[Rows, str | None]:
@@ -116,34 +103,33 @@ def _ends(lows: Sequence[float], highs: Sequence[float], least: float, most: flo
 
 
 def _colour(rows: Rows) -> Any:
-    a = altair()
     there = {row["state"] for row in rows}
-    shown = [(word, colour) for word, colour in STATES.values() if word in there]
-    legend = a.Legend(title=None, orient="top", symbolType="circle", symbolSize=130, symbolStrokeWidth=0,
-                      symbolOpacity=1)  # fmt: skip
-    scale = a.Scale(domain=[word for word, _ in shown], range=[colour for _, colour in shown])
-    return a.Color("state:N", scale=scale, legend=legend)
+    shown = {word: colour for word, colour in STATES.values() if word in there}
+    look: dict[str, Any] = {
+        "symbolType": "circle",
+        "symbolSize": 130,
+        "symbolStrokeWidth": 0,
+        "symbolOpacity": 1,
+    }
+    return coloured("state:N", shown, **look)
 
 
 def _shape(rows: Rows, parted: str | None) -> dict[str, Any]:
-    a = altair()
     if parted is None:
         return {}
     kinds = sorted({row["kind"] for row in rows})
-    legend = a.Legend(title=None, orient="top", symbolSize=130, symbolFillColor=MUTED, symbolStrokeWidth=0)
-    return {
-        "shape": a.Shape("kind:N", scale=a.Scale(domain=kinds, range=SHAPES[: len(kinds)]), legend=legend)
-    }
+    legend = alt.Legend(title=None, orient="top", symbolSize=130, symbolFillColor=MUTED, symbolStrokeWidth=0)
+    scale = alt.Scale(domain=kinds, range=SHAPES[: len(kinds)])
+    return {"shape": alt.Shape("kind:N", scale=scale, legend=legend)}
 
 
 def _size(rows: Rows) -> dict[str, Any]:
-    a = altair()
     if any(row["cost"] is None for row in rows):
-        return {"size": a.value(95)}
-    legend = a.Legend(title="dollars an answer", orient="right", symbolFillColor=MUTED, symbolStrokeWidth=0,
+        return {"size": alt.value(95)}
+    legend = alt.Legend(title="dollars an answer", orient="right", symbolFillColor=MUTED, symbolStrokeWidth=0,
                       format="~g", tickCount=4)  # fmt: skip
     top = max(row["cost"] for row in rows) or 1.0
-    return {"size": a.Size("cost:Q", scale=a.Scale(domain=[0, top], range=[40, 520]), legend=legend)}
+    return {"size": alt.Size("cost:Q", scale=alt.Scale(domain=[0, top], range=[40, 520]), legend=legend)}
 
 
 def _steps(rows: Rows, x_ends: Sequence[float], y_ends: Sequence[float]) -> Rows:

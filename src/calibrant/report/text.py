@@ -78,13 +78,12 @@ def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
 
 
 def _said(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
-    after = (later or {}).get(wording.group_key(groups[0].by)) if groups else None
-    rows = [] if after is None or after.too_few else wording.said_rows(after)
-    if after is None or not rows:
+    told = wording.said(groups, later)
+    if told is None:
         return ""
     heads = ["given", "said as", "answers", "right", "95 % interval"]
-    name = group_name(after.by)
-    return f"## What people are told, and how often it was right: {_plain(name)}\n\n" + _table(heads, rows)
+    title = f"## What people are told, and how often it was right: {_plain(told['name'])}"
+    return f"{title}\n\n{_table(heads, told['rows'])}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -110,11 +110,15 @@ def _band_cell(band: Mapping[str, Any] | None) -> tuple[str, str]:
     return f"{sent}{right}", f"raw: {was}"
 
 
-def said_rows(group: Group) -> list[tuple[str, str, str, str, str]]:
-    """What people are told of calibrated answers, by band: given, said, answers, right, 95 % interval.
+def said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[str, Any] | None:
+    """What people are told of the first group's calibrated answers, and how often it was right.
 
-    A band of too few answers is left out; one whose answers are graded or weighted has no count of right ones.
+    Its `name`, and `rows` by band: given, said, answers, right, 95 % interval. A band of too few answers is left out;
+    one whose answers are graded or weighted has no count of right ones. None where nothing is left.
     """
+    group = (later or {}).get(group_key(groups[0].by)) if groups else None
+    if group is None or group.too_few:
+        return None
     rows = []
     for band in filter(None, TrackRecord.of(group.tally).bands):
         middle = Confidence(p=Probability((band.low + band.high) / 2), verdicts=group.tally.rows)
@@ -124,7 +128,7 @@ def said_rows(group: Group) -> list[tuple[str, str, str, str, str]]:
             percent(band.share) + ("" if told["right"] is None else f" ({told['right']:,})"),
             f"{percent(band.share_low)} to {percent(band.share_high)}",
         ))  # fmt: skip
-    return rows
+    return {"name": group_name(group.by), "rows": rows} if rows else None
 
 
 def read_lines(audit: Audit) -> list[tuple[str, str]]:
