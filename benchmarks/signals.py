@@ -106,14 +106,14 @@ def table(log: Path) -> list[dict[str, Any]]:
     found = []
     for signal in sorted({row["signal"] for row in rows}):
         own = [row for row in rows if row["signal"] == signal and row["correct"] is not None]
-        used = [row for row in own if row["confidence"] is not None]
+        used = [row for row in own if row["score"] is not None]
         line: dict[str, Any] = {"signal": signal, "n": len(own), "read": len(used)}
         line |= {
             name: float(np.mean([row.get(name) or 0 for row in own]))
             for name in ("calls", "tokens", "correct")
         }
         if signal in calibrated:
-            tally = Tally.of([row["confidence"] for row in used], [row["correct"] for row in used])
+            tally = Tally.of([row["score"] for row in used], [row["correct"] for row in used])
             enough = len(used) >= 30 and 0 < tally.accuracy < 1
             auroc = metrics.intervals.bootstrap(tally, _auroc) if enough else None
             line |= {"auroc": auroc and [auroc.value, auroc.low, auroc.high]}

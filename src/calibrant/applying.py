@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from .errors import ColumnNotFound, UnusableInput
 from .files.writing import replacing
+from .logs.keys import absent
 from .logs.pivots import STATED, side_by_side
 from .logs.reader import Parsed, Reader
 from .logs.roles import CONVENTIONS, Roles
@@ -29,16 +30,17 @@ from .types import Confidence
 __all__ = ["ADDED", "Applied", "apply"]
 
 ADDED = (
-    "calibrated",
-    "calibrated_low",
-    "calibrated_high",
+    "p",
+    "p_low",
+    "p_high",
     "action",
     "why",
     "map_id",
     "uncalibrated",
     "phrase",
 )
-"""Columns added to each row; `uncalibrated` says why there is no probability, `phrase` says it to people."""
+"""Columns added to each row. `p` lies within `p_low` and `p_high`, `uncalibrated` says why there is none, `phrase` says
+it to people."""
 
 Row = dict[str, Any]
 
@@ -48,7 +50,7 @@ class Applied:
     """How many rows got a probability, why the others did not, and how many got each action.
 
     `ignored` counts the rows of signals that no blend knows, `stood_in` those of groups without a map of their own,
-    by what the map that stood in is for.
+    by what the map that stood in is for, `replaced` those whose log held a value already in a column of that name.
     """
 
     rows: int = 0
@@ -57,6 +59,7 @@ class Applied:
     actions: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     stood_in: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[str] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -64,6 +67,7 @@ class Applied:
             "rows": self.rows, "calibrated": self.calibrated, "uncalibrated": dict(self.uncalibrated),
             "actions": dict(self.actions), **({"ignored": dict(self.ignored)} if self.ignored else {}),
             **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
+            **({"replaced": dict(self.replaced)} if self.replaced else {}),
         }  # fmt: skip
 
 
@@ -76,6 +80,9 @@ def apply(
     says so, and the rows are counted. A row without a usable confidence, or of a group that has no
     map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
     gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
+
+    What the log holds in a column of `ADDED` is replaced and counted; only the scores themselves, where they are in
+    such a column (`p`), stay as `score`.
     """
     source = open_source(log)
     names = (confidence,) if confidence else CONVENTIONS["confidence"]
@@ -90,6 +97,7 @@ def apply(
     single = bool(maps.groups or maps.fallbacks) or blended is None
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
+    kept = column in ADDED and "score" not in source.columns
     _check_ending(Path(out))
     with replacing(out) as part, closing(_Writer(part)) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
@@ -97,6 +105,8 @@ def apply(
             tried = [] if blended is None else [list(islice(blended, len(rows)))]
             tried += [_confidences(block, maps, tuple(stated))] if single else []
             for row, found in zip(rows, zip(*tried, strict=True), strict=True):
+                if kept:
+                    row["score"] = row.pop(column, None)
                 _decide(row, _best(found), policy, book, summary)
             writer.write(rows)
     return summary
@@ -156,6 +166,7 @@ def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, 
         confidence.p, confidence.low, confidence.high, str(decision.action), decision.why, confidence.map_id,
         confidence.reason, book.phrase(confidence, decision).text,
     )  # fmt: skip
+    summary.replaced.update(name for name in ADDED if not absent(row.get(name)))
     row.update(zip(ADDED, values, strict=True))
     summary.rows += 1
     summary.actions[str(decision.action)] += 1

@@ -25,7 +25,7 @@ __all__ = ["GATE", "DemoResult", "demo"]
 SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
 GATE = "mean_logprob"
 COLUMNS = (
-    "confidence", "correct", "calibrated", "task", "domain", "model", "signal", "prompt", "parameters",
+    "score", "correct", "p", "task", "domain", "model", "signal", "prompt", "parameters",
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -65,16 +65,16 @@ def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None
     rows = [row for row in sink.rows() if row["correct"] is not None]
     wanted = {q.id for q in questions}
     rows = [row for row in rows if row["item_id"] in wanted]
-    gate = [row for row in rows if row["signal"] == GATE and row["confidence"] is not None]
+    gate = [row for row in rows if row["signal"] == GATE and row["score"] is not None]
     fit_half, shown_half = _halves(gate)
     maps = fit_log(_frame(fit_half), ["domain"]).maps
     maps.save(maps_file)
     calibrated = _calibrated(shown_half, maps)
-    before, after = _audited(shown_half, "confidence"), _audited(calibrated, "calibrated")
+    before, after = _audited(shown_half, "score"), _audited(calibrated, "p")
     actions = _actions(calibrated)
     title = "What calibration changed, on questions it had not seen"
     write(report, html(before, after=after, actions=actions, title=title))
-    wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["confidence"])
+    wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["score"])
     return DemoResult(
         summary=summary, signals=audit(_frame(rows), ["signal"]), before=before, after=after, actions=actions,
         surprises=wrong[:5], log=log, maps=maps_file, report=report,
@@ -121,13 +121,13 @@ def _audited(rows: list[Row], column: str) -> Audit:
 def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
     done, book = [], Phrasebook.of(maps, Bands())
     for row in rows:
-        reading = Reading(signal=row["signal"], score=Score(row["confidence"]))
+        reading = Reading(signal=row["signal"], score=Score(row["score"]))
         surely = maps.confidence(reading, Fingerprint.of(row))
         if surely.p is None:
             continue
-        action, was = _action(surely.p), _action(row["confidence"])
+        action, was = _action(surely.p), _action(row["score"])
         phrase = book.phrase(surely).text
-        done.append({**row, "calibrated": float(surely.p), "phrase": phrase, "action": action, "was": was})
+        done.append({**row, "p": float(surely.p), "phrase": phrase, "action": action, "was": was})
     return done
 
 

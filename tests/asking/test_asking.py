@@ -145,7 +145,7 @@ def test_several_signals_become_one_probability(server: Server, questions: Path,
     by_record: dict[str, set[float]] = {}
     for line in out.read_text().splitlines():
         row = json.loads(line)
-        by_record.setdefault(row["record_id"], set()).add(row["calibrated"])
+        by_record.setdefault(row["record_id"], set()).add(row["p"])
     assert len(by_record) == 40 and all(len(ps) == 1 for ps in by_record.values())
 
 

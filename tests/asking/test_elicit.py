@@ -38,6 +38,7 @@ from calibrant.errors import (
 )
 from calibrant.files.jsonlines import JsonLines
 from calibrant.graders.exact import Exact
+from calibrant.logs.tallies import read_log
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.recorded import Recorded
 from calibrant.models.scripted import Scripted
@@ -133,7 +134,7 @@ def test_a_run_leaves_one_row_for_each_question_and_signal(tmp_path: Path) -> No
     assert (summary.recorded, summary.graded, summary.accuracy) == (6, 6, 0.5)
     assert summary.spending.calls == 12 and summary.spending.dollars == pytest.approx(0.12)
     row = next(row for row in rows if row["signal"] == "stated" and row["item_id"] == "q1")
-    assert (row["confidence"], row["correct"], row["answer"], row["gold"]) == (0.8, 1.0, "1", "1")
+    assert (row["score"], row["correct"], row["answer"], row["gold"]) == (0.8, 1.0, "1", "1")
     assert (row["prompt"], row["parameters"]) == SIGNALS["stated"].fingerprint  # type: ignore[attr-defined]
     assert row["time"] == 5.0
     assert {(row["signal"], row["calls"], row["tokens"]) for row in rows} == {
@@ -170,7 +171,7 @@ def test_a_refused_answer_is_recorded_with_its_reason(tmp_path: Path) -> None:
     summary = run(Scripted(lambda _: ModelRefused("not that")), tmp_path / "log.jsonl", 1)
     rows = list(JsonlLog(tmp_path / "log.jsonl").rows())
     assert summary.failed == 1 and summary.graded == 0
-    assert [(row["signal"], row["confidence"], row["reason"]) for row in rows] == [
+    assert [(row["signal"], row["score"], row["reason"]) for row in rows] == [
         ("mean_logprob", None, "not that"),
         ("stated", None, "not that"),
     ]
@@ -747,6 +748,21 @@ def test_a_late_grade_is_that_of_the_answer_in_its_row(tmp_path: Path) -> None:
     assert {grade for (_, answer), grade in graded.items() if answer == "nothing of the kind"} == {0.0}
     assert max(graded.values()) == 1.0 and summary.regraded == 3
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_of_an_earlier_version_goes_on_in_its_words(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    run_with(log, {"mean_logprob": MeanLogprob()})
+    log.write_text(log.read_text().replace('"score":', '"confidence":'))
+    model = Scripted(answers)
+    summary = run_with(log, SIGNALS, model, grader=Exact())
+    assert (summary.graded, model.calls) == (3, 3)
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(written) == 6 and all("confidence" in row and "score" not in row for row in written)
+    assert all(row["score"] is not None for row in JsonlLog(log).rows())
+    assert {key: tally.rows for key, tally in read_log(log, by=["signal"]).groups.items()} == {
+        ("mean_logprob",): 3, ("stated",): 3,
+    }  # fmt: skip
 
 
 def test_a_file_that_another_process_wrote_anew_is_not_written_past(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_log_is_fitted_measured_and_applied(tmp_path: Path) -> None:
     written = pd.read_json(out, lines=True)
     assert done.rows == len(new) == len(written)
     assert done.ignored["unknown"] > 20
-    assert (written.groupby("record_id")["calibrated"].nunique() <= 1).all()
+    assert (written.groupby("record_id")["p"].nunique() <= 1).all()
     new.assign(prompt="another").to_json(log, orient="records", lines=True)
     refused = apply(maps, log, out, find("policies", "bands")())
     assert refused.calibrated == 0

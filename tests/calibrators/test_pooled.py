@@ -347,8 +347,8 @@ def test_unseen_domains_of_a_log_take_their_tasks_map(maps: MapSet, log: Path) -
     assert got[0]["map_id"] == maps.find(("a", "a3")).map_id
     assert "stood in" not in got[0]["why"]
     assert "There is no map for exactly this; the one for task a, any domain stood in." in got[1]["why"]
-    assert got[1]["calibrated"] > got[2]["calibrated"] > got[3]["calibrated"]
-    assert got[4]["calibrated"] is None
+    assert got[1]["p"] > got[2]["p"] > got[3]["p"]
+    assert got[4]["p"] is None
     assert "model is 'm2', not 'm1'" in got[4]["uncalibrated"]
 
 

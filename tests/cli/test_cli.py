@@ -90,7 +90,7 @@ def test_fit_apply_and_audit_again(log: Path, tmp_path: Path) -> None:
     done = strict(calibrant("apply", maps, log, "-o", out, "--json").stdout)
     assert (done["rows"], done["calibrated"]) == (900, 899)
     assert sum(done["actions"].values()) == 900
-    again = strict(calibrant("audit", out, "--confidence", "calibrated", "--json").stdout)
+    again = strict(calibrant("audit", out, "--confidence", "p", "--json").stdout)
     assert again["groups"][0]["verdict"] == "no miscalibration shown"
 
 

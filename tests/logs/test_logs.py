@@ -227,12 +227,49 @@ def test_apply_loses_no_row(tmp_path: Path, ending: str) -> None:
     assert set(ADDED) < set(read.columns)
     a = read[read["task"] == "a"].iloc[:20]
     expected = maps.find(["a"])(a["confidence"].to_numpy(float))
-    np.testing.assert_allclose(a["calibrated"].to_numpy(float), expected, atol=1e-9)
+    np.testing.assert_allclose(a["p"].to_numpy(float), expected, atol=1e-9)
     held = read[read["task"] == "c"].iloc[0]
     assert held["action"] == "hand_off"
     assert "no map" in held["uncalibrated"]
-    again = calibrant.audit(out, ["task"], confidence="calibrated")
+    again = calibrant.audit(out, ["task"], confidence="p")
     assert {g.measures["verdict"] for g in again.groups if g.by["task"] != "c"} <= {"no miscalibration shown"}
+
+
+def test_a_score_is_a_score_and_p_a_probability(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"score": rng.random(300).round(3), "p": None})
+    frame["correct"] = rng.random(300) < frame["score"] ** 2
+    frame.loc[:9, "p"] = 0.5  # what was told of some answers at the time
+    log, out, again = (tmp_path / name for name in ("log.csv", "out.csv", "again.csv"))
+    frame.to_csv(log, index=False)
+    assert read_log(log).roles.confidence == "score"
+    assert read_log(log, confidence="p").used == 10
+    maps = fit_log(log).maps
+    done = apply(maps, log, out, find("policies", "bands")())
+    assert done.replaced == {"p": 10}
+    assert done.to_dict()["replaced"] == {"p": 10}
+    written = pd.read_csv(out)
+    np.testing.assert_allclose(written["p"], maps.find([])(frame["score"].to_numpy(float)))
+    assert written["score"].tolist() == frame["score"].tolist()
+    assert read_log(out).roles.confidence == "score"
+    assert set(apply(maps, out, again, find("policies", "bands")()).replaced.values()) == {300}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_score_called_p_is_kept(tmp_path: Path, ending: str) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"p": rng.random(200).round(3)})
+    frame["correct"] = rng.random(200) < frame["p"] ** 2
+    log, out = tmp_path / f"log.{ending}", tmp_path / f"out.{ending}"
+    {"csv": lambda: frame.to_csv(log, index=False), "parquet": lambda: frame.to_parquet(log),
+     "jsonl": lambda: frame.to_json(log, orient="records", lines=True)}[ending]()  # fmt: skip
+    maps = fit_log(log).maps
+    done = apply(maps, log, out, find("policies", "bands")())
+    assert (done.calibrated, done.replaced) == (200, {})
+    raw, calibrated = (read_log(out, confidence=name).groups[()] for name in ("score", "p"))
+    assert raw == read_log(log).groups[()]
+    assert calibrant.metrics.ece(calibrated) < calibrant.metrics.ece(raw)
+    assert read_log(out).groups[()] == raw
 
 
 def test_apply_writes_whole_files_or_none(tmp_path: Path) -> None:
@@ -278,7 +315,7 @@ def test_apply_reads_parquet_and_jsonl_as_fit_did(tmp_path: Path) -> None:
     read = pd.read_parquet(out)
     rows = read[read["group"] == 1]
     expected = fitted.maps.find([1])(np.round(rows["confidence"].to_numpy(float), 6))
-    np.testing.assert_allclose(rows["calibrated"].to_numpy(float), expected, atol=1e-9)
+    np.testing.assert_allclose(rows["p"].to_numpy(float), expected, atol=1e-9)
     frame = pd.DataFrame({**columns, "confidence": c.astype(float)})
     frame.to_json(tmp_path / "log.jsonl", orient="records", lines=True)
     by_flag = fit_log(tmp_path / "log.jsonl", ["flag"])

@@ -134,16 +134,16 @@ def test_live_and_offline_say_the_same(maps: MapSet, given: list[Answer]) -> Non
     for answer in given:
         rows = [next(written) for _ in answer.readings]
         told = live(maps, answer, answer.readings)
-        first = next((row for row in rows if row["calibrated"] is not None), rows[0])
-        assert (first["calibrated"], first["map_id"]) == (told.p, told.map_id)
-        assert (first["calibrated_low"], first["calibrated_high"]) == (told.low, told.high)
+        first = next((row for row in rows if row["p"] is not None), rows[0])
+        assert (first["p"], first["map_id"]) == (told.p, told.map_id)
+        assert (first["p_low"], first["p_high"]) == (told.low, told.high)
         for row, reading in zip(rows, answer.readings, strict=True):
             alone = len(rows) == 1 or not single or not maps.blends
             if not alone or reading.score is None:
                 continue
             said = told if maps.blends else live(maps, answer, (reading,))
             decision = policy.decide(said).noting(said)
-            assert (row["calibrated"], row["map_id"], row["uncalibrated"]) == (
+            assert (row["p"], row["map_id"], row["uncalibrated"]) == (
                 said.p,
                 said.map_id,
                 said.reason,
@@ -204,9 +204,7 @@ def test_what_a_group_is_for_must_be_known() -> None:
     assert "the score's region is not known" in str(told.reason)
     with pytest.raises(ColumnNotFound, match="region"):
         applied(maps, pd.DataFrame({"confidence": [0.9], "model": ["m1"]}))
-    assert (
-        applied(maps, pd.DataFrame({"confidence": [0.9], "region": ["north"]}))[0]["calibrated"] is not None
-    )
+    assert applied(maps, pd.DataFrame({"confidence": [0.9], "region": ["north"]}))[0]["p"] is not None
 
 
 def test_certificates_are_found_offline_as_live() -> None:

@@ -216,7 +216,7 @@ def test_scores_of_another_signal_lend_nothing(frame: pd.DataFrame) -> None:
 
 
 def test_a_calibrator_is_what_was_asked_for_or_is_refused(frame: pd.DataFrame) -> None:
-    with pytest.raises(UnusableInput, match=r"blend takes several signals.*--confidence calibrated"):
+    with pytest.raises(UnusableInput, match=r"blend takes several signals.*--confidence p"):
         plan_costs(frame, policy=POLICY, calibrator="blend")
     single = plan_costs(frame[:200], policy=POLICY, calibrator="pooled")
     assert any("without --by there is one: it is the map of auto" in note for note in single.notes)

@@ -359,9 +359,10 @@ def test_rows_are_read_as_the_rest_of_the_house_reads_them() -> None:
         read_rows(log.assign(correct=None))
 
 
-def test_a_log_of_probabilities_is_bound_to_its_map() -> None:
-    log = frame(1500, 11).assign(map_id="0123456789abcdef").rename(columns={"confidence": "calibrated"})
-    (one,) = plan_thresholds(log, max_error=0.2, delta=0.1, confidence="calibrated").certificates.certificates
+@pytest.mark.parametrize("column", ["p", "calibrated"])
+def test_a_log_of_probabilities_is_bound_to_its_map(column: str) -> None:
+    log = frame(1500, 11).assign(map_id="0123456789abcdef").rename(columns={"confidence": column})
+    (one,) = plan_thresholds(log, max_error=0.2, delta=0.1, confidence=column).certificates.certificates
     assert (one.scale, one.map_id) == ("probability", "0123456789abcdef")
     mark = Fingerprint(model="m1")
     policy = _policy(one)
@@ -371,6 +372,12 @@ def test_a_log_of_probabilities_is_bound_to_its_map() -> None:
     assert (
         "bound to the map" in policy.decide(Confidence(p=Probability(1.0), map_id="x", fingerprint=mark)).why
     )  # type: ignore[attr-defined]
+
+
+def test_a_p_of_no_map_is_a_score() -> None:
+    log = frame(1500, 11).rename(columns={"confidence": "p"})
+    (one,) = plan_thresholds(log, max_error=0.2, delta=0.1).certificates.certificates
+    assert (one.scale, one.map_id) == ("score", None)
 
 
 def test_maps_must_fit_the_groups(maps: MapSet) -> None:

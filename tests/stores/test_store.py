@@ -148,7 +148,7 @@ def test_rows_carry_the_latest_verdict_and_its_weight(store: SqlStore) -> None:
     ]
     judged = [(r["correct"], r["weight"], r["judge"]) for r in rows]
     assert judged == [(0.0, 4.0, "ana")] * 2 + [(None, None, None)] * 2
-    assert rows[0]["confidence"] == 0.75
+    assert rows[0]["score"] == 0.75
     assert rows[1]["reason"] == "the model gave no number"
 
 

@@ -51,7 +51,8 @@ class JsonlLog:
     """A log as a file of JSON lines, one for each record and signal, in the columns of `rows_of`.
 
     Rows are in the file when `add` returns, and on the disk soon after (`JsonLines.note`). A line that a crash
-    cut off is dropped when the file is opened again, and its record redone.
+    cut off is dropped when the file is opened again, and its record redone. A file whose scores are called
+    `confidence`, as an earlier version wrote them, goes on in that word.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -74,7 +75,7 @@ class JsonlLog:
         for row in rows:
             self._note(row)
         if rows:
-            self._lines.note(rows)
+            self._lines.note([_renamed(row, "score", "confidence") for row in rows] if self._older else rows)
 
     async def settled(self) -> None:
         """Return when every row is on the disk."""
@@ -103,11 +104,13 @@ class JsonlLog:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were added."""
-        return iter(self._lines)
+        return (_renamed(row, "confidence", "score") for row in self._lines)
 
     def _look(self) -> None:
         self._ungraded.clear()
+        self._older = False
         for position, row in self._lines.placed():
+            self._older = "confidence" in row
             self._note(row)
             if row["correct"] is None and row["answer"] is not None:
                 self._ungraded.setdefault(row["record_id"], position)
@@ -118,6 +121,10 @@ class JsonlLog:
         if now is None:
             now = self._alike[step] = step[0] | {step[1]}
         self._there[row["record_id"]] = now
+
+
+def _renamed(row: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    return {new if name == old else name: value for name, value in row.items()}
 
 
 class StoreSink:

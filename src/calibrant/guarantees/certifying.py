@@ -158,7 +158,7 @@ def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) ->
     if not isinstance(prior_map, CalibrationMap):
         raise UnusableInput(
             f"prior_map must be a CalibrationMap of one signal, got {type(prior_map).__name__}. Certify what a "
-            "blend gives by itself: `calibrant apply`, then its column `calibrated`."
+            "blend gives by itself: `calibrant apply`, then its column `p`."
         )
     prior_map.check(fingerprint)
     grid = np.unique(np.r_[np.linspace(0, 1, 1001), tally.score])

@@ -143,7 +143,7 @@ def plan_costs(
         raise UnusableInput(
             f"{calibrator} takes several signals of an answer together, and costs are planned on one confidence. Fit "
             f"with `calibrant fit LOG --calibrator {calibrator}`, `calibrant apply` that to other rows, and plan "
-            "those with --confidence calibrated; or choose --calibrator auto."
+            "those with --confidence p; or choose --calibrator auto."
         )
     log = read_log(source, by=by, folds=FOLDS, **named)
     notes = list(log.notes)

@@ -176,8 +176,9 @@ def _certified(
         by=group_by, fingerprint=None, **settings,
     )  # fmt: skip
     made = made.bound_to(group_by, mark)
-    if read.roles.confidence == "calibrated" and found is None:
-        made = replace(made, scale="probability", map_id=group.constants.get("map_id"))
+    map_id = group.constants.get("map_id")
+    if found is None and (read.roles.confidence == "calibrated" or (read.roles.confidence == "p" and map_id)):
+        made = replace(made, scale="probability", map_id=map_id)  # of the map that `apply` took
     return made
 
 

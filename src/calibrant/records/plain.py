@@ -58,7 +58,7 @@ COLUMNS = (
     "question",
     "answer",
     "gold",
-    "confidence",
+    "score",
     "correct",
     "reason",
     "prompt",
@@ -77,7 +77,7 @@ COLUMNS = (
 def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str, Any]]:
     """One flat row per signal of a record; a record without readings gives one row with its error.
 
-    `confidence` is the raw score in [0, 1] or None with a `reason`, `correct` the grade in [0, 1] or
+    `score` is the raw signal in [0, 1] or None with a `reason`, `correct` the grade in [0, 1] or
     None where nobody judged, `time` in seconds since the epoch, `latency` in seconds, `cost` in US dollars.
     These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
     written together, where that was counted. Calls that signals share are counted for each of them. `p` is the
@@ -86,12 +86,12 @@ def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
     >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
-    >>> row["question"], row["gold"], row["confidence"], row["reason"]
+    >>> row["question"], row["gold"], row["score"], row["reason"]
     ('2 + 2?', '4', None, 'server down')
     """
     for reading in record.readings:
-        confidence = None if reading.score is None else float(reading.score)
-        yield _row(record, verdict, reading.signal, confidence, reading.reason, reading.detail)
+        score = None if reading.score is None else float(reading.score)
+        yield _row(record, verdict, reading.signal, score, reading.reason, reading.detail)
     if not record.readings:
         yield _row(record, verdict, None, None, record.error or "no signal was read", {})
 
@@ -100,7 +100,7 @@ def _row(
     record: Record,
     verdict: Verdict | None,
     signal: str | None,
-    confidence: float | None,
+    score: float | None,
     reason: str | None,
     detail: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _row(
         "question": question.text,
         "answer": completion and completion.text,
         "gold": GOLD_SEPARATOR.join(question.references) or None,
-        "confidence": confidence,
+        "score": score,
         "correct": verdict and verdict.grade,
         "reason": reason,
         "prompt": detail.get("prompt"),

@@ -24,7 +24,7 @@ def print_demo(found: DemoResult) -> None:
     for row in found.surprises:
         say(
             f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
-            f"claimed {fixed(row['confidence'], 2)}; {row['phrase']}: {row['action']}"
+            f"claimed {fixed(row['score'], 2)}; {row['phrase']}: {row['action']}"
         )
     say(f"\nFitted on half of the questions; on the other half, from {GATE}:")
     table(("domain", ">n", ">right", ">claimed", ">now", ">ECE", ">now", ">Brier", ">now"), _rows(found))

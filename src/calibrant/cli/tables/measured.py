@@ -113,4 +113,6 @@ def print_applied(done: Applied) -> None:
         say(f"  {n:,} scores of {signal} did not count: no blend was fitted on it.")
     for level, n in done.stood_in.most_common(8):
         say(f"  {n:,} are of groups without a map; the one for {level} stood in.")
+    for column, n in done.replaced.items():
+        say(f"  {n:,} rows held something else in {column}, which was replaced.")
     say("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
