@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 import calibrant
 from calibrant.assembly.building import build
 from calibrant.assembly.config import parse
 from calibrant.errors import UnusableInput
+from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.pipeline import Pipeline
 from calibrant.plans.steps import StepSeen, Trajectory
@@ -26,6 +28,8 @@ from calibrant.routes.retrieval import Retrieval
 from calibrant.routes.single import Single
 from calibrant.routing.trajectories import fit_trajectories
 from calibrant.types import Ask, Fingerprint, Message, Question, Record
+
+from ..upstream import Upstream
 
 FITTED: CalibrationMap = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt")
 TINY = {"kind": "scripted", "script": {"2 + 2?": "4"}, "name": "tiny"}
@@ -104,6 +108,14 @@ def test_the_release_says_all_that_decides_and_nothing_of_servers(folder: Path) 
     assert '"disclaim": 0.6' in text, "what is not said in the file is said in the release"
 
 
+def test_a_key_has_no_place_in_a_release(folder: Path) -> None:
+    table = {"model": TINY, "task": {"law": {"policy": {"use": "env:KEY"}}}}
+    with pytest.raises(UnusableInput, match=r"\[task.law.policy\] use is taken from the environment"):
+        parse(table, {"KEY": "low"}, folder)
+    maps = parse({"model": TINY, "confidence": {"maps": "env:MAPS"}}, {"MAPS": "maps.json"}, folder)
+    assert maps.release.default.maps.find(()) == FITTED, "where a file is, may be"
+
+
 def test_another_content_of_a_file_is_another_release(folder: Path) -> None:
     table = {"model": TINY, "confidence": {"maps": "maps.json"}}
     before = parse(table, {}, folder).release.release_id
@@ -176,6 +188,18 @@ def test_a_retrieval_from_the_file(folder: Path) -> None:
     assert built(table | {"confidence": {"signals": []}}, folder).way(None).route.assessor is None  # type: ignore[attr-defined]
     record = asyncio.run(answered(table, folder))
     assert record.steps[0].name == "without documents"
+
+
+def test_a_retrieval_behind_the_gateway_reads_what_the_client_sends(folder: Path) -> None:
+    upstream = Upstream().start()
+    model = {"kind": "openai_compatible", "url": upstream.url, "model": "tiny"}
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "2 + 2?"}]}
+    table = {"model": model, "route": {"kind": "retrieval", "closed_book": False}}
+    with TestClient(create_app(build(parse(table, {}, folder)))) as client:
+        sent = body | {"metadata": {"documents": '["It is 4."]'}}
+        told = client.post("/v1/chat/completions", json=sent).json()
+    upstream.stop()
+    assert [step["name"] for step in told["confidence"]["route"]][:2] == ["document 1", "all 1 jointly"]
 
 
 OUTSIDE = '''

@@ -120,13 +120,16 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     >>> config.server.port, [signal.kind for signal in config.release.default.signals], config.store.settings["url"]
     (8080, ['mean_logprob'], 'calibrant.db')
     """
-    sections = {name: _resolved(value, name, environment) for name, value in table.items()}
+    taken: set[str] = set()
+    sections = {name: _resolved(value, name, environment, taken) for name, value in table.items()}
     known = ("server", "model", "models", "peer", "route", "store", "confidence", "policy", "stream", "task")
     check_names("the file", sections, known, "section")
     for name, section in sections.items():
         _check_section(name, section)
     server = filled(Server, sections.get("server", {}), "[server]")
-    release = release_of(sections, folder)
+    release = release_of(
+        sections, folder, lambda place: any(f"{one}.".startswith(f"{place}.") for one in taken)
+    )
     models = {name: (f"[{name}]", sections[name]) for name in ("model", "peer") if name in sections}
     for name, section in sections.get("models", {}).items():
         if name in models:
@@ -155,7 +158,7 @@ def secret(text: str | None, option: str) -> str | None:
         return None
     if not text.startswith("env:"):
         raise UnusableInput(f"Expected {option} env:NAME, the environment variable that holds the key.")
-    return str(_resolved(text, option, os.environ))
+    return str(_resolved(text, option, os.environ, set()))
 
 
 def _is_loopback(host: str) -> bool:
@@ -165,10 +168,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _resolved(value: Any, where: str, environment: Mapping[str, str]) -> Any:
-    """The value with every "env:NAME" in it replaced."""
+def _resolved(value: Any, where: str, environment: Mapping[str, str], taken: set[str]) -> Any:
+    """The value with every "env:NAME" in it replaced; `taken` gets the places where that was so."""
     if isinstance(value, dict):
-        return {name: _resolved(inner, f"{where}.{name}", environment) for name, inner in value.items()}
+        return {
+            name: _resolved(inner, f"{where}.{name}", environment, taken) for name, inner in value.items()
+        }
     if not (isinstance(value, str) and value.startswith("env:")):
         return value
     name = value.removeprefix("env:")
@@ -176,4 +181,5 @@ def _resolved(value: Any, where: str, environment: Mapping[str, str]) -> Any:
         raise UnusableInput(
             f"{where} is taken from the environment, where {name} is not set. Set it: export {name}=..."
         )
+    taken.add(where)
     return environment[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from ..arguments import check_names, filled
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..releases.live import signals_made
-from ..releases.parts import checked, kept, loaded, part_of, roles_of, signal_parts
+from ..releases.parts import checked, kept, loaded, roles_of, signal_parts
 from ..releases.release import Part, Release, Way
 
 __all__ = ["release_of"]
@@ -52,38 +52,33 @@ class TaskSection:
     route: Mapping[str, Any] | None = None
 
 
-def release_of(sections: Section, folder: Path) -> Release:
-    """The release that a file's sections describe; paths in them start at `folder`. Raises `UnusableInput`."""
-    confidence = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
-    postures = dict(confidence.posture)
-    usual = postures.pop("default", None)
-    of_tasks = {
-        task: filled(TaskSection, section, f"[task.{task}]")
-        for task, section in sections.get("task", {}).items()
-    }
-    models = _Models(sections)
+def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -> Release:
+    """The release that a file's sections describe.
+
+    Paths in them start at `folder`; `secret` says whether a dotted place ("route.key") was taken from the environment.
+    Raises `UnusableInput`.
+    """
+    file = _File(folder, secret, _Models(sections))
+    usual = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
+    postures = dict(usual.posture)
     default = Way(
-        signals=_signals(confidence.signals, usual, "[confidence]"),
-        maps=_maps(confidence.maps, folder) or MapSet(),
-        policy=_policy(sections.get("policy", {}), "[policy]", folder),
+        signals=_signals(usual.signals, postures.pop("default", None), "[confidence]"),
+        maps=file.maps(usual.maps) or MapSet(),
+        policy=file.policy(sections.get("policy", {}), "policy"),
         others={"peer": "peer"} if "peer" in sections else {},
         gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
-        **_routed(sections.get("route", {}), "[route]", folder, models),
+        **file.route(sections.get("route", {}), "route"),
     )
     tasks = {}
-    for task in dict.fromkeys((*postures, *of_tasks)):
-        own, where = of_tasks.get(task, TaskSection()), f"[task.{task}]"
-        posture = own.posture or postures.get(task)
-        given: dict[str, Any] = {"maps": _maps(own.maps, folder), "gate": own.gate}
+    for task, section in ({task: {} for task in postures} | sections.get("task", {})).items():
+        own, place = filled(TaskSection, section, f"[task.{task}]"), f"task.{task}"
+        given, posture = file.own(own, place), own.posture or postures.get(task)
         if own.signals is not None or posture:
-            names = confidence.signals if own.signals is None else own.signals
-            given["signals"] = _signals(names, posture, where if task in of_tasks else "[confidence]")
-        if own.policy is not None:
-            given["policy"] = _policy(own.policy, f"[task.{task}.policy]", folder)
-        if own.route is not None:
-            given |= _routed(own.route, f"[task.{task}.route]", folder, models)
-        tasks[task] = replace(default, **{name: value for name, value in given.items() if value is not None})
-    models.check_all_asked(default, tasks)
+            names = usual.signals if own.signals is None else own.signals
+            where = "confidence" if own.signals is None and own.posture is None else place
+            given["signals"] = _signals(names, posture, f"[{where}]")
+        tasks[task] = replace(default, **given)
+    file.models.check_all_asked(default, tasks)
     return Release(default=default, tasks=tasks)
 
 
@@ -98,26 +93,48 @@ def _signals(names: tuple[str, ...], posture: str | None, where: str) -> tuple[P
     return parts
 
 
-def _maps(path: str | None, folder: Path) -> MapSet | None:
-    return None if path is None else MapSet.load(folder / path)
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the sections of one file are read with."""
 
+    folder: Path
+    secret: Callable[[str], bool]
+    models: _Models
 
-def _policy(section: Section, where: str, folder: Path) -> Part:
-    return kept("policies", part_of("policies", {"kind": "bands"} | dict(section), where, folder))
+    def own(self, own: TaskSection, place: str) -> dict[str, Any]:
+        """What a task has of its own of a way, but its signals."""
+        given: dict[str, Any] = {"maps": self.maps(own.maps), "gate": own.gate}
+        if own.policy is not None:
+            given["policy"] = self.policy(own.policy, f"{place}.policy")
+        if own.route is not None:
+            given |= self.route(own.route, f"{place}.route")
+        return {name: value for name, value in given.items() if value is not None}
 
+    def maps(self, path: str | None) -> MapSet | None:
+        return None if path is None else MapSet.load(self.folder / path)
 
-def _routed(section: Section, where: str, folder: Path, models: _Models) -> dict[str, Any]:
-    """The route of a section and the models that it asks, each by its name for the route and its own."""
-    names = {key: section[key] for key in ("model", "models") if key in section}
-    rest = {"kind": "single"} | {key: value for key, value in section.items() if key not in names}
-    kind, settings = checked("routes", rest, where)
-    where = f"{where} of kind {kind}"
-    roles = roles_of(kind, settings)
-    if roles is None:
-        asked = models.one(names, where)
-    else:
-        asked = models.several(names, roles, where)
-    return {"route": kept("routes", loaded("routes", kind, settings, folder)), "models": asked}
+    def policy(self, section: Section, place: str) -> Part:
+        kind, settings = checked("policies", {"kind": "bands"} | dict(section), f"[{place}]")
+        return self._kept("policies", kind, settings, place)
+
+    def route(self, section: Section, place: str) -> dict[str, Any]:
+        """The route of a section and the models that it asks, each by its name for the route and its own."""
+        names = {key: section[key] for key in ("model", "models") if key in section}
+        rest = {"kind": "single"} | {key: value for key, value in section.items() if key not in names}
+        kind, settings = checked("routes", rest, f"[{place}]")
+        where, roles = f"[{place}] of kind {kind}", roles_of(kind, settings)
+        asked = self.models.one(names, where) if roles is None else self.models.several(names, roles, where)
+        return {"route": self._kept("routes", kind, settings, place), "models": asked}
+
+    def _kept(self, family: str, kind: str, settings: dict[str, Any], place: str) -> Part:
+        part = kept(family, loaded(family, kind, settings, self.folder))
+        for name in part.settings:
+            if self.secret(f"{place}.{name}"):
+                raise UnusableInput(
+                    f"[{place}] {name} is taken from the environment, and would stand in every copy of the release. "
+                    "Keys belong to [model], [models.*], [peer] and [store]."
+                )
+        return part
 
 
 class _Models:

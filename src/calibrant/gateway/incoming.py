@@ -45,11 +45,11 @@ def question_of(chat: ChatRequest, request_headers: Mapping[str, str]) -> Questi
 
 
 def _kind(stated: Mapping[str, str]) -> Json:
-    """What signals need to know of the answers that are possible: texts in a request, values from here on."""
+    """What signals and routes need to know of the question: texts in a request, values from here on."""
     if stated.get("kind", "text") not in KINDS:
         raise BadRequest(f"Expected metadata.kind among {', '.join(KINDS)}.", "metadata.kind")
     lists: dict[str, list[str]] = {}
-    for name in ("options", "aliases"):
+    for name in ("options", "aliases", "documents"):
         if name in stated:
             lists[name] = _listed(stated[name], f"metadata.{name}")
     if stated.get("kind") == "choice" and not lists.get("options"):

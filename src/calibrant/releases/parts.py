@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -72,8 +73,10 @@ def named(family: str, text: str) -> Part:
     >>> named("policies", "bands:answer=0.9:use=low").settings
     {'answer': 0.9, 'use': 'low'}
     """
-    kind, *settings = text.split(":")
-    given = dict(_setting(text, setting) for setting in settings)
+    kind, *settings = re.split(r":(?=\s*\w+\s*=)", text)
+    if ":" in kind:
+        raise UnusableInput(f"Expected settings as name=value, such as vpd:samples=3; got {text!r}.")
+    given = dict(map(_setting, settings))
     where = f"the {_ONE[family]} {kind}"
     return loaded(family, kind, arguments(find(family, kind), given, where, GIVEN.get(family, ())))
 
@@ -81,10 +84,8 @@ def named(family: str, text: str) -> Part:
 _ONE = {"signals": "signal", "policies": "policy", "routes": "route", "models": "model"}
 
 
-def _setting(part: str, text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UnusableInput(f"Expected settings as name=value, such as vpd:samples=3; got {part!r}.")
+def _setting(text: str) -> tuple[str, Any]:
+    name, _, value = (part.strip() for part in text.partition("="))
     try:
         return name, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

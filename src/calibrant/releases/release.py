@@ -60,6 +60,8 @@ class Way:
     def __post_init__(self) -> None:
         if not self.models:
             raise ValueError("A way asks at least one model.")
+        if self.gate not in ("trail", "hold"):
+            raise ValueError(f"A gate is 'trail' or 'hold', not {self.gate!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
