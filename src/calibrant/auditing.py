@@ -64,13 +64,7 @@ class Group:
         return str(self.told)
 
 
-_NOTHING = {
-    "n": 0, "n_eff": 0.0, "verdict": "no usable rows",
-    **dict.fromkeys(
-        ("accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier", "mcb", "dsc",
-         "unc", "log_loss", "auroc", "aurc")
-    ),
-}  # fmt: skip
+_NOTHING = {**dict.fromkeys(Finding.__slots__), "n": 0, "n_eff": 0.0, "verdict": "no usable rows"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,40 +5,13 @@ A share that was measured is never said to be none or all. What is not known is 
 
 from __future__ import annotations
 
-from typing import Protocol
+from ..metrics.intervals import Estimate
 
 __all__ = [
-    "count",
-    "fixed",
-    "give_or_take",
-    "interval",
-    "of_100",
-    "percent",
-    "percent_interval",
-    "points",
-    "span",
-]
+    "UNKNOWN", "fixed", "give_or_take", "interval", "of_100", "percent", "percent_interval", "points", "span",
+]  # fmt: skip
 
 UNKNOWN = "-"
-
-
-class Interval(Protocol):
-    """A value with the ends of its interval."""
-
-    @property
-    def value(self) -> float:
-        """The value."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        ...
 
 
 def fixed(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
@@ -83,12 +56,12 @@ def points(gap: float, digits: int = 0, *, signed: bool = False) -> str:
     return f"{said} point" + ("" if said.lstrip("+-") == "1" else "s")
 
 
-def span(one: Interval, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
+def span(one: Estimate, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
     """The ends of an interval: 0.040 to 0.122."""
     return " to ".join(fixed(scale * end, digits, signed=signed) for end in (one.low, one.high))
 
 
-def interval(one: Interval | None, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
+def interval(one: Estimate | None, digits: int = 3, *, scale: float = 1.0, signed: bool = False) -> str:
     """A value with its interval: 0.081 (0.040 to 0.122)."""
     if one is None:
         return UNKNOWN
@@ -96,7 +69,7 @@ def interval(one: Interval | None, digits: int = 3, *, scale: float = 1.0, signe
     return f"{said} ({span(one, digits, scale=scale, signed=signed)})"
 
 
-def give_or_take(one: Interval | None, digits: int = 3, *, scale: float = 1.0) -> str:
+def give_or_take(one: Estimate | None, digits: int = 3, *, scale: float = 1.0) -> str:
     """A value and how far its interval reaches at the most: 0.081 ±0.041."""
     if one is None:
         return UNKNOWN
@@ -104,15 +77,6 @@ def give_or_take(one: Interval | None, digits: int = 3, *, scale: float = 1.0) -
     return f"{fixed(scale * one.value, digits)} ±{fixed(scale * reach, digits)}"
 
 
-def percent_interval(one: Interval | None, digits: int = 0) -> str:
+def percent_interval(one: Estimate | None, digits: int = 0) -> str:
     """A share with its interval in per cent: 34 % (30 to 38)."""
     return UNKNOWN if one is None else f"{percent(one.value, digits)} ({span(one, digits, scale=100)})"
-
-
-def count(n: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> count(1, "row"), count(2000, "row")
-    ('1 row', '2,000 rows')
-    """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
