@@ -23,7 +23,7 @@ import numpy as np
 
 from calibrant.logs.panels import Panel, read_panel
 from calibrant.metrics.recovery import Recovery, apgr
-from calibrant.planning.cascades import cases_of, plan_cascade
+from calibrant.planning.cascades import first_answers_of, plan_cascade
 
 LLAMA8, LLAMA70 = "Meta-Llama-3.1-8B-Instruct", "Meta-Llama-3.1-70B-Instruct"
 PEERS = ("gpt-4.1-nano", "gpt-4o-mini-2024-07-18")
@@ -80,7 +80,7 @@ def one_split(folder: Path, pair: Pair, panel: Panel, seed: int) -> dict[str, An
     )  # fmt: skip
     took = time.process_time() - start
     test = rest(panel, pair.rows, seed)
-    told = made.plan.gains[pair.small](cases_of(test, pair.small, pair.peers))
+    told = made.plan.gains[pair.small](first_answers_of(test, pair.small, pair.peers))
     stated = test.scores.get("verbalized")
     raw = None if stated is None else apgr(Recovery.of(-np.nan_to_num(stated[0]), *test.grade[:2]))
     at = [point["large_share"] for point in made.measured.curve].index(0.42)
