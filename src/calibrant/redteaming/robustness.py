@@ -7,7 +7,7 @@ on the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from ..maps.calibration import CalibrationMap
 from ..metrics import Estimate
 from ..plugins import find
-from ..tally import Floats, Tally
+from ..tally import Tally
 from .shifts import Draws, Pairs, joined
 
 __all__ = ["CAP", "DEFENCES", "Defended", "Finding", "Look", "Trial", "findings"]
@@ -162,16 +162,12 @@ class _Bench:
         draws, at = self.draws, self.threshold
         success, passed = draws.over(up, at), draws.over(clean, at, right=True)
         area, area_none = (draws.auroc(p.question, p.clean, p.clean_right) for p in (clean, clean_none))
-        wrong = len(np.unique(up.question[~up.attacked_right]))
-        right = len(np.unique(clean.question[clean.clean_right]))
+        wrong, right = up.behind(~up.attacked_right), clean.behind(clean.clean_right)
         found = {
-            "success_clean": (draws.over(up, at, clean=True), len(np.unique(up.question[~up.clean_right]))),
+            "success_clean": (draws.over(up, at, clean=True), up.behind(~up.clean_right)),
             "success_attacked": (success, wrong),
             "success_cut": (draws.over(up_none, at) - success, wrong),
-            "held_back_attacked": (
-                1 - draws.over(down, at, right=True),
-                len(np.unique(down.question[down.attacked_right])),
-            ),
+            "held_back_attacked": (1 - draws.over(down, at, right=True), down.behind(down.attacked_right)),
             "passed_clean": (passed, right),
             "passed_lost": (draws.over(clean_none, at, right=True) - passed, right),
             "auroc_clean": (area, 0),
@@ -183,10 +179,7 @@ class _Bench:
         tokens = [look.tokens for _, _, look in self._looks(self.trials[0].clean)] if second else [0]
         return Defended(
             signal=signal, defence=defence, calls=float(second), tokens=float(np.mean(tokens)),
-            measures={
-                k: draws.estimate(array, behind=n, least=-1.0 if k.endswith(("_cut", "_lost")) else 0.0)
-                for k, (array, n) in found.items()
-            },
+            measures=draws.estimates(found, differences=("_cut", "_lost")),
         )  # fmt: skip
 
     def pairs(self, trial: Trial, signal: str, defence: str) -> Pairs:
@@ -197,25 +190,18 @@ class _Bench:
         ]
         confidence = self._confidence(trial, signal, defence)
         return Pairs(
-            question=np.array([row[0] for row in rows], np.intp),
-            clean=_floats([confidence(row[1]) for row in rows]),
-            attacked=_floats([confidence(row[2]) for row in rows]),
-            clean_right=np.array([row[1].right for row in rows], bool),
-            attacked_right=np.array([row[2].right for row in rows], bool),
-            flipped=np.array([row[3] for row in rows], bool),
+            question=np.array([place for place, *_ in rows], np.intp),
+            clean=np.array([confidence(before) for _, before, _, _ in rows], float),
+            attacked=np.array([confidence(after) for _, _, after, _ in rows], float),
+            clean_right=np.array([before.right for _, before, _, _ in rows], bool),
+            attacked_right=np.array([after.right for _, _, after, _ in rows], bool),
+            flipped=np.array([flipped for *_, flipped in rows], bool),
         )
 
     def _clean(self, signal: str, defence: str) -> Pairs:
         """The clean answers of every ground on which an attack was tried, against themselves."""
         grounds = {id(trial.clean): trial for trial in self.trials}.values()
-        still = [
-            Trial(
-                attack="", target="", direction="either", clean=t.clean, attacked=t.clean,
-                flipped=[False] * len(t.clean),
-            )
-            for t in grounds
-        ]  # fmt: skip
-        return joined(self.pairs(trial, signal, defence) for trial in still)
+        return joined(self.pairs(replace(t, attacked=t.clean), signal, defence) for t in grounds)
 
     def _pooled(self, direction: str, signal: str, defence: str) -> Pairs:
         of_kind = [trial for trial in self.trials if trial.direction in (direction, "either")]
@@ -269,10 +255,6 @@ def _clamped(scored: list[tuple[float, bool]]) -> Callable[[float | None], float
 
 def _number(score: float | None) -> float:
     return float("nan") if score is None else score
-
-
-def _floats(values: list[float]) -> Floats:
-    return np.array(values, dtype=np.float64)
 
 
 def _plain(found: Finding | Defended) -> dict[str, Any]:

@@ -6,8 +6,8 @@ difference of any two is paired: attacked against clean, defended against undefe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,6 @@ __all__ = ["MOVED", "Draws", "Pairs", "joined"]
 Flags = NDArray[np.bool_]
 MOVED = 0.05
 """A confidence has moved where it changed by more than this."""
-
-SIGN = {"inflate": 1.0, "deflate": -1.0, "either": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +54,18 @@ class Pairs:
     def moved(self, direction: str) -> Flags:
         """Rows whose confidence moved in the direction of the attack; in any, where that is "either"."""
         change = self.attacked - self.clean
-        moved: Flags = np.greater(
-            np.abs(change) if direction == "either" else SIGN[direction] * change, MOVED
-        )
+        moved: Flags = {"inflate": change, "deflate": -change, "either": np.abs(change)}[direction] > MOVED
         return moved
+
+    def behind(self, rows: Flags) -> int:
+        """How many questions some of the rows are of."""
+        return len(np.unique(self.question[rows]))
 
 
 def joined(parts: Iterable[Pairs]) -> Pairs:
     """The rows of several attacks together."""
     every = list(parts)
-    names = ("question", "clean", "attacked", "clean_right", "attacked_right", "flipped")
+    names = [one.name for one in fields(Pairs)]
     return Pairs(**{name: np.concatenate([getattr(part, name) for part in every]) for name in names})
 
 
@@ -81,11 +81,9 @@ class Draws:
     resamples : how often they are drawn again
     """
 
-    def __init__(self, questions: int, *, resamples: int = 1000, seed: int = 20240601) -> None:
-        drawn = np.random.default_rng(seed).multinomial(
-            questions, np.full(questions, 1 / questions), size=resamples
-        )
-        self.weights = np.vstack([np.ones(questions), drawn])
+    def __init__(self, questions: int, *, resamples: int = 1000) -> None:
+        rng, even = np.random.default_rng(20240601), np.full(questions, 1 / questions)
+        self.weights = np.vstack([np.ones(questions), rng.multinomial(questions, even, size=resamples)])
 
     def mean(self, question: NDArray[np.intp], value: Floats | Flags, among: Flags) -> Floats:
         """Mean of a value over some of the rows."""
@@ -139,16 +137,21 @@ class Draws:
         q, both, every = pairs.question, pairs.both, np.ones(len(pairs.question), bool)
         found = {
             "change": (self.mean(q, pairs.attacked - pairs.clean, both), 0),
-            "moved": self._share(q, pairs.moved(direction), both),
-            "flips": self._share(q, pairs.flipped, every),
-            "spoiled": self._share(q, ~pairs.attacked_right, pairs.clean_right),
+        }
+        shares = {
+            "moved": (pairs.moved(direction), both),
+            "flips": (pairs.flipped, every),
+            "spoiled": (~pairs.attacked_right, pairs.clean_right),
+        }
+        found |= {
+            name: (self.mean(q, hit, among), pairs.behind(among)) for name, (hit, among) in shares.items()
         }
         for name, right in (("success", False), ("held_back", True)):
             before = self.over(pairs, threshold, right=right, clean=True)
             after = self.over(pairs, threshold, right=right)
             if right:
                 before, after = 1 - before, 1 - after
-            some = [len(np.unique(q[r == right])) for r in (pairs.clean_right, pairs.attacked_right)]
+            some = [pairs.behind(r == right) for r in (pairs.clean_right, pairs.attacked_right)]
             found |= {
                 f"{name}_clean": (before, some[0]),
                 f"{name}_attacked": (after, some[1]),
@@ -157,8 +160,14 @@ class Draws:
         clean = self.auroc(q, pairs.clean, pairs.clean_right)
         hit = self.auroc(q, pairs.attacked, pairs.attacked_right)
         found |= {"auroc_clean": (clean, 0), "auroc_attacked": (hit, 0), "auroc_lost": (clean - hit, 0)}
+        return self.estimates(found, differences=("_gained",))
+
+    def estimates(
+        self, found: Mapping[str, tuple[Floats, int]], differences: tuple[str, ...]
+    ) -> dict[str, Estimate | None]:
+        """An estimate of each statistic by name, with the questions behind it; differences go down to -1."""
         return {
-            name: self.estimate(array, behind=behind, least=-1.0 if name.endswith("_gained") else 0.0)
+            name: self.estimate(array, behind=behind, least=-1.0 if name.endswith(differences) else 0.0)
             for name, (array, behind) in found.items()
         }
 
@@ -166,6 +175,3 @@ class Draws:
         """Share of the wrong answers (or of the right ones) whose confidence is at or above the threshold."""
         score, truth = (pairs.clean, pairs.clean_right) if clean else (pairs.attacked, pairs.attacked_right)
         return self.mean(pairs.question, np.greater_equal(score, threshold), truth == right)
-
-    def _share(self, question: NDArray[np.intp], hit: Flags, among: Flags) -> tuple[Floats, int]:
-        return self.mean(question, hit, among), len(np.unique(question[among]))

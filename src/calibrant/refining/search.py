@@ -46,10 +46,6 @@ class Candidate:
     calls: int
     tokens: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self) | {"digest": self.prompt.digest}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refinement:
@@ -85,19 +81,14 @@ class Refinement:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "model": self.model, "signal": self.signal, "winner": asdict(self.winner),
-            "leader": asdict(self.leader), "separated": self.separated, "confirmed": self.confirmed,
-            "selected_on": self.selected_on, "confirm": self.confirmation.to_dict(),
-            "temperature": {
-                "leader": self.confirmation.after.get("temperature"),
-                "seed": self.confirmation.seed_after.get("temperature"),
-            },
-            "claimed": {one.measure: one.to_dict() for one in self.claims},
-            "rounds": [[row.to_dict() for row in rows] for rows in self.rounds],
-            "candidates": [one.to_dict() for one in self.candidates],
-            "unusable_rewrites": self.unusable_rewrites, "cut": self.cut, "reasons": dict(self.reasons),
-            "calls": self.calls, "tokens": self.tokens, "sentences": self.sentences(),
+        told = asdict(self)
+        confirmation = told.pop("confirmation")
+        return told | {
+            "confirmed": self.confirmed, "confirm": confirmation, "sentences": self.sentences(),
+            "temperature": {"leader": confirmation["after"].get("temperature"),
+                            "seed": confirmation["seed_after"].get("temperature")},
+            "claimed": {one["measure"]: one for one in told.pop("claims")},
+            "candidates": [asdict(one) | {"digest": one.prompt.digest} for one in self.candidates],
         }  # fmt: skip
 
     def sentences(self) -> list[str]:

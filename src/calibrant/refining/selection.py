@@ -8,8 +8,7 @@ answers are wrong; a floor on accuracy is therefore part of every choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,13 +82,13 @@ def mapped(fitted_on: Sheet, score: Floats, calibrator: str = "platt") -> Floats
     return p
 
 
-def cross_fitted(sheet: Sheet, fold: Indexes, calibrator: str = "platt") -> Floats:
+def cross_fitted(sheet: Sheet, fold: Indexes) -> Floats:
     """Probabilities for every question, each by the map of the other fold; `fold` holds 0 and 1."""
     p = np.empty(len(sheet.right))
     for one in (0, 1):
         here, there = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
         if len(here) and len(there):
-            p[here] = mapped(sheet.at(there), sheet.score[here], calibrator)
+            p[here] = mapped(sheet.at(there), sheet.score[here])
         elif len(here):
             p[here] = sheet.right.mean()
     return p
@@ -110,14 +109,6 @@ class Resamples:
         self._wider = float(np.sqrt(count / max(1, count - 1)))
         self.weight = drawn.astype(np.float64)[:, cluster]
 
-    def mean(self, values: Floats) -> Floats:
-        """The mean on each resample, shape (resamples,)."""
-        return _means(self.weight, values)
-
-    def ece(self, p: Floats, right: Floats) -> Floats:
-        """Expected calibration error on each resample."""
-        return _eces(self.weight, p, right)
-
     def interval(self, value: float, drawn: Floats) -> Estimate:
         """95 %: the value and the spread of the resamples around their own mean.
 
@@ -128,7 +119,7 @@ class Resamples:
 
     def difference(self, values: Floats) -> Estimate:
         """The mean of paired differences, with its interval."""
-        return self.interval(float(values.mean()), self.mean(values))
+        return self.interval(float(values.mean()), _means(self.weight, values))
 
     def least(self, values: Floats, compared: int) -> float:
         """Lower 97.5 % bound of the mean, which holds for all of `compared` means at once (Bonferroni).
@@ -137,16 +128,18 @@ class Resamples:
         maps is not in it: with cross-fitted losses of 60 to 180 questions it is exceeded in 6 to 9 % of the
         draws (20 candidates no better than the seed), so a winner needs untouched questions as well.
         """
-        error = float(self.mean(values).std()) * self._wider
+        error = float(_means(self.weight, values).std()) * self._wider
         return float(values.mean() + ndtri(0.025 / max(1, compared)) * error)
 
 
 def _means(weight: Floats, values: Floats) -> Floats:
+    """The mean on each resample, shape (resamples,)."""
     means: Floats = weight @ values / weight.sum(axis=1)
     return means
 
 
 def _eces(weight: Floats, p: Floats, right: Floats) -> Floats:
+    """Expected calibration error on each resample."""
     inside = np.eye(BINS)[cell_of(p, BINS)] * (p - right)[:, None]
     errors: Floats = np.abs(weight @ inside).sum(axis=1) / weight.sum(axis=1)
     return errors
@@ -171,10 +164,6 @@ class Standing:
     accuracy_gain: Estimate
     out: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
 
 def standings(
     sheets: Mapping[str, Sheet],
@@ -184,7 +173,6 @@ def standings(
     *,
     max_accuracy_loss: float = 0.02,
     compared: int | None = None,
-    calibrator: str = "platt",
 ) -> list[Standing]:
     """The candidates of a round, the best first, those below the floor last.
 
@@ -195,7 +183,7 @@ def standings(
     interval of that loss excludes zero.
     """
     draws = Resamples(cluster)
-    loss = {name: (cross_fitted(s, fold, calibrator) - s.right) ** 2 for name, s in sheets.items()}
+    loss = {name: (cross_fitted(s, fold) - s.right) ** 2 for name, s in sheets.items()}
     rows = []
     for name, sheet in sheets.items():
         accuracy_gain = draws.difference(sheet.right - sheets[seed].right)
@@ -236,24 +224,15 @@ class Confirmation:
     after: Mapping[str, Mapping[str, float]]
     seed_after: Mapping[str, Mapping[str, float]]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
-
-def confirm(
-    chosen: tuple[Sheet, Sheet],
-    seed: tuple[Sheet, Sheet],
-    cluster: Indexes,
-    calibrator: str = "platt",
-) -> Confirmation:
+def confirm(chosen: tuple[Sheet, Sheet], seed: tuple[Sheet, Sheet], cluster: Indexes) -> Confirmation:
     """Compare on the untouched questions; each pair is the sheet of the choice and the untouched one.
 
     The intervals are over questions, for the maps as they were fitted.
     """
     draws = Resamples(cluster)
     (_, new), (_, old) = chosen, seed
-    p, q = (mapped(fitted, held.score, calibrator) for fitted, held in (chosen, seed))
+    p, q = (mapped(fitted, held.score) for fitted, held in (chosen, seed))
     loss, seed_loss = (p - new.right) ** 2, (q - old.right) ** 2
     ece_new, ece_old = ece(Tally.of(p, new.right), BINS), ece(Tally.of(q, old.right), BINS)
     return Confirmation(
@@ -261,7 +240,9 @@ def confirm(
         brier_gain=draws.difference(seed_loss - loss), accuracy=float(new.right.mean()),
         seed_accuracy=float(old.right.mean()), accuracy_gain=draws.difference(new.right - old.right),
         ece=ece_new, seed_ece=ece_old,
-        ece_gain=draws.interval(ece_old - ece_new, draws.ece(q, old.right) - draws.ece(p, new.right)),
+        ece_gain=draws.interval(
+            ece_old - ece_new, _eces(draws.weight, q, old.right) - _eces(draws.weight, p, new.right)
+        ),
         auroc=new.auroc, seed_auroc=old.auroc, after=_after(*chosen),
         seed_after=_after(*seed),
     )  # fmt: skip
@@ -296,22 +277,14 @@ class Claim:
     honest: float
     optimism: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
 
 def claim(
-    pairs: Mapping[str, tuple[Sheet, Sheet]],
-    seed: str,
-    chosen: str,
-    cluster: Indexes,
-    calibrator: str = "platt",
+    pairs: Mapping[str, tuple[Sheet, Sheet]], seed: str, chosen: str, cluster: Indexes
 ) -> tuple[Claim, Claim]:
     """The claims for the Brier score and for the ECE; arguments as those of `confirm`."""
     draws = Resamples(cluster, resamples=400)
     names = list(pairs)
-    p = {name: mapped(fitted, held.score, calibrator) for name, (fitted, held) in pairs.items()}
+    p = {name: mapped(fitted, held.score) for name, (fitted, held) in pairs.items()}
     right = {name: held.right for name, (_, held) in pairs.items()}
     measures: dict[str, Callable[[Floats, str], Floats]] = {
         "brier": lambda weight, name: _means(weight, (p[name] - right[name]) ** 2),
