@@ -8,17 +8,15 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-import uvicorn
 
 from calibrant.asking.assessing import Assessor
 from calibrant.errors import BadRequest, StoreError
@@ -50,6 +48,7 @@ from calibrant.types import (
     ToolCall,
 )
 
+from ..serving import served
 from ..upstream import Upstream
 
 SERVE = """
@@ -91,21 +90,6 @@ def identity_map(**fingerprint: str) -> MapSet:
         calibrator="steps", curve=curve, evidence=evidence, fingerprint=Fingerprint(**fingerprint)
     )
     return MapSet(by=(), groups=(((), made),))
-
-
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """A uvicorn server in a thread, and its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
 
 
 @pytest.fixture(scope="module")

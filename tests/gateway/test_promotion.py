@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
@@ -26,6 +23,8 @@ from calibrant.pipeline import Pipeline
 from calibrant.releases.release import Part, Release, Way
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Ask, Completion, Delta, Fingerprint, Record, Token
+
+from ..serving import served
 
 BODY: dict[str, Any] = {"model": "calibrant", "messages": [{"role": "user", "content": "2 + 2?"}]}
 SAID = Completion(text="4 it is", model="m", tokens=(Token("4", -0.1), Token(" it is", -0.3)))
@@ -64,23 +63,9 @@ def release(p: float, answer: float, law: float, gate: Any) -> Release:
     return Release(default=way(p), tasks={"law": way(law)}, note=f"{p}")
 
 
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-
-
 def told(address: str, stream: bool, task: str) -> dict[str, Any]:
     """The confidence object of an answer, with the release that its headers name."""
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
     body = json.dumps(BODY | {"stream": stream, "metadata": {"task": task}})
     connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
     response = connection.getresponse()
