@@ -18,13 +18,14 @@ import pytest
 from calibrant.asking import assessing
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.elicit import Budget
-from calibrant.errors import ModelRefused, ModelUnavailable, StoreError, StoreRefused
+from calibrant.errors import ModelRefused, ModelUnavailable, StoreError, StoreRefused, UnusableInput
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import ABANDONED, Pipeline
 from calibrant.plugins import find
 from calibrant.releases.live import Live, LiveWay
+from calibrant.releases.release import Release, Way
 from calibrant.routes.single import Single
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
@@ -347,3 +348,50 @@ def test_a_blend_for_the_task_decides_before_single_maps(make: Maker) -> None:
         assert record.confidence.p is not None
         assert record.confidence.fingerprint is not None
         assert record.confidence.fingerprint.signal == decider
+
+
+class Closing(Scripted):
+    """Counts how often it was closed."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_promotion_that_cannot_be_changes_nothing_and_every_model_is_closed_once(tmp_path: Path) -> None:
+    one, two = Closing(script(), name="m"), Closing(script(), name="n")
+    first, second = Release(default=Way()), Release(default=Way(models=(("model", "other"),)))
+
+    async def promoted() -> list[Record]:
+        pipeline = Pipeline(first, SqlStore(str(tmp_path / "log.db")), {"model": one})
+        with pytest.raises(UnusableInput, match="asks the model 'other'"):
+            pipeline.promote(second)
+        records = [await pipeline.answer(QUESTION, ASK)]
+        pipeline.promote(second, {"other": two})
+        records.append(await pipeline.answer(QUESTION, ASK))
+        pipeline.promote(first)
+        records.append(await pipeline.answer(QUESTION, ASK))
+        await pipeline.close()
+        return records
+
+    records = asyncio.run(promoted())
+    assert [record.release for record in records] == [first.release_id, second.release_id, first.release_id]
+    assert (one.calls, two.calls) == (2, 1)
+    assert (one.closed, two.closed) == (1, 1)
+
+
+def test_a_stream_belongs_to_the_release_at_which_it_was_asked_for(make: Maker) -> None:
+    pipeline = make()
+    careful = Release(default=Way(models=(("model", "m"),)))
+
+    async def streamed() -> Record:
+        pieces = pipeline.stream(QUESTION, ASK)
+        pipeline.promote(careful)
+        *_, record = [piece async for piece in pieces]
+        assert isinstance(record, Record)
+        return record
+
+    record = asyncio.run(streamed())
+    assert (record.release, record.policy) == (None, "AnswerWithNumber()")
+    assert answered(pipeline).release == careful.release_id

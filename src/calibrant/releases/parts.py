@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def kept(family: str, part: Part) -> Part:
         plain = json.loads(json.dumps(whole, default=asdict, allow_nan=False))
     except ValueError as error:
         raise UnusableInput(f"A setting of {part.kind} is no finite number: {whole}.") from error
-    return Part(kind=part.kind, settings=plain, files=part.files)
+    return replace(part, settings=plain)
 
 
 def roles_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -101,11 +101,11 @@ def signal_parts(text: str, posture: str | None = None) -> tuple[Part, ...]:
     found: dict[str, Part] = {}
     takes = False
     for one in filter(None, (one.strip() for one in text.split(","))):
-        part = kept("signals", named("signals", one))
+        stated = named("signals", one)
+        part = kept("signals", stated)
         if posture and "posture" in part.settings:
             takes = True
-            if ":posture=" not in one:
-                part = Part(kind=part.kind, settings={**part.settings, "posture": posture})
+            part = replace(part, settings={**part.settings, "posture": posture, **stated.settings})
         if found.setdefault(part.kind, part) != part:
             raise UnusableInput(
                 f"The signal {part.kind} is named twice with different settings, and a log tells signals apart by "
