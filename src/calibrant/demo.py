@@ -15,7 +15,7 @@ from .files.writing import write
 from .fitting import fit_log
 from .maps.calibration import MapSet
 from .phrasing.phrases import Phrasebook
-from .plugins import find, require
+from .plugins import find
 from .policies.bands import Bands
 from .report import group_key, html
 from .types import Action, Confidence, Fingerprint, Probability, Question, Reading, Score, digest
@@ -24,9 +24,6 @@ __all__ = ["GATE", "DemoResult", "demo"]
 
 SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
 GATE = "mean_logprob"
-COLUMNS = (
-    "score", "correct", "p", "task", "domain", "model", "signal", "prompt", "parameters",
-)  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -67,7 +64,7 @@ def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None
     rows = [row for row in rows if row["item_id"] in wanted]
     gate = [row for row in rows if row["signal"] == GATE and row["score"] is not None]
     fit_half, shown_half = _halves(gate)
-    maps = fit_log(_frame(fit_half), ["domain"]).maps
+    maps = fit_log(fit_half, ["domain"]).maps
     maps.save(maps_file)
     calibrated = _calibrated(shown_half, maps)
     before, after = _audited(shown_half, "score"), _audited(calibrated, "p")
@@ -76,7 +73,7 @@ def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None
     write(report, html(before, after=after, actions=actions, title=title))
     wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["score"])
     return DemoResult(
-        summary=summary, signals=audit(_frame(rows), ["signal"]), before=before, after=after, actions=actions,
+        summary=summary, signals=audit(rows, ["signal"]), before=before, after=after, actions=actions,
         surprises=wrong[:5], log=log, maps=maps_file, report=report,
     )  # fmt: skip
 
@@ -105,16 +102,9 @@ def _halves(rows: list[Row]) -> tuple[list[Row], list[Row]]:
     return halves
 
 
-def _frame(rows: list[Row]) -> Any:
-    pa = require("pyarrow", "The demonstration", "files")
-    names = [n for n in rows[0] if n in COLUMNS]
-    return pa.table({name: [row[name] for row in rows] for name in names})
-
-
 def _audited(rows: list[Row], column: str) -> Audit:
     """The whole half first, then its domains."""
-    frame = _frame(rows)
-    whole, parts = audit(frame, confidence=column), audit(frame, ["domain"], confidence=column)
+    whole, parts = audit(rows, confidence=column), audit(rows, ["domain"], confidence=column)
     return replace(parts, groups=whole.groups + parts.groups, source="the half that nothing was fitted on")
 
 

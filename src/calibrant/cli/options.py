@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, get_type_hints
@@ -61,7 +61,7 @@ def finite(value: float | None) -> float | None:
 
 
 def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
-    """A field of a group that is an option of every command which takes the group."""
+    """A field of a group that is an option of every command which takes the group; one to be given if `MISSING`."""
     return field(default=default, metadata={"option": typer.Option(*flags, help=about, **checks)})
 
 
@@ -132,9 +132,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         if is_dataclass(kind):
             groups[name], hints = kind, get_type_hints(kind)
             for one in fields(kind):
+                default = Parameter.empty if one.default is MISSING else one.default
                 annotation: Any = Annotated[hints[one.name], one.metadata["option"]]
                 shown.append(
-                    Parameter(one.name, Parameter.KEYWORD_ONLY, annotation=annotation, default=one.default)
+                    Parameter(one.name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
                 )
         else:
             shown.append(given.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,8 +47,8 @@ class Session:
         self.given, self.as_json = given, as_json
         self.workers = max(16, given.concurrency)
         """How many questions are looked at at once."""
-        further = [_Further.of(role, given) for role in ("peer", "judge") if hasattr(given, role)]
-        self._further = {one.role: one for one in further if one is not None}
+        self._further = _further(given)
+        self._prices = {role: _price_of(role, one) for role, one in self._further.items()}
 
     def begin(
         self,
@@ -68,7 +67,7 @@ class Session:
         expected = estimate(
             questions, signals.values(), price=price_named(given.price), grader=grader,
             gives_several=gives_several_named(given.model, url=given.url, api=given.api),
-            others={role: one.price for role, one in self._further.items()},
+            others=self._prices,
         )  # fmt: skip
         if given.estimate_only:
             print_estimate(expected, self.as_json)
@@ -111,7 +110,7 @@ class Session:
     @asynccontextmanager
     async def _asker(self, calls: str | Path | None) -> AsyncIterator[Asker]:
         given = self.given
-        llm, others = model_of(given), {role: one.made(given.timeout) for role, one in self._further.items()}
+        llm, others = model_of(given), {role: model_of(one, role) for role, one in self._further.items()}
         throttle = Throttle(
             given.concurrency, requests_per_minute=given.requests_per_minute,
             tokens_per_minute=given.tokens_per_minute,
@@ -128,53 +127,49 @@ class Session:
     def _check_prices(self) -> None:
         given = self.given
         lacking = ["--price"] if given.price is None and (given.url or served(given.model)) else []
-        lacking += [f"--{role}-price" for role, one in self._further.items() if one.price is None]
+        lacking += [f"--{role}-price" for role, price in self._prices.items() if price is None]
         if lacking:
             raise UnusableInput(
                 f"--max-dollars cannot be kept without a price: add {lacking[0]} PROMPT,COMPLETION."
             )
 
 
-def model_of(given: OneModel) -> Model:
-    """The model that a command names; the caller closes it."""
+def model_of(given: OneModel, role: str = "model") -> Model:
+    """The model that a command names with the option of that role; the caller closes it."""
+    lead = "--" if role == "model" else f"--{role}-"
     return model_named(
-        given.model, url=given.url, api=given.api, api_key=secret(given.api_key, "--api-key"),
-        price=price_named(given.price), timeout=given.timeout,
+        given.model, url=given.url, api=given.api, api_key=secret(given.api_key, f"{lead}api-key"),
+        price=price_named(given.price, f"{lead}price"), timeout=given.timeout, option=f"--{role}",
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Further:
-    """A further model of a run, as its options say; what runs here is free, else the price may be unknown."""
+def _further(given: ManyCalls) -> dict[str, OneModel]:
+    """The models beside the first, by their roles; options without a model to belong to are refused."""
+    found = {}
+    for role in ("peer", "judge"):
+        name, api, key, price = (
+            getattr(given, role + end, None) for end in ("", "_api", "_api_key", "_price")
+        )
+        if name is not None:
+            found[role] = OneModel(
+                model=name, api=api or "chat", api_key=key, price=price, timeout=given.timeout
+            )
+        elif key is not None or price is not None:
+            raise UnusableInput(
+                f"--{role}-api-key and --{role}-price belong to --{role}: add it, or leave them out."
+            )
+    return found
 
-    role: str
-    name: str
-    api: str
-    key: str | None
-    price: Price | None
 
-    @classmethod
-    def of(cls, role: str, given: ManyCalls) -> _Further | None:
-        """None where none is named; options without a model to belong to are refused."""
-        name, api, key, price = (getattr(given, role + end) for end in ("", "_api", "_api_key", "_price"))
-        if name is None:
-            if key is not None or price is not None:
-                raise UnusableInput(
-                    f"--{role}-api-key and --{role}-price belong to --{role}: add it, or leave them out."
-                )
-            return None
-        its = price_named(price, f"--{role}-price") if served(name) else Price(prompt=0.0, completion=0.0)
-        return cls(role=role, name=name, api=api, key=secret(key, f"--{role}-api-key"), price=its)
-
-    def made(self, timeout: float) -> Model:
-        """The model itself."""
-        return model_named(
-            self.name, api=self.api, api_key=self.key, price=self.price, timeout=timeout, option=f"--{self.role}"
-        )  # fmt: skip
+def _price_of(role: str, one: OneModel) -> Price | None:
+    """What runs here is free, else the price may be unknown."""
+    return (
+        price_named(one.price, f"--{role}-price") if served(one.model) else Price(prompt=0.0, completion=0.0)
+    )
 
 
 def _check_roles(
-    signals: Mapping[str, Signal], grader: Grader | None, further: Mapping[str, _Further]
+    signals: Mapping[str, Signal], grader: Grader | None, further: Mapping[str, OneModel]
 ) -> None:
     """Refuse a run that would leave readings or grades out for want of a model, before anything is asked."""
     lone = [name for name, signal in signals.items() if "peer" in signal.needs]

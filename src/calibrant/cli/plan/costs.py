@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +11,26 @@ import typer
 from calibrant.arguments import filled
 from calibrant.plugins import names
 
-from ..options import AsJson, By, Clustered, LogPath, columns, grouped
+from ..options import AsJson, By, Clustered, LogPath, columns, grouped, option
 from ..terminal import print_json, say
 from .shared import chart_of, plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """What each course costs, in one unit."""
+
+    wrong: float = option("What a wrong answer costs that reaches its reader.", MISSING)
+    review: float = option("What it costs that a person looks at an answer.", MISSING)
+    hand_off: float | None = option("What a person's own answer costs, its mistakes included.")
+    reviewer_error: float = option("Share of wrong answers that slips past a reviewer.", 0.0)
+    disclaim_saves: float | None = option("Share of a wrong answer's cost that a disclaimer saves.")
+    disclaim: float = option("What a disclaimer costs, as right answers are trusted less.", 0.0)
+    larger: float | None = option("What an answer of a larger model costs.")
+    larger_right: float | None = option("Share of the unsure answers that the larger model gets right.")
+    use: Literal["p", "low", "auto"] = option(
+        "Read p, or low for the careful end, or auto for low where errors are dear.", "p"
+    )
 
 
 @plan.command("costs")
@@ -21,28 +38,7 @@ from .shared import chart_of, plan
 def costs_command(
     log: LogPath,
     *,
-    wrong: Annotated[float, typer.Option(help="What a wrong answer costs that reaches its reader.")],
-    review: Annotated[float, typer.Option(help="What it costs that a person looks at an answer.")],
-    hand_off: Annotated[
-        float | None, typer.Option(help="What a person's own answer costs, its mistakes included.")
-    ] = None,
-    reviewer_error: Annotated[
-        float, typer.Option(help="Share of wrong answers that slips past a reviewer.")
-    ] = 0.0,
-    disclaim_saves: Annotated[
-        float | None, typer.Option(help="Share of a wrong answer's cost that a disclaimer saves.")
-    ] = None,
-    disclaim: Annotated[
-        float, typer.Option(help="What a disclaimer costs, as right answers are trusted less.")
-    ] = 0.0,
-    larger: Annotated[float | None, typer.Option(help="What an answer of a larger model costs.")] = None,
-    larger_right: Annotated[
-        float | None, typer.Option(help="Share of the unsure answers that the larger model gets right.")
-    ] = None,
-    use: Annotated[
-        Literal["p", "low", "auto"],
-        typer.Option(help="Read p, or low for the careful end, or auto for low where errors are dear."),
-    ] = "p",
+    costs: Costs,
     by: By = "",
     calibrator: Annotated[
         str, typer.Option(help=f"One of: {', '.join(n for n in names('calibrators') if n != 'blend')}.")
@@ -57,12 +53,7 @@ def costs_command(
 
     from ..tables.plans import print_costs
 
-    costs = {
-        "wrong": wrong, "review": review, "hand_off": hand_off, "reviewer_error": reviewer_error,
-        "disclaim_saves": disclaim_saves, "disclaim": disclaim, "larger": larger, "larger_right": larger_right,
-        "use": use,
-    }  # fmt: skip
-    given = {name: value for name, value in costs.items() if value is not None}
+    given = {name: value for name, value in asdict(costs).items() if value is not None}
     found = plan_costs(
         log, columns(by), policy=filled(ExpectedCost, given, "the costs"), calibrator=calibrator,
         **asdict(labels),
@@ -72,7 +63,7 @@ def costs_command(
         from calibrant.report.costs import PANELS, cost_curves
         from calibrant.report.drawing import save
 
-        drawn = cost_curves(told["groups"], wrong=wrong, review=review)
+        drawn = cost_curves(told["groups"], wrong=costs.wrong, review=costs.review)
         save(drawn, chart, title="Cost against threshold")
     if as_json:
         print_json(told)
