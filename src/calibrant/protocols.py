@@ -92,6 +92,9 @@ class Model(Protocol):
     One that may need several calls for an Ask has two members more, so that an Asker can limit, count and
     keep each call by itself: `once(ask)`, which makes one call and gives the samples that came of it, at
     least one, and `gives_several`, False where that is never more than one and None while that is not known.
+
+    For the command line a class may say which format its servers speak (`speaks = "chat"`, for `--api`; else the name
+    of its kind) or how the files end that it runs (`endings = (".gguf",)`).
     """
 
     @property
@@ -225,7 +228,8 @@ class Dataset(Protocol):
 class Store(Protocol):
     """Where records, assignments, verdicts and events are kept, and what is folded over them.
 
-    Append-only. What goes wrong leaves as `StoreError`: as `StoreRefused` where another try gives the same.
+    Append-only. What goes wrong leaves as `StoreError`: as `StoreRefused` where another try gives the same. A store of
+    another package that is named like the scheme of its addresses ("redis" for redis://...) is found by them.
     """
 
     def add(self, facts: Iterable[Fact]) -> None:
