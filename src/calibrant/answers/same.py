@@ -302,14 +302,11 @@ def _exactly(said: str, names: dict[str, int], count: int) -> int | None:
     said = said.strip()
     alone = ALONE.match(said)
     by_letter = _position(alone["letter"], count) if alone else None
-    by_name = next((names[one] for one in (said, *_readings(said, by_letter is None)) if one in names), None)
+    readings = [said] if by_letter is not None else [said, normalise(said), normalise(LEAD.sub("", said))]
+    by_name = next((names[one] for one in readings if one in names), None)
     if by_name is not None and by_letter is not None and by_name != by_letter:
         return None
     return by_letter if by_name is None else by_name
-
-
-def _readings(said: str, loosely: bool) -> tuple[str, ...]:
-    return (normalise(said), normalise(LEAD.sub("", said))) if loosely else ()
 
 
 def _before_text(lettered: re.Match[str], names: dict[str, int], count: int) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
@@ -12,17 +13,11 @@ from calibrant.types import Message, Question, Sampling
 
 __all__ = ["WorldFacts"]
 
+Country = dict[str, Any]
+
 CONTESTED = frozenset({"IL", "PS", "TW", "HK", "MO", "EH", "XK", "CS", "AN", "PR", "RE"})
 """Left out: their status or capital is disputed, or they are no longer or not countries of their own."""
 
-CONTINENTS = {
-    "AF": "Africa",
-    "AS": "Asia",
-    "EU": "Europe",
-    "NA": "North America",
-    "OC": "Oceania",
-    "SA": "South America",
-}
 ON_TWO_CONTINENTS = {
     "RU": "AS",
     "TR": "EU",
@@ -189,17 +184,22 @@ class WorldFacts:
         shown = {name for form in FORMS.values() for name, _ in form.examples}
         known = [country for country in countries if country["name"] not in shown]
         asked = known[: 2 * self.per_domain : 2]  # every other one, to reach the little known
-        domains = (
-            [_capital(country) for country in asked],
-            [_continent(country) for country in asked],
-            [_currency(country) for country in asked],
-            _cities(source, countries, 3 * self.per_domain)[::3],
-            [_internet(country) for country in asked],
-        )
-        return (question for question in chain.from_iterable(zip_longest(*domains)) if question)
+        right: dict[str, Callable[[Country], tuple[str, ...]]] = {
+            "capitals": _capital,
+            "continents": partial(_continents, source.get_continents()),
+            "currencies": _currencies,
+            "internet": lambda country: (country["tld"],),
+        }
+        made = {
+            domain: [_question(domain, one["iso"], _the(one["name"]), names(one)) for one in asked]
+            for domain, names in right.items()
+        }
+        made["cities"] = _cities(source, countries, 3 * self.per_domain)[::3]
+        in_turn = zip_longest(*(made[domain] for domain in FORMS))
+        return (question for question in chain.from_iterable(in_turn) if question)
 
 
-def _countries(source: Any) -> list[dict[str, Any]]:
+def _countries(source: Any) -> list[Country]:
     """Countries that can be asked about, the most populous first."""
     known = (
         {**country, "name": country["name"].removeprefix("The ")}
@@ -209,35 +209,25 @@ def _countries(source: Any) -> list[dict[str, Any]]:
     return sorted(known, key=lambda country: (-country["population"], country["iso"]))
 
 
-def _capital(country: dict[str, Any]) -> Question:
-    aliases = CAPITAL_ALIASES.get(country["iso"], ())
-    return _question(
-        "capitals", country["iso"], _the(country["name"]), (country["capital"].strip(), *aliases)
-    )
+def _capital(country: Country) -> tuple[str, ...]:
+    return (country["capital"].strip(), *CAPITAL_ALIASES.get(country["iso"], ()))
 
 
-def _continent(country: dict[str, Any]) -> Question:
-    codes = (country["continentcode"], ON_TWO_CONTINENTS.get(country["iso"], country["continentcode"]))
-    names = tuple(dict.fromkeys(CONTINENTS[code] for code in codes))
+def _continents(known: dict[str, Any], country: Country) -> tuple[str, ...]:
+    first: str = country["continentcode"]
+    codes = (first, ON_TWO_CONTINENTS.get(country["iso"], first))
     own = ("Australia",) if country["iso"] == "AU" else ()
-    return _question("continents", country["iso"], _the(country["name"]), names + own)
+    return (*dict.fromkeys(known[code]["name"] for code in codes), *own)
 
 
-def _currency(country: dict[str, Any]) -> Question:
-    code, name = country["currencycode"], country["currencyname"]
-    names = (name, *CURRENCY_ALIASES.get(code, ()))
+def _currencies(country: Country) -> tuple[str, ...]:
+    code = country["currencycode"]
+    names = (country["currencyname"], *CURRENCY_ALIASES.get(code, ()))
     people = DEMONYMS.get(country["iso"], country["name"])
-    national = (f"{people} {one}" for one in names)
-    plural = (f"{one}s" for one in names)
-    return _question("currencies", country["iso"], _the(country["name"]), (*names, *national, *plural, code))
+    return (*names, *(f"{people} {one}" for one in names), *(f"{one}s" for one in names), code)
 
 
-def _internet(country: dict[str, Any]) -> Question:
-    domain = country["tld"]
-    return _question("internet", country["iso"], _the(country["name"]), (domain,))
-
-
-def _cities(source: Any, countries: list[dict[str, Any]], count: int) -> list[Question]:
+def _cities(source: Any, countries: list[Country], count: int) -> list[Question]:
     """The largest cities that are no capital, at most three of a country and each name but once."""
     by_code = {country["iso"]: country for country in countries}
     capitals = {country["capital"].strip() for country in countries}

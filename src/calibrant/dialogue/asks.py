@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = [
     "answer_ask",
     "carrying",
     "judge_ask",
+    "last_turn",
     "limited",
     "put",
     "sample_ask",
@@ -114,13 +115,23 @@ def judge_ask(question: Question, answer: str, instruction: str, **settings: Any
 
 def again_ask(question: Question, instruction: str, **settings: Any) -> Ask:
     """The question put once more with a further instruction at the end of its last user turn."""
+    asked = last_turn(question, lambda text: f"{text}\n\n{instruction}")
+    new = (Message("user", instruction),) if asked is question else ()
+    return Ask(messages=(*asked.messages, *new), **settings)
+
+
+def last_turn(question: Question, change: Callable[[str], str]) -> Question:
+    """The question with its last user turn changed; the very same where it has none.
+
+    >>> last_turn(Question(id="q", messages=(Message("user", "who?"),)), str.upper).text
+    'WHO?'
+    """
+    turns = [i for i, message in enumerate(question.messages) if message.role == "user"]
+    if not turns:
+        return question
     messages = list(question.messages)
-    last = max((i for i, m in enumerate(messages) if m.role == "user"), default=None)
-    if last is None:
-        messages.append(Message("user", instruction))
-    else:
-        messages[last] = replace(messages[last], content=f"{messages[last].content}\n\n{instruction}")
-    return Ask(messages=tuple(messages), **settings)
+    messages[turns[-1]] = replace(messages[turns[-1]], content=change(messages[turns[-1]].content))
+    return replace(question, messages=tuple(messages))
 
 
 def together(asks: Iterable[Ask]) -> Generator[tuple[Ask, ...], tuple[Replies, ...], tuple[Replies, ...]]:

@@ -290,17 +290,13 @@ def _line(line: str) -> tuple[str, str] | None:
         return None
     bullet = BULLET.match(name)
     name = name[bullet.end() if bullet else 0 : -1].strip("*_ \t")
-    if _is_label(name):
+    if NO_CANDIDATE.fullmatch(name.strip("*_ ")):
         return None
     numbered = NUMBERED.match(name)
     name = name[numbered.end() if numbered else 0 :]
     labelled = APART.fullmatch(name)
     name = (labelled["name"] if labelled else name).strip("*_ \t")
     return "" if NO_NAME.fullmatch(name) else name, at_end["stated"]
-
-
-def _is_label(name: str) -> bool:
-    return NO_CANDIDATE.fullmatch(name.strip("*_ ")) is not None
 
 
 def _from_json(text: str) -> list[tuple[Any, Any]] | None:

@@ -81,13 +81,11 @@ def without_end(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
     ['Paris']
     """
     end = len(tokens)
-    while end and END_OF_TEXT.fullmatch(tokens[end - 1].text) and not _ends_with(text, tokens[end - 1].text):
+    while end and END_OF_TEXT.fullmatch(last := tokens[end - 1].text):
+        if last.strip() and text.endswith(last):
+            break
         end -= 1
     return tokens[:end]
-
-
-def _ends_with(text: str, token: str) -> bool:
-    return bool(token.strip()) and text.endswith(token)
 
 
 def logprob_sum(tokens: Sequence[Token]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..types import Message, Question
+from .asks import last_turn
 
 __all__ = [
     "context_of", "replaced", "reworded", "shown", "with_context", "with_system", "with_turns", "without_context",
@@ -36,7 +37,7 @@ def shown(question: Question) -> Question:
     context = context_of(question)
     if not context or any(context in message.content for message in question.messages):
         return question
-    return _last_turn(question, lambda text: f"{LEAD}{context}{END}{text}")
+    return last_turn(question, lambda text: f"{LEAD}{context}{END}{text}")
 
 
 def with_context(question: Question, context: str) -> Question:
@@ -70,7 +71,8 @@ def without_context(question: Question) -> Question:
 
 def with_turns(question: Question, *turns: Message) -> Question:
     """The question with further turns right before its last user turn."""
-    place = _last(question)
+    users = [i for i, message in enumerate(question.messages) if message.role == "user"]
+    place = users[-1] if users else len(question.messages)
     return replace(question, messages=(*question.messages[:place], *turns, *question.messages[place:]))
 
 
@@ -103,7 +105,7 @@ def reworded(question: Question, change: Callable[[str], str]) -> Question:
         gap = END if after.startswith(END) else ""
         return f"{keep}{context}{gap}{change(after.removeprefix(gap))}"
 
-    return _last_turn(question, outside)
+    return last_turn(question, outside)
 
 
 def replaced(
@@ -138,18 +140,3 @@ def _cut(text: str, context: str) -> str:
         return text
     before, _, after = text.partition(context)
     return before.removesuffix(LEAD) + after.removeprefix(END)
-
-
-def _last(question: Question) -> int:
-    """Position of the last user turn; the end where there is none."""
-    turns = [i for i, message in enumerate(question.messages) if message.role == "user"]
-    return turns[-1] if turns else len(question.messages)
-
-
-def _last_turn(question: Question, change: Callable[[str], str]) -> Question:
-    place = _last(question)
-    if place == len(question.messages):
-        return question
-    messages = list(question.messages)
-    messages[place] = replace(messages[place], content=change(messages[place].content))
-    return replace(question, messages=tuple(messages))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -154,39 +154,27 @@ class _Sheet:
             code=np.unique(names, return_inverse=True)[1].ravel(),
         )  # fmt: skip
 
-    def crossed(
-        self, fit: Callable[[Floats, NDArray[np.bool_]], Callable[[Floats], Floats]], score: Floats
-    ) -> Floats:
-        """Each score through what was fitted on the other folds; the rate of those where there is no score."""
-        p = np.full(len(score), np.nan)
+    def crossed(self, score: Floats) -> Floats:
+        """Each score through a Platt map of the other folds; the rate of those where there is no score."""
+        p, seen = np.full(len(score), np.nan), ~np.isnan(score)
         for f in range(FOLDS):
             part, rest = self.fold == f, self.fold != f
-            seen = ~np.isnan(score)
-            p[part] = float(_rate(self, rest)(np.zeros(1))[0])
-            if (rest & seen).any():
-                p[part & seen] = fit(score, rest & seen)(score[part & seen])
+            w = self.weight[rest]
+            p[part] = (w @ self.grade[rest] + 1) / (w.sum() + 2)
+            if (on := rest & seen).any():
+                tally = Tally.of(score[on], self.grade[on], self.weight[on], self.code[on])
+                p[part & seen] = fit_logistic(tally, "platt")(score[part & seen])
         return p
-
-
-def _rate(sheet: _Sheet, rest: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
-    w, g = sheet.weight[rest], sheet.grade[rest]
-    rate = (w @ g + 1) / (w.sum() + 2)
-    return lambda score: np.full(len(score), rate)
 
 
 def _plain(sheet: _Sheet) -> dict[str, Floats]:
     """The plain combinations as they are, and each through a Platt map of the other folds."""
-
-    def platt(score: Floats, rest: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
-        tally = Tally.of(score[rest], sheet.grade[rest], sheet.weight[rest], sheet.code[rest])
-        return fit_logistic(tally, "platt")
-
     found: dict[str, Floats] = {}
     for name in BASELINES:
         score = np.clip(baseline(name, sheet.trajectories), 0.0, 1.0)
         if not np.isnan(score).all():
             found[name] = score
-            found[f"{name}+platt"] = np.clip(sheet.crossed(platt, score), 0.0, 1.0)
+            found[f"{name}+platt"] = np.clip(sheet.crossed(score), 0.0, 1.0)
     return found
 
 

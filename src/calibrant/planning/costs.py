@@ -8,7 +8,7 @@ therefore what to expect of the map that `calibrant fit` makes of all of them, o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -65,16 +65,12 @@ class CostGroup:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; what is not known is None."""
+        told = asdict(self)
+        plan = told.pop("plan") or {}
         names = ("automatic_share", "error_of_sent", "review_share", "hand_off_share", "cost")
-        plan = dict.fromkeys(names) if self.plan is None else self.plan.to_dict()
-        return {
-            "by": self.by, "n": self.n, "n_eff": round(self.n_eff, 2), "accuracy": self.accuracy,
-            "thresholds": dict(self.thresholds), "send_from": self.send_from, "send_score": self.send_score,
-            **{name: plan[name] for name in names},
-            "alternatives": {name: one.to_dict() for name, one in self.alternatives.items()},
-            "curve": [dict(zip(("threshold", "cost", "low", "high"), p, strict=True)) for p in self.curve],
-            "larger_pays_above": self.larger_pays_above, "reason": self.reason,
-        }  # fmt: skip
+        curve = [dict(zip(("threshold", "cost", "low", "high"), p, strict=True)) for p in self.curve]
+        shares = {name: plan.get(name) for name in names}
+        return told | shares | {"n_eff": round(self.n_eff, 2), "curve": curve}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +53,6 @@ class Alternative:
     cost: Estimate
     saved: Estimate | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Atoms:
@@ -100,17 +95,17 @@ class Course:
 def courses_of(atoms: Atoms, policy: ExpectedCost) -> dict[str, Course]:
     """The policy's ("policy") and the others: send all, review all, by raw confidence, by the bands."""
     at = np.zeros(len(atoms.p), np.int8)
-    read, ends = _read(atoms, policy)
+    read, (low, high) = _read(atoms, policy)
     courses = {
-        "policy": Course(codes=_codes(policy, read), ends=(_codes(policy, ends[0]), _codes(policy, ends[1]))),
+        "policy": Course(codes=_codes(policy, read), ends=(_codes(policy, low), _codes(policy, high))),
         "send_all": Course(codes=at, known=True),
         "review_all": Course(codes=np.full_like(at, _CODES[Action.REVIEW]), known=True),
         "raw": Course(codes=_codes(policy, atoms.raw)),
         "bands": Course(codes=_bands(atoms.p), ends=(_bands(atoms.low), _bands(atoms.high))),
     }
     if policy.larger is not None and policy.larger_right is not None:
-        courses["larger"] = Course(codes=_with_larger(policy, read), ends=(_with_larger(policy, ends[0]),
-                              _with_larger(policy, ends[1])))  # fmt: skip
+        moved = (_with_larger(policy, low), _with_larger(policy, high))
+        courses["larger"] = Course(codes=_with_larger(policy, read), ends=moved)
     return courses
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,11 @@ class EnsemblePlan:
     unusable: Mapping[str, int]
     notes: tuple[str, ...] = ()
     resamples: int = 1000
-    drawn_by: int = field(default=20240601)
 
     @cached_property
     def _draws(self) -> Floats:
         """Mean grades of all ways, and last the Brier score, in each resample of the items: (ways + 1, resamples)."""
-        rng = np.random.default_rng(self.drawn_by)
+        rng = np.random.default_rng(20240601)
         rows = [*self.right.values(), self.squared]
         over = [self.weight] * len(self.right) + [self.weight * self.answered]
         table, total = np.stack(rows) * self.weight, np.stack(over)
@@ -209,13 +208,11 @@ def _contrary(ballots: Ballots, grade: Floats) -> list[str]:
         axis=0, initial=0
     )
     items = len(np.unique(ballots.item[off > 1e-9]))
-    return (
-        [
-            f"In {items} items the same answer has different verdicts for different models: it counts as their mean."
-        ]
-        if items
-        else []
-    )
+    if not items:
+        return []
+    return [
+        f"In {items} items the same answer has different verdicts for different models: it counts as their mean."
+    ]
 
 
 def _measured(

@@ -41,6 +41,9 @@ _SHARPEST = 1e-3
 _CHUNK = 20_000_000
 _SAME = 1e-12
 Axis = Literal["smooth_ece", "brier", "gap"]
+_MEASURES = ("accuracy", "smooth_ece", "brier", "raw_brier", "gap", "cost")
+_Draws = dict[str, Floats]
+"""Each measure in resamples of the items, of shape (resamples, candidates)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,9 +170,9 @@ def pareto(
     elif any(prices):
         notes.append("Cost is no axis of the front: not every candidate has one on every row.")
     loss = _losses(used, measured, kind())
-    boots = _Boots.of(used, measured, loss, resamples, seed)
-    told = [_measured(used, k, j, loss, boots, priced[k]) for j, k in enumerate(measured)]
-    shares, beaten, on = _fronts(told[: len(field.compared)], boots, axes)
+    draws = _draws(used, measured, loss, resamples, seed)
+    told = [_measured(used, k, j, loss, draws, priced[k]) for j, k in enumerate(measured)]
+    shares, beaten, on = _fronts(told[: len(field.compared)], draws, axes)
     made = [
         replace(one, on_front=bool(o), front_share=float(s), beaten_share=float(b), others=len(on) - 1)
         for one, o, s, b in zip(told[: len(on)], on, shares, beaten, strict=True)
@@ -223,36 +226,30 @@ def _field(read: Candidates) -> _Field:
     counts = np.bincount(read.candidate, minlength=len(read.keys)).tolist()
     few = {k: f"{n} usable rows; {FEW:.0f} are needed." for k, n in enumerate(counts) if n < FEW}
     able = [k for k in range(len(read.keys)) if k not in few]
-    used, notes = read.where(~np.isin(read.candidate, list(few))), list(read.notes)
-    plain = _Field(
-        rows=used, compared=tuple(able), few=few, apart={}, items=used.items, paired=False, notes=()
+    used = read.where(~np.isin(read.candidate, list(few)))
+    alone = _Field(
+        rows=used, compared=tuple(able), few=few, apart={}, items=used.items, paired=False, notes=read.notes
     )
-    if not able or len(able) == 1:
-        return replace(plain, paired=bool(able) and used.tied, notes=tuple(notes))
+    if len(able) < 2:
+        return replace(alone, paired=bool(able) and used.tied)
     if not used.tied:
-        notes.append("The log names no items (item_id), so candidates cannot be compared on the same.")
-        return replace(plain, notes=tuple(notes))
+        note = "The log names no items (item_id), so candidates cannot be compared on the same."
+        return replace(alone, notes=(*read.notes, note))
     held = used.held()[able]
     usual: NDArray[np.bool_] = np.asarray(2 * held.sum(axis=0) >= len(able))
     enough = held[:, usual].sum(axis=1) >= SHARED * max(int(usual.sum()), 1)
     common: NDArray[np.bool_] = np.asarray(held[enough].all(axis=0))
     if enough.sum() < 2 or common.sum() < FEW:
-        notes.append(
-            "Candidates answered different items, so each is measured on its own; a difference may come from those."
-        )
-        return replace(plain, notes=tuple(notes))
-    apart = {
-        k: "It answered other items, so it is not compared."
-        for k, e in zip(able, enough, strict=True)
-        if not e
-    }
+        note = "Candidates answered different items, so each is measured on its own; a difference may come from those."
+        return replace(alone, notes=(*read.notes, note))
+    others = [k for k, e in zip(able, enough, strict=True) if not e]
     lost = int(held[enough].any(axis=0).sum()) - int(common.sum())
-    if lost:
-        notes.append(f"{lost:,} items are left out: not every candidate has a usable answer there.")
-    return _Field(
-        rows=used.where(common[used.item] | np.isin(used.candidate, list(apart))),
-        compared=tuple(k for k in able if k not in apart), few=few, apart=apart, items=int(common.sum()),
-        paired=True, notes=tuple(notes),
+    note = f"{lost:,} items are left out: not every candidate has a usable answer there."
+    return replace(
+        alone, rows=used.where(common[used.item] | np.isin(used.candidate, others)),
+        compared=tuple(k for k in able if k not in others), items=int(common.sum()), paired=True,
+        apart=dict.fromkeys(others, "It answered other items, so it is not compared."),
+        notes=(*read.notes, note) if lost else read.notes,
     )  # fmt: skip
 
 
@@ -277,7 +274,7 @@ def _losses(used: Candidates, kept: Sequence[int], calibrator: Calibrator) -> Fl
     return loss
 
 
-def _measured(used: Candidates, k: int, j: int, loss: Floats, boots: _Boots, has_cost: bool) -> Candidate:
+def _measured(used: Candidates, k: int, j: int, loss: Floats, draws: _Draws, has_cost: bool) -> Candidate:
     at = np.flatnonzero(used.candidate == k)
     score, grade, weight = used.score[at], used.grade[at], used.weight[at]
     repeated = len(np.unique(used.item[at])) < len(at)
@@ -288,14 +285,14 @@ def _measured(used: Candidates, k: int, j: int, loss: Floats, boots: _Boots, has
         of=_of(used, k), n=tally.rows, n_eff=tally.n_eff,
         accuracy=Estimate(tally.accuracy, float(low[0]), float(high[0])),
         smooth_ece=metrics.smooth_ece(tally), gap=metrics.gap(tally),
-        brier=Estimate.of_draws(float(weight @ loss[at] / total), boots.brier[:, j]),
-        raw_brier=Estimate.of_draws(metrics.brier(tally), boots.raw_brier[:, j]),
-        cost=Estimate.of_draws(float(weight @ used.cost[at] / total), boots.cost[:, j]) if has_cost else None,
+        brier=Estimate.of_draws(float(weight @ loss[at] / total), draws["brier"][:, j]),
+        raw_brier=Estimate.of_draws(metrics.brier(tally), draws["raw_brier"][:, j]),
+        cost=Estimate.of_draws(float(weight @ used.cost[at] / total), draws["cost"][:, j]) if has_cost else None,
     )  # fmt: skip
 
 
 def _fronts(
-    told: Sequence[Candidate], boots: _Boots, axes: Sequence[str]
+    told: Sequence[Candidate], draws: _Draws, axes: Sequence[str]
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Of each candidate the share of resamples with it on the front, the largest in which one other beats it, and
     whether it is on the observed front.
@@ -306,34 +303,21 @@ def _fronts(
     for axis in axes:
         sign = -1.0 if axis == "accuracy" else 1.0
         values = np.array([getattr(one, axis).value for one in told])
-        draws = getattr(boots, axis)[:, : len(told)]
+        changed = draws[axis][:, : len(told)]
         observed.append(np.abs(values) if axis == "gap" else sign * values)
-        drawn.append(np.abs(draws) if axis == "gap" else sign * draws)
+        drawn.append(np.abs(changed) if axis == "gap" else sign * changed)
     beats = _beats(np.stack(drawn, axis=-1))
     shares, beaten = (~beats.any(axis=-2)).mean(axis=0), beats.mean(axis=0).max(axis=0)
     return shares, beaten, front_of(np.stack(observed, axis=-1))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Boots:
-    """The measures of the kept candidates in resamples of the items, each of shape (resamples, candidates)."""
-
-    accuracy: Floats
-    smooth_ece: Floats
-    brier: Floats
-    raw_brier: Floats
-    gap: Floats
-    cost: Floats
-
-    @classmethod
-    def of(cls, used: Candidates, kept: Sequence[int], loss: Floats, resamples: int, seed: int) -> _Boots:
-        rng = np.random.default_rng(seed)
-        parts = [_resampled(used, kept, loss, times) for times in _times(used.items, resamples, rng)]
-        if not parts or not kept:
-            none = np.zeros((resamples, 0))
-            return cls(accuracy=none, smooth_ece=none, brier=none, raw_brier=none, gap=none, cost=none)
-        names = ("accuracy", "smooth_ece", "brier", "raw_brier", "gap", "cost")
-        return cls(**{n: np.concatenate([p[i] for p in parts]) for i, n in enumerate(names)})
+def _draws(used: Candidates, kept: Sequence[int], loss: Floats, resamples: int, seed: int) -> _Draws:
+    """The measures of the kept candidates in resamples of the items."""
+    if not kept:
+        return dict.fromkeys(_MEASURES, np.zeros((resamples, 0)))
+    rng = np.random.default_rng(seed)
+    parts = [_resampled(used, kept, loss, times) for times in _times(used.items, resamples, rng)]
+    return {name: np.concatenate(values) for name, *values in zip(_MEASURES, *parts, strict=True)}
 
 
 def _times(items: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -344,7 +328,7 @@ def _times(items: int, resamples: int, rng: np.random.Generator) -> Iterator[Flo
 
 
 def _resampled(used: Candidates, kept: Sequence[int], loss: Floats, times: Floats) -> list[Floats]:
-    """Accuracy, smooth ECE, both Brier scores, gap and cost, each of shape (resamples, candidates)."""
+    """The `_MEASURES`, each of shape (resamples, candidates)."""
     from scipy.sparse import csr_array
 
     columns: list[list[Floats]] = []

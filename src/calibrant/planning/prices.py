@@ -40,31 +40,29 @@ def prices_of(
     Stated prices are by "small", "large" or a model's name, and for every model or none.
     """
     everyone = (*models, *peers)
-    if stated:
-        mean = _stated(stated, everyone)
-        each = {name: np.full(len(panel), price) for name, price in mean.items()}
-        return _made(each, models, peers, "dollars", "stated", ())
+    notes: tuple[str, ...] = ()
     known = ~np.isnan(panel.cost)
     lacking = [name for i, name in enumerate(panel.models) if not known[i].any()]
-    if not lacking:
-        filled = {}
-        for i, name in enumerate(panel.models):
-            filled[name] = np.where(known[i], panel.cost[i], panel.cost[i][known[i]].mean())
-        gaps = int((~known).sum())
+    if stated:
+        unit, source = "dollars", "stated"
+        each = {name: np.full(len(panel), price) for name, price in _stated(stated, everyone).items()}
+    elif not lacking:
+        unit, source = "dollars", "log"
+        rows = zip(panel.models, panel.cost, known, strict=True)
+        each = {name: np.where(there, cost, cost[there].mean()) for name, cost, there in rows}
+        if gaps := int((~known).sum()):
+            notes = (f"{gaps:,} answers have no cost in the log and count as the mean of their model.",)
+    else:
+        unit, source = "large calls", "units"
+        each = {name: np.full(len(panel), float(name == models[1])) for name in everyone}
+        whose = "" if len(lacking) == len(panel.models) else f" of {', '.join(lacking)}"
         notes = (
-            (f"{gaps:,} answers have no cost in the log and count as the mean of their model.",)
-            if gaps
-            else ()
+            f"Cost is counted in calls of {models[1]} (1 each, all others 0), since the log has no costs{whose}. State "
+            "prices with --prices.",
         )
-        return _made(filled, models, peers, "dollars", "log", notes)
-    each = {name: np.full(len(panel), float(name == models[1])) for name in everyone}
-    why = (
-        "the log has no costs"
-        if len(lacking) == len(panel.models)
-        else f"the log has no costs of {', '.join(lacking)}"
-    )
-    note = f"Cost is counted in calls of {models[1]} (1 each, all others 0), since {why}. State prices with --prices."
-    return _made(each, models, peers, "large calls", "units", (note,))
+    paid = sum((each[name] for name in peers), np.zeros(len(panel)))
+    mean = {name: round(float(values.mean()), 9) for name, values in each.items()}
+    return Prices(each=each, peers=paid, unit=unit, source=source, mean=mean, notes=notes)
 
 
 def _stated(stated: Mapping[str, float], everyone: tuple[str, ...]) -> dict[str, float]:
@@ -80,12 +78,3 @@ def _stated(stated: Mapping[str, float], everyone: tuple[str, ...]) -> dict[str,
     if bad:
         raise UnusableInput(f"--prices: the price of {bad[0]} must be zero or more; got {mean[bad[0]]}.")
     return mean
-
-
-def _made(
-    each: dict[str, Floats], models: tuple[str, ...], peers: tuple[str, ...], unit: str, source: str,
-    notes: tuple[str, ...],
-) -> Prices:  # fmt: skip
-    paid = sum((each[name] for name in peers), np.zeros(len(each[models[0]])))
-    mean = {name: round(float(values.mean()), 9) for name, values in each.items()}
-    return Prices(each=each, peers=paid, unit=unit, source=source, mean=mean, notes=notes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..answers.same import inert
+from ..dialogue.asks import last_turn
 from ..types import Ask, Completion, Message, Question, digest
 
 __all__ = [
@@ -57,10 +58,7 @@ class Prompt:
         >>> Prompt(name="plain", suffix="Be brief.").around(asked).text
         '2 + 2?\\n\\nBe brief.'
         """
-        messages = list(question.messages)
-        last = max((i for i, m in enumerate(messages) if m.role == "user"), default=None)
-        if last is not None:
-            messages[last] = replace(messages[last], content=self._turn(question, messages[last].content))
+        messages = list(last_turn(question, lambda text: self._turn(question, text)).messages)
         if self.system is not None:
             if messages and messages[0].role == "system":
                 messages[0] = replace(messages[0], content=f"{messages[0].content}\n{self.system}")
