@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,7 @@ class PlannedCascade:
             "test_rows": self.test_rows,
             **self.measured.to_dict(),
             "chosen": dict(self.chosen),
-            "specialists": [
-                {"task": s.task, "domain": s.domain, "model": s.model, "measured": s.measured, "edge": s.edge,
-                 "ahead": s.ahead, "rows": s.rows} for s in plan.specialists
-            ],
+            "specialists": [asdict(one) for one in plan.specialists],
             "costs": self.prices.to_dict(),
             "latency": self.latency,
             "plan_id": plan.plan_id,

@@ -152,9 +152,9 @@ def _prices(policy: ExpectedCost) -> tuple[Floats, Floats]:
     return np.array([right for right, _ in pairs]), np.array([wrong for _, wrong in pairs])
 
 
-def _draws(counts: Floats, prior: float = _PRIOR) -> Floats:
+def _draws(counts: Floats) -> Floats:
     """Draws of the shares of cells that hold so many answers, shape (draws, cells): always the same."""
-    gammas = np.random.default_rng(20240601).gamma(counts + prior, size=(_DRAWS, len(counts)))
+    gammas = np.random.default_rng(20240601).gamma(counts + _PRIOR, size=(_DRAWS, len(counts)))
     shares: Floats = gammas / gammas.sum(axis=1, keepdims=True)
     return shares
 

@@ -107,11 +107,7 @@ class ParetoFront:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
-        return {
-            "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
-            "notes": list(self.notes), "axes": list(self.axes), "paired": self.paired, "items": self.items,
-            "candidates": [one.to_dict() for one in self.candidates],
-        }  # fmt: skip
+        return asdict(self) | {"candidates": [one.to_dict() for one in self.candidates]}
 
 
 def pareto(

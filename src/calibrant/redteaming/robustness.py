@@ -84,7 +84,9 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return _plain(self)
+        told = asdict(self)
+        measures: dict[str, Any] = told.pop("measures")
+        return told | measures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +108,9 @@ class Defended:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return _plain(self)
+        told = asdict(self)
+        measures: dict[str, Any] = told.pop("measures")
+        return told | measures
 
 
 def findings(
@@ -255,8 +259,3 @@ def _clamped(scored: list[tuple[float, bool]]) -> Callable[[float | None], float
 
 def _number(score: float | None) -> float:
     return float("nan") if score is None else score
-
-
-def _plain(found: Finding | Defended) -> dict[str, Any]:
-    body = {name: getattr(found, name) for name in found.__slots__ if name != "measures"}
-    return body | {name: value and asdict(value) for name, value in found.measures.items()}

@@ -25,13 +25,10 @@ def cost_quality(told: Mapping[str, Any]) -> Chart:
     names = told["models"]
     by_share = _panel(told, "large_share", f"share of answers by {names['large']}")
     by_cost = _panel(told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
-    chart = alt.vconcat(by_share, by_cost, spacing=18) if _costs_differ(told) else alt.vconcat(by_share)
+    # In units of large calls, with nothing else to pay, the second panel would be the first again.
+    priced = told["costs"]["unit"] == "dollars"
+    chart = alt.vconcat(by_share, by_cost, spacing=18) if priced else alt.vconcat(by_share)
     return dressed(chart, _described(told))
-
-
-def _costs_differ(told: Mapping[str, Any]) -> bool:
-    """In units of large calls, with nothing else to pay, the second panel would be the first again."""
-    return bool(told["costs"]["unit"] == "dollars")
 
 
 def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ensemble_chart"]
 
-WAYS = {"pooled": "pooled", "averaging": "averaging", "majority": "majority"}
+WAYS = ("pooled", "averaging", "majority")
 
 
 def ensemble_chart(found: EnsemblePlan) -> Chart:
@@ -22,7 +22,7 @@ def ensemble_chart(found: EnsemblePlan) -> Chart:
     told = sorted(((found.accuracy(n), n) for n in names), key=lambda pair: -pair[0].value)
     rows: list[dict[str, Any]] = [
         {
-            "way": WAYS.get(name, name) + (" (chosen)" if name == found.best_single else ""),
+            "way": name + (" (chosen)" if name == found.best_single else ""),
             "value": rounded(e.value), "low": rounded(e.low), "high": rounded(e.high), "text": percent(e.value, 1),
             "kind": "pooled" if name == "pooled" else "other ways to combine" if name in WAYS else "one model",
         }

@@ -14,12 +14,12 @@ from .. import metrics
 from ..logs.keys import group_name
 from ..metrics.findings import FEW, BinnedError
 from ..metrics.intervals import Estimate
-from ..phrasing.findings import cells, change_told, floor_told
+from ..phrasing.findings import cells, floor_told
 from ..phrasing.numbers import fixed, percent
 from ..plugins import require
 from . import charts, wording
 from .drawing import to_svg
-from .wording import Bands
+from .wording import Bands, Entry
 
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
@@ -56,24 +56,22 @@ def html(
     title : str, optional
         The heading; put the date in it where the page should have one.
     """
-    groups = wording.worst_first(audit.groups)
-    later = {wording.group_key(g.by): g for g in after.groups} if after else None
-    keyed = [(wording.group_key(g.by), g) for g in groups]
-    detailed = [g for g in groups if not g.too_few][:DETAILED]
-    anchors = {wording.group_key(g.by): f"g{i}" for i, g in enumerate(detailed, 1)}
-    rows = _table(groups, later, anchors)
+    groups = wording.worst_first(audit, after)
+    detailed = [one for one in groups if not one.group.too_few][:DETAILED]
+    anchors = {one.key: f"g{i}" for i, one in enumerate(detailed, 1)}
+    rows = _table(groups, anchors)
     strips = {row["key"]: row["strip"] for row in reversed(rows)}
     page: str = _template().render(
         title=title or "Calibration audit",
         audit=audit,
         read=wording.read_lines(audit),
-        lines=[(anchors.get(k), g.told, strips[k]) for k, g in keyed],
-        sections=[_section(g, anchors[wording.group_key(g.by)], audit.bins, later, rows) for g in detailed],
+        lines=[(anchors.get(one.key), one.group.told, strips[one.key]) for one in groups],
+        sections=[_section(one, anchors[one.key], audit.bins, rows) for one in detailed],
         total=len(groups),
-        few=sum(g.too_few for g in groups),
+        few=sum(one.group.too_few for one in groups),
         rows=rows,
         actions=_actions(groups, actions),
-        said=wording.said(groups, later),
+        said=wording.said(groups),
         measures=wording.MEASURES,
         assumptions=wording.ASSUMPTIONS,
         compared=after is not None,
@@ -99,23 +97,18 @@ def _picture(chart: Any, title: str) -> Any:
     return require("markupsafe", "The HTML report", extra="report").Markup(svg)
 
 
-def _section(
-    group: Group, anchor: str, bins: int, later: Mapping[str, Group] | None, rows: Sequence[Shown]
-) -> Shown:
-    said = group.told
-    after = (later or {}).get(wording.group_key(group.by))
-    shown = after if after is not None and not after.too_few else None
-    stages = {"": group} if later is None else {"raw": group}
-    if shown is not None:
-        stages["calibrated"] = shown
+def _section(one: Entry, anchor: str, bins: int, rows: Sequence[Shown]) -> Shown:
+    """A group in detail."""
+    said = one.group.told
+    stages = {stage: g for stage, g in one.stages if not g.too_few}
     tallies = {stage or "all": g.tally for stage, g in stages.items()}
     return {
         "anchor": anchor,
         "name": said.name,
-        "columns": ", ".join(group.by),
+        "columns": ", ".join(one.group.by),
         "sentence": f"{said.found[:1].upper()}{said.found[1:]} {said.correction}".strip(),
         "verdict": said.verdict,
-        "change": None if later is None else change_told(group.finding, after.finding if after else None),
+        "change": one.change,
         "panels": [_panel(g, stage, said.name, bins) for stage, g in stages.items()],
         "coverage": _picture(charts.risk_coverage(tallies), f"Risk and coverage: {said.name}"),
         "coverage_rows": [row for stage, t in tallies.items() for row in _coverage_rows(stage, t)],
@@ -156,17 +149,8 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
     ]
 
 
-def _table(
-    groups: Sequence[Group], later: Mapping[str, Group] | None, anchors: Mapping[str, str]
-) -> list[Shown]:
-    stages = [
-        (key, stage, g)
-        for key, before in ((wording.group_key(g.by), g) for g in groups)
-        for stage, g in (
-            [("", before)] if later is None else [("raw", before), ("calibrated", later.get(key))]
-        )
-        if g is not None
-    ]
+def _table(groups: Sequence[Entry], anchors: Mapping[str, str]) -> list[Shown]:
+    stages = [(one.key, stage, g) for one in groups for stage, g in one.stages]
     fine = [g.finding for _, _, g in stages if g.finding is not None and not g.finding.too_few]
     widest = max((max(abs(f.gap.low), abs(f.gap.high)) for f in fine), default=1.0) or 1.0
     largest = max((max(f.ece.value, f.ece.noise_floor) for f in fine), default=1.0) or 1.0
@@ -207,7 +191,7 @@ def _error(ece: BinnedError, largest: float) -> list[float]:
     return [round(78 * end / largest, 1) for end in (ece.value, ece.noise_floor)]
 
 
-def _actions(groups: Sequence[Group], actions: Bands | None) -> dict[str, Any] | None:
+def _actions(groups: Sequence[Entry], actions: Bands | None) -> dict[str, Any] | None:
     named = wording.band_groups(groups, actions)
     if not named:
         return None

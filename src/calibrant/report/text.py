@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..logs.keys import group_name
-from ..phrasing.findings import cells, change_told, floor_told
+from ..phrasing.findings import cells, floor_told
 from . import wording
 from .charts import ACTIONS
-from .wording import Bands
+from .wording import Bands, Entry
 
 if TYPE_CHECKING:
-    from ..auditing import Audit, Group
+    from ..auditing import Audit
 
 __all__ = ["markdown"]
 
@@ -29,46 +29,40 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
 
     Names come from the log, so they are escaped: they cannot open a tag, a link or a table cell.
     """
-    groups = wording.worst_first(audit.groups)
-    later = {wording.group_key(g.by): g for g in after.groups} if after else None
+    groups = wording.worst_first(audit, after)
     blocks = [
         "# Calibration audit",
         _bullets([f"source: {audit.source}", *(f"{what}: {n}" for what, n in wording.read_lines(audit))]),
-        "\n".join(f"- {_answer(g, later)}" for g in groups) if groups else "No groups: nothing was measured.",
+        "\n".join(f"- {_answer(one)}" for one in groups) if groups else "No groups: nothing was measured.",
         _actions(groups, actions),
-        _said(groups, later),
-        "## Segments\n\n" + _segments(groups, later) if groups else "",
+        _said(groups),
+        "## Segments\n\n" + _segments(groups) if groups else "",
         "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:9]]),
         "## What the numbers assume\n\n" + _bullets([*wording.ASSUMPTIONS, *audit.notes]),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _answer(group: Group, later: dict[str, Group] | None) -> str:
-    lines = [group.sentence]
-    if group.finding is not None and not group.finding.too_few:
-        lines.append(floor_told(group.finding))
-        if later is not None:
-            after = later.get(wording.group_key(group.by))
-            lines.append(change_told(group.finding, after.finding if after else None))
+def _answer(one: Entry) -> str:
+    lines, finding = [one.group.sentence], one.group.finding
+    if finding is not None and not finding.too_few:
+        lines += [floor_told(finding), *([one.change] if one.change else [])]
     return "\n  - ".join(_plain(line) for line in lines)
 
 
-def _segments(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
-    heads = ["group", *([] if later is None else ["confidence"]), "n", *_COLUMNS.values(), "verdict"]
+def _segments(groups: Sequence[Entry]) -> str:
+    compared = ["confidence"] if groups[0].compared else []
     rows = []
-    for group in groups:
-        stages = [("raw", group), ("calibrated", (later or {}).get(wording.group_key(group.by)))]
-        for stage, g in stages:
-            if g is not None:
-                numbers = cells(g.finding)
-                middle = [numbers.get(name, "") for name in _COLUMNS]
-                stage_cell = [] if later is None else [stage]
-                rows.append([group_name(g.by), *stage_cell, f"{g.tally.rows:,}", *middle, g.verdict])
-    return _table(heads, rows)
+    for stage, group in (stage for one in groups for stage in one.stages):
+        numbers = cells(group.finding)
+        middle = [numbers.get(name, "") for name in _COLUMNS]
+        rows.append([
+            group_name(group.by), *([stage] if compared else []), f"{group.tally.rows:,}", *middle, group.verdict,
+        ])  # fmt: skip
+    return _table(["group", *compared, "n", *_COLUMNS.values(), "verdict"], rows)
 
 
-def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
+def _actions(groups: Sequence[Entry], actions: Bands | None) -> str:
     named = wording.band_groups(groups, actions)
     if not named:
         return ""
@@ -77,8 +71,8 @@ def _actions(groups: Sequence[Group], actions: Bands | None) -> str:
     return "## What the bands do\n\n" + _table(heads, rows)
 
 
-def _said(groups: Sequence[Group], later: dict[str, Group] | None) -> str:
-    told = wording.said(groups, later)
+def _said(groups: Sequence[Entry]) -> str:
+    told = wording.said(groups)
     if told is None:
         return ""
     heads = ["given", "said as", "answers", "right", "95 % interval"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..logs.keys import group_name
 from ..maps.track_record import TrackRecord
 from ..metrics.findings import FEW
 from ..phrasing.english import ENGLISH
+from ..phrasing.findings import change_told
 from ..phrasing.numbers import percent
 from ..phrasing.phrases import phrase_of
 from ..types import Confidence, Probability, canonical
@@ -17,7 +19,7 @@ from .charts import ACTIONS
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "group_key", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "Entry", "group_key", "worst_first"]
 
 Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -69,9 +71,33 @@ def group_key(by: Mapping[str, str | None]) -> str:
     return canonical(dict(by))
 
 
-def worst_first(groups: Sequence[Group]) -> list[Group]:
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A group of the report; `after` is the same group after calibration, where that is `compared`."""
+
+    key: str
+    group: Group
+    after: Group | None
+    compared: bool
+
+    @property
+    def stages(self) -> list[tuple[str, Group]]:
+        """The group by what was done to it, "" where nothing is compared."""
+        after = [] if self.after is None else [("calibrated", self.after)]
+        return [("raw" if self.compared else "", self.group), *after]
+
+    @property
+    def change(self) -> str | None:
+        """What calibration changed, in words."""
+        later = self.after.finding if self.after else None
+        return change_told(self.group.finding, later) if self.compared else None
+
+
+def worst_first(audit: Audit, after: Audit | None) -> list[Entry]:
     """The whole log, then the groups by how large a gap is shown beyond chance; those with too few rows last."""
-    return sorted(groups, key=_evidence)
+    later = {group_key(group.by): group for group in after.groups} if after else {}
+    keyed = [(group_key(group.by), group) for group in sorted(audit.groups, key=_evidence)]
+    return [Entry(key=k, group=g, after=later.get(k), compared=after is not None) for k, g in keyed]
 
 
 def _evidence(group: Group) -> tuple[float, ...]:
@@ -83,10 +109,10 @@ def _evidence(group: Group) -> tuple[float, ...]:
 
 
 def band_groups(
-    groups: Sequence[Group], actions: Bands | None
+    groups: Sequence[Entry], actions: Bands | None
 ) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
     """Names and bands of the groups that have any, in the order of the groups."""
-    found = ((group_name(g.by), (actions or {}).get(group_key(g.by))) for g in groups)
+    found = ((group_name(one.group.by), (actions or {}).get(one.key)) for one in groups)
     return [(name, bands) for name, bands in found if bands]
 
 
@@ -110,13 +136,13 @@ def _band_cell(band: Mapping[str, Any] | None) -> tuple[str, str]:
     return f"{sent}{right}", f"raw: {was}"
 
 
-def said(groups: Sequence[Group], later: Mapping[str, Group] | None) -> dict[str, Any] | None:
+def said(groups: Sequence[Entry]) -> dict[str, Any] | None:
     """What people are told of the first group's calibrated answers, and how often it was right.
 
     Its `name`, and `rows` by band: given, said, answers, right, 95 % interval. A band of too few answers is left out;
     one whose answers are graded or weighted has no count of right ones. None where nothing is left.
     """
-    group = (later or {}).get(group_key(groups[0].by)) if groups else None
+    group = groups[0].after if groups else None
     if group is None or group.too_few:
         return None
     rows = []
