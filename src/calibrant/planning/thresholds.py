@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..guarantees.certifying import certify
@@ -303,14 +302,11 @@ def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked
     lack = _unwatched(one, group)
     if lack or group is None or one.threshold is None:
         return Checked(certificate=one, watch=None, error=None, reason=lack)
-    sent = (
-        np.flatnonzero(group.scores >= one.threshold)
-        if one.risk == "selective"
-        else np.arange(len(group.scores))
-    )
+    reached = group.scores >= one.threshold
+    sent = np.flatnonzero(reached | (one.risk == "joint"))
     if group.time is not None:
         sent = sent[np.argsort(group.time[sent], kind="stable")]
-    right = _kept(one, group, sent)
+    right = np.where(reached[sent], group.grades[sent], 1.0)  # what is kept back is not sent and wrong
     weight = None if group.weights is None else group.weights[sent]
     cap = max(one.max_weight, 1.0 if weight is None else float(weight.max(initial=1.0)))
     watch = RiskWatch(max_error=one.max_error, alpha=alpha, max_weight=cap)
@@ -321,16 +317,6 @@ def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked
         f"e-value {watch.e_value:.3g} on {len(right)} later answers, {percent(error or 0.0, 1)} of them wrong"
     )
     return Checked(certificate=one.revoke(why) if refuted else one, watch=watch, error=error)
-
-
-def _kept(one: Certificate, group: GroupRows, sent: NDArray[np.intp]) -> NDArray[Any]:
-    """The grades of answers that were sent; for joint risk those of others count as right."""
-    grades = group.grades[sent]
-    return (
-        grades
-        if one.risk == "selective"
-        else np.where(group.scores[sent] >= (one.threshold or 0), grades, 1.0)
-    )
 
 
 def _unwatched(one: Certificate, group: GroupRows | None) -> str | None:

@@ -246,7 +246,7 @@ async def refine(
         model=asker.model.name, signal=name, winner=pool[kept], leader=pool[leader], separated=separated,
         selected_on=len(chosen), confirmation=confirmation,
         claims=claim(pairs, SEED.name, leader, cluster), rounds=tuple(search.rounds),
-        candidates=tuple(search.described()), unusable_rewrites=search.unusable,
+        candidates=tuple(map(search.described, search.pool.values())), unusable_rewrites=search.unusable,
         cut=sum(seen.cut for under in run.seen.values() for seen in under.values()),
         reasons=dict(run.reasons.most_common()), calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
@@ -344,11 +344,8 @@ class _Search:
         known = {prompt.digest for prompt in self.pool.values()}
         return list({p.digest: p for p in made if p.digest not in known}.values())
 
-    def described(self) -> list[Candidate]:
-        """Every candidate, as it was on the questions of the choice."""
-        return [self._candidate(prompt) for prompt in self.pool.values()]
-
-    def _candidate(self, prompt: Prompt) -> Candidate:
+    def described(self, prompt: Prompt) -> Candidate:
+        """A candidate as it was on the questions of the choice."""
         seen = self.by.seen[prompt.digest]
         rows = [seen[id(question)] for question in self.questions if id(question) in seen]
         sheet = Sheet(np.array([row.right for row in rows]), np.array([row.score for row in rows]))
