@@ -13,12 +13,12 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TextIO
 
-from .errors import ColumnNotFound, UnusableInput
+from .errors import UnusableInput
 from .files.writing import replacing
 from .logs.keys import absent
-from .logs.pivots import STATED, side_by_side
+from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
-from .logs.roles import CONVENTIONS, Roles
+from .logs.roles import STATED, Roles, roles_of
 from .logs.sources import Source, open_source
 from .logs.values import REASONS, as_is
 from .maps.calibration import MapSet
@@ -85,13 +85,7 @@ def apply(
     such a column (`p`), stay as `score`.
     """
     source = open_source(log)
-    names = (confidence,) if confidence else CONVENTIONS["confidence"]
-    column = next((c for n in names for c in source.columns if c.lower() == n.lower()), None)
-    if column is None:
-        raise ColumnNotFound("confidence", names, source.columns)
-    missing = [name for name in maps.by if name not in source.columns]
-    if missing:
-        raise ColumnNotFound("by", missing, source.columns)
+    column = roles_of(source, maps.by, {"confidence": confidence}, needed=("confidence",))[0].confidence
     summary, book = Applied(), Phrasebook.of(maps, policy)
     blended = _blended(source, maps, column, summary) if maps.blends else None
     single = bool(maps.groups or maps.fallbacks) or blended is None

@@ -131,62 +131,74 @@ def _fill(names: tuple[str, ...], rows: Parsed, count: int, notes: tuple[str, ..
         rows, grade=np.where(judged == 0, rows.grade, np.nan),
         score=np.where(rows.weight_why == 0, rows.score, np.nan),
     )  # fmt: skip
-    keys, code = group_codes([rows.also[n] for n in ("task", "item_id") if n in rows.also], len(rows))
-    items, first, where = np.unique(code, return_index=True, return_inverse=True)
-    place = np.argsort(np.argsort(first, kind="stable"))  # items in the order of the log
-    at = place[where]
-    told = np.array([key[-1] is not None for key in keys], bool)[code]
-    number = {name: i for i, name in enumerate(names)}
-    model = np.array([number.get(str(key[0]), -1) for key in rows.keys], np.intp)[rows.group]
-    signals, signal = (
-        group_codes([rows.also["signal"]], len(rows))
-        if "signal" in rows.also
-        else ([("confidence",)], 0 * at)
-    )
-    fresh = _fresh(model, at, signal, rows) & told
-    unusable = counted(judged) + counted(stated)
-    unusable += Counter({NO_ITEM: int((~told).sum())})
-    unusable += Counter({REPEATED: int((told & ~fresh & (judged == 0) & (stated == 0)).sum())})
+    places = _Places.of(names, rows)
+    fresh = _fresh(places, rows) & places.told
+    unusable = counted(judged) + counted(stated) + Counter({NO_ITEM: int((~places.told).sum())})
+    unusable += Counter({REPEATED: int((places.told & ~fresh & (judged == 0) & (stated == 0)).sum())})
     use = np.flatnonzero(fresh)[::-1]  # the first row of a place wins
-    shape = (len(names), len(items))
+    good = use[~np.isnan(rows.grade[use])]
+    scored = use[~np.isnan(rows.score[use])]
 
-    def put(
-        values: NDArray[Any], at_rows: NDArray[np.intp], nothing: Any, *, of_item: bool = False
-    ) -> NDArray[Any]:
-        found = np.full(shape[1:] if of_item else shape, nothing, dtype=values.dtype)
-        found[at[at_rows] if of_item else (model[at_rows], at[at_rows])] = values[at_rows]
-        return found
-
-    def said(name: str, **how: bool) -> NDArray[Any]:
+    def said(name: str, *, by_model: bool = False) -> NDArray[Any]:
         values = rows.also.get(name, np.full(len(rows), None, dtype=object))
-        return put(values, use[_said(values[use])], None, **how)
+        return places.put(values, use[_said(values[use])], None, by_model=by_model)
 
     def amount(name: str) -> Floats:
-        return put(rows.also.get(name, np.full(len(rows), np.nan)), use, np.nan)
+        return places.put(rows.also.get(name, np.full(len(rows), np.nan)), use, np.nan)
 
-    good = use[~np.isnan(rows.grade[use])]
-    scores = {}
-    for j, (name,) in enumerate(signals):
-        mine = use[(signal[use] == j) & ~np.isnan(rows.score[use])]
-        if len(mine):
-            scores[str(name)] = put(rows.score, mine, np.nan)
     panel = Panel(
-        models=names, item=said("item_id", of_item=True), task=said("task", of_item=True),
-        domain=said("domain", of_item=True), question=said("question", of_item=True),
-        grade=put(rows.grade, good, np.nan), scores=scores, answer=said("answer"), cost=amount("cost"),
-        latency=amount("latency"), weight=put(rows.weight, good, 1.0, of_item=True), rows=count,
-        unusable=unusable, notes=notes,
+        models=names, item=said("item_id"), task=said("task"), domain=said("domain"), question=said("question"),
+        grade=places.put(rows.grade, good, np.nan),
+        scores={
+            name: places.put(rows.score, mine, np.nan)
+            for j, name in enumerate(places.signals)
+            if len(mine := scored[places.signal[scored] == j])
+        },
+        answer=said("answer", by_model=True), cost=amount("cost"), latency=amount("latency"),
+        weight=places.put(rows.weight, good, 1.0, by_model=False), rows=count, unusable=unusable, notes=notes,
     )  # fmt: skip
-    _refuse_strangers(panel, model, at, told)
-    return panel.of(np.unique(at[told]))
+    _refuse_strangers(panel, places)
+    return panel.of(np.unique(places.item[places.told]))
 
 
-def _refuse_strangers(
-    panel: Panel, model: NDArray[np.intp], at: NDArray[np.intp], told: NDArray[np.bool_]
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Places:
+    """Of each row the index of its model, its item and its signal, and whether its item has a name."""
+
+    model: NDArray[np.intp]
+    item: NDArray[np.intp]
+    signal: NDArray[np.intp]
+    signals: list[str]
+    told: NDArray[np.bool_]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], rows: Parsed) -> _Places:
+        """Items are in the order of the log."""
+        keys, code = group_codes([rows.also[n] for n in ("task", "item_id") if n in rows.also], len(rows))
+        items, first, where = np.unique(code, return_index=True, return_inverse=True)
+        index = {name: i for i, name in enumerate(names)}
+        signals, signal = group_codes([rows.also[n] for n in ("signal",) if n in rows.also], len(rows))
+        return cls(
+            model=np.array([index.get(str(key[0]), -1) for key in rows.keys], np.intp)[rows.group],
+            item=np.argsort(np.argsort(first, kind="stable"))[where], signal=signal,
+            signals=[str(key[0]) if key else "confidence" for key in signals],
+            told=np.array([key[-1] is not None for key in keys], bool)[code], shape=(len(names), len(items)),
+        )  # fmt: skip
+
+    def put(
+        self, values: NDArray[Any], at: NDArray[np.intp], nothing: Any, *, by_model: bool = True
+    ) -> NDArray[Any]:
+        """The values of these rows by model and item, or by item; the last of several at one place stays."""
+        found = np.full(self.shape if by_model else self.shape[1:], nothing, dtype=values.dtype)
+        found[(self.model[at], self.item[at]) if by_model else self.item[at]] = values[at]
+        return found
+
+
+def _refuse_strangers(panel: Panel, places: _Places) -> None:
     """Raise where no two models share an item, with an item of either: ids or tasks are spelt apart."""
-    there = np.zeros((len(panel.models), len(panel)), bool)
-    there[model[told], at[told]] = True
+    there = np.zeros(places.shape, bool)
+    there[places.model[places.told], places.item[places.told]] = True
     if len(there) < 2 or (there.sum(axis=0) > 1).any():
         return
     shown = "; ".join(
@@ -200,17 +212,15 @@ def _refuse_strangers(
     )
 
 
-def _fresh(
-    model: NDArray[np.intp], at: NDArray[np.intp], signal: NDArray[np.intp], rows: Parsed
-) -> NDArray[np.bool_]:
+def _fresh(places: _Places, rows: Parsed) -> NDArray[np.bool_]:
     """One row of each model, item and signal: the first that tells most, as a call that failed may stand first."""
     silent = ~_said(rows.also["answer"]) if "answer" in rows.also else np.zeros(len(rows), bool)
     lacking = 4 * np.isnan(rows.grade) + 2 * np.isnan(rows.score) + silent
-    order = np.lexsort([np.arange(len(model)), lacking, signal, at, model])
-    keys = np.stack([model, at, signal])[:, order]
-    first = np.ones(len(model), bool)
+    order = np.lexsort([lacking, places.signal, places.item, places.model])  # rows alike stay in their order
+    keys = np.stack([places.model, places.item, places.signal])[:, order]
+    first = np.ones(len(rows), bool)
     first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
-    fresh = np.zeros(len(model), bool)
+    fresh = np.zeros(len(rows), bool)
     fresh[order[first]] = True
     return fresh
 

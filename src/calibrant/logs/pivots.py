@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,12 @@ from ..tally import Floats
 from ..types import Fingerprint
 from .keys import Key, group_codes
 from .reader import Reader
-from .roles import Roles, roles_of
+from .roles import STATED, Roles, roles_of
 from .sources import Source
 from .values import as_is
 
-__all__ = ["STATED", "Pivot", "pivot", "side_by_side"]
+__all__ = ["Pivot", "pivot", "side_by_side"]
 
-STATED = tuple(f.name for f in fields(Fingerprint))
-"""The columns of a log that tell what its scores are scores of."""
 DISAGREE = "the rows of a record disagree on the verdict"
 UNTOLD = "no record_id and no item_id, so that no other row is of the same answer"
 

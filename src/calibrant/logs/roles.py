@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..errors import ColumnNotFound, UnusableInput
+from ..types import Fingerprint
 from .keys import distinct
 from .sources import Source
 
-__all__ = ["CONVENTIONS", "Roles", "matched", "parted_by_signal", "roles_of"]
+__all__ = ["CONVENTIONS", "STATED", "Roles", "matched", "mixed_signals", "parted_by_signal", "roles_of"]
 
 CONVENTIONS: Mapping[str, tuple[str, ...]] = {
     "confidence": (
@@ -26,6 +27,8 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 """Column names looked for, in this order, whatever their case."""
 
 NEEDED = ("confidence", "correct")
+STATED = tuple(field.name for field in fields(Fingerprint))
+"""The columns of a log that tell what its scores are scores of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +66,13 @@ def matched(
     lower = {name.lower(): name for name in reversed(available)}
     found: dict[str, str] = {}
     for role, usual in conventions.items():
-        name = named.get(role)
-        if name is not None and name not in available:
-            raise ColumnNotFound(role, [name], list(available))
-        taken = found.values()
-        name = name or next((lower[c] for c in usual if c in lower and lower[c] not in taken), None)
+        told, taken = named.get(role), found.values()
+        if told is None:
+            name = next((lower[c] for c in usual if c in lower and lower[c] not in taken), None)
+        else:
+            name = told if told in available else lower.get(told.lower())
+            if name is None:
+                raise ColumnNotFound(role, [told], list(available))
         if name is not None:
             found[role] = name
     return found
@@ -80,6 +85,13 @@ def parted_by_signal(source: Source, by: Sequence[str]) -> tuple[tuple[str, ...]
     if len(distinct(source.first("signal"))) < 2:
         return tuple(by), []
     return (*by, "signal"), ["The records hold several signals, so groups are parted by the column 'signal'."]
+
+
+def mixed_signals(source: Source, by: Sequence[str]) -> list[str]:
+    """A note, where rows of several signals are not parted."""
+    kinds = set() if "signal" in by or "signal" not in source.columns else distinct(source.first("signal"))
+    names = ", ".join(sorted(str(kind) for kind in kinds))
+    return [f"The log mixes the signals {names}: add --by signal to part them."] if len(kinds) > 1 else []
 
 
 def roles_of(
@@ -117,12 +129,6 @@ def roles_of(
             found = matched(available, CONVENTIONS, named)
         if role in found:
             notes.append(f"Rows are {role}ed by the column {found[role]!r}, found by its name.")
-    if "signal" in source.columns and "signal" not in by:
-        kinds = {str(v) for v in distinct(source.first("signal"))}
-        if len(kinds) > 1:
-            notes.append(
-                f"The log mixes the signals {', '.join(sorted(kinds))}: add --by signal to part them."
-            )
     weight, cluster = found.get("weight"), clusters or found.get("cluster")
     roles = Roles(
         confidence=found.get("confidence", ""), correct=found.get("correct", ""), weight=weight, cluster=cluster,

@@ -6,7 +6,7 @@ Rules for values, names of columns and reasons are those of `read_log`. Memory g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..tally import Floats
-from ..types import Fingerprint
 from .keys import Key, absent
 from .reader import Parsed, Reader
-from .roles import Roles, parted_by_signal, roles_of
+from .roles import STATED, Roles, parted_by_signal, roles_of
 from .sources import Source, open_source
 from .values import as_is
 
@@ -75,10 +74,9 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
     roles, guessed = roles_of(opened, by, named)
     items = _items(opened, roles)
     time = next((name for name in TIMES if name in opened.columns), None)
-    stated = (*(f.name for f in fields(Fingerprint)), "map_id")
     reader = Reader(
         opened, replace(roles, tied=roles.tied or items), also={time: as_is} if time else {},
-        stated=[name for name in stated if name in opened.columns and name not in by],
+        stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
     )  # fmt: skip
     rows = reader.whole()
     pooled = _pooled(reader)
@@ -92,7 +90,7 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
         )
     return Rows(
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
-        notes=(*parted, *(n for n in guessed if "mixes the signals" not in n), *reader.notes, *pooled),
+        notes=(*parted, *guessed, *reader.notes, *pooled),
         groups={key: _group(rows, at, roles, time, reader, key) for key, at in groups.items()}, empty=reader.empty,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Where the rows of a log come from: data frames, files, stores.
 
-A source gives its columns' names and blocks of chosen columns, so memory does not grow with it. The families'
-`log_formats` make sources: one file for each kind of log.
+A source gives its columns' names and blocks of chosen columns, so memory does not grow with it. The family
+`log_formats` makes sources, one file for each kind of log.
 """
 
 from __future__ import annotations
@@ -27,15 +27,7 @@ if TYPE_CHECKING:
     from ..protocols import LogFormat
     from .tables import Table
 
-__all__ = [
-    "BLOCK_ROWS",
-    "Block",
-    "Claim",
-    "Given",
-    "Source",
-    "open_source",
-    "rows_source",
-]
+__all__ = ["BLOCK_ROWS", "Block", "Claim", "Given", "Source", "open_source", "rows_source"]
 
 Block = Mapping[str, NDArray[Any]]
 BLOCK_ROWS = 131_072
@@ -97,23 +89,19 @@ class Given:
         text = str(value)
         if "://" in text:
             return cls(value, text)
-        found = [text] if Path(text).exists() or not any(c in text for c in "*?[") else sorted(glob(text))
-        if not found or not Path(found[0]).exists():
+        path = Path(text if Path(text).exists() else min(glob(text), default=text))
+        if not path.is_file():  # a pipe can be read but once
             raise UnusableInput(
                 f"There is no file {text}. `calibrant demo` makes a log to try things on; `calibrant elicit`, `ask` "
                 "and `serve` write one."
             )
         try:
-            head = b""
-            if Path(found[0]).is_file():
-                with open(found[0], "rb") as file:
-                    head = file.read(HEAD)
-                if not head:
-                    raise UnusableInput(
-                        f"{found[0]} is empty. Expected a header line and one row per answer."
-                    )
+            with path.open("rb") as file:
+                head = file.read(HEAD)
         except OSError as error:
-            raise UnusableInput(f"{found[0]} cannot be read: {error.strerror}.") from error
+            raise UnusableInput(f"{path} cannot be read: {error.strerror}.") from error
+        if not head:
+            raise UnusableInput(f"{path} is empty. Expected a header line and one row per answer.")
         return cls(value, text, head)
 
     @property

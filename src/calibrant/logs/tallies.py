@@ -8,7 +8,7 @@ engine that reads it (`counting.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import Any
@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from ..fits.crossfit import folds
 from ..tally import Tally
-from ..types import Fingerprint
 from .counting import Counts, count_parquet
 from .keys import Key
 from .reader import Parsed, Reader, require_usable
-from .roles import Roles, parted_by_signal, roles_of
+from .roles import STATED, Roles, mixed_signals, parted_by_signal, roles_of
 from .sources import Source, open_source
 
 __all__ = ["Log", "read_log"]
@@ -95,13 +94,13 @@ def read_log(
     require_usable(opened.name, counts.rows, counts.unusable, roles)
     return Log(
         source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
-        read_as=dict(counts.read_as), roles=roles, notes=(*parted, *guessed, *counts.notes),
+        read_as=dict(counts.read_as), roles=roles, notes=(*parted, *guessed, *mixed_signals(opened, by), *counts.notes),
         groups=counts.groups, folds=counts.folds, constants=counts.constants, empty=counts.empty,
     )  # fmt: skip
 
 
 def _count_blocks(source: Source, roles: Roles, folds: int) -> Counts:
-    stated = [f.name for f in fields(Fingerprint) if f.name in source.columns and f.name not in roles.by]
+    stated = [name for name in STATED if name in source.columns and name not in roles.by]
     reader = Reader(source, roles, stated=stated)
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
     return Counts(
@@ -136,15 +135,16 @@ def _summed(reader: Reader, folds: int) -> _Tallies:
 def _clustered(reader: Reader, folds: int) -> _Tallies:
     """Tallies whose rows must be at hand together; all rows of a cluster are in the fold of its id."""
     rows = reader.whole()
+    held = {key: at for key, at in rows.parts() if len(at)}
+    groups = {key: _tally(rows, at) for key, at in held.items()}
+    if not folds:
+        return groups, {}
     ids, code = np.unique(rows.cluster, return_inverse=True)
-    fold = np.array([crc32(i.encode()) % max(folds, 1) for i in ids.tolist()], np.intp)[code]
-    groups: dict[Key, Tally] = {}
-    parts: dict[Key, dict[int, Tally]] = {}
-    for key, at in rows.parts():
-        if len(at):
-            groups[key] = _tally(rows, at)
-            parts[key] = {f: _tally(rows, at[fold[at] == f]) for f in np.unique(fold[at]).tolist()}
-    return groups, parts if folds else {}
+    fold = np.array([crc32(i.encode()) % folds for i in ids.tolist()], np.intp)[code]
+    return groups, {
+        key: {f: _tally(rows, at[fold[at] == f]) for f in np.unique(fold[at]).tolist()}
+        for key, at in held.items()
+    }
 
 
 def _tally(rows: Parsed, at: NDArray[np.intp]) -> Tally:

@@ -26,26 +26,9 @@ from ..tally import Floats
 from .keys import absent, key_text
 
 __all__ = [
-    "AS_PERCENT",
-    "PHRASES",
-    "REASONS",
-    "RIGHT",
-    "WRONG",
-    "Column",
-    "Kind",
-    "amounts",
-    "as_is",
-    "flags",
-    "in_percent",
-    "logprobs",
-    "numbers",
-    "propensities",
-    "score_of",
-    "scores",
-    "texts",
-    "verdicts",
-    "weights",
-]
+    "AS_PERCENT", "PHRASES", "REASONS", "RIGHT", "WRONG", "Column", "Kind", "amounts", "as_is", "flags", "in_percent",
+    "logprobs", "numbers", "propensities", "score_of", "scores", "texts", "verdicts", "weights",
+]  # fmt: skip
 
 PHRASES: Mapping[str, float] = ENGLISH.readings
 """English phrases and the median number people read them as; from where, `calibrant.phrasing.english` says."""
@@ -126,7 +109,7 @@ def scores(values: NDArray[Any], top: float = 1.0) -> Column:
         _refuse(found, ~np.isfinite(found.values), MISSING)
         _refuse(found, found.values < 0, BELOW)
         _refuse(found, found.values > 1, ABOVE_PERCENT if top == 100 else ABOVE)
-    return _without_faults(found)
+    return Column(np.where(found.why == 0, found.values, _NAN), found.why, found.read_as)
 
 
 def verdicts(values: NDArray[Any]) -> Column:
@@ -142,7 +125,7 @@ def verdicts(values: NDArray[Any]) -> Column:
     _refuse(found, np.isnan(found.values), NO_VERDICT)
     with np.errstate(invalid="ignore"):
         _refuse(found, ~((found.values >= 0) & (found.values <= 1)), BAD_VERDICT)
-    return _without_faults(found)
+    return Column(np.where(found.why == 0, found.values, _NAN), found.why)
 
 
 def weights(values: NDArray[Any], most: float = 1e6) -> Column:
@@ -232,23 +215,25 @@ def score_of(value: Any, top: float) -> tuple[float, str, str]:
 
 
 def _verdict_of(value: Any) -> tuple[float, str, str]:
-    text = value.strip().lower() if isinstance(value, str) else value
-    if absent(text) or text in NOTHING:
-        return _NAN, "", NO_VERDICT
-    if isinstance(text, bool) or text in RIGHT or text in WRONG:
-        return float(text is True or text in RIGHT), "", ""
-    number = _number(text)
-    return number, "", BAD_VERDICT if np.isnan(number) else ""
+    plain = _plain(value)
+    number = float(plain) if isinstance(plain, bool) else _number(plain)
+    return number, "", NO_VERDICT if plain is None else BAD_VERDICT if np.isnan(number) else ""
 
 
 def _flag_of(value: Any) -> tuple[float, str, str]:
+    plain = _plain(value)
+    number = float(plain) if isinstance(plain, bool) else _number(plain)
+    if 0 <= number < np.inf:
+        return float(number > 0), "", ""
+    return _NAN, "", "" if plain is None else NOT_A_FLAG
+
+
+def _plain(value: Any) -> Any:
+    """None where nothing is there, a boolean for a word of right or wrong, else the value; text in small letters."""
     text = value.strip().lower() if isinstance(value, str) else value
     if absent(text) or text in NOTHING:
-        return _NAN, "", ""
-    if isinstance(text, bool) or text in RIGHT or text in WRONG:
-        return float(text is True or text in RIGHT), "", ""
-    number = _number(text)
-    return (float(number > 0), "", "") if 0 <= number < np.inf else (_NAN, "", NOT_A_FLAG)
+        return None
+    return text in RIGHT if text in RIGHT or text in WRONG else text
 
 
 def _logprobs_of(value: Any) -> tuple[tuple[float, ...] | None, bool]:
@@ -314,10 +299,6 @@ def _distinct(value: Any) -> tuple[type, Any]:
 
 def _refuse(column: Column, where: NDArray[np.bool_], why: str) -> None:
     column.why[where & (column.why == 0)] = _CODE[why]
-
-
-def _without_faults(column: Column) -> Column:
-    return Column(np.where(column.why == 0, column.values, _NAN), column.why, column.read_as)
 
 
 def _no_faults(values: NDArray[Any]) -> NDArray[np.int8]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound
 from ..logs.keys import Key, group_codes
 from ..logs.reader import Reader
-from ..logs.roles import roles_of
+from ..logs.roles import mixed_signals, roles_of
 from ..logs.sources import open_source
 from ..logs.values import amounts, as_is
 from ..tally import Floats
@@ -102,7 +102,7 @@ def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) ->
     return Candidates(
         source=opened.name, of=columns, keys=tuple(keys), candidate=candidate, item=item_code, score=rows.score,
         grade=rows.grade, weight=rows.weight, cost=rows.also.get("cost", np.full(len(rows), np.nan)), tied=tied,
-        rows=reader.rows, unusable=reader.unusable, notes=(*reader.notes, *guessed),
+        rows=reader.rows, unusable=reader.unusable, notes=(*reader.notes, *guessed, *mixed_signals(opened, columns)),
     )  # fmt: skip
 
 
