@@ -26,7 +26,8 @@ from typing import Any
 import aiohttp
 
 from calibrant.asking.asker import Asker
-from calibrant.asking.elicit import JsonlLog, elicit
+from calibrant.asking.elicit import elicit
+from calibrant.asking.sinks import JsonlLog
 from calibrant.graders.by_kind import ByKind
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.protocols import Signal

@@ -34,7 +34,8 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from calibrant.asking.asker import Asker
-from calibrant.asking.elicit import JsonlLog, elicit
+from calibrant.asking.elicit import elicit
+from calibrant.asking.sinks import JsonlLog
 from calibrant.dialogue.asks import sample_ask
 from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible

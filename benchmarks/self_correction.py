@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from calibrant import Tally, metrics
+from calibrant.asking.asker import Asker
 from calibrant.asking.assessing import Assessor, fingerprint
-from calibrant.asking.elicit import Asker
 from calibrant.dialogue.asks import answer_ask, carrying, sample_ask
 from calibrant.maps.calibration import MapSet
 from calibrant.models.embedded import Embedded

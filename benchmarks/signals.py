@@ -24,7 +24,9 @@ import numpy as np
 from pyarrow import parquet
 
 from calibrant import Tally, metrics
-from calibrant.asking.elicit import Asker, JsonlLog, elicit
+from calibrant.asking.asker import Asker
+from calibrant.asking.elicit import elicit
+from calibrant.asking.sinks import JsonlLog
 from calibrant.fitting import fit_log
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible

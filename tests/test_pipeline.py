@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from calibrant.asking import assessing
+from calibrant.asking.asker import Budget
 from calibrant.asking.assessing import Assessor
-from calibrant.asking.elicit import Budget
 from calibrant.errors import ModelRefused, ModelUnavailable, StoreError, StoreRefused, UnusableInput
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps

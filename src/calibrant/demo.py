@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .asking.elicit import Asker, ElicitSummary, JsonlLog, elicit
+from .asking.asker import Asker
+from .asking.elicit import ElicitSummary, elicit
+from .asking.sinks import JsonlLog
 from .auditing import Audit, audit
 from .files.writing import write
 from .fitting import fit_log

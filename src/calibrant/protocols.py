@@ -171,18 +171,20 @@ class Calibrator(Protocol):
 class Route(Protocol):
     """A way to an answer. `needs` is what the signals want the answer to carry ("logprobs").
 
-    A route that looks at its answers' confidence hands it on; one that fails raises `ModelError`.
+    A route that looks at its answers' confidence hands it on; one that fails raises `ModelError`. One that derives
+    from this class, and cannot say anything before the whole answer is there, need not have a `stream` of its own.
     """
 
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The whole answer."""
         ...
 
-    def stream(
+    async def stream(
         self, question: Question, ask: Ask, needs: frozenset[str]
     ) -> AsyncGenerator[Delta | Answered, None]:
         """The answer piece by piece as Deltas, then what it came to. Closing it stops the models."""
-        ...
+        for piece in (await self.answer(question, ask, needs)).pieces():
+            yield piece
 
 
 class Policy(Protocol):

@@ -23,8 +23,9 @@ import pytest
 
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.batches import Elicitor
-from calibrant.asking.elicit import ElicitSummary, JsonlLog, StoreSink, elicit, read
+from calibrant.asking.elicit import ElicitSummary, elicit, read
 from calibrant.asking.estimates import CostEstimate, estimate
+from calibrant.asking.sinks import JsonlLog, StoreSink
 from calibrant.dialogue.asks import answer_ask, sample_ask
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.errors import (

@@ -15,22 +15,11 @@ from ..errors import MissingExtra
 from ..http.loop import gathered
 from ..protocols import Grade, Grader, Signal
 from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
-from .asker import Asker, Budget, Interrupted, Spending
-from .sinks import Growing, JsonlLog, Sink, StoreSink
+from .asker import Asker, Interrupted, Spending
+from .sinks import Growing, Sink
 from .steps import Steps
 
-__all__ = [
-    "Asker",
-    "Budget",
-    "ElicitSummary",
-    "Interrupted",
-    "JsonlLog",
-    "Sink",
-    "Spending",
-    "StoreSink",
-    "elicit",
-    "read",
-]
+__all__ = ["ElicitSummary", "elicit", "read"]
 
 UNGRADED = "no grade, for there is no reference to grade against"
 UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"

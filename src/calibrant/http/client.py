@@ -6,13 +6,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from ..types import Ask, Completion, Delta, Price
 from .endpoint import Dispensable, Endpoint, Reply
 from .loop import gathered
 
-__all__ = ["Assembling", "Client"]
+__all__ = ["Client"]
 
 
 class Assembling(Protocol):
@@ -93,7 +94,7 @@ class Client(ABC):
     async def once(self, ask: Ask) -> tuple[Completion, ...]:
         """One call: as many samples of an Ask as the server gives in one, at least one."""
         start = time.perf_counter()
-        reply = await self._endpoint.whole(lambda without: self._body(ask, without))
+        reply = await self._endpoint.whole(partial(self._sent, ask))
         return self._read(ask, reply, start)[: ask.samples]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
@@ -103,9 +104,7 @@ class Client(ABC):
         """
         start, streams = time.perf_counter(), self._streams(ask)
         assembler = self._assembler(ask)
-        async with self._endpoint.post(
-            lambda without: self._body(ask, without, stream=streams), stream=streams
-        ) as reply:
+        async with self._endpoint.post(partial(self._sent, ask, stream=streams), stream=streams) as reply:
             if reply.body is not None:  # the server does not stream
                 (whole, *_) = self._read(ask, reply, start)
                 yield Delta(whole.text, whole)
@@ -139,9 +138,14 @@ class Client(ABC):
         """Whether the answer to this can be passed on piece by piece."""
         return True
 
-    @abstractmethod
-    def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
+    def _sent(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
         """The JSON of a request, without what the server does not take."""
+        body = self._body(ask, without, stream=stream)
+        return {name: value for name, value in body.items() if name not in without}
+
+    @abstractmethod
+    def _body(self, ask: Ask, without: Collection[str], *, stream: bool) -> dict[str, Any]:
+        """The JSON of a request; needs to heed `without` only for more than that a field of that name is left out."""
 
     @abstractmethod
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:

@@ -165,10 +165,8 @@ class Endpoint:
 
     async def whole(self, build: Callable[[Collection[str]], Body]) -> Reply:
         """Post what `build` makes, given the names of what is to be left out, and read the whole reply."""
-        try:
-            return await self._served(build, stream=False)
-        except (TimeoutError, OSError, _aiohttp().ClientError) as error:
-            raise self._unreached(error) from error
+        async with self.post(build) as reply:
+            return reply
 
     @asynccontextmanager
     async def post(

@@ -45,12 +45,10 @@ class Anthropic(Client):
         return all(text.strip() for text in ask.stop)  # else the answer is cut here
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
-        body = reply.body or {}
-        return (completion_from(body, ask, model=self.name, latency=latency, price=self._price),)
+        return (completion_from(reply.body or {}, ask, model=self.name, latency=latency, price=self._price),)
 
     def _assembler(self, ask: Ask) -> Assembler:
         return Assembler(self.name, ask, self._price)
 
-    def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
-        body = request_body(ask, self._model, stream=stream)
-        return {name: value for name, value in body.items() if name not in without}
+    def _body(self, ask: Ask, _without: Collection[str], *, stream: bool) -> dict[str, Any]:
+        return request_body(ask, self._model, stream=stream)

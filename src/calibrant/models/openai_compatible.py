@@ -11,14 +11,7 @@ from calibrant.formats.chat.requests import request_body
 from calibrant.formats.chat.streams import Assembler
 from calibrant.formats.completions import cut
 from calibrant.http.client import Client
-from calibrant.http.endpoint import (
-    FEW,
-    LOGPROBS,
-    MANY_LOGPROBS,
-    TEMPERATURE,
-    Dispensable,
-    Reply,
-)
+from calibrant.http.endpoint import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Dispensable, Reply
 from calibrant.types import Ask, Completion, Delta
 
 __all__ = ["OpenAICompatible"]
@@ -60,15 +53,7 @@ class OpenAICompatible(Client):
     reasoning models refuse, which `refused` names. Without a temperature the server's own holds; where
     `stop` is refused the answer is cut here.
 
-    Parameters
-    ----------
-    url : base URL of the server, ending in ``/v1``
-    model : the model's name on that server
-    api_key : sent as a bearer token
-    price : US dollars per million tokens, for the cost of each completion
-    timeout : seconds for a whole answer, or between two pieces of a streamed one
-    name : the name that fingerprints carry; `model` where not given
-
+    The parameters are those of every `Client`; the key is sent as a bearer token.
     Close it in the event loop that used it.
     """
 
@@ -99,15 +84,14 @@ class OpenAICompatible(Client):
     def _assembler(self, _ask: Ask) -> Assembler:
         return Assembler(self.name, self._price)
 
-    def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
+    def _body(self, ask: Ask, without: Collection[str], *, stream: bool) -> dict[str, Any]:
         # A stream cannot be cut where it should have stopped, since its pieces are passed on by then.
         stream = stream and not (ask.stop and "stop" in without)
         body = request_body(ask, self._model, stream=stream)
-        if not without:
-            return body
         if MANY_LOGPROBS.name in without and "top_logprobs" in body:
             body["top_logprobs"] = min(FEW, body["top_logprobs"])
         if "max_tokens" in without and "max_tokens" in body:
             body.setdefault("max_completion_tokens", body["max_tokens"])
-        further = {"top_logprobs"} if LOGPROBS.name in without else set()
-        return {name: value for name, value in body.items() if name not in without and name not in further}
+        if LOGPROBS.name in without:
+            body.pop("top_logprobs", None)
+        return body

@@ -35,16 +35,14 @@ class OpenAIResponses(Client):
         return not ask.stop
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
-        body = reply.body or {}
-        return (completion_from(body, ask, model=self.name, latency=latency, price=self._price),)
+        return (completion_from(reply.body or {}, ask, model=self.name, latency=latency, price=self._price),)
 
     def _assembler(self, ask: Ask) -> Assembler:
         return Assembler(self.name, ask, self._price)
 
-    def _body(self, ask: Ask, without: Collection[str], *, stream: bool = False) -> dict[str, Any]:
+    def _body(self, ask: Ask, without: Collection[str], *, stream: bool) -> dict[str, Any]:
         if LOGPROBS.name in without:
             ask = replace(ask, logprobs=False, top_logprobs=0)
         if MANY_LOGPROBS.name in without:
             ask = replace(ask, top_logprobs=min(FEW, ask.top_logprobs))
-        body = request_body(ask, self._model, stream=stream)
-        return {name: value for name, value in body.items() if name not in without}
+        return request_body(ask, self._model, stream=stream)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -158,9 +158,8 @@ class Cascade:
         gain = f"a gain of {told.gain[0]:.3f} is {'at least' if up else 'below'} {self.plan.threshold:.3f}"
         confidence = self._confidence(way, first, completion, assessed, "small")
         way.steps.append(Step(
-            name="small" if first == self.plan.small else "specialist", model=completion.model,
-            outcome=f"{'asked again' if up else 'kept'}: {gain}", p=confidence.p,
-            cost=total(completion.cost, cost), latency=spoken.latency + seconds,
+            name=self._role(first), model=completion.model, outcome=f"{'asked again' if up else 'kept'}: {gain}",
+            p=confidence.p, cost=total(completion.cost, cost), latency=spoken.latency + seconds,
         ))  # fmt: skip
         self._peers_told(way, answers, peers)
         way.kept = Answered(completion=completion, readings=readings, confidence=confidence)
@@ -249,9 +248,9 @@ class Cascade:
     def _first_answers(
         self, way: _Way, completion: Completion, readings: tuple[Reading, ...], peers: list[_Spoken]
     ) -> FirstAnswers:
-        said = np.array([completion.text], dtype=object)
-        texts = {name: _text(one) for name, one in zip(self.plan.peers, peers, strict=True)}
-        agreed, against = peer_agreement(said, texts)
+        of_peers = [one.completion.text if isinstance(one.completion, Completion) else None for one in peers]
+        texts = {n: _one(text) for n, text in zip(self.plan.peers, of_peers, strict=True)}
+        agreed, against = peer_agreement(_one(completion.text), texts)
         scores = {r.signal: [np.nan if r.score is None else float(r.score)] for r in readings}
         return FirstAnswers.of(
             1, task=[way.question.task], domain=[way.question.domain], answer=[completion.text], scores=scores,
@@ -328,17 +327,12 @@ class _Way:
     def answered(self) -> Answered:
         """The first model's answer, with all steps up to now."""
         assert self.kept is not None  # what a caller has seen to
-        return Answered(
-            completion=self.kept.completion, readings=self.kept.readings, confidence=self.kept.confidence,
-            steps=tuple(self.steps),
-        )  # fmt: skip
+        return replace(self.kept, steps=tuple(self.steps))
+
+
+def _one(text: str | None) -> Any:
+    return np.array([text], dtype=object)
 
 
 def _empty(completion: Completion) -> bool:
     return not completion.text.strip() and not completion.tool_calls
-
-
-def _text(spoken: _Spoken) -> Any:
-    made = np.empty(1, dtype=object)
-    made[0] = spoken.completion.text if isinstance(spoken.completion, Completion) else None
-    return made

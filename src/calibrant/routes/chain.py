@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from math import isnan
 from time import perf_counter
@@ -16,13 +16,12 @@ from calibrant.dialogue.tokens import likelihood_of
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.plans.steps import StepSeen, Trajectory
 from calibrant.plans.trajectories import TrajectoryMap
-from calibrant.protocols import Model
+from calibrant.protocols import Model, Route
 from calibrant.types import (
     Answered,
     Ask,
     Completion,
     Confidence,
-    Delta,
     Fingerprint,
     Message,
     Question,
@@ -95,7 +94,7 @@ def prompts(*texts: str) -> Plan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chain:
+class Chain(Route):
     """A plan's steps one after the other; their confidences and errors become one probability for the answer.
 
     A step's confidence is what `assessor` makes of it: the calibrated probability, without a map the first signal's
@@ -163,13 +162,6 @@ class Chain:
             completion=last, readings=run.readings, confidence=confidence, steps=tuple(run.steps)
         )
         return answered, Trajectory(id=question.id, steps=tuple(run.seen), correct=correct)
-
-    async def stream(
-        self, question: Question, ask: Ask, needs: frozenset[str]
-    ) -> AsyncGenerator[Delta | Answered, None]:
-        """The answer in one piece, once the last step is taken."""
-        for piece in (await self.answer(question, ask, needs)).pieces():
-            yield piece
 
     def _confidence(self, question: Question, last: Completion, run: _Run) -> Confidence:
         if self.map is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -19,8 +19,8 @@ from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
 from calibrant.plans.ballots import Ballots, levels_of
 from calibrant.plans.votes import VotePool
-from calibrant.protocols import Model, Parts
-from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
+from calibrant.protocols import Model, Parts, Route
+from calibrant.types import Answered, Ask, Completion, Confidence, Question, Reading, Step
 
 __all__ = ["Ensemble"]
 
@@ -33,13 +33,14 @@ UNNAMED = "confidence"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ensemble:
+class Ensemble(Route):
     """Several models answer at once, or one model several times, and a fitted pool weighs their votes.
 
     Answers that say the same (`calibrant.answers.same`, by the question's kind) are one candidate. With a `pool`
     the likeliest candidate is answered, in the words of its surest voter, with the pool's probability; without one
     the majority is (ties go to the higher mean confidence, then to the order of the models), and there is no
-    probability. A model that fails, or says nothing, has no vote; where all fail `ModelError` is raised.
+    probability. A model that fails, or says nothing, has no vote; where all fail `ModelError` is raised. A stream
+    gives the answer in one piece, for nothing can be said before the votes are counted.
 
     Parameters
     ----------
@@ -120,13 +121,6 @@ class Ensemble:
             completion=winner.completion, readings=winner.readings, confidence=confidence,
             steps=(*said, *failed, last),
         )  # fmt: skip
-
-    async def stream(
-        self, question: Question, ask: Ask, needs: frozenset[str]
-    ) -> AsyncGenerator[Delta | Answered, None]:
-        """The whole answer in one piece: nothing can be said before the votes are counted."""
-        for piece in (await self.answer(question, ask, needs)).pieces():
-            yield piece
 
     async def _votes(
         self, question: Question, ask: Ask, needs: frozenset[str]

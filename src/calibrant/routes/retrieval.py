@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import math
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -18,8 +18,8 @@ from calibrant.dialogue.untrusted import with_context, with_system, without_cont
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
 from calibrant.plans.documents import Attribution, Blame, DocumentMap, Findings, attribute
-from calibrant.protocols import Model
-from calibrant.types import Answered, Ask, Completion, Confidence, Delta, Question, Reading, Step
+from calibrant.protocols import Model, Route
+from calibrant.types import Answered, Ask, Completion, Confidence, Question, Reading, Step
 
 __all__ = ["INSTRUCTION", "NOT_THERE", "Retrieval"]
 
@@ -39,7 +39,7 @@ NOT_THERE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Retrieval:
+class Retrieval(Route):
     """One model answers from documents: from each alone, from all jointly, and from none.
 
     The documents are `metadata["documents"]` of the question, then what `retrieve(question, count)` gives: the best
@@ -47,7 +47,8 @@ class Retrieval:
     close, and are never followed. How far the answers agree is turned into features (`calibrant.routing.documents`)
     and, with a `fitted` map, into a probability; without one the `assessor` says how sure the joint answer is, and
     without either nothing is claimed and the pipeline looks. A low confidence is put down to retrieval or to
-    generation; where it is retrieval the next `batch` of documents is read too, until `batches` have been.
+    generation; where it is retrieval the next `batch` of documents is read too, until `batches` have been. A stream
+    gives the answer in one piece, for which documents it rests on is not known before.
 
     Parameters
     ----------
@@ -105,13 +106,6 @@ class Retrieval:
             if found.blame is not Blame.RETRIEVAL or turn + 1 == self.batches:
                 break
         return run.answered()
-
-    async def stream(
-        self, question: Question, ask: Ask, needs: frozenset[str]
-    ) -> AsyncGenerator[Delta | Answered, None]:
-        """The whole answer in one piece: which documents it rests on is not known before."""
-        for piece in (await self.answer(question, ask, needs)).pieces():
-            yield piece
 
 
 class _Run:

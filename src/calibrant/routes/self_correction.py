@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,14 +18,13 @@ from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.maps.calibration import CalibrationMap
 from calibrant.plans.corrections import accepted, believed
-from calibrant.protocols import Model, Policy
+from calibrant.protocols import Model, Policy, Route
 from calibrant.types import (
     Action,
     Answered,
     Ask,
     Completion,
     Confidence,
-    Delta,
     Message,
     Probability,
     Question,
@@ -74,7 +73,7 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SelfCorrection:
+class SelfCorrection(Route):
     """One model answers, doubts, and answers anew; the revision counts only where it is likelier to be right.
 
     An answer whose calibrated probability is below `threshold` (or for which `policy` would do anything but
@@ -86,9 +85,9 @@ class SelfCorrection:
     is higher by `margin`; a tie, a probability that is not known or a failed call keeps the answer.
 
     What was picked for looking likely, on a question that proved hard, is not as likely. The probability of an
-    accepted revision is that of
-    the map `revised` (see `calibrant.routing.corrections.fit_revised`), without one the old probability plus
-    `trust` times the rise; its interval then reaches from the lower to the higher interval's end.
+    accepted revision is that of the map `revised` (see `calibrant.routing.corrections.fit_revised`), without one the
+    old probability plus `trust` times the rise; its interval then reaches from the lower to the higher interval's end.
+    A stream gives the answer in one piece, since it may be replaced until then.
 
     Parameters
     ----------
@@ -150,13 +149,6 @@ class SelfCorrection:
         return Answered(
             completion=now.completion, readings=now.readings, confidence=now.confidence, steps=tuple(steps)
         )
-
-    async def stream(
-        self, question: Question, ask: Ask, needs: frozenset[str]
-    ) -> AsyncGenerator[Delta | Answered, None]:
-        """The answer in one piece, since it may still be replaced until then."""
-        for piece in (await self.answer(question, ask, needs)).pieces():
-            yield piece
 
     async def first(self, question: Question, ask: Ask, asker: Asker) -> tuple[Candidate, Step]:
         """The first answer and its confidence."""

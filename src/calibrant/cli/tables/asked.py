@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from calibrant.asking.elicit import ElicitSummary, Spending
+from calibrant.asking.asker import Spending
+from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import CostEstimate
 from calibrant.phrasing.numbers import percent
 
