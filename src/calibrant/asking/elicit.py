@@ -146,6 +146,13 @@ async def elicit(
     return run.summary
 
 
+class _AnotherTime(Exception):
+    """Why a question is left to the next run: a call that may succeed then."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason or "interrupted")
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     asker: Asker
@@ -168,28 +175,25 @@ class _Run:
             return
         self.under_way.add(record_id)
         try:
-            interrupted = await self._worked(record_id, question, ask)
+            if self._read(record_id):
+                await self._grade_late(record_id, question)
+            else:
+                await self._done(record_id, question, ask)
+        except _AnotherTime as why:
+            self.summary.unfinished += 1
+            self.summary.because(str(why))
         finally:
             self.under_way.discard(record_id)
-        if interrupted is not None:
-            self.summary.unfinished += 1
-            self.summary.because(interrupted)
 
-    async def _worked(self, record_id: str, question: Question, ask: Ask) -> str | None:
-        """Do what the record lacks, or say why that is to be tried another time."""
-        if not self._read(record_id):
-            return await self._done(record_id, question, ask)
+    async def _grade_late(self, record_id: str, question: Question) -> None:
+        """Grade what an earlier run recorded, where it lacks that."""
         answer = self._ungraded(record_id)
-        if answer is not None:
-            grade, interrupted = await self._grade(question, answer)
-            if interrupted is not None:
-                return interrupted.reason or "interrupted"
-            if grade is not None:
-                self.late[record_id] = answer.text, grade
-                self.summary.regraded += 1
-                self._count(grade)
+        grade = None if answer is None else await self._grade(question, answer)
+        if answer is not None and grade is not None:
+            self.late[record_id] = answer.text, grade
+            self.summary.regraded += 1
+            self._count(grade)
         self.summary.skipped += 1
-        return None
 
     def _read(self, record_id: str) -> bool:
         """Whether the record has every signal, or cannot be added to; what it lacks then is counted."""
@@ -211,20 +215,18 @@ class _Run:
             return None
         return self.growing.ungraded(record_id)
 
-    async def _done(self, record_id: str, question: Question, ask: Ask) -> str | None:
-        """Leave the record, or say why that is to be tried another time."""
+    async def _done(self, record_id: str, question: Question, ask: Ask) -> None:
+        """Answer, read and grade, and leave the record."""
         replies = await self.asker.ask(ask)
         if isinstance(replies, Interrupted):
-            return replies.reason or "interrupted"
+            raise _AnotherTime(replies.reason)
         record = await self._record(record_id, question, replies)
         for reading in record.readings:
             if reading.detail.get("interrupted"):
-                return reading.reason or "interrupted"
+                raise _AnotherTime(reading.reason)
         verdict = None
         if record.completion is not None:
-            grade, interrupted = await self._grade(question, record.completion)
-            if interrupted is not None:
-                return interrupted.reason or "interrupted"
+            grade = await self._grade(question, record.completion)
             if grade is not None:
                 verdict = self._verdict(record_id, grade, record.time)
                 there = self._ungraded(record_id)
@@ -233,7 +235,6 @@ class _Run:
                 ):  # the readings there lack it too
                     self.late[record_id] = there.text, grade
         await self._leave(record, verdict)
-        return None
 
     async def _record(self, record_id: str, question: Question, replies: Replies) -> Record:
         completion = replies.completions[0] if replies.completions else None
@@ -254,24 +255,26 @@ class _Run:
             error=replies.reason,
         )
 
-    async def _grade(self, question: Question, answer: Completion) -> tuple[Grade, Interrupted | None]:
-        """The grade; None where there is none, which is counted, or where the grader is to be tried again."""
+    async def _grade(self, question: Question, answer: Completion) -> Grade:
+        """The grade; None where there is none, which is counted."""
         if self.grader is None:
-            return None, None
+            return None
         try:
             grade = self.grader.grade(question, answer)
         except MissingExtra as error:
             self.summary.because(f"{self.judge}: {error}")
-            return None, None
+            return None
         if not isinstance(grade, Generator):
             if grade is None:
                 self.summary.because(f"{self.judge}: {UNGRADED}")
-            return grade, None
+            return grade
         steps = Steps[Grade](lambda: grade)
         await steps.answered(self.asker)
-        if steps.found is None and steps.interrupted is None:
+        if steps.interrupted is not None:
+            raise _AnotherTime(steps.interrupted.reason)
+        if steps.found is None:
             self.summary.because(f"{self.judge}: {steps.missing or steps.failed or UNREAD}")
-        return steps.found, steps.interrupted
+        return steps.found
 
     def _verdict(self, record_id: str, grade: float, time: float) -> Verdict:
         return Verdict(

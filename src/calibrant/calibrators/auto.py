@@ -8,7 +8,7 @@ import numpy as np
 
 from ..fits.averaging import curve_of, earned, mixture
 from ..fits.crossfit import folds
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..plugins import find
 from ..tally import Tally, merged
 
@@ -53,7 +53,5 @@ class Auto:
             t, parts, [{name: curve_of(name, rest) for name in _PARTS} for rest in rests],
             np.array([(1 - trust) / 2, (1 - trust) / 2, trust]), _PULL,
         )  # fmt: skip
-        return CalibrationMap(
-            calibrator="auto", curve=mixture(weights, lambda name: curve_of(name, t)),
-            evidence=Evidence.of(tally), statistics={"weights": weights},
-        )  # fmt: skip
+        curve = mixture(weights, lambda name: curve_of(name, t))
+        return CalibrationMap.of("auto", curve, tally, weights=weights)

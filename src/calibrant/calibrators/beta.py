@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..fits.logistic import fit_logistic
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..tally import Tally
 
 __all__ = ["Beta"]
@@ -27,6 +27,4 @@ class Beta:
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; O(distinct scores)."""
-        return CalibrationMap(
-            calibrator="beta", curve=fit_logistic(tally, "beta"), evidence=Evidence.of(tally)
-        )
+        return CalibrationMap.of("beta", fit_logistic(tally, "beta"), tally)

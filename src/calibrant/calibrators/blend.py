@@ -131,7 +131,9 @@ class _Rows:
                 )
             row[:] = s
         order = np.lexsort((w, *np.nan_to_num(table, nan=-1.0), g))
-        c = None if cluster is None else np.unique(_text(cluster), return_inverse=True)[1].ravel()[order]
+        c = None
+        if cluster is not None:
+            c = np.unique(np.asarray(cluster).astype(str), return_inverse=True)[1].ravel()[order]
         return cls(
             names=tuple(scores), scores=table[:, order], grade=g[order], weight=w[order], cluster=c
         )._scored()
@@ -190,10 +192,6 @@ class _Rows:
             for j, s in enumerate(self.scores):
                 z[j, parts == f] = evidence_of(self.curve(j, parts != f), s[parts == f], self.base)
         return z, parts
-
-
-def _text(cluster: ArrayLike) -> NDArray[np.str_]:
-    return np.asarray(cluster).astype(str)
 
 
 def _usable(rows: _Rows) -> tuple[list[str], dict[str, str]]:

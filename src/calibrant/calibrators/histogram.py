@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.curves import Steps, rate_interval
 from ..metrics.ece import equal_mass
 from ..tally import Tally
@@ -44,4 +44,4 @@ class Histogram:
             score=tuple(b.low.tolist()), p=tuple(p.tolist()), low=tuple(np.minimum(low, p).tolist()),
             high=tuple(np.maximum(high, p).tolist()), linear=False,
         )  # fmt: skip
-        return CalibrationMap(calibrator="histogram", curve=curve, evidence=Evidence.of(tally))
+        return CalibrationMap.of("histogram", curve, tally)

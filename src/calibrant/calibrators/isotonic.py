@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fits.logistic import effective
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.curves import Steps, rate_interval
 from ..metrics import corp
 from ..tally import Tally
@@ -51,4 +51,4 @@ class Isotonic:
             score=tuple(corners[keep].tolist()), p=tuple(columns[0]), low=tuple(columns[1]),
             high=tuple(columns[2]), linear=True,
         )  # fmt: skip
-        return CalibrationMap(calibrator="isotonic", curve=curve, evidence=Evidence.of(tally))
+        return CalibrationMap.of("isotonic", curve, tally)

@@ -13,7 +13,7 @@ import numpy as np
 from ..fits.leaves import Stack
 from ..fits.newton import newton
 from ..fits.shifted import Groups
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.groups import PooledMaps
 from ..maps.matching import Key
 from ..plugins import find
@@ -134,11 +134,9 @@ class _Crossed(Groups):
             {"columns": list(columns), "of": ("shift", "stretch")[part], "sd": round(float(np.sqrt(v)), 4)}
             for (columns, part), v in zip(self.blocks[2:], variance[2:], strict=True)
         ]
-        return CalibrationMap(
-            calibrator="multicalibrated", curve=self.frame.curve(to @ effects, to @ covariance @ to.T + extra),
-            evidence=Evidence.of(evidence),
-            statistics={"borrowed": {"own_rows": rows, "rows": self.pool.rows}, "spread": spread},
-        )  # fmt: skip
+        curve = self.frame.curve(to @ effects, to @ covariance @ to.T + extra)
+        borrowed = {"own_rows": rows, "rows": self.pool.rows}
+        return CalibrationMap.of("multicalibrated", curve, evidence, borrowed=borrowed, spread=spread)
 
     def maps(self) -> PooledMaps:
         held = dict(zip(self.keys, self.tallies, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..fits.logistic import fit_logistic
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..tally import Tally
 
 __all__ = ["Platt"]
@@ -39,6 +39,4 @@ class Platt:
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; O(distinct scores)."""
-        return CalibrationMap(
-            calibrator="platt", curve=fit_logistic(tally, "platt"), evidence=Evidence.of(tally)
-        )
+        return CalibrationMap.of("platt", fit_logistic(tally, "platt"), tally)

@@ -14,7 +14,7 @@ from ..fits.crossfit import folds
 from ..fits.hierarchy import Tree, fit_tree
 from ..fits.leaves import Normal, expected
 from ..fits.shifted import Groups
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.curves import Curve
 from ..maps.groups import PooledMaps
 from ..maps.matching import Key
@@ -110,9 +110,7 @@ class _Groups(Groups):
         return fit_tree([self.leaf(t) for t in self.tallies], parents)
 
     def maps(self) -> PooledMaps:
-        groups = {}
-        for i, (key, tally) in enumerate(zip(self.keys, self.tallies, strict=True)):
-            groups[key] = self._map_of(i, tally)
+        groups = {key: self._map_of(i, self.tallies[i]) for i, key in enumerate(self.keys)}
         fallbacks = {
             key: self._stand_in(level, i)
             for level, nodes in enumerate(self.prefixes[:-1])
@@ -133,20 +131,16 @@ class _Groups(Groups):
     def _stand_in(self, level: int, node: int) -> CalibrationMap:
         new = self.tree.new[level]
         curve = self.frame.curve(new.mean[node], new.covariance[node])
-        evidence = Evidence.of(self.under(self.prefixes[level][node]))
-        return CalibrationMap(
-            calibrator="pooled", curve=curve, evidence=evidence, statistics=self._told(0.0, level, 0)
-        )
+        under = self.under(self.prefixes[level][node])
+        return CalibrationMap.of("pooled", curve, under, **self._told(0.0, level, 0))
 
     def _map_of(self, i: int, tally: Tally) -> CalibrationMap:
         level = len(self.prefixes) - 1
         posterior, prior = self.tree.nodes[-1], self.tree.prior
         curve: Curve = self.frame.curve(posterior.mean[i], posterior.covariance[i])
         if not tally.rows:
-            evidence = Evidence.of(self.under(self.keys[i][:-1]))
-            return CalibrationMap(
-                calibrator="pooled", curve=curve, evidence=evidence, statistics=self._told(0.0, level, 0)
-            )
+            under = self.under(self.keys[i][:-1])
+            return CalibrationMap.of("pooled", curve, under, **self._told(0.0, level, 0))
         before, after = prior.covariance[i, 0, 0], posterior.covariance[i, 0, 0]
         own = float(np.clip(1 - after / before, 0.0, 1.0))
         weights = {"pooled": 1.0}
@@ -156,10 +150,8 @@ class _Groups(Groups):
             own_curve = curve
             curve = mixture(weights, lambda name: own_curve if name == "pooled" else curve_of(name, t))
             own = 1 - weights["pooled"] * (1 - own)
-        return CalibrationMap(
-            calibrator="pooled", curve=curve, evidence=Evidence.of(tally),
-            statistics=self._told(own, level, tally.rows, weights=weights),
-        )  # fmt: skip
+        told = self._told(own, level, tally.rows, weights=weights)
+        return CalibrationMap.of("pooled", curve, tally, **told)
 
     def _weights(self, tally: Tally, prior: Normal) -> dict[str, float]:
         """Of the pooled curve and the own ones, by the Brier score on labels of the group that they had not seen."""

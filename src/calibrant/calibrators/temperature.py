@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from ..errors import UnusableInput
 from ..fits.logistic import fit_logistic
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..tally import Floats, Tally
 
 __all__ = ["Temperature", "TemperatureMap"]
@@ -37,9 +37,7 @@ class Temperature:
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; O(distinct scores)."""
-        return CalibrationMap(
-            calibrator="temperature", curve=fit_logistic(tally, "temperature"), evidence=Evidence.of(tally)
-        )
+        return CalibrationMap.of("temperature", fit_logistic(tally, "temperature"), tally)
 
     def fit_logits(self, logits: ArrayLike, labels: ArrayLike) -> TemperatureMap:
         """Fit on a matrix of class logits, shape (n, classes), and n class indices.

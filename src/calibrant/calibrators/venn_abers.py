@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fits.logistic import effective
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.curves import Pair
 from ..tally import Floats, Tally
 
@@ -41,7 +41,7 @@ class VennAbers:
         # Wrong for right and right for wrong, read backwards, is the same problem.
         p0 = 1 - _with_one_more_right(rows[::-1], (rows - hits)[::-1])[::-1]
         curve = Pair(score=tuple(t.score.tolist()), p0=tuple(p0.tolist()), p1=tuple(p1.tolist()))
-        return CalibrationMap(calibrator="venn_abers", curve=curve, evidence=Evidence.of(tally))
+        return CalibrationMap.of("venn_abers", curve, tally)
 
 
 def _with_one_more_right(rows: Floats, hits: Floats) -> Floats:

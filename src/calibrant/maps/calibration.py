@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ..errors import UnusableInput, WrongFingerprint
 from ..files.sealed import Kind, Sealed
 from ..files.writing import write
-from ..tally import Floats
+from ..tally import Floats, Tally
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
 from .curves import Curve, curve_from_dict
@@ -55,6 +55,11 @@ class CalibrationMap(Sealed):
         mark="map_id",
         made_by="Fit one with `calibrant fit`.",
     )
+
+    @classmethod
+    def of(cls, calibrator: str, curve: Curve, tally: Tally, **statistics: Any) -> Self:
+        """The map that a calibrator fitted on a tally."""
+        return cls(calibrator=calibrator, curve=curve, evidence=Evidence.of(tally), statistics=statistics)
 
     def __call__(
         self, scores: ArrayLike, fingerprint: Fingerprint | None = None, *, anyway: bool = False
@@ -240,17 +245,13 @@ class MapSet:
                 f"Expected maps of version {_VERSION} or {_WITH_FALLBACKS}, got version {data.get('version')!r}. "
                 "Upgrade calibrant, or fit them again with `calibrant fit LOG -o MAPS`."
             )
-        groups = tuple(
-            (tuple(entry["group"]), CalibrationMap.from_json(entry["map"])) for entry in data["maps"]
+        one, blend = CalibrationMap.from_json, BlendMap.from_json
+        return cls(
+            by=tuple(data["by"]),
+            groups=tuple((tuple(e["group"]), one(e["map"])) for e in data["maps"]),
+            blends=tuple((tuple(e["group"]), blend(e["map"])) for e in data.get("blends", ())),
+            fallbacks=tuple((tuple(e["where"].items()), one(e["map"])) for e in data.get("fallbacks", ())),
         )
-        blends = tuple(
-            (tuple(entry["group"]), BlendMap.from_json(entry["map"])) for entry in data.get("blends", ())
-        )
-        fallbacks = tuple(
-            (tuple(entry["where"].items()), CalibrationMap.from_json(entry["map"]))
-            for entry in data.get("fallbacks", ())
-        )
-        return cls(by=tuple(data["by"]), groups=groups, blends=blends, fallbacks=fallbacks)
 
     @classmethod
     def load(cls, path: str | Path) -> MapSet:

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.newton import Grades, newton
-from ..maps.calibration import CalibrationMap, Evidence
+from ..maps.calibration import CalibrationMap
 from ..maps.curves import Logistic, rate_interval
 from ..metrics.intervals import Z95, Estimate
 from ..plans.corrections import accepted
@@ -215,6 +215,4 @@ def fit_revised(
         covariance=tuple(map(tuple, np.array(full).tolist())),
     )  # fmt: skip
     statistics = {"claimed": float(np.average(claimed, weights=weight)), "right": tally.accuracy}
-    return CalibrationMap(
-        calibrator="accepted_revisions", curve=curve, evidence=Evidence.of(tally), statistics=statistics
-    )
+    return CalibrationMap.of("accepted_revisions", curve, tally, **statistics)
