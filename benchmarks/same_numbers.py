@@ -31,7 +31,7 @@ from time import perf_counter
 from typing import Any
 
 RENAMED: tuple[tuple[str, str, str, str], ...] = (
-    ("apply .*", r"^file\.calibrated(_low|_high|)\b", r"file.p\1", "p is the calibrated probability in logs"),
+    ("apply", r"^file\.calibrated(_low|_high|)\b", r"file.p\1", "p is the calibrated probability in logs"),
 )
 """Command, pattern of an old path, what replaces it, why. Paths are names and places with dots between."""
 

@@ -97,7 +97,7 @@ def gives_the_rows_of_a_log(make: Make) -> Iterator[str]:
     """One row per record and signal, with its score and the weight of the verdict that was drawn."""
     with closing(make()) as store:
         store.add(FACTS)
-        rows = [(r.get("signal"), r.get("score", r.get("confidence")), r.get("weight")) for r in store.rows()]
+        rows = [(r.get("signal"), r.get("score"), r.get("weight")) for r in store.rows()]
         if rows != [
             ("first", 0.75, 4.0),
             ("second", None, 4.0),
