@@ -145,7 +145,7 @@ class Asker:
             flight = self._under_way(at, missing, want) or self._joined(at, ask)
             if flight is None:
                 flight, shared = self._begin(at, samples, ask), 0
-            failed = await flight.landed()
+            failed = await asyncio.shield(flight.task)  # to be cancelled here does not end it for others
             larger = flight.ask.samples > ask.samples or flight.depth > want
             if larger and not isinstance(failed, Interrupted):
                 failed = None  # a call was refused for what another wanted of it

@@ -230,9 +230,8 @@ class _Run:
             if grade is not None:
                 verdict = self._verdict(record_id, grade, record.time)
                 there = self._ungraded(record_id)
-                if (
-                    there is not None and there.text == record.completion.text
-                ):  # the readings there lack it too
+                # what is recorded of the same answer already lacks the grade too
+                if there is not None and there.text == record.completion.text:
                     self.late[record_id] = there.text, grade
         await self._leave(record, verdict)
 

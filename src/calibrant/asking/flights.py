@@ -14,8 +14,9 @@ __all__ = ["Flight"]
 class Flight:
     """Samples of one address on their way: others may join until the first call is begun.
 
-    `parts` then says which samples each call asks for; the calls beyond the first are `further`. `refused` is
-    why one of them is not to be made again, and the others not begun.
+    The `task` gives None once it has brought what was asked for, else what it brought instead. Once the first call is
+    begun `parts` says which samples each call asks for; the calls beyond the first are `further`. `refused` is why
+    one of them is not to be made again, and the others not begun.
     """
 
     ask: Ask
@@ -24,13 +25,6 @@ class Flight:
     refused: Replies | None = None
     task: asyncio.Task[Replies | None] = field(init=False)
     further: list[asyncio.Task[Replies | None]] = field(default_factory=list)
-
-    async def landed(self) -> Replies | None:
-        """None once the task has brought what it asked for, else what it brought instead.
-
-        Who is cancelled while waiting does not end the task: others may be waiting too.
-        """
-        return await asyncio.shield(self.task)
 
     def join(self, ask: Ask) -> None:
         """Want as many samples as the larger of the two Asks, known as deeply as the deeper."""

@@ -74,8 +74,8 @@ def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) ->
     if not file.is_file():
         raise UnusableInput(f"Expected a file of questions at {file}; there is none. Check the path.")
     for number, row in _reader(file)(file):
-        if number == 1 and isinstance(row, dict):
-            _check_columns(row)
+        if number == 1 and isinstance(row, dict) and not {"messages", *NAMES["question"]} & row.keys():
+            raise ColumnNotFound("question", NAMES["question"], row, option=False)
         made = _question(row)
         if isinstance(made, Question):
             yield made
@@ -120,13 +120,8 @@ def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:
         raise UnusableInput(f"{file} cannot be read as Parquet: {error}") from error
 
 
-def _check_columns(row: Row) -> None:
-    if "messages" not in row and _named(row, "question") is None:
-        raise ColumnNotFound("question", NAMES["question"], row, option=False)
-
-
-def _named(row: Row, role: str) -> str | None:
-    return next((name for name in NAMES[role] if name in row), None)
+def _value(row: Row, role: str) -> Any:
+    return next((row[name] for name in NAMES[role] if name in row), None)
 
 
 def _question(row: Any) -> Question | str:
@@ -166,14 +161,12 @@ def _messages(row: Row) -> tuple[Message, ...]:
 
 
 def _plain(row: Row, role: str) -> str | None:
-    name = _named(row, role)
-    value = None if name is None else row[name]
+    value = _value(row, role)
     return str(value).strip() or None if value is not None else None
 
 
 def _references(row: Row) -> tuple[str, ...]:
-    name = _named(row, "gold")
-    value = None if name is None else row[name]
+    value = _value(row, "gold")
     if value is None:
         return ()
     several = value if isinstance(value, list) else str(value).split(GOLD_SEPARATOR)
@@ -189,16 +182,15 @@ def _metadata(row: Row) -> dict[str, Any] | str:
     for name in ("kind", "context"):
         if row.get(name) is not None and (text := str(row[name]).strip()):
             metadata[name] = text
-    column = _named(row, "options")
-    options = _options(row[column] if column else None) or _options(metadata.pop("options", None))
+    options = _options(_value(row, "options")) or _options(metadata.pop("options", None))
     if options:
         metadata["options"] = options
     if metadata.get("kind", "text") not in KINDS:
         return f"kind is none of {', '.join(KINDS)}"
     if metadata.get("kind") == "choice" and not options:
         return "kind is choice, and there are no options"
-    stated_aliases = _aliases(metadata.pop("aliases", None))
-    return metadata | stated_aliases | _aliases(row.get("aliases"))
+    aliases = _aliases(metadata.pop("aliases", None))
+    return metadata | aliases | _aliases(row.get("aliases"))
 
 
 def _settings(stated: Any) -> Sampling | str:

@@ -14,13 +14,13 @@ from ..errors import NotEnoughLabels, UnusableInput
 from ..maps.curves import NEAR, Atom, Logistic
 from ..maps.groups import key_of
 from ..maps.matching import Key
+from ..metrics.intervals import Z95
 from ..tally import Floats, Tally, merged
 from .leaves import Leaf
 from .logistic import effective, fit_logistic
 
 __all__ = ["Frame", "Groups", "base_curve"]
 
-_Z = 1.959963984540054
 _NODES, _SHARES = np.polynomial.hermite_e.hermegauss(21)
 _SHARES = _SHARES / _SHARES.sum()
 _FLAT = 1e-3
@@ -203,7 +203,7 @@ def _moved(atom: Atom | None, shift: float, slope: float, spread: Floats) -> Ato
         return None
     e, low, high = (float(logit(np.clip(v, 1e-9, 1 - 1e-9))) for v in (atom.p, atom.low, atom.high))
     eta = shift + slope * e
-    own = slope * min(high - low, 20.0) / (2 * _Z)
+    own = slope * min(high - low, 20.0) / (2 * Z95)
     x = np.array([1.0, e])
-    half = _Z * float(np.sqrt(max(float(x @ spread @ x), 0.0) + own**2))
+    half = Z95 * float(np.sqrt(max(float(x @ spread @ x), 0.0) + own**2))
     return Atom(float(expit(eta)), float(expit(eta - half)), float(expit(eta + half)))

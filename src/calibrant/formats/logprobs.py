@@ -19,11 +19,12 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     >>> tokens_from([{"token": "4", "logprob": None}])
     (Token(text='4', logprob=-9999.0, top=()),)
     """
-    return tuple([Token(*_weighed(entry), _alternatives(entry)) for entry in entries or ()])
-
-
-def _alternatives(entry: Any) -> tuple[tuple[str, float], ...]:
-    return tuple([_weighed(other) for other in entry.get("top_logprobs") or ()])
+    return tuple(
+        [
+            Token(*_weighed(entry), tuple([_weighed(other) for other in entry.get("top_logprobs") or ()]))
+            for entry in entries or ()
+        ]
+    )
 
 
 def _weighed(entry: Any) -> tuple[str, float]:

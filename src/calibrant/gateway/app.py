@@ -108,13 +108,8 @@ class _Gateway:
         body = await _json(request, self.body_limit)
         verdict = verdict_of(body, new_id=self.pipeline.new_id(), time=self.pipeline.clock())
         kept = await asyncio.to_thread(self._kept, verdict)
-        told = {
-            "verdict_id": kept.id,
-            "record_id": kept.record_id,
-            "grade": kept.grade,
-            "source": kept.source,
-        }
-        return _answer(told | {"propensity": kept.propensity, "propensity_from": kept.propensity_from})
+        told = ("record_id", "grade", "source", "propensity", "propensity_from")
+        return _answer({"verdict_id": kept.id} | {name: getattr(kept, name) for name in told})
 
     def _kept(self, verdict: Verdict) -> Verdict:
         """The verdict as the store keeps it, with the propensity that was issued."""
@@ -210,20 +205,13 @@ def _described(error: Exception, scope: Scope) -> tuple[int, dict[str, Any], dic
     extra = {"x-calibrant-record-id": record_id} if record_id else {}
     if not isinstance(error, CalibrantError):
         LOG.error("Request for %s failed, record %s", scope["path"], record_id, exc_info=error)
-        return (
-            500,
-            error_body("An error in the gateway; its log says which.", 500, "internal_error"),
-            extra,
-        )
+        return 500, error_body("An error in the gateway; its log says which.", 500, "internal_error"), extra
     status = wire.error_status(error)
     if status >= 500:
         LOG.warning("Request for %s failed, record %s: %s", scope["path"], record_id, error)
     # What is wrong with the database is not the client's to know, and names hosts and users.
-    message = (
-        "The store is not at hand, so there is no answer. The gateway's log says why."
-        if status == 503
-        else str(error)
-    )
+    away = "The store is not at hand, so there is no answer. The gateway's log says why."
+    message = away if status == 503 else str(error)
     param = getattr(error, "param", None)
     return status, error_body(message, status, error.code, param), extra | wire.error_headers(error)
 

@@ -21,6 +21,8 @@ BANDS = 10
 FEW = 10.0
 """Fewer effective answers in a band tell people nothing and are not shown."""
 
+_SUMS = ("weight", "hits", "hits2", "weight2")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Band:
@@ -80,10 +82,7 @@ class TrackRecord:
     def of(cls, tally: Tally) -> TrackRecord:
         """Count a tally of calibrated probabilities. O(distinct probabilities)."""
         cell = cell_of(tally.score, BANDS)
-        sums = {
-            name: tuple(np.bincount(cell, getattr(tally, name), BANDS).tolist())
-            for name in ("weight", "hits", "hits2", "weight2")
-        }
+        sums = {name: tuple(np.bincount(cell, getattr(tally, name), BANDS).tolist()) for name in _SUMS}
         return cls(**sums, rows=tally.rows, design_effect=tally.design_effect)
 
     def __add__(self, other: TrackRecord) -> TrackRecord:
@@ -94,7 +93,7 @@ class TrackRecord:
         effect = (self.design_effect * self.rows + other.design_effect * other.rows) / max(rows, 1)
         sums = {
             name: tuple(a + b for a, b in zip(getattr(self, name), getattr(other, name), strict=True))
-            for name in ("weight", "hits", "hits2", "weight2")
+            for name in _SUMS
         }
         return TrackRecord(**sums, rows=rows, design_effect=effect)
 
@@ -123,7 +122,7 @@ class TrackRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
-        sums = {n: [round(v, 6) for v in getattr(self, n)] for n in ("weight", "hits", "hits2", "weight2")}
+        sums = {n: [round(v, 6) for v in getattr(self, n)] for n in _SUMS}
         return {**sums, "rows": self.rows, "design_effect": round(self.design_effect, 6)}
 
     @classmethod
@@ -132,7 +131,7 @@ class TrackRecord:
         if data is None:
             return None
         try:
-            sums = {n: tuple(map(float, data[n])) for n in ("weight", "hits", "hits2", "weight2")}
+            sums = {n: tuple(map(float, data[n])) for n in _SUMS}
             made = cls(**sums, rows=int(data["rows"]), design_effect=float(data["design_effect"]))
         except (KeyError, TypeError, ValueError) as error:
             raise UnusableInput(

@@ -169,18 +169,13 @@ def _frequency(percent: int, under: bool, step: int, confidence: Confidence, lan
 
 
 def _record(band: Band, domain: str | None, language: Language) -> str:
-    form = (
-        language.graded_record
-        if band.graded
-        else language.weighted_record
-        if band.weighted
-        else language.record
-    )
-    share = 100 * band.share
+    form = language.weighted_record if band.weighted else language.record
+    if band.graded:
+        form = language.graded_record
     return form.format(
         answers=f"{round(band.effective if band.weighted else band.answers):,}", right=f"{round(band.right):,}",
         where="" if domain is None else language.in_domain.format(domain=domain),
-        band=language.band(band.low, band.high), share=min(max(round(share), 1), 99),
+        band=language.band(band.low, band.high), share=min(max(round(100 * band.share), 1), 99),
     )  # fmt: skip
 
 
