@@ -21,8 +21,7 @@ from .options import (
     Posture,
     Questions,
     SignalNames,
-    app,
-    grouped,
+    command,
 )
 from .terminal import out, print_json, say
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from calibrant.types import Record
 
 
-@app.command("signals")
+@command("signals")
 def signals_command(as_json: AsJson = False) -> None:
     """List the ways of telling how sure a model is: what each needs and what it costs an answer."""
     from .tables.asked import print_signals
@@ -43,8 +42,7 @@ def signals_command(as_json: AsJson = False) -> None:
         print_signals(rows)
 
 
-@app.command("elicit")
-@grouped
+@command("elicit")
 def elicit_command(
     questions: Questions,
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],
@@ -79,8 +77,7 @@ def elicit_command(
         raise typer.Exit(1)
 
 
-@app.command("ask")
-@grouped
+@command("ask")
 def ask_command(
     question: Annotated[str, typer.Argument(help="What to ask.")],
     given: OneModel,

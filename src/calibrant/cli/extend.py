@@ -9,11 +9,11 @@ import typer
 from calibrant.errors import UnknownName
 from calibrant.plugins import FAMILIES, about, find, names
 
-from .options import AsJson, app
+from .options import AsJson, command
 from .terminal import print_json, table
 
 
-@app.command("extensions")
+@command("extensions")
 def extensions_command(
     family: Annotated[
         str | None, typer.Argument(help=f"One of: {', '.join(FAMILIES)}. All if left out.")

@@ -11,12 +11,11 @@ import typer
 from calibrant.files.writing import write
 from calibrant.plugins import names
 
-from .options import AsJson, By, Clustered, Confidence, LogPath, PolicyName, app, columns, grouped
+from .options import AsJson, By, Clustered, Confidence, LogPath, PolicyName, columns, command
 from .terminal import print_json, say
 
 
-@app.command("audit")
-@grouped
+@command("audit")
 def audit_command(
     log: LogPath,
     *,
@@ -58,8 +57,7 @@ def audit_command(
             say(f"Report: {path}")
 
 
-@app.command("fit")
-@grouped
+@command("fit")
 def fit_command(
     log: LogPath,
     *,
@@ -86,7 +84,7 @@ def fit_command(
     say(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
 
 
-@app.command("apply")
+@command("apply")
 def apply_command(
     maps: Annotated[Path, typer.Argument(metavar="MAPS", help="File written by `calibrant fit`.")],
     log: LogPath,

@@ -123,11 +123,15 @@ class JudgedCalls(ManyCalls):
     judge_price: str | None = option("As --price, of --judge.")
 
 
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as Typer is to see it: in place of an argument that is a dataclass, each of its fields an option."""
+def command(name: str, of: typer.Typer = app) -> Callable[[Callable[..., None]], object]:
+    """Make a command of a function; in place of an argument that is a dataclass Typer sees each of its fields."""
+    return lambda work: of.command(name)(_parted(work))
+
+
+def _parted(work: Callable[..., None]) -> Callable[..., None]:
     shown, groups = list[Parameter](), dict[str, Any]()
-    kinds = get_type_hints(command, include_extras=True)
-    for name, given in signature(command).parameters.items():
+    kinds = get_type_hints(work, include_extras=True)
+    for name, given in signature(work).parameters.items():
         kind = kinds[name]
         if is_dataclass(kind):
             groups[name], hints = kind, get_type_hints(kind)
@@ -140,11 +144,11 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         else:
             shown.append(given.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
 
-    @wraps(command)
+    @wraps(work)
     def parted(**given: Any) -> None:
         for name, kind in groups.items():
             given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
-        command(**given)
+        work(**given)
 
     parted.__signature__ = Signature(shown)  # type: ignore[attr-defined]
     parted.__annotations__ = {one.name: one.annotation for one in shown}

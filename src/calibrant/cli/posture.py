@@ -11,12 +11,11 @@ from calibrant.dialogue.posture import POSTURES
 from calibrant.plugins import find
 from calibrant.protocols import Signal
 
-from .options import AnswerTokens, AsJson, ManyCalls, Questions, app, grouped
+from .options import AnswerTokens, AsJson, ManyCalls, Questions, command
 from .terminal import print_json
 
 
-@app.command("posture")
-@grouped
+@command("posture")
 def posture_command(
     questions: Questions,
     given: ManyCalls,

@@ -13,12 +13,11 @@ from calibrant.files.writing import write
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 
-from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, app, columns, grouped
+from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, columns, command
 from .terminal import err, print_json, say
 
 
-@app.command("redteam")
-@grouped
+@command("redteam")
 def redteam_command(
     questions: Questions,
     given: ManyCalls,

@@ -12,12 +12,11 @@ from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
 
-from .options import AnswerTokens, AsJson, ManyCalls, Questions, app, grouped
+from .options import AnswerTokens, AsJson, ManyCalls, Questions, command
 from .terminal import print_json
 
 
-@app.command("refine")
-@grouped
+@command("refine")
 def refine_command(
     questions: Questions,
     given: ManyCalls,

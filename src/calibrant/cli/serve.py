@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, app
+from .options import AsJson, command
 from .terminal import print_json, progress
 
 
-@app.command("serve")
+@command("serve")
 def serve_command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file; see the documentation.")],
 ) -> None:
@@ -22,7 +22,7 @@ def serve_command(
     serve(load(config))
 
 
-@app.command("demo")
+@command("demo")
 def demo_command(
     folder: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the log, the maps and the report.")

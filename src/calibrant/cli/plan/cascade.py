@@ -10,13 +10,12 @@ import typer
 
 from calibrant.errors import UnusableInput
 
-from ..options import AsJson, Labels, LogPath, columns, grouped
+from ..options import AsJson, Labels, LogPath, columns, command
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
 
-@plan.command("cascade")
-@grouped
+@command("cascade", plan)
 def cascade_command(
     log: LogPath,
     *,

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, Clustered, grouped
+from ..options import AsJson, Clustered, command
 from ..terminal import print_json, say
 from .shared import plan
 
 
-@plan.command("chain")
-@grouped
+@command("chain", plan)
 def chain_command(
     log: Annotated[
         str, typer.Argument(metavar="STEPS_LOG", help="One row a step: JSONL, CSV, Parquet or a store URL.")

@@ -11,7 +11,7 @@ import typer
 from calibrant.arguments import filled
 from calibrant.plugins import names
 
-from ..options import AsJson, By, Clustered, LogPath, columns, grouped, option
+from ..options import AsJson, By, Clustered, LogPath, columns, command, option
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
@@ -33,8 +33,7 @@ class Costs:
     )
 
 
-@plan.command("costs")
-@grouped
+@command("costs", plan)
 def costs_command(
     log: LogPath,
     *,

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, Labels, LogPath, columns, grouped
+from ..options import AsJson, Labels, LogPath, columns, command
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
 
-@plan.command("ensemble")
-@grouped
+@command("ensemble", plan)
 def ensemble_command(
     log: LogPath,
     *,

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import AsJson, Clustered, LogPath, columns, grouped
+from ..options import AsJson, Clustered, LogPath, columns, command
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
 
-@plan.command("pareto")
-@grouped
+@command("pareto", plan)
 def pareto_command(
     log: LogPath,
     *,

@@ -8,15 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import AsJson, By, Clustered, LogPath, columns, grouped
+from ..options import AsJson, By, Clustered, LogPath, columns, command
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
 Certs = Annotated[Path, typer.Argument(metavar="CERTS", help="File written by `calibrant plan thresholds`.")]
 
 
-@plan.command("thresholds")
-@grouped
+@command("thresholds", plan)
 def thresholds_command(
     log: LogPath,
     *,
@@ -78,8 +77,7 @@ def thresholds_command(
         say(f"  It shows {PANELS} of the {groups} groups, those with the most labels.")
 
 
-@plan.command("check")
-@grouped
+@command("check", plan)
 def check_command(
     certificates: Certs,
     *,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from calibrant.metrics import Estimate
 from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval
 from calibrant.redteaming.trial import RedTeam
@@ -16,36 +18,34 @@ def print_redteam(found: RedTeam) -> None:
     for sentence in sentences(found):
         say(sentence)
     print_cut(found.cut)
-    say("")
-    heads = (">n", ">change", ">flips", ">wrong let through", ">with attack", ">AUROC lost")
-    attacks = [
-        (
-            one.signal, one.attack, f"{one.n:,}", _plain(one.measures["change"]), _share(one.measures["flips"]),
-            _share(one.measures["success_clean"]), percent_interval(one.measures["success_attacked"]),
-            _plain(one.measures["auroc_lost"]),
-        )
-        for one in found.findings
-        if one.defence == "none"
-    ]  # fmt: skip
-    table(("signal", "attack", *heads), attacks, "Attacks, the score believed as it stands")
-    say("")
-    heads = (
-        ">wrong let through",
-        ">with attack",
-        ">cut, points",
-        ">right let through",
-        ">clean AUROC",
-        ">calls",
-    )
-    defences = [
-        (
-            one.signal, one.defence, _share(one.measures["success_clean"]),
-            percent_interval(one.measures["success_attacked"]), interval(one.measures.get("success_cut"), 0, scale=100),
-            _share(one.measures["passed_clean"]), _plain(one.measures["auroc_clean"]), f"{one.calls:g}",
-        )
-        for one in found.defences
-    ]  # fmt: skip
-    table(("signal", "defence", *heads), defences, "Defences, all attacks of a direction together")
+    believed = [one for one in found.findings if one.defence == "none"]
+    rows = [(one.signal, one.attack, f"{one.n:,}", *_cells(one.measures, ATTACKS)) for one in believed]
+    table(("signal", "attack", ">n", *ATTACKS), rows, "\nAttacks, the score believed as it stands")
+    kept = [
+        (one.signal, one.defence, *_cells(one.measures, DEFENCES), f"{one.calls:g}") for one in found.defences
+    ]
+    table(("signal", "defence", *DEFENCES, ">calls"), kept, "\nDefences, all attacks of a direction together")
+
+
+ATTACKS = {
+    ">change": "change", ">flips %": "flips", ">wrong let through %": "success_clean",
+    ">with attack %": "success_attacked", ">AUROC lost": "auroc_lost",
+}  # fmt: skip
+DEFENCES = {
+    ">wrong let through %": "success_clean", ">with attack %": "success_attacked", ">cut %": "success_cut",
+    ">right let through %": "passed_clean", ">clean AUROC": "auroc_clean",
+}  # fmt: skip
+"""Heads and the measures under them; those that an attack or a defence is judged by are shown with their intervals."""
+
+
+def _cells(measures: Mapping[str, Estimate | None], heads: Mapping[str, str]) -> Iterator[str]:
+    for head, name in heads.items():
+        one = measures.get(name)
+        if name in ("success_attacked", "success_cut"):
+            yield interval(one, 0, scale=100)
+        else:
+            scale, digits = (100, 0) if head.endswith("%") else (1, 2)
+            yield fixed(None if one is None else scale * one.value, digits)
 
 
 def sentences(found: RedTeam) -> list[str]:
@@ -108,11 +108,3 @@ def _best(found: RedTeam, signal: str, left: dict[str, Estimate | None]) -> str:
         f"of the right answers through, {undefended} undefended; it loses {interval(m['auroc_lost'], 2)} of AUROC and "
         f"takes {costs[best].calls:g} further calls an answer.{end}"
     )
-
-
-def _plain(one: Estimate | None) -> str:
-    return fixed(one.value if one else None, 2)
-
-
-def _share(one: Estimate | None) -> str:
-    return percent(one.value if one else None)
