@@ -180,9 +180,8 @@ class Cascade:
         if way.kept is not None:
             return way.answered()
         told = "; ".join(f"{step.model}: {step.outcome}" for step in way.steps)
-        if any(isinstance(error, ModelUnavailable) for error in way.errors):
-            raise ModelUnavailable(f"No model of the cascade answered. {told}")
-        raise ModelError(f"No model of the cascade answered. {told}")
+        passing = any(isinstance(error, ModelUnavailable) for error in way.errors)
+        raise (ModelUnavailable if passing else ModelError)(f"No model of the cascade answered. {told}")
 
     async def _spoken(self, way: _Way, name: str) -> _Spoken:
         """A model's answer, or why there is none, and how long it took."""
