@@ -240,3 +240,13 @@ def test_readings_of_an_answer_are_taken_together_if_their_prompts_fit() -> None
         maps.blended([(read[0][0], replace(read[0][1], task="u"))]).reason
     )
     assert maps.blended(read[2:]).reason == "none of a, b, c has a score"
+
+
+def test_an_empty_weight_column_weighs_nothing() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"record_id": f"r{i}", "signal": name, "score": float(rng.random()), "correct": i % 2, "weight": None}
+        for i in range(60)
+        for name in ("a", "b")
+    ]
+    assert fit_log(rows, calibrator="blend").groups[0].tally.rows == 60

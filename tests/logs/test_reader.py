@@ -10,7 +10,7 @@ import pytest
 import calibrant
 from calibrant.errors import UnusableInput
 from calibrant.logs import sources
-from calibrant.logs.reader import Reader
+from calibrant.logs.reader import Reader, every
 from calibrant.logs.roles import Roles
 from calibrant.logs.rows import read_rows
 from calibrant.logs.sources import Block, Source, rows_source
@@ -40,7 +40,7 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
 
 def test_however_a_log_comes_in_blocks_it_reads_the_same(blocks: int) -> None:
     reader = Reader(source(), ROLES, also={"y": texts}, stated=("id", "g"))
-    rows = reader.whole(lambda block: np.ones(len(block), bool))
+    rows = reader.whole(every)
     assert rows.row.tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(rows.score, [0.9, 0.4, 0.01, np.nan, 0.6])
     np.testing.assert_array_equal(rows.grade, [1, 0, np.nan, 1, 0])
@@ -71,7 +71,7 @@ def test_percent_is_decided_on_the_first_block_alone(monkeypatch: pytest.MonkeyP
         source([{"c": 0.5, "o": 50}, {"c": 0.6, "o": 60}, {"c": 80, "o": 1}, {"c": 90, "o": 2}]),
         Roles(confidence="c"), also={"o": scores},
     )  # fmt: skip
-    rows = reader.whole(lambda block: np.ones(len(block), bool))
+    rows = reader.whole(every)
     assert reader.unusable == {"confidence above 1": 2} and not reader.notes
     assert rows.also["o"].tolist() == [0.5, 0.6, 0.01, 0.02]  # each column by itself
 

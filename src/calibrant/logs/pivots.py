@@ -18,7 +18,7 @@ from ..maps.matching import Stated
 from ..tally import Floats
 from ..types import Fingerprint
 from .keys import Key, group_codes
-from .reader import Reader
+from .reader import Reader, every
 from .roles import STATED, Roles, roles_of
 from .sources import Source
 from .values import as_is
@@ -83,7 +83,7 @@ def _read(source: Source, roles: Roles) -> Pivot:
     known = tuple(dict.fromkeys([*roles.by, *(n for n in STATED if n in source.columns)]))
     tied = roles.tied or (("item_id",) if "item_id" in source.columns else ())
     reader = Reader(source, replace(roles, by=known, tied=tied), also=dict.fromkeys(told, as_is))
-    rows = reader.whole(lambda block: np.ones(len(block), bool))
+    rows = reader.whole(every)
     if not len(rows):
         raise UnusableInput(f"{source.name} has no rows. Expected one row per record and signal.")
     stated: list[Stated] = [dict(zip(known, key, strict=True)) for key in rows.keys]

@@ -20,7 +20,7 @@ from .roles import Roles
 from .sources import Block, Source
 from .values import AS_PERCENT, REASONS, Column, Kind, in_percent, propensities, scores, verdicts, weights
 
-__all__ = ["Parsed", "Reader", "counted", "require_usable"]
+__all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +86,16 @@ class Parsed:
 _ARRAYS = tuple(f.name for f in fields(Parsed) if f.name not in ("keys", "also"))
 
 
+def usable(block: Parsed) -> NDArray[np.bool_]:
+    """The rows of which every part can be read."""
+    return block.usable
+
+
+def every(block: Parsed) -> NDArray[np.bool_]:
+    """All rows."""
+    return np.ones(len(block), bool)
+
+
 class Reader:
     """Reads a source once: iterate over its parsed blocks, or take them as one.
 
@@ -141,9 +151,9 @@ class Reader:
             self._count(parsed, block)
             yield parsed
 
-    def whole(self, keep: Callable[[Parsed], NDArray[Any]] | None = None) -> Parsed:
-        """The blocks as one, only the rows to `keep` of each; the usable ones where it does not say."""
-        parts = [block.at(block.usable if keep is None else keep(block)) for block in self]
+    def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
+        """The blocks as one, only the rows to `keep` of each."""
+        parts = [block.at(keep(block)) for block in self]
         if not parts:
             nothing = {name: np.zeros(0, object) for name in (*self.roles.names, *self.stated, *self.also)}
             parts = [self._parsed(nothing, 0)]

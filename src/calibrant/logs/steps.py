@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..plans.steps import StepSeen, Trajectory
-from .reader import Parsed, Reader
+from .reader import Parsed, Reader, every
 from .roles import CONVENTIONS, Roles, matched
 from .sources import Source, open_source, rows_source
 from .values import (
@@ -115,18 +115,14 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity")
     of = {role: columns[role] for role in KINDS if role in columns}
     reader = Reader(opened, roles, also={column: KINDS[role] for role, column in of.items()})
-    rows = reader.whole(lambda block: np.ones(len(block), bool))
+    rows = reader.whole(every)
     told = {role: rows.also[column] for role, column in of.items()}
-    unusable, unreadable, ungraded = +Counter({NOT_A_ROW: strange}), Counter[str](), Counter[str]()
-    for role, column in of.items():
-        for why, n in reader.unreadable[column].items():
-            if why not in (MISSING, NO_VERDICT):
-                unreadable[f"{role} {why}" if why.startswith("is ") else why.replace("confidence", role)] += n
+    unusable, ungraded = +Counter({NOT_A_ROW: strange}), Counter[str]()
     placed = _placed(told, unusable)
     found = [_trajectory(key, np.array(at), rows, told, ungraded) for key, at in placed.items()]
     return StepLog(
         source=opened.name, trajectories=tuple(found), rows=reader.rows + strange,
-        used=sum(map(len, placed.values())), unusable=unusable, unreadable=unreadable, ungraded=ungraded,
+        used=sum(map(len, placed.values())), unusable=unusable, unreadable=_unreadable(reader, of), ungraded=ungraded,
         columns=columns,
     )  # fmt: skip
 
@@ -140,6 +136,16 @@ def _opened(source: Any) -> tuple[Source, int]:
     whole = [row for row in rows if isinstance(row, Mapping)]
     columns = list(dict.fromkeys(key for row in whole for key in row))
     return rows_source(opened.name, columns, lambda: whole), len(rows) - len(whole)
+
+
+def _unreadable(reader: Reader, of: Mapping[str, str]) -> Counter[str]:
+    """The values that were left out, by reason; what is not there is none."""
+    found = Counter[str]()
+    for role, column in of.items():
+        for why, n in reader.unreadable[column].items():
+            if why not in (MISSING, NO_VERDICT):
+                found[f"{role} {why}" if why.startswith("is ") else why.replace("confidence", role)] += n
+    return found
 
 
 def _placed(told: Mapping[str, NDArray[Any]], unusable: Counter[str]) -> dict[str, list[int]]:
