@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from calibrant.errors import UnusableInput
-from calibrant.plans.documents import DocumentMap, Part
+from calibrant.plans.documents import Addend, DocumentMap
 
 MADE = DocumentMap(
-    intercept=0.5, parts=(Part(feature="sure", weight=2.0, centre=0.5, missing=0.0),), rows=40,
+    intercept=0.5, parts=(Addend(feature="sure", weight=2.0, centre=0.5, missing=0.0),), rows=40,
     covariance=((0.1, 0.0), (0.0, 0.2)),
 )  # fmt: skip
 

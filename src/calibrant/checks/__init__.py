@@ -7,7 +7,7 @@ is given is a class, or a function that makes one: `checks.store(lambda: MyStore
 
 from functools import partial
 
-from .promises import Finding, check, findings, promises
+from .promises import Breach, check, findings, promises
 
 signal = partial(check, "signals")
 calibrator = partial(check, "calibrators")
@@ -21,6 +21,6 @@ attack = partial(check, "attacks")
 log_format = partial(check, "log_formats")
 
 __all__ = [
-    "Finding", "attack", "calibrator", "check", "dataset", "findings", "grader", "log_format", "model", "policy",
+    "Breach", "attack", "calibrator", "check", "dataset", "findings", "grader", "log_format", "model", "policy",
     "promises", "route", "signal", "store",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import BrokenPromise, MissingExtra, UnknownName
 from ..plugins import FAMILIES
 
-__all__ = ["Finding", "Make", "Promise", "check", "findings", "promises"]
+__all__ = ["Breach", "Make", "Promise", "check", "findings", "promises"]
 
 Make = Callable[[], Any]
 """What is looked at: called once or several times, it gives the extension, each time a new one."""
@@ -21,7 +21,7 @@ Promise = Callable[..., Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Breach:
     """A promise that is broken, and how."""
 
     promise: str
@@ -41,7 +41,7 @@ def promises(family: str) -> dict[str, Promise]:
     return {one.__name__: one for one in own if not one.__name__.startswith("_")}
 
 
-def findings(family: str, extension: Callable[..., Any], **given: Any) -> list[Finding]:
+def findings(family: str, extension: Callable[..., Any], **given: Any) -> list[Breach]:
     """The promises that an extension breaks, the first sign of each; an error that it raises is one.
 
     `extension` is a class, or a function that makes one where the class needs arguments: it is called without any,
@@ -54,7 +54,7 @@ def findings(family: str, extension: Callable[..., Any], **given: Any) -> list[F
     ['decides_at_every_probability_and_says_why']
     """
     return [
-        Finding(name, says)
+        Breach(name, says)
         for name, promise in promises(family).items()
         if (says := _broken(promise, extension, given))
     ]

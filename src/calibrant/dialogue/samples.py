@@ -14,7 +14,7 @@ from ..types import Ask, Completion, Cost, Question, Reading, Replies, scored
 from .asks import sample_ask
 from .fingerprinted import Fingerprinted
 
-__all__ = ["Pool", "Sampling", "certainty", "entropy", "pool", "pooled"]
+__all__ = ["Pool", "Sampled", "certainty", "entropy", "pool", "pooled"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,7 @@ def pooled(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sampling(Fingerprinted):
+class Sampled(Fingerprinted):
     """A signal that draws further answers to the question; raises `ValueError` for fewer than `least`."""
 
     samples: int = 10

@@ -25,11 +25,11 @@ from ..types import Confidence, Fingerprint, Probability
 
 __all__ = [
     "FEATURES",
+    "Addend",
     "Attribution",
     "Blame",
     "DocumentMap",
     "Findings",
-    "Part",
     "attribute",
     "column",
     "design",
@@ -162,7 +162,7 @@ def _of_agreeing(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Addend:
     """What one feature adds to the log-odds: weight x (value - centre), or `missing`."""
 
     feature: str
@@ -191,7 +191,7 @@ class DocumentMap(Sealed):
     """
 
     intercept: float
-    parts: tuple[Part, ...]
+    parts: tuple[Addend, ...]
     covariance: tuple[tuple[float, ...], ...]
     rows: int
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
@@ -265,7 +265,7 @@ class DocumentMap(Sealed):
     @classmethod
     def _made(cls, data: Mapping[str, Any]) -> DocumentMap:
         return cls(
-            intercept=data["intercept"], parts=tuple(Part(**part) for part in data["parts"]), rows=data["rows"],
+            intercept=data["intercept"], parts=tuple(Addend(**part) for part in data["parts"]), rows=data["rows"],
             covariance=tuple(tuple(row) for row in data["covariance"]), fingerprint=Fingerprint(**data["fingerprint"]),
         )  # fmt: skip
 
@@ -276,7 +276,7 @@ def column(values: Any) -> Floats:
     return np.array([np.nan if v is None else float(v) for v in listed], dtype=np.float64)
 
 
-def design(features: Mapping[str, ArrayLike], parts: Sequence[Part], rows: int) -> Floats:
+def design(features: Mapping[str, ArrayLike], parts: Sequence[Addend], rows: int) -> Floats:
     """1, each feature less its centre (0 where missing), and whether each is missing; shape (1 + 2k, n)."""
     values = np.full((len(parts), rows), np.nan)
     for row, part in zip(values, parts, strict=True):

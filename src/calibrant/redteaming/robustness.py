@@ -19,7 +19,7 @@ from ..plugins import find
 from ..tally import Tally
 from .shifts import Draws, Pairs, joined
 
-__all__ = ["CAP", "DEFENCES", "Defended", "Finding", "Look", "Trial", "findings"]
+__all__ = ["CAP", "DEFENCES", "Defended", "Effect", "Look", "Trial", "findings"]
 
 DEFENCES = {
     "none": "the score believed as it stands",
@@ -66,7 +66,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Effect:
     """What one attack did to one signal behind one defence; `measures` as in `Draws.measures`.
 
     `n` questions, `wrong` of them answered wrongly under attack; `missing` had no confidence under attack.
@@ -115,7 +115,7 @@ class Defended:
 
 def findings(
     trials: Sequence[Trial], fitted_on: Sequence[bool], threshold: float, *, resamples: int = 1000
-) -> tuple[tuple[Finding, ...], tuple[Defended, ...]]:
+) -> tuple[tuple[Effect, ...], tuple[Defended, ...]]:
     """All findings, and the account of each defence.
 
     Parameters
@@ -148,11 +148,11 @@ class _Bench:
     def defences(self, signal: str) -> list[str]:
         return [name for name in DEFENCES if name != "apart" or signal in self.asking]
 
-    def finding(self, trial: Trial, signal: str, defence: str) -> Finding | None:
+    def finding(self, trial: Trial, signal: str, defence: str) -> Effect | None:
         pairs = self.pairs(trial, signal, defence)
         if not len(pairs.question):
             return None
-        return Finding(
+        return Effect(
             attack=trial.attack, target=trial.target, direction=trial.direction, signal=signal,
             defence=defence, n=len(pairs.question), wrong=int((~pairs.attacked_right).sum()),
             missing=int(np.isnan(pairs.attacked).sum()),

@@ -21,7 +21,7 @@ from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
 from .attempts import Job, Plan, halves, planned
-from .robustness import Defended, Finding, Look, Trial, findings
+from .robustness import Defended, Effect, Look, Trial, findings
 
 __all__ = ["InLine", "RedTeam", "redteam"]
 
@@ -74,7 +74,7 @@ class RedTeam:
     fitted: int
     reported: int
     accuracy: float
-    findings: tuple[Finding, ...]
+    findings: tuple[Effect, ...]
     defences: tuple[Defended, ...]
     unchanged: Mapping[str, int]
     cut: int

@@ -19,7 +19,7 @@ from ..phrasing.numbers import fixed, percent
 from ..plugins import require
 from . import charts, wording
 from .drawing import to_svg
-from .wording import Bands, Entry
+from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
@@ -97,7 +97,7 @@ def _picture(chart: Any, title: str) -> Any:
     return require("markupsafe", "The HTML report", extra="report").Markup(svg)
 
 
-def _section(one: Entry, anchor: str, bins: int, rows: Sequence[Shown]) -> Shown:
+def _section(one: ReportGroup, anchor: str, bins: int, rows: Sequence[Shown]) -> Shown:
     """A group in detail."""
     said = one.group.told
     stages = {stage: g for stage, g in one.stages if not g.too_few}
@@ -149,7 +149,7 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
     ]
 
 
-def _table(groups: Sequence[Entry], anchors: Mapping[str, str]) -> list[Shown]:
+def _table(groups: Sequence[ReportGroup], anchors: Mapping[str, str]) -> list[Shown]:
     stages = [(one.key, stage, g) for one in groups for stage, g in one.stages]
     fine = [g.finding for _, _, g in stages if g.finding is not None and not g.finding.too_few]
     widest = max((max(abs(f.gap.low), abs(f.gap.high)) for f in fine), default=1.0) or 1.0
@@ -191,7 +191,7 @@ def _error(ece: BinnedError, largest: float) -> list[float]:
     return [round(78 * end / largest, 1) for end in (ece.value, ece.noise_floor)]
 
 
-def _actions(groups: Sequence[Entry], actions: Bands | None) -> dict[str, Any] | None:
+def _actions(groups: Sequence[ReportGroup], actions: Bands | None) -> dict[str, Any] | None:
     named = wording.band_groups(groups, actions)
     if not named:
         return None

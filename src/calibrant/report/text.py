@@ -10,7 +10,7 @@ from ..logs.keys import group_name
 from ..phrasing.findings import cells, floor_told
 from . import wording
 from .charts import ACTIONS
-from .wording import Bands, Entry
+from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
     from ..auditing import Audit
@@ -43,14 +43,14 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _answer(one: Entry) -> str:
+def _answer(one: ReportGroup) -> str:
     lines, finding = [one.group.sentence], one.group.finding
     if finding is not None and not finding.too_few:
         lines += [floor_told(finding), *([one.change] if one.change else [])]
     return "\n  - ".join(_plain(line) for line in lines)
 
 
-def _segments(groups: Sequence[Entry]) -> str:
+def _segments(groups: Sequence[ReportGroup]) -> str:
     compared = ["confidence"] if groups[0].compared else []
     rows = []
     for stage, group in (stage for one in groups for stage in one.stages):
@@ -62,7 +62,7 @@ def _segments(groups: Sequence[Entry]) -> str:
     return _table(["group", *compared, "n", *_COLUMNS.values(), "verdict"], rows)
 
 
-def _actions(groups: Sequence[Entry], actions: Bands | None) -> str:
+def _actions(groups: Sequence[ReportGroup], actions: Bands | None) -> str:
     named = wording.band_groups(groups, actions)
     if not named:
         return ""
@@ -71,7 +71,7 @@ def _actions(groups: Sequence[Entry], actions: Bands | None) -> str:
     return "## What the bands do\n\n" + _table(heads, rows)
 
 
-def _said(groups: Sequence[Entry]) -> str:
+def _said(groups: Sequence[ReportGroup]) -> str:
     told = wording.said(groups)
     if told is None:
         return ""

@@ -19,7 +19,7 @@ from .charts import ACTIONS
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "Entry", "group_key", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "ReportGroup", "group_key", "worst_first"]
 
 Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -72,7 +72,7 @@ def group_key(by: Mapping[str, str | None]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ReportGroup:
     """A group of the report; `after` is the same group after calibration, where that is `compared`."""
 
     key: str
@@ -93,11 +93,11 @@ class Entry:
         return change_told(self.group.finding, later) if self.compared else None
 
 
-def worst_first(audit: Audit, after: Audit | None) -> list[Entry]:
+def worst_first(audit: Audit, after: Audit | None) -> list[ReportGroup]:
     """The whole log, then the groups by how large a gap is shown beyond chance; those with too few rows last."""
     later = {group_key(group.by): group for group in after.groups} if after else {}
     keyed = [(group_key(group.by), group) for group in sorted(audit.groups, key=_evidence)]
-    return [Entry(key=k, group=g, after=later.get(k), compared=after is not None) for k, g in keyed]
+    return [ReportGroup(key=k, group=g, after=later.get(k), compared=after is not None) for k, g in keyed]
 
 
 def _evidence(group: Group) -> tuple[float, ...]:
@@ -109,7 +109,7 @@ def _evidence(group: Group) -> tuple[float, ...]:
 
 
 def band_groups(
-    groups: Sequence[Entry], actions: Bands | None
+    groups: Sequence[ReportGroup], actions: Bands | None
 ) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
     """Names and bands of the groups that have any, in the order of the groups."""
     found = ((group_name(one.group.by), (actions or {}).get(one.key)) for one in groups)
@@ -136,7 +136,7 @@ def _band_cell(band: Mapping[str, Any] | None) -> tuple[str, str]:
     return f"{sent}{right}", f"raw: {was}"
 
 
-def said(groups: Sequence[Entry]) -> dict[str, Any] | None:
+def said(groups: Sequence[ReportGroup]) -> dict[str, Any] | None:
     """What people are told of the first group's calibrated answers, and how often it was right.
 
     Its `name`, and `rows` by band: given, said, answers, right, 95 % interval. A band of too few answers is left out;

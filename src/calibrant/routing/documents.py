@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.newton import Grades, newton_nonnegative
-from ..plans.documents import FEATURES, DocumentMap, Part, column, design
+from ..plans.documents import FEATURES, Addend, DocumentMap, column, design
 from ..tally import Floats
 from ..types import Fingerprint
 
@@ -37,7 +37,7 @@ def fit_documents(
     _check(columns, g, w)
     w = w * (w.sum() / (w**2).sum())
     parts = tuple(
-        Part(feature=name, weight=0.0, centre=float(np.nanmean(v)) if not np.isnan(v).all() else 0.0, missing=0.0)
+        Addend(feature=name, weight=0.0, centre=float(np.nanmean(v)) if not np.isnan(v).all() else 0.0, missing=0.0)
         for name, v in columns.items()
     )  # fmt: skip
     x = design(columns, parts, len(g))
@@ -51,8 +51,8 @@ def fit_documents(
     return DocumentMap(
         intercept=float(theta[0]), rows=len(g), fingerprint=fingerprint or Fingerprint(),
         parts=tuple(
-            Part(feature=part.feature, weight=float(theta[1 + i]), centre=part.centre, missing=float(theta[1 + k + i]))
-            for i, part in enumerate(parts)
+            Addend(feature=one.feature, weight=float(theta[1 + i]), centre=one.centre, missing=float(theta[1 + k + i]))
+            for i, one in enumerate(parts)
         ),
         covariance=tuple(map(tuple, covariance.tolist())),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
-from calibrant.dialogue.samples import Pool, Sampling
+from calibrant.dialogue.samples import Pool, Sampled
 from calibrant.dialogue.tokens import likelihoods, weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
@@ -19,7 +19,7 @@ WORDS = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cisc(Sampling):
+class Cisc(Sampled):
     """Confidence-informed self-consistency (Taubenfeld et al. 2025): the answer's share of the weighted vote.
 
     Sample i weighs softmax(c_i / softness) over all samples that say something (equation 1 there; not c_i
@@ -52,7 +52,7 @@ class Cisc(Sampling):
                 "cisc takes a weight of 'logprob' or 'judge' and a softness above 0; "
                 f"got {self.weight!r} and {self.softness!r}."
             )
-        Sampling.__post_init__(self)
+        Sampled.__post_init__(self)
 
     @property
     def cost(self) -> Cost:

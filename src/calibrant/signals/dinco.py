@@ -10,7 +10,7 @@ from typing import Any
 
 from calibrant.answers.same import chosen, kind_of, options_of, sameness
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
-from calibrant.dialogue.samples import Pool, Sampling
+from calibrant.dialogue.samples import Pool, Sampled
 from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
 
@@ -25,7 +25,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dinco(Sampling):
+class Dinco(Sampled):
     """DiNCo (Wang and Stengel-Eskin 2026) for servers without beam search: (NVC + SC) / 2.
 
     A model that says Yes to everything says Yes to the wrong answers too. Each candidate's P(Yes) is asked
@@ -51,7 +51,7 @@ class Dinco(Sampling):
     prompts = (JUDGE, INSTRUCTION, OTHERS, LONGEST)
 
     def __post_init__(self) -> None:
-        Sampling.__post_init__(self)
+        Sampled.__post_init__(self)
         if self.distractors < 1:
             raise ValueError(f"Expected at least one distractor; got {self.distractors}.")
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from calibrant.dialogue.samples import Sampling
+from calibrant.dialogue.samples import Sampled
 from calibrant.dialogue.tokens import likelihoods
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Question, Reading, Replies
@@ -15,7 +15,7 @@ __all__ = ["LikelihoodSemanticEntropy"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LikelihoodSemanticEntropy(Sampling):
+class LikelihoodSemanticEntropy(Sampled):
     """Semantic entropy with the mass of a meaning from likelihoods (Kuhn et al. 2023): 1 - SE / log n.
 
     A sample weighs its length-normalised likelihood, divided by that of all n samples; a meaning weighs what its

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from calibrant.dialogue.samples import Sampling
+from calibrant.dialogue.samples import Sampled
 from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
 
 __all__ = ["SelfConsistency"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SelfConsistency(Sampling):
+class SelfConsistency(Sampled):
     """The share of further samples that say the same as the answer (Wang et al. 2023; Xiong et al. 2024).
 
     A sample that says nothing counts against. The share is k / n as it is: with n samples it takes n + 1

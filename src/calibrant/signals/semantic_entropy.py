@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from calibrant.dialogue.samples import Sampling
+from calibrant.dialogue.samples import Sampled
 from calibrant.types import Ask, Completion, Question, Reading, Replies
 
 __all__ = ["SemanticEntropy"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SemanticEntropy(Sampling):
+class SemanticEntropy(Sampled):
     """Discrete semantic entropy (Farquhar et al. 2024) as a score: 1 - SE / log n.
 
     SE is the entropy of the shares of n samples over groups of one meaning. It is a measure of the

@@ -12,7 +12,17 @@ from calibrant.plugins import require
 from calibrant.records.plain import record_from_dict, record_to_dict
 from calibrant.types import Assignment, Event, Fact, Record, Verdict, canonical
 
-__all__ = ["ASSIGNMENTS", "ENTRIES", "KINDS", "RECORDS", "STATES", "VERDICTS", "Kind", "json_text", "table"]
+__all__ = [
+    "ASSIGNMENTS",
+    "ENTRIES",
+    "KINDS",
+    "RECORDS",
+    "STATES",
+    "VERDICTS",
+    "FactTable",
+    "json_text",
+    "table",
+]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
@@ -34,7 +44,7 @@ def json_text(value: Any, what: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FactTable:
     """One kind of fact: its table, what becomes of it there, and what of a row says what it says.
 
     A time does not, but in a record: something delivered again keeps the time of its first delivery.
@@ -88,17 +98,17 @@ RECORDS = table("records", "id", "time", "question_id", "task", "domain", "model
 ENTRIES = table("entries", "position", "kind", "id")
 STATES = table("states", "name", "version", "value")
 
-KINDS: dict[type[Fact], Kind] = {
-    Record: Kind(RECORDS, _record_row, _record, ("body",)),
-    Assignment: Kind(
+KINDS: dict[type[Fact], FactTable] = {
+    Record: FactTable(RECORDS, _record_row, _record, ("body",)),
+    Assignment: FactTable(
         ASSIGNMENTS, asdict, lambda row: Assignment(**row), ("record_id", "propensity", "reason")
     ),
-    Verdict: Kind(
+    Verdict: FactTable(
         VERDICTS,
         asdict,
         lambda row: Verdict(**row),
         ("record_id", "grade", "judge", "propensity", "source", "comment", "assignment"),
     ),
-    Event: Kind(EVENTS, _event_row, _event, ("kind", "about", "data")),
+    Event: FactTable(EVENTS, _event_row, _event, ("kind", "about", "data")),
 }
 """In the order in which they are written: what a fact cites stands before it."""

@@ -16,7 +16,7 @@ from calibrant.types import Entry, Fact, Record, Verdict
 
 from ._connections import connected, our_errors, write_ahead
 from ._schema import migrate, newest, read_version
-from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, Kind, json_text, table
+from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -188,7 +188,7 @@ class SqlStore:
                 migrate(connection)
         return newest()
 
-    def _add(self, connection: Connection, kind: Kind, rows: list[Row]) -> None:
+    def _add(self, connection: Connection, kind: FactTable, rows: list[Row]) -> None:
         """Insert what is new; what was there already must say the same."""
         insert = self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
         added = set(connection.execute(insert, rows).scalars())
@@ -227,7 +227,7 @@ class SqlStore:
             yield connection.execution_options(reading=True)
 
 
-def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[Kind, list[Row]]]:
+def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[FactTable, list[Row]]]:
     """Rows in batches, of each kind apart, no id twice."""
     source = iter(facts)
     while batch := list(islice(source, BATCH)):
