@@ -39,11 +39,16 @@ RENAMED = (("apply", r"^file\.calibrated(?=_|\.|$)", "file.p", "a calibrated pro
 EXPLAINED = (
     (
         ".*",
-        r"\b(map|plan|pool)_id\b",
+        r"\b(map|plan|pool|model)_id\b|\bevidence\.digest\b",
         None,
         "an identity is a digest of content, whose changes stand beside it",
     ),
-    ("apply .*", r"\buncalibrated\b", None, "one rule finds a map, and says in one way why there is none"),
+    (
+        "apply .*",
+        r"\buncalibrated\b|^file\.why\.",
+        None,
+        "one rule finds a map, and says in one way why there is none",
+    ),
     ("(fit|apply|plan) .*", ".*", 1e-6, "one Newton solver for all fits ends each by the same rule"),
     ("plan (cascade|ensemble|chain) .*", ".*", 5e-3, "that solver goes on until gains and votes are settled"),
     ("plan ensemble .*", "ece_noise", 5e-2, "draws of a simulation follow every digit of the pool"),
@@ -66,7 +71,8 @@ difference hides behind theirs."""
 SLICES = {
     "boolq.parquet": "from lifeeval where task = 'boolq_valid' and signal = 'verbalized'",
     "sciq.parquet": "from lifeeval where task = 'sciq_test' and signal = 'verbalized'",
-    "two_signals.parquet": "from lifeeval where model in ('gpt-4o', 'Meta-Llama-3.1-8B-Instruct')",
+    "two_signals.parquet": "select * exclude (weight) from lifeeval "
+    "where model in ('gpt-4o', 'Meta-Llama-3.1-8B-Instruct')",
     "graded.parquet": "select * exclude (correct), 0.25 + correct / 2 + (hash(item_id) % 100) / 400 as correct "
     "from lifeeval where task = 'sciq_test' and signal = 'verbalized'",
     "weighted.parquet": "select * exclude (weight), 1 + hash(item_id) % 4 as weight "
