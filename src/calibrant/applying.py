@@ -81,8 +81,8 @@ def apply(
     map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
     gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
 
-    What the log holds in a column of `ADDED` is replaced and counted; only the scores themselves, where they are in
-    such a column (`p`), stay as `score`.
+    What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
+    where they are in such a column (`p`), stay as `score`.
     """
     source = open_source(log)
     column = roles_of(source, maps.by, {"confidence": confidence}, needed=("confidence",))[0].confidence
@@ -91,16 +91,18 @@ def apply(
     single = bool(maps.groups or maps.fallbacks) or blended is None
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
-    kept = column in ADDED and "score" not in source.columns
+    own = {name: name.lower() for name in source.columns if name.lower() in ADDED}
+    kept = column in own and "score" not in (name.lower() for name in source.columns)
+    names = dict.fromkeys([*(own.get(n, n) for n in source.columns), *(["score"] if kept else []), *ADDED])
     _check_ending(Path(out))
-    with replacing(out) as part, closing(_Writer(part)) as writer:
+    with replacing(out) as part, closing(_Writer(part, list(names))) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
-            rows = _rows(source, block)
+            rows = [{own.get(n, n): v for n, v in row.items()} for row in _rows(source, block)]
             tried = [] if blended is None else [list(islice(blended, len(rows)))]
             tried += [_confidences(block, maps, tuple(stated))] if single else []
             for row, found in zip(rows, zip(*tried, strict=True), strict=True):
                 if kept:
-                    row["score"] = row.pop(column, None)
+                    row["score"] = row.pop(own[column], None)
                 _decide(row, _best(found), policy, book, summary)
             writer.write(rows)
     return summary
@@ -185,8 +187,8 @@ def _check_ending(path: Path) -> None:
 class _Writer:
     """Rows to a .parquet, .csv or .jsonl file."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.kind = path, path.suffix.lower()
+    def __init__(self, path: Path, names: list[str]) -> None:
+        self.path, self.kind, self.names = path, path.suffix.lower(), names
         self.text: TextIO | None = None
         if self.kind != ".parquet":
             self.text = path.open("w", newline="", encoding="utf-8")
@@ -195,11 +197,11 @@ class _Writer:
 
     def write(self, rows: list[Row]) -> None:
         if self.kind == ".parquet":
-            self._write_table(rows)
+            self._write_table([{name: row.get(name) for name in self.names} for row in rows])
         elif self.kind == ".csv":
             if self.columns is None:
                 assert self.text is not None
-                self.columns = csv.DictWriter(self.text, list(rows[0]), extrasaction="ignore")
+                self.columns = csv.DictWriter(self.text, self.names, extrasaction="ignore")
                 self.columns.writeheader()
             self.columns.writerows(rows)
         else:

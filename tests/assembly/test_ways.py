@@ -128,6 +128,8 @@ def test_another_content_of_a_file_is_another_release(folder: Path) -> None:
     ("changes", "told"),
     [
         ({"task": {"law": {"signal": []}}}, r"\[task.law\] has an unknown key 'signal'. Did you mean 'signals'"),
+        ({"task": {"default": {"gate": "hold"}}}, r"\[task.default\] names no task"),
+        ({"server": {"port": 70000}}, r"port is a number from 0 to 65535; got 70000"),
         ({"task": {"law": 7}}, r"Expected a section \[task.law\], got law = 7"),
         ({"task": {"law": {"gate": "wait"}}}, r"\[task.law\] gate: expected 'trail' or 'hold', got 'wait'"),
         ({"task": {"law": {"posture": "bold"}}}, r"\[task.law\]: None of mean_logprob takes a posture"),

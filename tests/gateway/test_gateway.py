@@ -242,6 +242,17 @@ def test_task_and_domain_can_come_in_headers(gateway: Maker) -> None:
     assert (confidence["task"], confidence["domain"]) == ("sums", "school")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_task_in_a_header_may_have_any_letters(gateway: Maker, encoding: str) -> None:
+    made = gateway()
+    headers = {
+        "content-type": "application/json",
+        "x-calibrant-task": "caf\u00e9".encode(encoding).decode("latin-1"),
+    }
+    status, body, _ = made.post("/v1/chat/completions", ASK, headers)
+    assert (status, body["confidence"]["task"]) == (200, "caf\u00e9")
+
+
 def test_the_model_is_asked_what_the_client_asked(gateway: Maker, upstream: Upstream) -> None:
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
     further = {"tools": tools, "tool_choice": "auto", "response_format": {"type": "text"}, "user": "u"}

@@ -386,3 +386,46 @@ def test_no_password_is_shown(url: str) -> None:
     with pytest.raises((UnusableInput, StoreError)) as caught:
         read_log(url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_columns_that_differ_in_capitals_alone_are_one(tmp_path: Path, ending: str) -> None:
+    """Readers of tables look names up whatever their case, so a `P` beside a `p` would be read in its place."""
+    pd.DataFrame({"P": [0.5, 0.9] * 50, "Action": "old", "correct": [0, 1] * 50}).to_csv(tmp_path / "log.csv")
+    fitted = fit_log(tmp_path / "log.csv")
+    out = tmp_path / f"out.{ending}"
+    done = apply(fitted.maps, tmp_path / "log.csv", out, find("policies", "bands")())
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}.get(
+        ending, lambda f: pd.read_json(f, lines=True)
+    )(out)
+    assert len({name.lower() for name in read.columns}) == len(read.columns)
+    np.testing.assert_allclose(read["p"], fitted.maps.find([])(read["score"].astype(float)), atol=1e-9)
+    assert done.replaced == {"action": 100}
+
+
+def test_a_column_that_the_first_row_lacks_is_kept(tmp_path: Path) -> None:
+    rows = [{"confidence": 0.9, "correct": 1}, {"confidence": 0.4, "correct": 0, "cost": 3.5}] * 20
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    maps, bands = fit_log(tmp_path / "log.jsonl").maps, find("policies", "bands")()
+    for ending, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        apply(maps, tmp_path / "log.jsonl", tmp_path / f"out.{ending}", bands)
+        assert read(tmp_path / f"out.{ending}")["cost"].tolist()[1] == 3.5
+
+
+def test_records_of_two_versions_are_read_by_both_names_of_a_score(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "record_id": str(i),
+            "signal": "s",
+            "confidence" if i < 40 else "score": float(c),
+            "correct": int(c > 0.5),
+        }
+        for i, c in enumerate(rng.uniform(0.1, 0.9, 100))
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log = read_log(tmp_path / "log.jsonl")
+    assert (log.rows, log.used, log.roles.confidence) == (100, 100, "score")
+    both = [{**row, "confidence": 0.7, "score": 0.2} for row in rows]
+    (tmp_path / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in both))
+    assert read_log(tmp_path / "two.jsonl").roles.confidence == "confidence"

@@ -29,6 +29,8 @@ class Server:
     key: str | None = None
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port is a number from 0 to 65535; got {self.port}.")
         if self.key == "":
             raise ValueError("key is empty. Leave it out, or give one of 16 characters or more.")
         if self.key is not None and len(self.key) < 16 and not _is_loopback(self.host):

@@ -58,6 +58,11 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
     Paths in them start at `folder`; `secret` says whether a dotted place ("route.key") was taken from the environment.
     Raises `UnusableInput`.
     """
+    if unnamed := {"", "default"}.intersection(sections.get("task", {})):
+        raise UnusableInput(
+            f"[task.{min(unnamed)}] names no task. What holds for all others stands in [confidence], [policy], [route] "
+            "and [stream]: move it there."
+        )
     file = _File(folder, secret, _Models(sections))
     usual = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
     postures = dict(usual.posture)

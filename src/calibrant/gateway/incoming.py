@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from calibrant.answers.same import KINDS
 from calibrant.dialogue.asks import OPEN_TOKENS
@@ -68,8 +69,13 @@ def _listed(text: str, where: str) -> list[str]:
 
 
 def _header(request_headers: Mapping[str, str], name: str) -> str | None:
+    """A header as text. It comes as Latin-1, and nearly all clients send UTF-8, in which tasks are written."""
     value = request_headers.get(name)
-    return text_of(value, name) if value else None
+    if not value:
+        return None
+    with suppress(UnicodeError):  # then it was Latin-1
+        value = value.encode("latin-1").decode()
+    return text_of(value, name)
 
 
 def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from glob import glob
@@ -151,7 +151,7 @@ def open_source(log: Any) -> Source:
     claims = [(one.claim(given), _foreign(one), one) for one in formats]
     found = max((c for c in claims if c[0]), key=lambda c: (c[1], c[0]), default=None)
     if found:
-        return found[2].open(given)
+        return _of_one_name(found[2].open(given))
     if not given.text:
         raise UnusableInput(
             f"Expected a data frame, a path or a store URL, got {type(given.value).__name__}."
@@ -160,6 +160,29 @@ def open_source(log: Any) -> Source:
         f"Cannot tell what {given.text} holds, neither from how it begins nor from its ending {given.ending!r}. "
         f"Known: {', '.join(known)}."
     )
+
+
+def _of_one_name(source: Source) -> Source:
+    """Records say `score` for a raw signal, those of an earlier version `confidence`: of a log of both, one column."""
+    if not {"record_id", "signal", "score", "confidence"} <= set(source.columns):
+        return source
+    first = next(source.blocks(["score", "confidence"]), None)
+    if first is None or (_there(first["score"]) & _there(first["confidence"])).any():
+        return source  # two things, not two names
+
+    def blocks(names: Sequence[str]) -> Iterator[Block]:
+        for block in source.blocks([*names, *(["confidence"] if "score" in names else [])]):
+            if "score" in names:
+                new, old = (block[name].astype(object) for name in ("score", "confidence"))
+                block = {**block, "score": np.where(_there(new), new, old)}
+            yield {name: block[name] for name in names}
+
+    columns = [name for name in source.columns if name != "confidence"]
+    return replace(source, columns=columns, blocks=blocks, table=None)
+
+
+def _there(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.array([v is not None and v == v for v in values.tolist()], bool)
 
 
 def _foreign(one: LogFormat) -> bool:
