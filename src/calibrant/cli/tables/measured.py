@@ -114,5 +114,5 @@ def print_applied(done: Applied) -> None:
     for level, n in done.stood_in.most_common(8):
         say(f"  {n:,} are of groups without a map; the one for {level} stood in.")
     for column, n in done.replaced.items():
-        say(f"  {n:,} rows held something else in {column}, which was replaced.")
+        say(f"  {n:,} rows held something in {column} before, which was replaced.")
     say("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
