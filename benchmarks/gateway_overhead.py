@@ -209,10 +209,10 @@ class Nowhere:
 
 
 def gateway(kind: str, upstream: str, folder: str) -> Any:
-    from dataclasses import replace
-
-    from calibrant.assembly.config import build, parse
+    from calibrant.assembly.building import build
+    from calibrant.assembly.config import parse
     from calibrant.gateway.app import create_app
+    from calibrant.pipeline import Pipeline
 
     pipeline = build(
         parse(
@@ -226,7 +226,7 @@ def gateway(kind: str, upstream: str, folder: str) -> Any:
     )
     if "no disk" in kind:
         pipeline.store.close()
-        pipeline = replace(pipeline, store=Nowhere())
+        pipeline = Pipeline(pipeline.live, Nowhere(), {})  # type: ignore[arg-type]
     return create_app(pipeline)
 
 

@@ -1,8 +1,10 @@
 """Documentation that cannot rot: every Python block runs, every link resolves, the command pages are current."""
 
+import ast
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,15 @@ def test_generated_pages_are_current() -> None:
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", sorted(ROOT.glob("benchmarks/*.py")), ids=lambda p: p.stem)
+def test_what_a_benchmark_takes_from_the_package_is_there(command: Path) -> None:
+    """A figure in the documentation needs a command that starts; whole runs take minutes."""
+    for node in ast.walk(ast.parse(command.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("calibrant"):
+            module = import_module(str(node.module))
+            for name in (alias.name for alias in node.names):
+                assert hasattr(module, name) or import_module(f"{node.module}.{name}"), (
+                    f"{node.module}.{name}"
+                )

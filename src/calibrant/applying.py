@@ -92,12 +92,15 @@ def apply(
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
     own = {name: name.lower() for name in source.columns if name.lower() in ADDED}
+    renamed = any(name != low for name, low in own.items())
     kept = column in own and "score" not in (name.lower() for name in source.columns)
     names = dict.fromkeys([*(own.get(n, n) for n in source.columns), *(["score"] if kept else []), *ADDED])
     _check_ending(Path(out))
     with replacing(out) as part, closing(_Writer(part, list(names))) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
-            rows = [{own.get(n, n): v for n, v in row.items()} for row in _rows(source, block)]
+            rows = _rows(source, block)
+            if renamed:
+                rows = [{own.get(n, n): v for n, v in row.items()} for row in rows]
             tried = [] if blended is None else [list(islice(blended, len(rows)))]
             tried += [_confidences(block, maps, tuple(stated))] if single else []
             for row, found in zip(rows, zip(*tried, strict=True), strict=True):
@@ -197,7 +200,7 @@ class _Writer:
 
     def write(self, rows: list[Row]) -> None:
         if self.kind == ".parquet":
-            self._write_table([{name: row.get(name) for name in self.names} for row in rows])
+            self._write_table(rows)
         elif self.kind == ".csv":
             if self.columns is None:
                 assert self.text is not None
@@ -215,7 +218,9 @@ class _Writer:
         parquet = require("pyarrow.parquet", "Writing Parquet", "files")
         if self.table is None:
             kinds = [pa.float64()] * 3 + [pa.string()] * (len(ADDED) - 3)
-            found = pa.Table.from_pylist(rows).schema
+            found = pa.Table.from_pylist(
+                [{name: row.get(name) for name in self.names} for row in rows]
+            ).schema
             schema = pa.schema([*(f for f in found if f.name not in ADDED), *map(pa.field, ADDED, kinds)])
             self.table = parquet.ParquetWriter(self.path, schema, compression="zstd")
         self.table.write_table(pa.Table.from_pylist(rows, schema=self.table.schema))

@@ -144,7 +144,7 @@ class _Encoder:
         try:
             self._session = runtime.InferenceSession(graph.read_bytes(), options)
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:
+        except Exception as error:  # both packages raise plain ones, whatever is wrong with a file
             raise UnusableInput(
                 f"Expected model.onnx and tokenizer.json of a sentence encoder in {folder}: {error!r}."
             ) from error

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import MissingExtra, ModelError
 from ..types import Ask, Completion, Delta, Message
 from .promises import Make
 
@@ -58,6 +58,8 @@ def fails_with_a_model_error(make: Make) -> Iterator[str]:
         _used(make, _completed(replace(ASK, messages=())))
     except ModelError:
         return
+    except MissingExtra:
+        raise
     except Exception as error:  # noqa: BLE001 - that is the promise
         yield f"asked without a message it raised {type(error).__name__}: {error}; expected a ModelError"
 

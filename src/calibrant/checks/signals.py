@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import Any
 
+from ..errors import MissingExtra
 from ..types import Completion, Message, Question, Reading
 from .conversing import ANSWERS, EVIL, QUESTION, REPLIES, SOUND, excess, leak, read, variants
 from .promises import Make
@@ -41,6 +42,8 @@ def gives_a_score_or_a_reason_whatever_comes_back(make: Make) -> Iterator[str]:
                     )
                     if not said:
                         json.dumps(dict(reading.detail), allow_nan=False)
+                except MissingExtra:
+                    raise
                 except Exception as error:  # noqa: BLE001 - to say where
                     said = f"it raised {type(error).__name__}: {error}"
                 if not said and not (
