@@ -1,0 +1,185 @@
+"""What models really say when nobody asks for a letter: replies in free form, kept to be judged by people.
+
+    CALIBRANT_DATA=... python benchmarks/replies.py FILE.jsonl --model NAME --url URL [--limit 260] [--again 100]
+    CALIBRANT_DATA=... python benchmarks/replies.py FILE.jsonl --gguf FILE.gguf
+
+Questions of the recorded data (the folder `qa` that CALIBRANT_DATA names) and of world_facts are asked as people
+would ask, without a line on how to answer: with lettered options, with options in a plain list, or openly, while
+whoever grades knows the options. Each reply is a line of FILE.jsonl: dataset, item, form, manner, model, sample,
+reply. Sample 0 is greedy; the first `--again` questions get three more at temperature 1. What is in the file is not
+asked again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pyarrow import parquet
+
+from calibrant.asking.asker import Asker
+from calibrant.models.embedded import Embedded
+from calibrant.models.openai_compatible import OpenAICompatible
+from calibrant.plugins import find
+from calibrant.types import Ask, Message, Question
+
+SEED = 20240601
+MIX = {
+    "arc_easy": (36, ("lettered", "listed", "open", "open")),
+    "commonsenseqa_dev": (36, ("lettered", "listed", "open")),
+    "mmlu_validation": (44, ("lettered", "listed", "open", "open")),
+    "boolq_valid": (24, ("free", "free", "truth")),
+    "strategyqa": (24, ("free",)),
+    "gsm8k_test": (28, ("free",)),
+    "truthfulqa": (20, ("free",)),
+    "pubmedqa_labelled": (14, ("free",)),
+    "world_facts": (36, ("free",)),
+}
+"""How many questions of a data set, and the forms that they are asked in by turns."""
+
+MANNERS = ("", "Answer in one sentence.", "Be brief.")
+"""What stands before a question, by turns: how to talk, never what to reply with."""
+
+NEEDS_OPTIONS = re.compile(
+    r"\b(following|these|statements?|which one|which of|best describes?)\b|_{2,}", re.I
+)
+LONGEST = 420
+"""Characters of a question; longer ones cost more than they tell."""
+CONTEXT = 70
+"""Words of an abstract that are shown."""
+
+
+def drawn(limit: int | None = None) -> list[Question]:
+    """The questions, always the same and in the same order; the data sets mixed, so that a part holds them all."""
+    rng = random.Random(SEED)
+    found = []
+    for dataset, (count, forms) in MIX.items():
+        items = _items(dataset)
+        for n, item in enumerate(rng.sample(sorted(items), len(items))):
+            if len(found_here := [one for one in found if one.task == dataset]) == count:
+                break
+            form = forms[len(found_here) % len(forms)]
+            manner = MANNERS[n % len(MANNERS)]
+            if _fits(items[item], form):
+                found.append(asked(dataset, item, items[item], form, manner))
+    rng.shuffle(found)
+    return found[:limit]
+
+
+@cache
+def _items(dataset: str) -> dict[str, dict[str, Any]]:
+    """The rows of a data set by their ids."""
+    if dataset == "world_facts":
+        known = find("datasets", "world_facts")().questions()
+        return {
+            one.id: {"question": one.text, "gold": one.references[0], "names": one.references[1:]}
+            for one in known
+        }
+    path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / f"{dataset}.parquet"
+    return {str(row["item_id"]): row for row in parquet.read_table(path).to_pylist()}
+
+
+def _fits(row: dict[str, Any], form: str) -> bool:
+    long = len(row["question"]) > LONGEST or len(row.get("options") or "") > LONGEST
+    return not long and not (form == "open" and NEEDS_OPTIONS.search(row["question"]))
+
+
+def asked(dataset: str, item: str, row: dict[str, Any], form: str, manner: str = "") -> Question:
+    """A row as a question in one of the forms, with all that a grader may know."""
+    text, gold = str(row["question"]).strip(), str(row["gold"])
+    options = [str(one) for one in json.loads(row.get("options") or "[]")]
+    aliases = [
+        str(one) for one in row.get("names") or json.loads(row.get("aliases") or "{}").get("correct", [])
+    ]
+    kind = {"gsm8k_test": "number", "truthfulqa": "long"}.get(dataset, "choice" if options else "text")
+    if dataset in ("boolq_valid", "strategyqa"):
+        text = text[0].upper() + text[1:].rstrip("?") + "?"
+        if form == "truth":
+            text += " True or false?"
+        elif dataset == "boolq_valid":
+            options, gold = ["Yes", "No"], {"True": "Yes", "False": "No"}[gold]
+    if dataset == "pubmedqa_labelled":
+        text = f"{' '.join(row['context'].split()[-CONTEXT:])}\n\n{text}"
+    if form == "lettered":
+        text += "\n" + "\n".join(f"{chr(65 + i)}) {option}" for i, option in enumerate(options))
+    elif len(options) > 3:
+        gold = options[ord(gold) - 65]
+        if form == "listed":
+            text += " Choose from: " + ", ".join(one.strip().rstrip(".") for one in options) + "."
+    shown = f"{text} {manner}".strip() if form != "lettered" else f"{manner} {text}".strip()
+    return Question(
+        id=item,
+        messages=(Message("user", shown),),
+        task=dataset,
+        references=(gold, *aliases),
+        metadata={"kind": kind, "form": form, "manner": manner} | ({"options": options} if options else {}),
+    )
+
+
+async def ask_all(
+    questions: list[Question], model: Any, name: str, file: Path, given: argparse.Namespace
+) -> None:
+    """Ask what the file does not hold yet, and add the replies to it."""
+    kept = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    held = {(one["dataset"], one["item"], one["model"], one["sample"]) for one in kept}
+    asker = Asker(model, concurrency=given.concurrency)
+    done = 0
+
+    async def one(question: Question, first: int, count: int) -> None:
+        nonlocal done
+        if (question.task, question.id, name, first) in held:
+            return
+        long = question.task == "gsm8k_test"
+        ask = Ask(
+            messages=question.messages, samples=count, temperature=float(first > 0), seed=first or None,
+            max_tokens=200 if long else 80,
+        )  # fmt: skip
+        replies = await asker.ask(ask)
+        with file.open("a") as out:
+            for n, completion in enumerate(replies.completions):
+                line = {
+                    "dataset": question.task, "item": question.id, "form": question.metadata["form"],
+                    "manner": question.metadata["manner"], "model": name, "sample": first + n, "reply": completion.text,
+                }  # fmt: skip
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        done += 1
+        if not replies.completions or done % 20 == 0:
+            print(f"{done} asked; {replies.reason or 'fine'}", file=sys.stderr, flush=True)
+
+    await asyncio.gather(*(one(question, 0, 1) for question in questions))
+    await asyncio.gather(*(one(question, 1, 3) for question in questions[: given.again]))
+    await asker.close()
+
+
+async def main() -> None:
+    """Ask one model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--verdicts", action="store_true", help="compare with the verdicts in the folder FILE"
+    )
+    parser.add_argument("--model", help="the name to keep the replies under, and to ask the server for")
+    parser.add_argument("--url", help="an OpenAI-compatible server")
+    parser.add_argument("--gguf", help="a GGUF file, or embedded")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--again", type=int, default=100, help="questions that get three samples more")
+    parser.add_argument("--concurrency", type=int, default=8)
+    given = parser.parse_args()
+    if given.url:
+        model: Any = OpenAICompatible(given.url, given.model, timeout=3600)
+    else:
+        model = Embedded(None if given.gguf == "embedded" else given.gguf)
+    await ask_all(drawn(given.limit), model, given.model or model.name, given.file, given)
+    await model.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
