@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibrant.answers.same import same
-from calibrant.checks.conversing import read
+from calibrant.checks.conversing import always, conversed, read
 from calibrant.dialogue.samples import certainty, entropy, pool
 from calibrant.signals.cisc import Cisc, weighted_shares
-from calibrant.signals.dinco import Dinco, nvc
+from calibrant.signals.dinco import Dinco, nvc, weights_of
 from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntropy
 from calibrant.signals.p_true import PTrue
 from calibrant.signals.peer_agreement import PeerAgreement
@@ -143,6 +142,19 @@ def test_dinco_is_the_papers_formula_when_entailment_is_saying_the_same() -> Non
         assert nvc([belief[m] for m in dict.fromkeys(meanings)]) == pytest.approx(p[0] / max(1.0, beta))
 
 
+def test_dinco_weighs_as_the_paper_does_whatever_the_entailments() -> None:
+    rng = np.random.default_rng(6)
+    for n in (1, 2, 5):
+        p, half = rng.uniform(size=n), rng.uniform(size=(n, n))
+        entails = (half + half.T) / 2
+        beta = p[0]
+        for i in range(1, n):
+            degree = 1 + sum(max(0.0, entails[j][i]) for j in range(n) if j != i)
+            contradicts = 1 - entails[0][i]
+            beta += p[i] * contradicts / (degree - entails[0][i])
+        assert nvc(p.tolist(), weights_of(entails.tolist())) == pytest.approx(p[0] / max(1.0, beta))
+
+
 def test_p_true_by_hand_and_with_samples_shown() -> None:
     reading, asked = drive(PTrue(), WORLD)
     assert reading.score == pytest.approx(0.9) and len(asked) == 2
@@ -221,7 +233,8 @@ def test_shares_and_entropy_come_to_the_truth() -> None:
     truth = np.array([0.6, 0.3, 0.1])
     names = np.array(["Paris", "Lyon", "Nice"])
     runs = [list(map(str, rng.choice(names, p=truth, size=10))) for _ in range(2000)]
-    found = np.mean([pool("Paris", run, same).agreeing / len(run) for run in runs])
+    pools = [conversed(pool(QUESTION, "Paris", run), always("A"))[0] for run in runs]
+    found = np.mean([made.agreeing / len(run) for made, run in zip(pools, runs, strict=True)])
     assert abs(found - 0.6) < 4 * math.sqrt(0.24 / 20_000)
     many = Counter(map(str, rng.choice(names, p=truth, size=200_000)))
     shares = [count / 200_000 for count in many.values()]

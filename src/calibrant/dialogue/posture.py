@@ -59,4 +59,9 @@ class Postured(Fingerprinted):
     @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
+        return self.once
+
+    @property
+    def once(self) -> Cost:
+        """What the one call costs."""
         return Cost(calls=1, read=tokens_in(*self.put), written=self.max_tokens)

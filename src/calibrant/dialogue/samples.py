@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..answers.same import cluster, sameness
 from ..errors import NoScore
 from ..types import Ask, Completion, Cost, Question, Reading, Replies, scored
+from .agreement import Comparing, grouped, open_pairs, pairs_at_most
 from .asks import sample_ask
-from .fingerprinted import Fingerprinted
+from .entailment import Same
 
 __all__ = ["Pool", "Sampled", "certainty", "entropy", "pool", "pooled"]
 
@@ -22,7 +22,8 @@ class Pool:
     """The samples that say something, in groups of one meaning each.
 
     `groups` holds the group of each text, `own` the group of the answer that was given (which none of the
-    samples need be in), `kept` the position that each text had among all samples.
+    samples need be in), `kept` the position that each text had among all samples, `undecided` how many pairs of
+    groups nobody could tell the same or different.
     """
 
     answer: str
@@ -30,6 +31,7 @@ class Pool:
     groups: tuple[int, ...]
     own: int
     kept: tuple[int, ...]
+    undecided: int = 0
 
     def shares(self, weights: Sequence[float] | None = None) -> dict[int, float]:
         """Each group's share of the weights, one for each text; equal ones where none are given.
@@ -68,7 +70,12 @@ class Pool:
         own, n = shares.get(self.own, 0.0), len(self.texts)
         sure = certainty(list(shares.values()), n)
         leads = math.isclose(own, max(shares.values()))
-        told = {"certainty": sure, "share": own, "clusters": self.listed(shares)}
+        told = {
+            "certainty": sure,
+            "share": own,
+            "clusters": self.listed(shares),
+            **open_pairs(self.undecided),
+        }
         return scored(sure if leads else min(sure, own), samples=n, **told)
 
     def elected(self, shares: dict[int, float]) -> dict[str, Any]:
@@ -78,46 +85,60 @@ class Pool:
             "clusters": answers,
             "best": answers[0]["answer"],
             "best_score": answers[0]["share"],
+            **open_pairs(self.undecided),
         }
 
 
-def pool(answer: str, samples: Sequence[str], alike: Callable[[str, str], bool]) -> Pool:
-    """Put samples into groups, together with the answer. Those that say nothing are left out.
+def pool(
+    question: Question, answer: str, samples: Sequence[str], same: Same = None
+) -> Generator[tuple[Ask, ...], tuple[Replies, ...], Pool]:
+    """Put samples into groups, together with the answer: `grouped`. Those that say nothing are left out.
 
-    >>> made = pool("Paris", ["paris", "", "Rome", "Paris"], lambda a, b: a.lower() == b.lower())
+    >>> steps = pool(Question(id="q", messages=()), "Paris", ["paris", "", "Rome", "Paris"])
+    >>> try:
+    ...     next(steps)
+    ... except StopIteration as done:
+    ...     made = done.value
     >>> made.shares()[made.own], made.kept, made.listed(made.shares())[1]["answer"]
     (0.6666666666666666, (0, 2, 3), 'Rome')
     """
     kept = tuple(i for i, text in enumerate(samples) if text.strip())
     texts = tuple(samples[i] for i in kept)
-    own, *groups = cluster((answer, *texts), alike)
-    return Pool(answer=answer, texts=texts, groups=tuple(groups), own=own, kept=kept)
+    found = yield from grouped(question, (answer, *texts), same)
+    own, *groups = found.labels
+    return Pool(
+        answer=answer, texts=texts, groups=tuple(groups), own=own, kept=kept, undecided=found.undecided
+    )
 
 
 def pooled(
-    ask: Ask, question: Question, completion: Completion, least: int = 1
-) -> Generator[Ask, Replies, tuple[tuple[Completion, ...], Pool]]:
+    ask: Ask, question: Question, completion: Completion, least: int = 1, same: Same = None
+) -> Generator[Ask | tuple[Ask, ...], Any, tuple[tuple[Completion, ...], Pool]]:
     """The samples that an Ask brings, all of them and pooled with the answer: for a signal's ``yield from``.
 
     Raises `NoScore` for an empty answer, and where fewer than `least` samples say anything.
     """
     if not completion.text.strip():
         raise NoScore("The answer is empty, so nothing can agree with it.")
-    drawn = yield ask
+    drawn: Replies = yield ask
     done = drawn.completions[: ask.samples]
-    made = pool(completion.text, [sample.text for sample in done], sameness(question))
-    if len(made.texts) < least:
+    if sum(bool(sample.text.strip()) for sample in done) < least:
         few = "No sample says anything." if least == 1 else f"Fewer than {least} samples say anything."
         raise NoScore(drawn.reason or few)
+    made = yield from pool(question, completion.text, [sample.text for sample in done], same)
     return done, made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sampled(Fingerprinted):
-    """A signal that draws further answers to the question; raises `ValueError` for fewer than `least`."""
+class Sampled(Comparing):
+    """A signal that draws further answers to the question; raises `ValueError` for fewer than `least`.
+
+    `same` says which model is asked whether two of them say the same, where the rules cannot tell.
+    """
 
     samples: int = 10
     temperature: float = 1.0
+    same: Same = None
 
     least: ClassVar[int] = 1
 
@@ -126,16 +147,21 @@ class Sampled(Fingerprinted):
             raise ValueError(f"Expected samples of at least {self.least}; got {self.samples}.")
 
     @property
+    def pairs(self) -> int:
+        """The answer and the samples, in groups."""
+        return pairs_at_most(1 + self.samples)
+
+    @property
     def cost(self) -> Cost:
         """What a reading costs at the most."""
-        return Cost(samples=self.samples)
+        return Cost(samples=self.samples) + self.comparing
 
     def drawn(
         self, question: Question, completion: Completion, *, logprobs: bool = False
-    ) -> Generator[Ask, Replies, tuple[tuple[Completion, ...], Pool]]:
+    ) -> Generator[Ask | tuple[Ask, ...], Any, tuple[tuple[Completion, ...], Pool]]:
         """The samples, and the answer among them: `pooled`."""
         ask = sample_ask(question, self.samples, temperature=self.temperature, logprobs=logprobs)
-        return (yield from pooled(ask, question, completion, self.least))
+        return (yield from pooled(ask, question, completion, self.least, self.same))
 
 
 def certainty(shares: Sequence[float], samples: int) -> float:

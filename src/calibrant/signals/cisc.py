@@ -57,11 +57,12 @@ class Cisc(Sampled):
     @property
     def cost(self) -> Cost:
         if self.weight == "logprob":
-            return Cost(samples=self.samples)
+            return Cost(samples=self.samples) + self.comparing
         once = tokens_in(*self.prompts, "<question></question>\n<answer></answer>\n")
-        return Cost(
+        judged = Cost(
             calls=self.samples, samples=self.samples, read=self.samples * once, written=2 * self.samples
         )
+        return judged + self.comparing
 
     def read(
         self, question: Question, completion: Completion

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import chosen, kind_of, options_of, sameness
+from calibrant.answers.same import chosen, options_of, sameness
+from calibrant.dialogue.agreement import entailment, open_pairs, pairs_at_most
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, Sampled
 from calibrant.dialogue.tokens import weighed
 from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
 
-__all__ = ["Dinco", "candidates", "nvc"]
+__all__ = ["Dinco", "candidates", "nvc", "weights_of"]
 
 INSTRUCTION = "Is the answer correct? Reply with Yes or No alone."
 WORDS = {"yes": True, "no": False}
@@ -30,13 +32,16 @@ class Dinco(Sampled):
 
     A model that says Yes to everything says Yes to the wrong answers too. Each candidate's P(Yes) is asked
     for in a conversation of its own, never jointly, and the answer's is divided by the sum of all where that
-    is above 1: NVC = p_0 / max(1, beta), beta the sum over the answer and its distractors. The paper weighs
-    distractors with a model of entailment; here candidates contradict each other exactly when they do not
-    say the same, and one of each meaning is asked about, so all of its weights are 1. Distractors
-    come from the samples first; then they are the other options of `metadata["options"]`, or are asked for
-    where there are none. An option is judged by its text, also where the answer names its letter. SC is the
-    share that agrees with the answer of the samples and the answer itself, so it is never 0. `detail` has
-    both parts and each candidate's P(Yes).
+    is above 1: NVC = p_0 / max(1, beta). Distractors are the other options of `metadata["options"]` where there are
+    some, first those that the samples chose; else what the samples say, and where that is too little further ones are
+    asked for. An option is judged by its text, also where the answer names its letter.
+
+    beta is the sum over the answer and its distractors, each weighed by how far it contradicts the answer and how
+    little the others say it again: beta = p_0 + sum of p_i C_0i / (deg_i - E_0i), deg_i = 1 + sum of E_ji. The paper
+    takes E and C from a model of entailment. With `same`, E_ij = E_ji is the probability that both say the same (1 or 0
+    where the rules can tell) and C_ij = 1 - E_ij; without, what the rules cannot tell is different, and as one of each
+    meaning is asked about all weights are 1. SC is the share that agrees with the answer of the samples and the
+    answer itself, so it is never 0. `detail` has both parts, and each candidate's P(Yes) and weight.
 
     References
     ----------
@@ -56,15 +61,21 @@ class Dinco(Sampled):
             raise ValueError(f"Expected at least one distractor; got {self.distractors}.")
 
     @property
+    def pairs(self) -> int:
+        """The answer and the samples, in groups; then the candidates, each with each."""
+        return pairs_at_most(1 + self.samples) + self.distractors * (self.distractors + 1) // 2
+
+    @property
     def cost(self) -> Cost:
         tags = "<question></question>\n<answer></answer>\n"
         judged = self.distractors + 1
-        return Cost(
+        asked = Cost(
             calls=judged + 1,
             samples=self.samples,
             read=judged * tokens_in(JUDGE, INSTRUCTION, tags) + tokens_in(JUDGE, OTHERS, tags),
             written=2 * judged + self._room,
         )
+        return asked + self.comparing
 
     @property
     def _room(self) -> int:
@@ -75,31 +86,38 @@ class Dinco(Sampled):
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples, then other answers where these and the options are too few, then all candidates at once."""
         done, made = yield from self.drawn(question, completion)
+        options = options_of(question)
         rivals = yield from self._rivals(question, completion.text, made)
-        options = options_of(question) if kind_of(question) == "choice" else ()
         named = [_spelled(one, options) for one in (completion.text, *rivals)]
         judged = yield from together(
             judge_ask(question, one, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
             for one in named
         )
         beliefs = [weighed(replies.first, WORDS) for replies in judged]
-        normalised, consistency = nvc(beliefs), (made.agreeing + 1) / (len(done) + 1)
-        told = [{"answer": answer, "yes": belief} for answer, belief in zip(named, beliefs, strict=True)]
-        return scored((normalised + consistency) / 2, nvc=normalised, consistency=consistency, beliefs=told)
+        found = yield from entailment(question, named, self.same)
+        weights = weights_of(found.alike)
+        normalised, consistency = nvc(beliefs, weights), (made.agreeing + 1) / (len(done) + 1)
+        told = [
+            {"answer": answer, "yes": belief, "weight": weight}
+            for answer, belief, weight in zip(named, beliefs, weights, strict=True)
+        ]
+        parts = {"nvc": normalised, "consistency": consistency, "beliefs": told}
+        return scored((normalised + consistency) / 2, **parts, **open_pairs(made.undecided + found.undecided))
 
     def _rivals(self, question: Question, answer: str, made: Pool) -> Generator[Ask, Replies, list[str]]:
-        """Other answers, one of each meaning: the samples', the commonest first, then options or those asked for."""
+        """Other answers, one of each meaning: options, or those of the samples, the commonest first, or asked for."""
         shares = {group: part for group, part in made.shares().items() if group != made.own}
         sampled = [row["answer"][:LONGEST] for row in made.listed(shares)]
+        alike = sameness(question)
+        if options := options_of(question):
+            said = [options[place] for one in sampled if (place := chosen(one, options)) is not None]
+            return candidates(answer, [*said, *options, *sampled], alike)[: self.distractors]
         if len(sampled) >= self.distractors:
             return sampled[: self.distractors]
-        if kind_of(question) == "choice":
-            more: Sequence[str] = options_of(question)
-        else:
-            instruction = OTHERS.format(count=self.distractors)
-            replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
-            more = [MARK.sub("", line).strip() for line in replies.first.text.splitlines()]
-        return candidates(answer, [*sampled, *more], sameness(question))[: self.distractors]
+        instruction = OTHERS.format(count=self.distractors)
+        replies = yield judge_ask(question, answer, instruction, max_tokens=self._room)
+        more = [MARK.sub("", line).strip() for line in replies.first.text.splitlines()]
+        return candidates(answer, [*sampled, *more], alike)[: self.distractors]
 
 
 def _spelled(text: str, options: Sequence[str]) -> str:
@@ -108,8 +126,8 @@ def _spelled(text: str, options: Sequence[str]) -> str:
     return text if place is None else options[place][:LONGEST]
 
 
-def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], bool]) -> list[str]:
-    """The other answers that differ from the answer and from those before them.
+def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], bool | None]) -> list[str]:
+    """The other answers that differ from the answer and from those before them, as far as can be told.
 
     >>> candidates("Paris", ["Rome", "paris", "", "rome", "Oslo"], lambda a, b: a.lower() == b.lower())
     ['Rome', 'Oslo']
@@ -121,10 +139,24 @@ def candidates(answer: str, others: Sequence[str], alike: Callable[[str, str], b
     return found
 
 
-def nvc(beliefs: Sequence[float]) -> float:
-    """The belief in the first answer, divided by the sum of beliefs in all where that is above 1.
+def weights_of(alike: Sequence[Sequence[float]]) -> list[float]:
+    """What each candidate weighs in beta, by how likely each two say the same; 1 for the first, the answer.
 
-    >>> nvc([0.9, 0.9]), nvc([0.5, 0.25])
-    (0.5, 0.5)
+    >>> weights_of([[1, 0, 0], [0, 1, 0], [0, 0, 1]]), weights_of([[1, 0, 0.5], [0, 1, 1], [0.5, 1, 1]])
+    ([1.0, 1.0, 1.0], [1.0, 0.5, 0.25])
     """
-    return beliefs[0] / max(1.0, math.fsum(beliefs))
+    weights = [1.0]
+    for i in range(1, len(alike)):
+        others = math.fsum(alike[j][i] for j in range(1, len(alike)) if j != i)
+        weights.append((1.0 - alike[0][i]) / (1.0 + others))
+    return weights
+
+
+def nvc(beliefs: Sequence[float], weights: Sequence[float] | None = None) -> float:
+    """The belief in the first answer, divided by the weighed sum of beliefs in all where that is above 1.
+
+    >>> nvc([0.9, 0.9]), nvc([0.5, 0.25]), nvc([0.9, 0.9], [1.0, 0.0])
+    (0.5, 0.5, 0.9)
+    """
+    each = [1.0] * len(beliefs) if weights is None else weights
+    return beliefs[0] / max(1.0, math.fsum(map(operator.mul, beliefs, each)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from calibrant.dialogue.samples import Sampled
 from calibrant.dialogue.tokens import likelihoods
 from calibrant.errors import NoScore
-from calibrant.types import Ask, Completion, Question, Reading, Replies
+from calibrant.types import Ask, Completion, Question, Reading
 
 __all__ = ["LikelihoodSemanticEntropy"]
 
@@ -32,7 +33,9 @@ class LikelihoodSemanticEntropy(Sampled):
     needs = frozenset({"reply_logprobs"})
     least = 2
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         done, made = yield from self.drawn(question, completion, logprobs=True)
         weights = likelihoods(done[i] for i in made.kept)
         if not math.fsum(weights) > 0:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
-from calibrant.answers.same import sameness
+from calibrant.dialogue.agreement import Comparing, open_pairs, pairs_at_most
 from calibrant.dialogue.asks import ANSWER_TOKENS, sample_ask
-from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.samples import pooled
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["PeerAgreement"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PeerAgreement(Fingerprinted):
+class PeerAgreement(Comparing):
     """The share of another model's answers to the question that say the same as the answer.
 
     One answer at temperature 0 unless more `samples` are wanted, which are drawn at temperature 1. A peer
@@ -25,6 +26,7 @@ class PeerAgreement(Fingerprinted):
     """
 
     samples: int = 1
+    same: Same = None
 
     needs = frozenset({"peer"})
 
@@ -33,14 +35,20 @@ class PeerAgreement(Fingerprinted):
             raise ValueError(f"Expected samples of at least 1; got {self.samples}.")
 
     @property
-    def cost(self) -> Cost:
-        """What a reading costs at the most, all of it at the peer's price."""
-        return Cost(calls=self.samples, written=self.samples * ANSWER_TOKENS)
+    def pairs(self) -> int:
+        """The answer and those of the peer, in groups."""
+        return pairs_at_most(1 + self.samples)
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    @property
+    def cost(self) -> Cost:
+        """What a reading costs at the most; at the peer's price but for comparing answers."""
+        return Cost(calls=self.samples, written=self.samples * ANSWER_TOKENS) + self.comparing
+
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         ask = sample_ask(question, self.samples, temperature=0.0 if self.samples == 1 else 1.0)
-        done, made = yield from pooled(replace(ask, model="peer"), question, completion)
-        alike, (best, *_) = sameness(question), made.listed(made.shares())
-        agreeing = sum(bool(one.text.strip()) and alike(completion.text, one.text) for one in done)
-        told = {"best": best["answer"], "best_score": best["share"]}
-        return scored(agreeing / len(done), answers=len(done), **told)
+        done, made = yield from pooled(replace(ask, model="peer"), question, completion, same=self.same)
+        best, *_ = made.listed(made.shares())
+        told = {"best": best["answer"], "best_score": best["share"], **open_pairs(made.undecided)}
+        return scored(made.agreeing / len(done), answers=len(done), **told)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from calibrant.dialogue.samples import Sampled
-from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
+from calibrant.types import Ask, Completion, Question, Reading, scored
 
 __all__ = ["SelfConsistency"]
 
@@ -27,7 +28,9 @@ class SelfConsistency(Sampled):
     M. Xiong et al., "Can LLMs Express Their Uncertainty?", ICLR 2024, arXiv:2306.13063.
     """
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         done, made = yield from self.drawn(question, completion)
         said = len(made.texts) / len(done)
         shares = {group: part * said for group, part in made.shares().items()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from calibrant.dialogue.samples import Sampled
-from calibrant.types import Ask, Completion, Question, Reading, Replies
+from calibrant.types import Ask, Completion, Question, Reading
 
 __all__ = ["SemanticEntropy"]
 
@@ -29,6 +30,8 @@ class SemanticEntropy(Sampled):
 
     least = 2
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         _, made = yield from self.drawn(question, completion)
         return made.by_entropy(made.shares())

@@ -8,9 +8,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import cluster, sameness
+from calibrant.dialogue.agreement import Comparing, grouped, open_pairs, pairs_at_most
 from calibrant.dialogue.asks import again_ask, together, tokens_in
-from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.stated import parse_claim
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
@@ -37,7 +37,7 @@ LEAST = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SteerConf(Fingerprinted):
+class SteerConf(Comparing):
     """Steered confidence: five prompts from very cautious to very confident, one sample each.
 
     With answers a_k and confidences c_k in [0, 1], the paper's confidence is mu * kappa_ans * kappa_conf: the
@@ -56,13 +56,22 @@ class SteerConf(Fingerprinted):
 
     temperature: float = 0.7
     max_tokens: int = 80
+    same: Same = None
 
     prompts = tuple([INSTRUCTION.replace("{steering}", steering) for steering in STEERING])
 
     @property
+    def pairs(self) -> int:
+        """The answer and that of each level, in groups."""
+        return pairs_at_most(1 + len(self.prompts))
+
+    @property
     def cost(self) -> Cost:
         read = sum(map(tokens_in, self.prompts))
-        return Cost(calls=len(self.prompts), read=read, written=len(self.prompts) * self.max_tokens)
+        return (
+            Cost(calls=len(self.prompts), read=read, written=len(self.prompts) * self.max_tokens)
+            + self.comparing
+        )
 
     def read(self, question: Question, completion: Completion) -> Generator[tuple[Ask, ...], Any, Reading]:
         """One call for each level, all at the same time."""
@@ -79,7 +88,8 @@ class SteerConf(Fingerprinted):
                 levels[unread].reason
                 or f"Expected an answer and a confidence, the model said {said[unread]!r:.80}."
             )
-        groups = cluster([completion.text, *(answer for answer, _ in read)], sameness(question))
+        found = yield from grouped(question, [completion.text, *(answer for answer, _ in read)], self.same)
+        groups = found.labels
         stated = [confidence for _, confidence in read]
         best, paper = elected(claims, groups[1:])
         return scored(
@@ -88,6 +98,7 @@ class SteerConf(Fingerprinted):
             steering="none" if len(set(stated)) == 1 else "seen",
             best=best,
             best_score=paper,
+            **open_pairs(found.undecided),
         )
 
 

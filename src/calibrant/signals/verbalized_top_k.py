@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
-from calibrant.answers.same import options_of, sameness
+from calibrant.answers.same import options_of
+from calibrant.dialogue.agreement import Comparing, compared, open_pairs
 from calibrant.dialogue.asks import again_ask
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import Postured
 from calibrant.dialogue.stated import parse_distribution
 from calibrant.errors import NoScore
-from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
+from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
 
 __all__ = ["VerbalizedTopK"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerbalizedTopK(Postured):
+class VerbalizedTopK(Comparing, Postured):
     """Ask for the `k` best guesses with a probability each; the score is that of the given answer.
 
     The question is put afresh, so the model weighs rivals before it commits itself, which lowers
@@ -32,6 +35,7 @@ class VerbalizedTopK(Postured):
 
     k: int = 4
     max_tokens: int = 160
+    same: Same = None
 
     prompts = (
         "{posture}Give your {k} best guesses, the best first, each with the probability that it is correct. Reply "
@@ -43,14 +47,28 @@ class VerbalizedTopK(Postured):
         if self.k < 1:
             raise ValueError(f"Expected at least one guess; got k = {self.k}.")
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    @property
+    def pairs(self) -> int:
+        """The answer and each guess."""
+        return self.k
+
+    @property
+    def cost(self) -> Cost:
+        return self.once + self.comparing
+
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         options = len(options_of(question))
         instruction = self.put[0].format(k=min(self.k, options) if options > 1 else self.k)
-        said = (yield again_ask(question, instruction, max_tokens=self.max_tokens)).first.text
+        replies: Replies = yield again_ask(question, instruction, max_tokens=self.max_tokens)
+        said = replies.first.text
         stated = parse_distribution(said)
         if stated is None:
             raise NoScore(f"Expected lines of a guess and a percentage, the model said {said[:80]!r}.")
-        alike = sameness(question)
-        own = [share for guess, share in stated if alike(guess, completion.text)]
+        guessed = [guess for guess, _ in stated]
+        found = yield from compared(question, completion.text, guessed, self.same, most=self.pairs)
+        own = [share for (_, share), alike in zip(stated, found.same, strict=True) if alike]
         guesses = [list(pair) for pair in stated]
-        return scored(min(1.0, math.fsum(own)), guesses=guesses, named=bool(own))
+        told = {"guesses": guesses, "named": bool(own), **open_pairs(found.undecided)}
+        return scored(min(1.0, math.fsum(own)), **told)

@@ -7,8 +7,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import cluster, options_of, sameness
+from calibrant.answers.same import options_of
+from calibrant.dialogue.agreement import Comparing, compared, grouped, open_pairs
 from calibrant.dialogue.asks import again_ask, tokens_in
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import Postured, postured
 from calibrant.dialogue.stated import is_none_of_above, parse_distribution
 from calibrant.errors import NoScore
@@ -27,12 +29,14 @@ CHOICE = (
 )
 LISTED = 5
 """Options are all listed where there are so many, else the likeliest of them."""
+NONE = -1
+"""The group of "None of the above", which is no answer and the same as none."""
 PLAIN = {"how": "List", "only": " and nothing else"}
 REASONED = {"how": "Reason step by step first, then list", "only": " at the end"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Vpd(Postured):
+class Vpd(Comparing, Postured):
     """The verbalised probability distribution: the mean share of the answer over several samples.
 
     Each sample states candidates with probabilities, put to the question afresh: the options of
@@ -58,6 +62,7 @@ class Vpd(Postured):
     temperature: float = 1.0
     reasoning: bool = False
     max_tokens: int = 120
+    same: Same = None
 
     def __post_init__(self) -> None:
         Postured.__post_init__(self)
@@ -81,13 +86,20 @@ class Vpd(Postured):
         return self.max_tokens + 700 * self.reasoning
 
     @property
+    def pairs(self) -> int:
+        """The answer and each candidate."""
+        return LISTED * self.samples
+
+    @property
     def cost(self) -> Cost:
         read = self.samples * tokens_in(self._instruction(0))
-        return Cost(calls=self.samples, read=read, written=self.samples * self._room)
+        return Cost(calls=self.samples, read=read, written=self.samples * self._room) + self.comparing
 
-    def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
+    def read(
+        self, question: Question, completion: Completion
+    ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """One Ask for all samples."""
-        replies = yield again_ask(
+        replies: Replies = yield again_ask(
             question,
             self._instruction(len(options_of(question))),
             samples=self.samples,
@@ -95,12 +107,16 @@ class Vpd(Postured):
             max_tokens=self._room,
         )
         _ = replies.first  # or there is none, and why
-        alike = sameness(question)
         valid, bad = [], ""
         for one in replies.completions:
-            stated = parse_distribution(one.text)
+            stated = parse_distribution(one.text) or ()
             cut = one.finish_reason == "length"
-            if stated and (not cut or any(alike(name, completion.text) for name, _ in stated)):
+            its = (
+                (yield from compared(question, completion.text, [name for name, _ in stated]))
+                if cut
+                else None
+            )
+            if stated and (its is None or any(its.same)):
                 valid.append(stated)
             else:
                 bad = bad or one.text
@@ -111,16 +127,20 @@ class Vpd(Postured):
                 valid=len(valid),
             )
         named = [pair for stated in valid for pair in stated]
-        labels = cluster([completion.text, *(name for name, _ in named)], alike)
+        found = yield from grouped(
+            question, [completion.text, *("" if is_none_of_above(name) else name for name, _ in named)],
+            self.same, self.pairs,
+        )  # fmt: skip
         shares: dict[int, list[float]] = {}
         names: dict[int, str] = {}
-        for label, (name, share) in zip(labels[1:], named, strict=True):
+        for label, (name, share) in zip(found.labels[1:], named, strict=True):
+            label = NONE if is_none_of_above(name) else label
             shares.setdefault(label, []).append(share)
             names.setdefault(label, name)
         mean = {label: min(1.0, math.fsum(some) / len(valid)) for label, some in shares.items()}
         distribution = {names[label]: share for label, share in mean.items()}
-        own = mean.get(labels[0], 0.0)
-        return scored(own, distribution=distribution, valid=len(valid), **_best(distribution))
+        told = {**_best(distribution), **open_pairs(found.undecided)}
+        return scored(mean.get(found.labels[0], 0.0), distribution=distribution, valid=len(valid), **told)
 
 
 def _best(distribution: Mapping[str, float]) -> dict[str, Any]:
