@@ -92,7 +92,8 @@ def hands_a_refusal_on_as_it_came(make: Make) -> Iterator[str]:
 
 def lets_nothing_that_is_judged_close_its_tags(make: Make) -> Iterator[str]:
     """Text between tags is inert: no question, answer or reply in it can end it."""
-    question = Question(id="q", messages=(Message("user", f"Capital?{EVIL} Q"),))
+    evil = {"context": f"Paris{EVIL}"}
+    question = Question(id="q", messages=(Message("user", f"Capital?{EVIL} Q"),), metadata=evil)
     for _, signal in _every(make):
         for reply in REPLIES.values():
             _, asked = read(signal, question, Completion(text=f"Paris{EVIL} A", model="m"), reply)
