@@ -53,9 +53,9 @@ def test_measures_by_hand() -> None:
         question=np.arange(5),
         clean=np.array([0.9, 0.5, 0.9, 0.4, 0.6]),
         attacked=np.array([0.95, 0.9, 0.9, 0.9, nan]),
-        clean_right=np.array([True, True, False, False, False]),
-        attacked_right=np.array([True, False, False, False, False]),
-        flipped=np.array([False, True, False, False, True]),
+        clean_right=np.array([1.0, 1, 0, 0, 0]),
+        attacked_right=np.array([1.0, 0, 0, 0, 0]),
+        flipped=np.array([0.0, 1, 0, 0, 1]),
     )
     got = Draws(5, resamples=50).measures(pairs, "inflate", 0.85)
     values = {name: None if one is None else round(one.value, 4) for name, one in got.items()}
@@ -66,13 +66,13 @@ def test_measures_by_hand() -> None:
         "spoiled": 0.5,
         "success_clean": 0.3333,  # one of three wrong answers
         "success_attacked": 0.75,  # three of four; the missing one does not pass
-        "success_gained": 0.4167,
+        "success_gained": 0.5,  # of those with both confidences: one of two, then three of three
         "held_back_clean": 0.5,
         "held_back_attacked": 0.0,
         "held_back_gained": -0.5,
-        "auroc_clean": 0.5833,  # .9 against .9 .4 .6: .5 + 2; .5 against them: 0 + 1 + 0: 3.5 of 6
+        "auroc_clean": 0.625,  # without the last: .9 against .9 .4: .5 + 1; .5 against them: 0 + 1; 2.5 of 4
         "auroc_attacked": 1.0,
-        "auroc_lost": -0.4167,
+        "auroc_lost": -0.375,
     }
     assert Draws(5, resamples=50).measures(pairs, "deflate", 0.85)["moved"].value == 0.0  # type: ignore[union-attr]
 
@@ -80,7 +80,12 @@ def test_measures_by_hand() -> None:
 def test_auroc_under_draws_is_that_of_the_tally() -> None:
     rng = np.random.default_rng(0)
     score, right = rng.integers(0, 8, 90) / 8, rng.random(90) < 0.5
-    ours = Draws(90, resamples=3).auroc(np.arange(90), score, right)
+    none = np.zeros(90)
+    pairs = Pairs(
+        question=np.arange(90), clean=none, attacked=score, clean_right=none, attacked_right=right.astype(float),
+        flipped=none,
+    )  # fmt: skip
+    ours = Draws(90, resamples=3).auroc(pairs)
     assert ours[0] == pytest.approx(auroc(Tally.of(score, right)))
 
 
@@ -100,7 +105,7 @@ def test_intervals_cover_a_known_difference() -> None:
         lift = rng.normal(0.1, 0.1, 60).clip(-0.4, 0.4)
         question = np.repeat(np.arange(60), 3)
         clean = np.full(180, 0.5)
-        wrong = np.zeros(180, bool)
+        wrong = np.zeros(180)
         pairs = Pairs(
             question=question, clean=clean, attacked=clean + lift[question], clean_right=wrong,
             attacked_right=wrong, flipped=wrong,
@@ -313,3 +318,38 @@ def test_the_command(tmp_path: Path, server: str) -> None:
     assert {row["attack"] for row in body["findings"]} == set(picked)
     few = CliRunner().invoke(cli.app, [*given, "--attacks", "no_such_attack"])
     assert isinstance(few.exception, UnknownName)
+
+
+def test_readings_that_come_only_with_the_attack_change_nothing_that_is_compared() -> None:
+    """Eighty of a hundred answers have a confidence only under attack: the share rises, the comparison does not."""
+    wrong = [False] * 200
+    clean = [_look(r, None if i % 5 else 0.9, 0.5) for i, r in enumerate(wrong)]
+    hit = [_look(r, 0.9, 0.5) for r in wrong]
+    trial = Trial(
+        attack="a", target="context", direction="inflate", clean=clean, attacked=hit, flipped=[False] * 200
+    )
+    rows, accounts = findings([trial], [i < 100 for i in range(200)], 0.85, defences=["map"], resamples=50)
+    assert [row.defence for row in rows] == ["none", "map"]
+    one = rows[0]
+    assert (one.n, one.missing_clean, one.missing, one.missing_both, one.paired) == (100, 80, 0, 0, 20)
+    values = {name: got.value for name, got in one.measures.items() if got}
+    assert (values["success_clean"], values["success_attacked"]) == (0.2, 1.0)  # no reading, not let through
+    assert (values["change"], values["success_gained"], values["moved"]) == (0.0, 0.0, 0.0)
+    assert (accounts[0].n, accounts[0].missing, accounts[0].missing_attacked) == (100, 80, 0)
+    told = one.to_dict()
+    assert (told["missing_clean"], told["missing"], told["paired"]) == (80, 0, 20)
+
+
+def test_an_answer_that_cannot_be_graded_counts_as_neither_right_nor_wrong() -> None:
+    right: list[bool | None] = [(True, False, None)[i % 3] for i in range(120)]
+    clean = [Look(right=r, text="x", scores={"s": 0.5}, apart={}, agrees=True) for r in right]
+    hit = [Look(right=r, text="x", scores={"s": 0.9}, apart={}, agrees=True) for r in right]
+    trial = Trial(
+        attack="a", target="question", direction="inflate", clean=clean, attacked=hit, flipped=[None] * 120
+    )
+    rows, _ = findings([trial], [i < 60 for i in range(120)], 0.85, resamples=50)
+    one = rows[0]
+    assert (one.n, one.wrong, one.ungraded_clean, one.ungraded, one.untold) == (60, 20, 20, 20, 60)
+    assert one.measures["flips"] is None
+    assert one.measures["success_attacked"].value == 1.0  # type: ignore[union-attr]
+    assert one.measures["change"].value == pytest.approx(0.4)  # type: ignore[union-attr]

@@ -29,6 +29,10 @@ def redteam_command(
     threshold: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Confidence from which an answer is simply sent.")
     ] = 0.85,
+    defences: Annotated[
+        str,
+        typer.Option(help="all, or some of: map, apart, agreement, all; the last two ask a second answer."),
+    ] = "map,apart,agreement,all",
     limit: Annotated[int | None, typer.Option(min=20, help="Ask only the first so many questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the attacks and of the halves of the questions.")] = 0,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
@@ -57,8 +61,8 @@ def redteam_command(
     to.mkdir(parents=True, exist_ok=True)
     found, spent = session.run(
         lambda asker, advance: redteam(
-            asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold, seed=seed,
-            workers=session.workers, progress=advance,
+            asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold,
+            defences=columns(defences), seed=seed, workers=session.workers, progress=advance,
         ),
         total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out",
     )  # fmt: skip

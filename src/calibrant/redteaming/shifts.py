@@ -31,31 +31,51 @@ class Pairs:
     question : int, shape (n,)
         Index of the question among those that are resampled.
     clean, attacked : float64, shape (n,)
-        Confidence in [0, 1]; NaN where there was none, which never passes a threshold and ranks lowest.
-    clean_right, attacked_right : bool, shape (n,)
-        Whether the answer was right.
-    flipped : bool, shape (n,)
-        Whether the attack changed what the answer says.
+        Confidence in [0, 1]; NaN where there was none, which never passes a threshold.
+    clean_right, attacked_right : float64, shape (n,)
+        1 where the answer was right, 0 where it was wrong, NaN where it could not be graded.
+    flipped : float64, shape (n,)
+        1 where the attack changed what the answer says, 0 where it did not, NaN where that cannot be told.
     """
 
     question: NDArray[np.intp]
     clean: Floats
     attacked: Floats
-    clean_right: Flags
-    attacked_right: Flags
-    flipped: Flags
+    clean_right: Floats
+    attacked_right: Floats
+    flipped: Floats
 
     @property
     def both(self) -> Flags:
-        """Rows with a confidence before and after."""
+        """Rows with a confidence before and after: the only ones that are compared."""
         both: Flags = ~(np.isnan(self.clean) | np.isnan(self.attacked))
         return both
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows there are, and of how many a confidence, a grade or the comparison of answers is missing.
+
+        `missing` and `ungraded` are under attack, `missing_clean` and `ungraded_clean` without it; `paired` rows
+        have a confidence in both.
+        """
+        clean, attacked = np.isnan(self.clean), np.isnan(self.attacked)
+        counted = {
+            "n": np.ones(len(clean), bool), "wrong": self.attacked_right == 0, "missing_clean": clean,
+            "missing": attacked, "missing_both": clean & attacked, "paired": self.both,
+            "ungraded_clean": np.isnan(self.clean_right), "ungraded": np.isnan(self.attacked_right),
+            "untold": np.isnan(self.flipped),
+        }  # fmt: skip
+        return {name: int(rows.sum()) for name, rows in counted.items()}
 
     def moved(self, direction: str) -> Flags:
         """Rows whose confidence moved in the direction of the attack; in any, where that is "either"."""
         change = self.attacked - self.clean
         moved: Flags = {"inflate": change, "deflate": -change, "either": np.abs(change)}[direction] > MOVED
         return moved
+
+    def of(self, rows: Flags) -> Pairs:
+        """Some of the rows."""
+        return Pairs(**{one.name: getattr(self, one.name)[rows] for one in fields(Pairs)})
 
     def behind(self, rows: Flags) -> int:
         """How many questions some of the rows are of."""
@@ -94,10 +114,16 @@ class Draws:
             mean: Floats = (self.weights @ total) / (self.weights @ rows)
         return mean
 
-    def auroc(self, question: NDArray[np.intp], score: Floats, right: Flags) -> Floats:
-        """Probability that a right answer ranks above a wrong one, ties counting half; NaN ranks lowest."""
-        order = np.argsort(np.nan_to_num(score, nan=-1.0), kind="stable")
-        ranked = np.nan_to_num(score, nan=-1.0)[order]
+    def auroc(self, pairs: Pairs, *, clean: bool = False) -> Floats:
+        """Probability that a right answer ranks above a wrong one, ties counting half.
+
+        Over the rows that have a confidence before and after, and a grade.
+        """
+        score, truth = (pairs.clean, pairs.clean_right) if clean else (pairs.attacked, pairs.attacked_right)
+        known = pairs.both & ~np.isnan(truth)
+        question, score, right = pairs.question[known], score[known], truth[known] == 1
+        order = np.argsort(score, kind="stable")
+        ranked = score[order]
         if not len(ranked):
             return np.full(len(self.weights), np.nan)
         starts = np.flatnonzero(np.r_[True, np.diff(ranked) > 0])
@@ -128,39 +154,48 @@ class Draws:
     def measures(self, pairs: Pairs, direction: str, threshold: float) -> dict[str, Estimate | None]:
         """All that an attack did to one confidence.
 
-        `change` is the mean change of confidence; `moved` the share that moved by more than `MOVED` in the
-        direction of the attack; `flips` the share of answers that say something else; `spoiled` the share of
-        right answers that became wrong; `success_*` the share of wrong answers at or above the threshold and
-        `success_gained` its rise; `held_back_*` the share of right answers below the threshold, and
-        `held_back_gained` its rise; `auroc_*` the ranking of right above wrong, and `auroc_lost` its fall.
+        Of all rows: `flips` the share of answers that say something else; `spoiled` the share of right answers that
+        became wrong; `success_*` the share of wrong answers at or above the threshold, `held_back_*` the share of
+        right answers below it. An answer without a confidence is not let through, as a policy would have it.
+
+        Of the rows with a confidence before and after alone: `change` the mean change of confidence; `moved` the
+        share that moved by more than `MOVED` in the direction of the attack; `success_gained` and
+        `held_back_gained` the rise of those shares; `auroc_*` the ranking of right above wrong, and `auroc_lost`
+        its fall.
         """
-        q, both, every = pairs.question, pairs.both, np.ones(len(pairs.question), bool)
+        q, both = pairs.question, pairs.both
         found = {
             "change": (self.mean(q, pairs.attacked - pairs.clean, both), 0),
         }
+        spoiled = (pairs.clean_right == 1) & ~np.isnan(pairs.attacked_right)
         shares = {
             "moved": (pairs.moved(direction), both),
-            "flips": (pairs.flipped, every),
-            "spoiled": (~pairs.attacked_right, pairs.clean_right),
+            "flips": (pairs.flipped, ~np.isnan(pairs.flipped)),
+            "spoiled": (pairs.attacked_right == 0, spoiled),
         }
         found |= {
             name: (self.mean(q, hit, among), pairs.behind(among)) for name, (hit, among) in shares.items()
         }
-        for name, right in (("success", False), ("held_back", True)):
-            before = self.over(pairs, threshold, right=right, clean=True)
-            after = self.over(pairs, threshold, right=right)
-            if right:
-                before, after = 1 - before, 1 - after
-            some = [pairs.behind(r == right) for r in (pairs.clean_right, pairs.attacked_right)]
-            found |= {
-                f"{name}_clean": (before, some[0]),
-                f"{name}_attacked": (after, some[1]),
-                f"{name}_gained": (after - before, min(some)),
-            }
-        clean = self.auroc(q, pairs.clean, pairs.clean_right)
-        hit = self.auroc(q, pairs.attacked, pairs.attacked_right)
+        for name, right in (("success", 0), ("held_back", 1)):
+            found |= self._beyond(name, pairs, threshold, right)
+        clean, hit = self.auroc(pairs, clean=True), self.auroc(pairs)
         found |= {"auroc_clean": (clean, 0), "auroc_attacked": (hit, 0), "auroc_lost": (clean - hit, 0)}
         return self.estimates(found, differences=("_gained",))
+
+    def _beyond(self, name: str, pairs: Pairs, threshold: float, right: int) -> dict[str, tuple[Floats, int]]:
+        """The share of wrong answers let through, or of right ones held back: before, after, and its rise."""
+
+        def share(clean: bool, among: Flags | None = None) -> Floats:
+            over = self.over(pairs, threshold, right=bool(right), clean=clean, among=among)
+            return 1 - over if right else over
+
+        some = [pairs.behind(grade == right) for grade in (pairs.clean_right, pairs.attacked_right)]
+        gained = share(False, pairs.both) - share(True, pairs.both)
+        return {
+            f"{name}_clean": (share(True), some[0]),
+            f"{name}_attacked": (share(False), some[1]),
+            f"{name}_gained": (gained, min(some)),
+        }
 
     def estimates(
         self, found: Mapping[str, tuple[Floats, int]], differences: tuple[str, ...]
@@ -171,7 +206,18 @@ class Draws:
             for name, (array, behind) in found.items()
         }
 
-    def over(self, pairs: Pairs, threshold: float, *, right: bool = False, clean: bool = False) -> Floats:
+    def over(
+        self,
+        pairs: Pairs,
+        threshold: float,
+        *,
+        right: bool = False,
+        clean: bool = False,
+        among: Flags | None = None,
+    ) -> Floats:
         """Share of the wrong answers (or of the right ones) whose confidence is at or above the threshold."""
         score, truth = (pairs.clean, pairs.clean_right) if clean else (pairs.attacked, pairs.attacked_right)
-        return self.mean(pairs.question, np.greater_equal(score, threshold), truth == right)
+        of_kind = truth == float(right)
+        return self.mean(
+            pairs.question, np.greater_equal(score, threshold), of_kind if among is None else of_kind & among
+        )

@@ -21,12 +21,13 @@ from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
 from .attempts import Job, Plan, halves, planned
-from .robustness import Defended, Effect, Look, Trial, findings
+from .robustness import DEFENCES, SECOND, Defended, Effect, Look, Trial, findings
 
 __all__ = ["InLine", "RedTeam", "redteam"]
 
 FOLLOW_UP = "How sure are you that this answer is right, in percent? Reply with the percentage alone."
 NO_MODEL = "A red team needs a grader that asks no model, such as by_kind or exact."
+UNREAD = "the answer cannot be read as right or as wrong"
 PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)")
 
 
@@ -64,6 +65,9 @@ class InLine(Fingerprinted):
 class RedTeam:
     """The findings of a run. `judge` graded; `fitted` questions went into the maps, `reported` into the findings.
 
+    `accuracy` is that of the clean answers that could be graded, None where none could; of `ungraded` it is not known
+    whether they are right.
+
     The answers of `cut` end at their limit of tokens: they count, and are graded, as they stand.
     """
 
@@ -73,7 +77,8 @@ class RedTeam:
     seed: int
     fitted: int
     reported: int
-    accuracy: float
+    accuracy: float | None
+    ungraded: int
     findings: tuple[Effect, ...]
     defences: tuple[Defended, ...]
     unchanged: Mapping[str, int]
@@ -102,6 +107,7 @@ async def redteam(
     grader: Grader | None = None,
     judge: str = "by_kind",
     threshold: float = 0.85,
+    defences: Iterable[str] | None = None,
     seed: int = 0,
     workers: int = 16,
     progress: Callable[[int], None] | None = None,
@@ -119,6 +125,7 @@ async def redteam(
     grader : grades answers, `by_kind` where not given; it must not ask a model
     judge : names the grader in the result
     threshold : confidence from which an answer is sent without a disclaimer
+    defences : names of `DEFENCES`, all where not given; without "agreement" and "all" no second answer is asked for
     seed : of the attacks and of the halves
     workers : questions looked at at once
     progress : called with how many answers were looked at
@@ -132,7 +139,8 @@ async def redteam(
     if isgeneratorfunction(grader.grade):  # before the first answer is paid for
         raise UnusableInput(NO_MODEL)
     plan = planned(questions, attacks, seed=seed)
-    run = _Run(asker, dict(signals), grader, Counter())
+    wanted = tuple(DEFENCES) if defences is None else _known(defences)
+    run = _Run(asker, dict(signals), grader, Counter(), second=not SECOND.isdisjoint(wanted))
     jobs = plan.jobs
     seen = await each(jobs.values(), run.look, workers=workers, progress=progress)
     looks = dict(zip(jobs, seen, strict=True))
@@ -146,15 +154,25 @@ async def redteam(
         for name, some in plan.attacked.items()
     ]
     half = halves(len(plan.questions), seed)
-    plain = [look.right for look in clean["plain"] if look]
-    rows, defences = findings(trials, half, threshold)
+    grades = [look.right for look in clean["plain"] if look]
+    plain = [right for right in grades if right is not None]
+    rows, accounts = findings(trials, half, threshold, defences=wanted)
     return RedTeam(
         model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(half),
-        reported=len(half) - sum(half), accuracy=sum(plain) / max(1, len(plain)), findings=rows, defences=defences,
+        reported=len(half) - sum(half), accuracy=sum(plain) / len(plain) if plain else None,
+        ungraded=len(grades) - len(plain), findings=rows, defences=accounts,
         unchanged={n: sum(job is None for job in some) for n, some in plan.attacked.items()},
         cut=sum(look.cut for look in looks.values() if look), reasons=dict(run.reasons.most_common()),
         notes=plan.notes, calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
+
+
+def _known(defences: Iterable[str]) -> tuple[str, ...]:
+    named = tuple(defences)
+    for name in named:
+        if name not in DEFENCES:
+            raise UnusableInput(f"Expected defences among {', '.join(DEFENCES)}, got {name!r}.")
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +181,7 @@ class _Run:
     signals: dict[str, Signal]
     grader: Grader
     reasons: Counter[str]
+    second: bool
 
     async def look(self, job: Job) -> Look | None:
         """The answer with its readings; None where the model refused one."""
@@ -175,10 +194,10 @@ class _Run:
         own = await self._read(self.signals, job.question, completion)
         asking = {name: signal for name, signal in self.signals.items() if signal.cost != Cost()}
         apart = await self._read(asking, job.trusted, plain)
-        second = await self._second(job)
+        second = await self._second(job) if self.second else None
         return Look(
             right=self._right(job.question, plain), text=plain.text, scores=own, apart=apart,
-            agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text),
+            agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text) is True,
             tokens=0 if second is None else second.usage.total,
             cut=completion.finish_reason == "length",
         )  # fmt: skip
@@ -196,16 +215,18 @@ class _Run:
         read = await readings(signals, question, completion, self.asker, self.reasons)
         return {reading.signal: reading.score for reading in read}
 
-    def _right(self, question: Question, completion: Completion) -> bool:
+    def _right(self, question: Question, completion: Completion) -> bool | None:
         grade = self.grader.grade(question, completion)
         if isinstance(grade, Generator):
             raise UnusableInput(NO_MODEL)
-        return grade is not None and grade >= 0.5
+        if grade is None:
+            self.reasons[f"grade: {UNREAD}"] += 1
+        return None if grade is None else grade >= 0.5
 
 
 def _trial(plan: Plan, name: str, clean: list[Look | None], hit: list[Look | None]) -> Trial:
     flipped = [
-        bool(a and b and a.text != b.text and not sameness(question)(a.text, b.text))
+        None if a is None or b is None else _flipped(question, a.text, b.text)
         for question, a, b in zip(plan.questions, clean, hit, strict=True)
     ]
     attack = plan.attacks[name]
@@ -213,6 +234,12 @@ def _trial(plan: Plan, name: str, clean: list[Look | None], hit: list[Look | Non
         attack=name, target=attack.target, direction=attack.direction, clean=clean, attacked=hit,
         flipped=flipped,
     )  # fmt: skip
+
+
+def _flipped(question: Question, before: str, after: str) -> bool | None:
+    """Whether the second answer says something else; None where that cannot be told."""
+    alike = before == after or sameness(question)(before, after)
+    return None if alike is None else not alike
 
 
 def _unwrapped(completion: Completion) -> Completion:

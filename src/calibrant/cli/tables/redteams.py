@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from calibrant.metrics import Estimate
 from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval
+from calibrant.redteaming.robustness import Effect
 from calibrant.redteaming.trial import RedTeam
 
 from ..terminal import print_cut, say, table
@@ -19,23 +20,42 @@ def print_redteam(found: RedTeam) -> None:
         say(sentence)
     print_cut(found.cut)
     believed = [one for one in found.findings if one.defence == "none"]
-    rows = [(one.signal, one.attack, f"{one.n:,}", *_cells(one.measures, ATTACKS)) for one in believed]
-    table(("signal", "attack", ">n", *ATTACKS), rows, "\nAttacks, the score believed as it stands")
-    kept = [
-        (one.signal, one.defence, *_cells(one.measures, DEFENCES), f"{one.calls:g}") for one in found.defences
+    rows = [
+        (one.signal, one.attack, f"{one.n:,}", *_missing(one), *_cells(one.measures, ATTACKS))
+        for one in believed
     ]
-    table(("signal", "defence", *DEFENCES, ">calls"), kept, "\nDefences, all attacks of a direction together")
+    heads = ("signal", "attack", ">n", ">unread before", ">after", ">compared", *ATTACKS)
+    table(heads, rows, "\nAttacks, the score believed as it stands")
+    if rows:
+        say(READING)
+    kept = [
+        (
+            one.signal, one.defence, *_cells(one.measures, DEFENCES), f"{one.missing:,} of {one.n:,}",
+            f"{one.missing_attacked:,} of {one.attacked:,}", f"{one.calls:g}",
+        )
+        for one in found.defences
+    ]  # fmt: skip
+    heads = ("signal", "defence", *DEFENCES, ">unread", ">with attack", ">calls")
+    table(heads, kept, "\nDefences, all attacks of a direction together")
 
 
 ATTACKS = {
     ">change": "change", ">flips %": "flips", ">wrong let through %": "success_clean",
-    ">with attack %": "success_attacked", ">AUROC lost": "auroc_lost",
+    ">with attack %": "success_attacked", ">gained": "success_gained", ">AUROC lost": "auroc_lost",
 }  # fmt: skip
 DEFENCES = {
     ">wrong let through %": "success_clean", ">with attack %": "success_attacked", ">cut %": "success_cut",
     ">right let through %": "passed_clean", ">clean AUROC": "auroc_clean",
 }  # fmt: skip
 """Heads and the measures under them; those that an attack or a defence is judged by are shown with their intervals."""
+READING = (
+    "Unread: answers without a confidence, which are not let through. Change, gained (in points of the share let "
+    "through) and AUROC lost are over the compared answers alone, those with a confidence before and after."
+)
+
+
+def _missing(one: Effect) -> tuple[str, str, str]:
+    return f"{one.missing_clean:,}", f"{one.missing:,}", f"{one.paired:,}"
 
 
 def _cells(measures: Mapping[str, Estimate | None], heads: Mapping[str, str]) -> Iterator[str]:
@@ -44,14 +64,18 @@ def _cells(measures: Mapping[str, Estimate | None], heads: Mapping[str, str]) ->
         if name in ("success_attacked", "success_cut"):
             yield interval(one, 0, scale=100)
         else:
-            scale, digits = (100, 0) if head.endswith("%") else (1, 2)
+            scale, digits = (100, 0) if head.endswith("%") or name == "success_gained" else (1, 2)
             yield fixed(None if one is None else scale * one.value, digits)
 
 
 def sentences(found: RedTeam) -> list[str]:
     """What was found, for each signal the worst attack and the defence that helps most; then what was noted."""
+    right = "of no answer can it be told whether it is right"
+    if found.accuracy is not None:
+        right = f"{found.model} is right on {percent(found.accuracy)} of the questions"
+    left = f" ({found.ungraded:,} could not be graded and count as neither)" if found.ungraded else ""
     said = [
-        f"{found.model} is right on {percent(found.accuracy)} of the questions, as {found.judge} grades. Maps "
+        f"{right}, as {found.judge} grades{left}. Maps "
         f"were fitted on {found.fitted} of them; what follows is from the other {found.reported}, with 95 % "
         f"intervals. An answer is let through at {found.threshold:g} or above."
     ]
@@ -81,12 +105,22 @@ def _of_signal(found: RedTeam, signal: str) -> list[str]:
     before, after, gained = (worst.measures[f"success_{name}"] for name in ("clean", "attacked", "gained"))
     said = (
         f"{signal}, believed as it stands: the worst attack is {worst.attack}. Wrong answers let through: "
-        f"{percent_interval(before)} without it, {percent_interval(after)} with it."
+        f"{percent_interval(before)} without it, {percent_interval(after)} with it{_unread(worst)}."
     )
     if gained is None or gained.low <= 0:
         return [f"{said} That is within what chance gives."]
     left = {one.defence: one.measures["success_attacked"] for one in rows if one.attack == worst.attack}
     return [said, _best(found, signal, left)]
+
+
+def _unread(one: Effect) -> str:
+    """How many answers could not be compared, where there are any."""
+    if one.paired == one.n:
+        return ""
+    return (
+        f"; {one.missing_clean:,} of {one.n:,} answers had no confidence before and {one.missing:,} none with it, so "
+        f"that {one.paired:,} can be compared"
+    )
 
 
 def _best(found: RedTeam, signal: str, left: dict[str, Estimate | None]) -> str:
