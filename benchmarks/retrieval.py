@@ -1,8 +1,15 @@
 """What agreement between answers with and without documents says: on recorded answers, and live.
 
     [CALIBRANT_DATA=...] python benchmarks/retrieval.py
+    CALIBRANT_DATA=... python benchmarks/retrieval.py --log FILE.jsonl [--url URL --model NAME] [--questions 60]
 
-First, with CALIBRANT_DATA, on `mirage_medqa`: GPT-4 and GPT-3.5 answered 6,545 medical questions from retrieved
+With `--log`: questions of PubMedQA, each asked three times by the route, with the abstract it is about (its end, of
+900 characters at most), with the first 250 characters of it, and with the abstract of another question. FILE.jsonl has
+a row each: the condition, whether the abstract was the right one (`held`; none of the part), whether the answer was
+right, and the features of the route. `calibrant plan retrieval FILE.jsonl` says what they tell. Calls are kept in
+FILE.jsonl.calls.
+
+Else, first, with CALIBRANT_DATA, on `mirage_medqa`: GPT-4 and GPT-3.5 answered 6,545 medical questions from retrieved
 text ("rag") and from memory ("cot"). How often the answer from documents is right where the one from memory says the
 same and where it does not; then a `DocumentMap` fitted on 1,000 items of ten seeds and measured on the others.
 Last, where the embedded model is installed, the route itself on the capitals of a few countries, with documents that
@@ -11,21 +18,34 @@ are right, wrong, irrelevant, or give an order.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import os
+import sys
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pyarrow import parquet
 
 from calibrant import Tally, metrics
+from calibrant.asking.asker import Asker
+from calibrant.errors import ModelError
 from calibrant.logs.panels import read_panel
 from calibrant.maps.curves import rate_interval
 from calibrant.models.embedded import Embedded
+from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plans.ballots import Ballots
+from calibrant.plugins import find
 from calibrant.routes.retrieval import Retrieval
 from calibrant.routing.documents import fit_documents
-from calibrant.types import Ask, Message, Question
+from calibrant.types import Ask, Completion, Delta, Message, Question
+
+LONGEST, PART = 900, 250
+"""Characters of an abstract that are shown, and of a part of one."""
 
 SEEDS = 10
 FIT = 1000
@@ -111,7 +131,93 @@ async def live() -> None:
         await model.close()
 
 
+class Kept:
+    """A model whose calls are kept in a file, so that a run which was stopped pays for none twice."""
+
+    def __init__(self, model: Any, calls: str) -> None:
+        self.model, self.asker = model, Asker(model, concurrency=2, call_log=calls)
+
+    @property
+    def name(self) -> str:
+        return str(self.model.name)
+
+    @property
+    def gives_logprobs(self) -> bool | None:
+        found: bool | None = self.model.gives_logprobs
+        return found
+
+    async def complete(self, ask: Ask) -> tuple[Completion, ...]:
+        replies = await self.asker.ask(ask)
+        if not replies.completions:
+            raise ModelError(replies.reason or "no reply")
+        return replies.completions
+
+    async def stream(self, ask: Ask) -> AsyncIterator[Delta]:
+        yield Delta(completion=(await self.complete(ask))[0])
+
+    async def close(self) -> None:
+        await self.asker.close()
+        await self.model.close()
+
+
+def shelves(rows: list[dict[str, Any]]) -> Iterator[tuple[str, float | None, dict[str, Any], str]]:
+    """Each question under three conditions: which, whether the answer is in the text, the question, the text."""
+    for i, row in enumerate(rows):
+        yield "right", 1.0, row, row["context"][-LONGEST:]
+        yield "part", None, row, row["context"][:PART]
+        yield "wrong", 0.0, row, rows[(i + 1) % len(rows)]["context"][-LONGEST:]
+
+
+async def asked_of(route: Retrieval, row: dict[str, Any], text: str, name: str) -> dict[str, Any] | None:
+    """A row of the log; None where the model gave no answer."""
+    messages = (Message("user", f"{row['question']} Answer with yes, no or maybe."),)
+    question = Question(
+        id=f"{row['item_id']}", messages=messages, references=(row["gold"],),
+        metadata={"documents": [text], "options": json.loads(row["options"]), "kind": "choice"},
+    )  # fmt: skip
+    try:
+        got = await route.answer(question, Ask(messages=messages, max_tokens=12, stop=("\n",)), frozenset())
+    except ModelError as error:
+        print(f"{row['item_id']} {name}: {error}", file=sys.stderr)
+        return None
+    grade = find("graders", "by_kind")().grade(question, got.completion)
+    told = {name: value for step in got.steps for name, value in step.detail.items()}
+    return {
+        "item_id": row["item_id"], "condition": name, "model": got.completion.model, "answer": got.completion.text,
+        "gold": row["gold"], "correct": float(grade or 0.0), **told,
+    }  # fmt: skip
+
+
+async def labelled(given: argparse.Namespace) -> None:
+    path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / "pubmedqa_labelled.parquet"
+    rows = [row for row in parquet.read_table(path).to_pylist() if row["split"] == "test"]
+    rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[: given.questions]]
+    server = given.url and OpenAICompatible(given.url, given.model, timeout=600.0)
+    model = Kept(server or Embedded(threads=1), f"{given.log}.calls")
+    route = Retrieval(model=model, batches=1)
+    try:
+        found = []
+        for name, held, row, text in shelves(rows):
+            told = await asked_of(route, row, text, name)
+            found += [] if told is None else [{**told, "held": held}]
+            print(f"{len(found)} of {3 * len(rows)}", file=sys.stderr, flush=True)
+        Path(given.log).write_text("".join(json.dumps(one) + "\n" for one in found))
+        used = model.asker.spending
+        print(f"{len(found)} answers; {used.calls} calls and {used.tokens} tokens in this run.")
+    finally:
+        await model.close()
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--log")
+    parser.add_argument("--url")
+    parser.add_argument("--model", default="model")
+    parser.add_argument("--questions", type=int, default=60)
+    given = parser.parse_args()
+    if given.log:
+        asyncio.run(labelled(given))
+        return
     folder = os.environ.get("CALIBRANT_DATA")
     if folder:
         recorded(Path(folder))

@@ -55,12 +55,17 @@ def test_features_by_hand() -> None:
     found = Findings(alone=(0, None, 1, 0), joint=1, without=1, asked_without=True, sure=0.25)
     assert found.features() == {
         "answering": 0.75, "agreement": pytest.approx(2 / 3), "follows": 0.0, "same": 1.0, "sure": 0.25,
+        "read": 1.0, "steady": 1.0,
     }  # fmt: skip
     assert set(found.features()) == set(FEATURES)
     tied = Findings(alone=(0, 1), joint=1)
     assert tied.features()["follows"] == 1.0 and tied.features()["same"] is None
     nothing = Findings(alone=(), joint=None).features()
-    assert nothing == {"answering": None, "agreement": None, "follows": None, "same": None, "sure": None}
+    assert set(nothing) == set(FEATURES) and set(nothing.values()) == {None}
+    lost = Findings(alone=(0,), joint=0, unread=3, steady=False).features()
+    assert (lost["answering"], lost["read"], lost["steady"]) == (1.0, 0.25, 0.0)
+    unread = Findings(alone=(), joint=0, unread=2).features()
+    assert unread["answering"] is None and attribute(unread).blame is Blame.NEITHER
     silent = Findings(alone=(None, None), joint=None, asked_without=True).features()
     assert (silent["answering"], silent["agreement"], silent["same"]) == (0.0, None, 0.0)
 
@@ -255,7 +260,9 @@ def test_failures() -> None:
         return Scripted(lambda ask: down if when(ask.messages[-1].content) else reader()(ask))
 
     one = answered(Retrieval(model=failing(lambda t: WRONG in t and RIGHT not in t)), question(RIGHT, WRONG))
-    assert one.steps[1].outcome == "failed, counts as not holding the answer: down"
+    assert one.steps[1].outcome == "failed, so whether it holds the answer is not known: down"
+    told = one.steps[-1].detail
+    assert (told["answering"], told["read"], told["documents"], told["unread"]) == (1.0, 0.5, 2, 1)
     closed = answered(Retrieval(model=failing(lambda t: "<document>" not in t)), question(RIGHT))
     assert "same" not in closed.steps[-1].outcome
     with pytest.raises(ModelError, match="down"):

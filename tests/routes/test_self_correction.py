@@ -18,12 +18,13 @@ from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, Unus
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.models.scripted import Scripted
 from calibrant.planning.corrections import plan_correction
-from calibrant.plans.corrections import accepted, believed
+from calibrant.plans.corrections import accepted, believed, by_chance, least_votes
 from calibrant.plugins import find
 from calibrant.policies.bands import Bands
+from calibrant.records.plain import record_from_dict, record_to_dict, rows_of
 from calibrant.routes.self_correction import SelfCorrection
 from calibrant.routing.corrections import Attempt, choose_margin, fit_revised, outcome
-from calibrant.types import Answered, Ask, Completion, Fingerprint, Message, Question, Token
+from calibrant.types import Answered, Ask, Completion, Fingerprint, Message, Question, Record, Token
 
 NONE: frozenset[str] = frozenset()
 RIGHT = [1] * 45 + [0] * 5 + [1] * 25 + [0] * 25 + [1] * 5 + [0] * 45
@@ -254,14 +255,115 @@ def test_samples_that_a_signal_draws_serve_as_alternatives() -> None:
     def said(text: str) -> Completion:
         return Completion(text=text, model="scripted", tokens=(Token(text, -0.5),))
 
-    model = scripted(first=said("Almaty"), doubt="?", revise="Astana", sample=[said("Astana")] * 5)
+    model = scripted(first=said("Almaty"), doubt="?", revise="Astana", sample=[said("Astana")] * 8)
     signals = {name: find("signals", name)() for name in ("self_consistency", "mean_logprob")}
     signals["self_consistency"] = replace(signals["self_consistency"], samples=5)
     route = SelfCorrection(model=model, assessor=Assessor(model=model, signals=signals, maps=MAPS))
     question, ask = asked()
     got = asyncio.run(route.answer(question, ask, NONE))
     assert got.completion.text == "Astana"
-    assert model.calls == 4  # first, samples, doubt, revision
+    assert model.calls == 5  # first, samples, doubt, revision, and fresh samples that bear it out
+
+
+def sampled(model: Scripted, samples: int = 4, **settings: object) -> SelfCorrection:
+    """A route whose only signal counts samples."""
+    signals = {"self_consistency": find("signals", "self_consistency")(samples=samples)}
+    assessor = Assessor(model=model, signals=signals, maps=MAPS)
+    return SelfCorrection(model=model, assessor=assessor, alternatives=samples, **settings)  # type: ignore[arg-type]
+
+
+def test_no_sample_votes_for_itself() -> None:
+    """Four samples, four names: each is said once, the first answer never, and none is likelier for it."""
+    names_said = ["Astana", "Shymkent", "Taraz", "Aktobe"]
+    model = scripted(first="Almaty", doubt="?", revise="Oral", sample=names_said)
+    question, ask = asked()
+    route = sampled(model, margin=0.0)
+    got = asyncio.run(route.answer(question, ask, NONE))
+    assert got.completion.text == "Almaty" and names(got)[-1] == "keep"
+    first, assessed = got.steps[0].p, next(step.p for step in got.steps if step.name == "assess")
+    assert first is not None and assessed == first  # 0 of 4 for each of them
+
+
+def test_an_alternative_is_read_among_as_many_others_as_the_first_answer() -> None:
+    model = scripted(
+        first="Almaty", doubt="?", revise="Oral", sample=["Astana", "almaty", "Astana", "Taraz"] * 4
+    )
+    route, (question, ask), asker = sampled(model), asked(), Asker(model)
+
+    async def looked() -> dict[str, float | None]:
+        first, _ = await route.first(question, ask, asker)
+        tried = await route.look_again(question, ask, first, asker)
+        found = {one.completion.text: one for one in (first, *tried.candidates)}
+        assert {one.readings[0].detail["samples"] for one in found.values()} == {4}
+        return {text: one.readings[0].score for text, one in found.items()}
+
+    # Astana has one other vote, for the first answer stands in the place of its own; Oral was never a sample.
+    assert asyncio.run(looked()) == {"Almaty": 0.25, "Astana": 0.25, "Taraz": 0.0, "Oral": 0.0}
+
+
+def test_what_was_picked_for_its_samples_needs_fresh_ones() -> None:
+    seen = {"first": "Almaty", "doubt": "?", "revise": "Astana"}
+    for later, taken in ((["Astana"] * 8, True), (["Astana", "Almaty"] * 4, False), (["Taraz"] * 8, False)):
+        left = ["Astana"] * 4 + later
+        model = scripted(**seen, sample=lambda ask, left=left: [left.pop(0) for _ in range(ask.samples)])
+        question, ask = asked()
+        got = asyncio.run(sampled(model).answer(question, ask, NONE))
+        assert (got.completion.text == "Astana") is taken, later
+        if not taken:
+            assert "fresh samples" in got.steps[-1].outcome and names(got)[-2:] == ["confirm", "keep"]
+            assert got.steps[-1].detail["refused"] == 1 and got.steps[-1].detail["accepted"] == 0
+    unchecked = scripted(**seen, sample=["Astana"] * 4)
+    question, ask = asked()
+    assert asyncio.run(sampled(unchecked, chance=1.0).answer(question, ask, NONE)).completion.text == "Astana"
+
+
+def test_an_answer_that_is_no_likelier_is_seldom_taken() -> None:
+    """Drawn like the first answer: taken in at most `chance` of the looks, where its own vote takes it in most."""
+    rng, looked, taken = np.random.default_rng(5), 0, 0
+    said = ["Almaty", "Astana"]
+    for _ in range(150):
+        model = scripted(
+            first=lambda _: said[rng.integers(2)], doubt="?", revise=lambda _: said[rng.integers(2)],
+            sample=lambda ask: [said[i] for i in rng.integers(2, size=ask.samples)],
+        )  # fmt: skip
+        question, ask = asked()
+        got = asyncio.run(sampled(model, margin=0.0, threshold=0.4).answer(question, ask, NONE))
+        looked, taken = looked + ("doubt" in names(got)), taken + ("accept" in names(got))
+    assert looked > 30 and taken <= binom.ppf(0.995, looked, 0.1)
+
+
+def test_the_chance_of_votes() -> None:
+    assert by_chance(5, 1) == pytest.approx(binom.sf(4, 6, 0.5)) and by_chance(0, 3) == 1.0
+    for chance in (0.5, 0.3, 0.1, 0.05, 0.01):
+        least = least_votes(chance)
+        assert by_chance(least, 0) <= chance < by_chance(least - 1, 0)
+    with pytest.raises(UnusableInput, match="chance"):
+        route_of(scripted(first="x"), chance=0.0)
+
+
+def test_a_record_tells_both_answers_as_columns() -> None:
+    model = scripted(first="Almaty", doubt="?", revise="Astana", p_true=judged(Almaty=0.2, Astana=0.8))
+    question, ask = asked()
+    got = asyncio.run(route_of(model).answer(question, ask, NONE))
+    record = Record(
+        id="r", time=0.0, question=question, completion=got.completion, readings=got.readings, steps=got.steps
+    )
+    (row,) = rows_of(record_from_dict(json.loads(json.dumps(record_to_dict(record)))))
+    assert (row["first_answer"], row["second_answer"], row["accepted"]) == ("Almaty", "Astana", 1)
+    assert row["first_p"] == got.steps[0].p and row["second_p"] == got.steps[-2].p
+    assert row["answer"] == "Astana" and row["second_seconds"] >= 0
+
+
+def test_clearer_questions_are_read_anew_for_both_answers() -> None:
+    """What came to be known may make the first answer likely too: then it stays."""
+
+    def judge(ask: Ask) -> Completion:
+        text = ask.messages[-1].content
+        return yes(0.85 if "moved in 1997" in text else 0.2)
+
+    said = {"first": "Almaty", "doubt": "?", "revise": "Astana", "p_true": judge}
+    got = answered(route_of(scripted(**said)), clarification="It was moved in 1997.")
+    assert got.completion.text == "Almaty" and names(got)[-1] == "keep"
 
 
 def test_an_accepted_revision_is_worth_what_its_map_says() -> None:

@@ -122,7 +122,7 @@ async def look(
     """Answer a question and look at the answer again, whatever its probability; why there is no row otherwise."""
     asker = _Counted(route.asker or Asker(route.model, others=route.assessor.others))
     ask = answer_ask(question, route.assessor.signals.values(), settings)
-    asking = replace(route, asker=asker)
+    asking = replace(route, asker=asker, margin=0.0)  # whoever might be accepted by any is looked at closely
     try:
         first, _ = await asking.first(question, ask, asker)
     except ModelError as error:
@@ -133,10 +133,10 @@ async def look(
     before = asker.calls, asker.tokens
     tried = await asking.look_again(question, ask, first, asker)
     best = tried.candidates[0] if tried.candidates else None
-    known = best is not None and best.confidence.p is not None
+    known = best is not None and best.confidence.p is not None and not tried.refused
     return Attempt(
         item=question.id, first=first.confidence.p, grade=grade,
-        revised=best.confidence.p if best else None,
+        revised=best.confidence.p if best and known else None,
         revised_grade=_grade(grader, question, best.completion) if best and known else None,
         again=None if tried.again is None else _grade(grader, question, tried.again),
         calls=asker.calls - before[0], tokens=asker.tokens - before[1],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["accepted", "believed"]
+import math
+
+__all__ = ["accepted", "believed", "by_chance", "least_votes"]
 
 
 def accepted(first: float | None, revised: float | None, margin: float) -> bool:
@@ -25,3 +27,24 @@ def believed(first: float, revised: float, trust: float) -> float:
     0.4
     """
     return first + trust * (revised - first)
+
+
+def by_chance(other: int, first: int) -> float:
+    """How often at least `other` of the votes would fall on another answer that is said no more often than the first.
+
+    The exact one-sided sign test among the votes for either; 1 where there is none.
+
+    >>> by_chance(4, 0), by_chance(3, 1), by_chance(0, 0)
+    (0.0625, 0.3125, 1.0)
+    """
+    n = other + first
+    return sum(math.comb(n, k) for k in range(other, n + 1)) / 2.0**n
+
+
+def least_votes(chance: float) -> int:
+    """The votes that it takes at least, were all of them for the other answer, to be rarer by chance than this.
+
+    >>> least_votes(0.1), least_votes(0.05), least_votes(1.0)
+    (4, 5, 0)
+    """
+    return max(math.ceil(-math.log2(chance) - 1e-9), 0)

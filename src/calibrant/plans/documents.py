@@ -1,8 +1,8 @@
 """Is it the documents or the model? What answers per document, jointly and without documents say about an answer.
 
 A low confidence in an answer from retrieved documents has two causes with two cures: the documents do not hold the
-answer (fetch others), or the model did not make of them what they say (use another model, or a person). Five numbers
-in [0, 1], each higher when all is well, tell them apart (`FEATURES`).
+answer (fetch others), or the model did not make of them what they say (use another model, or a person). Numbers in
+[0, 1], each higher when all is well, tell them apart (`FEATURES`).
 """
 
 from __future__ import annotations
@@ -36,15 +36,17 @@ __all__ = [
 ]
 
 FEATURES = {
-    "answering": "share of the documents that hold an answer, by what the model says of each alone",
+    "answering": "share of the documents that hold an answer, by what the model says of each alone; of those it read",
     "agreement": "share of the answering documents that are in their largest group",
     "follows": "1 if the joint answer is that of the largest group, else 0",
     "same": "1 if the joint answer is the one given without documents, else 0",
     "sure": "how sure the model is of the joint answer: a score of its tokens, or a probability",
+    "read": "share of the documents that the model gave a reply about, each alone",
+    "steady": "1 if the joint answer stood as it was first given, 0 if some documents had silenced or turned it",
 }
-"""None where there is nothing to tell it from."""
+"""What each feature means; all lie in [0, 1], and None is where there is nothing to tell it from."""
 
-OF_RETRIEVAL = ("answering", "agreement", "same")
+OF_RETRIEVAL = ("answering", "agreement", "same", "read", "steady")
 
 
 class Blame(StrEnum):
@@ -67,12 +69,13 @@ class Attribution:
 class Findings:
     """Which answers were given, as labels: equal labels, same answer; None where there is no answer.
 
-    `alone` holds one label for each document, None where the answer is not in it; `joint` is from all documents,
-    `without` from none. `asked_without` tells whether that was asked.
+    `alone` holds one label for each document that a reply came for, None where the answer is not in it; `unread`
+    counts the others, of which nothing is known. `joint` is from all documents, `without` from none.
+    `asked_without` tells whether that was asked, `steady` whether the joint answer stood without leaving any out.
 
     >>> found = Findings(alone=(0, 0, None, 1), joint=0, without=2, asked_without=True, sure=0.9)
     >>> {name: round(value, 2) for name, value in found.features().items()}
-    {'answering': 0.75, 'agreement': 0.67, 'follows': 1.0, 'same': 0.0, 'sure': 0.9}
+    {'answering': 0.75, 'agreement': 0.67, 'follows': 1.0, 'same': 0.0, 'sure': 0.9, 'read': 1.0, 'steady': 1.0}
     """
 
     alone: tuple[int | None, ...]
@@ -80,18 +83,55 @@ class Findings:
     without: int | None = None
     asked_without: bool = False
     sure: float | None = None
+    unread: int = 0
+    steady: bool = True
 
     def features(self) -> dict[str, float | None]:
         """`FEATURES`, each in [0, 1] or None."""
-        heads = Counter(label for label in self.alone if label is not None)
-        most, said = max(heads.values(), default=0), sum(heads.values())
+        heads = self.heads
+        most, said, shown = max(heads.values(), default=0), sum(heads.values()), len(self.alone) + self.unread
         return {
             "answering": said / len(self.alone) if self.alone else None,
             "agreement": most / said if said else None,
             "follows": float(heads[self.joint] == most) if said and self.joint is not None else None,
             "same": float(self.joint is not None and self.joint == self.without) if self.asked_without else None,
             "sure": self.sure,
+            "read": len(self.alone) / shown if shown else None,
+            "steady": float(self.steady) if shown else None,
         }  # fmt: skip
+
+    @property
+    def heads(self) -> Counter[int]:
+        """How many documents give each answer alone."""
+        return Counter(label for label in self.alone if label is not None)
+
+    @property
+    def leading(self) -> int | None:
+        """The answer that more documents give than any other; None where two lead, or none."""
+        first, second = (*self.heads.most_common(2), (None, 0), (None, 0))[:2]
+        return first[0] if first[1] > second[1] else None
+
+    @property
+    def disturbing(self) -> tuple[int, ...]:
+        """Places in `alone` of the documents to leave out, since they may have silenced the others or turned them.
+
+        Where there is no joint answer though some documents give one alone: those that give none. Where the joint
+        answer is that of one document and two or more agree on another: that one.
+
+        >>> Findings(alone=(0, None, 0), joint=None).disturbing, Findings(alone=(0, 1, 0), joint=1).disturbing
+        ((1,), (1,))
+        >>> Findings(alone=(0, None, 0), joint=0).disturbing
+        ()
+        """
+        heads = self.heads
+        if not heads:
+            return ()
+        if self.joint is None:
+            return tuple(i for i, label in enumerate(self.alone) if label is None)
+        overruled = self.leading not in (None, self.joint) and max(heads.values()) > 1
+        if overruled and heads[self.joint] == 1:
+            return tuple(i for i, label in enumerate(self.alone) if label == self.joint)
+        return ()
 
 
 def attribute(
@@ -105,7 +145,8 @@ def attribute(
     """Put a low confidence down to retrieval or to generation: the first of these that holds.
 
     0. `p`, where it is known, is at least `low`: neither.
-    1. No documents, or less than `few` of them hold an answer: retrieval.
+    1. No documents, or less than `few` of them hold an answer: retrieval. Where the model gave no reply about any
+       of them: neither, for nothing is known.
     2. No more than half of those that do agree: retrieval.
     3. They agree, and the joint answer is another, or none: generation.
     4. The joint answer is the one given without documents, and no more than half of all documents bear it out:
@@ -122,6 +163,8 @@ def attribute(
     same, sure = features.get("same"), features.get("sure")
     if p is not None and p >= low:
         return Attribution(Blame.NEITHER, f"the answer is right with probability {p:.2f}")
+    if answering is None and features.get("read") == 0:
+        return Attribution(Blame.NEITHER, "no reply came about any document, so nothing tells what is amiss")
     if answering is None:
         return Attribution(Blame.RETRIEVAL, "there are no documents")
     if answering < few or agreement is None:

@@ -82,7 +82,8 @@ def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str
     These are the answer's own; `calls` and `tokens` are what the signal's further calls used, read and
     written together, where that was counted. Calls that signals share are counted for each of them. `p` is the
     calibrated probability that was told with the answer, the same on each of its rows, or None. `finish_reason`
-    is why the answer ended: "stop", or "length" where it was cut off at its limit of tokens.
+    is why the answer ended: "stop", or "length" where it was cut off at its limit of tokens. What the steps of a
+    route tell as data (`Step.detail`) stands in further columns, the last step's where several tell the same.
 
     >>> question = Question(id="q1", messages=(Message("user", "2 + 2?"),), references=("4",))
     >>> row, = rows_of(Record(id="r1", time=0.0, question=question, completion=None, error="server down"))
@@ -105,7 +106,8 @@ def _row(
     detail: Mapping[str, Any],
 ) -> dict[str, Any]:
     question, completion = record.question, record.completion
-    return {
+    told = {name: value for step in record.steps for name, value in step.detail.items()}
+    row = {
         "record_id": record.id,
         "item_id": question.id,
         "task": question.task,
@@ -128,6 +130,7 @@ def _row(
         "p": record.confidence and record.confidence.p,
         "finish_reason": completion and completion.finish_reason,
     }
+    return row | {name: value for name, value in told.items() if name not in row}
 
 
 def _shallow(value: Any) -> dict[str, Any]:
@@ -248,6 +251,14 @@ def _reading_from_json(data: Mapping[str, Any]) -> Reading:
     return Reading(**known)
 
 
+def _step_to_json(step: Step) -> dict[str, Any]:
+    """Without an empty detail, as those were written that knew of none."""
+    data = _shallow(step) | {"detail": dict(step.detail)}
+    if not step.detail:
+        del data["detail"]
+    return data
+
+
 def record_to_dict(record: Record) -> dict[str, Any]:
     """A record as JSON values (version 1); `record_from_dict` is its inverse."""
     completion, confidence, decision = record.completion, record.confidence, record.decision
@@ -261,7 +272,7 @@ def record_to_dict(record: Record) -> dict[str, Any]:
         "completion": None if completion is None else completion_to_dict(completion),
         "readings": [_shallow(reading) | {"detail": dict(reading.detail)} for reading in record.readings],
         "confidence": None if confidence is None else _confidence_to_json(confidence),
-        "steps": [_shallow(step) for step in record.steps],
+        "steps": [_step_to_json(step) for step in record.steps],
         "decision": None if decision is None else _shallow(decision) | {"action": decision.action.value},
     }
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,11 +15,11 @@ from calibrant.asking.assessing import Assessor
 from calibrant.dialogue.asks import carrying
 from calibrant.dialogue.tokens import likelihood_of
 from calibrant.dialogue.untrusted import with_context, with_system, without_context
-from calibrant.errors import ModelError, UnusableInput
+from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.http.loop import gathered
 from calibrant.plans.documents import Attribution, Blame, DocumentMap, Findings, attribute
 from calibrant.protocols import Model, Route
-from calibrant.types import Answered, Ask, Completion, Confidence, Question, Reading, Step
+from calibrant.types import Answered, Ask, Completion, Confidence, Json, Question, Reading, Step
 
 __all__ = ["INSTRUCTION", "NOT_THERE", "Retrieval"]
 
@@ -93,8 +93,6 @@ class Retrieval(Route):
         """The joint answer; `steps` tell what each document says, and what a low confidence is put down to."""
         if self.assessor is not None:
             needs |= self.assessor.needs
-        if self.model.gives_logprobs:
-            needs |= {"logprobs"}
         run = _Run(self, question, ask, needs)
         for turn in range(self.batches):
             fresh = await run.fetch((turn + 1) * self.batch)
@@ -102,6 +100,7 @@ class Retrieval(Route):
                 run.tell("fetch", "there are no further documents")
                 break
             await run.read(fresh)
+            await run.steadied()
             found = await run.judge()
             if found.blame is not Blame.RETRIEVAL or turn + 1 == self.batches:
                 break
@@ -113,22 +112,31 @@ class _Run:
 
     def __init__(self, route: Retrieval, question: Question, ask: Ask, needs: frozenset[str]) -> None:
         self.route, self.plain = route, without_context(question)
-        self.ask = carrying(ask, needs)
+        self.bare = carrying(ask, needs)
+        # Whether a server gives log-probabilities is often not known before one asks, and then it is learnt.
+        wished = self.route.model.gives_logprobs is not False
+        self.ask = carrying(self.bare, frozenset({"logprobs"})) if wished else self.bare
         self.places = asyncio.Semaphore(route.at_once)
         self.steps: list[Step] = []
         self.documents: list[str] = []
-        self.alone: list[str] = []
+        self.alone: list[Completion | None] = []
+        self.steady = True
         self.without: Completion | None = None
         self.joint: Completion | None = None
         self.readings: tuple[Reading, ...] = ()
         self.confidence: Confidence | None = None
 
     def tell(
-        self, name: str, outcome: str, completion: Completion | None = None, p: float | None = None
+        self,
+        name: str,
+        outcome: str,
+        completion: Completion | None = None,
+        p: float | None = None,
+        detail: Json | None = None,
     ) -> None:
         self.steps.append(
             Step(
-                name=name, model=self.route.model.name, outcome=outcome, p=p,
+                name=name, model=self.route.model.name, outcome=outcome, p=p, detail=detail or {},
                 cost=completion.cost if completion else None, latency=completion.latency if completion else 0.0,
             )
         )  # fmt: skip
@@ -152,7 +160,7 @@ class _Run:
         first = len(self.documents)
         self.documents += fresh
         calls = [self._asked([one]) for one in fresh]
-        if self.documents:
+        if len(self.documents) > 1:  # of a single one what it says alone is what all say
             calls.append(self._asked(self.documents))
         if self.without is None and (self.route.closed_book or not self.documents):
             calls.append(self._asked([]))
@@ -161,9 +169,45 @@ class _Run:
             self._read_alone(first + i + 1, one)
         rest = came[len(fresh) :]
         if self.documents:
-            self._read_joint(rest[0])
-        if len(rest) > bool(self.documents):
+            self._read_joint(rest[0] if len(self.documents) > 1 else came[0])
+        if len(rest) > (len(self.documents) > 1):
             self._read_without(rest[-1])
+
+    async def steadied(self) -> None:
+        """See to it that no document silences the others, or turns their answer.
+
+        Those that may have are left out and the others asked jointly again. Where they say nothing even so, what one
+        of them says alone is taken, if more of them agree on it than on any other answer.
+        """
+        found, places = self._findings(None), [i for i, one in enumerate(self.alone) if one is not None]
+        left_out = [places[i] for i in found.disturbing]
+        if len(self.documents) < 2 or not (left_out or (found.joint is None and found.heads)):
+            return
+        came = await self._jointly_without(left_out) if left_out else None
+        if came is None or not _said(came):
+            leading = [i for i, label in zip(places, found.alone, strict=True) if label == found.leading]
+            came = self.alone[leading[0]] if found.leading is not None else None
+        if came is None or self._same(came, self.joint):
+            return
+        self.joint, self.steady = came, False
+        numbers = ", ".join(str(i + 1) for i in left_out)
+        why = f"silenced or turned by document {numbers}" if left_out else "silent only together"
+        self.tell("steadied", f"{why}; the others say: {_short(came.text)}")
+
+    async def _jointly_without(self, left_out: Collection[int]) -> Completion | None:
+        """What the other documents say jointly; None where no reply came."""
+        kept = [i for i in range(len(self.documents)) if i not in left_out]
+        if len(kept) == 1:
+            return self.alone[kept[0]]
+        came = await self._asked([self.documents[i] for i in kept])
+        if isinstance(came, ModelError):
+            self.tell(f"{len(kept)} jointly", f"failed: {came}")
+            return None
+        self.tell(f"{len(kept)} jointly", f"say: {_short(came.text)}", came)
+        return came
+
+    def _same(self, one: Completion, other: Completion | None) -> bool:
+        return other is not None and bool(sameness(self.plain)(_said(one), _said(other)))
 
     async def judge(self) -> Attribution:
         """The confidence in the joint answer, and what it is put down to if it is low."""
@@ -183,7 +227,11 @@ class _Run:
             found = attribute(features, p, low=self.route.low)
         shown = ", ".join(f"{name} {value:.2f}" for name, value in features.items() if value is not None)
         p = self.confidence.p if self.confidence else None
-        self.tell("attribution", f"{found.blame.value}: {found.why} ({shown or 'no features'})", p=p)
+        counts = {"documents": len(self.documents), "unread": self.alone.count(None)}
+        told = {**features, **counts, "blame": found.blame.value}
+        self.tell(
+            "attribution", f"{found.blame.value}: {found.why} ({shown or 'no features'})", p=p, detail=told
+        )
         return found
 
     def answered(self) -> Answered:
@@ -198,19 +246,32 @@ class _Run:
             tagged = (f"<document>\n{inert(one)}\n</document>" for one in documents)
             asked = with_context(with_system(asked, INSTRUCTION), "\n".join(tagged))
         async with self.places:
-            try:
-                return (await self.route.model.complete(replace(self.ask, messages=asked.messages)))[0]
-            except ModelError as error:
-                return error
+            came = await self._tried(replace(self.ask, messages=asked.messages))
+            if isinstance(came, ModelError) and not isinstance(came, ModelUnavailable) and self.ask.logprobs:
+                # What is refused may be the log-probabilities, which nobody but us wants.
+                bare = await self._tried(replace(self.bare, messages=asked.messages))
+                if isinstance(bare, Completion):
+                    self.ask, came = self.bare, bare
+            return came
+
+    async def _tried(self, ask: Ask) -> Completion | ModelError:
+        try:
+            return (await self.route.model.complete(ask))[0]
+        except ModelError as error:
+            return error
 
     def _read_alone(self, number: int, came: Completion | ModelError) -> None:
         name = f"document {number}"
         if isinstance(came, ModelError):
-            self.alone.append("")
-            self.tell(name, f"failed, counts as not holding the answer: {came}")
+            self.alone.append(None)
+            self.tell(name, f"failed, so whether it holds the answer is not known: {came}")
+            return
+        if not came.text.strip():
+            self.alone.append(None)
+            self.tell(name, "said nothing, so whether it holds the answer is not known", came)
             return
         text = _said(came)
-        self.alone.append(text)
+        self.alone.append(came)
         self.tell(name, f"says: {_short(text)}" if text else "the answer is not in it", came)
 
     def _read_joint(self, came: Completion | ModelError) -> None:
@@ -232,15 +293,15 @@ class _Run:
 
     def _findings(self, sure: float | None) -> Findings:
         """The answers as labels: equal where they say the same."""
-        joint, without = _said(self.joint), _said(self.without)
-        labels = cluster([*self.alone, joint, without], sameness(self.plain))
-        told = [
-            label if text else None for label, text in zip(labels, [*self.alone, joint, without], strict=True)
-        ]
+        there = [one for one in self.alone if one is not None]
+        texts = [_said(one) for one in (*there, self.joint, self.without)]
+        labels = cluster(texts, sameness(self.plain))
+        told = [label if text else None for label, text in zip(labels, texts, strict=True)]
         asked = self.without is not None and bool(self.documents)
         return Findings(
             alone=tuple(told[:-2]), joint=told[-2], without=told[-1], asked_without=asked,
             sure=None if sure is None or math.isnan(sure) else min(max(sure, 0.0), 1.0),
+            unread=len(self.alone) - len(there), steady=self.steady,
         )  # fmt: skip
 
 

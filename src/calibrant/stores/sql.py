@@ -157,6 +157,23 @@ class SqlStore:
                 verdict = None if judged["id"] is None else Verdict(**judged)
                 yield from _flat(record_from_dict(json.loads(body)), verdict)
 
+    def columns(self) -> list[str]:
+        """All columns that `rows` has: those of every record, then what the steps of some tell as data.
+
+        Records without steps are passed over unread.
+        """
+        found = dict.fromkeys(next(self.rows(), {}))
+        if found:
+            routed = sa.select(RECORDS.c.body).where(RECORDS.c.body.contains('"steps":[{', autoescape=True))
+            with (
+                self._read() as connection,
+                closing(connection.execution_options(yield_per=BATCH).execute(routed)) as result,
+            ):
+                for (body,) in result:
+                    for step in json.loads(body)["steps"]:
+                        found |= dict.fromkeys(step.get("detail", ()))
+        return list(found)
+
     def counts(self) -> dict[str, int]:
         """How many records and verdicts there are, and how many records are judged."""
         numbers = {

@@ -147,7 +147,8 @@ class Step:
     """One part of a route's way to an answer: which model was asked for what, and what came of it.
 
     `p` is the calibrated probability that was at hand after it, `cost` in US dollars and `latency` in seconds
-    are those of this step alone, its signals' calls included where they are known.
+    are those of this step alone, its signals' calls included where they are known. `detail` holds what the step
+    tells as data, numbers and texts by name, which stand as columns in a log of the record.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Step:
     p: float | None = None
     cost: float | None = None
     latency: float = 0.0
+    detail: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,12 +34,22 @@ class Store:
             finally:
                 store.close()
 
-        columns = list(next(rows(), {}))
+        columns = _columns(url)
         if not columns:
             raise UnusableInput(
                 f"{name} has no records yet. `calibrant elicit`, `ask` and `serve` write them."
             )
         return rows_source(name, columns, rows)
+
+
+def _columns(url: str) -> list[str]:
+    """Those that the store tells, which the rows of some records have and not of all; else those of the first row."""
+    store = open_store(url, readonly=True)
+    try:
+        told = getattr(store, "columns", None)
+        return list(next(iter(store.rows()), {}) if told is None else told())
+    finally:
+        store.close()
 
 
 def _shown(url: str) -> str:
