@@ -27,6 +27,7 @@ from calibrant.asking.elicit import ElicitSummary, elicit, read
 from calibrant.asking.estimates import CostEstimate, estimate
 from calibrant.asking.sinks import JsonlLog, StoreSink
 from calibrant.dialogue.asks import answer_ask, sample_ask
+from calibrant.dialogue.claims import MOST_CLAIMS
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.errors import (
     MissingExtra,
@@ -679,6 +680,27 @@ def test_an_estimate_counts_who_else_is_asked_at_its_price() -> None:
     assert compared >= 3 * (10 + 20)
     assert told.dollars == pytest.approx((alone + judged + 10 * compared) / 1e6)
     assert estimate([question], [peer], price=price, others={"peer": None}).dollars is None
+
+
+def test_an_estimate_counts_the_calls_that_compare_answers_at_the_price_of_who_is_asked() -> None:
+    short = Question(id="q", messages=(Message("user", "x" * 40),), settings=Sampling(max_tokens=20))
+    signal = find("signals", "self_consistency")(samples=5, same="judge")
+    plain, asked = (
+        estimate([short], [find("signals", "self_consistency")(samples=5)]),
+        estimate([short], [signal]),
+    )
+    more = asked.prompt_tokens - plain.prompt_tokens
+    assert asked.calls - plain.calls == signal.comparing.calls == 24
+    assert more == 24 * (10 + 2 * 20) + signal.comparing.read
+    assert asked.completion_tokens - plain.completion_tokens == signal.comparing.written
+    long = replace(short, metadata={"kind": "long"})
+    assert estimate([long], [signal]).calls - plain.calls == 24 * MOST_CLAIMS
+    ours, dear = Price(prompt=1.0, completion=0.0), Price(prompt=10.0, completion=0.0)
+    priced = estimate([short], [signal], price=ours, others={"judge": dear})
+    assert priced.dollars == pytest.approx((plain.prompt_tokens + 10 * more) / 1e6)
+    assert estimate([short], [signal], price=ours, others={"judge": None}).dollars is None
+    own = estimate([short], [replace(signal, same="model")], price=ours, others={"judge": dear})
+    assert own.dollars == pytest.approx((plain.prompt_tokens + more) / 1e6)
 
 
 def run_with(

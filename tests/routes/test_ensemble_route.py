@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calibrant.asking.assessing import Assessor
+from calibrant.dialogue import agreement
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.maps.calibration import MapSet
 from calibrant.models.scripted import Scripted
@@ -98,6 +100,34 @@ def test_failed_and_silent_voters_are_dropped_and_named() -> None:
         ModelError, match="No model of the ensemble gave an answer: failed, no vote: The server"
     ):
         answered(Ensemble(models=[saying("a", down), saying("b", "")]))
+
+
+def test_a_model_says_which_answers_are_one_where_the_rules_cannot_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agreement, "sameness", lambda question: lambda a, b: True if a == b else None)
+    said = ["buck or ram antelope", "an antelope", "It is an antelope.", "A kind of antelope", "antelopes"]
+
+    def knows(ask: Ask) -> str:
+        one, other = re.findall(r"<answer>(.*?)</answer>", ask.messages[-1].content)
+        alike = ("buck" in one) == ("buck" in other)
+        return "A" if alike == ("A) Same" in ask.messages[-1].content) else "B"
+
+    judge = Scripted(lambda ask: Completion(text=knows(ask), model="judge", cost=0.001), name="judge")
+    models = [saying(name, text) for name, text in zip("abcde", said, strict=True)]
+    alone = answered(Ensemble(models=models))
+    assert alone.completion.text == said[0]  # five answers, five groups: the first of them
+    assert (
+        alone.steps[-1].outcome.startswith("1 of 5 votes")
+        and "10 pairs of answers cannot" in alone.steps[-1].outcome
+    )
+    got = answered(Ensemble(models=models, same="judge", others={"judge": judge}))
+    assert "antelope" in got.completion.text and got.completion.text != said[0]
+    assert got.steps[-1].outcome == "4 of 5 votes for the answer"
+    (compared,) = [step for step in got.steps if step.name == "compare"]
+    assert compared.model == "judge" and judge.calls == 2 * (4 + 3) and compared.cost == pytest.approx(0.014)
+    with pytest.raises(UnusableInput, match=r"add a section \[peer\]"):
+        Ensemble(models=models, same="peer")
 
 
 def test_samples_of_one_model_vote() -> None:

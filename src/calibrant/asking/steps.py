@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ..errors import MissingExtra, NoScore
 from ..types import Ask, Replies
 from .asker import Asker, Interrupted
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "ended"]
 
 Found = TypeVar("Found")
 
@@ -71,3 +71,20 @@ class Steps(Generic[Found]):
             self.failed = replies.reason
         self.calls += bool(replies.completions)
         self.tokens += sum(completion.usage.total for completion in replies.completions)
+
+
+async def ended(steps: Generator[Ask | tuple[Ask, ...], Any, Found], asker: Asker) -> Found:
+    """What a generator of Asks comes to; raises `NoScore` where that is its end.
+
+    >>> from ..models.scripted import Scripted
+    >>> from ..types import Message
+    >>> def longer() -> Generator[Ask, Replies, int]:
+    ...     return len((yield Ask(messages=(Message("user", "2 + 2?"),))).first.text)
+    >>> asyncio.run(ended(longer(), Asker(Scripted({"2 + 2?": "four"}))))
+    4
+    """
+    run = Steps[Found](lambda: steps)
+    await run.answered(asker)
+    if run.missing is not None:
+        raise run.missing
+    return cast(Found, run.found)

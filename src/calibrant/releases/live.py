@@ -19,7 +19,7 @@ from .release import Part, Release, Way
 
 __all__ = ["GIVEN", "Live", "LiveWay", "Parts", "made", "signals_made"]
 
-GIVEN: Mapping[str, tuple[str, ...]] = {"routes": ("model", "models", "assessor", "assessors")}
+GIVEN: Mapping[str, tuple[str, ...]] = {"routes": ("model", "models", "assessor", "assessors", "others")}
 """What the constructors of a family are given beside their settings."""
 
 

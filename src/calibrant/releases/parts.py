@@ -92,20 +92,22 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value  # a bare word
 
 
-def signal_parts(text: str, posture: str | None = None) -> tuple[Part, ...]:
+def signal_parts(text: str, posture: str | None = None, same: str | None = None) -> tuple[Part, ...]:
     """Signals by name, with commas between; settings follow a name after colons.
 
-    `posture` is given to every signal that takes one. Raises `UnknownName` for a signal that is not there,
-    `UnusableInput` for a setting that it does not have and for a signal that is named twice with different ones.
+    `posture` and `same` are given to every signal that takes them and states none itself. Raises `UnknownName` for a
+    signal that is not there, `UnusableInput` for a setting that it does not have and for a signal that is named twice
+    with different ones.
     """
     found: dict[str, Part] = {}
     takes = False
     for one in filter(None, (one.strip() for one in text.split(","))):
         stated = named("signals", one)
         part = kept("signals", stated)
-        if posture and "posture" in part.settings:
-            takes = True
-            part = replace(part, settings={**part.settings, "posture": posture, **stated.settings})
+        takes = takes or "posture" in part.settings
+        given = {"posture": posture, "same": same}
+        theirs = {name: value for name, value in given.items() if value and name in part.settings}
+        part = replace(part, settings={**part.settings, **theirs, **stated.settings})
         if found.setdefault(part.kind, part) != part:
             raise UnusableInput(
                 f"The signal {part.kind} is named twice with different settings, and a log tells signals apart by "
@@ -120,10 +122,10 @@ def signal_parts(text: str, posture: str | None = None) -> tuple[Part, ...]:
     return tuple(found.values())
 
 
-def signals_named(text: str, posture: str | None = None) -> dict[str, Signal]:
+def signals_named(text: str, posture: str | None = None, same: str | None = None) -> dict[str, Signal]:
     """The signals of `signal_parts`, by their names.
 
     >>> signals_named("mean_logprob, self_consistency:samples=5")["self_consistency"].samples
     5
     """
-    return signals_made(signal_parts(text, posture))
+    return signals_made(signal_parts(text, posture, same))

@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from calibrant.answers.same import cluster, sameness
-from calibrant.asking.asker import Asker
+from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
+from calibrant.asking.steps import ended
+from calibrant.dialogue.agreement import Grouped, grouped
 from calibrant.dialogue.asks import carrying
+from calibrant.dialogue.entailment import Same
 from calibrant.errors import ModelError, UnusableInput
 from calibrant.http.loop import gathered
 from calibrant.plans.ballots import Ballots, levels_of
@@ -36,7 +38,8 @@ UNNAMED = "confidence"
 class Ensemble(Route):
     """Several models answer at once, or one model several times, and a fitted pool weighs their votes.
 
-    Answers that say the same (`calibrant.answers.same`, by the question's kind) are one candidate. With a `pool`
+    Answers that say the same are one candidate: by the rules of the question's kind (`calibrant.answers.same`), and
+    where these cannot tell, by the model that `same` names; what nobody can tell is counted in the steps. With a `pool`
     the likeliest candidate is answered, in the words of its surest voter, with the pool's probability; without one
     the majority is (ties go to the higher mean confidence, then to the order of the models), and there is no
     probability. A model that fails, or says nothing, has no vote; where all fail `ModelError` is raised. A stream
@@ -49,6 +52,9 @@ class Ensemble(Route):
     assessors : by the model's name; how sure each is of its own answer. A model without one votes by its accuracy.
     samples : with one model, how many answers are drawn, at `temperature`; the pool is then one of `--shared`
     at_once : calls under way at one time
+    same : who is asked whether two answers say the same where the rules cannot tell: "model" is the first of them,
+        "peer" and "judge" are among `others`, by these names
+    seconds : what that may take for one question
 
     Examples
     --------
@@ -69,6 +75,9 @@ class Ensemble(Route):
     samples: int = 1
     temperature: float = 1.0
     at_once: int = 8
+    same: Same = None
+    seconds: float = 30.0
+    others: Mapping[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [model.name for model in self.models]
@@ -80,6 +89,10 @@ class Ensemble(Route):
             raise UnusableInput(
                 "Several samples are drawn of one model; for several models leave `samples` at 1. `at_once` is at "
                 f"least 1. Got {len(names)} models, samples = {self.samples}, at_once = {self.at_once}."
+            )
+        if self.same in ("peer", "judge") and self.same not in self.others:
+            raise UnusableInput(
+                f"same = {self.same!r} asks a model of that name: add a section [{self.same}]."
             )
         if self.pool is not None and self.pool.shared != (self.samples > 1):
             raise UnusableInput(
@@ -100,7 +113,8 @@ class Ensemble(Route):
         """Of all the way's models; they vote by their accuracy where no signal is read."""
         models = list(parts.models.values())
         assessors = {one.name: parts.assessor(one) for one in models} if parts.signals else {}
-        return cls(models=models, assessors=assessors, **settings)
+        others = parts.assessor(models[0]).others
+        return cls(models=models, assessors=assessors, others=others, **settings)
 
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
         """The pooled answer; `steps` tell what each voter said, at what cost."""
@@ -108,7 +122,8 @@ class Ensemble(Route):
         if not votes:
             told = "; ".join(step.outcome for step in failed)
             raise ModelError(f"No model of the ensemble gave an answer: {told}")
-        labels = cluster([vote.completion.text for vote in votes], sameness(question))
+        found, compared = await self._grouped(question, [vote.completion.text for vote in votes])
+        labels = found.labels
         confidence, chosen = self._pooled(question, votes, labels)
         winner = max(
             (vote for vote, label in zip(votes, labels, strict=True) if label == chosen), key=_surety
@@ -116,11 +131,26 @@ class Ensemble(Route):
         told = f"{labels.count(chosen)} of {len(votes)} votes for the answer"
         said = [vote.step(label == chosen) for vote, label in zip(votes, labels, strict=True)]
         by = f"pool {self.pool.pool_id}" if self.pool else "majority"
+        if found.undecided:
+            told += f"; {found.undecided} pairs of answers cannot be told the same or different, and count as different"
         last = Step(name="pool", model=by, outcome=told, p=confidence.p)
         return Answered(
             completion=winner.completion, readings=winner.readings, confidence=confidence,
-            steps=(*said, *failed, last),
+            steps=(*said, *failed, *compared, last),
         )  # fmt: skip
+
+    async def _grouped(self, question: Question, texts: Sequence[str]) -> tuple[Grouped, list[Step]]:
+        """The answers in groups of one meaning, and a step where a model was asked for that."""
+        asker = Asker(self.models[0], budget=Budget(seconds=self.seconds), retries=1, others=self.others)
+        meter = Meter(asker)
+        found = await ended(grouped(question, texts, self.same), asker)
+        cost, seconds = meter.read()
+        calls = sum(spent.calls for spent in asker.spendings.values())
+        if not calls:
+            return found, []
+        model = self.models[0] if self.same == "model" else self.others[str(self.same)]
+        told = f"asked in {calls} calls which answers say the same: {len(set(found.labels))} different ones"
+        return found, [Step(name="compare", model=model.name, outcome=told, cost=cost, latency=seconds)]
 
     async def _votes(
         self, question: Question, ask: Ask, needs: frozenset[str]
