@@ -111,7 +111,7 @@ def test_a_model_says_which_answers_are_one_where_the_rules_cannot_tell(
     def knows(ask: Ask) -> str:
         one, other = re.findall(r"<answer>(.*?)</answer>", ask.messages[-1].content)
         alike = ("buck" in one) == ("buck" in other)
-        return "A" if alike == ("A) Same" in ask.messages[-1].content) else "B"
+        return "Yes" if alike else "No"
 
     judge = Scripted(lambda ask: Completion(text=knows(ask), model="judge", cost=0.001), name="judge")
     models = [saying(name, text) for name, text in zip("abcde", said, strict=True)]
