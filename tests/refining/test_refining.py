@@ -19,9 +19,10 @@ from calibrant import cli
 from calibrant.asking.asker import Asker
 from calibrant.asking.estimates import estimate
 from calibrant.dialogue.asks import answer_ask
+from calibrant.dialogue.prompts import SEED, Prompt, final_answer
 from calibrant.errors import UnusableInput
 from calibrant.models.scripted import Scripted
-from calibrant.refining.prompts import SEED, TEMPLATES, Prompt, final_answer, mutations, rewrites
+from calibrant.refining.prompts import TEMPLATES, mutations, rewrites
 from calibrant.refining.search import at_most, refine
 from calibrant.refining.selection import Resamples, Sheet, claim, standings
 from calibrant.signals.mean_logprob import MeanLogprob
@@ -73,7 +74,7 @@ def test_choosing_on_the_reporting_questions_claims_too_much_and_says_by_how_muc
     rng = np.random.default_rng(3)
     n, claimed, optimism = 120, [], []
     for _ in range(12):
-        brier, _ = claim(alike(13, n, rng), "c0", "c1", np.arange(n))
+        brier, _, _ = claim(alike(13, n, rng), "c0", "c1", np.arange(n))
         claimed.append(brier.claimed)
         optimism.append(brier.optimism)
     assert np.mean(claimed) > 0.015
@@ -245,7 +246,7 @@ def test_prompts_that_left_early_are_not_said_to_have_been_asked_everything() ->
         )
 
     for script, says in (
-        (worse, "had a lower Brier score than the seed"),
+        (worse, "had a higher reward than the seed"),
         (wrong, "kept the seed's accuracy"),
     ):
         found = asyncio.run(
@@ -355,7 +356,7 @@ def test_the_command_prints_strict_json_and_makes_no_call_twice(
     assert {*found} >= {"candidates", "rounds", "winner", "confirm", "claimed", "temperature", "confirmed"}
     assert [len(found["rounds"]), found["selected_on"], found["confirm"]["n"]] == [2, 54, 36]
     assert found["winner"]["system"] == BEST and found["confirmed"] is True
-    assert {*found["claimed"]} == {"brier", "ece"} and {*found["temperature"]} == {"leader", "seed"}
+    assert {*found["claimed"]} == {"reward", "brier", "ece"} and {*found["temperature"]} == {"leader", "seed"}
     assert all(one["calls"] == one["n"] and one["tokens"] == 8 * one["n"] for one in found["candidates"])
     assert {**again, "calls": 0, "tokens": 0} == {**found, "calls": 0, "tokens": 0}
     assert json.loads((tmp_path / "out" / "refine.json").read_text()) == again

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..dialogue.asks import ANSWER, carrying, put
+from ..dialogue.prompts import NO_LAST_LINE, SEED, Prompt, final_answer
 from ..errors import MissingExtra
 from ..http.loop import gathered
 from ..protocols import Grade, Grader, Signal
@@ -105,6 +106,7 @@ async def elicit(
     sink: Sink,
     grader: Grader | None = None,
     judge: str = "exact",
+    prompt: Prompt = SEED,
     settings: Ask = ANSWER,
     workers: int = 16,
     progress: Callable[[ElicitSummary], None] | None = None,
@@ -119,12 +121,13 @@ async def elicit(
     sink can take that: as it is recorded, so that only a grader that asks a model costs anything. A failed
     call costs its own question only. When a limit of the asker is reached the run ends, with the reason in
     `stopped`. Questions are drawn as they are needed, `workers` at a time, and `progress` is called after
-    each. `judge` names the grader in the verdicts. Errors of the sink and bugs in signals raise.
+    each. `judge` names the grader in the verdicts. `prompt` is what the questions were put by (`Prompt.around`): of one
+    that reasons the answer is the last line. Errors of the sink and bugs in signals raise.
     """
     needs = frozenset[str]().union(*[signal.needs for signal in signals.values()])
     asked, summary = carrying(settings, needs), ElicitSummary(spendings=asker.spendings)
     growing = sink if isinstance(sink, Growing) else None
-    run = _Run(asker, dict(signals), sink, growing, grader, judge, asked, clock, summary)
+    run = _Run(asker, dict(signals), sink, growing, grader, judge, prompt, asked, clock, summary)
     source = iter(questions)
 
     async def work() -> None:
@@ -161,6 +164,7 @@ class _Run:
     growing: Growing | None  # the sink where its records can be added to
     grader: Grader | None
     judge: str
+    prompt: Prompt
     settings: Ask
     clock: Callable[[], float]
     summary: ElicitSummary
@@ -236,9 +240,11 @@ class _Run:
         await self._leave(record, verdict)
 
     async def _record(self, record_id: str, question: Question, replies: Replies) -> Record:
-        completion = replies.completions[0] if replies.completions else None
+        whole = replies.completions[0] if replies.completions else None
+        completion = None if whole is None else final_answer(self.prompt, whole)
+        error = replies.reason if completion or not whole else NO_LAST_LINE
         if completion is None:
-            reason = replies.reason or "The model gave no reply."
+            reason = error or "The model gave no reply."
             readings = tuple(
                 Reading(signal=name, score=None, reason=reason, detail=_marks(signal))
                 for name, signal in self.signals.items()
@@ -251,7 +257,7 @@ class _Run:
             question=question,
             completion=completion,
             readings=readings,
-            error=replies.reason,
+            error=error,
         )
 
     async def _grade(self, question: Question, answer: Completion) -> Grade:

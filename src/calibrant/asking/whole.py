@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from ..errors import BudgetSpent, ModelUnavailable
 from ..http.loop import gathered
-from ..protocols import Signal
+from ..protocols import Grade, Grader, Signal
 from ..types import Ask, Completion, Question, Reading, Replies
 from .asker import Asker, Interrupted
-from .elicit import read
+from .elicit import UNREAD, read
+from .steps import Steps
 
-__all__ = ["each", "readings", "replies"]
+__all__ = ["each", "graded", "readings", "replies"]
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -45,6 +46,19 @@ async def readings(
         if reading.reason:
             reasons[f"{reading.signal}: {reading.reason}"[:120]] += 1
     return found
+
+
+async def graded(
+    grader: Grader, question: Question, completion: Completion, asker: Asker, reasons: Counter[str]
+) -> float | None:
+    """The grade of an answer, None where it cannot be told, which `reasons` counts. Raises as `replies`."""
+    steps = Steps[Grade](lambda: grader.grade(question, completion))
+    await steps.answered(asker)
+    if steps.interrupted is not None:
+        raise _stopped(asker, steps.interrupted.reason)
+    if steps.found is None:
+        reasons[f"grade: {steps.missing or steps.failed or UNREAD}"[:120]] += 1
+    return steps.found
 
 
 async def each(

@@ -14,11 +14,13 @@ from calibrant.plugins import about, find, names
 from .options import (
     AnswerTokens,
     AsJson,
+    Documents,
     GraderName,
     JudgedCalls,
     OneModel,
     PolicyName,
     Posture,
+    PromptFile,
     Questions,
     SignalNames,
     command,
@@ -50,23 +52,29 @@ def elicit_command(
     signals: SignalNames = "mean_logprob,verbalized",
     posture: Posture = None,
     grader: GraderName = "by_kind",
+    prompt: PromptFile = None,
+    documents: Documents = None,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
     from calibrant.asking.elicit import elicit
+    from calibrant.asking.prompts import put_by, read_prompt
+    from calibrant.dialogue.prompts import SEED
     from calibrant.releases.parts import signals_named
 
     from .session import Session, calls_beside, questions_of, sink_of
     from .tables.asked import print_summary
 
-    asked, chosen = questions_of(questions, limit, answer_tokens), signals_named(signals, posture)
+    around, chosen = read_prompt(prompt) if prompt else SEED, signals_named(signals, posture)
+    asked = put_by(around, questions_of(questions, limit, answer_tokens, documents))
     grades, sink, session = find("graders", grader)(), sink_of(log), Session(given, as_json=as_json)
     session.begin(asked, chosen, grades)
     summary, _ = session.run(
         lambda asker, advance: elicit(
-            asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, workers=session.workers,
+            asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, prompt=around,
+            workers=session.workers,
             progress=lambda s: advance(s.recorded + s.skipped + s.unfinished),
         ),
         total=len(asked), calls=calls_beside(log), keep="--out",
@@ -91,6 +99,8 @@ def ask_command(
     ] = "single",
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
+    prompt: PromptFile = None,
+    documents: Documents = None,
     answer_tokens: Annotated[int, typer.Option(min=1, help="Tokens the answer may have.")] = 256,
     store: Annotated[str, typer.Option(help="Where the record goes.")] = "calibrant.db",
     as_json: AsJson = False,
@@ -98,6 +108,8 @@ def ask_command(
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
     import asyncio
 
+    from calibrant.asking.documents import read_documents, with_passages
+    from calibrant.asking.prompts import put_by, whole_reply
     from calibrant.assembly.building import one_way
     from calibrant.pipeline import Pipeline
     from calibrant.records.opening import open_store
@@ -108,15 +120,18 @@ def ask_command(
     from .session import model_of
 
     release = one_way(signals=signals, posture=posture, maps=maps, policy=policy, route=route)
-    messages = (Message("user", question),)
+    asked = Question(id=digest(question), messages=(Message("user", question),), task=task, domain=domain)
+    if documents:
+        (asked,) = with_passages([asked], read_documents(documents))
+    if prompt:
+        (asked,) = put_by(whole_reply(prompt), [asked])
 
     async def work() -> tuple[Record, Phrasebook]:
         llm = model_of(given)
         live = Live.of(release, {"model": llm})
         pipeline = Pipeline(live, open_store(store), {"model": llm})
         try:
-            asked = Question(id=digest(question), messages=messages, task=task, domain=domain)
-            ask = Ask(messages=messages, max_tokens=answer_tokens)
+            ask = Ask(messages=asked.messages, max_tokens=answer_tokens)
             return await pipeline.answer(limited(asked, answer_tokens), ask), live.default.book
         finally:
             await pipeline.close()

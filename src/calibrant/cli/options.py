@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -45,6 +46,18 @@ AnswerTokens = Annotated[
     int,
     typer.Option(
         min=1, help="Tokens an answer may have, unless the question's metadata.ask.max_tokens says otherwise."
+    ),
+]
+Documents = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder or file of documents (.txt, .md, .jsonl): the best passages become each question's context."
+    ),
+]
+PromptFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prompt", help="What to put around the question: prompt.json of `refine`, or a text file."
     ),
 ]
 Posture = Annotated[

@@ -11,6 +11,7 @@ from typing import TypeVar
 import typer
 
 from calibrant.asking.asker import Asker, Budget, Spending
+from calibrant.asking.documents import read_documents, with_passages
 from calibrant.asking.estimates import estimate
 from calibrant.asking.questions import read_questions
 from calibrant.asking.sinks import JsonlLog, StoreSink
@@ -184,8 +185,10 @@ def _check_roles(
         raise UnusableInput("--judge is asked with --grader judge only: add that, or leave --judge out.")
 
 
-def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER_TOKENS) -> list[Question]:
-    """The questions of a data set or a file, at most `limit`, and what their answers may be long."""
+def questions_of(
+    source: str, limit: int | None, answer_tokens: int = ANSWER_TOKENS, documents: Path | None = None
+) -> list[Question]:
+    """The questions of a data set or a file, at most `limit`, what their answers may be long, and their passages."""
     found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
     asked = list(found)
     if not asked:
@@ -193,6 +196,8 @@ def questions_of(source: str, limit: int | None, answer_tokens: int = ANSWER_TOK
             f"{source} holds no questions. Expected a column question and one row a question."
         )
     asked = asked[:limit] if limit else asked
+    if documents:
+        asked = with_passages(asked, read_documents(documents))
     return asked if answer_tokens == ANSWER_TOKENS else [limited(one, answer_tokens) for one in asked]
 
 

@@ -3,141 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Any
 
 import numpy as np
 
 from ..asking.asker import Asker
 from ..asking.whole import replies
+from ..dialogue.prompts import SEED, Prompt
+from ..dialogue.untrusted import context_of
 from ..errors import UnusableInput
-from ..phrasing.numbers import fixed, interval
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Question, Sampling
-from .prompts import LONGEST_PROMPT, SEED, TEMPLATES, Prompt, mutations, rewrite_ask, rewrites
-from .selection import Claim, Confirmation, Indexes, Sheet, Standing, claim, confirm, standings
+from .findings import Candidate, Refinement
+from .measured import measured
+from .prompts import LONGEST_PROMPT, TEMPLATES, mutations, rewrite_ask, rewrites
+from .selection import REWARD, Indexes, Objective, Sheet, Standing, claim, confirm, standings
 from .trials import Trials
 
-__all__ = ["LEAST", "Candidate", "Refinement", "at_most", "refine"]
+__all__ = ["LEAST", "at_most", "refine"]
 
 LEAST = 60
 """Labelled questions, by id, below which nothing is chosen."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A prompt and what was seen under it on the `n` questions of the choice that it was asked.
-
-    `quantiles` are the least score, the quartiles and the largest; `missing` is the share without a score.
-    `calls` and `tokens` are what the answers and the signal on them took, whether or not a call was needed:
-    one that was made earlier or for another counts as well.
-    """
-
-    prompt: Prompt
-    n: int
-    accuracy: float
-    auroc: float | None
-    quantiles: tuple[float, ...]
-    distinct: int
-    missing: float
-    calls: int
-    tokens: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refinement:
-    """How the choice went.
-
-    `leader` is the best candidate on the questions of the choice, the seed only where no other is left.
-    `separated`: the bound of its gain there is above zero, for all the prompts that were compared at once.
-    `winner` is the leader where it was separated and the untouched questions confirm it, else the seed.
-    `confirmation` and `claims` (Brier score, ECE) are about the leader, on the untouched questions. The answers
-    of `cut` end at their limit of tokens: they count, and are graded, as they stand.
-    """
-
-    model: str
-    signal: str
-    winner: Prompt
-    leader: Prompt
-    separated: bool
-    selected_on: int
-    confirmation: Confirmation
-    claims: tuple[Claim, Claim]
-    rounds: tuple[tuple[Standing, ...], ...]
-    candidates: tuple[Candidate, ...]
-    unusable_rewrites: int
-    cut: int
-    reasons: Mapping[str, int]
-    calls: int
-    tokens: int
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the interval of the leader's gain lies above zero on the untouched questions."""
-        return self.confirmation.brier_gain.low > 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        told = asdict(self)
-        confirmation = told.pop("confirmation")
-        return told | {
-            "confirmed": self.confirmed, "confirm": confirmation, "sentences": self.sentences(),
-            "temperature": {"leader": confirmation["after"].get("temperature"),
-                            "seed": confirmation["seed_after"].get("temperature")},
-            "claimed": {one["measure"]: one for one in told.pop("claims")},
-            "candidates": [asdict(one) | {"digest": one.prompt.digest} for one in self.candidates],
-        }  # fmt: skip
-
-    def sentences(self) -> list[str]:
-        """What was found, for people."""
-        c, claimed = self.confirmation, self.claims[0]
-        first = self._decision()
-        gains = [
-            f"{name} {interval(gain, signed=True)}"
-            for name, gain in (("Brier", c.brier_gain), ("accuracy", c.accuracy_gain), ("ECE", c.ece_gain))
-        ]
-        told = [
-            first,
-            f"On {c.n} questions that had no part in it, gain of {self.leader.name} over the seed: "
-            f"{', '.join(gains)}; above zero is better.",
-            f"Choosing among the {claimed.candidates} finalists on these questions would have claimed a Brier "
-            f"gain of {fixed(claimed.claimed, signed=True)} for {claimed.picked}; among candidates that are alike "
-            f"such claims are about {fixed(claimed.optimism)} too high on average.",
-        ]
-        auroc = {one.prompt.name: one.auroc for one in self.candidates}
-        picked = self.claims[1].picked
-        if (auroc[picked] or 0.5) <= 0.55:
-            told.append(
-                f"ECE alone would have chosen {picked}, whose confidence ranks no better than chance."
-            )
-        return told
-
-    def _alone(self) -> str:
-        """Why no other prompt leads: what the last round in which there were others says of them."""
-        others = [[row for row in rows if row.name != SEED.name] for rows in self.rounds]
-        last = next(rows for rows in reversed(others) if rows)
-        asked = f"{last[0].n}" + (f" of {self.selected_on}" if last[0].n < self.selected_on else "")
-        if all(row.out for row in last):
-            return f"No other prompt that was asked {asked} questions kept the seed's accuracy"
-        return f"No other prompt that was asked {asked} questions had a lower Brier score than the seed"
-
-    def _decision(self) -> str:
-        if self.leader.digest == SEED.digest:
-            return f"{self._alone()}: the seed is kept."
-        if not self.separated:
-            return (
-                f"No prompt was separated from the seed on {self.selected_on} questions: the seed is kept. "
-                f"The best of the others was {self.leader.name}."
-            )
-        if not self.confirmed:
-            return (
-                f"{self.leader.name} was better on {self.selected_on} questions, which the {self.confirmation.n} "
-                "untouched ones did not confirm: the seed is kept."
-            )
-        return f"Chosen: {self.winner.name}, on {self.selected_on} questions, and confirmed on others."
 
 
 def _schedule(selected: int, candidates: int, rounds: int) -> list[tuple[int, int]]:
@@ -205,6 +94,7 @@ async def refine(
     candidates: int = 12,
     rounds: int = 3,
     share: float = 0.4,
+    objective: Objective = REWARD,
     max_accuracy_loss: float = 0.02,
     seed: int = 0,
     workers: int = 16,
@@ -213,15 +103,16 @@ async def refine(
     """Search for a prompt under which confidence is worth more, and report on questions not used for it.
 
     Questions are parted once, those of one id together. Rounds of successive halving on growing numbers of
-    them keep the upper half by Brier score after a map fitted on the other fold (Platt); before each further
-    round prompts made of the best ones, and the model's own rewrites, join. Everything is asked through
+    them keep the upper half by the objective, of probabilities from a map fitted on the other fold (Platt); before each
+    further round prompts made of the best ones, and the model's own rewrites, join. Everything is asked through
     `asker`: a run with a call log that was stopped goes on where it was.
 
     Parameters
     ----------
-    grader : judges answers, `by_kind` where not given; it must not ask a model
+    grader : judges answers, `by_kind` where not given; what a grader asks goes through the asker too
     candidates : prompts at the most, the seed among them
     share : of the questions, kept untouched to report on
+    objective : what an answer and its confidence are worth
     max_accuracy_loss : a prompt that loses more than this, with evidence, is out
     progress : called with the number of answers read so far
 
@@ -232,7 +123,7 @@ async def refine(
     _check(candidates, rounds, share)
     chosen, held = _parted(questions, share, seed)
     run = Trials(asker, name, signal, grader or find("graders", "by_kind")(), workers, progress)
-    search = _Search(run, chosen, max_accuracy_loss, random.Random(seed))
+    search = _Search(run, chosen, objective, max_accuracy_loss, random.Random(seed))
     final = await search.run(candidates, rounds)
     leader = next((row.name for row in final if row.name != SEED.name and not row.out), SEED.name)
     standing = next(row for row in final if row.name == leader)
@@ -240,12 +131,14 @@ async def refine(
     pool = {row.name: search.pool[row.name] for row in final}
     pairs = {n: (await run.sheet(p, chosen), await run.sheet(p, held)) for n, p in pool.items()}
     cluster = _clusters(held)
-    confirmation = confirm(pairs[leader], pairs[SEED.name], cluster)
-    kept = leader if separated and confirmation.brier_gain.low > 0 else SEED.name
+    confirmation = confirm(pairs[leader], pairs[SEED.name], cluster, objective)
+    kept = leader if separated and confirmation.reward_gain.low > 0 else SEED.name
+    before, after = (measured(*pairs[one], *run.cost(pool[one], held)) for one in (SEED.name, leader))
     return Refinement(
         model=asker.model.name, signal=name, winner=pool[kept], leader=pool[leader], separated=separated,
         selected_on=len(chosen), confirmation=confirmation,
-        claims=claim(pairs, SEED.name, leader, cluster), rounds=tuple(search.rounds),
+        objective=objective, before=before, after=after,
+        claims=claim(pairs, SEED.name, leader, cluster, objective), rounds=tuple(search.rounds),
         candidates=tuple(map(search.described, search.pool.values())), unusable_rewrites=search.unusable,
         cut=sum(seen.cut for under in run.seen.values() for seen in under.values()),
         reasons=dict(run.reasons.most_common()), calls=asker.spending.calls, tokens=asker.spending.tokens,
@@ -279,6 +172,7 @@ class _Search:
 
     by: Trials
     questions: list[Question]
+    objective: Objective
     max_accuracy_loss: float
     rng: random.Random
     pool: dict[str, Prompt] = field(default_factory=dict)
@@ -305,6 +199,7 @@ class _Search:
                 SEED.name,
                 cluster[:size] % 2,
                 cluster[:size],
+                objective=self.objective,
                 max_accuracy_loss=self.max_accuracy_loss,
                 compared=len(self.pool) - 1,
             )
@@ -320,7 +215,7 @@ class _Search:
         )
 
     def _templates(self, count: int) -> list[Prompt]:
-        context = any(question.metadata.get("context") for question in self.questions)
+        context = any(context_of(question).strip() for question in self.questions)
         drawn = bool(self.by.signal.cost.samples)  # samples would be compared with their reasoning
         fit = [p for p in TEMPLATES if (context or not p.with_evidence) and not (drawn and p.reasoning)]
         # Evidence changes most, so it comes first where there is some.
@@ -352,8 +247,9 @@ class _Search:
         scores = sheet.score[sheet.seen]
         quantiles = np.quantile(scores, [0, 0.25, 0.5, 0.75, 1]).tolist() if len(scores) else []
         return Candidate(
-            prompt=prompt, n=len(rows), accuracy=float(sheet.right.mean()), auroc=sheet.auroc,
-            quantiles=tuple(quantiles), distinct=len(set(scores.tolist())),
+            prompt=prompt, n=len(rows), accuracy=float(sheet.right.mean()),
+            ungraded=sum(row.ungraded for row in rows), auroc=sheet.auroc, quantiles=tuple(quantiles),
+            distinct=len(set(scores.tolist())),
             missing=1 - len(scores) / len(rows),
             calls=sum(row.calls for row in rows), tokens=sum(row.tokens for row in rows),
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """Choosing among prompts on some questions and reporting on others: the arithmetic, on arrays.
 
-Candidates are compared by the Brier score of probabilities from a calibrator that was fitted on other
-questions, so that a prompt is not paid for being easy to rescale. A Brier score also falls when nearly all
-answers are wrong; a floor on accuracy is therefore part of every choice.
+Candidates are compared by an `Objective`, of probabilities from a calibrator that was fitted on other questions, so
+that a prompt is not paid for being easy to rescale. A Brier score also falls when nearly all answers are wrong; a
+floor on accuracy is therefore part of every choice.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ..errors import UnusableInput
 from ..metrics import Estimate, auroc, brier, ece
 from ..plugins import find
 from ..tally import Floats, Tally, cell_of
 
 __all__ = [
+    "BRIER",
+    "REWARD",
     "Claim",
     "Confirmation",
+    "Objective",
     "Resamples",
     "Sheet",
     "Standing",
@@ -33,6 +37,37 @@ __all__ = [
 
 BINS = 15
 Indexes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """What an answer and its confidence are worth: credit x grade - penalty x (probability - grade)^2.
+
+    With credit 1 it is the reward that we take CAPR's to be, whose abstract says only that confidence and accuracy are
+    in it: right answers count, and a squared error of the confidence costs `penalty` times as much. With credit 0 it
+    is the Brier score with its sign turned, and only the confidence counts.
+
+    >>> Objective()(np.array([0.8]), np.array([1.0])).round(2), BRIER(np.array([0.8]), np.array([1.0])).round(2)
+    (array([0.96]), array([-0.04]))
+    """
+
+    credit: float = 1.0
+    penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.credit < np.inf and 0 < self.penalty < np.inf):
+            raise UnusableInput(
+                f"Expected a credit from 0 on and a penalty above 0; got {self.credit} and {self.penalty}."
+            )
+
+    def __call__(self, p: Floats, right: Floats) -> Floats:
+        """The worth of each answer."""
+        worth: Floats = self.credit * right - self.penalty * (p - right) ** 2
+        return worth
+
+
+REWARD, BRIER = Objective(), Objective(credit=0.0)
+"""Right answers and their confidence; confidence alone."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -149,16 +184,18 @@ def _eces(weight: Floats, p: Floats, right: Floats) -> Floats:
 class Standing:
     """A candidate in a round, against the seed on the same questions.
 
-    `gain` is how much lower its Brier score is, `accuracy_gain` how much more often it is right; their
-    intervals are for one candidate named beforehand. `least_gain` bounds the gain from below for all that
-    were compared at once, so also for the one that was picked since it looks best. `out`: it is below the
-    floor of accuracy.
+    `reward` is the objective it was chosen by. `gain` is how much lower its Brier score is, `accuracy_gain` how much
+    more often it is right, `reward_gain` how much more it is worth; their intervals are for one candidate named
+    beforehand. `least_gain` bounds the gain in reward from below for all that were compared at once, so also for
+    the one that was picked since it looks best. `out`: it is below the floor of accuracy.
     """
 
     name: str
     n: int
+    reward: float
     brier: float
     accuracy: float
+    reward_gain: Estimate
     gain: Estimate
     least_gain: float
     accuracy_gain: Estimate
@@ -171,10 +208,11 @@ def standings(
     fold: Indexes,
     cluster: Indexes,
     *,
+    objective: Objective = BRIER,
     max_accuracy_loss: float = 0.02,
     compared: int | None = None,
 ) -> list[Standing]:
-    """The candidates of a round, the best first, those below the floor last.
+    """The candidates of a round, the best by the objective first, those below the floor last.
 
     `compared` is how many candidates have been compared with the seed in all rounds, those of this one
     where it is left out: earlier rounds picked on some of the same questions.
@@ -183,33 +221,39 @@ def standings(
     interval of that loss excludes zero.
     """
     draws = Resamples(cluster)
-    loss = {name: (cross_fitted(s, fold) - s.right) ** 2 for name, s in sheets.items()}
+    p = {name: cross_fitted(sheet, fold) for name, sheet in sheets.items()}
+    loss = {name: (p[name] - sheet.right) ** 2 for name, sheet in sheets.items()}
+    worth = {name: objective(p[name], sheet.right) for name, sheet in sheets.items()}
     rows = []
     for name, sheet in sheets.items():
         accuracy_gain = draws.difference(sheet.right - sheets[seed].right)
         rows.append(
             Standing(
-                name=name, n=len(sheet.right), brier=float(loss[name].mean()),
-                accuracy=float(sheet.right.mean()), gain=draws.difference(loss[seed] - loss[name]),
-                least_gain=draws.least(loss[seed] - loss[name], compared or len(sheets) - 1),
+                name=name, n=len(sheet.right), reward=float(worth[name].mean()), brier=float(loss[name].mean()),
+                accuracy=float(sheet.right.mean()), reward_gain=draws.difference(worth[name] - worth[seed]),
+                gain=draws.difference(loss[seed] - loss[name]),
+                least_gain=draws.least(worth[name] - worth[seed], compared or len(sheets) - 1),
                 accuracy_gain=accuracy_gain,
                 out=accuracy_gain.value < -max_accuracy_loss and accuracy_gain.high < 0,
             )
         )  # fmt: skip
     # Of equals the seed comes first.
-    return sorted(rows, key=lambda row: (row.out, row.brier, row.name != seed))
+    return sorted(rows, key=lambda row: (row.out, -row.reward, row.name != seed))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Confirmation:
     """A candidate against the seed on questions that had no part in choosing it.
 
-    Gains are the seed's figure less the candidate's for Brier and ECE, and the other way round for accuracy:
-    above zero is better. Both went through maps fitted on the questions of the choice. `after` has Brier
+    Gains are the seed's figure less the candidate's for Brier and ECE, and the other way round for accuracy and
+    the reward: above zero is better. Both went through maps fitted on the questions of the choice. `after` has Brier
     and ECE of the candidate as its scores are ("raw"), and after each calibrator; `seed_after` the seed's.
     """
 
     n: int
+    reward: float
+    seed_reward: float
+    reward_gain: Estimate
     brier: float
     seed_brier: float
     brier_gain: Estimate
@@ -225,7 +269,12 @@ class Confirmation:
     seed_after: Mapping[str, Mapping[str, float]]
 
 
-def confirm(chosen: tuple[Sheet, Sheet], seed: tuple[Sheet, Sheet], cluster: Indexes) -> Confirmation:
+def confirm(
+    chosen: tuple[Sheet, Sheet],
+    seed: tuple[Sheet, Sheet],
+    cluster: Indexes,
+    objective: Objective = BRIER,
+) -> Confirmation:
     """Compare on the untouched questions; each pair is the sheet of the choice and the untouched one.
 
     The intervals are over questions, for the maps as they were fitted.
@@ -234,9 +283,11 @@ def confirm(chosen: tuple[Sheet, Sheet], seed: tuple[Sheet, Sheet], cluster: Ind
     (_, new), (_, old) = chosen, seed
     p, q = (mapped(fitted, held.score) for fitted, held in (chosen, seed))
     loss, seed_loss = (p - new.right) ** 2, (q - old.right) ** 2
+    worth, seed_worth = objective(p, new.right), objective(q, old.right)
     ece_new, ece_old = ece(Tally.of(p, new.right), BINS), ece(Tally.of(q, old.right), BINS)
     return Confirmation(
-        n=len(new.right), brier=float(loss.mean()), seed_brier=float(seed_loss.mean()),
+        n=len(new.right), reward=float(worth.mean()), seed_reward=float(seed_worth.mean()),
+        reward_gain=draws.difference(worth - seed_worth), brier=float(loss.mean()), seed_brier=float(seed_loss.mean()),
         brier_gain=draws.difference(seed_loss - loss), accuracy=float(new.right.mean()),
         seed_accuracy=float(old.right.mean()), accuracy_gain=draws.difference(new.right - old.right),
         ece=ece_new, seed_ece=ece_old,
@@ -279,14 +330,19 @@ class Claim:
 
 
 def claim(
-    pairs: Mapping[str, tuple[Sheet, Sheet]], seed: str, chosen: str, cluster: Indexes
-) -> tuple[Claim, Claim]:
-    """The claims for the Brier score and for the ECE; arguments as those of `confirm`."""
+    pairs: Mapping[str, tuple[Sheet, Sheet]],
+    seed: str,
+    chosen: str,
+    cluster: Indexes,
+    objective: Objective = BRIER,
+) -> tuple[Claim, Claim, Claim]:
+    """The claims for the reward, for the Brier score and for the ECE; arguments as those of `confirm`."""
     draws = Resamples(cluster, resamples=400)
     names = list(pairs)
     p = {name: mapped(fitted, held.score) for name, (fitted, held) in pairs.items()}
     right = {name: held.right for name, (_, held) in pairs.items()}
     measures: dict[str, Callable[[Floats, str], Floats]] = {
+        "reward": lambda weight, name: -_means(weight, objective(p[name], right[name])),
         "brier": lambda weight, name: _means(weight, (p[name] - right[name]) ** 2),
         "ece": lambda weight, name: _eces(weight, p[name], right[name]),
     }
@@ -309,4 +365,4 @@ def claim(
                 optimism=float(over.mean() / np.sqrt(2)),
             )
         )  # fmt: skip
-    return made[0], made[1]
+    return made[0], made[1], made[2]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..asking.asker import Asker
-from ..asking.whole import each, readings, replies
+from ..asking.whole import each, graded, readings, replies
 from ..dialogue.asks import answer_ask
-from ..errors import UnusableInput
+from ..dialogue.prompts import NO_LAST_LINE, Prompt, final_answer
 from ..protocols import Grader, Signal
 from ..types import Question
-from .prompts import Prompt, final_answer
 from .selection import Sheet
 
 __all__ = ["Seen", "Trials"]
@@ -24,7 +23,7 @@ __all__ = ["Seen", "Trials"]
 class Seen:
     """A question under a prompt: the grade, the score, NaN without one, and what both took, the signal's calls too.
 
-    `cut`: the answer ends at its limit of tokens.
+    `cut`: the answer ends at its limit of tokens; `ungraded`: it could not be graded, and its grade is 0.
     """
 
     right: float
@@ -32,6 +31,7 @@ class Seen:
     calls: int
     tokens: int
     cut: bool
+    ungraded: bool = False
 
 
 @dataclass(slots=True)
@@ -76,14 +76,17 @@ class Trials:
         tokens = whole.usage.total
         completion = final_answer(prompt, whole)
         if completion is None:
-            return self._nothing("answer: the reply has no line that begins with 'Answer:'", tokens, cut=cut)
+            return self._nothing(f"answer: {NO_LAST_LINE}", tokens, cut=cut)
         (reading,) = await readings({self.name: self.signal}, put, completion, self.asker, self.reasons)
         calls, tokens = 1 + reading.detail.get("calls", 0), tokens + reading.detail.get("call_tokens", 0)
-        grade = self.grader.grade(question, completion)
-        if isinstance(grade, Generator):
-            raise UnusableInput("Refining needs a grader that asks no model, such as by_kind or exact.")
+        grade = await graded(self.grader, question, completion, self.asker, self.reasons)
         score = float("nan") if reading.score is None else reading.score
-        return Seen(grade or 0.0, score, calls, tokens, cut)
+        return Seen(grade or 0.0, score, calls, tokens, cut, ungraded=grade is None)
+
+    def cost(self, prompt: Prompt, questions: list[Question]) -> tuple[float, float]:
+        """Calls and tokens an answer, of questions that were asked under the prompt."""
+        rows = [self.seen[prompt.digest][id(question)] for question in questions]
+        return sum(row.calls for row in rows) / len(rows), sum(row.tokens for row in rows) / len(rows)
 
     def _nothing(self, reason: str, tokens: int, *, cut: bool) -> Seen:
         self.reasons[reason[:120]] += 1
