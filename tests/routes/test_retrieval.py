@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from scipy.special import expit
 
 from calibrant import Tally, metrics
 from calibrant.answers.same import sameness
+from calibrant.dialogue import agreement
 from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, UnusableInput
 from calibrant.logs.panels import read_panel
 from calibrant.models.scripted import Scripted
@@ -173,6 +175,31 @@ def test_documents_that_agree_are_answered_from() -> None:
         "document 1", "document 2", "all 2 jointly", "without documents", "attribution",
     ]  # fmt: skip
     assert got.steps[-1].outcome.startswith("neither") and got.confidence is None  # the pipeline looks
+
+
+def test_a_model_says_which_documents_agree_where_the_rules_cannot_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agreement, "sameness", lambda question: lambda a, b: True if a == b else None)
+
+    def reply(ask: Ask) -> str:
+        text = ask.messages[-1].content
+        if ask.messages[0].content.startswith("You compare"):
+            return "Yes" if text.count("Sydney") != 1 else "No"
+        if text.count("<document>") != 1:
+            return "Canberra" if "<document>" in text else "Sydney"
+        return "Canberra it is" if "one" in text else "the city of Canberra"
+
+    def features(same: str | None) -> Any:
+        got = answered(Retrieval(model=Scripted(reply), same=same), question("one", "two"))  # type: ignore[arg-type]
+        return [step.detail for step in got.steps if step.name == "attribution"][-1]
+
+    assert (features(None)["agreement"], features(None)["follows"]) == (0.5, 0.0)
+    assert (features("model")["agreement"], features("model")["follows"], features("model")["same"]) == (
+        1.0,
+        1.0,
+        0.0,
+    )
 
 
 def test_further_documents_are_read_while_retrieval_is_to_blame() -> None:

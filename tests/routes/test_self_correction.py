@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from scipy.stats import binom
 import calibrant
 from calibrant.asking.asker import Asker
 from calibrant.asking.assessing import Assessor
+from calibrant.dialogue import agreement
 from calibrant.errors import ModelError, ModelUnavailable, NotEnoughLabels, UnusableInput
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.models.scripted import Scripted
@@ -44,6 +46,8 @@ def kind(ask: Ask) -> str:
         return "sample"
     if "The answer above may be wrong" in last:
         return "revise"
+    if ask.messages[0].content.startswith("You compare"):
+        return "compare"
     if ask.messages[0].content.startswith("You judge answers"):
         return "doubt" if "most doubtful" in last else "p_true"
     return "first"
@@ -234,6 +238,25 @@ def test_alternatives_are_candidates_and_shown() -> None:
     got = answered(route_of(model, alternatives=4))
     assert got.completion.text == "Astana" and got.steps[-2].outcome == "2 other answers"
     assert seen[0].messages[-1].content.count("<possible>") == 2
+
+
+def test_a_model_says_which_alternatives_are_the_answer_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "sameness", lambda question: lambda a, b: True if a == b else None)
+
+    def compare(ask: Ask) -> str:
+        one, other = re.findall(r"<answer>(.*?)</answer>", ask.messages[-1].content)
+        return "Yes" if ("Al" in one) == ("Al" in other) else "No"
+
+    def model() -> Scripted:
+        return scripted(
+            first="Almaty", doubt="?", revise="Alma-Ata", sample=["Astana", "It is Almaty", "Nur-Sultan", "Alma-Ata"],
+            p_true=judged(**dict.fromkeys(("Almaty", "Alma-Ata", "It is Almaty", "Astana", "Nur-Sultan"), 0.3)),
+            compare=compare,
+        )  # fmt: skip
+
+    alone, told = (answered(route_of(model(), alternatives=4, same=same)) for same in (None, "model"))
+    assert [step.outcome for step in alone.steps if step.name == "assess"] == ["4 other answers"]
+    assert [step.outcome for step in told.steps if step.name == "assess"] == ["1 other answers"]
 
 
 def test_tokens_written_with_the_doubt_in_view_are_not_read() -> None:

@@ -10,9 +10,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from calibrant.answers.same import cluster, inert, sameness
+from calibrant.answers.same import inert
+from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
+from calibrant.asking.steps import ended
+from calibrant.dialogue.agreement import compared, grouped
 from calibrant.dialogue.asks import carrying
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.tokens import likelihood_of
 from calibrant.dialogue.untrusted import with_context, with_system, without_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -57,6 +61,9 @@ class Retrieval(Route):
     closed_book : also ask without documents, one call
     low : a probability at or above this is put down to nothing, and ends the search
     at_once : calls under way at one time
+    same : who is asked whether two answers say the same where the rules cannot tell: "model", or another of the
+        assessor's models ("peer", "judge")
+    seconds : what that may take for one question
 
     Examples
     --------
@@ -81,6 +88,8 @@ class Retrieval(Route):
     closed_book: bool = True
     low: float = 0.7
     at_once: int = 8
+    same: Same = None
+    seconds: float = 30.0
 
     def __post_init__(self) -> None:
         if min(self.batch, self.batches, self.at_once) < 1:
@@ -116,6 +125,8 @@ class _Run:
         # Whether a server gives log-probabilities is often not known before one asks, and then it is learnt.
         wished = self.route.model.gives_logprobs is not False
         self.ask = carrying(self.bare, frozenset({"logprobs"})) if wished else self.bare
+        others = route.assessor.others if route.assessor else {}
+        self.asker = Asker(route.model, budget=Budget(seconds=route.seconds), retries=1, others=others)
         self.places = asyncio.Semaphore(route.at_once)
         self.steps: list[Step] = []
         self.documents: list[str] = []
@@ -179,7 +190,7 @@ class _Run:
         Those that may have are left out and the others asked jointly again. Where they say nothing even so, what one
         of them says alone is taken, if more of them agree on it than on any other answer.
         """
-        found, places = self._findings(None), [i for i, one in enumerate(self.alone) if one is not None]
+        found, places = await self._findings(None), [i for i, one in enumerate(self.alone) if one is not None]
         left_out = [places[i] for i in found.disturbing]
         if len(self.documents) < 2 or not (left_out or (found.joint is None and found.heads)):
             return
@@ -187,7 +198,7 @@ class _Run:
         if came is None or not _said(came):
             leading = [i for i, label in zip(places, found.alone, strict=True) if label == found.leading]
             came = self.alone[leading[0]] if found.leading is not None else None
-        if came is None or self._same(came, self.joint):
+        if came is None or await self._same(came, self.joint):
             return
         self.joint, self.steady = came, False
         numbers = ", ".join(str(i + 1) for i in left_out)
@@ -206,8 +217,11 @@ class _Run:
         self.tell(f"{len(kept)} jointly", f"say: {_short(came.text)}", came)
         return came
 
-    def _same(self, one: Completion, other: Completion | None) -> bool:
-        return other is not None and bool(sameness(self.plain)(_said(one), _said(other)))
+    async def _same(self, one: Completion, other: Completion | None) -> bool:
+        if other is None:
+            return False
+        steps = compared(self.plain, _said(one), [_said(other)], self.route.same)
+        return (await ended(steps, self.asker)).same[0]
 
     async def judge(self) -> Attribution:
         """The confidence in the joint answer, and what it is put down to if it is low."""
@@ -218,7 +232,7 @@ class _Run:
             sure, self.confidence = own.p, own
         if sure is None:
             sure = likelihood_of(self.joint)
-        features = self._findings(sure).features()
+        features = (await self._findings(sure)).features()
         if self.route.fitted is not None:
             self.confidence = self.route.fitted.confidence(features)
             found = self.route.fitted.attribute(features, low=self.route.low)
@@ -291,11 +305,11 @@ class _Run:
         if not self.documents:
             self.joint = came
 
-    def _findings(self, sure: float | None) -> Findings:
+    async def _findings(self, sure: float | None) -> Findings:
         """The answers as labels: equal where they say the same."""
         there = [one for one in self.alone if one is not None]
         texts = [_said(one) for one in (*there, self.joint, self.without)]
-        labels = cluster(texts, sameness(self.plain))
+        labels = (await ended(grouped(self.plain, texts, self.route.same), self.asker)).labels
         told = [label if text else None for label, text in zip(labels, texts, strict=True)]
         asked = self.without is not None and bool(self.documents)
         return Findings(

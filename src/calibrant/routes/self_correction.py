@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from calibrant.answers.same import inert, sameness
+from calibrant.answers.same import inert
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.exchanged import Exchanged
 from calibrant.asking.meter import Meter, total
+from calibrant.asking.steps import ended
+from calibrant.dialogue.agreement import compared, grouped
 from calibrant.dialogue.asks import carrying, judge_ask, sample_ask
 from calibrant.dialogue.doubts import DOUBT, anew_ask
+from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.samples import Sampled
 from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -34,7 +38,7 @@ from calibrant.types import (
     Question,
     Reading,
     Step,
-)
+)  # fmt: skip
 
 __all__ = ["SelfCorrection"]
 
@@ -97,6 +101,7 @@ class SelfCorrection(Route):
     ----------
     alternatives : further samples, drawn at `temperature`; 0 for none
     chance : see above; only where a signal draws samples. 1 asks for no fresh ones
+    same : who is asked whether answers say the same where rules cannot tell: "model", the assessor's "peer" or "judge"
     seconds : what all further calls for one answer may take
     asker : shared by all answers, with limits of its own; one for each answer where not given
 
@@ -124,6 +129,7 @@ class SelfCorrection(Route):
     alternatives: int = 4
     temperature: float = 1.0
     chance: float = 0.1
+    same: Same = None
     seconds: float = 60.0
     asker: Asker | None = None
 
@@ -204,7 +210,7 @@ class SelfCorrection(Route):
             steps.append(
                 meter.step("alternatives", None, _named(drawn) if drawn else f"failed: {got.reason}")
             )
-        others = _distinct(question, (now.completion,), drawn)
+        others = await self._distinct(question, now.completion, drawn, asker)
         replies = await asker.ask(anew_ask(ask, now.completion.text, doubt, [one.text for one in others]))
         if not replies.completions:
             return self._failed(question, now, meter, "revise", replies.reason, steps)
@@ -212,7 +218,7 @@ class SelfCorrection(Route):
         steps.append(meter.step("revise", again, again.text.strip()[:SHOWN] or "said nothing"))
         fresh = replace(again, tokens=None)  # its tokens were written with the doubt in view
         candidates = []
-        for one in _distinct(question, (now.completion,), (*drawn, fresh)):
+        for one in await self._distinct(question, now.completion, (*drawn, fresh), asker):
             own = next((i for i, sample in enumerate(drawn) if sample is one), None)
             others_than_it = asker if own is None else Exchanged(asker, wish.address, own, now.completion)
             candidates.append(await self._assessed(question, one, others_than_it))
@@ -244,17 +250,29 @@ class SelfCorrection(Route):
         seen, fresh = max(self.alternatives, self._shared()), max(self.alternatives, 2 * few)
         until = seen + (done + 1) * fresh
         got = await asker.ask(sample_ask(question, until, temperature=self.temperature))
-        drawn, alike = got.completions[until - fresh :], sameness(question)
-        votes = [
-            (bool(alike(one.text, best.completion.text)), bool(alike(one.text, now.completion.text)))
-            for one in drawn
-        ]
-        other, first = votes.count((True, False)), votes.count((False, True))
+        drawn = got.completions[until - fresh :]
+        said = [one.text for one in drawn]
+        pair = [compared(question, one.completion.text, said, self.same) for one in (best, now)]
+        for_it, for_the_first = [(await ended(steps, asker)).same for steps in pair]
+        votes = Counter(zip(for_it, for_the_first, strict=True))
+        other, first = votes[True, False], votes[False, True]
         if by_chance(other, first) <= self.chance:
             return None
         if not drawn:
             return f"fresh samples to bear it out were not had ({got.reason or 'no reply'})"
         return f"of {len(drawn)} fresh samples {other} say it and {first} what it would replace"
+
+    async def _distinct(
+        self, question: Question, known: Completion, drawn: Sequence[Completion], asker: Asker
+    ) -> list[Completion]:
+        """The first of each answer that says something other than the known one and those before it."""
+        found = await ended(grouped(question, [one.text for one in (known, *drawn)], self.same), asker)
+        own, *labels = found.labels
+        firsts: dict[int, Completion] = {}
+        for label, one in zip(labels, drawn, strict=True):
+            if label != own and one.text.strip():
+                firsts.setdefault(label, one)
+        return list(firsts.values())
 
     def _kept(self, confidence: Confidence, done: int) -> str | None:
         """Why the answer is not looked at again; empty where that needs no saying, None where it is."""
@@ -357,18 +375,6 @@ class _Metered:
         model = completion.model if completion else self._name
         return Step(name=name, model=model, outcome=outcome, p=p, cost=total(cost, own), latency=seconds,
                     detail=detail or {})  # fmt: skip
-
-
-def _distinct(
-    question: Question, known: Sequence[Completion], drawn: Sequence[Completion]
-) -> list[Completion]:
-    """The first of each answer that says something other than the known ones and those before it."""
-    alike, found = sameness(question), list[Completion]()
-    for one in drawn:
-        said = [*known, *found]
-        if one.text.strip() and not any(alike(one.text, other.text) for other in said):
-            found.append(one)
-    return found
 
 
 def _named(drawn: Sequence[Completion]) -> str:
