@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -303,4 +303,40 @@ class Attack(Protocol):
 
     def __call__(self, question: Question, rng: random.Random) -> Question:
         """The attacked question; its references stay."""
+        ...
+
+
+class Search(Protocol):
+    """An attack that looks for its change on the model at hand: it tries questions and is told how sure answers are.
+
+    A class in the family of attacks that has `search` in place of the call; it is made with a `direction` ("inflate" or
+    "deflate") and a `strategy`: "search", or "chance", which spends the same budget on changes drawn at random
+    and is what the search is held against. One that is `universal` looks for one change on several
+    questions at once, and is measured on others; any other is given one question and measured on fresh answers to it.
+    """
+
+    target: ClassVar[str]
+    universal: ClassVar[bool]
+
+    @property
+    def direction(self) -> str:
+        """Which way it pushes."""
+        ...
+
+    @property
+    def strategy(self) -> str:
+        """By "search" or by "chance"."""
+        ...
+
+    def search(
+        self, questions: Sequence[Question], rng: random.Random, budget: int
+    ) -> Generator[tuple[Question, ...], tuple[float | None, ...], tuple[str, ...]]:
+        """Yield questions to try, all at once, and be sent the confidence of each answer, None where none was read.
+
+        Returns what was found, in words; nothing where nothing was. Never tries more than `budget` questions.
+        """
+        ...
+
+    def applied(self, question: Question, found: Sequence[str]) -> Question:
+        """A question with what was found; its references stay."""
         ...

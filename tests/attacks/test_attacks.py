@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
+import zlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from calibrant.dialogue.rewording import alternatives, changeable, swapped
 from calibrant.dialogue.untrusted import with_context, without_context
 from calibrant.plugins import find, names
 from calibrant.types import Message, Question
 
-ATTACKS = names("attacks")
+SEARCHING = ("trigger_search", "word_search")
+ATTACKS = [name for name in names("attacks") if name not in SEARCHING]
 FULL = Question(
     id="q1",
     messages=(
@@ -67,3 +72,114 @@ def test_typos_change_one_word_at_least_and_about_the_stated_share() -> None:
     short = Question(id="q", messages=(Message("user", "Who wrote it?"),))
     for seed in range(20):
         assert find("attacks", "typos")()(short, random.Random(seed)).text != "Who wrote it?"
+
+
+Score = Callable[[Question], float | None]
+
+
+def _searched(
+    attack: Any, questions: list[Question], score: Score, budget: int, seed: int = 0
+) -> tuple[tuple[str, ...], list[Question]]:
+    """What a search finds against a confidence, and all that it tried."""
+    steps, tried = attack.search(questions, random.Random(seed), budget), list[Question]()
+    try:
+        wanted = next(steps)
+        while True:
+            tried += wanted
+            wanted = steps.send(tuple(score(one) for one in wanted))
+    except StopIteration as done:
+        return done.value, tried
+
+
+def _asked(text: str, number: int = 0) -> Question:
+    return Question(id=f"q{number}", messages=(Message("user", text),), references=("yes",))
+
+
+def _any(question: Question) -> float:
+    """A confidence for each question that means nothing."""
+    return zlib.crc32(" ".join(turn.content for turn in question.messages).encode()) / 2**32
+
+
+FILM = _asked("Which famous film was often on show in Rome in 1950, and not in Paris?")
+
+
+def _weak_spot(question: Question) -> float:
+    """A model that is surer of motion pictures, and less sure where it is often usual; nothing else moves it."""
+    return 0.5 + 0.3 * ("motion picture" in question.text) + 0.1 * ("well-known" in question.text)
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_search_is_seeded_and_works_only_where_it_says(name: str) -> None:
+    base = with_context(FULL, FULL.metadata["context"])
+    for direction in ("inflate", "deflate"):
+        attack = find("attacks", name)(direction=direction)
+        found, tried = _searched(attack, [base], _any, 30, seed=3)
+        assert found, direction
+        assert (found, tried) == _searched(attack, [base], _any, 30, seed=3)
+        hit = attack.applied(base, found)
+        assert (hit.messages[0] != base.messages[0]) == (attack.target == "system prompt")
+        assert attack.applied(base, ()) == base
+        for one in (hit, *tried):
+            assert one.references == base.references
+            for kept in ("1950", "A) Paris\nB) Lyon", "68 million", "France"):
+                assert kept in one.text
+
+
+def test_what_hangs_on_a_word_is_left_alone() -> None:
+    words = changeable(FILM)
+    assert words == [
+        "Which",
+        "famous",
+        "film",
+        "often",
+        "show",
+    ]  # no names, numbers, denials, words of three letters
+    assert all(word.lower() not in ("not", "never") for word in words)
+    assert "movie" in alternatives("film")
+    assert swapped(FILM, {"film": "movie", "famous": "well-known"}).text == (
+        "Which well-known movie was often on show in Rome in 1950, and not in Paris?"
+    )
+
+
+@pytest.mark.parametrize("direction", ["inflate", "deflate"])
+def test_words_are_searched_for_where_the_confidence_follows(direction: str) -> None:
+    movie = _asked("Which famous movie was often on show in Rome?")
+    sign = 1 if direction == "inflate" else -1
+    attack = find("attacks", "word_search")(direction=direction)
+    found, tried = _searched(attack, [movie], lambda one: 0.5 + sign * (_weak_spot(one) - 0.5), 40)
+    assert set(found) == {"movie -> motion picture", "famous -> well-known"}
+    assert len(tried) <= 40
+
+
+def test_a_change_that_leaves_no_confidence_to_read_is_no_success() -> None:
+    attack = find("attacks", "word_search")()
+    found, _ = _searched(attack, [FILM], lambda one: None if one.text != FILM.text else 0.5, 40)
+    assert found == ()
+    assert _searched(attack, [_asked("Why?")], lambda _: 0.5, 40) == (
+        (),
+        [],
+    )  # nothing to change, nothing asked
+
+
+def test_a_trigger_is_bred_from_words_that_move_every_question() -> None:
+    """Each of five words adds to the confidence: breeding finds more of them than drawing with the same budget."""
+    strong = {"proven", "sure", "exact", "truth", "solid", "expert", "right", "valid", "clear", "known"}
+
+    def score(question: Question) -> float:
+        return 0.1 + 0.15 * len(strong & set(question.messages[0].content.split()))
+
+    questions = [_asked("Is it so?", n) for n in range(3)]
+    rises = []
+    for strategy in ("search", "chance"):
+        attack = find("attacks", "trigger_search")(strategy=strategy)
+        own = [
+            score(attack.applied(questions[0], _searched(attack, questions, score, 180, seed)[0]))
+            for seed in range(8)
+        ]
+        rises.append(sum(own) / len(own))
+        _, tried = _searched(attack, questions, score, 180)
+        assert len(tried) == 180
+    assert rises[0] > rises[1] + 0.05
+    down = find("attacks", "trigger_search")(direction="deflate")
+    found, _ = _searched(down, questions, score, 90)
+    assert not strong & set(found)

@@ -6,7 +6,7 @@ import random
 import re
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -305,6 +305,24 @@ class Whimsical(Shout):
         return replace(question, messages=(Message("user", uuid.uuid4().hex),))
 
 
+class Seeking:
+    """In capitals, where that makes the model surer."""
+
+    target: ClassVar[str] = "question"
+    direction: ClassVar[str] = "inflate"
+    strategy: ClassVar[str] = "search"
+    universal: ClassVar[bool] = False
+
+    def search(
+        self, questions: Sequence[Question], rng: random.Random, budget: int
+    ) -> Generator[tuple[Question, ...], tuple[float | None, ...], tuple[str, ...]]:
+        yield tuple(self.applied(one, ("loud",)) for one in questions)
+        return ("loud",)
+
+    def applied(self, question: Question, found: Sequence[str]) -> Question:
+        return Shout()(question, random.Random(0)) if found else question
+
+
 # ------------------------------------------------------------------ models and routes
 
 
@@ -488,6 +506,7 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "changes_a_question_that_has_all_it_may_work_on": [Idle],
         "keeps_the_right_answer_and_tells_apart_what_it_changed": [Lying],
         "is_the_same_for_the_same_random_numbers": [Whimsical],
+        "tries_no_more_than_its_budget": [Seeking],  # not even one, where it may try none
     },
     "models": {
         "has_a_name_and_says_whether_it_gives_log_probabilities": [Nameless],

@@ -23,6 +23,7 @@ from calibrant.metrics import auroc
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find
 from calibrant.redteaming.attempts import planned
+from calibrant.redteaming.hunting import Meaning
 from calibrant.redteaming.robustness import Look, Trial, findings
 from calibrant.redteaming.shifts import Draws, Pairs
 from calibrant.redteaming.trial import InLine, redteam
@@ -233,8 +234,8 @@ def test_answers_that_were_cut_off_count_and_are_said() -> None:
     given = {"signals": {"in_line": InLine()}, "attacks": ["inflate_turn"]}
     found = asyncio.run(redteam(asked, Asker(every), **given))  # type: ignore[arg-type]
     whole = asyncio.run(redteam(asked, Asker(model), **given))  # type: ignore[arg-type]
-    assert (found.cut, whole.cut) == (40, 0)  # with the attack and without
-    assert found.to_dict()["cut"] == 40
+    assert (found.cut, whole.cut) == (30, 0)  # all without the attack, the reported half with it
+    assert found.to_dict()["cut"] == 30
 
 
 def test_a_grader_that_asks_a_model_is_refused_before_anything_is_asked() -> None:
@@ -353,3 +354,104 @@ def test_an_answer_that_cannot_be_graded_counts_as_neither_right_nor_wrong() -> 
     assert one.measures["flips"] is None
     assert one.measures["success_attacked"].value == 1.0  # type: ignore[union-attr]
     assert one.measures["change"].value == pytest.approx(0.4)  # type: ignore[union-attr]
+
+
+def _gullible() -> Scripted:
+    """Knows every third town; is surer of "nation" than of "country", and where its prompt is full of strong words.
+
+    What it says of itself wavers by some points with the very words of the question, so that the best of many tries
+    is a piece of luck.
+    """
+    strong = {"proven", "sure", "exact", "truth", "solid", "expert", "right", "valid", "clear", "certain"}
+
+    def script(ask: Ask) -> Completion:
+        seen = " ".join(message.content for message in ask.messages)
+        number = int(seen.split("Land")[1].split("?")[0].split("<")[0])
+        if "in percent" not in ask.messages[-1].content:
+            text = f"Town{number}" if number % 3 == 0 else "Nowhere"
+        else:
+            moved = 20 * ("nation" in seen) + 10 * len(strong & set(seen.split()))
+            text = f"{min(99, 40 + moved + random.Random(f'{seen} {ask.temperature}').randrange(6))}%"
+        return Completion(text=text, model="scripted")
+
+    return Scripted(script)
+
+
+def _countries(count: int) -> list[Question]:
+    return [
+        Question(
+            id=f"f{i}", messages=(Message("user", f"Which town is the capital of the country Land{i}?"),),
+            references=(f"Town{i}",), domain="towns",
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def test_a_search_finds_what_the_model_is_weak_for_beyond_chance() -> None:
+    asked = _countries(48)
+    asker = Asker(_gullible())
+    found = asyncio.run(
+        redteam(
+            asked, asker, {"in_line": InLine()}, attacks=["word_search", "trigger_search"], budget=14, searched=12,
+            defences=["map"],
+        )
+    )  # fmt: skip
+    by = {(one.attack, one.direction): one for one in found.searches}
+    assert set(by) == {
+        (name, way) for name in ("word_search", "trigger_search") for way in ("inflate", "deflate")
+    }
+    words, trigger = by["word_search", "inflate"], by["trigger_search", "inflate"]
+    assert words.again is not None
+    assert 0.15 <= words.again.value <= 0.25  # "nation" for "country", and nothing else, holds afresh
+    assert words.own is not None
+    assert words.own > 0.2  # flattered by the luck of the best
+    assert (words.where, words.measured, words.missing) == ("fresh answers", 12, 0)
+    assert all("country -> nation" in text for text in words.found)
+    assert trigger.again is not None
+    assert trigger.again.low > 0.1
+    assert (trigger.where, trigger.measured, trigger.questions) == ("other questions", 24, 12)
+    assert all(one.asked <= one.budget * one.questions for one in found.searches)
+    down = by["word_search", "deflate"]
+    assert down.again is not None
+    assert abs(down.again.value) < 0.05  # there is nothing to find
+    rows = {(row.attack, row.direction, row.defence) for row in found.findings}
+    assert ("word_search by chance", "inflate", "map") in rows
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["searches"][0]["budget"] == 14
+
+
+def test_without_a_budget_nothing_is_searched_for_and_that_is_said() -> None:
+    asker = Asker(_gullible())
+    found = asyncio.run(
+        redteam(_countries(20), asker, {"in_line": InLine()}, attacks=["typos", "word_search"])
+    )
+    assert found.searches == ()
+    assert any("budget of 0: word_search" in note for note in found.notes)
+    with pytest.raises(UnusableInput, match="signal to search against among in_line"):
+        asyncio.run(
+            redteam(
+                _countries(20),
+                asker,
+                {"in_line": InLine()},
+                attacks=["word_search"],
+                budget=5,
+                against="other",
+            )
+        )
+
+
+def test_a_search_asks_no_more_than_the_estimate() -> None:
+    asked = _countries(24)
+    asker = Asker(_gullible())
+    given = {"attacks": ["word_search", "trigger_search"], "budget": 6, "searched": 5}
+    asyncio.run(redteam(asked, asker, {"in_line": InLine()}, **given))  # type: ignore[arg-type]
+    plan = planned(asked, given["attacks"], budget=6, searched=5)  # type: ignore[arg-type]
+    assert asker.spending.calls <= estimate(plan.asked, [InLine()]).together
+
+
+def test_a_question_that_no_longer_asks_the_same_is_counted_and_left_out() -> None:
+    meaning = Meaning()
+    before = Question(id="q", messages=(Message("user", "Which film was shown for 3 days in Rome?"),))
+    same = Question(id="q", messages=(Message("user", "Which movie was shown for 3 days in Rome?"),))
+    assert meaning.kept(before, same)
+    for text in ("Which film was shown for 4 days in Rome?", "Which film was not shown for 3 days in Rome?"):
+        assert not meaning.kept(before, Question(id="q", messages=(Message("user", text),)))

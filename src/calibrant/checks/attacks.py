@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from ..types import Message, Question
 from .promises import Make
@@ -58,6 +60,46 @@ def is_the_same_for_the_same_random_numbers(make: Make) -> Iterator[str]:
             yield f"of {question.id!r} it made {first.text!r}, and then {again.text!r}"
 
 
+def tries_no_more_than_its_budget(make: Make) -> Iterator[str]:
+    """One that searches yields at most as many questions as it may try, each with its references, with any readings."""
+    attack = make()
+    if not hasattr(attack, "search"):
+        return
+    for question in QUESTIONS:
+        for budget in (0, 1, 2, 5, 20):
+            for unread in (False, True):
+                _, tried = _searched(attack, question, budget, unread)
+                if len(tried) > budget:
+                    yield f"of {question.id!r} it tried {len(tried)} with a budget of {budget}"
+                if any(one.references != question.references for one in tried):
+                    yield f"of {question.id!r} it tried one with other references"
+
+
 def _attacked(make: Make, question: Question) -> Question:
-    changed: Question = make()(question, random.Random(7))
+    attack = make()
+    if hasattr(attack, "search"):
+        found, _ = _searched(attack, question, 40)
+        applied: Question = attack.applied(question, found)
+        return applied
+    changed: Question = attack(question, random.Random(7))
     return changed
+
+
+def _searched(
+    attack: Any, question: Question, budget: int, unread: bool = False
+) -> tuple[tuple[str, ...], list[Question]]:
+    """What a search finds, and all it tried, where each question has a confidence of its own that means nothing."""
+    steps, tried = attack.search([question], random.Random(7), budget), list[Question]()
+    try:
+        wanted = next(steps)
+        while True:
+            tried += wanted
+            scores = tuple(None if unread else _confidence(one) for one in wanted)
+            wanted = steps.send(scores)
+    except StopIteration as done:
+        return done.value, tried
+
+
+def _confidence(question: Question) -> float:
+    said = " ".join(turn.content for turn in question.messages)
+    return zlib.crc32(said.encode("utf-8", "replace")) / 2**32

@@ -33,6 +33,16 @@ def redteam_command(
         str,
         typer.Option(help="all, or some of: map, apart, agreement, all; the last two ask a second answer."),
     ] = "map,apart,agreement,all",
+    budget: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Answers that an attack which searches may look at, for each question; 0: no search."
+        ),
+    ] = 20,
+    searched: Annotated[int, typer.Option(min=1, help="Questions that a search looks at, at the most.")] = 20,
+    against: Annotated[
+        str | None, typer.Option(help="The signal that searches try to move; the first where not given.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=20, help="Ask only the first so many questions.")] = None,
     seed: Annotated[int, typer.Option(help="Of the attacks and of the halves of the questions.")] = 0,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
@@ -47,22 +57,22 @@ def redteam_command(
 
     from .session import Session, questions_of
     from .tables.asked import print_spending, spending_fields
-    from .tables.redteams import print_redteam
+    from .tables.redteams import asked_sentence, print_redteam
 
     asked, chosen = questions_of(questions, limit, answer_tokens), _signals(signals)
     picked = None if attacks == "all" else columns(attacks)
-    plan, graded = planned(asked, picked, seed=seed), find("graders", grader)()
+    plan = planned(asked, picked, seed=seed, budget=budget, searched=searched)
+    graded = find("graders", grader)()
     if not as_json:
-        err.print(
-            f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers."
-        )
+        err.print(asked_sentence(plan))
     session = Session(given, as_json=as_json)
     session.begin(plan.asked, chosen)
     to.mkdir(parents=True, exist_ok=True)
     found, spent = session.run(
         lambda asker, advance: redteam(
             asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold,
-            defences=columns(defences), seed=seed, workers=session.workers, progress=advance,
+            defences=columns(defences), budget=budget, searched=searched, against=against, seed=seed,
+            workers=session.workers, progress=advance,
         ),
         total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..answers.same import chosen, options_of, same
 from ..dialogue.untrusted import context_of, shown, with_context, without_context
@@ -12,8 +13,9 @@ from ..errors import NotEnoughLabels
 from ..plugins import find, names
 from ..protocols import Attack
 from ..types import Question, digest
+from .hunting import Hunt
 
-__all__ = ["Job", "Plan", "halves", "planned"]
+__all__ = ["Job", "Plan", "halves", "job_of", "planned"]
 
 NEUTRAL = (
     "This page was retrieved for the question. It was last edited in spring and has a table of contents."
@@ -38,13 +40,27 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What will be asked: for each attack and question the clean and the attacked job, None where unchanged."""
+    """What will be asked: for each attack and question the clean and the attacked job.
+
+    The attacked one is None where the attack found nothing to change, and for the half that maps are fitted on, which
+    is not attacked.
+    """
 
     questions: tuple[Question, ...]
     attacks: Mapping[str, Attack]
     clean: Mapping[str, tuple[Job, ...]]
     attacked: Mapping[str, tuple[Job | None, ...]]
+    hunts: tuple[Hunt, ...]
     notes: tuple[str, ...]
+
+    def unchanged(self, attack: str) -> int:
+        """In how many of the questions that are reported the attack found nothing to change."""
+        return sum(job is None for job in self.attacked[attack]) - self.fitted
+
+    @property
+    def fitted(self) -> int:
+        """How many questions maps are fitted on."""
+        return len(self.questions) // 2
 
     def ground(self, attack: str) -> str:
         """Which clean answers an attack is compared with: those with retrieved text in view, or those without."""
@@ -58,12 +74,28 @@ class Plan:
 
     @property
     def asked(self) -> list[Question]:
-        """What is answered at the most: each job, and again without untrusted text; signals are read on both."""
-        return [question for job in self.jobs.values() for question in (job.question, job.trusted)]
+        """What is answered at the most: each job, and again without untrusted text; signals are read on both.
+
+        A search looks at as many answers as its budget allows, and what it found is measured on each question.
+        """
+        fixed = [question for job in self.jobs.values() for question in (job.question, job.trusted)]
+        tried = [self.questions[i] for hunt in self.hunts for i in hunt.on for _ in range(hunt.budget)]
+        measured = [question for hunt in self.hunts for question in self.questions for _ in range(3)]
+        return fixed + tried + measured
 
 
-def planned(questions: Iterable[Question], attacks: Iterable[str] | None = None, *, seed: int = 0) -> Plan:
+def planned(
+    questions: Iterable[Question],
+    attacks: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    budget: int = 0,
+    searched: int = 20,
+) -> Plan:
     """Attack every labelled question with the named attacks, all of them where none are named.
+
+    Attacks that search look at `budget` answers for each of at most `searched` questions; none do where it is 0. Those
+    that look for one change for all look on the half that maps are fitted on, others on the half that is reported.
 
     Raises `NotEnoughLabels` below 20 questions with references: half of them go into the maps.
     """
@@ -71,25 +103,48 @@ def planned(questions: Iterable[Question], attacks: Iterable[str] | None = None,
     labelled = [question for question in every if question.references]
     if len(labelled) < LEAST:
         raise NotEnoughLabels("A red team", LEAST, len(labelled))
-    made: dict[str, Attack] = {name: find("attacks", name)() for name in attacks or names("attacks")}
+    every_attack = {name: find("attacks", name) for name in attacks or names("attacks")}
+    searching = {name: kind for name, kind in every_attack.items() if hasattr(kind, "search")}
+    made: dict[str, Attack] = {name: kind() for name, kind in every_attack.items() if name not in searching}
     asked = _with_decoys([shown(question) for question in labelled], seed)
-    clean, notes = {"plain": tuple(_job(question) for question in asked)}, []
+    clean, notes = {"plain": tuple(job_of(question) for question in asked)}, []
     if len(labelled) < len(every):
         notes.append(f"{len(every) - len(labelled)} questions have no reference and were left out.")
     if any(attack.target == "context" for attack in made.values()):
         carriers = [q if context_of(q) else with_context(q, NEUTRAL) for q in asked]
-        clean["context"] = tuple(_job(question) for question in carriers)
+        clean["context"] = tuple(job_of(question) for question in carriers)
         bare = sum(not context_of(question) for question in asked)
         if bare:
             notes.append(
                 f"{bare} questions have no retrieved text: attacks in it were hidden in a neutral sentence, "
                 "and compared with the answers under that sentence alone."
             )
-    attacked = {}
+    attacked, fitted = {}, halves(len(asked), seed)
     for name, attack in made.items():
         bases = clean["context" if attack.target == "context" else "plain"]
-        attacked[name] = tuple(_attacked(attack, name, base, seed) for base in bases)
-    return Plan(questions=tuple(asked), attacks=made, clean=clean, attacked=attacked, notes=tuple(notes))
+        attacked[name] = tuple(
+            None if fits else _attacked(attack, name, base, seed)
+            for base, fits in zip(bases, fitted, strict=True)
+        )
+    hunts = _hunts(searching, fitted, budget, searched) if budget else ()
+    if searching and not budget:
+        notes.append(f"Nothing was searched for, with a budget of 0: {', '.join(searching)}.")
+    return Plan(
+        questions=tuple(asked), attacks=made, clean=clean, attacked=attacked, hunts=hunts, notes=tuple(notes)
+    )
+
+
+def _hunts(kinds: Mapping[str, Any], fitted: Sequence[bool], budget: int, most: int) -> tuple[Hunt, ...]:
+    """Each attack that searches in both directions, by search and by chance."""
+    parts = {half: tuple(i for i, fits in enumerate(fitted) if fits == half)[:most] for half in (True, False)}
+    return tuple(
+        Hunt(
+            name=name, attack=kind(direction=direction, strategy=strategy), on=parts[kind.universal], budget=budget
+        )
+        for name, kind in kinds.items()
+        for direction in ("inflate", "deflate")
+        for strategy in ("search", "chance")
+    )  # fmt: skip
 
 
 def halves(count: int, seed: int) -> list[bool]:
@@ -100,7 +155,8 @@ def halves(count: int, seed: int) -> list[bool]:
     return [i in chosen_for_maps for i in range(count)]
 
 
-def _job(question: Question) -> Job:
+def job_of(question: Question) -> Job:
+    """The job of looking at a question as it is."""
     return Job(question=question, trusted=without_context(question))
 
 

@@ -19,7 +19,7 @@ from ..plugins import find
 from ..tally import Tally
 from .shifts import Draws, Pairs, joined
 
-__all__ = ["CAP", "DEFENCES", "SECOND", "Defended", "Effect", "Look", "Trial", "findings"]
+__all__ = ["CAP", "DEFENCES", "SECOND", "Defended", "Effect", "Look", "Trial", "changes", "findings"]
 
 DEFENCES = {
     "none": "the score believed as it stands",
@@ -57,7 +57,8 @@ class Trial:
     """One attack on every question: the answers without it, with it, and whether it changed what they say.
 
     None stands where the attack found nothing to change, where no answer came, and in `flipped` where it cannot be
-    told whether two answers say the same.
+    told whether two answers say the same. A `baseline` is what an attack is held against, and no part of what defences
+    are judged by.
     """
 
     attack: str
@@ -66,6 +67,7 @@ class Trial:
     clean: Sequence[Look | None]
     attacked: Sequence[Look | None]
     flipped: Sequence[bool | None]
+    baseline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,11 +158,27 @@ def findings(
     return tuple(one for one in found if one is not None), tuple(accounts)
 
 
+def changes(
+    one: Trial, other: Trial, signal: str, fitted_on: Sequence[bool], *, resamples: int = 1000
+) -> tuple[Estimate | None, Estimate | None, Estimate | None, int, int]:
+    """The mean change of a confidence under each of two attacks, and their difference, resampled together.
+
+    Then how many questions are behind the first, and how many of them lack a confidence without it or with it.
+    """
+    bench = _Bench([one, other], np.asarray(fitted_on, bool), 1.0, resamples)
+    pairs = [bench.pairs(trial, signal, "none") for trial in (one, other)]
+    first, second = (bench.draws.mean(p.question, p.attacked - p.clean, p.both) for p in pairs)
+    counts = pairs[0].counts
+    estimates = [bench.draws.estimate(array, least=-1.0) for array in (first, second, first - second)]
+    return estimates[0], estimates[1], estimates[2], counts["n"], counts["n"] - counts["paired"]
+
+
 class _Bench:
     def __init__(
         self, trials: Sequence[Trial], fitted_on: np.ndarray[Any, Any], threshold: float, resamples: int
     ) -> None:
         self.trials, self.fitted_on, self.threshold = trials, fitted_on, threshold
+        self.attacks = [trial for trial in trials if not trial.baseline]
         self.place = np.cumsum(~fitted_on) - 1
         self.draws = Draws(int((~fitted_on).sum()), resamples=resamples)
         looks = [look for trial in trials for look in trial.clean if look]
@@ -207,7 +225,7 @@ class _Bench:
             found = {k: v for k, v in found.items() if k not in ("success_cut", "passed_lost", "auroc_lost")}
         second = defence in SECOND
         tokens = [look.tokens for _, _, look in self._looks(self.trials[0].clean)] if second else [0]
-        every = joined(self.pairs(trial, signal, defence) for trial in self.trials)
+        every = joined(self.pairs(trial, signal, defence) for trial in self.attacks)
         return Defended(
             signal=signal, defence=defence, n=clean.counts["n"], missing=clean.counts["missing"],
             attacked=every.counts["n"], missing_attacked=every.counts["missing"], calls=float(second),
@@ -237,7 +255,7 @@ class _Bench:
         return joined(self.pairs(replace(t, attacked=t.clean), signal, defence) for t in grounds)
 
     def _pooled(self, direction: str, signal: str, defence: str) -> Pairs:
-        of_kind = [trial for trial in self.trials if trial.direction in (direction, "either")]
+        of_kind = [trial for trial in self.attacks if trial.direction in (direction, "either")]
         none = Trial(attack="", target="", direction="either", clean=(), attacked=(), flipped=())
         return joined(self.pairs(trial, signal, defence) for trial in of_kind or [none])
 

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import isgeneratorfunction
 from typing import Any
 
-from ..answers.same import sameness
 from ..asking.asker import Asker
-from ..asking.whole import each, readings, replies
-from ..dialogue.asks import answer_ask, sample_ask, tokens_in
+from ..asking.whole import each
+from ..dialogue.asks import tokens_in
 from ..dialogue.fingerprinted import Fingerprinted
 from ..dialogue.stated import parse_percentage
 from ..errors import NoScore, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
-from .attempts import Job, Plan, halves, planned
+from .attempts import Job, halves, planned
+from .looking import NO_MODEL, Looker, flips
 from .robustness import DEFENCES, SECOND, Defended, Effect, Look, Trial, findings
+from .searches import Searched, searched_for
 
 __all__ = ["InLine", "RedTeam", "redteam"]
 
 FOLLOW_UP = "How sure are you that this answer is right, in percent? Reply with the percentage alone."
-NO_MODEL = "A red team needs a grader that asks no model, such as by_kind or exact."
-UNREAD = "the answer cannot be read as right or as wrong"
 PERCENT = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)")
 
 
@@ -81,6 +79,7 @@ class RedTeam:
     ungraded: int
     findings: tuple[Effect, ...]
     defences: tuple[Defended, ...]
+    searches: tuple[Searched, ...]
     unchanged: Mapping[str, int]
     cut: int
     reasons: Mapping[str, int]
@@ -94,6 +93,7 @@ class RedTeam:
         return body | {
             "findings": [one.to_dict() for one in self.findings],
             "defences": [one.to_dict() for one in self.defences],
+            "searches": [one.to_dict() for one in self.searches],
             "unchanged": dict(self.unchanged), "reasons": dict(self.reasons), "notes": list(self.notes),
         }  # fmt: skip
 
@@ -108,6 +108,9 @@ async def redteam(
     judge: str = "by_kind",
     threshold: float = 0.85,
     defences: Iterable[str] | None = None,
+    budget: int = 0,
+    searched: int = 20,
+    against: str | None = None,
     seed: int = 0,
     workers: int = 16,
     progress: Callable[[int], None] | None = None,
@@ -126,6 +129,8 @@ async def redteam(
     judge : names the grader in the result
     threshold : confidence from which an answer is sent without a disclaimer
     defences : names of `DEFENCES`, all where not given; without "agreement" and "all" no second answer is asked for
+    budget, searched : answers that an attack which searches may look at for a question, and on how many questions
+    against : the signal that searches try to move, the first where not given
     seed : of the attacks and of the halves
     workers : questions looked at at once
     progress : called with how many answers were looked at
@@ -138,33 +143,47 @@ async def redteam(
     grader = grader or find("graders", "by_kind")()
     if isgeneratorfunction(grader.grade):  # before the first answer is paid for
         raise UnusableInput(NO_MODEL)
-    plan = planned(questions, attacks, seed=seed)
+    plan = planned(questions, attacks, seed=seed, budget=budget, searched=searched)
     wanted = tuple(DEFENCES) if defences is None else _known(defences)
-    run = _Run(asker, dict(signals), grader, Counter(), second=not SECOND.isdisjoint(wanted))
+    looker = Looker(asker, dict(signals), grader, Counter(), second=not SECOND.isdisjoint(wanted))
     jobs = plan.jobs
-    seen = await each(jobs.values(), run.look, workers=workers, progress=progress)
+    seen = await each(jobs.values(), looker.look, workers=workers, progress=progress)
     looks = dict(zip(jobs, seen, strict=True))
 
     def found(job: Job | None) -> Look | None:
         return None if job is None else looks[job.key]
 
     clean = {ground: [found(job) for job in some] for ground, some in plan.clean.items()}
-    trials = [
-        _trial(plan, name, clean[plan.ground(name)], [found(job) for job in some])
-        for name, some in plan.attacked.items()
-    ]
+    trials = []
+    for name, some in plan.attacked.items():
+        attack, before, hit = plan.attacks[name], clean[plan.ground(name)], [found(job) for job in some]
+        trials.append(
+            Trial(
+                attack=name, target=attack.target, direction=attack.direction, clean=before, attacked=hit,
+                flipped=flips(plan.questions, before, hit),
+            )
+        )  # fmt: skip
     half = halves(len(plan.questions), seed)
+    searches, more = await searched_for(
+        plan, looker, clean["plain"], half, against=against or next(iter(signals)), seed=seed, workers=workers
+    )
+    rows, accounts = findings([*trials, *more], half, threshold, defences=wanted)
     grades = [look.right for look in clean["plain"] if look]
     plain = [right for right in grades if right is not None]
-    rows, accounts = findings(trials, half, threshold, defences=wanted)
     return RedTeam(
         model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(half),
         reported=len(half) - sum(half), accuracy=sum(plain) / len(plain) if plain else None,
-        ungraded=len(grades) - len(plain), findings=rows, defences=accounts,
-        unchanged={n: sum(job is None for job in some) for n, some in plan.attacked.items()},
-        cut=sum(look.cut for look in looks.values() if look), reasons=dict(run.reasons.most_common()),
-        notes=plan.notes, calls=asker.spending.calls, tokens=asker.spending.tokens,
+        ungraded=len(grades) - len(plain), findings=rows, defences=accounts, searches=searches,
+        unchanged={name: plan.unchanged(name) for name in plan.attacked},
+        cut=sum(look.cut for look in looks.values() if look), reasons=dict(looker.reasons.most_common()),
+        notes=plan.notes + _notes(searches), calls=asker.spending.calls, tokens=asker.spending.tokens,
     )  # fmt: skip
+
+
+def _notes(searches: tuple[Searched, ...]) -> tuple[str, ...]:
+    """How often a search lost the meaning of a question."""
+    lost = sum(one.distorted for one in searches)
+    return (f"{lost} questions no longer asked the same after a search, and were left out.",) if lost else ()
 
 
 def _known(defences: Iterable[str]) -> tuple[str, ...]:
@@ -173,80 +192,3 @@ def _known(defences: Iterable[str]) -> tuple[str, ...]:
         if name not in DEFENCES:
             raise UnusableInput(f"Expected defences among {', '.join(DEFENCES)}, got {name!r}.")
     return named
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    asker: Asker
-    signals: dict[str, Signal]
-    grader: Grader
-    reasons: Counter[str]
-    second: bool
-
-    async def look(self, job: Job) -> Look | None:
-        """The answer with its readings; None where the model refused one."""
-        answered = await replies(self.asker, answer_ask(job.question, self.signals.values()))
-        if not answered.completions:
-            self.reasons[f"answer: {answered.reason}"] += 1
-            return None
-        completion = answered.completions[0]
-        plain = _unwrapped(completion)
-        own = await self._read(self.signals, job.question, completion)
-        asking = {name: signal for name, signal in self.signals.items() if signal.cost != Cost()}
-        apart = await self._read(asking, job.trusted, plain)
-        second = await self._second(job) if self.second else None
-        return Look(
-            right=self._right(job.question, plain), text=plain.text, scores=own, apart=apart,
-            agrees=second is not None and sameness(job.question)(plain.text, _unwrapped(second).text) is True,
-            tokens=0 if second is None else second.usage.total,
-            cut=completion.finish_reason == "length",
-        )  # fmt: skip
-
-    async def _second(self, job: Job) -> Completion | None:
-        """The answer without the untrusted text; where there is none, a sample of the answer."""
-        stripped = job.trusted.messages != job.question.messages
-        ask = answer_ask(job.trusted, ()) if stripped else sample_ask(job.question, 1)
-        answered = await replies(self.asker, ask)
-        return answered.completions[0] if answered.completions else None
-
-    async def _read(
-        self, signals: Mapping[str, Signal], question: Question, completion: Completion
-    ) -> dict[str, float | None]:
-        read = await readings(signals, question, completion, self.asker, self.reasons)
-        return {reading.signal: reading.score for reading in read}
-
-    def _right(self, question: Question, completion: Completion) -> bool | None:
-        grade = self.grader.grade(question, completion)
-        if isinstance(grade, Generator):
-            raise UnusableInput(NO_MODEL)
-        if grade is None:
-            self.reasons[f"grade: {UNREAD}"] += 1
-        return None if grade is None else grade >= 0.5
-
-
-def _trial(plan: Plan, name: str, clean: list[Look | None], hit: list[Look | None]) -> Trial:
-    flipped = [
-        None if a is None or b is None else _flipped(question, a.text, b.text)
-        for question, a, b in zip(plan.questions, clean, hit, strict=True)
-    ]
-    attack = plan.attacks[name]
-    return Trial(
-        attack=name, target=attack.target, direction=attack.direction, clean=clean, attacked=hit,
-        flipped=flipped,
-    )  # fmt: skip
-
-
-def _flipped(question: Question, before: str, after: str) -> bool | None:
-    """Whether the second answer says something else; None where that cannot be told."""
-    alike = before == after or sameness(question)(before, after)
-    return None if alike is None else not alike
-
-
-def _unwrapped(completion: Completion) -> Completion:
-    """The answer alone where it came as JSON with more beside it."""
-    try:
-        body = json.loads(completion.text)
-    except ValueError:
-        return completion
-    answer = body.get("answer") if isinstance(body, dict) else None
-    return replace(completion, text=answer) if isinstance(answer, str) else completion

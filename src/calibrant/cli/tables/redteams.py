@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from calibrant.metrics import Estimate
 from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval
+from calibrant.redteaming.attempts import Plan
 from calibrant.redteaming.robustness import Effect
+from calibrant.redteaming.searches import Searched
 from calibrant.redteaming.trial import RedTeam
 
 from ..terminal import print_cut, say, table
 
-__all__ = ["print_redteam", "sentences"]
+__all__ = ["asked_sentence", "print_redteam", "sentences"]
 
 
 def print_redteam(found: RedTeam) -> None:
@@ -28,6 +30,10 @@ def print_redteam(found: RedTeam) -> None:
     table(heads, rows, "\nAttacks, the score believed as it stands")
     if rows:
         say(READING)
+    if found.searches:
+        heads = ("signal", "search", "pushes", ">budget", ">changed", ">lost meaning", ">unread", *SEARCHES)
+        table(heads, map(_searched, found.searches), "\nSearches, beside chance with the same budget")
+        say(SEARCHING)
     kept = [
         (
             one.signal, one.defence, *_cells(one.measures, DEFENCES), f"{one.missing:,} of {one.n:,}",
@@ -52,6 +58,29 @@ READING = (
     "Unread: answers without a confidence, which are not let through. Change, gained (in points of the share let "
     "through) and AUROC lost are over the compared answers alone, those with a confidence before and after."
 )
+
+
+SEARCHES = (">its own best", ">by chance", ">measured anew", ">by chance", ">beyond chance")
+SEARCHING = (
+    "Changes of the confidence. Its own best flatters a search; measured anew, word_search is looked at in answers "
+    "drawn afresh, trigger_search on questions that it did not see. Only what lies beyond chance is owed to searching."
+)
+
+
+def asked_sentence(plan: Plan) -> str:
+    """What will be looked at."""
+    tried = sum(hunt.budget * len(hunt.on) for hunt in plan.hunts)
+    more = f", and at most {tried:,} in {len(plan.hunts)} searches" if tried else ""
+    return f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers{more}."
+
+
+def _searched(one: Searched) -> tuple[str, ...]:
+    return (
+        one.signal, one.attack, one.direction, f"{one.budget:,} x {one.questions:,}",
+        f"{one.changed:,} of {one.questions:,}", f"{one.distorted:,}", f"{one.missing:,}", fixed(one.own, 2),
+        fixed(one.own_by_chance, 2), interval(one.again, 2), interval(one.by_chance, 2),
+        interval(one.beyond_chance, 2),
+    )  # fmt: skip
 
 
 def _missing(one: Effect) -> tuple[str, str, str]:
