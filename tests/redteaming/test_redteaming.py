@@ -414,8 +414,11 @@ def test_a_search_finds_what_the_model_is_weak_for_beyond_chance() -> None:
     down = by["word_search", "deflate"]
     assert down.again is not None
     assert abs(down.again.value) < 0.05  # there is nothing to find
-    rows = {(row.attack, row.direction, row.defence) for row in found.findings}
-    assert ("word_search by chance", "inflate", "map") in rows
+    rows = {(row.attack, row.kind, row.direction, row.defence) for row in found.findings}
+    assert ("word_search", "chance", "inflate", "map") in rows
+    assert {one.n for one in found.defences} == {
+        24 + 24
+    }  # likeliest answers, and those drawn for word_search
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["searches"][0]["budget"] == 14
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..answers.likeness import Likeness, contradict
 from ..asking.whole import each
@@ -17,7 +18,7 @@ __all__ = ["Found", "Hunt", "Meaning", "hunted"]
 
 ALIKE = 0.5
 """Least cosine of a question and its rewording (CE-Attack holds its own to the same, by another encoder)."""
-Confidence = Callable[[Question], Awaitable[float | None]]
+Confidence = Callable[[Question], Coroutine[Any, Any, float | None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +32,6 @@ class Hunt:
     attack: Search
     on: tuple[int, ...]
     budget: int
-
-    @property
-    def label(self) -> str:
-        """The name by which findings list it."""
-        return self.name if self.attack.strategy == "search" else f"{self.name} by chance"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,8 +57,8 @@ class Trial:
     """One attack on every question: the answers without it, with it, and whether it changed what they say.
 
     None stands where the attack found nothing to change, where no answer came, and in `flipped` where it cannot be
-    told whether two answers say the same. A `baseline` is what an attack is held against, and no part of what defences
-    are judged by.
+    told whether two answers say the same. `kind` is "fixed", "search" or "chance": what a search is held
+    against, and no part of what defences are judged by.
     """
 
     attack: str
@@ -67,7 +67,7 @@ class Trial:
     clean: Sequence[Look | None]
     attacked: Sequence[Look | None]
     flipped: Sequence[bool | None]
-    baseline: bool = False
+    kind: str = "fixed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +76,7 @@ class Effect:
 
     `n` questions, `wrong` of them answered wrongly under attack. What is missing is counted by `Pairs.counts`:
     confidences without the attack, under it and in both, so that `paired` questions can be compared; grades; and
-    answers of which it cannot be told whether they say the same as before.
+    answers of which it cannot be told whether they say the same as before. `kind` as of the trial.
     """
 
     attack: str
@@ -84,6 +84,7 @@ class Effect:
     direction: str
     signal: str
     defence: str
+    kind: str
     n: int
     wrong: int
     missing_clean: int
@@ -178,7 +179,7 @@ class _Bench:
         self, trials: Sequence[Trial], fitted_on: np.ndarray[Any, Any], threshold: float, resamples: int
     ) -> None:
         self.trials, self.fitted_on, self.threshold = trials, fitted_on, threshold
-        self.attacks = [trial for trial in trials if not trial.baseline]
+        self.attacks = [trial for trial in trials if trial.kind != "chance"]
         self.place = np.cumsum(~fitted_on) - 1
         self.draws = Draws(int((~fitted_on).sum()), resamples=resamples)
         looks = [look for trial in trials for look in trial.clean if look]
@@ -195,7 +196,7 @@ class _Bench:
             return None
         return Effect(
             attack=trial.attack, target=trial.target, direction=trial.direction, signal=signal,
-            defence=defence, **pairs.counts,
+            defence=defence, kind=trial.kind, **pairs.counts,
             measures=self.draws.measures(pairs, trial.direction, self.threshold),
         )  # fmt: skip
 
@@ -250,8 +251,12 @@ class _Bench:
         )
 
     def _clean(self, signal: str, defence: str) -> Pairs:
-        """The clean answers of every ground on which an attack was tried, against themselves."""
-        grounds = {id(trial.clean): trial for trial in self.trials}.values()
+        """The clean answers of every ground on which an attack was tried, against themselves.
+
+        Of fixed attacks where there are any: what searches are compared with is drawn anew from the same questions.
+        """
+        fixed = [trial for trial in self.attacks if trial.kind == "fixed"]
+        grounds = {id(trial.clean): trial for trial in fixed or self.attacks}.values()
         return joined(self.pairs(replace(t, attacked=t.clean), signal, defence) for t in grounds)
 
     def _pooled(self, direction: str, signal: str, defence: str) -> Pairs:

@@ -96,9 +96,10 @@ async def searched_for(
     async def confidence(question: Question) -> float | None:
         return await looker.confidence(question, against)
 
+    fresh = await _drawn_anew(plan, looker, clean, workers)
     for hunt in plan.hunts:
         found = await hunted(hunt, plan.questions, confidence, seed=seed, workers=workers)
-        done.append(await _measured(plan, hunt, found, looker, clean, fitted, meaning, workers))
+        done.append(await _measured(plan, hunt, found, looker, clean, fresh, fitted, meaning, workers))
     pairs = zip(done[::2], done[1::2], strict=True)
     return tuple(_account(one, chance, against, fitted) for one, chance in pairs), [one.trial for one in done]
 
@@ -109,10 +110,12 @@ async def _measured(
     found: Found,
     looker: Looker,
     clean: Looks,
+    fresh: Looks,
     fitted: Sequence[bool],
     meaning: Meaning,
     workers: int,
 ) -> _Measured:
+    """`clean` are the looks without an attack, `fresh` the same with answers drawn anew where a search looked."""
     attack, distorted = hunt.attack, 0
     each_own = dict(zip(hunt.on, found.changes, strict=False))
     places = [i for i, fits in enumerate(fitted) if not fits] if attack.universal else list(hunt.on)
@@ -125,11 +128,7 @@ async def _measured(
         else:
             distorted += 1
     drawn = not attack.universal
-    before = list(clean)
-    if drawn:
-        some = [job_of(plan.questions[i]) for i in places]
-        for i, look in zip(places, await _looks(looker, some, drawn, workers), strict=True):
-            before[i] = look
+    before = fresh if drawn else clean
     jobs = [(i, job) for i, job in enumerate(hit) if job]
     after: list[Look | None] = [None] * len(clean)
     for (i, _), look in zip(
@@ -137,10 +136,20 @@ async def _measured(
     ):
         after[i] = look
     trial = Trial(
-        attack=hunt.label, target=attack.target, direction=attack.direction, clean=before, attacked=after,
-        flipped=flips(plan.questions, before, after), baseline=attack.strategy == "chance",
+        attack=hunt.name, target=attack.target, direction=attack.direction, clean=before, attacked=after,
+        flipped=flips(plan.questions, before, after), kind=attack.strategy,
     )  # fmt: skip
     return _Measured(hunt, found, trial, distorted)
+
+
+async def _drawn_anew(plan: Plan, looker: Looker, clean: Looks, workers: int) -> Looks:
+    """The looks without an attack, with fresh answers to the questions that are searched one by one."""
+    places = sorted({i for hunt in plan.hunts if not hunt.attack.universal for i in hunt.on})
+    fresh = list(clean)
+    some = [job_of(plan.questions[i]) for i in places]
+    for i, look in zip(places, await _looks(looker, some, True, workers), strict=True):
+        fresh[i] = look
+    return fresh
 
 
 async def _looks(looker: Looker, jobs: Sequence[Job], drawn: bool, workers: int) -> list[Look | None]:

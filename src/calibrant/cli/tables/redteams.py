@@ -22,13 +22,30 @@ def print_redteam(found: RedTeam) -> None:
         say(sentence)
     print_cut(found.cut)
     believed = [one for one in found.findings if one.defence == "none"]
-    rows = [
-        (one.signal, one.attack, f"{one.n:,}", *_missing(one), *_cells(one.measures, ATTACKS))
-        for one in believed
-    ]
-    heads = ("signal", "attack", ">n", ">unread before", ">after", ">compared", *ATTACKS)
-    table(heads, rows, "\nAttacks, the score believed as it stands")
-    if rows:
+    for direction, (title, measure) in HARM.items():
+        rows = [
+            (
+                one.signal,
+                _named(one),
+                f"{one.n:,}",
+                *_missing(one),
+                *_cells(one.measures, _harm(title, measure)),
+            )
+            for one in believed
+            if one.direction in (direction, "either")
+        ]
+        if rows:
+            heads = (
+                "signal",
+                "attack",
+                ">n",
+                ">unread before",
+                ">after",
+                ">compared",
+                *_harm(title, measure),
+            )
+            table(heads, rows, f"\nAttacks that {direction}, the score believed as it stands")
+    if believed:
         say(READING)
     if found.searches:
         heads = ("signal", "search", "pushes", ">budget", ">changed", ">lost meaning", ">unread", *SEARCHES)
@@ -45,18 +62,18 @@ def print_redteam(found: RedTeam) -> None:
     table(heads, kept, "\nDefences, all attacks of a direction together")
 
 
-ATTACKS = {
-    ">change": "change", ">flips %": "flips", ">wrong let through %": "success_clean",
-    ">with attack %": "success_attacked", ">gained": "success_gained", ">AUROC lost": "auroc_lost",
-}  # fmt: skip
+HARM = {"inflate": ("wrong let through", "success"), "deflate": ("right held back", "held_back")}
+"""What an attack of a direction does harm by: its name and its measure."""
+
+
 DEFENCES = {
     ">wrong let through %": "success_clean", ">with attack %": "success_attacked", ">cut %": "success_cut",
     ">right let through %": "passed_clean", ">clean AUROC": "auroc_clean",
 }  # fmt: skip
 """Heads and the measures under them; those that an attack or a defence is judged by are shown with their intervals."""
 READING = (
-    "Unread: answers without a confidence, which are not let through. Change, gained (in points of the share let "
-    "through) and AUROC lost are over the compared answers alone, those with a confidence before and after."
+    "Unread: answers without a confidence, which are not let through. Change, gained (in points of the share before "
+    "it) and AUROC lost are over the compared answers alone, those with a confidence before and after."
 )
 
 
@@ -83,6 +100,18 @@ def _searched(one: Searched) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _named(one: Effect) -> str:
+    return f"{one.attack} by chance" if one.kind == "chance" else one.attack
+
+
+def _harm(title: str, measure: str) -> dict[str, str]:
+    """Heads, and the measures under them, of the attacks of one direction."""
+    return {
+        ">change": "change", ">flips %": "flips", f">{title} %": f"{measure}_clean",
+        ">with attack %": f"{measure}_attacked", ">gained": f"{measure}_gained", ">AUROC lost": "auroc_lost",
+    }  # fmt: skip
+
+
 def _missing(one: Effect) -> tuple[str, str, str]:
     return f"{one.missing_clean:,}", f"{one.missing:,}", f"{one.paired:,}"
 
@@ -90,10 +119,10 @@ def _missing(one: Effect) -> tuple[str, str, str]:
 def _cells(measures: Mapping[str, Estimate | None], heads: Mapping[str, str]) -> Iterator[str]:
     for head, name in heads.items():
         one = measures.get(name)
-        if name in ("success_attacked", "success_cut"):
+        if name in ("success_attacked", "held_back_attacked", "success_cut"):
             yield interval(one, 0, scale=100)
         else:
-            scale, digits = (100, 0) if head.endswith("%") or name == "success_gained" else (1, 2)
+            scale, digits = (100, 0) if head.endswith("%") or name.endswith("_gained") else (1, 2)
             yield fixed(None if one is None else scale * one.value, digits)
 
 
@@ -110,6 +139,7 @@ def sentences(found: RedTeam) -> list[str]:
     ]
     for signal in dict.fromkeys(one.signal for one in found.defences):
         said += _of_signal(found, signal)
+    said += map(_of_search, found.searches)
     unchanged = ", ".join(f"{name} {n}" for name, n in found.unchanged.items() if n)
     if unchanged:
         said.append(f"Questions in which an attack found nothing to change: {unchanged}.")
@@ -126,20 +156,44 @@ def _of_signal(found: RedTeam, signal: str) -> list[str]:
     rated = [
         (gained.value, one)
         for one in rows
-        if one.defence == "none" and (gained := one.measures["success_gained"]) is not None
+        if one.defence == "none"
+        and one.kind != "chance"
+        and (gained := one.measures["success_gained"]) is not None
     ]
+    if not any(one.paired for one in rows):
+        return [
+            f"{signal}: no answer had a confidence before and after an attack, so that nothing is compared."
+        ]
     if not rated:
         return [f"{signal}: no attack left wrong answers with which to compare."]
     _, worst = max(rated, key=lambda pair: pair[0])
     before, after, gained = (worst.measures[f"success_{name}"] for name in ("clean", "attacked", "gained"))
     said = (
-        f"{signal}, believed as it stands: the worst attack is {worst.attack}. Wrong answers let through: "
-        f"{percent_interval(before)} without it, {percent_interval(after)} with it{_unread(worst)}."
+        f"{signal}, believed as it stands: the worst attack is {worst.attack} ({worst.direction}). Wrong answers let "
+        f"through: {percent_interval(before)} without it, {percent_interval(after)} with it{_unread(worst)}."
     )
     if gained is None or gained.low <= 0:
         return [f"{said} That is within what chance gives."]
-    left = {one.defence: one.measures["success_attacked"] for one in rows if one.attack == worst.attack}
+    same = [one for one in rows if _identity(one) == _identity(worst)]
+    left = {one.defence: one.measures["success_attacked"] for one in same}
     return [said, _best(found, signal, left)]
+
+
+def _identity(one: Effect) -> tuple[str, str, str]:
+    return one.attack, one.direction, one.kind
+
+
+def _of_search(one: Searched) -> str:
+    """How far a search moved the confidence when measured anew, and whether that is more than chance gives."""
+    lead = f"{one.attack} ({one.direction}), {one.budget:,} answers looked at for each of {one.questions:,} questions"
+    if one.again is None or one.beyond_chance is None:
+        return f"{lead}: what it found could not be measured anew, for want of a confidence before and after."
+    moved = f"moved {one.signal} by {interval(one.again, 2, signed=True)} on {one.where}"
+    wanted = 1 if one.direction == "inflate" else -1
+    beyond = sorted((wanted * one.beyond_chance.low, wanted * one.beyond_chance.high))
+    if beyond[0] > 0:
+        return f"{lead}, {moved}: {interval(one.beyond_chance, 2, signed=True)} beyond chance with the same budget."
+    return f"{lead}, {moved}: no further than chance with the same budget."
 
 
 def _unread(one: Effect) -> str:
