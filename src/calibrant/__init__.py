@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .guarantees.certifying import certify
     from .maps.calibration import CalibrationMap, MapSet
     from .plans.certificates import Certificate, CertificateSet
+    from .reading import grade, same
     from .tally import Tally
     from .types import Action, Confidence, Decision
 
@@ -34,7 +35,9 @@ __all__ = [
     "audit",
     "certify",
     "fit",
+    "grade",
     "metrics",
+    "same",
 ]
 
 __version__ = "0.1.0"
@@ -53,6 +56,8 @@ _HOMES = {
     "audit": "auditing",
     "certify": "guarantees.certifying",
     "fit": "fitting",
+    "grade": "reading",
+    "same": "reading",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from calibrant.answers.same import kind_of, options_of
+from calibrant.answers.kinds import kind_of, options_of
 from calibrant.asking.questions import read_questions
 from calibrant.dialogue.asks import ANSWER, put
 from calibrant.errors import ColumnNotFound, UnusableInput

@@ -133,7 +133,7 @@ def test_a_reference_that_cannot_be_read_gives_no_grade(grader: Any, reference: 
     [
         ("Paris", "PARIS!", 1.0),
         ("Paris", "**Paris**", 1.0),
-        ("Paris", "The city is Paris.", 1.0),
+        ("Paris", "The city is Paris.", 0.0),  # `by_kind` takes it
         ("Paris", "Paris, France", 0.0),  # `alias` takes it
         ("Paris", "I don’t think it is Paris.", 0.0),
         ("Paris", "The city is not Paris.", 0.0),
@@ -198,24 +198,24 @@ def test_alias_groups_of_other_things_do_not_help() -> None:
         ("0.5", "1/2", 1.0),
         ("-3", "−3", 1.0),
         ("42", "The answer is 42. Wait, no: the answer is 43.", 0.0),
-        ("42", "42 or 43", 0.0),
+        ("42", "42 or 43", None),
         ("42", "421", 0.0),
         ("42", "4.2", 0.0),
         ("42", "-42", 0.0),
         ("42", "Is it 42? No, the answer is 41.", 0.0),
-        ("42", "forty-two", 0.0),
+        ("42", "forty-two", 1.0),
         ("3.14", "3.1416", 0.0),
         ("1000", "1 million", 0.0),
         ("5", "$5M", 0.0),
-        ("5", "5M", 0.0),
+        ("5", "5M", None),
         ("3", "3½", 0.0),
         ("3.5", "3½", 1.0),
         ("3500000", "$3.5M", 1.0),
-        ("0", "0x10", 0.0),
-        ("1", "9" * 5000 + "/" + "9" * 5000, 0.0),
+        ("0", "0x10", None),
+        ("1", "9" * 5000 + "/" + "9" * 5000, None),
     ],
 )
-def test_numeric(reference: str, text: str, grade: float) -> None:
+def test_numeric(reference: str, text: str, grade: float | None) -> None:
     assert Numeric().grade(question(reference), said(text)) == grade
 
 
@@ -234,10 +234,10 @@ def test_numeric_within_a_tolerance() -> None:
         ("It lies on the Seine.\nSo the answer is **B**.", 1.0),
         ("The answer is A. No: the answer is B.", 1.0),
         ("A", 0.0),
-        ("B) Rome", 0.0),
-        ("A or B", 0.0),
+        ("B) Rome", None),
+        ("A or B", None),
         ("Not Paris", 0.0),
-        ("Both B and C", 0.0),
+        ("Both B and C", None),
         ("D", 0.0),
         ("Be careful", 0.0),
         ("", 0.0),
@@ -305,14 +305,14 @@ def test_token_f1(reference: str, text: str, f1: float) -> None:
     [
         ({}, "Paris", "Paris, France", 1.0),
         ({}, "1200", "It costs $1,200 in all.", 1.0),
-        ({}, "1200", "1200 or 1300", 0.0),
-        ({}, "Apollo 11", "11", 0.0),
-        ({}, "Henry V", "Henry VI", 0.0),
+        ({}, "1200", "1200 or 1300", None),
+        ({}, "Apollo 11", "11", None),
+        ({}, "Henry V", "Henry VI", None),
         ({"kind": "number"}, "50%", "the answer is 50", 1.0),
-        ({"kind": "number"}, "50", "fifty", 0.0),
+        ({"kind": "number"}, "50", "fifty", 1.0),
         ({"kind": "date"}, "5 March 2021", "March 5th, 2021", 1.0),
         ({"kind": "date"}, "5 March 2021", "2021", 0.0),
-        ({"kind": "date"}, "5 March 2021", "05/03/2021", 0.0),  # which of both is the month?
+        ({"kind": "date"}, "5 March 2021", "05/03/2021", None),  # which of both is the month?
         ({"options": OPTIONS}, "B", "Paris", 1.0),
         ({"options": OPTIONS}, "B", "Rome", 0.0),
         ({"kind": "text", "options": OPTIONS}, "Paris", "B", 0.0),

@@ -10,7 +10,19 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-__all__ = ["KEPT", "Day", "concluded", "date", "dates_same", "number", "numbers", "numbers_same"]
+from .letters import months, number_words, plain_figures, unaccented
+
+__all__ = [
+    "KEPT",
+    "Day",
+    "concluded",
+    "date",
+    "number",
+    "numbers",
+    "numbers_equal",
+    "numbers_same",
+    "result_of",
+]
 
 T = TypeVar("T")
 
@@ -67,6 +79,9 @@ TIMES, OTHER_BASE = re.compile(r"x\d\w*", re.I), re.compile(r"x[\da-f]+|[bo][0-7
 LAST = re.compile(r"^(?:so|thus|therefore|hence|in total|altogether|in all|finally)\b", re.IGNORECASE)
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
+ENGLISH_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
@@ -130,13 +145,97 @@ def number(text: str) -> float | None:
     """
     end = concluded(text)
     if end is not None:
-        return _only(end, _numbers)
-    if (value := _only(text, _numbers)) is not None:
+        return in_words(end) if (value := _only(end, _numbers)) is None else value
+    if (value := _only(text, _numbers)) is not None or (value := in_words(text)) is not None:
         return value
     sentences = [one for one in SENTENCE.split(text.strip()) if one]
     if sentences and LAST.match(sentences[-1]):
         return _only(sentences[-1], _numbers)
     return None
+
+
+def in_words(text: str) -> float | None:
+    """The one number that a text without figures states in words; None for none or several.
+
+    >>> in_words("forty-two"), in_words("There are one hundred and five."), in_words("zwei oder drei")
+    (42.0, 105.0, None)
+    """
+    if any(char.isdigit() for char in text):
+        return None
+    words, known = WORDS.findall(unaccented(text).replace("-", " ")), number_words()
+    found, at = [], 0
+    while at < len(words):
+        size = next((n for n in (4, 3, 2, 1) if " ".join(words[at : at + n]) in known), 0)
+        if size == 1 and words[at] == "one" and len(words) > 3 and (at + 1 == len(words) or words[at + 1] not in SCALES):
+            size = 0  # a pronoun
+        if size:
+            value, at = _composed(words, at, size, known)
+            found.append(value)
+        else:
+            at += 1
+    broken = any(word in ("half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens") for word in words)
+    return float(found[0]) if len(set(found)) == 1 and not broken else None
+
+
+WORDS = re.compile(r"[^\W\d_]+")
+
+
+def _composed(words: Sequence[str], at: int, size: int, known: dict[str, int]) -> tuple[int, int]:
+    """A number of several parts, "two hundred and five thousand", from a place on, and the place behind it."""
+    total, part = 0, known[" ".join(words[at : at + size])]
+    at += size
+    while at < len(words):
+        scale = int(SCALES.get(words[at].removesuffix("s"), 0))
+        if scale == 100:
+            part, at = part * 100, at + 1
+        elif scale > 100:
+            total, part, at = total + part * scale, 0, at + 1
+        else:
+            skip = words[at] == "and" and at + 1 < len(words)
+            room = 100 if part % 100 == 0 and part else 1000 if not part and total else 0
+            parts = (known.get(" ".join(words[at + skip : at + skip + n]), 0) for n in (1, 2))
+            size, value = max(((n, v) for n, v in enumerate(parts, 1) if 0 < v < room), default=(0, 0))
+            if not size:
+                break
+            part, at = part + value, at + skip + size
+    return total + part, at
+
+
+@lru_cache(KEPT)
+def result_of(text: str, asked: str = "") -> float | None:
+    """The number that a reply comes to, also where it states others on the way; None where that is not clear.
+
+    As `number` reads it, else by the last sentence: what stands there behind "total of", "makes" or an equals sign, or
+    the one number that the question does not have. A reply that was cut off within its last sentence comes to nothing.
+
+    >>> result_of("There are 3 boxes of 4. Ann has 12 pens left."), result_of("4 or 5"), result_of("3 and 4 make a total of 7.")
+    (12.0, None, 7.0)
+    """
+    if (value := number(text)) is not None:
+        return value
+    end = concluded(text)
+    sentences = [one for one in SENTENCE.split((text if end is None else end).strip()) if one.strip()]
+    if not sentences or re.search(r"\b(?:or|between|oder|ou)\b", sentences[-1]):
+        return None
+    last = sentences[-1]
+    if end is None and len(sentences) > 1 and not re.search(r"[.!)\]}$*%\d]\W*$", last):
+        return None
+    if (value := _only(last, _numbers)) is not None:
+        return value
+    if cued := [found for found in CUED.finditer(last)]:
+        return _only(last[cued[-1].end() :], _numbers) if not re.search(r"\d", last[cued[-1].end() :][40:]) else None
+    known = set(numbers(asked)) if asked else set()
+    new = [one for one in dict.fromkeys(_numbers(last)) if one not in known]
+    return new[0] if asked and len(new) == 1 else None
+
+
+CUED = re.compile(r"\b(?:(?:for\s+|in\s+)?(?:a\s+)?total(?:\s+of|\s+is|\s+was)?|altogether|equals?|which\s+(?:is|makes|gives)|comes?\s+to)\b|=", re.I)
+"""What announces a result."""
+
+
+def numbers_equal(x: float, y: float, rel_tol: float = 1e-6) -> bool:
+    """Whether two numbers are the same up to a share of the larger."""
+    return math.isclose(x, y, rel_tol=rel_tol, abs_tol=1e-12)
 
 
 def numbers_same(a: str, b: str, rel_tol: float = 1e-6) -> bool:
@@ -146,7 +245,7 @@ def numbers_same(a: str, b: str, rel_tol: float = 1e-6) -> bool:
     (True, False, False)
     """
     x, y = number(a), number(b)
-    return x is not None and y is not None and math.isclose(x, y, rel_tol=rel_tol, abs_tol=1e-12)
+    return x is not None and y is not None and numbers_equal(x, y, rel_tol)
 
 
 @lru_cache(KEPT)
@@ -160,17 +259,30 @@ def date(text: str) -> Day | None:
     (datetime.date(2021, 3, 5), datetime.date(1999, 12, 25), None, (1968, 5), (1789,))
     """
     end = concluded(text)
-    return _only(text if end is None else end, _dates)
+    return _only(_english(text if end is None else end), _dates)
 
 
-def dates_same(a: str, b: str) -> bool:
-    """Whether two texts state the same date, known as exactly: a year is the same as that year alone.
+MONTH_BESIDE = re.compile(
+    r"(?P<before>\d(?:st|nd|rd|th|er|e|º|ª|\.)?[\s,.-]*)(?:(?:of|de|di|del|d['’]|the|den)\s*)?(?P<month>[^\W\d_]{3,})\b\.?"
+    r"(?:\s*(?:of|de|di|del)(?=\s*\d))?|\b(?P<first>[^\W\d_]{3,})\.?(?:\s+(?:of|de|di|del))?(?=[\s,]+(?:the\s+)?\d)"
+)
+"""A word beside a figure, which may be a month."""
 
-    >>> dates_same("5 March 2021", "2021-03-05"), dates_same("2021", "2021-03-05")
-    (True, False)
-    """
-    day = date(a)
-    return day is not None and day == date(b)
+
+def _english(text: str) -> str:
+    """The text with the months of other languages in English where a figure stands beside them."""
+    text = plain_figures(text)
+    known = months()
+
+    def month(found: re.Match[str]) -> str:
+        word = found["month"] or found["first"]
+        value = known.get(unaccented(word))
+        if value is None or unaccented(word)[:3] == MONTHS[value - 1] and word.isascii() and len(word) < 4:
+            return found[0]
+        before = (found["before"] or "").rstrip("ºª. ").removesuffix("er")
+        return f"{before} {ENGLISH_MONTHS[value - 1]}" if found["month"] else ENGLISH_MONTHS[value - 1]
+
+    return MONTH_BESIDE.sub(month, text)
 
 
 def _only(text: str, read: Callable[[str], list[T]]) -> T | None:
@@ -201,6 +313,7 @@ def _numbers(text: str) -> list[float | None]:
 
 def _spelled(text: str) -> str:
     """The text with powers of ten as "1e3", and fractions of one character as "1/2"."""
+    text = plain_figures(text)
     if not text.isascii():
         text = RAISED.sub(lambda run: "^" + unicodedata.normalize("NFKC", run[0]), text)
         text = VULGAR.sub(lambda one: " " + unicodedata.normalize("NFKC", one[0]), text).replace("⁄", "/")

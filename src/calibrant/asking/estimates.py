@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ..answers.same import kind_of
+from ..answers.kinds import kind_of
 from ..dialogue.asks import ANSWER, OPEN_TOKENS, answer_ask, tokens_in
 from ..dialogue.claims import MOST_CLAIMS
 from ..protocols import Grader, Signal

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from ..answers.same import KINDS
+from ..answers.kinds import KINDS
 from ..errors import ColumnNotFound, UnusableInput
 from ..plugins import require
 from ..records.plain import GOLD_SEPARATOR

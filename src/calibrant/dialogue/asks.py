@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..answers.same import inert
+from ..answers.kinds import inert
 from ..protocols import Signal
 from ..types import Ask, Message, Question, Replies
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..answers.same import inert
+from ..answers.kinds import inert
 from ..types import Ask, Message
 
 __all__ = ["DOUBT", "anew_ask"]

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from ..answers.same import inert, kind_of
+from ..answers.kinds import inert, kind_of
 from ..errors import NoScore
 from ..types import Ask, Completion, Cost, Message, Question, Replies
 from .asks import TOP, together, tokens_in

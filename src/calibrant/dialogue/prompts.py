@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..answers.same import inert
+from ..answers.kinds import inert
 from ..types import Completion, Message, Question, digest
 from .asks import last_turn
 from .untrusted import context_of

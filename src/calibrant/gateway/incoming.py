@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from calibrant.answers.same import KINDS
+from calibrant.answers.kinds import KINDS
 from calibrant.dialogue.asks import OPEN_TOKENS
 from calibrant.errors import BadRequest
 from calibrant.formats.chat.requests import ChatRequest

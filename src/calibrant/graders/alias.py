@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calibrant.answers.restated import asked_of
-from calibrant.answers.same import alias_groups, same
+from calibrant.answers.kinds import alias_groups
+from calibrant.answers.short import equal
 from calibrant.types import Completion, Question
 
 __all__ = ["Alias"]
@@ -16,7 +16,7 @@ class Alias:
     """1 when the answer says the same as a reference, else 0; None without references.
 
     `metadata["aliases"]` of the question holds groups of names that mean the same, or a plain list of
-    further names of the reference. What else counts as the same is said at `calibrant.answers.same.same`.
+    further names of the reference. What else counts as the same is said at `calibrant.answers.short.equal`.
 
     >>> burma = Question(id="q", messages=(), references=("Burma",), metadata={"aliases": ["Myanmar"]})
     >>> [Alias().grade(burma, Completion(text=said, model="m")) for said in ("It is Myanmar.", "Laos")]
@@ -28,5 +28,5 @@ class Alias:
         references = [one for one in question.references if one.strip()]
         if not references:
             return None
-        groups, asked = alias_groups(question), asked_of(question)
-        return float(any(same(completion.text, one, groups, asked) for one in references))
+        groups = alias_groups(question)
+        return float(any(equal(completion.text, one, groups) for one in references))

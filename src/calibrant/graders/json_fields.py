@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import number, same
+from calibrant.answers.short import equal
+from calibrant.answers.values import number
 from calibrant.types import Completion, Question
 
 __all__ = ["JsonFields"]
@@ -58,7 +59,7 @@ class JsonFields:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return False
             return value == wanted or self._close(value, wanted)
-        return isinstance(said, str) and (said == wanted or same(said, wanted))
+        return isinstance(said, str) and (said == wanted or equal(said, wanted))
 
     def _close(self, a: float, b: float) -> bool:
         try:

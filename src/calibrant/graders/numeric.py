@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from calibrant.answers.same import number
+from calibrant.answers.kinds import asked_of
+from calibrant.answers.reply import cleaned, refuses
+from calibrant.answers.values import number, result_of
 from calibrant.types import Completion, Question
 
 __all__ = ["Numeric"]
@@ -15,8 +17,8 @@ __all__ = ["Numeric"]
 class Numeric:
     """1 when the number that the answer states is that of a reference, else 0; None without a numeric reference.
 
-    An answer that states no number, or several of which none is marked as the result, is 0: nobody can
-    use it. How numbers are read is said at `calibrant.answers.same.number`.
+    None also for an answer that states no number, or several of which none is the result
+    (`calibrant.answers.values.result_of`); one that says that it gives no answer is 0.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ class Numeric:
     >>> asked = Question(id="q", messages=(), references=("1,200",))
     >>> said = ("3 * 400 = 1200. The answer is $1200.", "1200 or 1300", "1200.1")
     >>> [Numeric().grade(asked, Completion(text=text, model="m")) for text in said]
-    [1.0, 0.0, 0.0]
+    [1.0, None, 0.0]
     """
 
     rel_tol: float = 1e-6
@@ -37,10 +39,11 @@ class Numeric:
         wanted = [value for one in question.references if (value := number(one)) is not None]
         if not wanted:
             return None
-        said = number(completion.text)
+        text = cleaned(completion.text)
+        said = result_of(text, asked_of(question))
+        if said is None:
+            return 0.0 if refuses(text) else None
         close = (
-            math.isclose(said, v, rel_tol=self.rel_tol, abs_tol=self.abs_tol)
-            for v in wanted
-            if said is not None
+            math.isclose(said, one, rel_tol=self.rel_tol, abs_tol=self.abs_tol) for one in wanted
         )
         return float(any(close))

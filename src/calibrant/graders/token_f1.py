@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from calibrant.answers.same import normalise
+from calibrant.answers.plain import normalise
 from calibrant.types import Completion, Question
 
 __all__ = ["TokenF1"]

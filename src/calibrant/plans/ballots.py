@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..answers.same import cluster, numbers_same, same
+from ..answers.same import cluster
+from ..answers.short import equal
+from ..answers.values import numbers_same
 from ..errors import UnusableInput
 from ..tally import Floats
 from ..types import canonical
@@ -29,7 +31,7 @@ def alike(a: str, b: str) -> bool:
     """
     if _NUMERIC.fullmatch(a) and _NUMERIC.fullmatch(b):
         return numbers_same(a, b)
-    return same(a, b)
+    return equal(a, b)
 
 
 def levels_of(*columns: Sequence[Any] | NDArray[Any]) -> tuple[NDArray[Any], ...]:

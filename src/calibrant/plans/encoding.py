@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from ..answers.same import normalise
+from ..answers.plain import normalise
 from ..tally import Floats
 from .first_answers import FirstAnswers
 

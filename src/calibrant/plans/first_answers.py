@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..answers.same import same
+from ..answers.short import equal
 from ..errors import UnusableInput
 from ..tally import Floats
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..answers.same import chosen, options_of, same
+from ..answers.kinds import options_of
+from ..answers.options import chosen
+from ..answers.short import equal
 from ..dialogue.untrusted import context_of, shown, with_context, without_context
 from ..errors import NotEnoughLabels
 from ..plugins import find, names
@@ -185,7 +187,7 @@ def _with_decoys(questions: Sequence[Question], seed: int) -> list[Question]:
         else:
             wrong = list(dict.fromkeys(pools[question.task, question.domain]))
         rng.shuffle(wrong)
-        decoy = next((w for w in wrong if not any(same(w, r) for r in question.references)), None)
+        decoy = next((w for w in wrong if not any(equal(w, r) for r in question.references)), None)
         metadata = {**question.metadata, **({"decoy": decoy} if decoy else {})}
         made.append(replace(question, metadata=metadata))
     return made

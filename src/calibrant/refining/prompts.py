@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..answers.same import inert
+from ..answers.kinds import inert
 from ..dialogue.prompts import Prompt
 from ..types import Ask, Message
 

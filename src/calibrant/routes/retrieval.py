@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from calibrant.answers.same import inert
+from calibrant.answers.kinds import inert
 from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.steps import ended

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from calibrant.answers.same import inert
+from calibrant.answers.kinds import inert
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.exchanged import Exchanged

@@ -8,7 +8,8 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from calibrant.answers.same import chosen, options_of
+from calibrant.answers.kinds import options_of
+from calibrant.answers.options import chosen
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.tokens import AROUND, LEAST_MASS, covering, mass, plain, spoken, with_alternatives
 from calibrant.errors import NoScore

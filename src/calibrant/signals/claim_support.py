@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calibrant.answers.same import inert
+from calibrant.answers.kinds import inert
 from calibrant.dialogue.asks import JUDGE, TOP, together, tokens_in
 from calibrant.dialogue.claims import claims_in
 from calibrant.dialogue.fingerprinted import Fingerprinted

@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import chosen, options_of, sameness
+from calibrant.answers.kinds import options_of
+from calibrant.answers.options import chosen
+from calibrant.answers.same import sameness
 from calibrant.dialogue.agreement import entailment, open_pairs, pairs_at_most
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, Sampled

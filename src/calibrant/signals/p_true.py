@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import inert
+from calibrant.answers.kinds import inert
 from calibrant.dialogue.asks import JUDGE, TOP, sample_ask, tokens_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.orders import in_both_orders

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import options_of
+from calibrant.answers.kinds import options_of
 from calibrant.dialogue.agreement import Comparing, compared, open_pairs
 from calibrant.dialogue.asks import again_ask
 from calibrant.dialogue.entailment import Same

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from calibrant.answers.same import options_of
+from calibrant.answers.kinds import options_of
 from calibrant.dialogue.agreement import Comparing, compared, grouped, open_pairs
 from calibrant.dialogue.asks import again_ask, tokens_in
 from calibrant.dialogue.entailment import Same

@@ -1,0 +1,246 @@
+"""What two replies say beyond the words of the question, compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from .names import OTHER_PLACE, ROMAN
+from .options import aside
+from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
+from .values import KEPT
+from .words import EMPTY, NEGATORS, Word, another, content, stem, words_in
+
+__all__ = ["compared"]
+
+ASKS_YES_NO = re.compile(
+    r"^\W*(?:is|are|was|were|am|do|does|did|can|could|will|would|has|have|had|should|shall|may|might|must|isn['’]?t|aren['’]?t|"
+    r"don['’]?t|doesn['’]?t|didn['’]?t|ist|sind|est-ce|es|son)\b(?!.*\bor\b)",
+    re.I | re.S,
+)
+FRAME = frozenset(
+    stem(word) for word in "answer correct right final result solution call name know term refer type kind example located situated considered state city country town place think believe "
+    "say probably likely actually following question option choice most often usually commonly generally typically mainly "
+    "primarily use using also around approximately about roughly sure well okay".split()
+)
+"""Stems that frame an answer and are none of it."""
+MUCH = 7
+"""Words of a core from which it is a statement rather than a name."""
+
+
+class Core(NamedTuple):
+    """What a reply says beyond the question, in order, with what links each word to the one before.
+
+    Its names and numbers are apart; `denied` is whether it denies, `another` whether it speaks of another thing than
+    the question does (`calibrant.answers.words.another`), `echo` whether it has words of the question.
+    """
+
+    words: tuple[Word, ...]
+    links: tuple[str, ...]
+    stems: tuple[str, ...]
+    names: frozenset[str]
+    figures: frozenset[str]
+    denied: bool
+    another: bool
+    echo: bool
+
+
+
+
+NOTHING = Core((), (), (), frozenset(), frozenset(), False, False, False)
+
+
+def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | None:
+    """Whether two cleaned replies to a question say the same; None where that cannot be told.
+
+    >>> asked = "Where was Tennessee Williams born?"
+    >>> compared("Tennessee Williams was born in Mississippi.", "In Columbus, Mississippi", asked)
+    True
+    >>> compared("He was born in Missouri.", "He was born in Mississippi.", asked), compared("big", "rather large", asked)
+    (False, None)
+    """
+    if ASKS_YES_NO.match(asks_last(asked)):
+        said = polarity(a, asked), polarity(b, asked)
+        if None not in said:
+            return said[0] == said[1]
+        if any(said):
+            return None
+    one, two = _core(a, asked), _core(b, asked)
+    if not one.stems or not two.stems:
+        return _echoes(a, b, one, two)
+    if one.denied != two.denied:
+        return False if set(one.stems) == set(two.stems) else None
+    if one.another != two.another:
+        return None
+    if (set(one.stems) ^ set(two.stems)) & asks(asked).candidates and set(one.stems) & set(two.stems):
+        return None
+    return _cores(one, two, asked, long=long)
+
+
+@lru_cache(KEPT)
+def _core(text: str, asked: str) -> Core:
+    question = asks(asked)
+    words = words_in(end_of(text) or text)
+    if not words:
+        return NOTHING
+    for number in range(words[-1].sentence + 1):
+        sentence = _asserted([word for word in words if word.sentence == number], question)
+        kept = _kept(sentence, question)
+        if kept:
+            break
+    stems = tuple(dict.fromkeys(word.stem for word in kept))
+    names = frozenset(word.stem for word in kept if word.name and (not word.opens or _proper(word, kept)))
+    figures = frozenset(word.stem for word in kept if word.stem[:1].isdigit() or word.stem[:1] in "-−")
+    places = [-1, *(sentence.index(word) for word in kept)]
+    links = tuple(
+        " ".join(word.plain for word in sentence[left + 1 : right]) for left, right in zip(places, places[1:])
+    )
+    astray = (
+        another(sentence, question.known)
+        or (len(kept) == 1 and turned(words_in(text), kept[0], asked))
+        or _elsewhere(words, sentence, stems, question)
+    )
+    echo = any(word.stem in question.known and word.plain not in EMPTY for word in sentence)
+    return Core(tuple(kept), links, stems, names, figures, _denied(sentence, question), astray, echo)
+
+
+def _elsewhere(words: Sequence[Word], sentence: Sequence[Word], stems: Sequence[str], question: Asked) -> bool:
+    """Whether a short reply has another sentence that is nothing but another name: "It is Paris. It is Lyon."."""
+    if len(words) > 16:
+        return False
+    others = [w for w in words if w.sentence != sentence[0].sentence and w.plain not in EMPTY and w.stem not in question.known]
+    return bool(others) and len(others) <= 2 and all(w.name and w.stem not in stems for w in others)
+
+
+def _asserted(sentence: Sequence[Word], question: Asked) -> list[Word]:
+    """A sentence without clauses that do nothing but deny, where another clause does not: "Paris, not Lyon"."""
+    clauses = [[w for w in sentence if w.clause == number] for number in dict.fromkeys(w.clause for w in sentence)]
+    kept = [one for one in clauses if not denies(one)]
+    said = [word for one in kept for word in one if word.plain not in EMPTY and word.stem not in FRAME]
+    return list(sentence) if question.denied or not said else [word for one in kept for word in one]
+
+
+def _denied(sentence: Sequence[Word], question: Asked) -> bool:
+    if question.denied:
+        return denies(list(sentence)) != any(word.stem in question.denied for word in sentence)
+    return denies(list(sentence))
+
+
+def _proper(word: Word, kept: Sequence[Word]) -> bool:
+    """A capital at the head of a sentence may be that of a name: it is where nothing but names stands there."""
+    return all(one.name or one.stem[:1].isdigit() for one in kept)
+
+
+def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
+    """The words that are no frame, not the question's unless they belong to a name, and not what something is compared to."""
+    said: list[Word] = []
+    for i, word in enumerate(sentence):
+        if word.plain in EMPTY or word.stem in FRAME or word.plain in NEGATORS:
+            continue
+        behind = sentence[i + 1] if i + 1 < len(sentence) else None
+        part = (
+            word.name and behind is not None and behind.name and behind.start - word.end == 1
+            and behind.stem not in question.known and behind.plain not in EMPTY
+        )  # fmt: skip
+        if word.stem not in question.known or (part and word.plain in OTHER_PLACE) or _beside(sentence, i, question):
+            said.append(word)
+    return [word for word in said if not aside(sentence, sentence.index(word))] or said
+
+
+def _beside(sentence: Sequence[Word], at: int, question: Asked) -> bool:
+    """Whether a name of the question is joined to one that it does not have: "Paris and Rome", asked of Paris and Lyon."""
+    word, behind = sentence[at], sentence[at + 1 : at + 3]
+    joined = len(behind) == 2 and behind[0].plain in ("and", "or") and behind[1].name
+    return word.name and joined and behind[1].stem not in question.known
+
+
+def _echoes(a: str, b: str, one: Core, two: Core) -> bool | None:
+    """Where a reply says nothing but the question's words: the same words in the same order are the same."""
+    if one.stems or two.stems:
+        return None
+    first, second = ([word.stem for word in content(words_in(text))] for text in (a, b))
+    if not first or not second or {w for w in first if w.isdigit()} != {w for w in second if w.isdigit()}:
+        return None
+    if first == second:
+        return True if one.denied == two.denied else False
+    brief = min(len(first), len(second)) <= 2
+    if first[0] != second[0]:
+        return False if brief or (_weighs(a) and _weighs(b)) else None
+    return True if brief and one.denied == two.denied else None
+
+
+def _weighs(text: str) -> bool:
+    """Whether the order of a text's words decides what it says."""
+    return any(word.plain in ("than", "before", "after", "more", "less") for word in words_in(text))
+
+
+def _cores(one: Core, two: Core, asked: str, *, long: bool) -> bool | None:
+    a, b = set(one.stems), set(two.stems)
+    if a == b:
+        return True if one.stems == two.stems or len(a) < 3 else None if _ordered(one, two) else True
+    if one.figures and two.figures and one.figures.isdisjoint(two.figures):
+        return False
+    shared = a & b
+    if not shared:
+        if one.names and two.names and max(len(a), len(b)) <= 3:
+            return False
+        if long or max(len(a), len(b)) >= MUCH and not (one.names or two.names):
+            return None
+        return None if _kin(a, b) else False
+    small, big = (one, two) if a <= b else (two, one)
+    if set(small.stems) <= set(big.stems):
+        return _says_more(small, big, asked, long=long)
+    if one.names - two.names and two.names - one.names and not long:
+        return False if not _family(one, two) else None
+    return None
+
+
+def _ordered(one: Core, two: Core) -> bool:
+    return any(link in ("than", "before", "after", "by", "from") for core in (one, two) for link in core.links)
+
+
+def _says_more(small: Core, big: Core, asked: str, *, long: bool) -> bool | None:
+    """Whether a reply that has all of another's words, and more, says the same and only adds to it."""
+    extra = [word for word in big.words if word.stem not in set(small.stems)]
+    if any(ROMAN.match(word.text) and word.text != "I" for word in extra) and small.names:
+        return False
+    first = next(i for i, word in enumerate(big.words) if word.stem == small.stems[0])
+    if first and big.words[first - 1].plain in OTHER_PLACE and big.words[first].start - big.words[first - 1].end <= 1:
+        return False
+    if _listed(small, big):
+        return None
+    if asked and len(extra) > 1 and not big.echo and not big.names:
+        return None
+    if long or (big.figures - small.figures and not small.figures):
+        return None
+    return True if len(extra) <= max(4, 2 * len(small.stems)) else None
+
+
+def _listed(small: Core, big: Core) -> bool:
+    """Whether what is added is another name beside it: "Paris and Lyon", "Paris, Lyon, Nice"."""
+    if any(link in ("or", "nor", "oder", "ou") for link in big.links):
+        return True
+    own = set(small.stems)
+    for left, right, link in zip(big.words, big.words[1:], big.links[1:]):
+        if (left.stem in own) != (right.stem in own) and right.sentence == left.sentence:
+            if link in ("or", "and", "nor", "und", "oder", "et", "ou", "y", "o", "e"):
+                return True
+            if not link and right.clause != left.clause and not (left.name and right.name):
+                return True
+    return False
+
+
+def _family(one: Core, two: Core) -> bool:
+    """Whether both name somebody by another part of a name: the last word is the same."""
+    return bool(one.words and two.words) and one.words[-1].stem == two.words[-1].stem
+
+
+def _kin(a: set[str], b: set[str]) -> bool:
+    """Whether a word of one may be of a family with a word of the other: "evaporate" and "evaporation"."""
+    for x in a:
+        size = max(5, int(0.65 * len(x)))
+        if len(x) >= 5 and any(len(y) >= 5 and y[:size] == x[:size] for y in b):
+            return True
+    return False

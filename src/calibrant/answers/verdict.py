@@ -1,0 +1,312 @@
+"""Is this the answer? Read from the texts alone: right, wrong, or not to be told, with the reason."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..types import Question
+from .kinds import alias_groups, asked_of, kind_of, options_of
+from .names import Mention, Naming, mentions, naming
+from .options import DENIED, NOTHING, aside, chosen, denied_options, letters_of, named
+from .plain import plain
+from .reply import asks, asks_back, cleaned, denies, end_of, polarity, refuses, turned
+from .short import Groups, equal, shorter
+from .values import concluded, date, number, result_of
+from .words import ARTICLES, EMPTY, Word, another, content, words_in
+
+__all__ = ["Found", "verdict"]
+
+BARE = re.compile(r"[-+−]?\s?[$€£]?[\d.,]*\d\s?%?")
+YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
+LONG = 5
+"""Words of content from which a reference is a statement rather than a name."""
+
+
+class Found(NamedTuple):
+    """A grade, 1.0 or 0.0, or None and the reason why it cannot be told."""
+
+    grade: float | None
+    reason: str | None = None
+
+
+RIGHT, WRONG = Found(1.0), Found(0.0)
+
+
+def verdict(question: Question, text: str) -> Found:
+    """Whether a reply gives a reference of the question, by its kind of answer.
+
+    >>> from calibrant.types import Message
+    >>> asked = Question(id="q", messages=(Message("user", "Who wrote Hamlet?"),), references=("Shakespeare",))
+    >>> verdict(asked, "Hamlet was written by William Shakespeare.").grade, verdict(asked, "Marlowe").grade
+    (1.0, 0.0)
+    >>> verdict(asked, "Shakespeare or Marlowe").reason
+    'it names the reference beside another'
+    """
+    references = [one for one in question.references if one.strip()]
+    if not references:
+        return Found(None, "there is no reference")
+    kind, said, asked = kind_of(question), cleaned(text), asked_of(question)
+    if kind == "choice":
+        return _choice(question, said, asked, references)
+    if kind == "number":
+        return _number(said, references, asked)
+    if kind == "date":
+        return _date(said, references)
+    if kind == "text" and all(BARE.fullmatch(one.strip()) for one in references):
+        found = _number(said, references, asked)
+        if found.grade is not None:
+            return found
+    return _text(said, references, alias_groups(question), asked)
+
+
+def _choice(question: Question, said: str, asked: str, references: Sequence[str]) -> Found:
+    options = options_of(question)
+    right = {chosen(one, options) for one in references} - {None}
+    if not right:
+        return Found(None, "the reference is none of the options")
+    found, why = named(said, options, asked)
+    if found is not None:
+        return Found(float(found in right))
+    if refuses(said) or why == NOTHING or (why == DENIED and denied_options(said, options, asked) >= right):
+        return WRONG
+    return Found(None, why)
+
+
+def _number(said: str, references: Sequence[str], asked: str) -> Found:
+    wanted = [value for one in references if (value := number(one)) is not None]
+    if not wanted:
+        return Found(None, "the reference is no number")
+    value = result_of(said, asked)
+    if value is None:
+        return WRONG if refuses(said) else Found(None, "it states no number, or several of which none is the result")
+    return Found(float(any(math.isclose(value, one, rel_tol=1e-6, abs_tol=1e-9) for one in wanted)))
+
+
+def _date(said: str, references: Sequence[str]) -> Found:
+    wanted = {date(one) for one in references} - {None}
+    if not wanted:
+        return Found(None, "the reference is no date that can be read")
+    day = date(said)
+    if day is None:
+        return WRONG if refuses(said) else Found(None, "it states no date, or several, or one that cannot be read")
+    parts = _parts(day)
+    return Found(float(any(parts[: len(_parts(one))] == _parts(one) for one in wanted if one is not None)))
+
+
+def _parts(day: object) -> tuple[int, ...]:
+    return day if isinstance(day, tuple) else (day.year, day.month, day.day)  # type: ignore[attr-defined]
+
+
+# Text.
+
+
+def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:
+    names = [*references, *_aliases(references, groups)]
+    if any(equal(said, one, groups) for one in references):
+        return RIGHT
+    if not said or asks_back(said):
+        return WRONG if not said else Found(None, "it asks back")
+    if not any(re.search(r"[^\W_]", one) for one in references):
+        return WRONG  # marks alone are said as they are
+    polar = {plain(one) for one in references}
+    if polar <= YES_NO:
+        return _polar(said, polar, asked)
+    if all(LETTER.fullmatch(one.strip()) for one in references):
+        found = _lettered(said, references)
+        if found is not None:
+            return found
+    end = end_of(said)
+    if end is not None and any(equal(end, one, groups) for one in references):
+        return RIGHT
+    if end is not None and concluded(said) is not None:
+        found = _named(end, names, asked)
+        if found is not None and found.grade is not None:
+            return found
+        if found is None and _core(words_in(end), asked):
+            return _unnamed(end, names, asked)
+    found = _named(said, names, asked)
+    if found is not None:
+        return found
+    return WRONG if refuses(said) else _unnamed(said, names, asked)
+
+
+LETTER = re.compile(r"[(\[]?[A-Z][)\].]?")
+
+
+def _lettered(said: str, references: Sequence[str]) -> Found | None:
+    """By the letter that a text gives, where the reference is one; None where it gives none."""
+    given = letters_of(said)
+    if len(given) > 1:
+        return Found(None, BESIDE)
+    return Found(float(given <= set().union(*map(letters_of, references)))) if given else None
+
+
+def _aliases(references: Sequence[str], groups: Groups) -> Iterable[str]:
+    """The names that mean the same as a reference."""
+    own = {plain(one) for one in references} | {short for one in references for short in shorter(one)}
+    for group in groups:
+        if not own.isdisjoint(map(plain, group)):
+            yield from group
+
+
+def _polar(said: str, wanted: set[str], asked: str) -> Found:
+    value = polarity(said, asked)
+    if value is None:
+        return WRONG if refuses(said) else Found(None, "it says neither yes nor no")
+    same = {"yes": {"yes", "true"}, "no": {"no", "false"}, "maybe": {"maybe"}}[value]
+    return Found(float(not same.isdisjoint(wanted)))
+
+
+def _named(said: str, names: Sequence[str], asked: str) -> Found | None:
+    """The grade of a text that names a reference; None where it names none."""
+    words = words_in(said)
+    question = asks(asked)
+    known, denied = question.known, question.denied
+    best: Found | None = None
+    for one in dict.fromkeys(names):
+        way = naming(one)
+        for mention in mentions(words, way, known, denied):
+            found = _standing(words, mention, way, asked)
+            if found.grade == 1.0:
+                return found
+            if best is None or best.grade == 0.0:
+                best = found
+    return best
+
+
+BESIDE = "it names the reference beside another"
+LATE = "it names the reference, and something else first"
+
+
+def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) -> Found:
+    """What a mention is worth: denied, beside a rival, in doubt, or the answer."""
+    question = asks(asked)
+    known, own = question.known, frozenset(way.whole[0]) - EMPTY if way.whole else frozenset()
+    if mention.denied or (own <= known | question.candidates and aside(words, mention.first)):
+        return WRONG
+    sentence = [word for word in words if word.sentence == words[mention.first].sentence]
+    reasons = (
+        (mention.doubt is not None, mention.doubt),
+        (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
+        (own <= known and not _leads(words, mention, known), "the question names the reference too"),
+        (_late(words, mention, way, known), LATE),
+        (turned(words, words[mention.first], asked), "it may say it the other way round"),
+        (way.figure and _other_figures(words, mention, known), BESIDE),
+        (another([one for one in sentence if one.stem not in own], known) and len(known) > 3, "it may speak of another thing than the question"),
+    )  # fmt: skip
+    return next((Found(None, why) for doubtful, why in reasons if doubtful), RIGHT)
+
+
+def _others(words: Sequence[Word], mention: Mention, way: Naming) -> bool:
+    """Whether other sentences of a short reply are nothing but another name: "It is Paris. It is Lyon."."""
+    if not way.name or len(words) > 16:
+        return False
+    for number in range(words[-1].sentence + 1):
+        said = [word for word in words if word.sentence == number and word.plain not in EMPTY]
+        own = number == words[mention.first].sentence
+        if not own and 0 < len(said) <= 2 and all(word.name for word in said) and {word.stem for word in said}.isdisjoint(*way.whole):
+            return True
+    return False
+
+
+def _listed(words: Sequence[Word], mention: Mention, way: Naming) -> bool:
+    """Whether the name is one of several that "or", "and" or a comma join."""
+    behind = [word for word in words[mention.last : mention.last + 4] if word.plain not in ARTICLES]
+    before = [word for word in words[max(0, mention.first - 4) : mention.first] if word.plain not in ARTICLES]
+    same = words[mention.first].sentence
+    behind = [word for word in behind if word.sentence == same]
+    before = [word for word in before if word.sentence == same]
+    if len(behind) > 1 and behind[0].plain in ("or", "nor") and _alike(behind[1], way):
+        return True
+    if len(before) > 1 and before[-1].plain in ("or", "nor") and _alike(before[-2], way):
+        return True
+    if len(behind) > 1 and behind[0].plain == "and" and _alike(behind[1], way) and way.name:
+        return True
+    return len(before) > 1 and before[-1].plain == "and" and _alike(before[-2], way) and way.name
+
+
+def _alike(word: Word, way: Naming) -> bool:
+    return word.name if way.name else word.plain not in EMPTY
+
+
+def _leads(words: Sequence[Word], mention: Mention, known: frozenset[str]) -> bool:
+    """Whether a name that the question has too is what the reply says first, or stands where an answer does."""
+    ahead = [word for word in words[: mention.first] if word.plain not in EMPTY]
+    if not ahead:
+        return True
+    back = words[mention.first - 1]
+    if back.plain in ARTICLES and mention.first > 1:
+        back = words[mention.first - 2]
+    return back.plain in {"is", "are", "was", "were", "be", "called", "named", "answer"} and back.sentence == words[mention.first].sentence
+
+
+def _late(words: Sequence[Word], mention: Mention, way: Naming, known: frozenset[str]) -> bool:
+    """Whether the reply names something else before it names the reference."""
+    sentence = words[mention.first].sentence
+    ahead = [
+        word for word in words[: mention.first]
+        if word.name and not word.opens and word.stem not in known and word.plain not in EMPTY and len(word.plain) > 1
+    ]  # fmt: skip
+    if sentence == 0:
+        if not way.name or not ahead:
+            return False
+        back = words[mention.first - 1]
+        beside = back.plain in SLOT or back.name or words[mention.first].clause == ahead[-1].clause + 1
+        return not beside
+    first = [word for word in words if word.sentence == 0]
+    if way.name:
+        return any(word.sentence < sentence for word in ahead)
+    said = [word for word in content(first) if word.stem not in known]
+    return bool(said) and len(first) > 2
+
+
+def _other_figures(words: Sequence[Word], mention: Mention, known: frozenset[str]) -> bool:
+    """Whether a figure that the question does not have stands in the sentence too."""
+    sentence = words[mention.first].sentence
+    return any(
+        word.stem[:1].isdigit() and word.stem not in known and word.stem != words[mention.first].stem
+        for i, word in enumerate(words) if word.sentence == sentence and not mention.first <= i < mention.last
+    )  # fmt: skip
+
+
+SLOT = frozenset("is are was were by called named in at on as".split())
+
+
+def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:
+    """The grade of a text that does not name the reference in full."""
+    words = words_in(said)
+    known = asks(asked).known
+    best, statement = 0.0, True
+    for one in names:
+        reference = words_in(one)
+        own = [word for word in content(reference) if word.stem not in known] or list(content(reference))
+        statement = statement and len(content(reference)) >= LONG
+        for number in range(words[-1].sentence + 1 if words else 0):
+            sentence = [word for word in words if word.sentence == number]
+            held = {word.stem for word in sentence}
+            share = sum(word.stem in held for word in own) / max(1, len(own))
+            if len(own) > 1 and share == 1.0 and denies(sentence) == denies(reference) and _in_order(own, sentence):
+                return RIGHT
+            best = max(best, share if len(own) > 1 else 0.0)
+    if statement:
+        return Found(None, "the reference is a statement, which takes a judge to compare")
+    if best >= 0.5:
+        return Found(None, "it shares words with the reference, and may say the same")
+    return WRONG
+
+
+def _in_order(own: Sequence[Word], sentence: Sequence[Word]) -> bool:
+    at, stems = -1, [word.stem for word in sentence]
+    for word in own:
+        if word.stem not in stems[at + 1 :]:
+            return False
+        at = stems.index(word.stem, at + 1)
+    return True
+
+
+def _core(words: Sequence[Word], asked: str) -> list[Word]:
+    known = asks(asked).known
+    return [word for word in content(words) if word.stem not in known]
