@@ -18,8 +18,8 @@ from num2words import num2words
 from calibrant.answers.letters import unaccented
 
 MONTHS = (
-    "en", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "nb", "fi", "hu", "ro", "tr", "ru", "uk", "el", "id",
-    "ca",
+    "en", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "nb", "fi", "hu", "ro", "tr", "ru", "uk",
+    "el", "id", "ca",
 )  # fmt: skip
 NUMBERS = ("en", "de", "fr", "es", "it", "pt", "nl")
 COUNTED = [*range(101), *range(200, 1001, 100), *range(2000, 10_001, 1000)]
@@ -53,4 +53,6 @@ def numbers() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(json.dumps({"months": months(), "numbers": numbers()}, ensure_ascii=False, indent=0) + "\n")
+    TARGET.write_text(
+        json.dumps({"months": months(), "numbers": numbers()}, ensure_ascii=False, indent=0) + "\n"
+    )

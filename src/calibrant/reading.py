@@ -23,7 +23,7 @@ def grade(
     options: Sequence[str] | None = None,
     aliases: Aliases | None = None,
 ) -> float | None:
-    """1.0 where a reply to a question gives the reference, 0.0 where it gives something else, None where that cannot be told.
+    """1.0 where a reply gives the reference, 0.0 where it gives something else, None where that cannot be told.
 
     The reply may be a word, a letter or ordinary sentences. It is read by what it says: the option that it names and
     does not deny, the number or date that it comes to, the reference or an alias as a whole phrase with no rival beside
@@ -61,8 +61,8 @@ def same(
 ) -> bool | None:
     """Whether two answers say the same, None where that cannot be told; an empty answer is the same as nothing.
 
-    Parameters and errors are those of `grade`. With the question, two sentences are compared by what they say beyond its
-    words; without it, by all that they say.
+    Parameters and errors are those of `grade`. With the question, two sentences are compared by what they say
+    beyond its words; without it, by all that they say.
 
     >>> same("He was born in Mississippi.", "Mississippi", question="Where was Tennessee Williams born?")
     True

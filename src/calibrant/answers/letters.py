@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["months", "number_words", "plain_figures", "unaccented"]
+__all__ = ["months", "number_words", "plain_figures", "unaccented", "vocabulary"]
 
 LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "’": "'", "ʼ": "'"}
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "ı": "i",
+        "ħ": "h",
+        "’": "'",
+        "ʼ": "'",
+    }
 )
 """Letters that no decomposition takes apart."""
 CJK_DIGITS = {sign: i for i, sign in enumerate("〇一二三四五六七八九")} | {"零": 0, "两": 2}
@@ -19,9 +32,13 @@ CJK_TENS = {"十": 10, "百": 100, "千": 1000}
 CJK_SCALES = {"万": 10_000, "萬": 10_000, "億": 10**8, "亿": 10**8}
 CJK_NUMBER = re.compile("[〇零两一二三四五六七八九十百千万萬億亿]+")
 CJK_DAY = re.compile(r"(\d{4})\s*[年년]\s*(?:(\d{1,2})\s*[月월]\s*(?:(\d{1,2})\s*[日일号]?)?)?")
-SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?:[\u00a0\u202f\u2009]\d{3})+(?!\d)|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)")
+SPACED = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:[\u00a0\u202f\u2009]\d{3})+(?!\d)|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)"
+)
 APOSTROPHES = re.compile(r"(?<=\d)['’](?=\d{3}(?!\d))")
-DOTTED = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d.,]\d)|(?<![\d.,])(\d{1,3}(?:\.\d{3}){2,})(?![\d.,]\d)")
+DOTTED = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d.,]\d)|(?<![\d.,])(\d{1,3}(?:\.\d{3}){2,})(?![\d.,]\d)"
+)
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2}|\d{4,})(?![\d]|[.,]\d)")
 ONE_SPACE = re.compile(r"^\D{0,3}\d{1,3} \d{3}\D{0,12}$")
 
@@ -45,6 +62,20 @@ def _languages() -> dict[str, dict[str, int]]:
     return found
 
 
+@lru_cache(1)
+def _vocabulary() -> dict[str, str]:
+    return tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
+
+
+def vocabulary(name: str) -> frozenset[str]:
+    """The words of one class in `vocabulary.toml`, without accents and in small letters.
+
+    >>> "not" in vocabulary("negators")
+    True
+    """
+    return frozenset(_vocabulary()[name].split())
+
+
 def months() -> dict[str, int]:
     """The months by their names in some twenty languages, without accents (`benchmarks/languages.py`)."""
     return _languages()["months"]
@@ -60,8 +91,10 @@ def plain_figures(text: str) -> str:
 
     A comma before three figures stays what it is in English, and so does a point: "1,234" and "1.234" may be either.
 
-    >>> plain_figures("1.234.567,89 or 3,14"), plain_figures("٤٢"), plain_figures("2021年3月5日"), plain_figures("三百二十")
-    ('1234567.89 or 3.14', '42', '2021-3-5', '320')
+    >>> plain_figures("1.234.567,89 or 3,14"), plain_figures("٤٢"), plain_figures("2021年3月5日")
+    ('1234567.89 or 3.14', '42', '2021-3-5')
+    >>> plain_figures("三百二十")
+    '320'
     """
     if not text.isascii():
         text = "".join(_figure(char) for char in text)
@@ -91,7 +124,11 @@ def _cjk(found: re.Match[str]) -> str:
     """A number in Chinese signs; a run of bare signs of ten thousand and more is a word, not a number."""
     run = found[0]
     if all(sign in CJK_DIGITS for sign in run):
-        return "".join(str(CJK_DIGITS[sign]) for sign in run) if len(run) != 1 or found.string.strip() == run else run
+        return (
+            "".join(str(CJK_DIGITS[sign]) for sign in run)
+            if len(run) != 1 or found.string.strip() == run
+            else run
+        )
     total = part = digit = 0
     for sign in run:
         if sign in CJK_DIGITS:

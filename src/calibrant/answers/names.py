@@ -7,29 +7,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from .letters import vocabulary
 from .values import KEPT
 from .words import ARTICLES, EMPTY, Word, content, negated, occurrences, words_in
 
-__all__ = ["Mention", "Naming", "mentions", "naming"]
+__all__ = ["LEADING", "OTHER_PLACE", "ROMAN", "Mention", "Naming", "mentions", "naming"]
 
 ROMAN = re.compile(r"[IVX]{1,5}$")
-OTHER_PLACE = frozenset(
-    "north south east west northern southern eastern western new papua equatorial central upper lower inner outer middle "
-    "great greater lesser anti non pre post sub semi neo".split()
-)
+OTHER_PLACE = vocabulary("other_place")
 """Words that make another thing of the name behind them."""
-GENERIC = frozenset(
-    "river ocean city island islands mountain mountains desert lake sea state province county kingdom republic empire "
-    "university airport park district region prefecture peninsula valley gulf bay strait canal dynasty nebula galaxy "
-    "constellation language people century company corporation inc".split()
-)
+GENERIC = vocabulary("generic")
 """What a thing is, behind its name: "the Nile River"."""
-TITLES = frozenset("mr mrs ms dr sir lord lady king queen president prime minister emperor pope saint st prince princess professor captain general".split())
-LEADING = frozenset("to by in on at from with for of it they he she because when".split())
-SLOT = frozenset(
-    "is are was were be been by called named in at on as for from to of like about be become became won wrote says include "
-    "ist war sind von es son fue est par".split()
-)
+TITLES = vocabulary("titles")
+LEADING = vocabulary("leading")
 
 
 class Naming(NamedTuple):
@@ -83,14 +73,37 @@ def naming(reference: str) -> Naming:
     return Naming(tuple(dict.fromkeys(one for one in whole if one)), tuple(brief), name, given, figure)
 
 
-COMPOUND = OTHER_PLACE | frozenset("united soviet san los las santa saint costa sri hong abu el la le world civil big".split())
+COMPOUND = OTHER_PLACE | frozenset(
+    [
+        "united",
+        "soviet",
+        "san",
+        "los",
+        "las",
+        "santa",
+        "saint",
+        "costa",
+        "sri",
+        "hong",
+        "abu",
+        "el",
+        "la",
+        "le",
+        "world",
+        "civil",
+        "big",
+    ]
+)
+
+
+NO_SURNAME = frozenset({"war", "union", "party", "act", "prize", "theory", "law", "day"})
 
 
 def _surname(said: Sequence[Word]) -> bool:
     last = said[-1]
     return (
         len(last.plain) >= 3 and last.text.isalpha() and not ROMAN.match(last.text) and said[0].plain not in COMPOUND
-        and not last.plain.endswith("s") | (last.plain in {"war", "union", "states", "party", "act", "prize", "theory", "law", "day"})
+        and not last.plain.endswith("s") and last.plain not in NO_SURNAME
     )  # fmt: skip
 
 
@@ -131,7 +144,12 @@ def _other(
         initials = {one[0] for one in named.given}
         if near.isdisjoint(named.given) and not (len(before.plain) == 1 and before.plain in initials):
             return OTHER if before.stem not in known else None
-    if behind is not None and behind.name and behind.plain not in GENERIC | EMPTY and behind.stem not in known:
+    if (
+        behind is not None
+        and behind.name
+        and behind.plain not in GENERIC | EMPTY
+        and behind.stem not in known
+    ):
         return "it may be another of that name"
     return None
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
+from .letters import vocabulary
+from .names import LEADING
 from .plain import LEAD, normalise
 from .reply import asks, cleaned, end_of, polarity
 from .values import KEPT, concluded
@@ -37,11 +40,13 @@ LETTER_IS = re.compile(
 )
 AND_LETTER = re.compile(r"(?:,|/|&|\b(?:or|and|nor))\s*[(\[\"“]?(?P<letter>[A-Z])(?![\w'’])")
 """A letter joined to another."""
-LETTERS = re.compile(r"(?:^|\b(?i:both|either)\s+)[(\[]?[A-Z][)\]]?(?:\s*(?:,|/|&|\bor\b|\band\b)\s*[(\[]?[A-Z](?![\w'’])[)\]]?)+")
+LETTERS = re.compile(
+    r"(?:^|\b(?i:both|either)\s+)[(\[]?[A-Z][)\]]?(?:\s*(?:,|/|&|\bor\b|\band\b)\s*[(\[]?[A-Z](?![\w'’])[)\]]?)+"
+)
 """Several letters in a row, at the head or behind "both"."""
 IN_BRACKETS = re.compile(r"[(\[](?P<letter>[A-Z])[)\]]")
 AT_HEAD = re.compile(r"(?:^|\n)\s*[(\[]?(?P<letter>[A-Z])[)\].:](?=\s)")
-SLOT = frozenset("is are was were be been by called named as in at on from of to the a an answer correct choose pick say".split())
+SLOT = vocabulary("slot")
 
 
 @lru_cache(KEPT)
@@ -62,8 +67,8 @@ def chosen(text: str, options: Sequence[str], asked: str = "") -> int | None:
     asked : the question, which tells a denial of an option from one that it asks for
 
     >>> cities = ["Paris", "Lyon", "Nice"]
-    >>> [chosen(said, cities) for said in ("b", "(B) Lyon", "I think it is B.", "It's Lyon, not Nice.", "A or B", "B) Nice")]
-    [1, 1, 1, 1, None, None]
+    >>> [chosen(said, cities) for said in ("b", "(B) Lyon", "I think it is B.", "It's Lyon, not Nice.", "A or B")]
+    [1, 1, 1, 1, None]
     >>> chosen("No, it does not.", ["yes", "no"]), chosen("Yes", ["False", "True"])
     (1, 1)
     """
@@ -85,30 +90,37 @@ def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None
         return None, "it is empty"
     names = _names(options)
     polar = {normalise(option) for option in options} <= POLAR
-    if (end := concluded(said)) is not None:
-        found = _choice(end, names, len(options))
-        if found is None and not polar:
-            found, why = _mentioned(end, options, asked)
-            if found is None and why != NOTHING:
-                return None, why
-        if found is not None:
-            return found, None
-    found = _choice(said, names, len(options))
-    if found is None and "\n" in said:
-        found = _exactly(said.rpartition("\n")[2], names, len(options))
-    if found is not None:
-        return found, None
-    if ALONE.match(said):
-        return None, "a letter and an option of that name differ" if _position(ALONE.match(said)["letter"], len(options)) is not None else NOTHING
+    found, why = _plainly(said, options, names, asked, polar=polar)
+    if found is not None or why is not None:
+        return found, why
     if LETTERS.search(said):
         return None, SEVERAL
     if polar:
-        return _polar(said, options, names, asked)
+        return _polar(said, names, asked)
     if (end := end_of(said)) is not None and end != said:
         found, why = _mentioned(end, options, asked)
         if found is not None or why == SEVERAL:
             return found, why
     return _mentioned(said, options, asked)
+
+
+def _plainly(
+    said: str, options: Sequence[str], names: Mapping[str, int], asked: str, *, polar: bool
+) -> tuple[int | None, str | None]:
+    """The option that a reply gives as its conclusion, or that is all of it, or its head or its last line."""
+    if (end := concluded(said)) is not None:
+        found, why = _choice(end, names, len(options)), None
+        if found is None and not polar:
+            found, why = _mentioned(end, options, asked)
+        if found is not None or why not in (None, NOTHING):
+            return found, why
+    found = _choice(said, names, len(options))
+    if found is None and "\n" in said:
+        found = _exactly(said.rpartition("\n")[2], names, len(options))
+    alone = ALONE.match(said) if found is None else None
+    if alone is not None and _position(alone["letter"], len(options)) is not None:
+        return None, "it is a letter and the words of another option"
+    return found, None if found is not None or alone is None else NOTHING
 
 
 NOTHING = "it names none of the options"
@@ -118,9 +130,7 @@ DENIED = "it denies the options that it names"
 SEVERAL = "it names more than one option"
 
 
-def _polar(
-    said: str, options: Sequence[str], names: Mapping[str, int], asked: str
-) -> tuple[int | None, str | None]:
+def _polar(said: str, names: Mapping[str, int], asked: str) -> tuple[int | None, str | None]:
     value = polarity(said, asked)
     if value is None:
         return None, NEITHER
@@ -163,11 +173,14 @@ def _exactly(said: str, names: Mapping[str, int], count: int) -> int | None:
     return by_letter if by_name is None else by_name
 
 
+REJECTED = re.compile(r"[^.;:!\n]*?\b(?:is|are|was)\s+(?:not|incorrect|wrong|false)\b")
+
+
 def _before_text(lettered: re.Match[str], names: Mapping[str, int], count: int) -> int | None:
     """The letter before some text, unless the text is another option or names another letter."""
     found, rest = _position(lettered["letter"], count), lettered["rest"].strip()
     head = HEADED.match(rest)
-    if re.match(r"[^.;:!\n]*?\b(?:is|are|was)\s+(?:not|in?correct|wrong|false)\b", rest) and not re.match(r"[^.;:!\n]*?\bis\s+correct\b", rest):
+    if REJECTED.match(rest):
         return None
     for part in (rest, head["head"] if head else rest):
         if names.get(normalise(part), found) != found:
@@ -188,7 +201,9 @@ def _mentioned(said: str, options: Sequence[str], asked: str) -> tuple[int | Non
     """The one option that is named and not denied, by its letter or by its words."""
     words, question = words_in(said), asks(asked)
     known, denied = question.known | question.candidates, question.denied
-    letters = {place for place, at in _letters(said, len(options)) if not _denied_at(words, at, known, denied)}
+    letters = {
+        place for place, at in _letters(said, len(options)) if not _denied_at(words, at, known, denied)
+    }
     by_words = _spans(words, _phrases(tuple(options)))
     standing = [(place, at) for place, at in by_words if not negated(words, *at, known, denied)]
     if len(letters) == 1:
@@ -199,7 +214,9 @@ def _mentioned(said: str, options: Sequence[str], asked: str) -> tuple[int | Non
         return None, "its letter is not that of the option it names"
     if len(letters) > 1:
         return None, SEVERAL
-    return _of_several(words, standing, known) if standing else _nearest(words, options, known, bool(by_words))
+    return (
+        _of_several(words, standing, known) if standing else _nearest(words, options, known, bool(by_words))
+    )
 
 
 def letters_of(text: str) -> set[int]:
@@ -256,23 +273,28 @@ def _phrases(options: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], ...], ...
     for option in options:
         words = [word for word in words_in(cleaned(option)) if word.plain not in ARTICLES]
         whole = tuple(word.stem for word in words)
-        without = tuple(word.stem for word in words_in(re.sub(r"\([^)]*\)", " ", option)) if word.plain not in ARTICLES)
+        without = tuple(
+            word.stem for word in words_in(re.sub(r"\([^)]*\)", " ", option)) if word.plain not in ARTICLES
+        )
         inner = whole[1:] if len(whole) > 1 and words[0].plain in LEADING else ()
         ways.append(tuple(dict.fromkeys(way for way in (whole, without, inner) if way)))
     shared = [way for each in ways for way in each]
     return tuple([tuple([way for way in each if shared.count(way) == 1]) for each in ways])
 
 
-LEADING = frozenset("to by in on at from with for of it they he she".split())
-
-
-def _spans(words: Sequence[Word], phrases: Sequence[Sequence[tuple[str, ...]]]) -> list[tuple[int, tuple[int, int]]]:
+def _spans(
+    words: Sequence[Word], phrases: Sequence[Sequence[tuple[str, ...]]]
+) -> list[tuple[int, tuple[int, int]]]:
     """Where options are named by their words; one within a longer one is not."""
-    found = [(place, at) for place, ways in enumerate(phrases) for way in ways for at in occurrences(words, way)]
+    found = [
+        (place, at) for place, ways in enumerate(phrases) for way in ways for at in occurrences(words, way)
+    ]
     return [
         (place, at)
         for place, at in found
-        if not any(o != place and b[0] <= at[0] and at[1] <= b[1] and b[1] - b[0] > at[1] - at[0] for o, b in found)
+        if not any(
+            o != place and b[0] <= at[0] and at[1] <= b[1] and b[1] - b[0] > at[1] - at[0] for o, b in found
+        )
     ]
 
 
@@ -299,8 +321,8 @@ def _of_several(
     return None, SEVERAL
 
 
-BECAUSE = frozenset("because since while whereas although though unless weil denn parce porque".split())
-ASIDE = frozenset("than like unlike versus vs between among such including besides beyond resembles compared".split())
+BECAUSE = vocabulary("because")
+ASIDE = vocabulary("aside")
 
 
 def aside(words: Sequence[Word], at: int) -> bool:
@@ -309,20 +331,22 @@ def aside(words: Sequence[Word], at: int) -> bool:
     back = clause[-3:]
     if clause and clause[0] in BECAUSE:
         return True
-    return bool(ASIDE & set(back)) or any(pair in (("such", "as"), ("compared", "to")) for pair in zip(back, back[1:]))
+    return bool(ASIDE & set(back)) or any(
+        pair in (("such", "as"), ("compared", "to")) for pair in pairwise(back)
+    )
 
 
 def _slot(words: Sequence[Word], at: int) -> bool:
     before = at - 1
     while before > 0 and words[before].plain in ARTICLES:
         before -= 1
-    return words[before].sentence == words[at].sentence and words[before].plain in SLOT - ARTICLES
+    return words[before].sentence == words[at].sentence and words[before].plain in SLOT
 
 
 def _joined(words: Sequence[Word], lead: Sequence[tuple[int, tuple[int, int]]]) -> bool:
     """Whether two options are weighed against each other or listed together."""
     spans = sorted(at for _, at in lead)
-    for (_, end), (begin, _) in zip(spans, spans[1:]):
+    for (_, end), (begin, _) in pairwise(spans):
         between = [word.plain for word in words[end:begin] if word.plain not in ARTICLES]
         if not between or set(between) <= {"or", "and", "nor"}:
             return True
@@ -348,7 +372,9 @@ def _nearest(
     return None, PARTLY if held[best] >= 0.3 else NOTHING
 
 
-def _held(one: frozenset[str], all_of: Sequence[frozenset[str]], said: set[str], known: frozenset[str]) -> float:
+def _held(
+    one: frozenset[str], all_of: Sequence[frozenset[str]], said: set[str], known: frozenset[str]
+) -> float:
     """The share of an option's own words that were said."""
     weights = {word: 1.0 / sum(word in other for other in all_of) for word in one - known}
     if not weights:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from .letters import vocabulary
 from .values import KEPT, concluded
 from .words import EMPTY, NEGATORS, Word, stem, words_in
 
@@ -25,21 +26,18 @@ REFUSAL = re.compile(
 )
 ANSWERS_YET = re.compile(r"\b(?:but|however|think|believe|guess|probably|likely|would\s+say)\b", re.I)
 
-YES = frozenset(
-    "yes yeah yep true correct right certainly absolutely definitely indeed affirmative "
-    "ja oui si sim da tak hai ano igen evet doch richtig wahr vrai verdad vero verdadeiro waar 是 对 對 はい 네".split()
-)
-NO = frozenset(
-    "no nope nah false incorrect wrong untrue negative nein non nao nie nej nee ne falsch faux falso onwaar niet 否 不 いいえ 아니요".split()
-)
-MAYBE = frozenset("maybe perhaps possibly uncertain unclear inconclusive depends vielleicht peutetre quizas talvez".split())
+YES = vocabulary("yes")
+NO = vocabulary("no")
+MAYBE = vocabulary("maybe")
 TRUTH = re.compile(
     r"\b(?:it\s+is|it['’]s|that\s+is|that['’]s|this\s+is|the\s+(?:statement|claim|assertion)\s+(?:that\s+.{1,200}?\s+)?is|"
     r"the\s+statement\s+is)\s+(?P<deny>not\s+)?(?:entirely\s+|absolutely\s+|completely\s+)?"
     r"(?P<value>true|false|correct|incorrect|right|wrong|untrue)\b",
     re.I,
 )
-POSSIBLE = re.compile(r"^\W*it\s+(?:is|would\s+be)\s+(?P<deny>not\s+|im)?(?P<value>possible|likely|unlikely)\b", re.I)
+POSSIBLE = re.compile(
+    r"^\W*it\s+(?:is|would\s+be)\s+(?P<deny>not\s+|im)?(?P<value>possible|likely|unlikely)\b", re.I
+)
 
 
 @lru_cache(KEPT)
@@ -73,14 +71,16 @@ def end_of(text: str) -> str | None:
 
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-CONCLUDES = re.compile(r"^(?:so|thus|therefore|hence|consequently|in\s+conclusion|in\s+summary|overall|finally)\b[\s,:]*", re.I)
+CONCLUDES = re.compile(
+    r"^(?:so|thus|therefore|hence|consequently|in\s+conclusion|in\s+summary|overall|finally)\b[\s,:]*", re.I
+)
 
 
 def refuses(text: str) -> bool:
     """Whether a cleaned reply gives no answer: it is empty, or says that it does not know or will not say.
 
-    >>> refuses("I'm sorry, but I can't help with that."), refuses("I'm not sure, but I think it is Paris."), refuses("")
-    (True, False, True)
+    >>> refuses("I'm sorry, but I can't help with that."), refuses("I'm not sure, but I think it is Paris.")
+    (True, False)
     """
     if not re.search(r"[^\W_]", text):
         return not text.strip()
@@ -88,6 +88,18 @@ def refuses(text: str) -> bool:
         return True
     found = REFUSAL.match(text)
     return found is not None and not ANSWERS_YET.search(text[found.end() :])
+
+
+def _name_at(words: tuple[Word, ...], at: int, step: int) -> Iterator[Word]:
+    """A word, and those of a name that go on from it in one direction."""
+    first = words[at] if 0 <= at < len(words) else None
+    while (
+        first is not None and 0 <= at < len(words) and (words[at] is first or (words[at].name and first.name))
+    ):
+        if words[at].clause != first.clause or words[at].opens:
+            break
+        yield words[at]
+        at += step
 
 
 def asks_back(text: str) -> bool:
@@ -138,7 +150,11 @@ def _weighed(words: tuple[Word, ...]) -> Iterator[Word]:
             while 0 <= at < len(words) and words[at].plain in ("a", "an", "the"):
                 at += step
             first = words[at] if 0 <= at < len(words) else None
-            while first is not None and 0 <= at < len(words) and (words[at] is first or (words[at].name and first.name)):
+            while (
+                first is not None
+                and 0 <= at < len(words)
+                and (words[at] is first or (words[at].name and first.name))
+            ):
                 if words[at].clause != first.clause or words[at].opens:
                     break
                 yield words[at]
@@ -185,13 +201,18 @@ def _headed(words: tuple[Word, ...]) -> str | None:
     if said is None:
         return None
     rest = words[1:4]
-    if any(word.plain in ("and", "or") and words[min(i + 2, len(words) - 1)].plain in YES | NO for i, word in enumerate(rest)):
+    if any(
+        word.plain in ("and", "or") and words[min(i + 2, len(words) - 1)].plain in YES | NO
+        for i, word in enumerate(rest)
+    ):
         return None
-    if len(words) > 1 and words[1].clause == words[0].clause and words[1].sentence == words[0].sentence:
-        # "No planet is larger", "Right angles are ..." : the word belongs to what follows
-        if first in ("no", "right", "true", "false", "negative", "correct") and len(words) > 2:
-            return None
+    joined = len(words) > 2 and words[1].clause == words[0].clause
+    if joined and first in BEFORE_NOUNS:
+        return None  # "No planet is larger", "Right angles are equal": it belongs to what follows
     return said
+
+
+BEFORE_NOUNS = frozenset({"no", "right", "true", "false", "negative", "correct"})
 
 
 def _called(text: str) -> str | None:
@@ -208,7 +229,9 @@ def _called(text: str) -> str | None:
 def _restated(words: tuple[Word, ...], question: str, least: float = 0.7) -> str | None:
     """By a sentence that holds nearly all of the question's words, first sentences first."""
     question = asks_last(question)
-    asked = {word.stem for word in words_in(question) if word.plain not in EMPTY and word.plain not in NEGATORS}
+    asked = {
+        word.stem for word in words_in(question) if word.plain not in EMPTY and word.plain not in NEGATORS
+    }
     if not asked:
         return None
     for number in range(words[-1].sentence + 1):
@@ -230,8 +253,8 @@ def _main(sentence: list[Word]) -> list[Word]:
     return sentence
 
 
-REASONS = frozenset("because although though unless whereas but however if weil denn parce porque".split())
-AFTER_COMMA = frozenset("as since while for which".split())
+REASONS = vocabulary("reasons")
+AFTER_COMMA = frozenset(["as", "since", "while", "for", "which"])
 """Words that give a reason where a comma stands before them."""
 
 
@@ -265,7 +288,10 @@ def denies(words: list[Word] | tuple[Word, ...]) -> bool:
     return count % 2 == 1
 
 
-WHO = re.compile(r"^\W*(?:who|what|which(?:\s+\w+)?)\s+(?!is\b|are\b|was\b|were\b|did\b|does\b|do\b|has\b|can\b)(\w+)", re.I)
+WHO = re.compile(
+    r"^\W*(?:who|what|which(?:\s+\w+)?)\s+(?!is\b|are\b|was\b|were\b|did\b|does\b|do\b|has\b|can\b)(\w+)",
+    re.I,
+)
 
 
 def turned(words: Sequence[Word], name: Word, asked: str) -> bool:

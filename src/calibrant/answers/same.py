@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ..types import Question
-from .core import compared
+from .dates import Day, date
+from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .options import chosen
 from .reply import cleaned, refuses
 from .short import equal
-from .values import KEPT, Day, date, numbers_equal, result_of
+from .values import KEPT, numbers_equal, result_of
 
 __all__ = ["Alike", "cluster", "sameness"]
 
@@ -36,7 +37,9 @@ def sameness(question: Question) -> Alike:
     kind, asked, options = kind_of(question), asked_of(question), options_of(question)
     if kind == "text" or kind == "long":
         groups = alias_groups(question)
-        return _guarded(lambda a, b: True if equal(a, b, groups) else compared(a, b, asked, long=kind == "long"))
+        return _guarded(
+            lambda a, b: True if equal(a, b, groups) else compared(a, b, asked, long=kind == "long")
+        )
     if kind == "number":
         return _guarded(lambda a, b: _numbers(a, b, asked))
     if kind == "date":
@@ -112,4 +115,3 @@ def cluster(answers: Sequence[str], alike: Alike) -> tuple[int, ...]:
         labels.setdefault(root.get(answer.strip(), position), len(labels))
         for position, answer in enumerate(answers)
     )
-

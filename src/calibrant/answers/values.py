@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
 import unicodedata
@@ -10,24 +9,20 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from .letters import months, number_words, plain_figures, unaccented
+from .letters import number_words, plain_figures, unaccented
 
 __all__ = [
     "KEPT",
-    "Day",
     "concluded",
-    "date",
     "number",
     "numbers",
     "numbers_equal",
     "numbers_same",
+    "only",
     "result_of",
 ]
 
 T = TypeVar("T")
-
-Day = datetime.date | tuple[int, int] | tuple[int]
-"""A day, or what is known of it: (year, month) or (year,)."""
 
 KEPT = 4096
 """Texts whose reading is remembered: the same samples are compared by several signals, pair by pair."""
@@ -79,33 +74,6 @@ TIMES, OTHER_BASE = re.compile(r"x\d\w*", re.I), re.compile(r"x[\da-f]+|[bo][0-7
 LAST = re.compile(r"^(?:so|thus|therefore|hence|in total|altogether|in all|finally)\b", re.IGNORECASE)
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
-ENGLISH_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-DAY, YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4})"
-MONTH_LEFT = re.compile(
-    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
-)
-"""A month that belongs to no date that was read; with a small letter "march" and "may" are verbs."""
-DATES = tuple(
-    re.compile(rf"(?<![\w/.-]){form}(?![\w/-]|\.\d)", re.IGNORECASE)
-    for form in (
-        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?:T[\d:.]+Z?)?",
-        rf"{MONTH},?\s+(?:the\s+)?{DAY},?\s+{YEAR}",
-        rf"(?:the\s+)?{DAY}(?:\s+(?:of\s+)?|-){MONTH}(?:,?\s+|-){YEAR}",
-        rf"{YEAR},?\s+{MONTH}\s+{DAY}",
-        rf"(?P<first>\d{{1,2}})(?P<mark>[/.-])(?P<second>\d{{1,2}})(?P=mark){YEAR}",
-        rf"{MONTH},?\s+(?:of\s+)?{YEAR}",
-        r"(?P<year>\d{4})-(?P<month>\d{2})",
-        r"(?P<year>1\d{3}|20\d{2})",
-    )
-)
-
 
 @lru_cache(KEPT)
 def concluded(text: str) -> str | None:
@@ -145,12 +113,12 @@ def number(text: str) -> float | None:
     """
     end = concluded(text)
     if end is not None:
-        return in_words(end) if (value := _only(end, _numbers)) is None else value
-    if (value := _only(text, _numbers)) is not None or (value := in_words(text)) is not None:
+        return in_words(end) if (value := only(end, _numbers)) is None else value
+    if (value := only(text, _numbers)) is not None or (value := in_words(text)) is not None:
         return value
     sentences = [one for one in SENTENCE.split(text.strip()) if one]
     if sentences and LAST.match(sentences[-1]):
-        return _only(sentences[-1], _numbers)
+        return only(sentences[-1], _numbers)
     return None
 
 
@@ -166,17 +134,26 @@ def in_words(text: str) -> float | None:
     found, at = [], 0
     while at < len(words):
         size = next((n for n in (4, 3, 2, 1) if " ".join(words[at : at + n]) in known), 0)
-        if size == 1 and words[at] == "one" and len(words) > 3 and (at + 1 == len(words) or words[at + 1] not in SCALES):
+        if (
+            size == 1
+            and words[at] == "one"
+            and len(words) > 3
+            and (at + 1 == len(words) or words[at + 1] not in SCALES)
+        ):
             size = 0  # a pronoun
         if size:
             value, at = _composed(words, at, size, known)
             found.append(value)
         else:
             at += 1
-    broken = any(word in ("half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens") for word in words)
+    broken = any(
+        word in ("half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens")
+        for word in words
+    )
     return float(found[0]) if len(set(found)) == 1 and not broken else None
 
 
+PARTS = frozenset({"half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens"})
 WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -208,8 +185,8 @@ def result_of(text: str, asked: str = "") -> float | None:
     As `number` reads it, else by the last sentence: what stands there behind "total of", "makes" or an equals sign, or
     the one number that the question does not have. A reply that was cut off within its last sentence comes to nothing.
 
-    >>> result_of("There are 3 boxes of 4. Ann has 12 pens left."), result_of("4 or 5"), result_of("3 and 4 make a total of 7.")
-    (12.0, None, 7.0)
+    >>> result_of("There are 3 boxes of 4. Ann has 12 pens left."), result_of("4 or 5")
+    (12.0, None)
     """
     if (value := number(text)) is not None:
         return value
@@ -220,16 +197,23 @@ def result_of(text: str, asked: str = "") -> float | None:
     last = sentences[-1]
     if end is None and len(sentences) > 1 and not re.search(r"[.!)\]}$*%\d]\W*$", last):
         return None
-    if (value := _only(last, _numbers)) is not None:
+    if (value := only(last, _numbers)) is not None:
         return value
     if cued := [found for found in CUED.finditer(last)]:
-        return _only(last[cued[-1].end() :], _numbers) if not re.search(r"\d", last[cued[-1].end() :][40:]) else None
+        return (
+            only(last[cued[-1].end() :], _numbers)
+            if not re.search(r"\d", last[cued[-1].end() :][40:])
+            else None
+        )
     known = set(numbers(asked)) if asked else set()
     new = [one for one in dict.fromkeys(_numbers(last)) if one not in known]
     return new[0] if asked and len(new) == 1 else None
 
 
-CUED = re.compile(r"\b(?:(?:for\s+|in\s+)?(?:a\s+)?total(?:\s+of|\s+is|\s+was)?|altogether|equals?|which\s+(?:is|makes|gives)|comes?\s+to)\b|=", re.I)
+CUED = re.compile(
+    r"\b(?:(?:for\s+|in\s+)?(?:a\s+)?total(?:\s+of|\s+is|\s+was)?|altogether|equals?|which\s+(?:is|makes|gives)|comes?\s+to)\b|=",
+    re.I,
+)
 """What announces a result."""
 
 
@@ -248,45 +232,12 @@ def numbers_same(a: str, b: str, rel_tol: float = 1e-6) -> bool:
     return x is not None and y is not None and numbers_equal(x, y, rel_tol)
 
 
-@lru_cache(KEPT)
-def date(text: str) -> Day | None:
-    """The one date that a text states: a day, (year, month) or (year,); None for none or several.
+def only(text: str, read: Callable[[str], list[T]]) -> T | None:
+    """The one value in a text, or the one after its last equals sign; None among others makes several of it.
 
-    "03/05/2021" is ambiguous and None; where one part exceeds 12 or both are equal it is not, nor where the year
-    stands first.
-
-    >>> date("March 5, 2021"), date("25/12/1999"), date("03/05/2021"), date("May 1968"), date("in 1789")
-    (datetime.date(2021, 3, 5), datetime.date(1999, 12, 25), None, (1968, 5), (1789,))
+    >>> only("3 + 4 = 7", numbers), only("3 or 4", numbers)
+    (7.0, None)
     """
-    end = concluded(text)
-    return _only(_english(text if end is None else end), _dates)
-
-
-MONTH_BESIDE = re.compile(
-    r"(?P<before>\d(?:st|nd|rd|th|er|e|º|ª|\.)?[\s,.-]*)(?:(?:of|de|di|del|d['’]|the|den)\s*)?(?P<month>[^\W\d_]{3,})\b\.?"
-    r"(?:\s*(?:of|de|di|del)(?=\s*\d))?|\b(?P<first>[^\W\d_]{3,})\.?(?:\s+(?:of|de|di|del))?(?=[\s,]+(?:the\s+)?\d)"
-)
-"""A word beside a figure, which may be a month."""
-
-
-def _english(text: str) -> str:
-    """The text with the months of other languages in English where a figure stands beside them."""
-    text = plain_figures(text)
-    known = months()
-
-    def month(found: re.Match[str]) -> str:
-        word = found["month"] or found["first"]
-        value = known.get(unaccented(word))
-        if value is None or unaccented(word)[:3] == MONTHS[value - 1] and word.isascii() and len(word) < 4:
-            return found[0]
-        before = (found["before"] or "").rstrip("ºª. ").removesuffix("er")
-        return f"{before} {ENGLISH_MONTHS[value - 1]}" if found["month"] else ENGLISH_MONTHS[value - 1]
-
-    return MONTH_BESIDE.sub(month, text)
-
-
-def _only(text: str, read: Callable[[str], list[T]]) -> T | None:
-    """The one value in a text, or the one after its last equals sign; None among others makes several of it."""
     values = set(read(text))
     if len(values) > 1 and "=" in text:
         values = set(read(text.rpartition("=")[2]))
@@ -354,34 +305,3 @@ def _scale(found: re.Match[str]) -> float | None:
         scale, end = scale * times, behind.end()
         behind = NEXT.match(found.string, end)
     return None if AND_PART.match(found.string, end) else scale
-
-
-def _dates(text: str) -> list[Day | None]:
-    """Every date in a text, a longer form before a shorter one; a date nobody can tell makes it two."""
-    days: list[Day | None] = []
-    for form in DATES:
-        for found in form.finditer(text):
-            days += _days(found.groupdict())
-        text = form.sub(" ", text)
-    return [*days, None] if MONTH_LEFT.search(text) else days
-
-
-def _days(parts: dict[str, str | None]) -> Sequence[Day]:
-    year = int(parts["year"] or 0)
-    if "first" in parts:
-        first, second = int(parts["first"] or 0), int(parts["second"] or 0)
-        return sorted({*_day(year, first, second), *_day(year, second, first)})
-    stated = parts.get("month")
-    if stated is None:
-        return [(year,)]
-    month = int(stated) if stated.isdigit() else MONTHS.index(stated[:3].casefold()) + 1
-    if parts.get("day") is None:
-        return [(year, month)] if 1 <= month <= 12 else []
-    return _day(year, month, int(parts["day"] or 0))
-
-
-def _day(year: int, month: int, day: int) -> list[datetime.date]:
-    try:
-        return [datetime.date(year, month, day)]
-    except ValueError:
-        return []

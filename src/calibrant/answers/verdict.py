@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..types import Question
+from .dates import date
 from .kinds import alias_groups, asked_of, kind_of, options_of
+from .letters import vocabulary
 from .names import Mention, Naming, mentions, naming
 from .options import DENIED, NOTHING, aside, chosen, denied_options, letters_of, named
 from .plain import plain
 from .reply import asks, asks_back, cleaned, denies, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
-from .values import concluded, date, number, result_of
+from .values import concluded, number, result_of
 from .words import ARTICLES, EMPTY, Word, another, content, words_in
 
 __all__ = ["Found", "verdict"]
@@ -81,7 +83,11 @@ def _number(said: str, references: Sequence[str], asked: str) -> Found:
         return Found(None, "the reference is no number")
     value = result_of(said, asked)
     if value is None:
-        return WRONG if refuses(said) else Found(None, "it states no number, or several of which none is the result")
+        return (
+            WRONG
+            if refuses(said)
+            else Found(None, "it states no number, or several of which none is the result")
+        )
     return Found(float(any(math.isclose(value, one, rel_tol=1e-6, abs_tol=1e-9) for one in wanted)))
 
 
@@ -91,7 +97,11 @@ def _date(said: str, references: Sequence[str]) -> Found:
         return Found(None, "the reference is no date that can be read")
     day = date(said)
     if day is None:
-        return WRONG if refuses(said) else Found(None, "it states no date, or several, or one that cannot be read")
+        return (
+            WRONG
+            if refuses(said)
+            else Found(None, "it states no date, or several, or one that cannot be read")
+        )
     parts = _parts(day)
     return Found(float(any(parts[: len(_parts(one))] == _parts(one) for one in wanted if one is not None)))
 
@@ -104,33 +114,40 @@ def _parts(day: object) -> tuple[int, ...]:
 
 
 def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:
-    names = [*references, *_aliases(references, groups)]
     if any(equal(said, one, groups) for one in references):
         return RIGHT
-    if not said or asks_back(said):
-        return WRONG if not said else Found(None, "it asks back")
-    if not any(re.search(r"[^\W_]", one) for one in references):
+    if not said or not any(re.search(r"[^\W_]", one) for one in references):
         return WRONG  # marks alone are said as they are
+    if asks_back(said):
+        return Found(None, "it asks back")
     polar = {plain(one) for one in references}
     if polar <= YES_NO:
         return _polar(said, polar, asked)
-    if all(LETTER.fullmatch(one.strip()) for one in references):
-        found = _lettered(said, references)
-        if found is not None:
-            return found
-    end = end_of(said)
-    if end is not None and any(equal(end, one, groups) for one in references):
-        return RIGHT
-    if end is not None and concluded(said) is not None:
-        found = _named(end, names, asked)
-        if found is not None and found.grade is not None:
-            return found
-        if found is None and _core(words_in(end), asked):
-            return _unnamed(end, names, asked)
-    found = _named(said, names, asked)
-    if found is not None:
+    if all(LETTER.fullmatch(one.strip()) for one in references) and (found := _lettered(said, references)):
+        return found
+    names = [*references, *_aliases(references, groups)]
+    if (found := _concluded(said, references, names, groups, asked)) is not None:
+        return found
+    if (found := _named(said, names, asked)) is not None:
         return found
     return WRONG if refuses(said) else _unnamed(said, names, asked)
+
+
+def _concluded(
+    said: str, references: Sequence[str], names: Sequence[str], groups: Groups, asked: str
+) -> Found | None:
+    """The grade of what a text gives as its conclusion, None where there is none that tells."""
+    end = end_of(said)
+    if end is None:
+        return None
+    if any(equal(end, one, groups) for one in references):
+        return RIGHT
+    if concluded(said) is None:
+        return None
+    found = _named(end, names, asked)
+    if found is not None:
+        return found if found.grade is not None else None
+    return _unnamed(end, names, asked) if _core(words_in(end), asked) else None
 
 
 LETTER = re.compile(r"[(\[]?[A-Z][)\].]?")
@@ -178,6 +195,7 @@ def _named(said: str, names: Sequence[str], asked: str) -> Found | None:
 
 
 BESIDE = "it names the reference beside another"
+ASTRAY = "it may speak of another thing than the question"
 LATE = "it names the reference, and something else first"
 
 
@@ -191,11 +209,11 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     reasons = (
         (mention.doubt is not None, mention.doubt),
         (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
-        (own <= known and not _leads(words, mention, known), "the question names the reference too"),
+        (own <= known and not _leads(words, mention), "the question names the reference too"),
         (_late(words, mention, way, known), LATE),
         (turned(words, words[mention.first], asked), "it may say it the other way round"),
         (way.figure and _other_figures(words, mention, known), BESIDE),
-        (another([one for one in sentence if one.stem not in own], known) and len(known) > 3, "it may speak of another thing than the question"),
+        (len(known) > 3 and another([one for one in sentence if one.stem not in own], known), ASTRAY),
     )  # fmt: skip
     return next((Found(None, why) for doubtful, why in reasons if doubtful), RIGHT)
 
@@ -204,10 +222,15 @@ def _others(words: Sequence[Word], mention: Mention, way: Naming) -> bool:
     """Whether other sentences of a short reply are nothing but another name: "It is Paris. It is Lyon."."""
     if not way.name or len(words) > 16:
         return False
-    for number in range(words[-1].sentence + 1):
-        said = [word for word in words if word.sentence == number and word.plain not in EMPTY]
-        own = number == words[mention.first].sentence
-        if not own and 0 < len(said) <= 2 and all(word.name for word in said) and {word.stem for word in said}.isdisjoint(*way.whole):
+    for at in range(words[-1].sentence + 1):
+        said = [word for word in content(words) if word.sentence == at]
+        own = at == words[mention.first].sentence
+        if (
+            not own
+            and 0 < len(said) <= 2
+            and all(word.name for word in said)
+            and {word.stem for word in said}.isdisjoint(*way.whole)
+        ):
             return True
     return False
 
@@ -232,7 +255,7 @@ def _alike(word: Word, way: Naming) -> bool:
     return word.name if way.name else word.plain not in EMPTY
 
 
-def _leads(words: Sequence[Word], mention: Mention, known: frozenset[str]) -> bool:
+def _leads(words: Sequence[Word], mention: Mention) -> bool:
     """Whether a name that the question has too is what the reply says first, or stands where an answer does."""
     ahead = [word for word in words[: mention.first] if word.plain not in EMPTY]
     if not ahead:
@@ -240,7 +263,10 @@ def _leads(words: Sequence[Word], mention: Mention, known: frozenset[str]) -> bo
     back = words[mention.first - 1]
     if back.plain in ARTICLES and mention.first > 1:
         back = words[mention.first - 2]
-    return back.plain in {"is", "are", "was", "were", "be", "called", "named", "answer"} and back.sentence == words[mention.first].sentence
+    return (
+        back.plain in {"is", "are", "was", "were", "be", "called", "named", "answer"}
+        and back.sentence == words[mention.first].sentence
+    )
 
 
 def _late(words: Sequence[Word], mention: Mention, way: Naming, known: frozenset[str]) -> bool:
@@ -254,7 +280,7 @@ def _late(words: Sequence[Word], mention: Mention, way: Naming, known: frozenset
         if not way.name or not ahead:
             return False
         back = words[mention.first - 1]
-        beside = back.plain in SLOT or back.name or words[mention.first].clause == ahead[-1].clause + 1
+        beside = back.plain in SLOT or back.name
         return not beside
     first = [word for word in words if word.sentence == 0]
     if way.name:
@@ -272,7 +298,7 @@ def _other_figures(words: Sequence[Word], mention: Mention, known: frozenset[str
     )  # fmt: skip
 
 
-SLOT = frozenset("is are was were by called named in at on as".split())
+SLOT = vocabulary("slot")
 
 
 def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:
@@ -284,11 +310,16 @@ def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:
         reference = words_in(one)
         own = [word for word in content(reference) if word.stem not in known] or list(content(reference))
         statement = statement and len(content(reference)) >= LONG
-        for number in range(words[-1].sentence + 1 if words else 0):
-            sentence = [word for word in words if word.sentence == number]
+        for at in range(words[-1].sentence + 1 if words else 0):
+            sentence = [word for word in words if word.sentence == at]
             held = {word.stem for word in sentence}
             share = sum(word.stem in held for word in own) / max(1, len(own))
-            if len(own) > 1 and share == 1.0 and denies(sentence) == denies(reference) and _in_order(own, sentence):
+            if (
+                len(own) > 1
+                and share == 1.0
+                and denies(sentence) == denies(reference)
+                and _in_order(own, sentence)
+            ):
                 return RIGHT
             best = max(best, share if len(own) > 1 else 0.0)
     if statement:

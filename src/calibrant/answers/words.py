@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from .letters import unaccented
+from .letters import number_words, unaccented, vocabulary
 from .values import KEPT
 
 __all__ = [
@@ -36,52 +36,30 @@ WORD = re.compile(
 BREAK = re.compile(r"[.!?]+[\"'”’)\]*_]*(?=\s|$)|[。！？]|\n+")
 """The end of a sentence."""
 PAUSE = re.compile(r"[,;:—()\[\]“”\"]|\s[-–]\s")
-PAUSING = frozenset(
-    "but although though whereas while because since however so therefore thus hence which who whose where when if "
-    "unless yet nor aber sondern weil mais car pero porque sino ma perche mas".split()
-)
+PAUSING = vocabulary("pausing")
 """Words that begin a clause."""
-NEGATORS = frozenset(
-    "not no never neither nor cannot without unlike except excluding isnt arent wasnt werent dont doesnt didnt cant "
-    "couldnt wont wouldnt hasnt havent hadnt shouldnt aint hardly false incorrect wrong untrue unlikely doubt doubtful "
-    "nobody nothing none nowhere "
-    "nicht kein keine keinen keiner nie niemals ne pas jamais non nunca ni jamas nao nem niet geen nooit inte aldrig "
-    "ikke nie 不 没 無 无 非".split()
-)
+NEGATORS = vocabulary("negators")
 AGAINST = (
     ("rather", "than"), ("instead", "of"), ("as", "opposed", "to"), ("other", "than"), ("different", "from"),
 )  # fmt: skip
 """Words in a row that deny what stands behind them."""
 NO_DENIAL = (
-    ("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("without", "doubt"), ("without", "a", "doubt"),
-    ("no", "other", "than"), ("none", "other", "than"), ("not", "sure"), ("not", "certain"), ("no", "longer"),
-    ("nicht", "nur"), ("non", "seulement"), ("no", "solo"),
+    ("not", "only"), ("not", "just"), ("not", "merely"), ("no", "doubt"), ("without", "doubt"),
+    ("without", "a", "doubt"), ("no", "other", "than"), ("none", "other", "than"), ("not", "sure"),
+    ("not", "certain"), ("no", "longer"), ("nicht", "nur"), ("non", "seulement"), ("no", "solo"),
 )  # fmt: skip
-COMPARED = frozenset("than versus vs".split())
-EMPTY = frozenset(
-    "a an the is are was were be been being am it its this that these those to of in on at for by with and or as from "
-    "has have had do does did will would can could may might shall should must he she they i you we his her their my "
-    "your our him them me us there here then so if but than into about also very just only both such which what who "
-    "whom whose when where why how der die das den dem des ein eine einer eines ist sind war waren und oder im am zu von mit "
-    "le la les un une des du de est sont et ou en dans au aux el los las una es son del al il gli di da nel della "
-    "dello os um uma sao na het een van and och och".split()
-)
+COMPARED = frozenset(["than", "versus", "vs"])
+EMPTY = vocabulary("empty")
 """Words that say nothing of what a sentence is about."""
 IRREGULAR = {
-    "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth", "mice": "mouse", "geese": "goose",
+    "men": "man", "women": "woman", "children": "child", "feet": "foot", "teeth": "tooth",
+    "mice": "mouse", "geese": "goose",
     "leaves": "leaf", "wolves": "wolf", "lives": "life", "knives": "knife", "halves": "half", "people": "person",
     "was": "is", "were": "is", "are": "is", "wrote": "write", "written": "write", "born": "born", "made": "make",
     "found": "find", "went": "go", "gone": "go", "won": "win", "built": "build", "led": "lead", "began": "begin",
 }  # fmt: skip
 
-COUNTED = {
-    word: str(number)
-    for number, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split(),
-        start=2,
-    )
-}
+COUNTED = {word: str(value) for word, value in number_words().items() if 2 <= value <= 100 and word.isalpha()}
 """Small numbers in words, as figures; "one" is a pronoun more often."""
 
 
@@ -154,7 +132,7 @@ def _initial(text: str, found: re.Match[str]) -> bool:
     return (len(word) == 1 and word.isupper()) or word.casefold() in SHORTENED
 
 
-SHORTENED = frozenset("mr mrs ms dr st prof sr jr vs etc no approx fig ca".split())
+SHORTENED = vocabulary("shortened")
 
 
 @lru_cache(KEPT)
@@ -223,7 +201,9 @@ def occurrences(words: Sequence[Word], phrase: Sequence[str]) -> list[tuple[int,
 ARTICLES = frozenset({"a", "an", "the"})
 
 
-def negated(words: Sequence[Word], first: int, last: int, asked: frozenset[str], asked_denied: frozenset[str]) -> bool:
+def negated(
+    words: Sequence[Word], first: int, last: int, asked: frozenset[str], asked_denied: frozenset[str]
+) -> bool:
     """Whether what stands at a place is denied by its clause.
 
     A negator in front of it within the clause denies it, and so does one behind it that denies what the question asks
@@ -268,11 +248,11 @@ ANOTHER_ONE = re.compile(
     r"opposite|north|south|east|west|northern|southern|eastern|western|ex|vice|half|twice|double)$"
 )
 MOST = re.compile(r"(?:most|least|best|worst|\w{2,}(?<![wr])est)$")
-NO_MOST = frozenset("west east forest interest test rest guest honest request contest harvest modest protest nest chest quest latest".split())
+NO_MOST = vocabulary("no_most")
 
 
 def another(words: Sequence[Word], asked: frozenset[str]) -> bool:
-    """Whether a sentence speaks of another thing than is asked for: the second where the first is, the smallest, the old one.
+    """Whether a sentence speaks of another thing than is asked for: the second and not the first, the smallest.
 
     >>> known = frozenset(word.stem for word in words_in("What is the largest city of Peru?"))
     >>> another(words_in("The smallest city of Peru is Lima."), known), another(words_in("The largest is Lima."), known)

@@ -26,4 +26,10 @@ class Choice:
 
     def grade(self, question: Question, completion: Completion) -> float | None:
         """Grade 1.0 or 0.0, or None where there is nothing to grade against."""
-        return verdict(replace(question, metadata={**question.metadata, "kind": "choice"}), completion.text).grade if options_of(question) else None
+        return (
+            verdict(
+                replace(question, metadata={**question.metadata, "kind": "choice"}), completion.text
+            ).grade
+            if options_of(question)
+            else None
+        )

@@ -43,7 +43,5 @@ class Numeric:
         said = result_of(text, asked_of(question))
         if said is None:
             return 0.0 if refuses(text) else None
-        close = (
-            math.isclose(said, one, rel_tol=self.rel_tol, abs_tol=self.abs_tol) for one in wanted
-        )
+        close = (math.isclose(said, one, rel_tol=self.rel_tol, abs_tol=self.abs_tol) for one in wanted)
         return float(any(close))

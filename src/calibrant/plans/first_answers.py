@@ -114,7 +114,7 @@ def _shares(name: str, values: ArrayLike, n: int) -> Floats:
 def peer_agreement(
     answer: NDArray[Any],
     peers: Mapping[str, NDArray[Any]],
-    alike: Callable[[str, str], bool] = same,
+    alike: Callable[[str, str], bool] = equal,
 ) -> tuple[dict[str, Floats], Floats]:
     """Whether each peer says the same, and the largest share of the peers that agree on one other answer.
 

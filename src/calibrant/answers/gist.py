@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
+from .letters import vocabulary
 from .names import OTHER_PLACE, ROMAN
 from .options import aside
 from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
@@ -20,17 +22,13 @@ ASKS_YES_NO = re.compile(
     r"don['’]?t|doesn['’]?t|didn['’]?t|ist|sind|est-ce|es|son)\b(?!.*\bor\b)",
     re.I | re.S,
 )
-FRAME = frozenset(
-    stem(word) for word in "answer correct right final result solution call name know term refer type kind example located situated considered state city country town place think believe "
-    "say probably likely actually following question option choice most often usually commonly generally typically mainly "
-    "primarily use using also around approximately about roughly sure well okay".split()
-)
+FRAME = frozenset(map(stem, vocabulary("frame")))
 """Stems that frame an answer and are none of it."""
 MUCH = 7
-"""Words of a core from which it is a statement rather than a name."""
+"""Words of a gist from which it is a statement rather than a name."""
 
 
-class Core(NamedTuple):
+class Gist(NamedTuple):
     """What a reply says beyond the question, in order, with what links each word to the one before.
 
     Its names and numbers are apart; `denied` is whether it denies, `another` whether it speaks of another thing than
@@ -47,9 +45,7 @@ class Core(NamedTuple):
     echo: bool
 
 
-
-
-NOTHING = Core((), (), (), frozenset(), frozenset(), False, False, False)
+NOTHING = Gist((), (), (), frozenset(), frozenset(), False, False, False)
 
 
 def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | None:
@@ -58,7 +54,7 @@ def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | N
     >>> asked = "Where was Tennessee Williams born?"
     >>> compared("Tennessee Williams was born in Mississippi.", "In Columbus, Mississippi", asked)
     True
-    >>> compared("He was born in Missouri.", "He was born in Mississippi.", asked), compared("big", "rather large", asked)
+    >>> compared("In Missouri.", "He was born in Mississippi.", asked), compared("evaporation", "it evaporates")
     (False, None)
     """
     if ASKS_YES_NO.match(asks_last(asked)):
@@ -67,7 +63,7 @@ def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | N
             return said[0] == said[1]
         if any(said):
             return None
-    one, two = _core(a, asked), _core(b, asked)
+    one, two = _gist(a, asked), _gist(b, asked)
     if not one.stems or not two.stems:
         return _echoes(a, b, one, two)
     if one.denied != two.denied:
@@ -76,11 +72,11 @@ def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | N
         return None
     if (set(one.stems) ^ set(two.stems)) & asks(asked).candidates and set(one.stems) & set(two.stems):
         return None
-    return _cores(one, two, asked, long=long)
+    return _gists(one, two, asked, long=long)
 
 
 @lru_cache(KEPT)
-def _core(text: str, asked: str) -> Core:
+def _gist(text: str, asked: str) -> Gist:
     question = asks(asked)
     words = words_in(end_of(text) or text)
     if not words:
@@ -91,11 +87,11 @@ def _core(text: str, asked: str) -> Core:
         if kept:
             break
     stems = tuple(dict.fromkeys(word.stem for word in kept))
-    names = frozenset(word.stem for word in kept if word.name and (not word.opens or _proper(word, kept)))
+    names = frozenset(word.stem for word in kept if word.name and (not word.opens or _proper(kept)))
     figures = frozenset(word.stem for word in kept if word.stem[:1].isdigit() or word.stem[:1] in "-−")
     places = [-1, *(sentence.index(word) for word in kept)]
     links = tuple(
-        " ".join(word.plain for word in sentence[left + 1 : right]) for left, right in zip(places, places[1:])
+        " ".join(word.plain for word in sentence[left + 1 : right]) for left, right in pairwise(places)
     )
     astray = (
         another(sentence, question.known)
@@ -103,20 +99,28 @@ def _core(text: str, asked: str) -> Core:
         or _elsewhere(words, sentence, stems, question)
     )
     echo = any(word.stem in question.known and word.plain not in EMPTY for word in sentence)
-    return Core(tuple(kept), links, stems, names, figures, _denied(sentence, question), astray, echo)
+    return Gist(tuple(kept), links, stems, names, figures, _denied(sentence, question), astray, echo)
 
 
-def _elsewhere(words: Sequence[Word], sentence: Sequence[Word], stems: Sequence[str], question: Asked) -> bool:
+def _elsewhere(
+    words: Sequence[Word], sentence: Sequence[Word], stems: Sequence[str], question: Asked
+) -> bool:
     """Whether a short reply has another sentence that is nothing but another name: "It is Paris. It is Lyon."."""
     if len(words) > 16:
         return False
-    others = [w for w in words if w.sentence != sentence[0].sentence and w.plain not in EMPTY and w.stem not in question.known]
-    return bool(others) and len(others) <= 2 and all(w.name and w.stem not in stems for w in others)
+    others = [
+        w
+        for w in words
+        if w.sentence != sentence[0].sentence and w.plain not in EMPTY and w.stem not in question.known
+    ]
+    return bool(others) and len(others) <= 2 and all(word.name and word.stem not in stems for word in others)
 
 
 def _asserted(sentence: Sequence[Word], question: Asked) -> list[Word]:
     """A sentence without clauses that do nothing but deny, where another clause does not: "Paris, not Lyon"."""
-    clauses = [[w for w in sentence if w.clause == number] for number in dict.fromkeys(w.clause for w in sentence)]
+    clauses = [
+        [w for w in sentence if w.clause == number] for number in dict.fromkeys(w.clause for w in sentence)
+    ]
     kept = [one for one in clauses if not denies(one)]
     said = [word for one in kept for word in one if word.plain not in EMPTY and word.stem not in FRAME]
     return list(sentence) if question.denied or not said else [word for one in kept for word in one]
@@ -128,13 +132,13 @@ def _denied(sentence: Sequence[Word], question: Asked) -> bool:
     return denies(list(sentence))
 
 
-def _proper(word: Word, kept: Sequence[Word]) -> bool:
+def _proper(kept: Sequence[Word]) -> bool:
     """A capital at the head of a sentence may be that of a name: it is where nothing but names stands there."""
     return all(one.name or one.stem[:1].isdigit() for one in kept)
 
 
 def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
-    """The words that are no frame, not the question's unless they belong to a name, and not what something is compared to."""
+    """The words that are no frame, none of the question's unless part of a name, and nothing compared to."""
     said: list[Word] = []
     for i, word in enumerate(sentence):
         if word.plain in EMPTY or word.stem in FRAME or word.plain in NEGATORS:
@@ -144,19 +148,23 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
             word.name and behind is not None and behind.name and behind.start - word.end == 1
             and behind.stem not in question.known and behind.plain not in EMPTY
         )  # fmt: skip
-        if word.stem not in question.known or (part and word.plain in OTHER_PLACE) or _beside(sentence, i, question):
+        if (
+            word.stem not in question.known
+            or (part and word.plain in OTHER_PLACE)
+            or _beside(sentence, i, question)
+        ):
             said.append(word)
     return [word for word in said if not aside(sentence, sentence.index(word))] or said
 
 
 def _beside(sentence: Sequence[Word], at: int, question: Asked) -> bool:
-    """Whether a name of the question is joined to one that it does not have: "Paris and Rome", asked of Paris and Lyon."""
+    """Whether a name of the question is joined to one that is not: "Paris and Rome", asked of Paris and Lyon."""
     word, behind = sentence[at], sentence[at + 1 : at + 3]
     joined = len(behind) == 2 and behind[0].plain in ("and", "or") and behind[1].name
     return word.name and joined and behind[1].stem not in question.known
 
 
-def _echoes(a: str, b: str, one: Core, two: Core) -> bool | None:
+def _echoes(a: str, b: str, one: Gist, two: Gist) -> bool | None:
     """Where a reply says nothing but the question's words: the same words in the same order are the same."""
     if one.stems or two.stems:
         return None
@@ -164,7 +172,7 @@ def _echoes(a: str, b: str, one: Core, two: Core) -> bool | None:
     if not first or not second or {w for w in first if w.isdigit()} != {w for w in second if w.isdigit()}:
         return None
     if first == second:
-        return True if one.denied == two.denied else False
+        return one.denied == two.denied
     brief = min(len(first), len(second)) <= 2
     if first[0] != second[0]:
         return False if brief or (_weighs(a) and _weighs(b)) else None
@@ -176,7 +184,7 @@ def _weighs(text: str) -> bool:
     return any(word.plain in ("than", "before", "after", "more", "less") for word in words_in(text))
 
 
-def _cores(one: Core, two: Core, asked: str, *, long: bool) -> bool | None:
+def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     a, b = set(one.stems), set(two.stems)
     if a == b:
         return True if one.stems == two.stems or len(a) < 3 else None if _ordered(one, two) else True
@@ -186,7 +194,7 @@ def _cores(one: Core, two: Core, asked: str, *, long: bool) -> bool | None:
     if not shared:
         if one.names and two.names and max(len(a), len(b)) <= 3:
             return False
-        if long or max(len(a), len(b)) >= MUCH and not (one.names or two.names):
+        if long or (max(len(a), len(b)) >= MUCH and not (one.names or two.names)):
             return None
         return None if _kin(a, b) else False
     small, big = (one, two) if a <= b else (two, one)
@@ -197,17 +205,23 @@ def _cores(one: Core, two: Core, asked: str, *, long: bool) -> bool | None:
     return None
 
 
-def _ordered(one: Core, two: Core) -> bool:
-    return any(link in ("than", "before", "after", "by", "from") for core in (one, two) for link in core.links)
+def _ordered(one: Gist, two: Gist) -> bool:
+    return any(
+        link in ("than", "before", "after", "by", "from") for core in (one, two) for link in core.links
+    )
 
 
-def _says_more(small: Core, big: Core, asked: str, *, long: bool) -> bool | None:
+def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None:
     """Whether a reply that has all of another's words, and more, says the same and only adds to it."""
     extra = [word for word in big.words if word.stem not in set(small.stems)]
     if any(ROMAN.match(word.text) and word.text != "I" for word in extra) and small.names:
         return False
     first = next(i for i, word in enumerate(big.words) if word.stem == small.stems[0])
-    if first and big.words[first - 1].plain in OTHER_PLACE and big.words[first].start - big.words[first - 1].end <= 1:
+    if (
+        first
+        and big.words[first - 1].plain in OTHER_PLACE
+        and big.words[first].start - big.words[first - 1].end <= 1
+    ):
         return False
     if _listed(small, big):
         return None
@@ -218,12 +232,12 @@ def _says_more(small: Core, big: Core, asked: str, *, long: bool) -> bool | None
     return True if len(extra) <= max(4, 2 * len(small.stems)) else None
 
 
-def _listed(small: Core, big: Core) -> bool:
+def _listed(small: Gist, big: Gist) -> bool:
     """Whether what is added is another name beside it: "Paris and Lyon", "Paris, Lyon, Nice"."""
     if any(link in ("or", "nor", "oder", "ou") for link in big.links):
         return True
     own = set(small.stems)
-    for left, right, link in zip(big.words, big.words[1:], big.links[1:]):
+    for left, right, link in zip(big.words, big.words[1:], big.links[1:], strict=False):
         if (left.stem in own) != (right.stem in own) and right.sentence == left.sentence:
             if link in ("or", "and", "nor", "und", "oder", "et", "ou", "y", "o", "e"):
                 return True
@@ -232,7 +246,7 @@ def _listed(small: Core, big: Core) -> bool:
     return False
 
 
-def _family(one: Core, two: Core) -> bool:
+def _family(one: Gist, two: Gist) -> bool:
     """Whether both name somebody by another part of a name: the last word is the same."""
     return bool(one.words and two.words) and one.words[-1].stem == two.words[-1].stem
 
