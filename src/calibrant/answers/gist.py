@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .letters import vocabulary
-from .names import OTHER_PLACE, ROMAN
+from .names import COMPASS, OTHER_PLACE, ROMAN
 from .options import aside
 from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
 from .values import KEPT
@@ -150,7 +150,7 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
         )  # fmt: skip
         if (
             word.stem not in question.known
-            or (part and word.plain in OTHER_PLACE)
+            or (part and word.plain in OTHER_PLACE | COMPASS)
             or _beside(sentence, i, question)
         ):
             said.append(word)
@@ -219,7 +219,7 @@ def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None
     first = next(i for i, word in enumerate(big.words) if word.stem == small.stems[0])
     if (
         first
-        and big.words[first - 1].plain in OTHER_PLACE
+        and big.words[first - 1].plain in OTHER_PLACE | COMPASS
         and big.words[first].start - big.words[first - 1].end <= 1
     ):
         return False

@@ -11,10 +11,10 @@ from .letters import vocabulary
 from .values import KEPT
 from .words import ARTICLES, EMPTY, Word, content, negated, occurrences, words_in
 
-__all__ = ["LEADING", "OTHER_PLACE", "ROMAN", "Mention", "Naming", "mentions", "naming"]
+__all__ = ["COMPASS", "LEADING", "OTHER_PLACE", "ROMAN", "Mention", "Naming", "mentions", "naming"]
 
 ROMAN = re.compile(r"[IVX]{1,5}$")
-OTHER_PLACE = vocabulary("other_place")
+OTHER_PLACE, COMPASS = vocabulary("other_place"), vocabulary("compass")
 """Words that make another thing of the name behind them."""
 GENERIC = vocabulary("generic")
 """What a thing is, behind its name: "the Nile River"."""
@@ -73,26 +73,30 @@ def naming(reference: str) -> Naming:
     return Naming(tuple(dict.fromkeys(one for one in whole if one)), tuple(brief), name, given, figure)
 
 
-COMPOUND = OTHER_PLACE | frozenset(
-    [
-        "united",
-        "soviet",
-        "san",
-        "los",
-        "las",
-        "santa",
-        "saint",
-        "costa",
-        "sri",
-        "hong",
-        "abu",
-        "el",
-        "la",
-        "le",
-        "world",
-        "civil",
-        "big",
-    ]
+COMPOUND = (
+    OTHER_PLACE
+    | COMPASS
+    | frozenset(
+        [
+            "united",
+            "soviet",
+            "san",
+            "los",
+            "las",
+            "santa",
+            "saint",
+            "costa",
+            "sri",
+            "hong",
+            "abu",
+            "el",
+            "la",
+            "le",
+            "world",
+            "civil",
+            "big",
+        ]
+    )
 )
 
 
@@ -135,6 +139,8 @@ def _other(
     behind = words[last] if last < len(words) and _touching(words[last - 1], words[last]) else None
     if before is not None and before.plain in OTHER_PLACE and words[first].plain not in OTHER_PLACE:
         return OTHER
+    if before is not None and before.plain in COMPASS and before.name and before.stem not in known:
+        return "it may be another place of that name"
     if behind is not None and (ROMAN.match(behind.text) and behind.text != "I") and named.name:
         return OTHER
     if not named.name:

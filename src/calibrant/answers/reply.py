@@ -197,6 +197,8 @@ def _headed(words: tuple[Word, ...]) -> str | None:
     if not words:
         return None
     first = words[0].plain
+    if first == "of" and len(words) > 1 and words[1].plain == "course":
+        return "no" if len(words) > 2 and words[2].plain == "not" else "yes"
     said = "yes" if first in YES else "no" if first in NO else "maybe" if first in MAYBE else None
     if said is None:
         return None

@@ -10,7 +10,7 @@ from ..types import Question
 from .dates import Day, date
 from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
-from .options import chosen
+from .options import NOTHING, named
 from .reply import cleaned, refuses
 from .short import equal
 from .values import KEPT, numbers_equal, result_of
@@ -44,7 +44,7 @@ def sameness(question: Question) -> Alike:
         return _guarded(lambda a, b: _numbers(a, b, asked))
     if kind == "date":
         return _guarded(_dates)
-    return _guarded(lambda a, b: _choices(chosen(a, options, asked), chosen(b, options, asked), a, b))
+    return _guarded(lambda a, b: _choices(a, b, options, asked))
 
 
 def _guarded(alike: Alike) -> Alike:
@@ -65,10 +65,14 @@ def _guarded(alike: Alike) -> Alike:
     return test
 
 
-def _choices(first: int | None, second: int | None, a: str, b: str) -> bool | None:
+def _choices(a: str, b: str, options: Sequence[str], asked: str) -> bool | None:
+    """By the options that both choose; one that names none says something else than one that does."""
+    (first, why), (second, other) = named(a, options, asked), named(b, options, asked)
     if first is not None and second is not None:
         return first == second
-    return True if first is None and second is None and equal(a, b) else None
+    if first is None and second is None:
+        return compared(a, b, asked)
+    return False if NOTHING in (why, other) else None
 
 
 def _numbers(a: str, b: str, asked: str) -> bool | None:
