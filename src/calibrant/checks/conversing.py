@@ -97,7 +97,7 @@ def leak(asked: list[Ask]) -> str | None:
     for text in (turn.content for ask in asked for turn in ask.messages if turn.role != "assistant"):
         tagged = "<question>" in text or "<answer>" in text
         if f"{EVIL} A" in text or (tagged and EVIL in text):
-            return f"in {text[:60]!r}... an answer can end the text around it (calibrant.answers.same.inert)"
+            return f"in {text[:60]!r}... an answer can end the text around it (calibrant.answers.kinds.inert)"
     return None
 
 
