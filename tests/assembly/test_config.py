@@ -152,3 +152,25 @@ def test_a_script_of_answers_is_a_table_and_a_number_is_none() -> None:
     assert parse(section, {}).models["model"].settings["script"] == {"2 + 2?": "4"}
     with pytest.raises(UnusableInput, match="script: expected a table, got 4"):
         parse({"model": {"kind": "scripted", "script": 4}}, {})
+
+
+def test_who_compares_answers_is_said_once_for_signals_and_route_and_by_task(tmp_path: Path) -> None:
+    models = {"a": {**MODEL, "model": "a"}, "b": {**MODEL, "model": "b"}}
+    table = {
+        "models": models, "judge": MODEL, "route": {"kind": "ensemble"},
+        "confidence": {"signals": ["self_consistency:samples=5", "mean_logprob", "cisc:same=judge"], "same": "model"},
+        "task": {"law": {"same": "judge"}, "news": {"gate": "hold"}},
+    }  # fmt: skip
+    release = parse(table, {}, tmp_path).release
+    said = [
+        [part.settings.get("same") for part in (*way.signals, way.route)]
+        for way in map(release.way, (None, "law"))
+    ]
+    assert said == [["model", None, "judge", "model"], ["judge", None, "judge", "judge"]]
+    assert release.way("news").signals == release.default.signals
+    pipeline = build(parse(table, {}, tmp_path))
+    law: Any = pipeline.way("law").route
+    assert law.same == "judge" and set(law.others) == set(pipeline.way(None).assessor.others) == {"judge"}
+    pipeline.store.close()
+    with pytest.raises(UnusableInput, match=r"needs a section \[judge\]"):
+        parse({"model": MODEL, "confidence": {"signals": ["cisc"], "same": "judge"}}, {}, tmp_path)

@@ -14,7 +14,7 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from calibrant.cli import app
-from calibrant.cli.options import JudgedCalls, ManyCalls
+from calibrant.cli.options import ManyCalls
 from calibrant.errors import UnusableInput
 
 from ..upstream import Upstream
@@ -120,7 +120,34 @@ def test_commands_that_ask_take_the_same_options() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     shown = {name: {one.name: one for one in commands[name].params} for name in ("elicit", *ASKING)}
     for name, options in shown.items():
-        taken = JudgedCalls if name == "elicit" else ManyCalls
-        for field in fields(taken):
+        for field in fields(ManyCalls):
             own, first = options[field.name], shown["elicit"][field.name]
             assert (own.opts, own.help, own.default) == (first.opts, first.help, first.default), name
+
+
+def test_same_names_who_compares_answers_and_is_refused_where_nobody_does(
+    given: tuple[str, ...], server: Upstream
+) -> None:
+    def told(command: str, *more: str) -> str:
+        done = CliRunner().invoke(app, [command, *given, *more, "--estimate"])
+        assert isinstance(done.exception, UnusableInput), done.output
+        return str(done.exception)
+
+    sampled = ("--signals", "self_consistency:samples=5", "-o", "log.jsonl")
+    assert "add --judge" in told("elicit", *sampled, "--same", "judge")
+    assert "add --peer" in told("refine", "--signal", "semantic_entropy:samples=5", "--same", "peer")
+    assert "--same changes" in told("redteam", "--signals", "mean_logprob", "--same", "model")
+    assert "--grader judge or --same judge" in told("elicit", *sampled, "--judge", "embedded")
+
+    def most(*more: str) -> int:
+        done = CliRunner().invoke(app, ["elicit", *given, *sampled, *more, "--estimate", "--json"])
+        return int(json.loads(done.stdout)["calls"])
+
+    assert most("--same", "model", "--grader", "exact") == most("--grader", "exact") + 60 * 24
+    assert (
+        most("--same", "judge", "--judge", "embedded", "--grader", "exact")
+        == most("--grader", "exact") + 60 * 24
+    )
+    assert not server.bodies
+    alone = CliRunner().invoke(app, ["ask", "Why?", *given[1:], "--same", "peer"])
+    assert isinstance(alone.exception, UnusableInput) and "only it can compare" in str(alone.exception)

@@ -23,6 +23,13 @@ from .steps import Steps
 __all__ = ["ElicitSummary", "elicit", "read"]
 
 UNGRADED = "no grade, for there is no reference to grade against"
+UNDECIDED = (
+    "compares answers that cannot be told the same or different, which count as different; --same model asks"
+)
+CONTRADICTED = (
+    "compares answers on which the model that was asked contradicts itself, which count as different"
+)
+"""Why a score stands on less than it could."""
 UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"
 """Why an answer has no grade where nothing failed."""
 
@@ -302,6 +309,9 @@ class _Run:
         for reading in record.readings:
             if reading.reason:
                 self.summary.because(f"{reading.signal}: {reading.reason}")
+            elif reading.detail.get("undecided"):
+                asked = getattr(self.signals[reading.signal], "same", None)
+                self.summary.because(f"{reading.signal}: {CONTRADICTED if asked else UNDECIDED}")
 
     def _count(self, grade: float) -> None:
         self.summary.graded += 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
 from ..releases.live import Live, Parts, made
-from ..releases.parts import kept, named, signal_parts
+from ..releases.parts import comparing, kept, named, signal_parts
 from ..releases.release import Release, Way
 from .config import Config
 
@@ -31,17 +32,22 @@ def one_way(
     maps: Path | None = None,
     policy: str = "bands",
     route: str = "single",
+    same: str | None = None,
 ) -> Release:
     """The release of a command: the same for all tasks, of one model ("model"). All as the options say it.
 
     >>> one_way(policy="bands:answer=0.9").default.policy.settings["answer"]
     0.9
     """
+    if same in ("peer", "judge"):
+        raise UnusableInput(
+            f"One model is asked here, so only it can compare answers: --same model, not {same}."
+        )
     return Release(
         default=Way(
-            signals=signal_parts(signals, posture),
+            signals=signal_parts(signals, posture, same),
             maps=MapSet.load(maps) if maps else MapSet(),
             policy=kept("policies", named("policies", policy)),
-            route=kept("routes", named("routes", route)),
+            route=kept("routes", comparing(named("routes", route), same)),
         )
     )

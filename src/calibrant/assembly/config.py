@@ -48,8 +48,8 @@ class Server:
 class Config:
     """Everything that the file says, checked: what is deployed, and where its models and its store are.
 
-    `models` are those of [model] ("model"), [models.*] and [peer] ("peer"), by the names that the release has for
-    them. A path in the settings of the store starts at `folder`.
+    `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
+    release has for them. A path in the settings of the store starts at `folder`.
     """
 
     server: Server
@@ -82,9 +82,13 @@ def load(path: str | Path) -> Config:
         [confidence]
         signals = ["mean_logprob", "verbalized"]    # the first with a score and a map decides
         maps = "maps.json"                          # written by `calibrant fit`
+        same = "model"                              # who says whether answers are the same: model, peer or judge
         posture = { triage = "cautious", shop = "bold" } # for signals that state a confidence; "default" for the rest
 
         [peer]                                      # a second model, for the signal peer_agreement
+        kind = "embedded"
+
+        [judge]                                     # for same = "judge"
         kind = "embedded"
 
         [policy]                                    # or kind = "risk_control", certificates = "certs.json"
@@ -124,7 +128,19 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     """
     taken: set[str] = set()
     sections = {name: _resolved(value, name, environment, taken) for name, value in table.items()}
-    known = ("server", "model", "models", "peer", "route", "store", "confidence", "policy", "stream", "task")
+    known = (
+        "server",
+        "model",
+        "models",
+        "peer",
+        "judge",
+        "route",
+        "store",
+        "confidence",
+        "policy",
+        "stream",
+        "task",
+    )
     check_names("the file", sections, known, "section")
     for name, section in sections.items():
         _check_section(name, section)
@@ -132,7 +148,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     release = release_of(
         sections, folder, lambda place: any(f"{one}.".startswith(f"{place}.") for one in taken)
     )
-    models = {name: (f"[{name}]", sections[name]) for name in ("model", "peer") if name in sections}
+    models = {name: (f"[{name}]", sections[name]) for name in ("model", "peer", "judge") if name in sections}
     for name, section in sections.get("models", {}).items():
         if name in models:
             raise UnusableInput(f"[models.{name}] and [{name}] have one name: rename the first.")

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..arguments import check_names, filled
+from ..dialogue.entailment import Same
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..releases.live import signals_made
-from ..releases.parts import checked, kept, loaded, roles_of, signal_parts
+from ..releases.parts import checked, comparing, kept, loaded, roles_of, signal_parts
 from ..releases.release import Part, Release, Way
 
 __all__ = ["release_of"]
@@ -25,12 +26,14 @@ class ConfidenceFrom:
     """The signals, the one that decides first, and the file of maps that calibrate them.
 
     `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
-    "default" for all others.
+    "default" for all others. `same` names who is asked whether two answers say the same, where the texts alone do not
+    tell, by signals and routes that compare answers.
     """
 
     signals: tuple[str, ...] = ("mean_logprob",)
     maps: str | None = None
     posture: Mapping[str, str] = field(default_factory=dict)
+    same: Same = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,7 @@ class TaskSection:
     signals: tuple[str, ...] | None = None
     maps: str | None = None
     posture: str | None = None
+    same: Same = None
     gate: Gate | None = None
     policy: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
@@ -67,31 +71,44 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
     usual = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
     postures = dict(usual.posture)
     default = Way(
-        signals=_signals(usual.signals, postures.pop("default", None), "[confidence]"),
+        signals=_signals(usual.signals, postures.pop("default", None), usual.same, "[confidence]"),
         maps=file.maps(usual.maps) or MapSet(),
         policy=file.policy(sections.get("policy", {}), "policy"),
-        others={"peer": "peer"} if "peer" in sections else {},
+        others={role: role for role in ("peer", "judge") if role in sections},
         gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
-        **file.route(sections.get("route", {}), "route"),
+        **file.route(sections.get("route", {}), "route", usual.same),
     )
     tasks = {}
     for task, section in ({task: {} for task in postures} | sections.get("task", {})).items():
         own, place = filled(TaskSection, section, f"[task.{task}]"), f"task.{task}"
-        given, posture = file.own(own, place), own.posture or postures.get(task)
-        if own.signals is not None or posture:
+        posture, same = own.posture or postures.get(task), own.same or usual.same
+        given = file.own(own, place, same)
+        if own.signals is not None or posture or own.same:
             names = usual.signals if own.signals is None else own.signals
             where = "confidence" if own.signals is None and own.posture is None else place
-            given["signals"] = _signals(names, posture, f"[{where}]")
+            given["signals"] = _signals(names, posture, same, f"[{where}]")
+        if own.same and "route" not in given:
+            given |= file.route(sections.get("route", {}), "route", own.same)
         tasks[task] = replace(default, **given)
+    for way in (default, *tasks.values()):
+        _check_comparing(way)
     file.models.check_all_asked(default, tasks)
     return Release(default=default, tasks=tasks)
 
 
-def _signals(names: tuple[str, ...], posture: str | None, where: str) -> tuple[Part, ...]:
+def _check_comparing(way: Way) -> None:
+    """Raise `UnusableInput` where a further model is to say which answers are the same, and is not there."""
+    for part in (*way.signals, way.route):
+        role = part.settings.get("same")
+        if role in ("peer", "judge") and role not in way.others:
+            raise UnusableInput(f'{part.kind} has same = "{role}", which needs a section [{role}]: add it.')
+
+
+def _signals(names: tuple[str, ...], posture: str | None, same: Same, where: str) -> tuple[Part, ...]:
     if not names:
         return ()
     try:
-        parts = signal_parts(",".join(names), posture)
+        parts = signal_parts(",".join(names), posture, same)
         signals_made(parts)
     except UnusableInput as error:
         raise UnusableInput(f"{where}: {error}") from error
@@ -106,13 +123,13 @@ class _File:
     secret: Callable[[str], bool]
     models: _Models
 
-    def own(self, own: TaskSection, place: str) -> dict[str, Any]:
+    def own(self, own: TaskSection, place: str, same: Same) -> dict[str, Any]:
         """What a task has of its own of a way, but its signals."""
         given: dict[str, Any] = {"maps": self.maps(own.maps), "gate": own.gate}
         if own.policy is not None:
             given["policy"] = self.policy(own.policy, f"{place}.policy")
         if own.route is not None:
-            given |= self.route(own.route, f"{place}.route")
+            given |= self.route(own.route, f"{place}.route", same)
         return {name: value for name, value in given.items() if value is not None}
 
     def maps(self, path: str | None) -> MapSet | None:
@@ -122,14 +139,14 @@ class _File:
         kind, settings = checked("policies", {"kind": "bands"} | dict(section), f"[{place}]")
         return self._kept("policies", kind, settings, place)
 
-    def route(self, section: Section, place: str) -> dict[str, Any]:
+    def route(self, section: Section, place: str, same: Same) -> dict[str, Any]:
         """The route of a section and the models that it asks, each by its name for the route and its own."""
         names = {key: section[key] for key in ("model", "models") if key in section}
         rest = {"kind": "single"} | {key: value for key, value in section.items() if key not in names}
         kind, settings = checked("routes", rest, f"[{place}]")
         where, roles = f"[{place}] of kind {kind}", roles_of(kind, settings)
         asked = self.models.one(names, where) if roles is None else self.models.several(names, roles, where)
-        return {"route": self._kept("routes", kind, settings, place), "models": asked}
+        return {"route": comparing(self._kept("routes", kind, settings, place), same), "models": asked}
 
     def _kept(self, family: str, kind: str, settings: dict[str, Any], place: str) -> Part:
         part = kept(family, loaded(family, kind, settings, self.folder))
@@ -137,7 +154,7 @@ class _File:
             if self.secret(f"{place}.{name}"):
                 raise UnusableInput(
                     f"[{place}] {name} is taken from the environment, and would stand in every copy of the release. "
-                    "Keys belong to [model], [models.*], [peer] and [store]."
+                    "Keys belong to [model], [models.*], [peer], [judge] and [store]."
                 )
         return part
 

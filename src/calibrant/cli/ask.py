@@ -16,7 +16,7 @@ from .options import (
     AsJson,
     Documents,
     GraderName,
-    JudgedCalls,
+    ManyCalls,
     OneModel,
     PolicyName,
     Posture,
@@ -48,7 +48,7 @@ def signals_command(as_json: AsJson = False) -> None:
 def elicit_command(
     questions: Questions,
     log: Annotated[str, typer.Option("--out", "-o", help="Where records go: .jsonl, .db or a store URL.")],
-    given: JudgedCalls,
+    given: ManyCalls,
     signals: SignalNames = "mean_logprob,verbalized",
     posture: Posture = None,
     grader: GraderName = "by_kind",
@@ -62,14 +62,15 @@ def elicit_command(
     from calibrant.asking.elicit import elicit
     from calibrant.asking.prompts import put_by, read_prompt
     from calibrant.dialogue.prompts import SEED
-    from calibrant.releases.parts import signals_named
+    from calibrant.releases.parts import grader_named, signals_named
 
     from .session import Session, calls_beside, questions_of, sink_of
     from .tables.asked import print_summary
 
-    around, chosen = read_prompt(prompt) if prompt else SEED, signals_named(signals, posture)
+    around, chosen = read_prompt(prompt) if prompt else SEED, signals_named(signals, posture, given.same)
     asked = put_by(around, questions_of(questions, limit, answer_tokens, documents))
-    grades, sink, session = find("graders", grader)(), sink_of(log), Session(given, as_json=as_json)
+    grades, sink = grader_named(grader, given.same), sink_of(log)
+    session = Session(given, as_json=as_json)
     session.begin(asked, chosen, grades)
     summary, _ = session.run(
         lambda asker, advance: elicit(
@@ -119,7 +120,9 @@ def ask_command(
 
     from .session import model_of
 
-    release = one_way(signals=signals, posture=posture, maps=maps, policy=policy, route=route)
+    release = one_way(
+        signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same,
+    )  # fmt: skip
     asked = Question(id=digest(question), messages=(Message("user", question),), task=task, domain=domain)
     if documents:
         (asked,) = with_passages([asked], read_documents(documents))

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -107,16 +107,23 @@ class OneModel:
     api_key: str | None = option(KEY)
     price: str | None = option("PROMPT,COMPLETION: US dollars per million tokens, with --url.")
     timeout: float = option("Seconds to wait for an answer.", 60.0, min=0.1, callback=finite)
+    same: Literal["model", "peer", "judge"] | None = option(
+        "Who is asked whether two answers say the same, where the texts alone do not tell."
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManyCalls(OneModel):
-    """Many calls within limits, and a second model."""
+    """Many calls within limits, and further models."""
 
     peer: str | None = option("A second model, for peer_agreement: like --model, or NAME@URL.")
     peer_api: str = option("What the server of --peer speaks.", "chat")
     peer_api_key: str | None = option(KEY)
     peer_price: str | None = option("As --price, of --peer.")
+    judge: str | None = option("A model for --grader judge and --same judge: like --model, or NAME@URL.")
+    judge_api: str = option("What the server of --judge speaks.", "chat")
+    judge_api_key: str | None = option(KEY)
+    judge_price: str | None = option("As --price, of --judge.")
     concurrency: int = option("Calls under way at once.", 8, min=1)
     requests_per_minute: float | None = option("No more calls than this.", min=0.01, callback=finite)
     tokens_per_minute: float | None = option("No more tokens than this.", min=1, callback=finite)
@@ -124,16 +131,6 @@ class ManyCalls(OneModel):
     max_tokens: int | None = option("Stop after so many tokens, read and written, of all calls.", min=0)
     max_dollars: float | None = option("Stop after spending so much.", min=0, callback=finite)
     estimate_only: bool = option("Say what it would cost at the most, and ask nothing.", False, "--estimate")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JudgedCalls(ManyCalls):
-    """Many calls, and a model that grades the answers."""
-
-    judge: str | None = option("The model that grades with --grader judge: like --model, or NAME@URL.")
-    judge_api: str = option("What the server of --judge speaks.", "chat")
-    judge_api_key: str | None = option(KEY)
-    judge_price: str | None = option("As --price, of --judge.")
 
 
 def command(name: str, of: typer.Typer = app) -> Callable[[Callable[..., None]], object]:

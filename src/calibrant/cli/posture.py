@@ -38,7 +38,7 @@ def posture_command(
     asked = questions_of(questions, limit, answer_tokens)
     levels: dict[str, Signal] = {}
     for level in POSTURES:
-        (levels[level],) = signals_named(signal, level).values()
+        (levels[level],) = signals_named(signal, level, given.same).values()
     session = Session(given, as_json=as_json)
     session.begin(asked, levels)
     found, spent = session.run(

@@ -59,7 +59,7 @@ def redteam_command(
     from .tables.asked import print_spending, spending_fields
     from .tables.redteams import asked_sentence, print_redteam
 
-    asked, chosen = questions_of(questions, limit, answer_tokens), _signals(signals)
+    asked, chosen = questions_of(questions, limit, answer_tokens), _signals(signals, given.same)
     picked = None if attacks == "all" else columns(attacks)
     plan = planned(asked, picked, seed=seed, budget=budget, searched=searched)
     graded = find("graders", grader)()
@@ -87,7 +87,7 @@ def redteam_command(
     say(f"Everything, with intervals: {result}")
 
 
-def _signals(text: str) -> dict[str, Signal]:
+def _signals(text: str, same: str | None) -> dict[str, Signal]:
     """Signals by name; in_line, which is not one to use, only here."""
     from calibrant.redteaming.trial import InLine
     from calibrant.releases.parts import signals_named
@@ -95,4 +95,4 @@ def _signals(text: str) -> dict[str, Signal]:
     wanted = columns(text)
     usual = ",".join(name for name in wanted if name != "in_line")
     made: dict[str, Signal] = {"in_line": InLine()} if "in_line" in wanted else {}
-    return made | signals_named(usual) if usual else made or dict(signals_named(text))
+    return made | signals_named(usual, same=same) if usual else made or dict(signals_named(text))

@@ -12,9 +12,8 @@ import typer
 from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import UnusableInput
 from calibrant.files.writing import write
-from calibrant.plugins import find
 
-from .options import AnswerTokens, AsJson, Documents, GraderName, JudgedCalls, Questions, command
+from .options import AnswerTokens, AsJson, Documents, GraderName, ManyCalls, Questions, command
 from .plan.shared import chart_of
 from .terminal import print_json, say
 
@@ -22,7 +21,7 @@ from .terminal import print_json, say
 @command("refine")
 def refine_command(
     questions: Questions,
-    given: JudgedCalls,
+    given: ManyCalls,
     signal: Annotated[
         str, typer.Option(help="The signal to read; see `calibrant signals`.")
     ] = "mean_logprob",
@@ -58,16 +57,16 @@ def refine_command(
     """Search for a prompt whose confidence is worth more; choose on some questions, report on others."""
     from calibrant.refining.search import at_most, refine
     from calibrant.refining.selection import BRIER, Objective
-    from calibrant.releases.parts import signals_named
+    from calibrant.releases.parts import grader_named, signals_named
 
     from .session import Session, questions_of
     from .tables.asked import spending_fields
     from .tables.refinements import print_refinement
 
-    signals = signals_named(signal)
+    signals = signals_named(signal, same=given.same)
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
-    asked, grades = questions_of(questions, limit, answer_tokens, documents), find("graders", grader)()
+    asked, grades = questions_of(questions, limit, answer_tokens, documents), grader_named(grader, given.same)
     name, chosen = next(iter(signals.items()))
     objective = BRIER if by == "brier" else Objective(penalty=penalty)
     most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share, seed=seed)

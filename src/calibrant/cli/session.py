@@ -63,6 +63,7 @@ class Session:
         """
         given = self.given
         _check_roles(signals, grader, self._further)
+        _check_same(given.same, signals, grader, self._further)
         if given.max_dollars is not None:
             self._check_prices()
         expected = estimate(
@@ -176,13 +177,32 @@ def _check_roles(
     lone = [name for name, signal in signals.items() if "peer" in signal.needs]
     if lone and "peer" not in further:
         raise UnusableInput(f"{lone[0]} asks a second model: add --peer NAME@URL, or --peer embedded.")
-    asks = getattr(grader, "model", None) == "judge"
+    asks = getattr(grader, "model", None) == "judge" and getattr(grader, "same", None) is None
     if asks and "judge" not in further:
         raise UnusableInput(
             "--grader judge asks a model whether each answer is right: add --judge NAME@URL, or --judge embedded."
         )
-    if "judge" in further and not asks:
-        raise UnusableInput("--judge is asked with --grader judge only: add that, or leave --judge out.")
+    compares = "judge" in (getattr(one, "same", None) for one in (*signals.values(), grader))
+    if "judge" in further and not asks and not compares:
+        raise UnusableInput(
+            "--judge is asked with --grader judge or --same judge: add one, or leave --judge out."
+        )
+
+
+def _check_same(
+    same: str | None, signals: Mapping[str, Signal], grader: Grader | None, further: Mapping[str, OneModel]
+) -> None:
+    """Refuse a run in which nothing asks who `--same` names, or in which that model is not there."""
+    asked = {getattr(one, "same", None) for one in (*signals.values(), grader)}
+    if same is not None and same not in asked:
+        raise UnusableInput(
+            f"Neither {', '.join(signals)} nor the grader compares answers in a way that --same changes: leave it out."
+        )
+    for role in ("peer", "judge"):
+        if role in asked and role not in further:
+            raise UnusableInput(
+                f"{role!r} is to say which answers are the same: add --{role} NAME@URL, or --{role} embedded."
+            )
 
 
 def questions_of(

@@ -14,11 +14,14 @@ from typing import Any
 from ..arguments import arguments, defaults
 from ..errors import UnusableInput
 from ..plugins import find
-from ..protocols import Signal
+from ..protocols import Grader, Signal
 from .live import GIVEN, signals_made
 from .release import Part
 
-__all__ = ["checked", "kept", "loaded", "named", "part_of", "roles_of", "signal_parts", "signals_named"]
+__all__ = [
+    "checked", "comparing", "grader_named", "kept", "loaded", "named", "part_of", "roles_of", "signal_parts",
+    "signals_named",
+]  # fmt: skip
 
 
 def checked(family: str, section: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
@@ -56,6 +59,17 @@ def kept(family: str, part: Part) -> Part:
     except ValueError as error:
         raise UnusableInput(f"A setting of {part.kind} is no finite number: {whole}.") from error
     return replace(part, settings=plain)
+
+
+def comparing(route: Part, same: str | None) -> Part:
+    """The route, which asks `same` whether two answers say the same, where it takes that and names nobody itself.
+
+    >>> comparing(Part(kind="retrieval"), "model").settings, comparing(Part(kind="single"), "model").settings
+    ({'same': 'model'}, {})
+    """
+    if same is None or "same" not in signature(find("routes", route.kind)).parameters:
+        return route
+    return replace(route, settings={**route.settings, "same": route.settings.get("same") or same})
 
 
 def roles_of(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -105,8 +119,9 @@ def signal_parts(text: str, posture: str | None = None, same: str | None = None)
         stated = named("signals", one)
         part = kept("signals", stated)
         takes = takes or "posture" in part.settings
+        own = signature(find("signals", part.kind)).parameters
         given = {"posture": posture, "same": same}
-        theirs = {name: value for name, value in given.items() if value and name in part.settings}
+        theirs = {name: value for name, value in given.items() if value and name in own}
         part = replace(part, settings={**part.settings, **theirs, **stated.settings})
         if found.setdefault(part.kind, part) != part:
             raise UnusableInput(
@@ -129,3 +144,15 @@ def signals_named(text: str, posture: str | None = None, same: str | None = None
     5
     """
     return signals_made(signal_parts(text, posture, same))
+
+
+def grader_named(name: str, same: str | None = None) -> Grader:
+    """The grader of that name, which asks `same` what it cannot tell, where it takes that; raises `UnknownName`.
+
+    >>> grader_named("exact", "model")
+    Exact()
+    """
+    kind = find("graders", name)
+    takes = same is not None and "same" in signature(kind).parameters
+    made: Grader = kind(same=same) if takes else kind()
+    return made
