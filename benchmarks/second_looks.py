@@ -1,8 +1,13 @@
 """How often a second look takes an answer that is no likelier than the first, and how often one that is.
 
     python benchmarks/second_looks.py [--looks 1000]
+    python benchmarks/second_looks.py --log FILE.jsonl [--url URL --model NAME] [--questions 32]
 
-The route `self_correction` itself, by `self_consistency`, on a made-up model: its answers are drawn from a known
+With `--log` a real model (the embedded one without a url) answers questions of `world_facts`, and each is looked at
+again: a row each, of which `calibrant plan correction FILE.jsonl` says whether that pays. Confidences are raw shares of
+four samples. Calls are kept in FILE.jsonl.calls.
+
+Else the route `self_correction` itself, by `self_consistency`, on a made-up model: its answers are drawn from a known
 distribution, so which of two is likelier is known. Three ways of reading an alternative are compared on the same
 worlds: by samples of which one is its own ("its own vote"), by as many others, among which the first answer stands in
 the place of its own ("exchanged": `chance=1`), and with fresh samples to bear out the one that was picked
@@ -13,17 +18,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import calibrant
+from calibrant.asking.asker import Asker
 from calibrant.asking.assessing import Assessor
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.maps.curves import rate_interval
+from calibrant.models.embedded import Embedded
+from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.models.scripted import Scripted
+from calibrant.planning.corrections import look as look_at
 from calibrant.plans.corrections import accepted
 from calibrant.plugins import find
 from calibrant.routes.self_correction import SelfCorrection
@@ -94,13 +106,22 @@ class Speaker:
         return NAMES[self.rng.choice(len(self.world.often), p=self.world.often)]
 
 
+def assessor_of(model: Any, samples: int, fitted: CalibrationMap) -> Assessor:
+    signals = {"self_consistency": find("signals", "self_consistency")(samples=samples)}
+    return Assessor(model=model, signals=signals, maps=MapSet(by=(), groups=(((), fitted),)))
+
+
 def look(world: World, samples: int, chance: float, fitted: CalibrationMap, seed: int) -> dict[str, Any]:
     """One question: whether it was looked at again, what was taken, and what the samples were."""
     speaker = Speaker(world, np.random.default_rng(seed))
     model = Scripted(speaker)
-    signals = {"self_consistency": find("signals", "self_consistency")(samples=samples)}
-    assessor = Assessor(model=model, signals=signals, maps=MapSet(by=(), groups=(((), fitted),)))
-    route = SelfCorrection(model=model, assessor=assessor, margin=MARGIN, chance=chance, alternatives=samples)
+    route = SelfCorrection(
+        model=model,
+        assessor=assessor_of(model, samples, fitted),
+        margin=MARGIN,
+        chance=chance,
+        alternatives=samples,
+    )
     got = asyncio.run(route.answer(Question(id="q", messages=MESSAGES), Ask(messages=MESSAGES), frozenset()))
     names = [step.name for step in got.steps]
     first = got.steps[0].detail["first_answer"]
@@ -151,13 +172,49 @@ def rows(looks: int, fitted: CalibrationMap) -> list[list[str]]:
     return found
 
 
+async def logged(given: argparse.Namespace, fitted: CalibrationMap) -> None:
+    """Answer questions, look at each again, and write what came of both."""
+    server = given.url and OpenAICompatible(given.url, given.model, timeout=600.0)
+    model: Any = server or Embedded(threads=1)
+    asker = Asker(model, concurrency=2, call_log=f"{given.log}.calls")
+    route = SelfCorrection(model=model, assessor=assessor_of(model, 4, fitted), asker=asker, seconds=1e9)
+    questions = list(find("datasets", "world_facts")().questions())
+    chosen = np.random.default_rng(0).permutation(len(questions))[: given.questions]
+    rows, grader = [], find("graders", "by_kind")()
+    try:
+        for i in chosen:
+            one = await look_at(questions[i], route, grader)
+            if isinstance(one, str):
+                print(f"{questions[i].id}: {one}", file=sys.stderr)
+                continue
+            rows.append({
+                "item_id": one.item, "first_p": one.first, "first_correct": one.grade, "second_p": one.revised,
+                "second_correct": one.revised_grade, "accepted": 0, "again_correct": one.again,
+                "second_calls": one.calls, "second_tokens": one.tokens,
+            })  # fmt: skip
+            print(f"{len(rows)} of {len(chosen)}", file=sys.stderr, flush=True)
+    finally:
+        await asker.close()
+        await model.close()
+    Path(given.log).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    used = asker.spending
+    print(f"{len(rows)} questions; {used.calls} calls and {used.tokens} tokens in this run.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--looks", type=int, default=1000)
+    parser.add_argument("--log")
+    parser.add_argument("--url")
+    parser.add_argument("--model", default="model")
+    parser.add_argument("--questions", type=int, default=32)
     given = parser.parse_args()
     scores = np.repeat(np.linspace(0, 1, 9), 400)
     right = (np.tile(np.arange(400), 9) / 400 < scores).astype(float)
     fitted = calibrant.fit(scores, right, calibrator="isotonic")
+    if given.log:
+        asyncio.run(logged(given, fitted))
+        return
     print("| the model says | samples | taken | its own vote | exchanged | and fresh samples | calls more |")
     print("|---|---|---|---|---|---|---|")
     for row in rows(given.looks, fitted):

@@ -11,7 +11,7 @@ from ..dialogue.passages import passages_of, pieces, ranked
 from ..errors import UnusableInput
 from ..types import Question
 
-__all__ = ["MOST_PASSAGES", "read_documents", "with_passages"]
+__all__ = ["MOST_PASSAGES", "read_documents", "with_documents", "with_passages"]
 
 MOST_PASSAGES = 4
 """Passages that a question is given."""
@@ -54,6 +54,29 @@ def with_passages(
         if not passages_of(question) and (best := ranked(question.text, documents)[:most]):
             context = [documents[i] for i in best]
             question = replace(question, metadata={**question.metadata, "context": context})
+        made.append(question)
+    return made
+
+
+def with_documents(questions: Iterable[Question], documents: Sequence[str]) -> list[Question]:
+    """The questions, each that has none of its own with all documents as its `documents`, the best first (BM25).
+
+    For the route `retrieval`, which reads them one by one, and no more than it needs. Those that share no word with the
+    question come last.
+
+    >>> from calibrant.types import Message
+    >>> asked = Question(id="q", messages=(Message("user", "Who founded Canberra?"),))
+    >>> with_documents([asked], ["Koalas sleep.", "Canberra was founded."])[0].metadata["documents"]
+    ['Canberra was founded.', 'Koalas sleep.']
+    """
+    made = []
+    for question in questions:
+        if not question.metadata.get("documents"):
+            best = list(ranked(question.text, documents))
+            order = [*best, *(i for i in range(len(documents)) if i not in best)]
+            question = replace(
+                question, metadata={**question.metadata, "documents": [documents[i] for i in order]}
+            )
         made.append(question)
     return made
 

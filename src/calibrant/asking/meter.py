@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+from ..types import Completion, Json, Step
 from .asker import Asker, Spending
 
-__all__ = ["Meter", "total"]
+__all__ = ["Meter", "StepMeter", "total"]
 
 
 class Meter:
@@ -27,6 +28,29 @@ class Meter:
 
     def _now(self) -> Spending:
         return sum(self._asker.spendings.values(), Spending())
+
+
+class StepMeter:
+    """Steps of one model with what each cost beyond the one before."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._meter, self._name = Meter(asker), asker.model.name
+
+    def step(
+        self,
+        name: str,
+        completion: Completion | None,
+        outcome: str,
+        p: float | None = None,
+        own: float | None = 0.0,
+        detail: Json | None = None,
+    ) -> Step:
+        """The step since the last one; `own` is a cost that the asker did not see, None where it is unknown."""
+        cost, seconds = self._meter.read()
+        model = completion.model if completion else self._name
+        return Step(
+            name=name, model=model, outcome=outcome, p=p, cost=total(cost, own), latency=seconds, detail=detail or {}
+        )  # fmt: skip
 
 
 def total(*costs: float | None) -> float | None:

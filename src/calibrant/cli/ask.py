@@ -96,7 +96,10 @@ def ask_command(
     policy: PolicyName = "bands",
     route: Annotated[
         str,
-        typer.Option(help="How the answer is come by, of one model, as in self_correction:threshold=0.6."),
+        typer.Option(
+            help="How the answer is come by, of one model, as in self_correction:threshold=0.6 or chain:plan=[...]. "
+            "The route retrieval reads --documents one by one."
+        ),
     ] = "single",
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
@@ -109,7 +112,7 @@ def ask_command(
     """Ask one question: the answer, the probability that it is right, and what to do with it."""
     import asyncio
 
-    from calibrant.asking.documents import read_documents, with_passages
+    from calibrant.asking.documents import read_documents, with_documents, with_passages
     from calibrant.asking.prompts import put_by, whole_reply
     from calibrant.assembly.building import one_way
     from calibrant.pipeline import Pipeline
@@ -125,7 +128,8 @@ def ask_command(
     )  # fmt: skip
     asked = Question(id=digest(question), messages=(Message("user", question),), task=task, domain=domain)
     if documents:
-        (asked,) = with_passages([asked], read_documents(documents))
+        wanted = with_documents if route.partition(":")[0].strip() == "retrieval" else with_passages
+        (asked,) = wanted([asked], read_documents(documents))
     if prompt:
         (asked,) = put_by(whole_reply(prompt), [asked])
 

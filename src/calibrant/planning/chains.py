@@ -19,13 +19,13 @@ from ..plans.steps import BASELINES, INGREDIENTS, Trajectory, baseline, known
 from ..plans.trajectories import TrajectoryMap
 from ..routing.trajectories import cluster_folds, cross_fit_trajectories, fit_trajectories
 from ..tally import Floats, Tally
+from .ranking import auroc_by_cluster
 
 __all__ = ["ChainPlan", "Method", "compare", "plan_chain"]
 
 FOLDS = 5
 LEAST = 20
 BINS = 10
-RESAMPLES = 400
 MAP, RATE = "trajectory_map", "rate"
 
 
@@ -187,7 +187,7 @@ def _measured(name: str, p: Floats, sheet: _Sheet, seed: int) -> Method:
         method=name, n=int(at.sum()), fitted="+" in name or name in (MAP, RATE), ece=ece(tally, BINS),
         ece_floor=noise_floor(tally, BINS), smooth_ece=smooth_ece(tally),
         brier=_mean((p - grade) ** 2, weight, code),
-        auroc=None if name == RATE else _auroc(p, grade, weight, code, seed),
+        auroc=None if name == RATE else auroc_by_cluster(p, grade, weight, code, seed),
         gap=gap(tally),
     )  # fmt: skip
 
@@ -201,24 +201,6 @@ def _mean(values: Floats, weight: Floats, code: NDArray[np.intp]) -> Estimate:
     error = float(np.sqrt((sums**2).sum() * clusters / max(clusters - 1, 1)))
     half = float(student.ppf(0.975, max(clusters - 1, 1))) * error
     return Estimate(value, value - half, value + half)
-
-
-def _auroc(p: Floats, grade: Floats, weight: Floats, code: NDArray[np.intp], seed: int) -> Estimate | None:
-    """Percentile bootstrap over clusters."""
-    place = np.unique(p, return_inverse=True)[1].ravel()
-
-    def of(w: Floats) -> float:
-        right, wrong = np.bincount(place, w * grade), np.bincount(place, w * (1 - grade))
-        pairs = float(right.sum() * wrong.sum())
-        return float(right @ (np.cumsum(wrong) - wrong / 2)) / pairs if pairs > 0 else np.nan
-
-    value = of(weight)
-    if np.isnan(value):
-        return None
-    rng, clusters = np.random.default_rng(seed), int(code.max()) + 1
-    drawn = rng.multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES)
-    low, high = np.nanquantile([of(weight * times[code]) for times in drawn], [0.025, 0.975])
-    return Estimate(value, float(low), float(high))
 
 
 def _notes(graded: Sequence[Trajectory], made: TrajectoryMap) -> tuple[str, ...]:

@@ -1,28 +1,188 @@
-"""Is a second look worth its calls? Measured on labelled questions before it is switched on."""
+"""Is a second look worth its calls? Measured on labelled questions, or on a log of both, before it is switched on."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from ..asking.asker import Asker
 from ..dialogue.asks import ANSWER, answer_ask
 from ..errors import ModelError, NotEnoughLabels
+from ..logs.attempts import AttemptLog, read_attempts
 from ..maps.calibration import CalibrationMap
+from ..metrics.intervals import Estimate
 from ..phrasing.numbers import fixed, span
+from ..plans.corrections import Correction
+from ..plugins import find
 from ..protocols import Grader
+from ..records.plain import GOLD_SEPARATOR
 from ..routes.self_correction import SelfCorrection
-from ..routing.corrections import MARGINS, Attempt, Outcome, choose_margin, fit_revised, outcome
-from ..types import Ask, Completion, Question, Replies
+from ..routing.corrections import (
+    MARGINS,
+    THRESHOLDS,
+    Attempt,
+    Outcome,
+    Rule,
+    choose_margin,
+    choose_threshold,
+    cross_fitted,
+    fit_revised,
+    outcome,
+)
+from ..types import Ask, Completion, Message, Question, Replies
 
-__all__ = ["CorrectionPlan", "look", "plan_correction"]
+__all__ = ["CorrectionPlan", "LoggedCorrection", "look", "plan_correction", "plan_correction_log"]
 
 LEAST = 20
+LEAST_GAIN = 0.01
+"""A gain that is no gain where nothing is said of what a wrong answer costs: one answer in a hundred."""
+
+Verdict = Literal["pays", "does not pay", "too few"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedCorrection:
+    """What second attempts of a log were worth, at each threshold and at the one that is chosen.
+
+    `curve` holds each threshold with its margin and what looking again below it does to all questions, the choice
+    included; it looks better than it is at the best of them. `found` is what choosing comes to on questions that were
+    not chosen on (five folds), None below 20 questions. `worth` is `found.gain`, or with `wrong`, what a wrong answer
+    costs, the US dollars a question that looking saves; `needed` how many questions like these would tell, where too
+    few do. `plan` is for the route: its threshold is 0, never, where looking is not shown to pay.
+    """
+
+    log: AttemptLog
+    rule: Rule
+    threshold: float
+    margin: float
+    curve: tuple[tuple[float, float, Outcome], ...]
+    found: Outcome | None
+    worth: Estimate | None
+    wrong: float | None
+    verdict: Verdict
+    needed: int | None
+    plan: Correction
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        log = self.log
+        return {
+            "source": log.source, "rows": log.rows, "used": len(log.attempts), "columns": dict(log.columns),
+            "unusable": dict(log.unusable), "unreadable": dict(log.unreadable), "rule": self.rule,
+            "threshold": self.threshold, "margin": self.margin, "wrong": self.wrong,
+            "curve": [{"threshold": t, "margin": m, **o.to_dict()} for t, m, o in self.curve],
+            "found": self.found and self.found.to_dict(), "worth": self.worth and asdict(self.worth),
+            "verdict": self.verdict, "needed": self.needed, "plan": self.plan.to_dict(),
+        }  # fmt: skip
+
+    def sentences(self) -> list[str]:
+        """What was found, in words."""
+        if self.found is None or self.worth is None:
+            n = len(self.log.attempts)
+            return [
+                f"Too few: {n} questions were answered twice and judged, and {LEAST} is the least to choose on."
+            ]
+        o, w = self.found, self.worth
+        chosen = (
+            "At no threshold is more mended than spoiled, so an answer is never tried again"
+            if self.threshold == 0
+            else f"Best seen: try again below {self.threshold:.2f}"
+            + (
+                f", take what is likelier by {self.margin:.2f}"
+                if self.rule == "guard"
+                else ", take what comes"
+            )
+        )
+        told = {
+            "pays": "Another try pays",
+            "does not pay": "Another try does not pay",
+            "too few": "Too few to tell",
+        }
+        money = "" if self.wrong is None else " US dollars a question"
+        more = "" if self.needed is None else f" About {self.needed:,} questions like these would tell."
+        spent = f"{o.calls:.2f} calls and {o.tokens:.0f} tokens" + (
+            "" if o.cost is None else f", {o.cost:.4g} dollars"
+        )
+        return [
+            f"{chosen}.",
+            f"{told[self.verdict]}: on questions that were not chosen on ({o.n:,}, {o.doubted:,} of them tried again) "
+            f"{o.mended} are mended and {o.spoiled} spoiled; net {fixed(w.value, signed=True)}{money} (95 % interval "
+            f"{span(w, signed=True)}), for {spent} a question.{more}",
+        ]
+
+
+def plan_correction_log(
+    source: Any, *, wrong: float | None = None, seed: int = 0, **named: str | None
+) -> LoggedCorrection:
+    """At which confidence does another try pay? From a log of first and second answers, or of self-correction.
+
+    Parameters
+    ----------
+    source : records of the route `self_correction`, or rows as `calibrant.logs.attempts.ATTEMPT_COLUMNS` says
+    wrong : what a wrong answer costs in US dollars, to weigh gains against the column second_cost
+    named : columns by role
+
+    Where second answers have no probability of their own, each is taken (rule "every") instead of compared.
+
+    Raises `ColumnNotFound` where confidences or second answers are missing, `NotEnoughLabels` where no row has both.
+
+    >>> rows = [{"first_p": i % 2 * 0.8 + 0.1, "first_correct": i % 2, "second_p": 0.9, "second_correct": 1}
+    ...         for i in range(200)]
+    >>> plan_correction_log(rows).verdict
+    'pays'
+    """
+    log = read_attempts(source, _regraded, **named)
+    attempts = sorted(log.attempts, key=lambda one: one.item)
+    if not attempts:
+        raise NotEnoughLabels("What second answers are worth, one row a question,", 1, 0, log.unusable)
+    rule: Rule = "guard" if log.compared else "every"
+    margins = {t: choose_margin(attempts, threshold=t)[0] if rule == "guard" else 0.0 for t in THRESHOLDS}
+    curve = tuple((t, m, outcome(attempts, threshold=t, margin=m, rule=rule)) for t, m in margins.items())
+    threshold, margin = choose_threshold(attempts, rule=rule, wrong=wrong)
+    found = worth = needed = None
+    verdict: Verdict = "too few"
+    if len(attempts) >= LEAST:
+        found = cross_fitted(attempts, rule=rule, wrong=wrong, seed=seed)
+        worth = _worth(found, wrong)
+        ends = [worth] if threshold else [_worth(o, wrong) for _, _, o in curve]
+        verdict, needed = _verdict(worth, ends, LEAST_GAIN if wrong is None else 0.0, len(attempts))
+    pays = verdict == "pays"
+    return LoggedCorrection(
+        log=log, rule=rule, threshold=threshold, margin=margin, curve=curve, found=found, worth=worth, wrong=wrong,
+        verdict=verdict, needed=needed, plan=Correction(
+            threshold=threshold if pays else 0.0, margin=margin, rows=len(attempts),
+            revised=fit_revised(attempts, threshold=threshold, margin=margin) if pays and rule == "guard" else None,
+        ),
+    )  # fmt: skip
+
+
+def _worth(found: Outcome, wrong: float | None) -> Estimate:
+    if wrong is None:
+        return found.gain
+    return Estimate(*(end * wrong - (found.cost or 0.0) for end in astuple(found.gain)))
+
+
+def _verdict(worth: Estimate, ends: Sequence[Estimate], least: float, n: int) -> tuple[Verdict, int | None]:
+    """Whether it pays, and how many questions would tell where these do not."""
+    if worth.low > 0:
+        return "pays", None
+    if all(end.high <= least for end in ends):
+        return "does not pay", None
+    aim = worth.value if worth.value > 0 else least - worth.value
+    half = (worth.high - worth.low) / 2
+    return "too few", round(n * max((half / aim) ** 2, 1.0)) if aim > 0 else None
+
+
+def _regraded(question: str, gold: str, answer: str) -> float | None:
+    asked = Question(
+        id="", messages=(Message("user", question),), references=tuple(gold.split(GOLD_SEPARATOR))
+    )
+    return _grade(find("graders", "by_kind")(), asked, Completion(text=answer, model=""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +282,9 @@ async def look(
     """Answer a question and look at the answer again, whatever its probability; why there is no row otherwise."""
     asker = _Counted(route.asker or Asker(route.model, others=route.assessor.others))
     ask = answer_ask(question, route.assessor.signals.values(), settings)
-    asking = replace(route, asker=asker, margin=0.0)  # whoever might be accepted by any is looked at closely
+    asking = replace(
+        route, asker=asker, margin=0.0, plan=None
+    )  # whoever might be accepted by any is looked at closely
     try:
         first, _ = await asking.first(question, ask, asker)
     except ModelError as error:

@@ -3,8 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["accepted", "believed", "by_chance", "least_votes"]
+from ..files.sealed import Kind, Sealed
+from ..maps.calibration import CalibrationMap
+
+__all__ = ["Correction", "accepted", "believed", "by_chance", "least_votes"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correction(Sealed):
+    """When to look at an answer again, and what to take: made by `calibrant plan correction --out`.
+
+    A `threshold` of 0 means never: a second look was not shown to pay. `revised` maps what an accepted answer claims;
+    None where too few were accepted. `rows` questions stand behind it.
+
+    >>> made = Correction(threshold=0.4, margin=0.1, rows=200)
+    >>> Correction.from_json(made.to_json()) == made
+    True
+    """
+
+    threshold: float
+    margin: float
+    rows: int
+    revised: CalibrationMap | None = None
+
+    kind = Kind(
+        noun="a plan of second looks", format="calibrant/correction", mark="correction_id",
+        made_by="Make one with `calibrant plan correction LOG --out FILE`.",
+    )  # fmt: skip
+
+    @classmethod
+    def _made(cls, data: Mapping[str, Any]) -> Correction:
+        revised = data["revised"]
+        return cls(
+            threshold=float(data["threshold"]), margin=float(data["margin"]), rows=int(data["rows"]),
+            revised=None if revised is None else CalibrationMap.from_json(revised),
+        )  # fmt: skip
 
 
 def accepted(first: float | None, revised: float | None, margin: float) -> bool:

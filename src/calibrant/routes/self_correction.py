@@ -15,7 +15,7 @@ from calibrant.answers.kinds import inert
 from calibrant.asking.asker import Asker, Budget, Interrupted
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.exchanged import Exchanged
-from calibrant.asking.meter import Meter, total
+from calibrant.asking.meter import StepMeter, total
 from calibrant.asking.steps import ended
 from calibrant.dialogue.agreement import compared, grouped
 from calibrant.dialogue.asks import carrying, judge_ask, sample_ask
@@ -25,7 +25,7 @@ from calibrant.dialogue.samples import Sampled
 from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
 from calibrant.maps.calibration import CalibrationMap
-from calibrant.plans.corrections import accepted, believed, by_chance, least_votes
+from calibrant.plans.corrections import Correction, accepted, believed, by_chance, least_votes
 from calibrant.protocols import Model, Policy, Route
 from calibrant.types import (
     Action,
@@ -99,6 +99,7 @@ class SelfCorrection(Route):
 
     Parameters
     ----------
+    plan : what `calibrant plan correction --out` wrote; its threshold, margin and map of revisions stand for those here
     alternatives : further samples, drawn at `temperature`; 0 for none
     chance : see above; only where a signal draws samples. 1 asks for no fresh ones
     same : who is asked whether answers say the same where rules cannot tell: "model", the assessor's "peer" or "judge"
@@ -108,6 +109,7 @@ class SelfCorrection(Route):
     >>> import asyncio
     >>> from calibrant.maps.calibration import MapSet
     >>> from calibrant.models.scripted import Scripted
+    >>> from calibrant.types import Message
     >>> model, asked = Scripted({"2 + 2?": "5"}), (Message("user", "2 + 2?"),)
     >>> unmapped = Assessor(model=model, signals={}, maps=MapSet(by=(), groups=()))
     >>> route = SelfCorrection(model=model, assessor=unmapped)
@@ -116,7 +118,7 @@ class SelfCorrection(Route):
     ('5', 'kept: No signal is configured.')
     """
 
-    files: ClassVar = {"revised": CalibrationMap}
+    files: ClassVar = {"plan": Correction, "revised": CalibrationMap}
     model: Model
     assessor: Assessor
     threshold: float = 0.5
@@ -125,6 +127,7 @@ class SelfCorrection(Route):
     clarify: Clarify | None = None
     policy: Policy | None = None
     revised: CalibrationMap | None = None
+    plan: Correction | None = None
     trust: float = 0.5
     alternatives: int = 4
     temperature: float = 1.0
@@ -134,6 +137,9 @@ class SelfCorrection(Route):
     asker: Asker | None = None
 
     def __post_init__(self) -> None:
+        if self.plan is not None:
+            for name in ("threshold", "margin", "revised"):
+                object.__setattr__(self, name, getattr(self.plan, name))
         for name, low, high in (("threshold", 0, 1), ("margin", 0, 1), ("trust", 0, 1), ("rounds", 0, 100)):
             value = getattr(self, name)
             if not low <= value <= high:  # also for NaN
@@ -166,7 +172,7 @@ class SelfCorrection(Route):
 
     async def first(self, question: Question, ask: Ask, asker: Asker) -> tuple[Candidate, Step]:
         """The first answer and its confidence."""
-        meter = _Metered(asker)
+        meter = StepMeter(asker)
         if ask.logprobs and (shared := self._shared()):  # else they would be drawn twice, once without
             drawn = sample_ask(question, shared, temperature=self.temperature, logprobs=True)
             await asker.ask(carrying(drawn, self.assessor.needs))
@@ -187,7 +193,7 @@ class SelfCorrection(Route):
         self, question: Question, ask: Ask, now: Candidate, asker: Asker, done: int = 0
     ) -> Tried:
         """What else might be the answer, each assessed by itself, after `done` such looks; accepts nothing."""
-        meter, steps = _Metered(asker), []
+        meter, steps = StepMeter(asker), []
         said = await asker.ask(judge_ask(question, now.completion.text, DOUBT, max_tokens=64))
         if not said.completions:
             return self._failed(question, now, meter, "doubt", said.reason)
@@ -341,7 +347,7 @@ class SelfCorrection(Route):
         self,
         question: Question,
         now: Candidate,
-        meter: _Metered,
+        meter: StepMeter,
         name: str,
         reason: str | None,
         steps: Sequence[Step] = (),
@@ -353,28 +359,6 @@ class SelfCorrection(Route):
     def _own_asker(self) -> Asker:
         budget = Budget(seconds=self.seconds)
         return Asker(self.model, budget=budget, retries=1, others=self.assessor.others)
-
-
-class _Metered:
-    """Steps with what each cost beyond the one before."""
-
-    def __init__(self, asker: Asker) -> None:
-        self._meter, self._name = Meter(asker), asker.model.name
-
-    def step(
-        self,
-        name: str,
-        completion: Completion | None,
-        outcome: str,
-        p: float | None = None,
-        own: float | None = 0.0,
-        detail: Json | None = None,
-    ) -> Step:
-        """The step since the last one; `own` is a cost that the asker did not see, None where it is unknown."""
-        cost, seconds = self._meter.read()
-        model = completion.model if completion else self._name
-        return Step(name=name, model=model, outcome=outcome, p=p, cost=total(cost, own), latency=seconds,
-                    detail=detail or {})  # fmt: skip
 
 
 def _named(drawn: Sequence[Completion]) -> str:

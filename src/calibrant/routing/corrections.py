@@ -26,11 +26,18 @@ from ..metrics.intervals import Z95, Estimate
 from ..plans.corrections import accepted
 from ..tally import Floats, Tally
 
-__all__ = ["Attempt", "Outcome", "Rule", "choose_margin", "fit_revised", "outcome"]
+__all__ = [
+    "THRESHOLDS", "Attempt", "Outcome", "Rule", "choose_margin", "choose_threshold", "cross_fitted", "fit_revised",
+    "outcome",
+]  # fmt: skip
 
 Rule = Literal["guard", "every", "always"]
 """guard: doubtful answers, where the revision is likelier by the margin; every: doubtful answers, whatever comes;
 always: all answers."""
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+NEVER = (0.0, 0.0)
+"""Threshold and margin where no second look gains anything."""
 
 MARGINS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 _EDGE = 1e-3
@@ -43,8 +50,8 @@ class Attempt:
 
     `first` and `revised` are the calibrated probabilities of the first answer and of the likeliest other one,
     None where there is none; grades in [0, 1]. `again` is the grade of the plain second answer, which is taken
-    where nobody compares. `calls` and `tokens` are those of the second look alone. Equal `cluster`: not
-    independent; `weight` is 1 / the probability of having been labelled.
+    where nobody compares. `calls`, `tokens` and `cost` (US dollars, None where it is not known) are those of the second
+    look alone. Equal `cluster`: not independent; `weight` is 1 / the probability of having been labelled.
     """
 
     item: str
@@ -55,6 +62,7 @@ class Attempt:
     again: float | None
     calls: int = 0
     tokens: int = 0
+    cost: float | None = None
     weight: float = 1.0
     cluster: str | None = None
 
@@ -65,8 +73,8 @@ class Outcome:
 
     `gain` is the mean change of the grade with its 95 % interval (Agresti and Min 2005, widened by clusters).
     `mending` is the share of the mended among both with its exact interval, None where nothing changed, and
-    `sign_test` the exact two-sided probability of as uneven a split by chance. `calls` and `tokens` are means
-    a question.
+    `sign_test` the exact two-sided probability of as uneven a split by chance. `calls`, `tokens` and `cost` (US
+    dollars, None where a look's is not known) are means a question.
     """
 
     n: int
@@ -81,22 +89,30 @@ class Outcome:
     sign_test: float
     calls: float
     tokens: float
+    cost: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
 
-def outcome(attempts: Sequence[Attempt], *, threshold: float, margin: float, rule: Rule = "guard") -> Outcome:
-    """What a rule would have done to the attempts.
+def outcome(
+    attempts: Sequence[Attempt],
+    *,
+    threshold: float | Sequence[float],
+    margin: float | Sequence[float],
+    rule: Rule = "guard",
+) -> Outcome:
+    """What a rule would have done to the attempts; threshold and margin of all, or one for each.
 
     Raises `NotEnoughLabels` without any. O(n).
     """
     if not attempts:
         raise NotEnoughLabels("The outcome of a self-correction", 1, 0)
     before = np.array([a.grade for a in attempts])
-    doubted = np.array([_doubted(a, threshold, rule) for a in attempts])
-    taken = np.array([d and _taken(a, margin, rule) for a, d in zip(attempts, doubted, strict=True)])
+    at, by = (np.broadcast_to(np.asarray(v, float), before.shape).tolist() for v in (threshold, margin))
+    doubted = np.array([_doubted(a, t, rule) for a, t in zip(attempts, at, strict=True)])
+    taken = np.array([d and _taken(a, m, rule) for a, d, m in zip(attempts, doubted, by, strict=True)])
     other = [a.revised_grade if rule == "guard" else a.again for a in attempts]
     after = np.where(
         taken, [g if g is not None else a.grade for a, g in zip(attempts, other, strict=True)], before
@@ -112,7 +128,14 @@ def outcome(attempts: Sequence[Attempt], *, threshold: float, margin: float, rul
         sign_test=float(binomtest(mended, mended + spoiled).pvalue) if mended + spoiled else 1.0,
         calls=float(np.mean([a.calls * d for a, d in zip(attempts, doubted, strict=True)])),
         tokens=float(np.mean([a.tokens * d for a, d in zip(attempts, doubted, strict=True)])),
+        cost=_dollars(attempts, doubted),
     )  # fmt: skip
+
+
+def _dollars(attempts: Sequence[Attempt], doubted: NDArray[np.bool_]) -> float | None:
+    """What the looks cost a question; None where that of one is not known."""
+    known = [a.cost for a, d in zip(attempts, doubted, strict=True) if d and a.cost is not None]
+    return math.fsum(known) / len(attempts) if len(known) == doubted.sum() and known else None
 
 
 def _doubted(a: Attempt, threshold: float, rule: Rule) -> bool:
@@ -169,6 +192,46 @@ def choose_margin(
         return mean <= float(np.sqrt((sums**2).sum()) / weight.sum())
 
     return max(m for m in tried if near(m)), tried
+
+
+def choose_threshold(
+    attempts: Sequence[Attempt],
+    *,
+    rule: Rule = "guard",
+    thresholds: Sequence[float] = THRESHOLDS,
+    wrong: float | None = None,
+) -> tuple[float, float]:
+    """The threshold, and the margin at it, of the largest net gain; the lowest of several, `NEVER` where none gains.
+
+    With `wrong`, what a wrong answer costs in US dollars, the gain is weighed against what the looks cost.
+    """
+    best, worth = NEVER, 0.0
+    for at in thresholds:
+        margin = choose_margin(attempts, threshold=at)[0] if rule == "guard" else 0.0
+        found = outcome(attempts, threshold=at, margin=margin, rule=rule)
+        value = found.gain.value if wrong is None else found.gain.value * wrong - (found.cost or 0.0)
+        if value > worth + 1e-12:
+            best, worth = (at, margin), value
+    return best
+
+
+def cross_fitted(
+    attempts: Sequence[Attempt],
+    *,
+    rule: Rule = "guard",
+    wrong: float | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Outcome:
+    """What choosing a threshold and a margin comes to on questions that were not chosen on; clusters stay whole."""
+    names, code = np.unique([a.cluster or a.item for a in attempts], return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(names)) % folds)[code.ravel()]
+    at, by = np.zeros(len(attempts)), np.zeros(len(attempts))
+    for f in range(folds):
+        rest = [a for a, own in zip(attempts, fold, strict=True) if own != f]
+        if rest:
+            at[fold == f], by[fold == f] = choose_threshold(rest, rule=rule, wrong=wrong)
+    return outcome(attempts, threshold=at.tolist(), margin=by.tolist(), rule=rule)
 
 
 def _change(attempts: Sequence[Attempt], threshold: float, margin: float) -> Floats:

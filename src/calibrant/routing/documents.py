@@ -14,9 +14,9 @@ from ..plans.documents import FEATURES, Addend, DocumentMap, column, design
 from ..tally import Floats
 from ..types import Fingerprint
 
-__all__ = ["fit_documents"]
+__all__ = ["LEAST", "fit_documents"]
 
-_LEAST = 20
+LEAST = 20
 _PSEUDO = 4.0
 
 
@@ -59,8 +59,8 @@ def fit_documents(
 
 
 def _check(columns: Mapping[str, Floats], g: Floats, w: Floats) -> None:
-    if len(g) < _LEAST:
-        raise NotEnoughLabels("A map of document features", _LEAST, len(g))
+    if len(g) < LEAST:
+        raise NotEnoughLabels("A map of document features", LEAST, len(g))
     if strange := [name for name in columns if name not in FEATURES]:
         raise UnusableInput(f"Expected features among {', '.join(FEATURES)}; got {', '.join(strange)}.")
     for name, values in {**columns, "grade": g}.items():

@@ -1,5 +1,5 @@
 """`calibrant plan`: one file, one command."""
 
-from . import cascade, chain, costs, ensemble, pareto, thresholds
+from . import cascade, chain, correction, costs, ensemble, pareto, retrieval, thresholds
 
-__all__ = ["cascade", "chain", "costs", "ensemble", "pareto", "thresholds"]
+__all__ = ["cascade", "chain", "correction", "costs", "ensemble", "pareto", "retrieval", "thresholds"]
