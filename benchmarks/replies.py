@@ -8,6 +8,11 @@ would ask, without a line on how to answer: with lettered options, with options 
 whoever grades knows the options. Each reply is a line of FILE.jsonl: dataset, item, form, manner, model, sample,
 reply. Sample 0 is greedy; the first `--again` questions get three more at temperature 1. What is in the file is not
 asked again.
+
+    [CALIBRANT_DATA=...] python benchmarks/replies.py tests/answers/recorded --verdicts
+
+Compares `calibrant.grade` and `calibrant.same` with the verdicts that people gave on such replies (the folder says by
+which rule) and prints, as Markdown, how often they are wrong and how often they cannot tell.
 """
 
 from __future__ import annotations
@@ -19,12 +24,15 @@ import os
 import random
 import re
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pyarrow import parquet
 
+import calibrant
 from calibrant.asking.asker import Asker
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
@@ -55,6 +63,9 @@ LONGEST = 420
 """Characters of a question; longer ones cost more than they tell."""
 CONTEXT = 70
 """Words of an abstract that are shown."""
+
+HALVES = ("development", "held")
+"""Of the verdicts, the half that rules may be made on and the half that only measures them."""
 
 
 def drawn(limit: int | None = None) -> list[Question]:
@@ -159,8 +170,110 @@ async def ask_all(
     await asker.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a person and the engine say of one reply, or of two replies to one question; None cannot be told."""
+
+    dataset: str
+    kind: str
+    form: str
+    model: str
+    half: str
+    text: str
+    verdict: bool
+    said: bool | None
+
+
+def question_of(line: dict[str, Any]) -> Question:
+    """The question that a recorded line answers; its text is read from the data, never from the line."""
+    return asked(
+        line["dataset"], line["item"], _items(line["dataset"])[line["item"]], line["form"], line["manner"]
+    )
+
+
+def recorded(
+    folder: Path, name: str, datasets: Iterable[str] = tuple(MIX)
+) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of both halves, `replies` or `pairs`, that have a verdict, each with the name of its half."""
+    files = [(half, folder / f"{name}-{half}.jsonl") for half in HALVES]
+    lines = [
+        (half, json.loads(text))
+        for half, file in files
+        if file.exists()
+        for text in file.read_text().splitlines()
+    ]
+    return [
+        (half, line) for half, line in lines if line["verdict"] is not None and line["dataset"] in datasets
+    ]
+
+
+def graded(half: str, line: dict[str, Any]) -> Judged:
+    """A reply, graded by the engine."""
+    question = question_of(line)
+    said = calibrant.grade(
+        question.text, line["reply"], question.references[0], kind=question.metadata["kind"],
+        options=question.metadata.get("options"), aliases=question.references[1:] or None,
+    )  # fmt: skip
+    return _judged(half, line, question, line["reply"], None if said is None else said >= 0.5)
+
+
+def compared_pair(half: str, line: dict[str, Any]) -> Judged:
+    """Two replies, compared by the engine."""
+    question = question_of(line)
+    said = calibrant.same(
+        line["first"], line["second"], question=question.text, kind=question.metadata["kind"],
+        options=question.metadata.get("options"),
+    )  # fmt: skip
+    return _judged(half, line, question, f"{line['first']} <> {line['second']}", said)
+
+
+def _judged(half: str, line: dict[str, Any], question: Question, text: str, said: bool | None) -> Judged:
+    options = {one.lower() for one in question.metadata.get("options", ())}
+    kind = "yes or no" if options & {"yes", "true"} else question.metadata["kind"]
+    return Judged(line["dataset"], kind, line["form"], line["model"], half, text, bool(line["verdict"]), said)
+
+
+def compared(folder: Path) -> str:
+    """Both tables, as Markdown."""
+    replies = [graded(*one) for one in recorded(folder, "replies")]
+    pairs = [compared_pair(*one) for one in recorded(folder, "pairs")]
+    return f"{_table('replies', replies)}\n\n{_table('pairs', pairs)}"
+
+
+def _table(name: str, judged: list[Judged]) -> str:
+    lines = [f"| {name} | " + " | ".join(f"{half} | wrong | cannot tell" for half in HALVES) + " |"]
+    lines.append("|---" * 7 + "|")
+    lines.append(_line("all", judged))
+    for part in (lambda one: one.kind, lambda one: one.form, lambda one: one.model, lambda one: one.dataset):
+        for value in dict.fromkeys(sorted(part(one) for one in judged)):
+            lines.append(_line(value, [one for one in judged if part(one) == value]))
+    return "\n".join(lines)
+
+
+def _line(name: str, judged: list[Judged]) -> str:
+    cells = []
+    for half in HALVES:
+        own = [one for one in judged if one.half == half]
+        wrong, open_ones = faults(own)
+        told = len(own) - open_ones
+        cells.append(f"{len(own)} | {_share(wrong, told)} | {_share(open_ones, len(own))}")
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def faults(judged: list[Judged]) -> tuple[int, int]:
+    """How many are told wrongly, and how many not at all."""
+    return (
+        sum(one.said is not None and one.said != one.verdict for one in judged),
+        sum(one.said is None for one in judged),
+    )
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} ({count / of:.1%})" if of else "-"
+
+
 async def main() -> None:
-    """Ask one model."""
+    """Ask, or print how grades compare with verdicts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
     parser.add_argument(
@@ -173,6 +286,9 @@ async def main() -> None:
     parser.add_argument("--again", type=int, default=100, help="questions that get three samples more")
     parser.add_argument("--concurrency", type=int, default=8)
     given = parser.parse_args()
+    if given.verdicts:
+        print(compared(given.file))
+        return
     if given.url:
         model: Any = OpenAICompatible(given.url, given.model, timeout=3600)
     else:
