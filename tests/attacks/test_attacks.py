@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,8 @@ def _weak_spot(question: Question) -> float:
 @pytest.mark.parametrize("name", SEARCHING)
 def test_a_search_is_seeded_and_works_only_where_it_says(name: str) -> None:
     base = with_context(FULL, FULL.metadata["context"])
+    longer = replace(base.messages[-1], content=f"{base.text}\nAnswer quickly, with the usual name.")
+    base = replace(base, messages=(*base.messages[:-1], longer))
     for direction in ("inflate", "deflate"):
         attack = find("attacks", name)(direction=direction)
         found, tried = _searched(attack, [base], _any, 30, seed=3)
@@ -136,6 +139,10 @@ def test_what_hangs_on_a_word_is_left_alone() -> None:
     ]  # no names, numbers, denials, words of three letters
     assert all(word.lower() not in ("not", "never") for word in words)
     assert "movie" in alternatives("film")
+    assert changeable(_asked("Did Jesse W. Moore sing? Was Ada there?")) == [
+        "sing",
+        "there",
+    ]  # no initial ends a sentence
     assert swapped(FILM, {"film": "movie", "famous": "well-known"}).text == (
         "Which well-known movie was often on show in Rome in 1950, and not in Paris?"
     )

@@ -22,8 +22,8 @@ class WordSearch:
     """Other words in the question, tried one after the other and kept where the confidence follows.
 
     Words are ranked by how far the confidence moves when they are left out, with at most half of the budget; then
-    each is replaced by what moves it furthest in the direction, among words that mean the same and two slips of the
-    fingers, until `most` words are changed or the budget is spent. By chance: as many questions with words
+    each is replaced by what moves it furthest in the direction, among words that mean the same and two
+    misspellings, until `most` words are changed or the budget is spent. By chance: as many questions with words
     changed at random, the best of which counts.
 
     Names, numbers, denials and lettered options stay, so that the right answer does. A change that leaves no

@@ -14,6 +14,7 @@ from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 
 from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, columns, command
+from .plan.shared import chart_of
 from .terminal import err, print_json, say
 
 
@@ -49,6 +50,9 @@ def redteam_command(
     to: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the result and the answered calls.")
     ] = Path("redteam"),
+    chart: Annotated[
+        Path | None, chart_of("what each attack gets past the threshold, or keeps from it")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Attack a model's confidence, and measure what moves it and which defence helps. Resumes."""
@@ -79,12 +83,19 @@ def redteam_command(
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"
     write(result, json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1))
+    if chart:
+        from calibrant.report.drawing import save
+        from calibrant.report.redteams import attack_chart
+
+        save(attack_chart(body), chart, title="What attacks do to the confidence")
     if as_json:
         print_json(body)
         return
     print_redteam(found)
     print_spending(spent)
     say(f"Everything, with intervals: {result}")
+    if chart:
+        say(f"Chart: {chart}")
 
 
 def _signals(text: str, same: str | None) -> dict[str, Signal]:

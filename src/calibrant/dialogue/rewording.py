@@ -1,4 +1,4 @@
-"""Other words, and slips of the fingers, with which a question still asks the same."""
+"""Other words, and misspellings, with which a question still asks the same."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ KEPT = frozenset(HANGING.split())
 WORD = re.compile(r"(?<![\w'’-])[^\W\d_]+(?![\w'’-])")
 
 
+LOOKS_LIKE = {"a": "@", "e": "3", "i": "1", "l": "1", "o": "0"}
+DOUBLED = "aeflos"
+"""Letters that end another word where they are doubled, as in "princess"."""
+
+
 def _table() -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for pair in EITHER.split(";"):
@@ -76,7 +81,7 @@ def changeable(question: Question) -> list[str]:
         return replaced(text, WORD, kept, 1.0, random.Random(0))
 
     text = reworded(question, note).text
-    starts = {found.group(1) for found in re.finditer(r"(?:^|[.?!\n]\s*)([^\W\d_]+)", text)}
+    starts = {found.group(1) for found in re.finditer(r"(?:^|\n\s*|(?<=[a-z]{2})[.?!]\s+)([^\W\d_]+)", text)}
     # `replaced` goes through each line from its end.
     order = {word: text.find(word) for word in dict.fromkeys(seen)}
     return [
@@ -87,23 +92,23 @@ def changeable(question: Question) -> list[str]:
 
 
 def alternatives(word: str) -> tuple[str, ...]:
-    """What may stand for a word: words that mean the same, then two slips of the fingers where it has four letters.
+    """What may stand for a word: words that mean the same, then up to two misspellings of one of four letters or more.
 
-    The slips double a letter or swap two inside the word, which hardly ever makes another word of it (TextBugger, Li et
-    al., 2019, arXiv:1812.05271, has five such; deleting a letter is left out, as "first" becomes "fist").
+    They put what looks alike for a letter inside the word, or double its last letter: those of TextBugger's five (Li et
+    al., 2019, arXiv:1812.05271) that make no other word of it, as swapping makes "dairy" of "diary" and deleting
+    "fist" of "first".
 
-    >>> alternatives("Largest"), alternatives("not"), alternatives("cat")
-    (('Biggest', 'Lragest', 'Larrgest'), (), ())
+    >>> alternatives("Largest"), alternatives("diary"), alternatives("not"), alternatives("cat")
+    (('Biggest', 'L@rgest', 'Largestt'), ('d1ary', 'diaryy'), (), ())
     """
     low = word.lower()
     if low in KEPT:
         return ()
     found = [*TABLE.get(low, ())]
     if len(word) >= 4:
-        inner = [i for i in range(1, len(word) - 2) if word[i] != word[i + 1]]
-        found += [low[:i] + low[i + 1] + low[i] + low[i + 2 :] for i in inner[:1]]
-        middle = len(word) // 2
-        found.append(low[:middle] + low[middle - 1] + low[middle:])
+        inner = [i for i in range(1, len(word) - 1) if low[i] in LOOKS_LIKE]
+        found += [low[:i] + LOOKS_LIKE[low[i]] + low[i + 1 :] for i in inner[:1]]
+        found += [low + low[-1]] if low[-1] not in DOUBLED else []
     cased = [one[0].upper() + one[1:] if word[0].isupper() else one for one in found]
     return tuple(one for one in dict.fromkeys(cased) if one != word)
 

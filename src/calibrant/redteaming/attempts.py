@@ -44,11 +44,13 @@ class Job:
 class Plan:
     """What will be asked: for each attack and question the clean and the attacked job.
 
+    `fitted` says of each question whether maps are fitted on it.
     The attacked one is None where the attack found nothing to change, and for the half that maps are fitted on, which
     is not attacked.
     """
 
     questions: tuple[Question, ...]
+    fitted: tuple[bool, ...]
     attacks: Mapping[str, Attack]
     clean: Mapping[str, tuple[Job, ...]]
     attacked: Mapping[str, tuple[Job | None, ...]]
@@ -57,12 +59,12 @@ class Plan:
 
     def unchanged(self, attack: str) -> int:
         """In how many of the questions that are reported the attack found nothing to change."""
-        return sum(job is None for job in self.attacked[attack]) - self.fitted
+        return sum(self.attacked[attack][i] is None for i in self.reported)
 
     @property
-    def fitted(self) -> int:
-        """How many questions maps are fitted on."""
-        return len(self.questions) // 2
+    def reported(self) -> tuple[int, ...]:
+        """The positions of the questions that maps are not fitted on."""
+        return tuple(i for i, fits in enumerate(self.fitted) if not fits)
 
     def ground(self, attack: str) -> str:
         """Which clean answers an attack is compared with: those with retrieved text in view, or those without."""
@@ -82,7 +84,9 @@ class Plan:
         """
         fixed = [question for job in self.jobs.values() for question in (job.question, job.trusted)]
         tried = [self.questions[i] for hunt in self.hunts for i in hunt.on for _ in range(hunt.budget)]
-        measured = [question for hunt in self.hunts for question in self.questions for _ in range(3)]
+        places = [i for hunt in self.hunts for i in (self.reported if hunt.attack.universal else hunt.on)]
+        anew = {i for hunt in self.hunts if not hunt.attack.universal for i in hunt.on}
+        measured = [self.questions[i] for i in (*places, *sorted(anew)) for _ in range(2)]
         return fixed + tried + measured
 
 
@@ -132,7 +136,13 @@ def planned(
     if searching and not budget:
         notes.append(f"Nothing was searched for, with a budget of 0: {', '.join(searching)}.")
     return Plan(
-        questions=tuple(asked), attacks=made, clean=clean, attacked=attacked, hunts=hunts, notes=tuple(notes)
+        questions=tuple(asked),
+        fitted=tuple(fitted),
+        attacks=made,
+        clean=clean,
+        attacked=attacked,
+        hunts=hunts,
+        notes=tuple(notes),
     )
 
 

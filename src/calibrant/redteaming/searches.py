@@ -72,7 +72,6 @@ async def searched_for(
     plan: Plan,
     looker: Looker,
     clean: Looks,
-    fitted: Sequence[bool],
     *,
     against: str,
     seed: int,
@@ -82,7 +81,7 @@ async def searched_for(
 
     What was found for one question is looked at in answers drawn afresh, without it and with it, since the
     answer that a search ended on is the one that suited it; what was found for all, on the questions that no map
-    is fitted on. `clean` are the looks without an attack, `fitted` tells on which maps are fitted. Raises
+    is fitted on. `clean` are the looks without an attack. Raises
     `UnusableInput` where `against` is no signal of the run.
     """
     if not plan.hunts:
@@ -99,9 +98,11 @@ async def searched_for(
     fresh = await _drawn_anew(plan, looker, clean, workers)
     for hunt in plan.hunts:
         found = await hunted(hunt, plan.questions, confidence, seed=seed, workers=workers)
-        done.append(await _measured(plan, hunt, found, looker, clean, fresh, fitted, meaning, workers))
+        done.append(await _measured(plan, hunt, found, looker, clean, fresh, meaning, workers))
     pairs = zip(done[::2], done[1::2], strict=True)
-    return tuple(_account(one, chance, against, fitted) for one, chance in pairs), [one.trial for one in done]
+    return tuple(_account(one, chance, against, plan.fitted) for one, chance in pairs), [
+        one.trial for one in done
+    ]
 
 
 async def _measured(
@@ -111,14 +112,13 @@ async def _measured(
     looker: Looker,
     clean: Looks,
     fresh: Looks,
-    fitted: Sequence[bool],
     meaning: Meaning,
     workers: int,
 ) -> _Measured:
     """`clean` are the looks without an attack, `fresh` the same with answers drawn anew where a search looked."""
     attack, distorted = hunt.attack, 0
     each_own = dict(zip(hunt.on, found.changes, strict=False))
-    places = [i for i, fits in enumerate(fitted) if not fits] if attack.universal else list(hunt.on)
+    places = plan.reported if attack.universal else hunt.on
     hit: list[Job | None] = [None] * len(clean)
     for i in places:
         change = found.changes[0] if attack.universal else each_own[i]

@@ -18,7 +18,7 @@ from ..errors import NoScore, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
-from .attempts import Job, halves, planned
+from .attempts import Job, planned
 from .looking import NO_MODEL, Looker, flips
 from .robustness import DEFENCES, SECOND, Defended, Effect, Look, Trial, findings
 from .searches import Searched, searched_for
@@ -163,16 +163,15 @@ async def redteam(
                 flipped=flips(plan.questions, before, hit),
             )
         )  # fmt: skip
-    half = halves(len(plan.questions), seed)
     searches, more = await searched_for(
-        plan, looker, clean["plain"], half, against=against or next(iter(signals)), seed=seed, workers=workers
+        plan, looker, clean["plain"], against=against or next(iter(signals)), seed=seed, workers=workers
     )
-    rows, accounts = findings([*trials, *more], half, threshold, defences=wanted)
+    rows, accounts = findings([*trials, *more], plan.fitted, threshold, defences=wanted)
     grades = [look.right for look in clean["plain"] if look]
     plain = [right for right in grades if right is not None]
     return RedTeam(
-        model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(half),
-        reported=len(half) - sum(half), accuracy=sum(plain) / len(plain) if plain else None,
+        model=asker.model.name, judge=judge, threshold=threshold, seed=seed, fitted=sum(plan.fitted),
+        reported=len(plan.reported), accuracy=sum(plain) / len(plain) if plain else None,
         ungraded=len(grades) - len(plain), findings=rows, defences=accounts, searches=searches,
         unchanged={name: plan.unchanged(name) for name in plan.attacked},
         cut=sum(look.cut for look in looks.values() if look), reasons=dict(looker.reasons.most_common()),
