@@ -6,10 +6,12 @@ import asyncio
 import json
 import random
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,8 +25,10 @@ from calibrant.metrics import auroc
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find
 from calibrant.redteaming.attempts import planned
-from calibrant.redteaming.hunting import Meaning
+from calibrant.redteaming.hunting import Hunt, Meaning
+from calibrant.redteaming.looking import Looker
 from calibrant.redteaming.robustness import Look, Trial, findings
+from calibrant.redteaming.searches import searched_for
 from calibrant.redteaming.shifts import Draws, Pairs
 from calibrant.redteaming.trial import InLine, redteam
 from calibrant.signals.verbalized import Verbalized
@@ -458,3 +462,42 @@ def test_a_question_that_no_longer_asks_the_same_is_counted_and_left_out() -> No
     assert meaning.kept(before, same)
     for text in ("Which film was shown for 4 days in Rome?", "Which film was not shown for 3 days in Rome?"):
         assert not meaning.kept(before, Question(id="q", messages=(Message("user", text),)))
+
+
+@dataclass(frozen=True)
+class _Denying:
+    """Puts a denial into every question but the first that it sees."""
+
+    direction: str = "inflate"
+    strategy: str = "search"
+    target: ClassVar[str] = "question"
+    universal: ClassVar[bool] = False
+
+    def search(
+        self, questions: Sequence[Question], rng: random.Random, budget: int
+    ) -> Generator[tuple[Question, ...], tuple[float | None, ...], tuple[str, ...]]:
+        yield tuple(questions)
+        return ("nation",) if questions[0].text.endswith(("0?", "1?", "2?")) else ("not a",)
+
+    def applied(self, question: Question, found: Sequence[str]) -> Question:
+        if not found:
+            return question
+        text = question.text.replace("country", f"{found[0]} country")
+        return replace(question, messages=(Message("user", text),))
+
+
+def test_what_a_search_distorts_is_counted_and_not_measured() -> None:
+    plan = planned(_countries(40), ["typos"])
+    on = plan.reported
+    hunts = [Hunt(name="d", attack=_Denying(strategy=by), on=on, budget=3) for by in ("search", "chance")]
+    looker = Looker(Asker(_gullible()), {"in_line": InLine()}, find("graders", "by_kind")(), Counter(), False)
+    searches, trials = asyncio.run(
+        searched_for(
+            replace(plan, hunts=tuple(hunts)), looker, [None] * 40, against="in_line", seed=0, workers=4
+        )
+    )
+    safe = sum(plan.questions[i].text.endswith(("0?", "1?", "2?")) for i in on)
+    assert 0 < safe < len(on)
+    (found,) = searches
+    assert (found.distorted, found.measured, found.changed) == (len(on) - safe, safe, len(on))
+    assert sum(look is not None for look in trials[0].attacked) == safe
