@@ -77,6 +77,7 @@ class Pipeline:
         `way` is what the caller took from `way`, if it began with the question earlier.
         """
         record_id, way = record_id or self.new_id(), way or self.way(question.task)
+        question, ask = way.put(question, ask)
         async with self._failure_recorded(record_id, question, way, []):
             answered = await way.route.answer(question, ask, way.assessor.needs)
             record = await self._judged(record_id, question, way, answered)
@@ -93,6 +94,7 @@ class Pipeline:
         self, question: Question, ask: Ask, record_id: str, way: LiveWay
     ) -> AsyncGenerator[Delta | Record, None]:
         pieces: list[Delta] = []
+        question, ask = way.put(question, ask)
         async with self._failure_recorded(record_id, question, way, pieces):
             answered: Answered | None = None
             async with aclosing(way.route.stream(question, ask, way.assessor.needs)) as parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from .types import (
     Answered,
@@ -214,6 +214,15 @@ class Grader(Protocol):
         self, question: Question, completion: Completion
     ) -> Grade | Generator[Ask | tuple[Ask, ...], Any, Grade]:
         """The grade; a grader that must ask a model yields its Asks, as signals do, and returns it."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A grader that says why it gives no grade."""
+
+    def why(self, question: Question, completion: Completion) -> str | None:
+        """The reason, as it stands behind "for"; None where there is a grade."""
         ...
 
 

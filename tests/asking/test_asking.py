@@ -80,7 +80,7 @@ class Server:
         else:
             kind = "answer" if not body["temperature"] else "sample"
             self.samples[kind] += n
-            knows = 0.95 - 0.02 * int(said.split()[-1].strip("?"))
+            knows = 0.95 - 0.02 * int(said.splitlines()[0].split()[-1].strip("?"))
             texts = ["yes" if random.Random(f"{said}{kind}{i}").random() < knows else "no" for i in range(n)]
         token = {"token": "yes", "logprob": -0.2, "top_logprobs": []}
         return web.json_response(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -941,3 +942,28 @@ def test_a_batch_is_whole_or_an_error_and_run_again_pays_nothing_twice(tmp_path:
     down[0] = False
     assert len(work(questions(3))) == 3
     assert sum(model.calls for model in made) == 4
+
+
+def test_answers_without_a_grade_are_counted_with_the_reason(tmp_path: Path) -> None:
+    said = ("Paris", "Lyon", "Paris or Lyon", "")
+    asked = [
+        replace(one, messages=(Message("user", f"Capital, {i}?"),), references=("Paris",))
+        for i, one in enumerate(questions(4))
+    ]
+    model = Scripted(lambda ask: said[int(re.findall(r"\d", ask.messages[-1].content)[0])])
+
+    def graded(grader: Any, log: str) -> ElicitSummary:
+        sink = JsonlLog(tmp_path / log)
+        return asyncio.run(
+            elicit(
+                asked, asker=Asker(model), signals={"mean_logprob": MeanLogprob()}, sink=sink, grader=grader
+            )
+        )
+
+    summary = graded(find("graders", "by_kind")(), "log.jsonl")
+    assert summary.graded + summary.ungraded == summary.recorded == 4 and summary.ungraded >= 1
+    assert summary.accuracy == summary.right / summary.graded
+    why = [reason for reason in summary.reasons if "no grade, for" in reason]
+    assert why and all("reference to grade" not in reason for reason in why)
+    again = graded(find("graders", "by_kind")(), "log.jsonl")
+    assert (again.skipped, again.ungraded) == (4, summary.ungraded), "looked at once more, with the same end"

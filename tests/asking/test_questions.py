@@ -15,11 +15,12 @@ import pytest
 from calibrant.answers.kinds import kind_of, options_of
 from calibrant.asking.questions import read_questions
 from calibrant.dialogue.asks import ANSWER, put
+from calibrant.dialogue.forms import LINES
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.graders.by_kind import ByKind
 from calibrant.types import Completion, Message, Question, Sampling
 
-KNOWN = "known are max_tokens, temperature, seed, stop, extra"
+KNOWN = "known are max_tokens, temperature, seed, stop, extra, format"
 CITIES = ["Rome", "Paris", "Oslo"]
 
 
@@ -194,7 +195,7 @@ def test_how_a_question_is_asked_becomes_its_ask(tmp_path: Path) -> None:
     asked = put(one(tmp_path, {"question": "Which?", "metadata": {"ask": stated}}), ANSWER)
     assert asked == replace(
         ANSWER,
-        messages=(Message("user", "Which?"),),
+        messages=(Message("user", f"Which?\n\n{LINES['short']}"),),
         max_tokens=5,
         temperature=1,
         stop=(".",),

@@ -148,7 +148,7 @@ SAYS = 'scripted:script={"2 + 2?" = "4", "2 + 2?\\n\\nStep by step." = "four"}'
 
 
 def test_ask_takes_any_model_route_and_policy_by_name(tmp_path: Path) -> None:
-    asked = ("ask", "2 + 2?", "--model", SAYS, "--store", tmp_path / "a.db", "--json")
+    asked = ("ask", "2 + 2?", "--model", SAYS, "--free-form", "--store", tmp_path / "a.db", "--json")
     plain = strict(calibrant(*asked).stdout)
     assert (plain["completion"]["text"], plain["policy"]) == (
         "4",

@@ -151,3 +151,53 @@ def test_same_names_who_compares_answers_and_is_refused_where_nobody_does(
     assert not server.bodies
     alone = CliRunner().invoke(app, ["ask", "Why?", *given[1:], "--same", "peer"])
     assert isinstance(alone.exception, UnusableInput) and "only it can compare" in str(alone.exception)
+
+
+LIMITS = ("--max-calls", "--max-tokens")
+
+
+@pytest.mark.parametrize("limit", [*LIMITS, "--max-dollars"])
+def test_a_limit_of_nothing_records_what_earlier_runs_paid_for(
+    limit: str, given: tuple[str, ...], server: Upstream
+) -> None:
+    run = ("elicit", *given, "--price", "1,1", "--signals", "mean_logprob,verbalized", "--json", "-o")
+    first = CliRunner().invoke(app, [*run, "log.jsonl", "--limit", "40"])
+    assert first.exit_code == 0, first.output
+    made = len(server.bodies)
+    Path("log.jsonl.calls").rename("again.jsonl.calls")
+    again = CliRunner().invoke(app, [*run, "again.jsonl", limit, "0"])
+    told = json.loads(again.stdout)
+    assert again.exit_code == 1 and len(server.bodies) == made
+    assert (told["recorded"], told["unfinished"], told["calls"]) == (40, 20, 0)
+    assert "0 " in told["stopped"] and not any("budget" in reason for reason in told["reasons"])
+    assert len(Path("again.jsonl").read_text().splitlines()) == 80
+    within = CliRunner().invoke(app, [*run, "third.jsonl", limit, "0", "--limit", "40"])
+    assert json.loads(within.stdout)["recorded"] == 0, "nothing of another log is at hand"
+
+
+def test_a_server_without_a_price_costs_what_is_not_known(given: tuple[str, ...], server: Upstream) -> None:
+    run = ["elicit", *given, "--signals", "mean_logprob", "--limit", "5", "-o"]
+    said = CliRunner().invoke(app, [*run, "log.jsonl"]).stdout
+    assert "what they cost is not known" in said and "US dollars" not in said and "--price" in said
+    told = json.loads(CliRunner().invoke(app, [*run, "other.jsonl", "--json"]).stdout)
+    assert told["calls"] == 5 and told["dollars"] is None
+    priced = json.loads(CliRunner().invoke(app, [*run, "third.jsonl", "--price", "1,1", "--json"]).stdout)
+    assert priced["dollars"] > 0
+
+
+@pytest.mark.parametrize("command", ["ask", "elicit", "posture", "redteam", "refine"])
+def test_every_command_that_asks_takes_a_timeout_and_the_flag_for_free_form(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    assert "--timeout" in shown and "--free-form" in shown
+
+
+def test_a_form_is_asked_for_unless_the_flag_says_free(given: tuple[str, ...], server: Upstream) -> None:
+    for flags, lined in (((), True), (("--free-form",), False)):
+        server.bodies.clear()
+        call("posture", *given, "--limit", "3", *flags)
+        texts = [body["messages"][-1]["content"] for body in server.bodies]
+        own = [text for text in texts if text.startswith("Is number")]
+        assert own and all(text.endswith("in a few words.") == lined for text in own)
+        assert not any("in a few words" in text for text in texts if text not in own), (
+            "nobody judges the line"
+        )

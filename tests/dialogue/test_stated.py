@@ -11,15 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibrant.dialogue.stated import (
-    PHRASES,
-    is_none_of_above,
-    parse_claim,
-    parse_confidence,
-    parse_distribution,
-    parse_percentage,
-    parse_phrase,
-)
+from calibrant.dialogue.amounts import parse_percentage
+from calibrant.dialogue.likelihoods import PHRASES, parse_phrase
+from calibrant.dialogue.stated import is_none_of_above, parse_claim, parse_confidence, parse_distribution
 
 LEAF = st.none() | st.booleans() | st.integers(-2, 120) | st.floats() | st.text(max_size=5) | st.just("60%")
 NAMES = st.sampled_from(("p", "score", "a", ""))
@@ -58,7 +52,6 @@ def test_percentages_are_read(text: str, stated: float) -> None:
         "101",
         "high",
         "85 or 90",
-        "Confidence: 85",
         "-1",
         "8.5.1",
         "The answer is 85",
@@ -177,7 +170,6 @@ def test_a_claim_needs_both_of_its_lines(text: str, claim: tuple[str, float] | N
     [
         "Probability: 60%",
         "**Overall confidence**: 60%",
-        "Answer: Paris\nProbability: 60%",
         '{"answers": [{"candidate": null, "confidence": 0.6}]}',
         '{"answers": [{"candidate": "Paris", "confidence": 60}, {"candidate": null, "confidence": 40}]}',
         '{"answers": [{"candidate": "Paris", "confidence": null}]}',
@@ -222,7 +214,6 @@ def test_a_label_is_no_part_of_a_candidate(line: str) -> None:
     [
         "Paris confidence: 80%",
         "Win probability: 80%",
-        "G1: Paris\nP1: 80%",
         "Guess 1: 80%",
         "Paris: 80% Lyon: 15%",
     ],

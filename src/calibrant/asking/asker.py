@@ -27,8 +27,9 @@ OVERLOADED = frozenset({429, 503})
 class Budget:
     """Limits of an `Asker` and its other models together, None for no limit.
 
-    `seconds` counts from the making of the Asker. No call is begun once a limit is reached. What a call
-    costs is known when it is back, so tokens and dollars can be exceeded by the calls under way then.
+    `seconds` counts from the making of the Asker. No call is begun once a limit is reached; what is at hand is still
+    had, so that a limit of 0 takes what earlier runs kept and asks for nothing. What a call costs is known when it is
+    back, so tokens and dollars can be exceeded by the calls under way then.
     """
 
     calls: int | None = None
@@ -42,7 +43,7 @@ class Spending:
     """What was used: `calls` begun, `samples` that came back, and what they cost as far as it was stated.
 
     `shared` counts the Asks that needed no call of their own, `retries` the calls that were made again,
-    `unpriced` those whose price nobody stated.
+    `unpriced` those whose price nobody stated, so that `dollars` are what is known and `cost` is not.
     """
 
     calls: int = 0
@@ -52,6 +53,15 @@ class Spending:
     tokens: int = 0
     dollars: float = 0.0
     unpriced: int = 0
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars; None where a price is not known.
+
+        >>> Spending(calls=2, dollars=0.5).cost, Spending(calls=2, dollars=0.5, unpriced=1).cost
+        (0.5, None)
+        """
+        return None if self.unpriced else self.dollars
 
     def add(self, completions: tuple[Completion, ...]) -> None:
         """Count what came back from a call."""
@@ -154,6 +164,10 @@ class Asker:
         self.spending.shared += shared
         return Replies(samples.first(ask.samples))
 
+    def holds(self, ask: Ask) -> bool:
+        """Whether the answers to an Ask are at hand, so that it costs nothing, also where the budget is spent."""
+        return not self._lacking(self._kept.at(ask.address), ask.samples, ask.depth)
+
     @property
     def spendings(self) -> dict[str, Spending]:
         """What each model has used, by its name; they go on counting."""
@@ -189,7 +203,8 @@ class Asker:
     async def _elsewhere(self, role: str, ask: Ask) -> Replies:
         if role not in self._others:
             return Replies(reason=f"No model is configured for the role {role!r}: add --{role} MODEL.")
-        return Interrupted(reason=self.spent) if self.spent else await self._others[role].ask(ask)
+        other = self._others[role]
+        return Interrupted(reason=self.spent) if self.spent and not other.holds(ask) else await other.ask(ask)
 
     def _lacking(self, there: Samples, samples: int, depth: int) -> list[int]:
         # A model that is known to give no log-probabilities: any sample is as good. Not all models say.

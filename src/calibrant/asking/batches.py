@@ -86,7 +86,7 @@ class Elicitor:
         if summary.unfinished:
             raise ModelUnavailable(
                 f"{summary.unfinished} of {len(questions)} questions were not finished: "
-                f"{'; '.join(summary.reasons)}. Run the batch again."
+                f"{'; '.join(filter(None, (*summary.reasons, summary.stopped)))}. Run the batch again."
             )
         order = {question.id: place for place, question in enumerate(questions)}
         done = sorted(left.records.values(), key=lambda one: order[one[0].question.id])

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 from ..dialogue.asks import ANSWER, carrying, put
+from ..dialogue.forms import mark_of
 from ..dialogue.prompts import NO_LAST_LINE, SEED, Prompt, final_answer
 from ..errors import MissingExtra
 from ..http.loop import gathered
-from ..protocols import Grade, Grader, Signal
+from ..protocols import Explaining, Grade, Grader, Signal
 from ..types import Ask, Completion, Question, Reading, Record, Replies, Verdict, digest
 from .asker import Asker, Interrupted, Spending
 from .sinks import Growing, Sink
@@ -30,6 +31,7 @@ CONTRADICTED = (
     "compares answers on which the model that was asked contradicts itself, which count as different"
 )
 """Why a score stands on less than it could."""
+UNTOLD = "no grade, for it cannot be told from the answer whether it is right"
 UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"
 """Why an answer has no grade where nothing failed."""
 
@@ -47,11 +49,13 @@ async def read(
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
     await asyncio.gather(*(steps.answered(asker) for steps in begun))
-    return tuple([_reading(*item, steps) for item, steps in zip(signals.items(), begun, strict=True)])
+    return tuple(
+        [_reading(question, *item, steps) for item, steps in zip(signals.items(), begun, strict=True)]
+    )
 
 
-def _reading(name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
-    detail = _marks(signal)
+def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
+    detail = _marks(signal, question)
     found = steps.found
     if found is None:
         found = Reading(reason=str(steps.missing), detail=getattr(steps.missing, "detail", {}))
@@ -61,9 +65,11 @@ def _reading(name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
     return Reading(signal=name, score=found.score, reason=found.reason, detail={**found.detail, **detail})
 
 
-def _marks(signal: Signal) -> dict[str, Any]:
+def _marks(signal: Signal, question: Question) -> dict[str, Any]:
+    """The fingerprint; of an answer that was asked for in a form it is another."""
     prompt, parameters = getattr(signal, "fingerprint", (None, None))  # one from elsewhere may come without
-    return {"prompt": prompt, "parameters": parameters}
+    form = mark_of(question)
+    return {"prompt": prompt, "parameters": f"{parameters or ''}{form}" if form else parameters}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,8 +79,9 @@ class ElicitSummary:
     `skipped` were recorded by an earlier run or stand twice in the file, `unfinished` will be taken up by
     the next; `failed` of the recorded ones were refused an answer, and the answers of `cut` end at their limit
     of tokens: they count, and are graded, as they stand. `regraded` of the skipped ones had no grade before
-    this run gave them one. `right` is the sum of the grades of the `graded`, those among them. `reasons`
-    counts why answers, readings and grades are missing. `stopped` says which limit ended the run.
+    this run gave them one. `right` is the sum of the grades of the `graded`, those among them; `ungraded` are
+    the answers that this run looked at and that have no grade still. `reasons` counts why answers, readings and grades
+    are missing. `stopped` says which limit ended the run.
     `spendings` is what each model used, by its name.
     """
 
@@ -85,6 +92,7 @@ class ElicitSummary:
     cut: int = 0
     regraded: int = 0
     graded: int = 0
+    ungraded: int = 0
     right: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
@@ -126,7 +134,8 @@ async def elicit(
     redone where the sink can take the new reading, its answered calls from the call log; else it is
     skipped and the signal named in `reasons`. The answer of a record that nobody graded is graded where the
     sink can take that: as it is recorded, so that only a grader that asks a model costs anything. A failed
-    call costs its own question only. When a limit of the asker is reached the run ends, with the reason in
+    call costs its own question only. When a limit of the asker is reached nothing more is asked: the questions
+    that are left are recorded where earlier runs kept all their answers, else unfinished, with the reason in
     `stopped`. Questions are drawn as they are needed, `workers` at a time, and `progress` is called after
     each. `judge` names the grader in the verdicts. `prompt` is what the questions were put by (`Prompt.around`): of one
     that reasons the answer is the last line. Errors of the sink and bugs in signals raise.
@@ -139,9 +148,6 @@ async def elicit(
 
     async def work() -> None:
         for question in source:  # shared: each worker takes the next one
-            if asker.spent:
-                run.summary.unfinished += 1
-                return
             await run.one(question)
             if progress:
                 progress(run.summary)
@@ -192,17 +198,19 @@ class _Run:
                 await self._done(record_id, question, ask)
         except _AnotherTime as why:
             self.summary.unfinished += 1
-            self.summary.because(str(why))
+            if str(why) != self.asker.spent:  # which is told once, as what stopped the run
+                self.summary.because(str(why))
         finally:
             self.under_way.discard(record_id)
 
     async def _grade_late(self, record_id: str, question: Question) -> None:
         """Grade what an earlier run recorded, where it lacks that."""
         answer = self._ungraded(record_id)
-        grade = None if answer is None else await self._grade(question, answer)
-        if answer is not None and grade is not None:
-            self.late[record_id] = answer.text, grade
-            self.summary.regraded += 1
+        if answer is not None:
+            grade = await self._grade(question, answer)
+            if grade is not None:
+                self.late[record_id] = answer.text, grade
+                self.summary.regraded += 1
             self._count(grade)
         self.summary.skipped += 1
 
@@ -253,7 +261,7 @@ class _Run:
         if completion is None:
             reason = error or "The model gave no reply."
             readings = tuple(
-                Reading(signal=name, score=None, reason=reason, detail=_marks(signal))
+                Reading(signal=name, score=None, reason=reason, detail=_marks(signal, question))
                 for name, signal in self.signals.items()
             )
         else:
@@ -278,7 +286,7 @@ class _Run:
             return None
         if not isinstance(grade, Generator):
             if grade is None:
-                self.summary.because(f"{self.judge}: {UNGRADED}")
+                self.summary.because(f"{self.judge}: {self._ungradable(question, answer)}")
             return grade
         steps = Steps[Grade](lambda: grade)
         await steps.answered(self.asker)
@@ -287,6 +295,11 @@ class _Run:
         if steps.found is None:
             self.summary.because(f"{self.judge}: {steps.missing or steps.failed or UNREAD}")
         return steps.found
+
+    def _ungradable(self, question: Question, answer: Completion) -> str:
+        """Why the grader, which asks no model, gave no grade."""
+        why = self.grader.why(question, answer) if isinstance(self.grader, Explaining) else None
+        return f"no grade, for {why}" if why else UNTOLD if question.references else UNGRADED
 
     def _verdict(self, record_id: str, grade: float, time: float) -> Verdict:
         return Verdict(
@@ -304,8 +317,8 @@ class _Run:
         self.summary.recorded += 1
         self.summary.failed += record.completion is None
         self.summary.cut += record.completion is not None and record.completion.finish_reason == "length"
-        if verdict is not None:
-            self._count(verdict.grade)
+        if record.completion is not None and self.grader is not None:
+            self._count(None if verdict is None else verdict.grade)
         for reading in record.readings:
             if reading.reason:
                 self.summary.because(f"{reading.signal}: {reading.reason}")
@@ -313,6 +326,7 @@ class _Run:
                 asked = getattr(self.signals[reading.signal], "same", None)
                 self.summary.because(f"{reading.signal}: {CONTRADICTED if asked else UNDECIDED}")
 
-    def _count(self, grade: float) -> None:
-        self.summary.graded += 1
-        self.summary.right += grade
+    def _count(self, grade: float | None) -> None:
+        self.summary.graded += grade is not None
+        self.summary.ungraded += grade is None
+        self.summary.right += grade or 0.0

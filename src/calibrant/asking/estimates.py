@@ -62,8 +62,8 @@ def estimate(
     count = asked = longest = shown = 0
     for question in questions:
         count += 1
-        asks = tokens_in(*(message.content for message in question.messages))
-        most = answer_ask(question, signals, settings).max_tokens or OPEN_TOKENS
+        ask = answer_ask(question, signals, settings)
+        asks, most = tokens_in(*(message.content for message in ask.messages)), ask.max_tokens or OPEN_TOKENS
         asked, longest, shown = asked + asks, longest + most, shown + tokens_in(*question.references)
         compared.add(question, asks + 2 * most)
     answers, both = 1 + cost.samples, asked + longest

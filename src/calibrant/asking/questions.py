@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from ..answers.kinds import KINDS
+from ..dialogue.forms import BY_KIND, FORMATS, formed, shows_letters
 from ..errors import ColumnNotFound, UnusableInput
 from ..plugins import require
 from ..records.plain import GOLD_SEPARATOR
@@ -46,7 +46,9 @@ SETTINGS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 Row = dict[str, Any]
 
 
-def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) -> Iterator[Question]:
+def read_questions(
+    path: str | Path, *, format: str | None = BY_KIND, unusable: Counter[str] | None = None
+) -> Iterator[Question]:
     """The questions of a file, one after the other, so that a file of any length can be read.
 
     Several acceptable answers are a list, or stand in one text with " | " between. A question without
@@ -60,11 +62,13 @@ def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) ->
     "incorrect" gives further acceptable answers, and `metadata["incorrect"]`.
 
     An object `ask` in the metadata says how this question is asked: `max_tokens`, `temperature`, `seed`,
-    `stop` (a text or a list of texts) and `extra` (an object of further fields of the request).
+    `stop` (a text or a list of texts), `extra` (an object of further fields of the request) and `format`.
 
     Parameters
     ----------
     path : a file that ends in ``.jsonl``, ``.csv`` or ``.parquet``
+    format : the form that answers are asked for in, of questions that state none in their `ask`: by their kind, or one
+        of `calibrant.dialogue.forms.FORMATS`; "free" or None asks for nothing
     unusable : counts the rows that cannot be used, by reason; without it the first such row raises
 
     Raises `UnusableInput` with the number of the row, `ColumnNotFound` when no column holds the
@@ -78,7 +82,7 @@ def read_questions(path: str | Path, *, unusable: Counter[str] | None = None) ->
             raise ColumnNotFound("question", NAMES["question"], row, option=False)
         made = _question(row)
         if isinstance(made, Question):
-            yield made
+            yield formed(made, format)
         elif unusable is None:
             raise UnusableInput(f"{file}, row {number}: {made}. Mend the row or remove it.")
         else:
@@ -131,7 +135,11 @@ def _question(row: Any) -> Question | str:
     metadata = _metadata(row)
     if isinstance(metadata, str):
         return metadata
-    settings = _settings(metadata.pop("ask", None))
+    stated = _parsed(metadata.pop("ask", None))
+    form = stated.get("format") if isinstance(stated, Mapping) else None
+    if form not in (None, *FORMATS):
+        return f"metadata.ask.format is none of {', '.join(FORMATS)}"
+    settings = _settings(stated)
     if isinstance(settings, str):
         return settings
     messages = _lettered(_messages(row), metadata.get("options", ()))
@@ -147,6 +155,7 @@ def _question(row: Any) -> Question | str:
         references=tuple(dict.fromkeys((*_references(row), *_also_correct(row)))),
         metadata=metadata,
         settings=settings,
+        format=form,
     )
 
 
@@ -197,10 +206,12 @@ def _settings(stated: Any) -> Sampling | str:
     """How the question is asked, or why that cannot be used."""
     if not isinstance(stated, Mapping):
         return Sampling() if stated is None else "metadata.ask is not a JSON object"
-    given = {str(name): value for name, value in stated.items() if value is not None}
+    given = {str(name): value for name, value in stated.items() if value is not None and name != "format"}
     for name, value in given.items():
         if name not in SETTINGS:
-            return f"metadata.ask has an unknown setting {name[:40]!r}; known are {', '.join(SETTINGS)}"
+            return (
+                f"metadata.ask has an unknown setting {name[:40]!r}; known are {', '.join(SETTINGS)}, format"
+            )
         fits, wanted = SETTINGS[name]
         if not fits(value):
             return f"metadata.ask.{name} is not {wanted}"
@@ -274,10 +285,9 @@ def _lettered(messages: tuple[Message, ...], options: Sequence[str]) -> tuple[Me
     if last is None or not options or len(options) > len(ascii_uppercase):
         return messages
     text = messages[last].content
-    letters = ascii_uppercase[: len(options)]
-    if _yes_no(options) or all(re.search(rf"\b{letter}[).:]", text) for letter in letters):
+    if _yes_no(options) or shows_letters(text, len(options)):
         return messages
-    shown = "\n".join(f"{letter}) {option}" for letter, option in zip(letters, options, strict=True))
+    shown = "\n".join(f"{letter}) {option}" for letter, option in zip(ascii_uppercase, options, strict=False))
     asked = replace(messages[last], content=f"{text}\n{shown}")
     return (*messages[:last], asked, *messages[last + 1 :])
 

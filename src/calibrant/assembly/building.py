@@ -33,6 +33,7 @@ def one_way(
     policy: str = "bands",
     route: str = "single",
     same: str | None = None,
+    format: str | None = None,
 ) -> Release:
     """The release of a command: the same for all tasks, of one model ("model"). All as the options say it.
 
@@ -49,5 +50,6 @@ def one_way(
             maps=MapSet.load(maps) if maps else MapSet(),
             policy=kept("policies", named("policies", policy)),
             route=kept("routes", comparing(named("routes", route), same)),
+            format=format,
         )
     )

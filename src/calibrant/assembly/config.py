@@ -84,6 +84,7 @@ def load(path: str | Path) -> Config:
         maps = "maps.json"                          # written by `calibrant fit`
         same = "model"                              # who says whether answers are the same: model, peer or judge
         posture = { triage = "cautious", shop = "bold" } # for signals that state a confidence; "default" for the rest
+        format = "by_kind"                          # asks for answers that can be read; default: as they come
 
         [peer]                                      # a second model, for the signal peer_agreement
         kind = "embedded"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..arguments import check_names, filled
 from ..dialogue.entailment import Same
+from ..dialogue.forms import FORMATS
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..releases.live import signals_made
@@ -27,13 +28,15 @@ class ConfidenceFrom:
 
     `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
     "default" for all others. `same` names who is asked whether two answers say the same, where the texts alone do not
-    tell, by signals and routes that compare answers.
+    tell, by signals and routes that compare answers. `format` is the form that answers are asked for in, by kind or by
+    name; where it is not stated, questions are put as clients send them.
     """
 
     signals: tuple[str, ...] = ("mean_logprob",)
     maps: str | None = None
     posture: Mapping[str, str] = field(default_factory=dict)
     same: Same = None
+    format: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +55,7 @@ class TaskSection:
     posture: str | None = None
     same: Same = None
     gate: Gate | None = None
+    format: str | None = None
     policy: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
 
@@ -76,6 +80,7 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
         policy=file.policy(sections.get("policy", {}), "policy"),
         others={role: role for role in ("peer", "judge") if role in sections},
         gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
+        format=_format(usual.format, "[confidence]"),
         **file.route(sections.get("route", {}), "route", usual.same),
     )
     tasks = {}
@@ -115,6 +120,12 @@ def _signals(names: tuple[str, ...], posture: str | None, same: Same, where: str
     return parts
 
 
+def _format(name: str | None, where: str) -> str | None:
+    if name not in (None, *FORMATS):
+        raise UnusableInput(f"{where} format: expected one of {', '.join(FORMATS)}; got {name!r}.")
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """What the sections of one file are read with."""
@@ -125,7 +136,9 @@ class _File:
 
     def own(self, own: TaskSection, place: str, same: Same) -> dict[str, Any]:
         """What a task has of its own of a way, but its signals."""
-        given: dict[str, Any] = {"maps": self.maps(own.maps), "gate": own.gate}
+        given: dict[str, Any] = {
+            "maps": self.maps(own.maps), "gate": own.gate, "format": _format(own.format, f"[{place}]"),
+        }  # fmt: skip
         if own.policy is not None:
             given["policy"] = self.policy(own.policy, f"{place}.policy")
         if own.route is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
+from calibrant.dialogue.forms import BY_KIND, FREE
 from calibrant.plugins import about, find, names
 
 from .options import (
@@ -68,7 +69,8 @@ def elicit_command(
     from .tables.asked import print_summary
 
     around, chosen = read_prompt(prompt) if prompt else SEED, signals_named(signals, posture, given.same)
-    asked = put_by(around, questions_of(questions, limit, answer_tokens, documents))
+    questioned = questions_of(questions, limit, answer_tokens, documents, free_form=given.free_form)
+    asked = put_by(around, questioned)
     grades, sink = grader_named(grader, given.same), sink_of(log)
     session = Session(given, as_json=as_json)
     session.begin(asked, chosen, grades)
@@ -105,6 +107,10 @@ def ask_command(
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
     prompt: PromptFile = None,
     documents: Documents = None,
+    kind: Annotated[
+        Literal["text", "number", "date", "long"] | None,
+        typer.Option(help="What the answer is: its form is asked for, and by it answers are compared."),
+    ] = None,
     answer_tokens: Annotated[int, typer.Option(min=1, help="Tokens the answer may have.")] = 256,
     store: Annotated[str, typer.Option(help="Where the record goes.")] = "calibrant.db",
     as_json: AsJson = False,
@@ -123,10 +129,14 @@ def ask_command(
 
     from .session import model_of
 
+    form = FREE if given.free_form else BY_KIND
     release = one_way(
-        signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same,
+        signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same, format=form,
     )  # fmt: skip
-    asked = Question(id=digest(question), messages=(Message("user", question),), task=task, domain=domain)
+    asked = Question(
+        id=digest(question), messages=(Message("user", question),), task=task, domain=domain,
+        metadata={} if kind is None else {"kind": kind},
+    )  # fmt: skip
     if documents:
         wanted = with_documents if route.partition(":")[0].strip() == "retrieval" else with_passages
         (asked,) = wanted([asked], read_documents(documents))

@@ -99,7 +99,7 @@ KEY = "env:NAME: where the key of that server is."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OneModel:
-    """A model, as a command names it."""
+    """A model, as a command names it, and whether it is asked for answers of a form that can be read."""
 
     model: str = option("embedded, a .gguf file, or a model name with --url.", "embedded")
     url: str | None = option("Base URL of an OpenAI-compatible server.")
@@ -107,6 +107,11 @@ class OneModel:
     api_key: str | None = option(KEY)
     price: str | None = option("PROMPT,COMPLETION: US dollars per million tokens, with --url.")
     timeout: float = option("Seconds to wait for an answer.", 60.0, min=0.1, callback=finite)
+    free_form: bool = option(
+        "Ask for no form of answer; else a line asks for what the question's kind can be read as.",
+        False,
+        "--free-form",
+    )
     same: Literal["model", "peer", "judge"] | None = option(
         "Who is asked whether two answers say the same, where the texts alone do not tell."
     )

@@ -35,7 +35,7 @@ def posture_command(
     from .tables.asked import spending_fields
     from .tables.postures import print_postures
 
-    asked = questions_of(questions, limit, answer_tokens)
+    asked = questions_of(questions, limit, answer_tokens, free_form=given.free_form)
     levels: dict[str, Signal] = {}
     for level in POSTURES:
         (levels[level],) = signals_named(signal, level, given.same).values()

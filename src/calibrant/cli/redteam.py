@@ -63,7 +63,8 @@ def redteam_command(
     from .tables.asked import print_spending, spending_fields
     from .tables.redteams import asked_sentence, print_redteam
 
-    asked, chosen = questions_of(questions, limit, answer_tokens), _signals(signals, given.same)
+    asked = questions_of(questions, limit, answer_tokens, free_form=given.free_form)
+    chosen = _signals(signals, given.same)
     picked = None if attacks == "all" else columns(attacks)
     plan = planned(asked, picked, seed=seed, budget=budget, searched=searched)
     graded = find("graders", grader)()

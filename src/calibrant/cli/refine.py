@@ -66,7 +66,8 @@ def refine_command(
     signals = signals_named(signal, same=given.same)
     if len(signals) != 1:
         raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
-    asked, grades = questions_of(questions, limit, answer_tokens, documents), grader_named(grader, given.same)
+    asked = questions_of(questions, limit, answer_tokens, documents, free_form=given.free_form)
+    grades = grader_named(grader, given.same)
     name, chosen = next(iter(signals.items()))
     objective = BRIER if by == "brier" else Objective(penalty=penalty)
     most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share, seed=seed)

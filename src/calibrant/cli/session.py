@@ -18,6 +18,7 @@ from calibrant.asking.sinks import JsonlLog, StoreSink
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import gives_several_named, model_named, price_named, served
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
+from calibrant.dialogue.forms import BY_KIND, FREE, formed
 from calibrant.errors import BudgetSpent, ModelUnavailable, UnusableInput
 from calibrant.http.throttle import Throttle
 from calibrant.plugins import find, names
@@ -206,11 +207,22 @@ def _check_same(
 
 
 def questions_of(
-    source: str, limit: int | None, answer_tokens: int = ANSWER_TOKENS, documents: Path | None = None
+    source: str,
+    limit: int | None,
+    answer_tokens: int = ANSWER_TOKENS,
+    documents: Path | None = None,
+    *,
+    free_form: bool = False,
 ) -> list[Question]:
-    """The questions of a data set or a file, at most `limit`, what their answers may be long, and their passages."""
-    found = find("datasets", source)().questions() if source in names("datasets") else read_questions(source)
-    asked = list(found)
+    """The questions of a data set or a file, at most `limit`, with what their answers may be long, and their passages.
+
+    The form of their answers is asked for by kind, or with `free_form` not at all; a question may state one itself.
+    """
+    form = FREE if free_form else BY_KIND
+    if source in names("datasets"):
+        asked = [formed(one, form) for one in find("datasets", source)().questions()]
+    else:
+        asked = list(read_questions(source, format=form))
     if not asked:
         raise UnusableInput(
             f"{source} holds no questions. Expected a column question and one row a question."

@@ -9,6 +9,7 @@ from typing import Any
 from ..answers.kinds import inert
 from ..protocols import Signal
 from ..types import Ask, Message, Question, Replies
+from .forms import lined
 
 __all__ = [
     "ANSWER",
@@ -56,12 +57,12 @@ def answer_ask(question: Question, signals: Iterable[Signal], settings: Ask = AN
 
 
 def put(question: Question, settings: Ask) -> Ask:
-    """The question itself, asked as the settings say and as it states itself.
+    """The question itself, asked as the settings say and as it states itself, with the line that its format puts.
 
     >>> put(Question(id="q", messages=(Message("user", "2 + 2?"),)), ANSWER).messages[0].content
     '2 + 2?'
     """
-    return replace(settings, messages=question.messages, **question.settings.stated)
+    return replace(settings, messages=lined(question, question.messages), **question.settings.stated)
 
 
 def limited(question: Question, max_tokens: int) -> Question:

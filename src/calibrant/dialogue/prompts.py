@@ -9,6 +9,7 @@ from typing import Literal
 from ..answers.kinds import inert
 from ..types import Completion, Message, Question, digest
 from .asks import last_turn
+from .forms import FREE
 from .untrusted import context_of
 
 __all__ = ["NO_LAST_LINE", "SEED", "Prompt", "final_answer"]
@@ -75,7 +76,8 @@ class Prompt:
         if self.reasoning:
             longest = max(settings.max_tokens or 0, self.reasoning + LAST_LINE)
             settings = replace(settings, max_tokens=longest, stop=())
-        return replace(question, messages=tuple(messages), settings=settings)
+        form = FREE if self.reasoning else question.format  # its last line is asked for by the prompt itself
+        return replace(question, messages=tuple(messages), settings=settings, format=form)
 
     def _turn(self, question: Question, text: str) -> str:
         context = context_of(question).strip()
@@ -96,7 +98,7 @@ def final_answer(prompt: Prompt, completion: Completion) -> Completion | None:
     >>> reply = Completion(text="Two and two.\\nAnswer: 4", model="m")
     >>> found = final_answer(Prompt(name="p", reasoning=64), reply)
     >>> found.text, final_answer(SEED, reply) is reply
-    ('4', None)
+    ('4', True)
     """
     if not prompt.reasoning:
         return completion

@@ -28,3 +28,7 @@ class ByKind:
     def grade(self, question: Question, completion: Completion) -> float | None:
         """The grade, or None where there is nothing to grade against or the answer cannot be read."""
         return verdict(question, completion.text).grade
+
+    def why(self, question: Question, completion: Completion) -> str | None:
+        """Why there is no grade; None where there is one."""
+        return verdict(question, completion.text).reason

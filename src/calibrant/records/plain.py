@@ -159,7 +159,10 @@ def _message_from_json(data: Mapping[str, Any]) -> Message:
 def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
     settings = question.settings.stated
-    return _shallow(question) | {
+    shallow = _shallow(question)
+    if question.format is None:
+        del shallow["format"]  # as those were written that knew of none
+    return shallow | {
         "messages": [_message_to_json(message) for message in question.messages],
         "references": list(question.references),
         "metadata": dict(question.metadata),

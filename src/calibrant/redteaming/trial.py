@@ -11,9 +11,9 @@ from typing import Any
 
 from ..asking.asker import Asker
 from ..asking.whole import each
+from ..dialogue.amounts import parse_percentage
 from ..dialogue.asks import tokens_in
 from ..dialogue.fingerprinted import Fingerprinted
-from ..dialogue.stated import parse_percentage
 from ..errors import NoScore, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from ..arguments import arguments
 from ..asking.assessing import Assessor
+from ..dialogue.forms import formed, lined, shaped
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..phrasing.phrases import Phrasebook
 from ..plugins import find
 from ..protocols import Model, Policy, Route, Signal
+from ..types import Ask, Question
 from .release import Part, Release, Way
 
 __all__ = ["GIVEN", "Live", "LiveWay", "Parts", "made", "signals_made"]
@@ -81,10 +83,22 @@ class LiveWay:
     policy: Policy
     hold: bool = False
     release: str | None = None
+    format: str | None = None
     book: Phrasebook = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "book", Phrasebook.of(self.assessor.maps, self.policy))
+
+    def put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
+        """The question, and how it is asked, in the form that this way asks for.
+
+        Where the request carries a form of the server's (tools, `response_format`), or the route has prompts of its own
+        for what the answer is to be like, it is left as it came.
+        """
+        if self.format is None or shaped(ask.extra) or getattr(self.route, "asks_otherwise", False):
+            return question, ask
+        formal = formed(question, self.format)
+        return formal, replace(ask, messages=lined(formal, ask.messages))
 
     @property
     def model(self) -> Model:
@@ -129,4 +143,5 @@ def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> 
         policy=made("policies", way.policy, where.format("policy"), parts),
         hold=way.gate == "hold",
         release=release,
+        format=way.format,
     )

@@ -47,6 +47,7 @@ class Way:
     models : the route's models, in order: the name that each has for the route, and in the deployment
     others : further models that signals ask, by their role ("peer")
     gate : "trail" where an answer goes out at once and its confidence last, "hold" where the decision comes first
+    format : the form that answers are asked for in (`calibrant.dialogue.forms`); None for as questions come
     """
 
     signals: tuple[Part, ...] = (Part(kind="mean_logprob"),)
@@ -56,6 +57,7 @@ class Way:
     models: tuple[tuple[str, str], ...] = (("model", "model"),)
     others: Mapping[str, str] = field(default_factory=dict)
     gate: Literal["trail", "hold"] = "trail"
+    format: str | None = None
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -73,6 +75,7 @@ class Way:
             "models": [list(pair) for pair in self.models],
             "others": dict(self.others),
             "gate": self.gate,
+            **({"format": self.format} if self.format else {}),  # else as those were sealed that knew of none
         }
 
     @classmethod
@@ -86,6 +89,7 @@ class Way:
             models=tuple((role, name) for role, name in data["models"]),
             others=data["others"],
             gate=data["gate"],
+            format=data.get("format"),
         )
 
 

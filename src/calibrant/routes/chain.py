@@ -121,6 +121,8 @@ class Chain(Route):
     """
 
     files: ClassVar = {"map": TrajectoryMap}
+    asks_otherwise: ClassVar = True
+    """No form is asked for with the question, since the last step has the answer and says what it is to be like."""
     model: Model
     plan: Plan | list[str] | tuple[str, ...]
     assessor: Assessor | None = None

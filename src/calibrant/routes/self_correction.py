@@ -21,6 +21,7 @@ from calibrant.dialogue.agreement import compared, grouped
 from calibrant.dialogue.asks import carrying, judge_ask, sample_ask
 from calibrant.dialogue.doubts import DOUBT, anew_ask
 from calibrant.dialogue.entailment import Same
+from calibrant.dialogue.forms import lined
 from calibrant.dialogue.samples import Sampled
 from calibrant.dialogue.untrusted import context_of, with_context
 from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
@@ -202,7 +203,7 @@ class SelfCorrection(Route):
         more = await self._clarified(question, doubt)
         if more:
             question = with_context(question, "\n\n".join(filter(None, (context_of(question), inert(more)))))
-            ask = replace(ask, messages=question.messages)
+            ask = replace(ask, messages=lined(question, question.messages))
             steps.append(Step(name="clarify", model="clarify", outcome=more[:SHOWN]))
             # What the others are read with, it is read with too; its tokens were written without.
             now = await self._assessed(question, replace(now.completion, tokens=None), asker)

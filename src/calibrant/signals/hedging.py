@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from calibrant.answers.values import concluded
 from calibrant.dialogue.fingerprinted import Fingerprinted
-from calibrant.dialogue.stated import PHRASES
+from calibrant.dialogue.likelihoods import PHRASES
 from calibrant.errors import NoScore
 from calibrant.types import Completion, Question, Reading, digest, scored
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from calibrant.dialogue.amounts import parse_percentage
 from calibrant.dialogue.asks import JUDGE, judge_ask
 from calibrant.dialogue.posture import Postured
-from calibrant.dialogue.stated import parse_percentage
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
 

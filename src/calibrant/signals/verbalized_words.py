@@ -6,8 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from calibrant.dialogue.asks import JUDGE, judge_ask
+from calibrant.dialogue.likelihoods import parse_phrase
 from calibrant.dialogue.posture import Postured
-from calibrant.dialogue.stated import parse_phrase
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
 

@@ -65,7 +65,8 @@ class Question:
     """What is asked. Task and domain choose signals, map and policy.
 
     `references` holds acceptable answers where they are known (a labelled question), else is empty; `settings`
-    say how its answers are drawn, where it has a wish.
+    say how its answers are drawn, where it has a wish. `format` is the form that its answer is asked for in (see
+    `calibrant.dialogue.forms`): "by_kind", a form by name, or "free" and None for as it stands.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Question:
     references: tuple[str, ...] = ()
     metadata: Json = field(default_factory=dict)
     settings: Sampling = Sampling()
+    format: str | None = None
 
     @property
     def text(self) -> str:

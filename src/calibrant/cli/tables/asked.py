@@ -19,6 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+PRICE = "--price states it"
+
+
 def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
     """A line for each signal: what it needs and what it costs an answer, at the most."""
     costs = [
@@ -58,12 +61,19 @@ def print_estimate(expected: CostEstimate, as_json: bool) -> None:
 
 def print_spending(spent: Spending) -> None:
     """What a run used."""
-    say(f"{spent.calls:,} calls, {spent.tokens:,} tokens, {spent.dollars:.4f} US dollars.")
+    used = f"{spent.calls:,} calls, {spent.tokens:,} tokens"
+    if spent.cost is not None:
+        say(f"{used}, {spent.cost:.4f} US dollars.")
+    elif spent.dollars:
+        unknown = f"what {spent.unpriced:,} calls of an unknown price cost"
+        say(f"{used}, {spent.dollars:.4f} US dollars and {unknown}: {PRICE}.")
+    else:
+        say(f"{used}; what they cost is not known: {PRICE}.")
 
 
 def spending_fields(spent: Spending) -> dict[str, Any]:
-    """What a run used, for JSON."""
-    return {"calls": spent.calls, "tokens": spent.tokens, "dollars": spent.dollars}
+    """What a run used, for JSON: dollars are null where a price is not known."""
+    return {"calls": spent.calls, "tokens": spent.tokens, "dollars": spent.cost}
 
 
 def print_stopped(
@@ -88,7 +98,7 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     spent = s.spending
     body = {
         "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
-        "cut": s.cut, "regraded": s.regraded, "graded": s.graded, "accuracy": s.accuracy,
+        "cut": s.cut, "regraded": s.regraded, "graded": s.graded, "ungraded": s.ungraded, "accuracy": s.accuracy,
         "reasons": dict(s.reasons), "stopped": s.stopped,
         **spending_fields(spent),
     }  # fmt: skip
@@ -96,6 +106,8 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
         print_json(body)
         return
     right = "" if s.accuracy is None else f", {percent(s.accuracy)} right"
+    if s.accuracy is not None and s.ungraded:
+        right = f", {percent(s.accuracy)} of the {s.graded:,} graded right, {s.ungraded:,} without a grade"
     first, late = (right, "") if s.recorded else ("", right)
     say(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
     print_spending(spent)
