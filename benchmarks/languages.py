@@ -23,7 +23,7 @@ MONTHS = (
 )  # fmt: skip
 NUMBERS = ("en", "de", "fr", "es", "it", "pt", "nl")
 COUNTED = [*range(101), *range(200, 1001, 100), *range(2000, 10_001, 1000)]
-ENGLISH = {"once", "elf", "die", "dove", "on", "mil", "set", "act", "as", "een", "un", "one"}
+ENGLISH = {"once", "elf", "die", "dove", "on", "mil", "set", "act", "as", "een", "un", "one", "due", "cent"}
 TARGET = Path(__file__).parents[1] / "src" / "calibrant" / "answers" / "languages.json"
 
 

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import calibrant
 from calibrant.answers.dates import date
 from calibrant.answers.kinds import alias_groups, kind_of
 from calibrant.answers.likeness import GRAPH, Likeness, contained, contradict
@@ -772,3 +774,341 @@ def test_an_answer_may_itself_hold_a_conjunction() -> None:
 def test_nothing_to_grade_against() -> None:
     assert grade("Paris") is None
     assert grade("Paris", "") is None
+
+
+# Answers in ordinary sentences, as models give them.
+
+GRADED = [
+    # the question, the reply, the reference, what else is known, and the grades that will do
+    (
+        "What is the capital of Australia?",
+        "Canberra is the capital city of Australia.",
+        "Canberra",
+        {},
+        [1.0],
+    ),
+    (
+        "What is the capital of Australia?",
+        "I believe the answer is Canberra, although many people think it is Sydney.",
+        "Canberra",
+        {},
+        [1.0],
+    ),
+    (
+        "What is the capital of Australia?",
+        "Many people think it is Canberra, but it is actually Sydney.",
+        "Canberra",
+        {},
+        [0.0, None],
+    ),
+    ("What is the capital of Australia?", "It's Sydney.", "Canberra", {}, [0.0]),
+    ("What is the capital of Australia?", "Not Canberra.", "Canberra", {}, [0.0]),
+    (
+        "What is the capital of Australia?",
+        "The capital of Australia is not Sydney but Canberra.",
+        "Canberra",
+        {},
+        [1.0],
+    ),
+    ("What is the capital of Australia?", "Sydney is not the capital; Canberra is.", "Canberra", {}, [1.0]),
+    (
+        "What is the capital of Australia?",
+        "Melbourne was the capital until 1927, when Canberra took over.",
+        "Canberra",
+        {},
+        [1.0, None],
+    ),
+    (
+        "What gas do plants absorb?",
+        "Plants absorb carbon dioxide (CO2) from the atmosphere.",
+        "carbon dioxide",
+        {},
+        [1.0],
+    ),
+    ("What gas do plants absorb?", "CO2", "carbon dioxide", {"aliases": ["CO2"]}, [1.0]),
+    ("What gas do plants absorb?", "Plants absorb carbon monoxide.", "carbon dioxide", {}, [0.0, None]),
+    (
+        "Who painted the Mona Lisa?",
+        "The Mona Lisa was painted by the Italian artist Leonardo da Vinci.",
+        "Leonardo da Vinci",
+        {},
+        [1.0],
+    ),
+    ("Who painted the Mona Lisa?", "Leonardo painted it.", "Leonardo da Vinci", {}, [1.0, None]),
+    ("Who painted the Mona Lisa?", "da Vinci", "Leonardo da Vinci", {}, [1.0, None]),
+    (
+        "Who painted the Mona Lisa?",
+        "Michelangelo, a rival of Leonardo da Vinci, painted the Mona Lisa.",
+        "Leonardo da Vinci",
+        {},
+        [0.0, None],
+    ),
+    ("How many legs does a spider have?", "A spider has eight legs.", "8", {}, [1.0]),
+    ("How many legs does a spider have?", "Spiders have 8 legs, while insects have 6.", "8", {}, [1.0, None]),
+    ("How many legs does a spider have?", "Six", "8", {}, [0.0]),
+    ("How many legs does a spider have?", "Une araignée a huit pattes.", "8", {"kind": "number"}, [1.0]),
+    (
+        "How many days are in a leap year?",
+        "There are 366 days in a leap year.",
+        "366",
+        {"kind": "number"},
+        [1.0],
+    ),
+    ("What is 15% of 200?", "15% of 200 is 30.", "30", {"kind": "number"}, [1.0]),
+    (
+        "What is 15% of 200?",
+        "To find 15% of 200, multiply 200 by 0.15: 200 x 0.15 = 30.",
+        "30",
+        {"kind": "number"},
+        [1.0],
+    ),
+    (
+        "Tom has 5 apples and eats 2. How many are left?",
+        "Tom had 5 apples. He ate 2 of them. Now he has 3 apples left.",
+        "3",
+        {"kind": "number"},
+        [1.0],
+    ),
+    ("Tom has 5 apples and eats 2. How many are left?", "5 - 2 = 3", "3", {"kind": "number"}, [1.0]),
+    (
+        "Tom has 5 apples and eats 2. How many are left?",
+        "Tom has 3 apples left after eating 2 of his 5 apples.",
+        "3",
+        {"kind": "number"},
+        [1.0],
+    ),
+    ("Tom has 5 apples and eats 2. How many are left?", "He has 2 left.", "3", {"kind": "number"}, [0.0]),
+    (
+        "When was the Declaration of Independence signed?",
+        "It was signed on August 2, 1776, although it was adopted on July 4, 1776.",
+        "July 4, 1776",
+        {"kind": "date"},
+        [None, 0.0],
+    ),
+    ("When did WWII end?", "World War II ended in 1945.", "1945", {}, [1.0]),
+    ("When did WWII end?", "World War II ended on September 2, 1945.", "1945", {}, [1.0]),
+    ("When did WWII end?", "It lasted from 1939 to 1945.", "1945", {}, [1.0, None]),
+    ("When did he die?", "Er starb am 3. Oktober 1990.", "1990-10-03", {"kind": "date"}, [1.0]),
+    ("When did he die?", "Il est mort le 3 octobre 1990.", "3 October 1990", {"kind": "date"}, [1.0]),
+    ("When did he die?", "3/10/1990", "1990-10-03", {"kind": "date"}, [None]),
+    (
+        "Which planet is closest to the sun?",
+        "Mercury is the closest planet to the Sun, followed by Venus.",
+        "Mercury",
+        {},
+        [1.0],
+    ),
+    ("Which planet is closest to the sun?", "Venus", "Mercury", {}, [0.0]),
+    ("Is the sky blue?", "Yes, the sky is blue.", "Yes", {"options": ["Yes", "No"]}, [1.0]),
+    ("Is the sky blue?", "The sky is indeed blue.", "yes", {}, [1.0]),
+    ("Is the sky green?", "No, it's blue.", "no", {}, [1.0]),
+    ("Is the sky green?", "The sky isn't green.", "False", {"options": ["True", "False"]}, [1.0]),
+    (
+        "Is the sky green?",
+        "It is false that the sky is green.",
+        "False",
+        {"options": ["True", "False"]},
+        [1.0],
+    ),
+    ("Is it safe?", "It depends on the situation.", "maybe", {"options": ["yes", "no", "maybe"]}, [1.0]),
+    ("Is it safe?", "Ja, es ist sicher.", "yes", {}, [1.0]),
+    ("Is it safe?", "Oui", "yes", {"options": ["yes", "no"]}, [1.0]),
+    ("Is it safe?", "Sí, es seguro.", "yes", {"options": ["yes", "no"]}, [1.0]),
+    (
+        "Can dogs eat chocolate?",
+        "Dogs cannot eat chocolate because it's toxic.",
+        "No",
+        {"options": ["Yes", "No"]},
+        [1.0],
+    ),
+    ("Can dogs eat chocolate?", "Chocolate is toxic to dogs.", "No", {"options": ["Yes", "No"]}, [1.0, None]),
+    ("Do all birds fly?", "Not all birds fly.", "No", {"options": ["Yes", "No"]}, [1.0]),
+    (
+        "Which?",
+        "The best answer is option (B), since it mentions light.",
+        "B",
+        {"options": ["a", "light", "c"]},
+        [1.0],
+    ),
+    ("Which?", "B. light", "B", {"options": ["dark", "light", "c"]}, [1.0]),
+    ("Which?", "Answer: **B) light**", "light", {"options": ["dark", "light", "c"]}, [1.0]),
+    ("Which?", "I'd say the second one, light.", "light", {"options": ["dark", "light", "heat"]}, [1.0]),
+    ("Which?", "It must be either A or B.", "A", {"options": ["dark", "light", "heat"]}, [None]),
+    ("Which?", "A is wrong, so B.", "B", {"options": ["dark", "light", "heat"]}, [1.0, None]),
+    (
+        "Which?",
+        "Option A is incorrect because plants need light. Option B is correct.",
+        "B",
+        {"options": ["dark", "light", "heat"]},
+        [1.0],
+    ),
+    ("Which?", "\\boxed{B}", "B", {"options": ["dark", "light", "heat"]}, [1.0]),
+    ("Which?", "$\\boxed{\\text{C}}$", "C", {"options": ["dark", "light", "heat"]}, [1.0]),
+    ("Which?", "C", "C", {"options": ["dark", "light", "heat"]}, [1.0]),
+    (
+        "Where do you find books?",
+        "You would typically find books in a library.",
+        "library",
+        {"options": ["library", "mall", "car"]},
+        [1.0],
+    ),
+    (
+        "Where do you find books?",
+        "You can find books at a mall or a library.",
+        "library",
+        {"options": ["library", "mall", "car"]},
+        [None],
+    ),
+    (
+        "Where do you find books?",
+        "In a bookstore.",
+        "library",
+        {"options": ["library", "mall", "car"]},
+        [0.0, None],
+    ),
+    (
+        "What do cats like?",
+        "Cats like fish more than meat.",
+        "fish",
+        {"options": ["fish", "meat", "milk"]},
+        [1.0],
+    ),
+    (
+        "What do cats like?",
+        "Cats like meat rather than fish.",
+        "fish",
+        {"options": ["fish", "meat", "milk"]},
+        [0.0],
+    ),
+    ("Name the largest ocean.", "The Pacific Ocean is the largest ocean on Earth.", "Pacific", {}, [1.0]),
+    ("Name the largest ocean.", "The Pacific", "Pacific Ocean", {}, [1.0]),
+    ("Name the largest ocean.", "太平洋", "太平洋", {}, [1.0]),
+    ("世界で一番大きい海は？", "世界で一番大きい海は太平洋です。", "太平洋", {}, [1.0]),
+    ("Столица России?", "Столица России — Москва.", "Москва", {}, [1.0]),
+    ("Столица России?", "Санкт-Петербург", "Москва", {}, [0.0]),
+    (
+        "¿Quién escribió Don Quijote?",
+        "Don Quijote fue escrito por Miguel de Cervantes.",
+        "Cervantes",
+        {},
+        [1.0],
+    ),
+    ("Wer schrieb Faust?", "Goethe schrieb Faust.", "Johann Wolfgang von Goethe", {}, [1.0]),
+    ("Wer schrieb Faust?", "Faust wurde von Schiller geschrieben.", "Goethe", {}, [0.0]),
+    ("Who is it?", "I'm sorry, I cannot help with that request.", "Bob", {}, [0.0]),
+    ("Who is it?", "As an AI language model, I don't have access to that.", "Bob", {}, [0.0]),
+    ("Who is it?", "", "Bob", {}, [0.0]),
+    ("What color is it?", "It is a shade of blue.", "blue", {}, [1.0]),
+    ("What color is it?", "red", "blue", {}, [0.0]),
+    ("What color is it?", "bluish-green", "blue", {}, [0.0, None]),
+    ("What is H2O?", "H2O is the chemical formula for water.", "water", {}, [1.0]),
+    (
+        "What is the boiling point of water?",
+        "Water boils at 100 degrees Celsius (212 degrees Fahrenheit).",
+        "100",
+        {"kind": "number"},
+        [1.0, None],
+    ),
+    ("What is the boiling point of water?", "100°C", "100", {"kind": "number"}, [1.0]),
+    ("Price?", "It costs €1.299,00.", "1299", {"kind": "number"}, [1.0]),
+    ("Price?", "Rs. 1,25,000", "125000", {"kind": "number"}, [1.0]),
+    ("Population?", "About 1.4 billion people", "1400000000", {"kind": "number"}, [1.0]),
+    ("Which state?", "New York", "York", {}, [0.0, None]),
+    ("Which country?", "The Republic of Ireland", "Ireland", {}, [1.0]),
+    ("Which country?", "Northern Ireland", "Ireland", {}, [0.0, None]),
+    ("Which country?", "Ireland", "Northern Ireland", {}, [0.0, None]),
+    ("Which country?", "Guinea-Bissau", "Guinea", {}, [0.0, None]),
+    ("Who?", "George Washington", "Washington", {}, [1.0]),
+    ("Who?", "Washington Irving", "George Washington", {}, [0.0, None]),
+    ("Who?", "Jane Austen and Charlotte Brontë", "Jane Austen", {}, [None]),
+    ("Who?", "King Henry VIII", "Henry VIII", {}, [1.0]),
+    ("Who?", "Henry VII", "Henry VIII", {}, [0.0, None]),
+    ("What did he win?", "He won the Nobel Prize in Physics in 1921.", "Nobel Prize in Physics", {}, [1.0]),
+    ("What did he win?", "He won the Nobel Prize in Chemistry.", "Nobel Prize in Physics", {}, [0.0, None]),
+    ("What language?", "They speak Portuguese, not Spanish.", "Portuguese", {}, [1.0]),
+    ("What language?", "They speak Spanish instead of Portuguese.", "Portuguese", {}, [0.0]),
+    ("What is the answer?", "<think>maybe Paris</think>Rome", "Rome", {}, [1.0]),
+    ("Capital?", "The answer is: Paris", "Paris", {}, [1.0]),
+    ("Capital?", "Final Answer: Paris.", "Paris", {}, [1.0]),
+    ("Capital?", "```\nParis\n```", "Paris", {}, [1.0]),
+    ("Capital?", '{"answer": "Paris"}', "Paris", {}, [1.0]),
+    ("Capital?", "Paris (probably)", "Paris", {}, [1.0]),
+    ("Capital?", "Possibly Paris, I'm not sure.", "Paris", {}, [1.0]),
+    ("Capital?", "Paris, I think. Or maybe Lyon.", "Paris", {}, [None]),
+]
+COMPARED = [
+    ("What is the capital of France?", "Paris", "The capital is Paris.", {}, [True]),
+    ("What is the capital of France?", "Paris", "Lyon is the capital.", {}, [False]),
+    ("What is the capital of France?", "I don't know.", "Paris", {}, [False]),
+    ("What is the capital of France?", "I don't know.", "I'm not sure.", {}, [True]),
+    ("Who wrote Hamlet?", "Shakespeare", "William Shakespeare wrote Hamlet.", {}, [True]),
+    ("Who wrote Hamlet?", "William Shakespeare", "Christopher Marlowe", {}, [False]),
+    (
+        "Who wrote Hamlet?",
+        "It was written by Marlowe.",
+        "Hamlet was written by William Shakespeare in 1600.",
+        {},
+        [False],
+    ),
+    ("How many?", "12", "twelve", {"kind": "number"}, [True]),
+    ("How many?", "There are 12.", "There are 13.", {"kind": "number"}, [False]),
+    ("When?", "1945", "In 1945.", {}, [True]),
+    ("When?", "1945", "1944", {}, [False]),
+    ("Is it?", "Yes", "Yes, it is.", {"options": ["yes", "no"]}, [True]),
+    ("Is it raining?", "Yes.", "It is raining.", {}, [True]),
+    ("Is it raining?", "No.", "It is raining.", {}, [False]),
+    (
+        "What is a reedbuck?",
+        "It is a kind of antelope.",
+        "A reedbuck is an antelope found in Africa.",
+        {},
+        [True],
+    ),
+    ("What is a reedbuck?", "A reedbuck is a bird.", "A reedbuck is an antelope.", {}, [False]),
+    (
+        "Why is the sky blue?",
+        "Because of Rayleigh scattering.",
+        "The sky is blue due to Rayleigh scattering of light.",
+        {},
+        [True, None],
+    ),
+    (
+        "Why is the sky blue?",
+        "Because of Rayleigh scattering.",
+        "Because it reflects the ocean.",
+        {},
+        [False, None],
+    ),
+    ("Where?", "In Columbus, Mississippi", "Mississippi", {}, [True]),
+    ("Where?", "In Columbus, Ohio", "Columbus, Mississippi", {}, [False, None]),
+    ("Where?", "Missouri", "Mississippi", {"kind": "long"}, [False, None]),
+    ("Which?", "A", "B", {"options": ["x", "y"]}, [False]),
+    ("Which?", "Option A is right", "x", {"options": ["x", "y"]}, [True]),
+    ("Which colour?", "red", "crimson", {}, [None, False]),
+    ("Where was he born?", "München", "Munich", {}, [None, False]),
+    ("Where was he born?", "München", "Muenchen", {}, [True]),
+    ("Who?", "José García", "Jose Garcia", {}, [True]),
+    ("What?", "increase", "decrease", {}, [False]),
+    ("What?", "It increases.", "It does not increase.", {}, [False]),
+    ("Was it safe?", "It was not safe.", "It was unsafe.", {}, [True, None]),
+    ("Who won?", "Ann won against Bob.", "Bob won against Ann.", {}, [False, None]),
+    ("When?", "5 March 2021", "2021-03-05", {"kind": "date"}, [True]),
+    ("When?", "5 March 2021", "6 March 2021", {"kind": "date"}, [False]),
+    ("Capital?", "北京", "北京。", {}, [True]),
+    ("Capital?", "北京", "上海", {}, [False]),
+]
+
+
+@pytest.mark.parametrize(("asked", "reply", "reference", "known", "grades"), GRADED)
+def test_a_reply_in_ordinary_words_is_graded(
+    asked: str, reply: str, reference: str, known: dict[str, Any], grades: list[float | None]
+) -> None:
+    assert calibrant.grade(asked, reply, reference, **known) in grades
+
+
+@pytest.mark.parametrize(("asked", "first", "second", "known", "verdicts"), COMPARED)
+def test_two_replies_in_ordinary_words_are_compared(
+    asked: str, first: str, second: str, known: dict[str, Any], verdicts: list[bool | None]
+) -> None:
+    assert calibrant.same(first, second, question=asked, **known) in verdicts
+    assert calibrant.same(second, first, question=asked, **known) in verdicts

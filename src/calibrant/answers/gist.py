@@ -187,12 +187,13 @@ def _weighs(text: str) -> bool:
 def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     a, b = set(one.stems), set(two.stems)
     if a == b:
-        return True if one.stems == two.stems or len(a) < 3 else None if _ordered(one, two) else True
+        turned_round = one.stems != two.stems and (_ordered(one, two) or len(one.names | two.names) > 1)
+        return None if turned_round else True
     if one.figures and two.figures and one.figures.isdisjoint(two.figures):
         return False
     shared = a & b
     if not shared:
-        if one.names and two.names and max(len(a), len(b)) <= 3:
+        if (one.names or two.names) and min(len(a), len(b)) <= 3:
             return False
         if long or (max(len(a), len(b)) >= MUCH and not (one.names or two.names)):
             return None
@@ -200,7 +201,8 @@ def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     small, big = (one, two) if a <= b else (two, one)
     if set(small.stems) <= set(big.stems):
         return _says_more(small, big, asked, long=long)
-    if one.names - two.names and two.names - one.names and not long:
+    apart = one.names.isdisjoint(two.names) and (not long or (one.echo and two.echo))
+    if one.names and two.names and (apart or (not long and one.names - two.names and two.names - one.names)):
         return False if not _family(one, two) else None
     return None
 
@@ -227,9 +229,10 @@ def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None
         return None
     if asked and len(extra) > 1 and not big.echo and not big.names:
         return None
-    if long or (big.figures - small.figures and not small.figures):
+    if big.figures - small.figures and not small.figures:
         return None
-    return True if len(extra) <= max(4, 2 * len(small.stems)) else None
+    room = min(4, len(small.stems)) if long else max(4, 2 * len(small.stems))
+    return True if len(extra) <= room else None
 
 
 def _listed(small: Gist, big: Gist) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["COMPASS", "LEADING", "OTHER_PLACE", "ROMAN", "Mention", "Naming", "m
 
 ROMAN = re.compile(r"[IVX]{1,5}$")
 OTHER_PLACE, COMPASS = vocabulary("other_place"), vocabulary("compass")
+CONTINENTS = vocabulary("continents")
 """Words that make another thing of the name behind them."""
 GENERIC = vocabulary("generic")
 """What a thing is, behind its name: "the Nile River"."""
@@ -139,7 +140,16 @@ def _other(
     behind = words[last] if last < len(words) and _touching(words[last - 1], words[last]) else None
     if before is not None and before.plain in OTHER_PLACE and words[first].plain not in OTHER_PLACE:
         return OTHER
-    if before is not None and before.plain in COMPASS and before.name and before.stem not in known:
+    part = (
+        words[first].plain in CONTINENTS
+    )  # Central Asia is in Asia, and Northern Ireland is another than Ireland
+    if (
+        before is not None
+        and before.plain in COMPASS
+        and before.name
+        and before.stem not in known
+        and not part
+    ):
         return "it may be another place of that name"
     if behind is not None and (ROMAN.match(behind.text) and behind.text != "I") and named.name:
         return OTHER

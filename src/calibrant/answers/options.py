@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -12,9 +13,20 @@ from .names import LEADING
 from .plain import LEAD, normalise
 from .reply import asks, cleaned, end_of, polarity
 from .values import KEPT, concluded
-from .words import ARTICLES, EMPTY, Word, content, negated, occurrences, words_in
+from .words import ARTICLES, EMPTY, Word, content, negated, occurrences, stem, words_in
 
-__all__ = ["DENIED", "NOTHING", "aside", "chosen", "denied_options", "kin", "letters_of", "named"]
+__all__ = [
+    "DENIED",
+    "NOTHING",
+    "PARTLY",
+    "aside",
+    "chosen",
+    "denied_options",
+    "kin",
+    "letters_of",
+    "may_mean",
+    "named",
+]
 
 WRAP = r"[\s\"'“”‘’*_`$]*+"
 LETTER = rf"{WRAP}(?:\\text\{{)?[(\[]?{WRAP}(?P<letter>[A-Za-z]){WRAP}"
@@ -30,7 +42,7 @@ POLAR = frozenset({"yes", "no", "true", "false", "maybe"})
 
 SAID_LETTER = re.compile(
     r"(?:\b(?:option|choice|letter|answer|alternative|opción|réponse|antwort|resposta|risposta)s?\s*(?:number\s+)?"
-    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was)\s+(?:option\s+|letter\s+|choice\s+)?|[:：]\s*)"
+    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence)\s+(?:option\s+|letter\s+|choice\s+)?|[:：]\s*)"
     r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:]|\s+[-–—]\s|\s*$|\s+(?:is|because|since|as|and|or|but|would)\b|\s*\n)"
 )
 """A letter behind a word that announces one, and what tells it from an article."""
@@ -81,7 +93,17 @@ def named(text: str, options: Sequence[str], asked: str = "") -> tuple[int | Non
     >>> named("Paris or Lyon", ["Paris", "Lyon"])
     (None, 'it names more than one option')
     """
-    return _cached(text, tuple(options), asked)
+    return _cached(text, tuple(options), _without(asked, tuple(options)))
+
+
+@lru_cache(KEPT)
+def _without(asked: str, options: tuple[str, ...]) -> str:
+    """The question without the options that it lists, whose words a reply must say itself."""
+    for option in sorted(options, key=len, reverse=True):
+        bare = option.strip().rstrip(".")
+        if len(bare) > 3 and normalise(option) not in POLAR:
+            asked = asked.replace(bare, " ")
+    return asked
 
 
 def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None, str | None]:
@@ -215,7 +237,9 @@ def _mentioned(said: str, options: Sequence[str], asked: str) -> tuple[int | Non
     if len(letters) > 1:
         return None, SEVERAL
     return (
-        _of_several(words, standing, known) if standing else _nearest(words, options, known, bool(by_words))
+        _of_several(words, standing, known)
+        if standing
+        else _nearest(words, options, known, denied, bool(by_words))
     )
 
 
@@ -354,36 +378,72 @@ def _joined(words: Sequence[Word], lead: Sequence[tuple[int, tuple[int, int]]]) 
 
 
 def _nearest(
-    words: Sequence[Word], options: Sequence[str], known: frozenset[str], denied: bool
+    words: Sequence[Word],
+    options: Sequence[str],
+    known: frozenset[str],
+    refused: frozenset[str],
+    denied: bool,
 ) -> tuple[int | None, str | None]:
-    """The option most of whose own words stand in a reply that names none in full.
-
-    A word counts less the more options have it, and not where the question has it.
-    """
+    """The option most of whose own words stand in a reply that names none in full."""
     if denied:
         return None, DENIED
-    said = {word.stem for word in words if word.plain not in EMPTY}
-    own = [frozenset(word.stem for word in content(words_in(one))) for one in options]
-    held = [_held(one, own, said, known) for one in own]
+    held = _held(words, options, known, refused)
     best = max(range(len(held)), key=held.__getitem__)
     rest = max((share for i, share in enumerate(held) if i != best), default=0.0)
-    if held[best] >= 0.6 and rest <= held[best] - 0.3:
+    if held[best] >= 0.6 and rest <= held[best] - 0.25:
         return best, None
-    return None, PARTLY if held[best] >= 0.3 else NOTHING
+    return None, PARTLY if held[best] >= HALF else NOTHING
+
+
+VAGUE = frozenset(map(stem, vocabulary("vague")))
+"""Stems of words that tell little of an option: "shady places"."""
+HALF = 0.5
+"""Share of an option's own words from which a reply may mean it."""
+
+
+def may_mean(text: str, options: Sequence[str], asked: str = "") -> set[int]:
+    """The options half of whose own words, or more, stand in a reply.
+
+    >>> may_mean("a great master", ["great soul", "old soul"])
+    {0}
+    """
+    asks_for = asks(_without(asked, tuple(options)))
+    known = asks_for.known | asks_for.candidates
+    return {
+        i
+        for i, share in enumerate(_held(words_in(cleaned(text)), options, known, asks_for.denied))
+        if share >= HALF
+    }
 
 
 def _held(
-    one: frozenset[str], all_of: Sequence[frozenset[str]], said: set[str], known: frozenset[str]
-) -> float:
-    """The share of an option's own words that were said."""
-    weights = {word: 1.0 / sum(word in other for other in all_of) for word in one - known}
-    if not weights:
-        return 0.0
-    found = sum(w if word in said else 0.8 * w if kin(word, said) else 0.0 for word, w in weights.items())
-    return found / sum(weights.values())
+    words: Sequence[Word], options: Sequence[str], known: frozenset[str], refused: frozenset[str]
+) -> list[float]:
+    """The share of each option's own words that were said and not denied.
+
+    A word counts less the more options have it, not where the question has it, and for less where only one of its
+    family was said.
+    """
+    said = {
+        word.stem for i, word in enumerate(words)
+        if word.plain not in EMPTY and not negated(words, i, i + 1, known, refused)
+    }  # fmt: skip
+    own = [frozenset(word.stem for word in content(words_in(one))) for one in options]
+    shares = []
+    for one in own:
+        weights = {
+            word: (0.5 if word in VAGUE else 1.0) / sum(word in other for other in own) for word in one - known
+        }  # fmt: skip
+        found = sum(w if word in said else 0.8 * w if kin(word, said) else 0.0 for word, w in weights.items())
+        shares.append(found / sum(weights.values()) if weights else 0.0)
+    return shares
 
 
 def kin(word: str, said: Collection[str]) -> bool:
-    """Whether a word of the same family was said: "evaporation" and "evaporates"."""
-    size = max(5, int(0.65 * len(word)))
-    return len(word) >= 5 and any(len(one) >= 5 and one[:size] == word[:size] for one in said if one)
+    """Whether a word of the same family was said.
+
+    >>> kin("evaporation", {"evaporates"}), kin("shady", {"shade"}), kin("shady", {"shown"})
+    (True, True, False)
+    """
+    size = max(4, math.ceil(0.65 * len(word)))
+    return len(word) >= 5 and any(len(one) >= 4 and one[:size] == word[:size] for one in said)

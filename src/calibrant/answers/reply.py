@@ -35,6 +35,10 @@ TRUTH = re.compile(
     r"(?P<value>true|false|correct|incorrect|right|wrong|untrue)\b",
     re.I,
 )
+OPEN = re.compile(
+    r"^\W*(?:it|that|this)\s+(?:all\s+|really\s+)?(?:depends|varies|is\s+(?:unclear|uncertain|not\s+clear))\b",
+    re.I,
+)
 POSSIBLE = re.compile(
     r"^\W*it\s+(?:is|would\s+be)\s+(?P<deny>not\s+|im)?(?P<value>possible|likely|unlikely)\b", re.I
 )
@@ -187,10 +191,10 @@ def polarity(text: str, question: str = "") -> str | None:
         said = _headed(words_in(end)) or _called(end)
         if said is not None:
             return said
-    said, again = _headed(words) or _called(text), _restated(words, question, 0.9)
-    if said in ("yes", "no") and again is not None and again != said:
+    said = _headed(words)
+    if said in ("yes", "no") and _restated(words, question, 0.9) not in (None, said):
         return None  # "No, birds can fly."
-    return said or _restated(words, question)
+    return said or _called(text) or _restated(words, question)
 
 
 def _headed(words: tuple[Word, ...]) -> str | None:
@@ -222,6 +226,8 @@ def _called(text: str) -> str | None:
     if found is not None and found.start() < 200:
         good = found["value"].casefold() in ("true", "correct", "right")
         return "yes" if good != bool(found["deny"]) else "no"
+    if OPEN.match(text):
+        return "maybe"
     if found := POSSIBLE.match(text):
         good = found["value"].casefold() != "unlikely"
         return "yes" if good != bool(found["deny"]) else "no"

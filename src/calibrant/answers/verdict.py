@@ -10,14 +10,14 @@ from typing import NamedTuple
 from ..types import Question
 from .dates import date
 from .kinds import alias_groups, asked_of, kind_of, options_of
-from .letters import vocabulary
+from .letters import months, vocabulary
 from .names import Mention, Naming, mentions, naming
-from .options import DENIED, NOTHING, aside, chosen, denied_options, letters_of, named
+from .options import DENIED, NOTHING, PARTLY, aside, chosen, denied_options, letters_of, may_mean, named
 from .plain import plain
 from .reply import asks, asks_back, cleaned, denies, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
 from .values import concluded, number, result_of
-from .words import ARTICLES, EMPTY, Word, another, content, words_in
+from .words import ARTICLES, EMPTY, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
 
@@ -72,6 +72,8 @@ def _choice(question: Question, said: str, asked: str, references: Sequence[str]
     found, why = named(said, options, asked)
     if found is not None:
         return Found(float(found in right))
+    if why == PARTLY and right.isdisjoint(may_mean(said, options, asked)):
+        return WRONG
     if refuses(said) or why == NOTHING or (why == DENIED and denied_options(said, options, asked) >= right):
         return WRONG
     return Found(None, why)
@@ -208,9 +210,10 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     sentence = [word for word in words if word.sentence == words[mention.first].sentence]
     reasons = (
         (mention.doubt is not None, mention.doubt),
+        (_believed(words, mention), "it gives the reference as what others think"),
         (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
         (own <= known and not _leads(words, mention), "the question names the reference too"),
-        (_late(words, mention, way, known), LATE),
+        (_late(words, mention, way, known, question.denied), LATE),
         (turned(words, words[mention.first], asked), "it may say it the other way round"),
         (way.figure and _other_figures(words, mention, known), BESIDE),
         (len(known) > 3 and another([one for one in sentence if one.stem not in own], known), ASTRAY),
@@ -218,8 +221,23 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     return next((Found(None, why) for doubtful, why in reasons if doubtful), RIGHT)
 
 
+BELIEVED = re.compile(
+    r"\b(?:(?:many|most|some|several)\s+(?:\w+\s+)?(?:think|believe|say|assume|claim|guess)"
+    r"|(?:often|commonly|popularly|widely|mistakenly|sometimes|wrongly)\s+(?:thought|believed|assumed|said|mistaken|confused|called)"
+    r"|mis(?:conception|understanding|belief)|(?:might|may|would)\s+(?:think|guess|expect|assume)|contrary\s+to)\b"
+)
+
+
+def _believed(words: Sequence[Word], mention: Mention) -> bool:
+    """Whether a name stands behind "many people think" and the like, in its clause."""
+    clause = [word.plain for word in words[: mention.first] if word.clause == words[mention.first].clause]
+    return BELIEVED.search(" ".join(clause)) is not None
+
+
 def _others(words: Sequence[Word], mention: Mention, way: Naming) -> bool:
     """Whether other sentences of a short reply are nothing but another name: "It is Paris. It is Lyon."."""
+    if any(word.opens and word.plain == "or" for word in words):
+        return True
     if not way.name or len(words) > 16:
         return False
     for at in range(words[-1].sentence + 1):
@@ -269,36 +287,59 @@ def _leads(words: Sequence[Word], mention: Mention) -> bool:
     )
 
 
-def _late(words: Sequence[Word], mention: Mention, way: Naming, known: frozenset[str]) -> bool:
+def _late(
+    words: Sequence[Word], mention: Mention, way: Naming, known: frozenset[str], denied: frozenset[str]
+) -> bool:
     """Whether the reply names something else before it names the reference."""
     sentence = words[mention.first].sentence
     ahead = [
-        word for word in words[: mention.first]
-        if word.name and not word.opens and word.stem not in known and word.plain not in EMPTY and len(word.plain) > 1
+        i for i, word in enumerate(words[: mention.first])
+        if word.name and word.stem not in known and word.plain not in EMPTY and len(word.plain) > 1
+        and (not word.opens or _opens_with_name(words, i)) and not negated(words, i, i + 1, known, denied)
     ]  # fmt: skip
+    if way.figure:
+        return False
     if sentence == 0:
-        if not way.name or not ahead:
-            return False
-        back = words[mention.first - 1]
-        beside = back.plain in SLOT or back.name
-        return not beside
+        return way.name and bool(ahead) and not _in_slot(words, mention.first, ahead)
     first = [word for word in words if word.sentence == 0]
     if way.name:
-        return any(word.sentence < sentence for word in ahead)
+        return any(words[i].sentence < sentence for i in ahead)
     said = [word for word in content(first) if word.stem not in known]
     return bool(said) and len(first) > 2
 
 
+def _opens_with_name(words: Sequence[Word], at: int) -> bool:
+    """Whether the capital at the head of a sentence is that of a name: a comma or another name stands behind it."""
+    word, behind = words[at], words[at + 1] if at + 1 < len(words) else None
+    if behind is None or word.plain in OPENERS or word.plain.endswith("ly"):
+        return False
+    return behind.clause != word.clause or (behind.name and behind.start - word.end == 1)
+
+
+def _in_slot(words: Sequence[Word], at: int, ahead: Sequence[int]) -> bool:
+    """Whether a name stands where an answer does: soon behind "is", "by", "in", or in one name with others."""
+    back = at - 1
+    while back >= 0 and words[back].clause == words[at].clause and at - back <= 6:
+        if words[back].plain in SLOT:
+            return True
+        if not (back in ahead or words[back].plain in PARTICLES or at - back <= 2):
+            return False
+        back -= 1
+    return back < 0 or (words[at - 1].start < words[at].start and at - 1 in ahead)
+
+
+OPENERS, PARTICLES, SLOT = vocabulary("openers"), vocabulary("particles"), vocabulary("slot")
+
+
 def _other_figures(words: Sequence[Word], mention: Mention, known: frozenset[str]) -> bool:
-    """Whether a figure that the question does not have stands in the sentence too."""
-    sentence = words[mention.first].sentence
-    return any(
-        word.stem[:1].isdigit() and word.stem not in known and word.stem != words[mention.first].stem
-        for i, word in enumerate(words) if word.sentence == sentence and not mention.first <= i < mention.last
-    )  # fmt: skip
-
-
-SLOT = vocabulary("slot")
+    """Whether a figure that the question does not have, and is no day of a month, stands in the sentence too."""
+    own = words[mention.first]
+    beside = [
+        word.stem for i, word in enumerate(words)
+        if word.sentence == own.sentence and not mention.first <= i < mention.last and word.stem[:1].isdigit()
+    ]  # fmt: skip
+    dated = any(word.plain in months() for word in words if word.sentence == own.sentence)
+    return any(one not in known and one != own.stem and not (dated and len(one) <= 2) for one in beside)
 
 
 def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:

@@ -59,7 +59,7 @@ IRREGULAR = {
     "found": "find", "went": "go", "gone": "go", "won": "win", "built": "build", "led": "lead", "began": "begin",
 }  # fmt: skip
 
-COUNTED = {word: str(value) for word, value in number_words().items() if 2 <= value <= 100 and word.isalpha()}
+COUNTED = {word: str(number_words()[word]) for word in vocabulary("counted")}
 """Small numbers in words, as figures; "one" is a pronoun more often."""
 
 
