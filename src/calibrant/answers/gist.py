@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .letters import vocabulary
+from .mentioned import aside
 from .names import COMPASS, OTHER_PLACE, ROMAN
-from .options import aside
 from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
 from .values import KEPT
 from .words import EMPTY, NEGATORS, Word, another, content, stem, words_in

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
-from .letters import vocabulary
-from .names import LEADING
+from .mentioned import (
+    LETTERS,
+    NOTHING,
+    POLAR,
+    SEVERAL,
+    denied_at,
+    letters_in,
+    mentioned,
+    position,
+    without_options,
+)
 from .plain import LEAD, normalise
-from .reply import asks, cleaned, end_of, polarity
+from .reply import cleaned, end_of, polarity
 from .values import KEPT, concluded
-from .words import ARTICLES, EMPTY, Word, content, negated, occurrences, stem, words_in
+from .words import words_in
 
-__all__ = [
-    "DENIED",
-    "NOTHING",
-    "PARTLY",
-    "aside",
-    "chosen",
-    "denied_options",
-    "kin",
-    "letters_of",
-    "may_mean",
-    "named",
-]
+__all__ = ["chosen", "letters_of", "named"]
 
 WRAP = r"[\s\"'“”‘’*_`$]*+"
 LETTER = rf"{WRAP}(?:\\text\{{)?[(\[]?{WRAP}(?P<letter>[A-Za-z]){WRAP}"
@@ -38,27 +34,6 @@ LETTERED = re.compile(
 HEADED = re.compile(r"^(?P<head>[^,.;:!\n–—]*?[^\s,.;:!–—])\s*(?:[,.;:!\n–—]|\s-\s)(?P<rest>.*)$", re.S)
 BOTH = re.compile(r"\b(?:both|neither|either|or|and|not|none|cannot|can['’]t|unsure)\b|n['’]t\b", re.I)
 TRUTH = {"true": "yes", "false": "no", "yes": "true", "no": "false"}
-POLAR = frozenset({"yes", "no", "true", "false", "maybe"})
-
-SAID_LETTER = re.compile(
-    r"(?:\b(?:option|choice|letter|answer|alternative|opción|réponse|antwort|resposta|risposta)s?\s*(?:number\s+)?"
-    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence)\s+(?:option\s+|letter\s+|choice\s+)?|[:：]\s*)"
-    r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:]|\s+[-–—]\s|\s*$|\s+(?:is|because|since|as|and|or|but|would)\b|\s*\n)"
-)
-"""A letter behind a word that announces one, and what tells it from an article."""
-LETTER_IS = re.compile(
-    r"(?:^|[\s(\[\"“])(?P<letter>[A-Z])[)\]\"”]*\s+(?:is|would\s+be|seems?|looks?|must\s+be|appears?)\s+(?:to\s+be\s+)?(?:the\s+)?"
-    r"(?:most\s+)?(?:correct|right|best|likely|answer|accurate|appropriate|one|option|choice)\b"
-)
-AND_LETTER = re.compile(r"(?:,|/|&|\b(?:or|and|nor))\s*[(\[\"“]?(?P<letter>[A-Z])(?![\w'’])")
-"""A letter joined to another."""
-LETTERS = re.compile(
-    r"(?:^|\b(?i:both|either)\s+)[(\[]?[A-Z][)\]]?(?:\s*(?:,|/|&|\bor\b|\band\b)\s*[(\[]?[A-Z](?![\w'’])[)\]]?)+"
-)
-"""Several letters in a row, at the head or behind "both"."""
-IN_BRACKETS = re.compile(r"[(\[](?P<letter>[A-Z])[)\]]")
-AT_HEAD = re.compile(r"(?:^|\n)\s*[(\[]?(?P<letter>[A-Z])[)\].:](?=\s)")
-SLOT = vocabulary("slot")
 
 
 @lru_cache(KEPT)
@@ -93,17 +68,7 @@ def named(text: str, options: Sequence[str], asked: str = "") -> tuple[int | Non
     >>> named("Paris or Lyon", ["Paris", "Lyon"])
     (None, 'it names more than one option')
     """
-    return _cached(text, tuple(options), _without(asked, tuple(options)))
-
-
-@lru_cache(KEPT)
-def _without(asked: str, options: tuple[str, ...]) -> str:
-    """The question without the options that it lists, whose words a reply must say itself."""
-    for option in sorted(options, key=len, reverse=True):
-        bare = option.strip().rstrip(".")
-        if len(bare) > 3 and normalise(option) not in POLAR:
-            asked = asked.replace(bare, " ")
-    return asked
+    return _cached(text, tuple(options), without_options(asked, tuple(options)))
 
 
 def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None, str | None]:
@@ -120,10 +85,10 @@ def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None
     if polar:
         return _polar(said, names, asked)
     if (end := end_of(said)) is not None and end != said:
-        found, why = _mentioned(end, options, asked)
+        found, why = mentioned(end, options, asked)
         if found is not None or why == SEVERAL:
             return found, why
-    return _mentioned(said, options, asked)
+    return mentioned(said, options, asked)
 
 
 def _plainly(
@@ -133,23 +98,19 @@ def _plainly(
     if (end := concluded(said)) is not None:
         found, why = _choice(end, names, len(options)), None
         if found is None and not polar:
-            found, why = _mentioned(end, options, asked)
+            found, why = mentioned(end, options, asked)
         if found is not None or why not in (None, NOTHING):
             return found, why
     found = _choice(said, names, len(options))
     if found is None and "\n" in said:
         found = _exactly(said.rpartition("\n")[2], names, len(options))
     alone = ALONE.match(said) if found is None else None
-    if alone is not None and _position(alone["letter"], len(options)) is not None:
+    if alone is not None and position(alone["letter"], len(options)) is not None:
         return None, "it is a letter and the words of another option"
     return found, None if found is not None or alone is None else NOTHING
 
 
-NOTHING = "it names none of the options"
 NEITHER = "it says neither yes nor no"
-PARTLY = "it has words of an option, and may mean it"
-DENIED = "it denies the options that it names"
-SEVERAL = "it names more than one option"
 
 
 def _polar(said: str, names: Mapping[str, int], asked: str) -> tuple[int | None, str | None]:
@@ -187,7 +148,7 @@ def _exactly(said: str, names: Mapping[str, int], count: int) -> int | None:
     """The option named by a text that is nothing but a letter or an option's text."""
     said = said.strip()
     alone = ALONE.match(said)
-    by_letter = _position(alone["letter"], count) if alone else None
+    by_letter = position(alone["letter"], count) if alone else None
     readings = [said] if by_letter is not None else [said, normalise(said), normalise(LEAD.sub("", said))]
     by_name = next((names[one] for one in readings if one in names), None)
     if by_name is not None and by_letter is not None and by_name != by_letter:
@@ -200,47 +161,15 @@ REJECTED = re.compile(r"[^.;:!\n]*?\b(?:is|are|was)\s+(?:not|incorrect|wrong|fal
 
 def _before_text(lettered: re.Match[str], names: Mapping[str, int], count: int) -> int | None:
     """The letter before some text, unless the text is another option or names another letter."""
-    found, rest = _position(lettered["letter"], count), lettered["rest"].strip()
+    found, rest = position(lettered["letter"], count), lettered["rest"].strip()
     head = HEADED.match(rest)
     if REJECTED.match(rest):
         return None
     for part in (rest, head["head"] if head else rest):
         if names.get(normalise(part), found) != found:
             return None
-    others = {_position(letter, count) for letter in re.findall(r"\(?\b([A-Z])\)", rest)} - {found, None}
+    others = {position(letter, count) for letter in re.findall(r"\(?\b([A-Z])\)", rest)} - {found, None}
     return None if others else found
-
-
-def _position(letter: str, count: int) -> int | None:
-    position = ord(letter.upper()) - ord("A")
-    return position if position < count else None
-
-
-# What a longer reply names.
-
-
-def _mentioned(said: str, options: Sequence[str], asked: str) -> tuple[int | None, str | None]:
-    """The one option that is named and not denied, by its letter or by its words."""
-    words, question = words_in(said), asks(asked)
-    known, denied = question.known | question.candidates, question.denied
-    letters = {
-        place for place, at in _letters(said, len(options)) if not _denied_at(words, at, known, denied)
-    }
-    by_words = _spans(words, _phrases(tuple(options)))
-    standing = [(place, at) for place, at in by_words if not negated(words, *at, known, denied)]
-    if len(letters) == 1:
-        (letter,) = letters
-        texts = {place for place, _ in standing}
-        if not texts or letter in texts:
-            return letter, None
-        return None, "its letter is not that of the option it names"
-    if len(letters) > 1:
-        return None, SEVERAL
-    return (
-        _of_several(words, standing, known)
-        if standing
-        else _nearest(words, options, known, denied, bool(by_words))
-    )
 
 
 def letters_of(text: str) -> set[int]:
@@ -257,193 +186,4 @@ def letters_of(text: str) -> set[int]:
     if several := LETTERS.match(said):
         return {ord(letter) - ord("A") for letter in re.findall(r"(?<![^\W\d_])[A-Z](?![\w'’])", several[0])}
     words = words_in(said)
-    return {place for place, at in _letters(said, 26) if not _denied_at(words, at, frozenset(), frozenset())}
-
-
-def denied_options(text: str, options: Sequence[str], asked: str = "") -> set[int]:
-    """The options that a reply names and denies.
-
-    >>> denied_options("It is not Paris.", ["Paris", "Lyon"])
-    {0}
-    """
-    words, question = words_in(cleaned(text)), asks(asked)
-    return {
-        place for place, at in _spans(words, _phrases(tuple(options)))
-        if negated(words, *at, question.known | question.candidates, question.denied)
-    }  # fmt: skip
-
-
-def _letters(said: str, count: int) -> Iterator[tuple[int, int]]:
-    """The options that a text names by letter, and where the letter stands."""
-    for form in (SAID_LETTER, LETTER_IS, IN_BRACKETS, AT_HEAD):
-        for found in form.finditer(said):
-            place = _position(found["letter"], count)
-            if place is not None:
-                yield place, found.start("letter")
-                for more in AND_LETTER.finditer(said, found.end("letter"), found.end("letter") + 24):
-                    if (other := _position(more["letter"], count)) is not None:
-                        yield other, more.start("letter")
-
-
-def _denied_at(words: Sequence[Word], start: int, known: frozenset[str], denied: frozenset[str]) -> bool:
-    at = next((i for i, word in enumerate(words) if word.start <= start < word.end), None)
-    return at is not None and negated(words, at, at + 1, known, denied)
-
-
-@lru_cache(KEPT)
-def _phrases(options: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """The ways in which each option may be said, as stems."""
-    ways = []
-    for option in options:
-        words = [word for word in words_in(cleaned(option)) if word.plain not in ARTICLES]
-        whole = tuple(word.stem for word in words)
-        without = tuple(
-            word.stem for word in words_in(re.sub(r"\([^)]*\)", " ", option)) if word.plain not in ARTICLES
-        )
-        inner = whole[1:] if len(whole) > 1 and words[0].plain in LEADING else ()
-        ways.append(tuple(dict.fromkeys(way for way in (whole, without, inner) if way)))
-    shared = [way for each in ways for way in each]
-    return tuple([tuple([way for way in each if shared.count(way) == 1]) for each in ways])
-
-
-def _spans(
-    words: Sequence[Word], phrases: Sequence[Sequence[tuple[str, ...]]]
-) -> list[tuple[int, tuple[int, int]]]:
-    """Where options are named by their words; one within a longer one is not."""
-    found = [
-        (place, at) for place, ways in enumerate(phrases) for way in ways for at in occurrences(words, way)
-    ]
-    return [
-        (place, at)
-        for place, at in found
-        if not any(
-            o != place and b[0] <= at[0] and at[1] <= b[1] and b[1] - b[0] > at[1] - at[0] for o, b in found
-        )
-    ]
-
-
-def _of_several(
-    words: Sequence[Word], standing: Sequence[tuple[int, tuple[int, int]]], known: frozenset[str]
-) -> tuple[int | None, str | None]:
-    """The option that stands alone, or alone in the first sentence that says what was asked."""
-    places = {place for place, _ in standing}
-    if len(places) == 1:
-        return places.pop(), None
-    firm = [(place, at) for place, at in standing if not aside(words, at[0])]
-    if len({place for place, _ in firm}) == 1:
-        return firm[0][0], None
-    firm = firm or list(standing)
-    first = min(words[at[0]].sentence for _, at in firm)
-    lead = [(place, at) for place, at in firm if words[at[0]].sentence == first]
-    if len({place for place, _ in lead}) == 1:
-        sentence = {word.stem for word in words if word.sentence == first and word.plain not in EMPTY}
-        if first == 0 or len(sentence & known) >= 2:
-            return lead[0][0], None
-    marked = {place for place, at in lead if at[0] and _slot(words, at[0])}
-    if len(marked) == 1 and not _joined(words, lead):
-        return marked.pop(), None
-    return None, SEVERAL
-
-
-BECAUSE = vocabulary("because")
-ASIDE = vocabulary("aside")
-
-
-def aside(words: Sequence[Word], at: int) -> bool:
-    """Whether a name stands behind a word that compares or gives an example."""
-    clause = [word.plain for word in words[:at] if word.clause == words[at].clause]
-    back = clause[-3:]
-    if clause and clause[0] in BECAUSE:
-        return True
-    return bool(ASIDE & set(back)) or any(
-        pair in (("such", "as"), ("compared", "to")) for pair in pairwise(back)
-    )
-
-
-def _slot(words: Sequence[Word], at: int) -> bool:
-    before = at - 1
-    while before > 0 and words[before].plain in ARTICLES:
-        before -= 1
-    return words[before].sentence == words[at].sentence and words[before].plain in SLOT
-
-
-def _joined(words: Sequence[Word], lead: Sequence[tuple[int, tuple[int, int]]]) -> bool:
-    """Whether two options are weighed against each other or listed together."""
-    spans = sorted(at for _, at in lead)
-    for (_, end), (begin, _) in pairwise(spans):
-        between = [word.plain for word in words[end:begin] if word.plain not in ARTICLES]
-        if not between or set(between) <= {"or", "and", "nor"}:
-            return True
-    return False
-
-
-def _nearest(
-    words: Sequence[Word],
-    options: Sequence[str],
-    known: frozenset[str],
-    refused: frozenset[str],
-    denied: bool,
-) -> tuple[int | None, str | None]:
-    """The option most of whose own words stand in a reply that names none in full."""
-    if denied:
-        return None, DENIED
-    held = _held(words, options, known, refused)
-    best = max(range(len(held)), key=held.__getitem__)
-    rest = max((share for i, share in enumerate(held) if i != best), default=0.0)
-    if held[best] >= 0.6 and rest <= held[best] - 0.25:
-        return best, None
-    return None, PARTLY if held[best] >= HALF else NOTHING
-
-
-VAGUE = frozenset(map(stem, vocabulary("vague")))
-"""Stems of words that tell little of an option: "shady places"."""
-HALF = 0.5
-"""Share of an option's own words from which a reply may mean it."""
-
-
-def may_mean(text: str, options: Sequence[str], asked: str = "") -> set[int]:
-    """The options half of whose own words, or more, stand in a reply.
-
-    >>> may_mean("a great master", ["great soul", "old soul"])
-    {0}
-    """
-    asks_for = asks(_without(asked, tuple(options)))
-    known = asks_for.known | asks_for.candidates
-    return {
-        i
-        for i, share in enumerate(_held(words_in(cleaned(text)), options, known, asks_for.denied))
-        if share >= HALF
-    }
-
-
-def _held(
-    words: Sequence[Word], options: Sequence[str], known: frozenset[str], refused: frozenset[str]
-) -> list[float]:
-    """The share of each option's own words that were said and not denied.
-
-    A word counts less the more options have it, not where the question has it, and for less where only one of its
-    family was said.
-    """
-    said = {
-        word.stem for i, word in enumerate(words)
-        if word.plain not in EMPTY and not negated(words, i, i + 1, known, refused)
-    }  # fmt: skip
-    own = [frozenset(word.stem for word in content(words_in(one))) for one in options]
-    shares = []
-    for one in own:
-        weights = {
-            word: (0.5 if word in VAGUE else 1.0) / sum(word in other for other in own) for word in one - known
-        }  # fmt: skip
-        found = sum(w if word in said else 0.8 * w if kin(word, said) else 0.0 for word, w in weights.items())
-        shares.append(found / sum(weights.values()) if weights else 0.0)
-    return shares
-
-
-def kin(word: str, said: Collection[str]) -> bool:
-    """Whether a word of the same family was said.
-
-    >>> kin("evaporation", {"evaporates"}), kin("shady", {"shade"}), kin("shady", {"shown"})
-    (True, True, False)
-    """
-    size = max(4, math.ceil(0.65 * len(word)))
-    return len(word) >= 5 and any(len(one) >= 4 and one[:size] == word[:size] for one in said)
+    return {place for place, at in letters_in(said, 26) if not denied_at(words, at, frozenset(), frozenset())}

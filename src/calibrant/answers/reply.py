@@ -52,9 +52,13 @@ def cleaned(text: str) -> str:
     'Paris'
     """
     text = THOUGHT.sub("", text) if "<think" in text.casefold() else text
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
     return LABEL.sub("", MARKUP.sub("", text).strip())
 
 
+LONGEST = 8000
+"""Characters of a reply that are read; of a longer one the first and the last."""
 LABEL = re.compile(r"^(?:a|answer|assistant|response|reply|antwort|réponse|respuesta)\s*:\s+(?=\S)", re.I)
 """What a model writes before its answer as in a list of questions and answers."""
 

@@ -10,7 +10,8 @@ from ..types import Question
 from .dates import Day, date
 from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
-from .options import NOTHING, named
+from .mentioned import NOTHING
+from .options import named
 from .reply import cleaned, refuses
 from .short import equal
 from .values import KEPT, numbers_equal, result_of

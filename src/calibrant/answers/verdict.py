@@ -11,8 +11,9 @@ from ..types import Question
 from .dates import date
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .letters import months, vocabulary
+from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
 from .names import Mention, Naming, mentions, naming
-from .options import DENIED, NOTHING, PARTLY, aside, chosen, denied_options, letters_of, may_mean, named
+from .options import chosen, letters_of, named
 from .plain import plain
 from .reply import asks, asks_back, cleaned, denies, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter

@@ -199,6 +199,8 @@ def occurrences(words: Sequence[Word], phrase: Sequence[str]) -> list[tuple[int,
 
 
 ARTICLES = frozenset({"a", "an", "the"})
+FAR = 40
+"""Words beyond which nothing is denied, whatever the punctuation."""
 
 
 def negated(
@@ -216,10 +218,10 @@ def negated(
     """
     clause = words[first].clause
     begin = first
-    while begin and words[begin - 1].clause == clause:
+    while begin > max(0, first - FAR) and words[begin - 1].clause == clause:
         begin -= 1
     end = last
-    while end < len(words) and words[end].clause == clause:
+    while end < min(len(words), last + FAR) and words[end].clause == clause:
         end += 1
     before, after = words[begin:first], words[last:end]
     ahead, behind = _denial(before), _denial(after)
