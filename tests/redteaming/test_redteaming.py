@@ -433,17 +433,11 @@ def test_without_a_budget_nothing_is_searched_for_and_that_is_said() -> None:
     )
     assert found.searches == ()
     assert any("budget of 0: word_search" in note for note in found.notes)
-    with pytest.raises(UnusableInput, match="signal to search against among in_line"):
-        asyncio.run(
-            redteam(
-                _countries(20),
-                asker,
-                {"in_line": InLine()},
-                attacks=["word_search"],
-                budget=5,
-                against="other",
-            )
-        )
+    asker = Asker(_gullible())
+    for given in ({"against": "other"}, {"defences": ["wall"]}):
+        with pytest.raises(UnusableInput, match=r"against among in_line|defences among none, map"):
+            asyncio.run(redteam(_countries(20), asker, {"in_line": InLine()}, budget=5, **given))  # type: ignore[arg-type]
+    assert asker.spending.calls == 0
 
 
 def test_a_search_asks_no_more_than_the_estimate() -> None:

@@ -32,7 +32,9 @@ def redteam_command(
     ] = 0.85,
     defences: Annotated[
         str,
-        typer.Option(help="all, or some of: map, apart, agreement, all; the last two ask a second answer."),
+        typer.Option(
+            help="Some of: map, apart, agreement, all (the three); the last two ask a second answer."
+        ),
     ] = "map,apart,agreement,all",
     budget: Annotated[
         int,
@@ -79,24 +81,24 @@ def redteam_command(
             defences=columns(defences), budget=budget, searched=searched, against=against, seed=seed,
             workers=session.workers, progress=advance,
         ),
-        total=len(plan.jobs), calls=to / "calls.jsonl", keep="--out",
+        total=len(plan.jobs) + plan.tried, calls=to / "calls.jsonl", keep="--out",
     )  # fmt: skip
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"
     write(result, json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1))
+    if as_json:
+        print_json(body)
+    else:
+        print_redteam(found)
+        print_spending(spent)
+        say(f"Everything, with intervals: {result}")
     if chart:
         from calibrant.report.drawing import save
         from calibrant.report.redteams import attack_chart
 
         save(attack_chart(body), chart, title="What attacks do to the confidence")
-    if as_json:
-        print_json(body)
-        return
-    print_redteam(found)
-    print_spending(spent)
-    say(f"Everything, with intervals: {result}")
-    if chart:
-        say(f"Chart: {chart}")
+        if not as_json:
+            say(f"Chart: {chart}")
 
 
 def _signals(text: str, same: str | None) -> dict[str, Signal]:

@@ -44,9 +44,9 @@ class Job:
 class Plan:
     """What will be asked: for each attack and question the clean and the attacked job.
 
-    `fitted` says of each question whether maps are fitted on it.
     The attacked one is None where the attack found nothing to change, and for the half that maps are fitted on, which
-    is not attacked.
+    is not attacked; `fitted` says of each question whether it is of that half. Of `hunts` each that searches stands
+    before the one by chance that it is held against.
     """
 
     questions: tuple[Question, ...]
@@ -75,6 +75,11 @@ class Plan:
         """Each job that is to be done, once, by its key."""
         every = [*self.clean.values(), *self.attacked.values()]
         return {job.key: job for jobs in every for job in jobs if job}
+
+    @property
+    def tried(self) -> int:
+        """How many answers searches look at, at the most."""
+        return sum(hunt.budget * len(hunt.on) for hunt in self.hunts)
 
     @property
     def asked(self) -> list[Question]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..asking.whole import each
-from ..errors import UnusableInput
 from ..metrics import Estimate
 from ..types import Question
 from .attempts import Job, Plan, job_of
@@ -76,33 +75,32 @@ async def searched_for(
     against: str,
     seed: int,
     workers: int,
+    tick: Callable[[], object] | None = None,
 ) -> tuple[tuple[Searched, ...], list[Trial]]:
     """Run the searches of a plan, and look at what they found: the account of each, and trials like those of attacks.
 
     What was found for one question is looked at in answers drawn afresh, without it and with it, since the
     answer that a search ended on is the one that suited it; what was found for all, on the questions that no map
-    is fitted on. `clean` are the looks without an attack. Raises
-    `UnusableInput` where `against` is no signal of the run.
+    is fitted on. `clean` are the looks without an attack, `against` the signal that is searched against, and
+    `tick` is called for each answer that a search looked at.
     """
     if not plan.hunts:
         return (), []
-    if against not in looker.signals:
-        raise UnusableInput(
-            f"Expected a signal to search against among {', '.join(looker.signals)}, got {against!r}."
-        )
     meaning, done = Meaning(), []
 
     async def confidence(question: Question) -> float | None:
-        return await looker.confidence(question, against)
+        found = await looker.confidence(question, against)
+        if tick:
+            tick()
+        return found
 
     fresh = await _drawn_anew(plan, looker, clean, workers)
     for hunt in plan.hunts:
         found = await hunted(hunt, plan.questions, confidence, seed=seed, workers=workers)
         done.append(await _measured(plan, hunt, found, looker, clean, fresh, meaning, workers))
     pairs = zip(done[::2], done[1::2], strict=True)
-    return tuple(_account(one, chance, against, plan.fitted) for one, chance in pairs), [
-        one.trial for one in done
-    ]
+    accounts = tuple(_account(one, chance, against, plan.fitted) for one, chance in pairs)
+    return accounts, [one.trial for one in done]
 
 
 async def _measured(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import isgeneratorfunction
+from itertools import count
 from typing import Any
 
 from ..asking.asker import Asker
@@ -136,13 +137,19 @@ async def redteam(
     progress : called with how many answers were looked at
 
     Raises `BudgetSpent` or `ModelUnavailable` where calls are missing that may succeed another time,
-    `NotEnoughLabels` below 20 questions with references, and `UnusableInput` for a grader that asks a model.
+    `NotEnoughLabels` below 20 questions with references, and `UnusableInput` for a grader that asks a model
+    and for names that are not known; before anything is asked.
     """
     if not 0 < threshold <= 1:
         raise UnusableInput(f"Expected a threshold above 0 and at most 1, got {threshold!r}.")
     grader = grader or find("graders", "by_kind")()
     if isgeneratorfunction(grader.grade):  # before the first answer is paid for
         raise UnusableInput(NO_MODEL)
+    target = next(iter(signals)) if against is None else against
+    if target not in signals:
+        raise UnusableInput(
+            f"Expected a signal to search against among {', '.join(signals)}, got {target!r}."
+        )
     plan = planned(questions, attacks, seed=seed, budget=budget, searched=searched)
     wanted = tuple(DEFENCES) if defences is None else _known(defences)
     looker = Looker(asker, dict(signals), grader, Counter(), second=not SECOND.isdisjoint(wanted))
@@ -163,9 +170,11 @@ async def redteam(
                 flipped=flips(plan.questions, before, hit),
             )
         )  # fmt: skip
+    counted = count(len(jobs) + 1)
     searches, more = await searched_for(
-        plan, looker, clean["plain"], against=against or next(iter(signals)), seed=seed, workers=workers
-    )
+        plan, looker, clean["plain"], against=target, seed=seed, workers=workers,
+        tick=lambda: progress(next(counted)) if progress else None,
+    )  # fmt: skip
     rows, accounts = findings([*trials, *more], plan.fitted, threshold, defences=wanted)
     grades = [look.right for look in clean["plain"] if look]
     plain = [right for right in grades if right is not None]

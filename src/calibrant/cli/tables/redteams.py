@@ -86,8 +86,7 @@ SEARCHING = (
 
 def asked_sentence(plan: Plan) -> str:
     """What will be looked at."""
-    tried = sum(hunt.budget * len(hunt.on) for hunt in plan.hunts)
-    more = f", and at most {tried:,} in {len(plan.hunts)} searches" if tried else ""
+    more = f", and at most {plan.tried:,} in {len(plan.hunts)} searches" if plan.hunts else ""
     return f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers{more}."
 
 
