@@ -1,13 +1,14 @@
 """Choosing a prompt where the truth is known: who is chosen, whether intervals cover, what a claim overstates.
 
-    python benchmarks/refine_selection.py [REPETITIONS]        # default 200
+    python benchmarks/refine_selection.py [REPETITIONS] [brier|reward]        # default 200 brier
 
 Scores of a candidate know more of the truth the greater its skill; the seed has skill 1, as have all that are no
 better. First how often the best of five is chosen (skill 2.5, 1.2, 1, 0.5 and the seed), and how often any of 20
 that are no better passes the bound, with the plain interval beside it. Then the coverage of the 95 % intervals on
 120 untouched questions, for maps fitted on 180 others. Last what choosing on the 200 reporting questions claims,
 the gain that the one so chosen truly has, the resampling estimate of the difference, and what is reported on
-these questions for the one that was chosen on 200 others.
+these questions for the one that was chosen on 200 others. Candidates are compared by the objective that is named; with
+the reward, answers of two candidates are right independently, which they are not where a model answers.
 """
 
 from __future__ import annotations
@@ -17,8 +18,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibrant.metrics import brier, ece
-from calibrant.refining.selection import BINS, Sheet, claim, confirm, mapped, standings
+from calibrant.metrics import ece
+from calibrant.refining.selection import (
+    BINS,
+    BRIER,
+    REWARD,
+    Objective,
+    Sheet,
+    claim,
+    confirm,
+    mapped,
+    standings,
+)
 from calibrant.tally import Tally
 
 ACCURACY = 0.6
@@ -32,33 +43,36 @@ def drawn(n: int, skill: float, rng: np.random.Generator, accuracy: float = ACCU
     return Sheet(right, score)
 
 
-def truth(fitted: Sheet, many: Sheet) -> tuple[float, float, float]:
-    """Brier score, accuracy and ECE through a map on very many questions."""
-    tally = Tally.of(mapped(fitted, many.score), many.right)
-    return brier(tally), float(many.right.mean()), ece(tally, BINS)
+def truth(fitted: Sheet, many: Sheet, objective: Objective) -> tuple[float, float, float]:
+    """The objective with its sign turned, accuracy and ECE through a map on very many questions."""
+    p = mapped(fitted, many.score)
+    tally = Tally.of(p, many.right)
+    return -float(objective(p, many.right).mean()), float(many.right.mean()), ece(tally, BINS)
 
 
-def choices(repetitions: int, rng: np.random.Generator) -> None:
+def choices(repetitions: int, rng: np.random.Generator, objective: Objective) -> None:
     print("| questions of the choice | the best is first | and passes the bound | one of 20 equals passes |"
           " by the plain interval |\n|---|---|---|---|---|")  # fmt: skip
     for n in (60, 120, 180):
         rows, first, passes, wrongly, plainly = np.arange(n), 0, 0, 0, 0
         for _ in range(repetitions):
             sheets = {f"c{i}": drawn(n, skill, rng) for i, skill in enumerate((1.0, 1.0, 1.2, 2.5, 0.5))}
-            best = standings(sheets, "c0", rows % 2, rows)[0]
+            best = standings(sheets, "c0", rows % 2, rows, objective=objective)[0]
             first += best.name == "c3"
             passes += best.name == "c3" and best.least_gain > 0
             equals = {f"c{i}": drawn(n, 1.0, rng) for i in range(21)}
-            leader = next(row for row in standings(equals, "c0", rows % 2, rows) if row.name != "c0")
+            found = standings(equals, "c0", rows % 2, rows, objective=objective)
+            leader = next(row for row in found if row.name != "c0")
             wrongly += leader.least_gain > 0
-            plainly += leader.gain.low > 0
+            plainly += leader.reward_gain.low > 0
         shares = (one / repetitions for one in (first, passes, wrongly, plainly))
         print(f"| {n} | " + " | ".join(f"{share:.3f}" for share in shares) + " |", flush=True)
 
 
-def coverage(repetitions: int, rng: np.random.Generator) -> None:
+def coverage(repetitions: int, rng: np.random.Generator, objective: Objective) -> None:
     print(
-        "\n| candidate | Brier covered | accuracy covered | ECE covered | mean ECE gain, true |\n|---|---|---|---|---|"
+        "\n| candidate | objective covered | accuracy covered | ECE covered | mean ECE gain, true |\n"
+        "|---|---|---|---|---|"
     )
     old = drawn(MANY, 1.0, rng)
     for name, skill, accuracy in (
@@ -70,14 +84,17 @@ def coverage(repetitions: int, rng: np.random.Generator) -> None:
         for _ in range(repetitions):
             fitted, seed = drawn(180, skill, rng, accuracy), drawn(180, 1.0, rng)
             found = confirm(
-                (fitted, drawn(120, skill, rng, accuracy)), (seed, drawn(120, 1.0, rng)), np.arange(120)
+                (fitted, drawn(120, skill, rng, accuracy)),
+                (seed, drawn(120, 1.0, rng)),
+                np.arange(120),
+                objective,
             )
-            new_truth, old_truth = truth(fitted, many), truth(seed, old)
+            new_truth, old_truth = truth(fitted, many, objective), truth(seed, old, objective)
             true = (old_truth[0] - new_truth[0], accuracy - ACCURACY, old_truth[2] - new_truth[2])
             hits += [
                 one.low <= value <= one.high
                 for one, value in zip(
-                    (found.brier_gain, found.accuracy_gain, found.ece_gain), true, strict=True
+                    (found.reward_gain, found.accuracy_gain, found.ece_gain), true, strict=True
                 )
             ]
             gains.append((found.ece_gain.value, true[2]))
@@ -86,7 +103,9 @@ def coverage(repetitions: int, rng: np.random.Generator) -> None:
               flush=True)  # fmt: skip
 
 
-def claims(name: str, skills: Sequence[float], repetitions: int, rng: np.random.Generator) -> None:
+def claims(
+    name: str, skills: Sequence[float], repetitions: int, rng: np.random.Generator, objective: Objective
+) -> None:
     n, cluster, seen = 200, np.arange(200), []
     many = {skill: drawn(MANY, skill, rng) for skill in {1.0, *skills}}
     for _ in range(repetitions):
@@ -94,14 +113,16 @@ def claims(name: str, skills: Sequence[float], repetitions: int, rng: np.random.
         pairs: dict[str, Pair] = {
             one: (drawn(n, skill, rng), drawn(n, skill, rng)) for one, skill in of.items()
         }
-        rows = standings({one: pair[0] for one, pair in pairs.items()}, "c0", cluster % 2, cluster)
+        sheets = {one: pair[0] for one, pair in pairs.items()}
+        rows = standings(sheets, "c0", cluster % 2, cluster, objective=objective)
         chosen = next(row.name for row in rows if row.name != "c0")
-        base = truth(pairs["c0"][0], many[1.0])
-        for made, at in zip(claim(pairs, "c0", chosen, cluster), (0, 2), strict=True):
-            picked = truth(pairs[made.picked][0], many[of[made.picked]])
+        base = truth(pairs["c0"][0], many[1.0], objective)
+        by_objective, _, by_ece = claim(pairs, "c0", chosen, cluster, objective)
+        for made, at in ((by_objective, 0), (by_ece, 2)):
+            picked = truth(pairs[made.picked][0], many[of[made.picked]], objective)
             true = base[at] - picked[at]
             seen.append((at, made.claimed, true, made.claimed - true, made.optimism, made.honest))
-    for measure, at in (("Brier", 0), ("ECE", 2)):
+    for measure, at in (("objective", 0), ("ECE", 2)):
         rows_of = np.array([row[1:] for row in seen if row[0] == at])
         error = rows_of.std(axis=0, ddof=1) / np.sqrt(len(rows_of))
         cells = " | ".join(
@@ -112,16 +133,17 @@ def claims(name: str, skills: Sequence[float], repetitions: int, rng: np.random.
 
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    objective = {"brier": BRIER, "reward": REWARD}[sys.argv[2] if len(sys.argv) > 2 else "brier"]
     rng = np.random.default_rng(1)
-    choices(repetitions, rng)
-    coverage(repetitions, rng)
+    choices(repetitions, rng, objective)
+    coverage(repetitions, rng, objective)
     print("\nMeans, with standard errors.\n\n| candidates | measure | claimed | true gain of that one | too high by |"
           " estimated | chosen elsewhere |\n|---|---|---|---|---|---|---|")  # fmt: skip
-    claims("all as the seed", [1.0] * 20, repetitions, rng)
-    claims("one better (1.5)", [1.0] * 19 + [1.5], repetitions, rng)
-    claims("one far better (2.5)", [1.0] * 19 + [2.5], repetitions, rng)
-    claims("spread from 0.5 to 1.5", np.linspace(0.5, 1.5, 20).round(3).tolist(), repetitions, rng)
-    claims("three, all as the seed", [1.0] * 3, repetitions, rng)
+    claims("all as the seed", [1.0] * 20, repetitions, rng, objective)
+    claims("one better (1.5)", [1.0] * 19 + [1.5], repetitions, rng, objective)
+    claims("one far better (2.5)", [1.0] * 19 + [2.5], repetitions, rng, objective)
+    claims("spread from 0.5 to 1.5", np.linspace(0.5, 1.5, 20).round(3).tolist(), repetitions, rng, objective)
+    claims("three, all as the seed", [1.0] * 3, repetitions, rng, objective)
 
 
 if __name__ == "__main__":
