@@ -16,6 +16,7 @@ from calibrant import cli
 from calibrant.asking.asker import Asker
 from calibrant.asking.documents import read_documents, with_passages
 from calibrant.asking.prompts import put_by, read_prompt, whole_reply
+from calibrant.dialogue.claims import claims_in
 from calibrant.dialogue.prompts import SEED, Prompt
 from calibrant.errors import UnusableInput
 from calibrant.graders.judge import Judge
@@ -24,8 +25,9 @@ from calibrant.refining.measured import measured, temperature
 from calibrant.refining.prompts import TEMPLATES
 from calibrant.refining.search import refine
 from calibrant.refining.selection import BRIER, REWARD, Objective, Sheet, confirm, standings
+from calibrant.signals.claim_support import ClaimSupport
 from calibrant.signals.mean_logprob import MeanLogprob
-from calibrant.types import Ask, Completion, Message, Question, Token
+from calibrant.types import Ask, Completion, Message, Question, Token, digest
 
 from .test_refining import BEST, Knowing, asked, scripted
 
@@ -84,6 +86,48 @@ def test_a_grader_may_ask_a_model_and_an_answer_it_cannot_read_is_counted() -> N
     )  # the one question is among the chosen, or not
     assert sum(count for why, count in found.reasons.items() if why.startswith("grade: ")) == 2
     assert found.candidates[0].accuracy == pytest.approx(alone.candidates[0].accuracy, abs=1 / 54)
+
+
+def test_long_answers_are_graded_in_parts_and_their_confidence_comes_from_passages() -> None:
+    """Half of an answer's sentences are in the evidence where the prompt shows it, else none."""
+    facts = [f"Fact {i} is that {digest(i)[:6]} is so. And {digest(-i)[:6]} is so too." for i in range(60)]
+    questions = [
+        Question(
+            id=f"q{i}", messages=(Message("user", f"What is fact {i}?"),), references=(fact,),
+            metadata={"kind": "long", "context": fact},
+        )
+        for i, fact in enumerate(facts)
+    ]  # fmt: skip
+
+    class Shares:
+        """The share of a reference's sentences that are in the answer."""
+
+        def grade(self, question: Question, completion: Completion) -> float:
+            said = claims_in(question.references[0])
+            return sum(one in completion.text for one in said) / len(said)
+
+    def says(ask: Ask) -> Completion:
+        text = ask.messages[-1].content
+        if "Do the passages support" in text:
+            claim = text.partition("<answer>")[2].partition("</answer>")[0]
+            p = 0.9 if claim in text.partition("<question>")[0] else 0.1
+            return Completion(
+                text="Yes",
+                model="m",
+                tokens=(Token("Yes", 0.0, (("Yes", math.log(p)), ("No", math.log(1 - p)))),),
+            )
+        if "<evidence>" in text:
+            fact = text.partition("<evidence>")[2].partition("</evidence>")[0]
+            return Completion(text=f"{claims_in(fact)[0]} The rest of the fact is unknown.", model="m")
+        return Completion(text="The fact is unknown.", model="m")
+
+    found = asyncio.run(
+        refine(questions, asker=Asker(Scripted(says)), signal=ClaimSupport(), grader=Shares(), candidates=3, rounds=1)
+    )  # fmt: skip
+    assert found.winner.with_evidence and found.confirmed
+    assert (found.before.accuracy, found.after.accuracy) == (0.0, 0.5)
+    assert [(part.low, part.n) for part in found.after.parts if part.n] == [(0.5, 24)]
+    assert found.after.calls == 3.0  # the answer, and one for each of its two sentences
 
 
 def run(*given: object) -> None:
