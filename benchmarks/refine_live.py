@@ -1,11 +1,12 @@
 """What a search for a prompt finds on a real model, and what passages beside a question say of its answer.
 
-    CALIBRANT_DATA=... python benchmarks/refine_live.py evidence|search --folder FOLDER --url URL --model NAME [--limit N]
+    CALIBRANT_DATA=... python benchmarks/refine_live.py evidence|search --folder FOLDER --url URL --model NAME
 
 `evidence`: questions of PubMedQA are answered without their abstract, in one word, and the answer is set against the
 abstract (`claim_support`). AUROC with intervals, and the Brier score after a Platt map fitted on other folds, paired
-with that of the answer's own token (`mean_logprob`). `search`: `calibrant refine` on GSM8K with five prompts, one of which
-thinks first; on questions that had no part in the choice. Calls are kept in the folder, so that a run goes on.
+with that of the answer's own token (`mean_logprob`). `search`: `calibrant refine` on GSM8K with five prompts, one of
+which thinks first; told on questions that had no part in the choice. Both ask 60 questions, or `--limit`. Calls are
+kept in the folder, so that a run goes on.
 """
 
 from __future__ import annotations
@@ -57,9 +58,7 @@ def questions(name: str, line: str, tokens: int, limit: int, **metadata: Any) ->
 
 
 async def evidence(asker: Asker, folder: Path, limit: int) -> None:
-    asked = questions(
-        "pubmedqa_labelled", "Answer with one word: yes, no or maybe.", 4, limit, kind="choice"
-    )
+    asked = questions("pubmedqa_labelled", "Answer with one word: yes, no or maybe.", 4, limit, kind="choice")
     log = folder / "evidence.jsonl"
     summary = await elicit(
         asked, asker=asker, signals=signals_named(",".join(SIGNALS)), sink=JsonlLog(log),
@@ -71,7 +70,9 @@ async def evidence(asker: Asker, folder: Path, limit: int) -> None:
     print(f"{n} answers, {sheets[SIGNALS[0]].right.mean():.2f} right")
     draws, fold = Resamples(np.arange(n)), np.arange(n) % FOLDS
     loss = {name: (crossed(sheet, fold) - sheet.right) ** 2 for name, sheet in sheets.items()}
-    print("| signal | read | AUROC (95 %) | Brier, calibrated | less than mean_logprob (95 %) |\n|---|---|---|---|---|")
+    print(
+        "| signal | read | AUROC (95 %) | Brier, calibrated | less than mean_logprob (95 %) |\n|---|---|---|---|---|"
+    )
     for name, sheet in sheets.items():
         gain = draws.difference(loss[SIGNALS[0]] - loss[name])
         print(

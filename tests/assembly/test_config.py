@@ -58,6 +58,7 @@ def test_a_file_becomes_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
     example = textwrap.dedent((load.__doc__ or "").partition("::\n")[2])
     MapSet().save(tmp_path / "maps.json")
+    (tmp_path / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
     config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"}, tmp_path)
     bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "p"}
     assert config.release.way("shop").policy.settings == bands

@@ -42,6 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         MapSet().save(folder / name)
     for name in ("certs.json", "law-certificates.json"):
         CertificateSet(by=(), certificates=()).save(folder / name)
+    (folder / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
     score, peers = rng.random(300), ("gpt-4.1-nano",)
     answers = FirstAnswers.of(
         300, scores={"mean_logprob": score}, agreement={peers[0]: (rng.random(300) < 0.5).astype(float)}

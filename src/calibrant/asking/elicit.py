@@ -66,10 +66,10 @@ def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading
 
 
 def _marks(signal: Signal, question: Question) -> dict[str, Any]:
-    """The fingerprint; of an answer that was asked for in a form it is another."""
+    """The fingerprint; of an answer that was asked for in a form, or by a prompt, it is another."""
     prompt, parameters = getattr(signal, "fingerprint", (None, None))  # one from elsewhere may come without
-    form = mark_of(question)
-    return {"prompt": prompt, "parameters": f"{parameters or ''}{form}" if form else parameters}
+    put = mark_of(question) + ("" if question.put_by is None else f"+prompt:{question.put_by[:8]}")
+    return {"prompt": prompt, "parameters": f"{parameters or ''}{put}" if put else parameters}
 
 
 @dataclass(kw_only=True, slots=True)

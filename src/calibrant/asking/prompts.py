@@ -12,7 +12,7 @@ from ..dialogue.untrusted import context_of
 from ..errors import UnusableInput
 from ..types import Question
 
-__all__ = ["put_by", "read_prompt", "whole_reply"]
+__all__ = ["check_evidence", "put_by", "read_prompt", "whole_reply"]
 
 
 def read_prompt(path: str | Path) -> Prompt:
@@ -53,11 +53,16 @@ def whole_reply(path: str | Path) -> Prompt:
     return prompt
 
 
-def put_by(prompt: Prompt, questions: Iterable[Question]) -> list[Question]:
-    """The questions as the prompt puts them; raises `UnusableInput` where it shows evidence and none has any."""
-    asked = list(questions)
-    if prompt.with_evidence and not any(context_of(one).strip() for one in asked):
+def check_evidence(prompt: Prompt, questions: Iterable[Question]) -> None:
+    """Raise `UnusableInput` where a prompt shows evidence and no question has any."""
+    if prompt.with_evidence and not any(context_of(one).strip() for one in questions):
         raise UnusableInput(
             f"The prompt {prompt.name} shows evidence, and no question has any: add a column context, or --documents."
         )
+
+
+def put_by(prompt: Prompt, questions: Iterable[Question]) -> list[Question]:
+    """The questions as the prompt puts them; raises as `check_evidence`."""
+    asked = list(questions)
+    check_evidence(prompt, asked)
     return [prompt.around(one) for one in asked]

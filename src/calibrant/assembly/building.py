@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..asking.prompts import whole_reply
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
@@ -34,6 +35,7 @@ def one_way(
     route: str = "single",
     same: str | None = None,
     format: str | None = None,
+    prompt: Path | None = None,
 ) -> Release:
     """The release of a command: the same for all tasks, of one model ("model"). All as the options say it.
 
@@ -51,5 +53,6 @@ def one_way(
             policy=kept("policies", named("policies", policy)),
             route=kept("routes", comparing(named("routes", route), same)),
             format=format,
+            prompt=whole_reply(prompt) if prompt else None,
         )
     )

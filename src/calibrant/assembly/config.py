@@ -85,6 +85,7 @@ def load(path: str | Path) -> Config:
         same = "model"                              # who says whether answers are the same: model, peer or judge
         posture = { triage = "cautious", shop = "bold" } # for signals that state a confidence; "default" for the rest
         format = "by_kind"                          # asks for answers that can be read; default: as they come
+        prompt = "prompt.json"                      # put around questions: of `calibrant refine`, or a text file
 
         [peer]                                      # a second model, for the signal peer_agreement
         kind = "embedded"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..arguments import check_names, filled
+from ..asking.prompts import whole_reply
 from ..dialogue.entailment import Same
 from ..dialogue.forms import FORMATS
+from ..dialogue.prompts import Prompt
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..releases.live import signals_made
@@ -29,7 +31,8 @@ class ConfidenceFrom:
     `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
     "default" for all others. `same` names who is asked whether two answers say the same, where the texts alone do not
     tell, by signals and routes that compare answers. `format` is the form that answers are asked for in, by kind or by
-    name; where it is not stated, questions are put as clients send them.
+    name; where it is not stated, questions are put as clients send them. `prompt` is a file: what `calibrant refine`
+    found, or a text that is a system message.
     """
 
     signals: tuple[str, ...] = ("mean_logprob",)
@@ -37,6 +40,7 @@ class ConfidenceFrom:
     posture: Mapping[str, str] = field(default_factory=dict)
     same: Same = None
     format: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +60,7 @@ class TaskSection:
     same: Same = None
     gate: Gate | None = None
     format: str | None = None
+    prompt: str | None = None
     policy: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
 
@@ -81,6 +86,7 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
         others={role: role for role in ("peer", "judge") if role in sections},
         gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
         format=_format(usual.format, "[confidence]"),
+        prompt=file.prompt(usual.prompt),
         **file.route(sections.get("route", {}), "route", usual.same),
     )
     tasks = {}
@@ -138,6 +144,7 @@ class _File:
         """What a task has of its own of a way, but its signals."""
         given: dict[str, Any] = {
             "maps": self.maps(own.maps), "gate": own.gate, "format": _format(own.format, f"[{place}]"),
+            "prompt": self.prompt(own.prompt),
         }  # fmt: skip
         if own.policy is not None:
             given["policy"] = self.policy(own.policy, f"{place}.policy")
@@ -147,6 +154,9 @@ class _File:
 
     def maps(self, path: str | None) -> MapSet | None:
         return None if path is None else MapSet.load(self.folder / path)
+
+    def prompt(self, path: str | None) -> Prompt | None:
+        return None if path is None else whole_reply(self.folder / path)
 
     def policy(self, section: Section, place: str) -> Part:
         kind, settings = checked("policies", {"kind": "bands"} | dict(section), f"[{place}]")

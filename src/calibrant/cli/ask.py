@@ -119,7 +119,7 @@ def ask_command(
     import asyncio
 
     from calibrant.asking.documents import read_documents, with_documents, with_passages
-    from calibrant.asking.prompts import put_by, whole_reply
+    from calibrant.asking.prompts import check_evidence
     from calibrant.assembly.building import one_way
     from calibrant.pipeline import Pipeline
     from calibrant.records.opening import open_store
@@ -132,6 +132,7 @@ def ask_command(
     form = FREE if given.free_form else BY_KIND
     release = one_way(
         signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same, format=form,
+        prompt=prompt,
     )  # fmt: skip
     asked = Question(
         id=digest(question), messages=(Message("user", question),), task=task, domain=domain,
@@ -140,8 +141,8 @@ def ask_command(
     if documents:
         wanted = with_documents if route.partition(":")[0].strip() == "retrieval" else with_passages
         (asked,) = wanted([asked], read_documents(documents))
-    if prompt:
-        (asked,) = put_by(whole_reply(prompt), [asked])
+    if release.default.prompt is not None:
+        check_evidence(release.default.prompt, [asked])
 
     async def work() -> tuple[Record, Phrasebook]:
         llm = model_of(given)

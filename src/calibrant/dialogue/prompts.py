@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..answers.kinds import inert
-from ..types import Completion, Message, Question, digest
+from ..types import Ask, Completion, Message, Question, digest
 from .asks import last_turn
 from .forms import FREE
 from .untrusted import context_of
@@ -41,6 +41,16 @@ class Prompt:
     def digest(self) -> str:
         """Content address: equal for prompts that ask in the same way."""
         return digest([self.system, self.suffix, self.with_evidence, self.reasoning])
+
+    def asks(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
+        """The question as this prompt puts it, and a call that asks it so.
+
+        >>> asked = Question(id="q", messages=(Message("user", "2 + 2?"),))
+        >>> Prompt(name="plain", system="Be brief.").asks(asked, Ask(messages=asked.messages))[1].messages[0].content
+        'Be brief.'
+        """
+        around = self.around(replace(question, messages=ask.messages))
+        return self.around(question), replace(ask, messages=around.messages)
 
     @property
     def shown(self) -> str:
@@ -77,7 +87,8 @@ class Prompt:
             longest = max(settings.max_tokens or 0, self.reasoning + LAST_LINE)
             settings = replace(settings, max_tokens=longest, stop=())
         form = FREE if self.reasoning else question.format  # its last line is asked for by the prompt itself
-        return replace(question, messages=tuple(messages), settings=settings, format=form)
+        put_by = question.put_by if self.digest == SEED.digest else self.digest
+        return replace(question, messages=tuple(messages), settings=settings, format=form, put_by=put_by)
 
     def _turn(self, question: Question, text: str) -> str:
         context = context_of(question).strip()

@@ -160,8 +160,9 @@ def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
     settings = question.settings.stated
     shallow = _shallow(question)
-    if question.format is None:
-        del shallow["format"]  # as those were written that knew of none
+    for name in ("format", "put_by"):
+        if shallow[name] is None:
+            del shallow[name]  # as those were written that knew of none
     return shallow | {
         "messages": [_message_to_json(message) for message in question.messages],
         "references": list(question.references),

@@ -11,6 +11,7 @@ from typing import Any
 from ..arguments import arguments
 from ..asking.assessing import Assessor
 from ..dialogue.forms import formed, lined, shaped
+from ..dialogue.prompts import Prompt
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..phrasing.phrases import Phrasebook
@@ -84,17 +85,22 @@ class LiveWay:
     hold: bool = False
     release: str | None = None
     format: str | None = None
+    prompt: Prompt | None = None
     book: Phrasebook = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "book", Phrasebook.of(self.assessor.maps, self.policy))
 
     def put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
-        """The question, and how it is asked, in the form that this way asks for.
+        """The question, and how it is asked, by the prompt of this way and in the form that it asks for.
 
-        Where the request carries a form of the server's (tools, `response_format`), or the route has prompts of its own
-        for what the answer is to be like, it is left as it came.
+        A question is never taken to be put by another prompt, whatever it states. Where the request carries a form of
+        the server's (tools, `response_format`), or the route has prompts of its own for what the answer is to be like,
+        no form is asked for.
         """
+        question = replace(question, put_by=None)
+        if self.prompt is not None:
+            question, ask = self.prompt.asks(question, ask)
         if self.format is None or shaped(ask.extra) or getattr(self.route, "asks_otherwise", False):
             return question, ask
         formal = formed(question, self.format)
@@ -144,4 +150,5 @@ def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> 
         hold=way.gate == "hold",
         release=release,
         format=way.format,
+        prompt=way.prompt,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ..dialogue.prompts import Prompt
 from ..files.sealed import Kind, Sealed
 from ..maps.calibration import MapSet
 from ..plugins import find
@@ -48,6 +49,7 @@ class Way:
     others : further models that signals ask, by their role ("peer")
     gate : "trail" where an answer goes out at once and its confidence last, "hold" where the decision comes first
     format : the form that answers are asked for in (`calibrant.dialogue.forms`); None for as questions come
+    prompt : what is put around questions, of which the whole reply is the answer; None for nothing
     """
 
     signals: tuple[Part, ...] = (Part(kind="mean_logprob"),)
@@ -58,8 +60,11 @@ class Way:
     others: Mapping[str, str] = field(default_factory=dict)
     gate: Literal["trail", "hold"] = "trail"
     format: str | None = None
+    prompt: Prompt | None = None
 
     def __post_init__(self) -> None:
+        if self.prompt is not None and self.prompt.reasoning:
+            raise ValueError("A way's prompt lets the whole reply be the answer: reasoning must be 0.")
         if not self.models:
             raise ValueError("A way asks at least one model.")
         if self.gate not in ("trail", "hold"):
@@ -75,7 +80,9 @@ class Way:
             "models": [list(pair) for pair in self.models],
             "others": dict(self.others),
             "gate": self.gate,
-            **({"format": self.format} if self.format else {}),  # else as those were sealed that knew of none
+            # what is not stated is left out, as where releases were sealed that knew of none
+            **({"format": self.format} if self.format else {}),
+            **({"prompt": asdict(self.prompt)} if self.prompt else {}),
         }
 
     @classmethod
@@ -90,6 +97,7 @@ class Way:
             others=data["others"],
             gate=data["gate"],
             format=data.get("format"),
+            prompt=Prompt(**data["prompt"]) if "prompt" in data else None,
         )
 
 

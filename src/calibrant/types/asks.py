@@ -66,7 +66,8 @@ class Question:
 
     `references` holds acceptable answers where they are known (a labelled question), else is empty; `settings`
     say how its answers are drawn, where it has a wish. `format` is the form that its answer is asked for in (see
-    `calibrant.dialogue.forms`): "by_kind", a form by name, or "free" and None for as it stands.
+    `calibrant.dialogue.forms`): "by_kind", a form by name, or "free" and None for as it stands. `put_by` is the digest
+    of the prompt around it (`calibrant.dialogue.prompts`), None where there is none.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Question:
     metadata: Json = field(default_factory=dict)
     settings: Sampling = Sampling()
     format: str | None = None
+    put_by: str | None = None
 
     @property
     def text(self) -> str:
