@@ -1,4 +1,4 @@
-"""What models really say when nobody asks for a letter: replies in free form, kept to be judged by people.
+"""What models really say when nobody asks for a letter: replies in free form, kept to be judged by hand.
 
     CALIBRANT_DATA=... python benchmarks/replies.py FILE.jsonl --model NAME --url URL [--limit 260] [--again 100]
     CALIBRANT_DATA=... python benchmarks/replies.py FILE.jsonl --gguf FILE.gguf
@@ -11,7 +11,7 @@ asked again.
 
     [CALIBRANT_DATA=...] python benchmarks/replies.py tests/answers/recorded --verdicts
 
-Compares `calibrant.grade` and `calibrant.same` with the verdicts that people gave on such replies (the folder says by
+Compares `calibrant.grade` and `calibrant.same` with the verdicts given by hand on such replies (the folder says by
 which rule) and prints, as Markdown, how often they are wrong and how often they cannot tell.
 """
 
@@ -30,10 +30,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pyarrow import parquet
 
 import calibrant
 from calibrant.asking.asker import Asker
+from calibrant.maps.curves import rate_interval
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
@@ -172,7 +174,7 @@ async def ask_all(
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a person and the engine say of one reply, or of two replies to one question; None cannot be told."""
+    """The verdict by hand and by the engine on one reply, or on two replies to one question; None cannot be told."""
 
     dataset: str
     kind: str
@@ -244,10 +246,20 @@ def _table(name: str, judged: list[Judged]) -> str:
     lines = [f"| {name} | " + " | ".join(f"{half} | wrong | cannot tell" for half in HALVES) + " |"]
     lines.append("|---" * 7 + "|")
     lines.append(_line("all", judged))
+    lines.append(_line("all but long answers", [one for one in judged if one.kind != "long"]))
     for part in (lambda one: one.kind, lambda one: one.form, lambda one: one.model, lambda one: one.dataset):
         for value in dict.fromkeys(sorted(part(one) for one in judged)):
             lines.append(_line(value, [one for one in judged if part(one) == value]))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *(_sentence(half, judged) for half in HALVES)])
+
+
+def _sentence(half: str, judged: list[Judged]) -> str:
+    """How many of a half are told wrongly, with a 95 % interval as if all were independent."""
+    own = [one for one in judged if one.half == half]
+    wrong, untold = faults(own)
+    told = len(own) - untold
+    low, high = (float(end[0]) for end in rate_interval(np.array([wrong]), np.array([float(told)])))
+    return f"{half}: of {told} told {wrong} are wrong ({low:.1%} to {high:.1%}); {untold} of {len(own)} are not told."
 
 
 def _line(name: str, judged: list[Judged]) -> str:
