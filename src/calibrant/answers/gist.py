@@ -202,7 +202,8 @@ def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     if set(small.stems) <= set(big.stems):
         return _says_more(small, big, asked, long=long)
     apart = one.names.isdisjoint(two.names) and (not long or (one.echo and two.echo))
-    if one.names and two.names and (apart or (not long and one.names - two.names and two.names - one.names)):
+    brief = max(len(a), len(b)) <= 3 and one.names - two.names and two.names - one.names
+    if one.names and two.names and (apart or brief):
         return False if not _family(one, two) else None
     return None
 

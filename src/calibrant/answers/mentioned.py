@@ -255,16 +255,21 @@ HALF = 0.5
 def may_mean(text: str, options: Sequence[str], asked: str = "") -> set[int]:
     """The options half of whose own words, or more, stand in a reply.
 
-    >>> may_mean("a great master", ["great soul", "old soul"])
+    >>> may_mean("an old friend", ["very old friends", "old soul"])
     {0}
     """
     asks_for = asks(without_options(asked, tuple(options)))
     known = asks_for.known | asks_for.candidates
-    return {
-        i
-        for i, share in enumerate(_held(words_in(cleaned(text)), options, known, asks_for.denied))
-        if share >= HALF
-    }
+    words = words_in(cleaned(text))
+    held, said = _held(words, options, known, asks_for.denied), {word.stem for word in words}
+    return {i for i, share in enumerate(held) if share >= HALF and _headed(options[i], said)}
+
+
+def _headed(option: str, said: set[str]) -> bool:
+    """Whether the last word of a short option, which is what it is, was said, or tells little: a car, whatever car."""
+    words = content(words_in(option))
+    head = words[-1].stem if words else ""
+    return len(words) > 3 or head in VAGUE or head in said or kin(head, said)
 
 
 def _held(

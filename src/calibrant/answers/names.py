@@ -47,7 +47,7 @@ def naming(reference: str) -> Naming:
     """How a reference may be named.
 
     >>> naming("William Shakespeare").brief, naming("the Nile River").brief, naming("to find food").whole
-    ((('shakespear',),), (('nile',),), (('to', 'find', 'food'), ('find', 'food')))
+    ((('shakespear',),), (('nil',),), (('to', 'find', 'food'), ('find', 'food')))
     """
     words = [word for word in words_in(reference) if word.plain not in ARTICLES] or list(words_in(reference))
     whole = [tuple(word.stem for word in words)]

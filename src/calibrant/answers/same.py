@@ -10,7 +10,7 @@ from ..types import Question
 from .dates import Day, date
 from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
-from .mentioned import NOTHING
+from .mentioned import NOTHING, PARTLY, may_mean
 from .options import named
 from .reply import cleaned, refuses
 from .short import equal
@@ -73,7 +73,10 @@ def _choices(a: str, b: str, options: Sequence[str], asked: str) -> bool | None:
         return first == second
     if first is None and second is None:
         return compared(a, b, asked)
-    return False if NOTHING in (why, other) else None
+    chosen, (text, reason) = (second, (a, why)) if first is None else (first, (b, other))
+    if reason == NOTHING or (reason == PARTLY and chosen not in may_mean(text, options, asked)):
+        return False
+    return None
 
 
 def _numbers(a: str, b: str, asked: str) -> bool | None:

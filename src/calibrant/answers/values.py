@@ -144,6 +144,9 @@ def in_words(text: str) -> float | None:
         if size:
             value, at = _composed(words, at, size, known)
             found.append(value)
+        elif at and words[at - 1] in ("a", "an") and words[at] in SCALES:
+            found.append(int(SCALES[words[at]]))
+            at += 1
         else:
             at += 1
     broken = any(

@@ -24,6 +24,8 @@ __all__ = ["Found", "verdict"]
 
 BARE = re.compile(r"[-+−]?\s?[$€£]?[\d.,]*\d\s?%?")
 YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
+LITTLE = 0.2
+"""Share of a statement's own words below which a reply says something else."""
 LONG = 5
 """Words of content from which a reference is a statement rather than a name."""
 
@@ -364,7 +366,7 @@ def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:
             ):
                 return RIGHT
             best = max(best, share if len(own) > 1 else 0.0)
-    if statement:
+    if statement and best >= LITTLE:
         return Found(None, "the reference is a statement, which takes a judge to compare")
     if best >= 0.5:
         return Found(None, "it shares words with the reference, and may say the same")

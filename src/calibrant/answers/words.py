@@ -30,6 +30,7 @@ WORD = re.compile(
     r"|(?<![\w)])[-−–](?=[\d.])[\d.,]*\d(?:[eE][-+]?\d+)?"
     r"|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?\b"
     r"|(?:[^\W\d_]\.){2,}"
+    r"|(?<!\S)\.[a-z]{2,6}\b"
     rf"|(?:(?![{WIDE}])[^\W_])+(?:['’](?:(?![{WIDE}])[^\W_])+)*(?:[+#]+(?!\w))?"
     r"|[<>=≤≥≠]+"
 )
@@ -85,7 +86,7 @@ def words_in(text: str) -> tuple[Word, ...]:
     """The words of a text in order.
 
     >>> [(word.plain, word.clause) for word in words_in("It's Paris, not Lyon.")]
-    [('its', 0), ('paris', 0), ('not', 1), ('lyon', 1)]
+    [('it', 0), ('paris', 0), ('not', 1), ('lyon', 1)]
     """
     return tuple(_words(text))
 
@@ -139,8 +140,8 @@ SHORTENED = vocabulary("shortened")
 def stem(word: str) -> str:
     """A word without the ending of a plural or of a verb: one form for "rocks" and "rock".
 
-    >>> [stem(word) for word in ("rocks", "volcanoes", "boxes", "cities", "glass", "baking", "three", "220.00")]
-    ['rock', 'volcano', 'box', 'city', 'glass', 'bak', '3', '220']
+    >>> [stem(word) for word in ("rocks", "volcanoes", "boxes", "cities", "glass", "walking", "three", "220.00")]
+    ['rock', 'volcano', 'box', 'city', 'glass', 'walk', '3', '220']
     """
     if word in IRREGULAR:
         return IRREGULAR[word]
