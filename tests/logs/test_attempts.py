@@ -50,6 +50,19 @@ def test_each_row_counts_or_says_why_not() -> None:
     })  # fmt: skip
 
 
+def test_rows_without_a_weight_are_left_out_unless_none_has_one() -> None:
+    row = ROWS[0]
+    some = read_attempts([row | {"weight": 4.0}, row | {"item_id": "b", "weight": None}])
+    assert [one.weight for one in some.attempts] == [4.0] and sum(some.unusable.values()) == 1
+    none = read_attempts([row | {"weight": None}, row | {"item_id": "b", "weight": None}])
+    assert [one.weight for one in none.attempts] == [1.0, 1.0] and not none.unusable
+    drawn = read_attempts(
+        [row | {"propensity": 0.5, "record_id": "r"}, row | {"propensity": 0.5, "record_id": "r"}]
+    )
+    assert [one.weight for one in drawn.attempts] == [2.0]
+    assert drawn.unusable == Counter({"a further row of the same record": 1})
+
+
 def test_rows_of_one_attempt_each_are_put_side_by_side() -> None:
     rows = [
         {"item_id": "a", "attempt": 2, "confidence": 0.8, "correct": 1, "tokens": 30},

@@ -340,6 +340,23 @@ def test_what_was_picked_for_its_samples_needs_fresh_ones() -> None:
     assert asyncio.run(sampled(unchecked, chance=1.0).answer(question, ask, NONE)).completion.text == "Astana"
 
 
+def test_samples_that_were_counted_are_not_fresh() -> None:
+    """Also where only a signal drew them: six speak for the revision, and the next eight do not."""
+    left = ["Astana"] * 6 + ["Almaty"] * 8
+    model = scripted(
+        first="Almaty", doubt="?", revise="Astana",
+        sample=lambda ask: [left.pop(0) for _ in range(ask.samples)],
+    )  # fmt: skip
+    signals = {"self_consistency": find("signals", "self_consistency")(samples=6)}
+    route = SelfCorrection(
+        model=model, assessor=Assessor(model=model, signals=signals, maps=MAPS), alternatives=0
+    )
+    question, ask = asked()
+    got = asyncio.run(route.answer(question, ask, NONE))
+    assert got.completion.text == "Almaty" and not left
+    assert "of 8 fresh samples 0 say it and 8" in got.steps[-1].outcome
+
+
 def test_an_answer_that_is_no_likelier_is_seldom_taken() -> None:
     """Drawn like the first answer: taken in at most `chance` of the looks, where its own vote takes it in most."""
     rng, looked, taken = np.random.default_rng(5), 0, 0

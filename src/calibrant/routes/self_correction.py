@@ -254,7 +254,7 @@ class SelfCorrection(Route):
         few = least_votes(self.chance)
         if not sampled or not few:
             return None
-        seen, fresh = max(self.alternatives, self._shared()), max(self.alternatives, 2 * few)
+        seen, fresh = max(self.alternatives, self._counted()), max(self.alternatives, 2 * few)
         until = seen + (done + 1) * fresh
         got = await asker.ask(sample_ask(question, until, temperature=self.temperature))
         drawn = got.completions[until - fresh :]
@@ -330,12 +330,16 @@ class SelfCorrection(Route):
 
     def _shared(self) -> int:
         """How many of the samples that signals draw serve as alternatives too."""
+        return self._counted() if self.alternatives else 0
+
+    def _counted(self) -> int:
+        """How many samples at the temperature of the alternatives signals count."""
         alike = [
             signal.cost.samples
             for signal in self.assessor.signals.values()
             if getattr(signal, "temperature", None) == self.temperature
         ]
-        return max(alike, default=0) if self.alternatives else 0
+        return max(alike, default=0)
 
     async def _clarified(self, question: Question, doubt: str) -> str | None:
         if self.clarify is None:
