@@ -9,6 +9,11 @@ a row each: the condition, whether the abstract was the right one (`held`; none 
 right, and the features of the route. `calibrant plan retrieval FILE.jsonl` says what they tell. Calls are kept in
 FILE.jsonl.calls.
 
+    CALIBRANT_DATA=... python benchmarks/retrieval.py --recorded FILE.jsonl
+
+writes the same of what GPT-3.5 answered from retrieved text on MIRAGE, of which `held` is whether GPT-4, from the same
+text, was right: a stronger reader's word, for the passages themselves were not recorded.
+
 Else, first, with CALIBRANT_DATA, on `mirage_medqa`: GPT-4 and GPT-3.5 answered 6,545 medical questions from retrieved
 text ("rag") and from memory ("cot"). How often the answer from documents is right where the one from memory says the
 same and where it does not; then a `DocumentMap` fitted on 1,000 items of ten seeds and measured on the others.
@@ -131,6 +136,23 @@ async def live() -> None:
         await model.close()
 
 
+def recorded_log(to: str) -> None:
+    """Answers of the weaker model with what the stronger one made of the same text."""
+    names = ["gpt-3.5-turbo-16k-0613+rag", "gpt-3.5-turbo-16k-0613+cot", "gpt-4-32k-0613+rag"]
+    panel = read_panel(str(Path(os.environ["CALIBRANT_DATA"]) / "logs" / "mirage_medqa.parquet"), names)
+    choice = Ballots.of(panel.models, panel.answer).choice
+    rows = [
+        {
+            "item_id": str(panel.item[i]), "task": panel.task[i], "correct": float(panel.grade[0][i]),
+            "same": float(choice[0][i] == choice[1][i]) if min(choice[0][i], choice[1][i]) >= 0 else None,
+            "held": float(panel.grade[2][i]),
+        }
+        for i in range(len(panel))
+    ]  # fmt: skip
+    Path(to).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    print(f"{len(rows)} answers.")
+
+
 class Kept:
     """A model whose calls are kept in a file, so that a run which was stopped pays for none twice."""
 
@@ -211,10 +233,14 @@ async def labelled(given: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--log")
+    parser.add_argument("--recorded")
     parser.add_argument("--url")
     parser.add_argument("--model", default="model")
     parser.add_argument("--questions", type=int, default=60)
     given = parser.parse_args()
+    if given.recorded:
+        recorded_log(given.recorded)
+        return
     if given.log:
         asyncio.run(labelled(given))
         return

@@ -63,6 +63,10 @@ def test_what_a_log_lacks_is_said() -> None:
     found = plan_documents([{"sure": 0.1 * (i % 10), "correct": i % 2} for i in range(40)])
     assert found.unknown == 20 and any("--held" in note for note in found.notes)
     assert found.features[0].cause is None and all(one.advice is None for one in found.below)
+    assert found.confidence == "sure"
+    assert plan_documents([{"same": 1, "correct": 1}, {"same": 0, "correct": 0}]).confidence == "same"
+    named = plan_documents([{"sure": 0.5, "p": 0.7, "correct": 1}], confidence="p")
+    assert [one.name for one in named.features] == ["confidence", "sure"]
     with pytest.raises(ColumnNotFound, match="correct"):
         plan_documents([{"sure": 0.5}])
     with pytest.raises(ColumnNotFound, match="confidence"):

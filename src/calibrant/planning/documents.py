@@ -163,7 +163,8 @@ def plan_documents(source: Any, *, seed: int = 0, **named: str | None) -> Docume
     ----------
     source : a log with a verdict on each answer, the features of the route `retrieval` (`FEATURES`; any of them, or a
         confidence), and `held`, whether the passages hold the right answer
-    named : columns by role (`DOCUMENT_COLUMNS`, and weight)
+    named : columns by role (`DOCUMENT_COLUMNS`, and weight); by confidence goes `sure`, where the log has none a stated
+        confidence, else its first feature
 
     Raises `ColumnNotFound` for a log without verdicts or without any feature, `NotEnoughLabels` without judged rows.
 
@@ -178,8 +179,9 @@ def plan_documents(source: Any, *, seed: int = 0, **named: str | None) -> Docume
     if not len(read):
         raise NotEnoughLabels("What documents are worth", 1, 0, read.unusable)
     names = [name for name in FEATURES if name in read.values]
-    main = "sure" if "sure" in names and named.get("confidence") is None else "confidence"
-    if main == "confidence" and "confidence" not in read.values:
+    stated = "confidence" in read.values and (named.get("confidence") is not None or "sure" not in names)
+    main = "confidence" if stated else next(iter(sorted(names, key=lambda name: name != "sure")), None)
+    if main is None:
         raise ColumnNotFound("confidence", ["sure", *CONVENTIONS["confidence"]], list(read.columns.values()))
     sheet = _Sheet.of(read)
     wrong = sheet.right < 0.5
