@@ -16,7 +16,8 @@ WRITTEN = [
     ("80-90%", 0.85), ("80%-90%", 0.85), ("80% to 90%", 0.85), ("80–90 %", 0.85), ("between 80% and 90%", 0.85),
     ("**80%**", 0.8), ("<80>%", 0.8), ("(80%)", 0.8), ("80 percent", 0.8), ("80 per cent", 0.8), ("80 Prozent", 0.8),
     ("80 pour cent", 0.8), ("80 por ciento", 0.8), ("８０％", 0.8), ("80% sure.", 0.8), ("80% confidence", 0.8),
-    ("etwa 80 %", 0.8), ("100%", 1.0), ("0%", 0.0), ("1%", 0.01),
+    ("etwa 80 %", 0.8), ("100%", 1.0), ("0%", 0.0), ("1%", 0.01), ("1.0", 1.0),
+    ("0.0", 0.0),
 ]  # fmt: skip
 
 UNSTATED = ["", "1", "high", "-5", "-5%", "120%", "80 or 90", "80% or 90%", "90-80%", "<0 to 100>%", "0-100%", "12,345",
@@ -54,6 +55,8 @@ SENTENCES = [
     ("More than 50%, I would say", None),
     ("It is 40%, or rather 60%", None),
     ("The confidence is 10", None),
+    ("The money used in Colombia is the equivalent of 85%", None),
+    ("D) 100%", None),
 ]
 
 
@@ -68,7 +71,9 @@ CLAIMS = [
     "Answer: Camel\nConfidence: 30%", "Answer: Camel, Confidence: 30%", "Answer: Camel (30%)", "Answer: Camel - 30%",
     "Answer: Camel; 30%", "Answer: Camel\n30%", "Camel (30%)", "Camel - 30%", "Camel: 30%", "Camel\n30%",
     "Camel\nConfidence: 30%", "**Answer:** Camel\n**Confidence:** 30%", "Answer: **Camel**\n\nConfidence: **30%**",
-    "Answer: <Camel>\nConfidence: <30>%", "Answer: Camel | Confidence: 30%", "Camel, confidence: 30%",
+    "Answer: <Camel>\nConfidence: <30>%", "Answer: Camel | Confidence: 30%",
+    "Answer: Camel\nConfidence (30):", "Answer: Camel\n\nConfidence (30%):",
+    "Answer: Camel\nConfidence (0-100): 30", "Camel, confidence: 30%",
     "Antwort: Camel\nKonfidenz: 30 %", "Réponse : Camel\nConfiance : 30 %", "答案：Camel\n置信度：30%",
     "Camel: Large herbivore; 30%", "Answer: Camel: Large herbivore; 30%", "Camel - Probability: 30%",
     "- Answer: Camel\n- Confidence: 30%", "Let me see. It is large.\nAnswer: Camel\nConfidence: 30%",
@@ -91,6 +96,7 @@ def test_an_answer_and_its_confidence_are_told_apart(text: str) -> None:
         "It may be a camel.\nOr a goat.\nConfidence: 30%",
         "Answer: Camel\nConfidence: 30% or 40%",
         "30%",
+        "The answer is: 30%",
         "Camel",
     ],
 )

@@ -48,7 +48,6 @@ def test_percentages_are_read(text: str, stated: float) -> None:
     [
         "",
         "1",
-        "1.0",
         "101",
         "high",
         "85 or 90",
@@ -143,7 +142,7 @@ def test_distributions_never_sum_to_more_than_one(value: Any) -> None:
 def test_percentages_shares_and_words_agree(n: int) -> None:
     assert parse_percentage(f"{n}%") == n / 100 == parse_percentage(f"{n} percent")
     assert parse_percentage(str(n)) == (n / 100 if n != 1 else None)
-    assert parse_percentage(f"{n / 100:.2f}") == (n / 100 if n < 100 else None)
+    assert parse_percentage(f"{n / 100:.2f}") == n / 100
     assert parse_confidence(f"Confidence: {n}%") == n / 100
     assert parse_distribution(f"Paris: {n}%") == (("Paris", n / 100),)
 

@@ -48,6 +48,11 @@ TURNED = re.compile(
     re.I,
 )
 """What makes the one percentage of a sentence say something else than how likely the answer is right."""
+ABOUT_IT = re.compile(
+    r"\b(?:answer|percentage|confiden|certain|sure|probab|likel|chance|correct|right|accura|high|low|medium)",
+    re.I,
+)
+"""What a sentence has that states how sure one is of an answer."""
 ON = re.compile(r"[ \t]*[-–—/][ \t]*\d*$|[ \t]*%")
 """A percentage that is followed by this was the begin of a range that was cut off, or is none."""
 
@@ -70,7 +75,8 @@ def amount(text: str) -> float | None:
     """The share of one that a text is, which holds nothing else; None for anything that is not plainly one.
 
     A number without a unit is a percentage when above 1 and a share of one when between 0 and 1; a bare 1 could be
-    either, so it is neither. A comma is a decimal point. The middle of a range stands for it, unless it is wide.
+    either, so it is neither, while 1.0 is a share. A comma is a decimal point. The middle of a range stands for it,
+    unless it is wide.
 
     >>> [amount(text) for text in ("85", "30,5 %", "0.85", "about 80%", "80-90%", "3/10", "**90%** sure.")]
     [0.85, 0.305, 0.85, 0.8, 0.85, 0.3, 0.9]
@@ -86,9 +92,9 @@ def amount(text: str) -> float | None:
         return numbers[0] / numbers[1] if numbers[0] <= numbers[1] else None
     if found[-1][1]:
         return _range(numbers, 100)
-    if THOUSANDS.search(plain) or numbers[-1] == 1:
+    if THOUSANDS.search(plain) or (plain.endswith("1") and numbers[-1] == 1):
         return None
-    return _range(numbers, 1 if numbers[-1] < 1 else 100)
+    return _range(numbers, 1 if numbers[-1] <= 1 else 100)
 
 
 def parse_percentage(text: str) -> Score | None:
@@ -113,7 +119,9 @@ def parse_percentage(text: str) -> Score | None:
 def _in_a_sentence(text: str) -> Score | None:
     """The one percentage of a short text."""
     found = list(ONE.finditer(text)) if len(text) <= LONGEST else []
-    if len(found) != 1 or ON.match(text, found[0].end()) or TURNED.search(text):
+    if len(found) != 1 or not ABOUT_IT.search(text):
+        return None
+    if ON.match(text, found[0].end()) or TURNED.search(text):
         return None
     value = amount(found[0][0])
     return None if value is None else score(value)

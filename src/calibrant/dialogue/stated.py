@@ -22,7 +22,8 @@ SURE = (
 LABEL = rf"(?:the |my |your |overall )*{SURE}(?: (?:level|score|rating))?"
 MARKS = r"[ \t*_#>|-]*"
 CONFIDENCE = re.compile(
-    rf"(?:^{MARKS}|[\s,;.|(]){LABEL}(?:[ \t]?\([^()\n]{{0,24}}\))?[ \t*_]*(?:[:=：]|[ \t]is[ \t])[\s*_]*(.*)$",
+    rf"(?:^{MARKS}|[\s,;.|(]){LABEL}(?:[ \t]?\((?P<within>[^()\n]{{0,24}})\))?[ \t*_]*"
+    r"(?:[:=：]|[ \t]is[ \t](?=.*%))[\s*_]*(?P<said>.*)$",
     re.I | re.M,
 )
 ANSWER = re.compile(
@@ -72,7 +73,7 @@ NO_NAME = re.compile(
 )
 """What names no candidate, or not plainly one: "Guess 1", "P1", "Paris confidence", "Paris: 80% Lyon"."""
 NO_CANDIDATE = re.compile(
-    rf"(?:the |my |overall )*(?:answer|percentage|p\d{{1,2}}|{LABEL}|(?:sum|total)\b.{{0,30}})", re.I
+    rf"(?:the |my |overall )*(?:answer(?: is)?|percentage|p\d{{1,2}}|{LABEL}|(?:sum|total)\b.{{0,30}})", re.I
 )
 """What stands before a number of its own and names no answer."""
 PLAIN = re.compile(rf"(.+?)[ \t*_]*[{BETWEEN}][ \t*_]*(\d{{1,3}}(?:[.,]\d+)?)[)*_]*")
@@ -97,8 +98,14 @@ def parse_confidence(text: str) -> Score | None:
     >>> parse_confidence("Answer: Paris, confidence: 8/10"), parse_confidence("My confidence is about 30,5 %.")
     (0.8, 0.305)
     """
-    said = [one[1] for one in CONFIDENCE.finditer(tidy(text))]
-    return parse_percentage(said[-1].strip(AROUND)) if said else None
+    every = list(CONFIDENCE.finditer(tidy(text)))
+    if not every:
+        return None
+    stated = parse_percentage(every[-1]["said"].strip(AROUND))
+    within = (
+        amount(every[-1]["within"] or "") if stated is None else None
+    )  # "Confidence (80):", as small models write
+    return score(within) if within is not None else stated
 
 
 def parse_claim(text: str) -> tuple[str, Score] | None:
