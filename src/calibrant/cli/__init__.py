@@ -11,10 +11,22 @@ from calibrant import __version__
 from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError
 
-from . import ask, extend, measure, plan, posture, redteam, refine, serve
+from . import ask, extend, measure, plan, posture, redteam, refine, serve, signals
 from .options import app
 
-__all__ = ["app", "ask", "extend", "measure", "plan", "posture", "redteam", "refine", "run", "serve"]
+__all__ = [
+    "app",
+    "ask",
+    "extend",
+    "measure",
+    "plan",
+    "posture",
+    "redteam",
+    "refine",
+    "run",
+    "serve",
+    "signals",
+]
 
 
 def run() -> None:

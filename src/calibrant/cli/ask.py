@@ -1,8 +1,7 @@
-"""Asking models: signals, elicit, ask."""
+"""Asking models: elicit, ask."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,7 +9,6 @@ import typer
 
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE
-from calibrant.plugins import about, find, names
 
 from .options import (
     AnswerTokens,
@@ -31,18 +29,6 @@ from .terminal import out, print_json, say
 if TYPE_CHECKING:
     from calibrant.phrasing.phrases import Phrase, Phrasebook
     from calibrant.types import Record
-
-
-@command("signals")
-def signals_command(as_json: AsJson = False) -> None:
-    """List the ways of telling how sure a model is: what each needs and what it costs an answer."""
-    from .tables.asked import print_signals
-
-    rows = [_signal(name) for name in names("signals")]
-    if as_json:
-        print_json({"signals": rows})
-    else:
-        print_signals(rows)
 
 
 @command("elicit")
@@ -175,12 +161,3 @@ def _told(words: Phrase) -> dict[str, Any]:
     """The words beside a record: the fields of the gateway's confidence object."""
     record = None if words.band is None else words.band.to_dict() | {"text": words.record}
     return {"phrase": words.text, "said": words.chat, "frequency": words.frequency, "track_record": record}
-
-
-def _signal(name: str) -> dict[str, Any]:
-    """What a signal needs, what it costs, what it is."""
-    signal = find("signals", name)()
-    return {
-        "name": name, "needs": sorted(signal.needs), **asdict(signal.cost), "about": about("signals", name),
-        "settings": {one.name: getattr(signal, one.name) for one in fields(signal)},
-    }  # fmt: skip

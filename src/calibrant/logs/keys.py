@@ -50,10 +50,9 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
     codes = np.zeros(rows, np.intp)
     names: list[list[str | None]] = []
     for values in columns:
-        seen: dict[str | None, int] = {}
-        where = np.array([seen.setdefault(key_text(v), len(seen)) for v in values.tolist()], np.intp)
-        names.append(list(seen))
-        codes = codes * len(seen) + where
+        named, where = _coded(values)
+        names.append(named)
+        codes = codes * len(named) + where
     found, codes = np.unique(codes, return_inverse=True)
     keys = []
     for code in found.tolist():
@@ -63,6 +62,20 @@ def group_codes(columns: list[NDArray[Any]], rows: int) -> tuple[list[Key], NDAr
             parts.append(values_of[k])
         keys.append(tuple(reversed(parts)))
     return keys, codes
+
+
+def _coded(values: NDArray[Any]) -> tuple[list[str | None], NDArray[np.intp]]:
+    """The distinct values as text, in the order in which they come, and the index of each row's among them."""
+    if values.dtype.kind in "fiub":  # each distinct number is spelt once
+        found, first, where = np.unique(values, return_index=True, return_inverse=True)
+        order = np.argsort(first, kind="stable")
+        return [key_text(v) for v in found[order].tolist()], np.argsort(order, kind="stable")[where]
+    listed = values.tolist()
+    if set(map(type, listed)) != {str}:
+        listed = [key_text(v) for v in listed]
+    seen: dict[str | None, int] = {}
+    codes = np.array([seen.setdefault(v, len(seen)) for v in listed], np.intp)
+    return [name or None for name in seen], codes
 
 
 def cluster_ids(columns: list[NDArray[Any]], first: int) -> NDArray[Any]:

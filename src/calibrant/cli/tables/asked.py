@@ -1,8 +1,7 @@
-"""What commands that ask say of their signals, their costs and their runs."""
+"""What commands that ask say of their costs and their runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,32 +10,15 @@ from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import CostEstimate
 from calibrant.phrasing.numbers import percent
 
-from ..terminal import print_cut, print_json, print_reasons, say, table
+from ..terminal import print_cut, print_json, print_reasons, say
 
 __all__ = [
-    "estimate_sentence", "print_estimate", "print_signals", "print_spending", "print_stopped", "print_summary",
+    "estimate_sentence", "print_estimate", "print_spending", "print_stopped", "print_summary",
     "spending_fields",
 ]  # fmt: skip
 
 
 PRICE = "--price states it"
-
-
-def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A line for each signal: what it needs and what it costs an answer, at the most."""
-    costs = [
-        [f"{row[n]:,}" if row[n] else "-" for n in ("calls", "samples", "read", "written")] for row in rows
-    ]
-    shown = [
-        (row["name"], ", ".join(row["needs"]) or "-", *cost, row["about"])
-        for row, cost in zip(rows, costs, strict=True)
-    ]
-    table(("signal", "needs", ">calls", ">samples", ">reads", ">writes", "is"), shown)
-    say(
-        "\nFor one answer, at the most. Calls are further calls, each of which also reads the question and the "
-        "answer;\nsamples are further answers to the question, shared by all signals that want them; reads and "
-        "writes are tokens."
-    )
 
 
 def estimate_sentence(expected: CostEstimate) -> str:

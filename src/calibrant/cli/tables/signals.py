@@ -1,0 +1,133 @@
+"""The signals there are, and which of them works where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from calibrant.comparing.budgets import Choice
+from calibrant.comparing.signals import Compared, SignalTable
+from calibrant.logs.keys import group_name
+from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent, span
+
+from ..terminal import print_aside, say, table
+
+__all__ = ["print_compared", "print_signals"]
+
+_COUNTED = (">helps", ">no better", ">useless", ">reversed", ">too few")
+_MOST_LINES = 40
+"""So many lines a table may have before each group gets one line instead of one for each of its signals."""
+
+
+def print_signals(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each signal: what it needs and what it costs an answer, at the most."""
+    costs = [
+        [f"{row[n]:,}" if row[n] else "-" for n in ("calls", "samples", "read", "written")] for row in rows
+    ]
+    shown = [
+        (row["name"], ", ".join(row["needs"]) or "-", *cost, row["about"])
+        for row, cost in zip(rows, costs, strict=True)
+    ]
+    table(("signal", "needs", ">calls", ">samples", ">reads", ">writes", "is"), shown)
+    say(
+        "\nFor one answer, at the most. Calls are further calls, each of which also reads the question and the "
+        "answer;\nsamples are further answers to the question, shared by all signals that want them; reads and "
+        "writes are tokens."
+    )
+
+
+def print_compared(found: SignalTable) -> None:
+    """What is to be concluded, then the table, what to take for which budget, and what could not be used."""
+    for sentence in found.sentences:
+        say(sentence)
+    say("")
+    groups = list(found.groups())
+    whole = len(found.signals) <= _MOST_LINES
+    tops = [one for one in groups if one[0] in found.tops]
+    for by, signals in groups if whole else tops:
+        _print_group(by, signals, several=len(groups) > 1)
+    if not whole:
+        heads = (
+            "group",
+            ">answers",
+            ">right",
+            "best",
+            ">AUROC",
+            ">helps",
+            ">no better",
+            ">useless",
+            ">reversed",
+            ">too few",
+        )
+        table(heads, [_line(by, signals) for by, signals in groups if by not in found.tops])
+        say("A line for each group; each of its signals: --json, or --chart.")
+    _print_budgets(found)
+    say("")
+    if len(found.signals) > 1:
+        say(
+            f"Verdicts hold for all {len(found.signals):,} lines at once, so an interval that leaves out 0 may not be "
+            "enough for one."
+        )
+    say(f"{found.judged:,} of {found.answers:,} answers have a verdict; {found.rows:,} rows read.")
+    print_aside(found.unusable, found.notes)
+
+
+def _print_group(by: Mapping[str, str | None], signals: Sequence[Compared], *, several: bool) -> None:
+    over = (
+        signals[0].against if len({one.against for one in signals if not one.free}) == 1 else "the free one"
+    )
+    heads = (
+        "signal", ">n", ">coverage", ">AUROC (95 %)", ">Brier", f">better than {over if len(over) < 24 else 'it'}",
+        ">calls", ">tokens", "verdict",
+    )  # fmt: skip
+    table(heads, map(_compared, signals), group_name(by) if several else None)
+    say("")
+
+
+def _compared(one: Compared) -> tuple[str, ...]:
+    gain = (
+        None
+        if one.gain is None
+        else f"{fixed(one.gain.value, 4, signed=True)} ({span(one.gain, 4, signed=True)})"
+    )
+    spent = [UNKNOWN if v is None else fixed(v, d) for v, d in ((one.calls, 1), (one.tokens, 0))]
+    name = f"{one.signal} (free)" if one.free else one.signal
+    return (
+        name, f"{one.n:,}", percent(one.coverage) if one.coverage != 1 else "all",
+        interval(one.auroc), fixed(one.brier, 4), gain or UNKNOWN, *spent, _told(one),
+    )  # fmt: skip
+
+
+def _told(one: Compared) -> str:
+    """The verdict, and why where the numbers beside it do not say it."""
+    told = one.verdict == "too few" or one.gain is None
+    return f"{one.verdict}: {one.reason.rstrip('.')}" if told else one.verdict
+
+
+def _line(by: Mapping[str, str | None], signals: Sequence[Compared]) -> tuple[str, ...]:
+    best = signals[0]
+    counts = [sum(one.verdict.startswith(head.lstrip(">")) for one in signals) for head in _COUNTED]
+    return (
+        group_name(by), f"{best.answers:,}", percent(best.accuracy), best.signal, interval(best.auroc),
+        *(f"{n:,}" if n else UNKNOWN for n in counts),
+    )  # fmt: skip
+
+
+def _print_budgets(found: SignalTable) -> None:
+    several = len(found.tops) > 1
+    heads = (*(["of"] if several else []), "budget, calls", "take", ">Brier", "why")
+    rows = [
+        (*([group_name(by)] if several else []), names, c.signal or "none", fixed(c.brier, 4), c.reason)
+        for by, names, c in _alike(found.budgets)
+    ]
+    table(heads, rows, "What to take for which budget, on this log")
+
+
+def _alike(
+    budgets: Sequence[tuple[Mapping[str, str | None], Choice]],
+) -> Iterator[tuple[Mapping[str, str | None], str, Choice]]:
+    """The choices, budgets in a row that come to the same in one line."""
+    for _, same in groupby(budgets, key=lambda one: (str(one[0]), one[1].signal, one[1].reason)):
+        held = list(same)
+        yield held[0][0], ", ".join(choice.budget for _, choice in held), held[0][1]
