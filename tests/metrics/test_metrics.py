@@ -8,6 +8,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from calibrant import Tally, metrics
 from calibrant.errors import NotEnoughLabels, UnusableInput
+from calibrant.phrasing.findings import told
 
 from ..worlds import world
 
@@ -303,3 +304,20 @@ def test_a_few_grades_between_right_and_wrong_do_not_move_the_bootstrap(share: f
     low, high = np.quantile(rows, [0.025, 0.975])
     assert found.low == pytest.approx(low, abs=0.15 * (high - low))
     assert found.high == pytest.approx(high, abs=0.15 * (high - low))
+
+
+def test_scores_that_rank_the_wrong_way_round_are_called_reversed() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random(400) < 0.5
+    score = np.where(right, 0.4, 0.6) + 0.3 * (rng.random(400) - 0.5)
+    turned = metrics.Finding.of(Tally.of(score, right))
+    assert turned.reversed and turned.auroc_interval is not None and turned.auroc_interval.high < 0.5
+    assert not metrics.Finding.of(Tally.of(1 - score, right)).reversed
+    assert not metrics.Finding.of(Tally.of(rng.random(400), right)).reversed
+    few = metrics.Finding.of(Tally.of(score[:20], right[:20]))
+    assert not few.reversed and few.auroc_interval is not None
+    assert metrics.Finding.of(Tally.of(score, np.arange(400) > 3)).auroc_interval is None
+    assert "REVERSED: the higher the confidence, the more often it is wrong (AUROC 0." in str(
+        told("all", turned)
+    )
+    assert "REVERSED" not in str(told("all", metrics.Finding.of(Tally.of(1 - score, right))))

@@ -12,7 +12,7 @@ from .gap import gap
 from .intervals import Estimate
 from .l2 import l2
 from .proper_scores import corp, log_loss
-from .ranking import auroc
+from .ranking import ranking
 from .risk_coverage import aurc
 from .smooth_ece import smooth_ece
 
@@ -44,6 +44,8 @@ class BinnedError:
 class Finding:
     """Every measure of a tally; `l2` and `smooth_ece` are None of a single row, `auroc` where there is one class only.
 
+    `auroc_interval` is None too where there are fewer than five of either class: no interval would cover.
+
     >>> found = Finding.of(Tally.of([0.9] * 60, [1] * 36 + [0] * 24))
     >>> found.accuracy, found.verdict
     (0.6, 'over-confident')
@@ -64,6 +66,7 @@ class Finding:
     unc: float
     log_loss: float
     auroc: float | None
+    auroc_interval: Estimate | None
     aurc: float
     verdict: Verdict
 
@@ -71,7 +74,7 @@ class Finding:
     def of(cls, tally: Tally, bins: int = 15) -> Finding:
         """Measure a tally of one row or more; O(distinct scores), some 20 ms."""
         apart, bent, smooth = gap(tally), _of_several(l2, tally), _of_several(smooth_ece, tally)
-        parts = corp(tally)
+        parts, ranked = corp(tally), ranking(tally)
         return cls(
             n=tally.rows, n_eff=round(tally.n_eff, 2), accuracy=tally.accuracy, mean_confidence=tally.mean_confidence,
             gap=apart, l2=bent, smooth_ece=smooth,
@@ -83,13 +86,20 @@ class Finding:
                 value=ece_equal_mass(tally, bins), bins=bins, noise_floor=noise_floor_equal_mass(tally, bins)
             ),
             brier=parts.brier, mcb=parts.mcb, dsc=parts.dsc, unc=parts.unc, log_loss=log_loss(tally),
-            auroc=auroc(tally), aurc=aurc(tally), verdict=_verdict(tally, apart, bent, smooth),
+            auroc=ranked.value if ranked else None,
+            auroc_interval=ranked.interval() if ranked and ranked.enough else None, aurc=aurc(tally),
+            verdict=_verdict(tally, apart, bent, smooth),
         )  # fmt: skip
 
     @property
     def too_few(self) -> bool:
         """Whether there are too few rows for any number to be shown to people."""
         return self.verdict == "too few rows"
+
+    @property
+    def reversed(self) -> bool:
+        """Whether right answers surely have the lower scores: the interval of the AUROC lies below one half."""
+        return not self.too_few and self.auroc_interval is not None and self.auroc_interval.high < 0.5
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""

@@ -16,6 +16,8 @@ __all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told"]
 class Told:
     """What is said of a group: its name, what was found, the verdict, and what people's verdicts correct.
 
+    `ranking` is a warning, where the scores rank the wrong way round.
+
     >>> from calibrant.tally import Tally
     >>> print(told("law", Finding.of(Tally.of([0.9] * 60, [1] * 36 + [0] * 24))))
     law: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 18 to 43; 60 rows). Over-confident.
@@ -25,10 +27,11 @@ class Told:
     found: str
     verdict: str
     correction: str = ""
+    ranking: str = ""
 
     def __str__(self) -> str:
         verdict = "" if self.verdict in (_NONE, _FEW) else self.verdict
-        return f"{self.name}: " + " ".join(filter(None, (self.found, verdict, self.correction)))
+        return f"{self.name}: " + " ".join(filter(None, (self.found, verdict, self.ranking, self.correction)))
 
 
 _NONE, _FEW = "No usable rows.", "Too few rows."
@@ -54,7 +57,19 @@ def told(
         f"claims {of_100(f.mean_confidence)} of 100, is right {of_100(f.accuracy)} of 100 (gap {points(f.gap.value)}, "
         f"95 % interval {span(f.gap, 0, scale=100)}; {rows})."
     )
-    return Told(name=name, found=found, verdict=f"{f.verdict.capitalize()}.", correction=correction)
+    return Told(
+        name=name,
+        found=found,
+        verdict=f"{f.verdict.capitalize()}.",
+        correction=correction,
+        ranking=_ranking(f),
+    )
+
+
+def _ranking(found: Finding) -> str:
+    if not found.reversed:
+        return ""
+    return f"REVERSED: the higher the confidence, the more often it is wrong (AUROC {interval(found.auroc_interval)})."
 
 
 def corrected(said: float, seen: int, accuracy: Estimate, gap: Estimate) -> str:
