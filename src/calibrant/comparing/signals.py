@@ -66,6 +66,11 @@ class Compared:
     reason: str
 
     @property
+    def shown(self) -> Estimate | None:
+        """The AUROC, where there are rows enough for any number to be shown to people."""
+        return None if self.brier is None else self.auroc
+
+    @property
     def group(self) -> str:
         """The group in words."""
         return group_name(self.by)

@@ -61,7 +61,8 @@ class Evidence:
             kind = "wrong" if self.right <= 0 else "right"
             return f"all of its {self.n:,} answers are {kind}, so nothing can be ranked"
         if self.n_eff < FEW:
-            return f"{self.n:,} answers ({self.n_eff:,.0f} effective); {FEW:.0f} or more are needed"
+            worth = f" ({self.n_eff:,.0f} effective)" if self.n_eff < 0.95 * self.n else ""
+            return f"{self.n:,} answers{worth}; {FEW:.0f} or more are needed"
         if min(self.right, self.wrong) < LEAST_OF_EACH - 1e-9:
             kind, count = ("right", self.right) if self.right < self.wrong else ("wrong", self.wrong)
             return f"{count:,.0f} {kind} answers; {LEAST_OF_EACH:.0f} of either kind are needed"

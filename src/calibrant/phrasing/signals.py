@@ -39,7 +39,7 @@ def _best(whole: Sequence[Compared]) -> list[str]:
     best = next(one for one in ranked if 2 * one.n >= most)
     assert best.auroc is not None
     calls = "" if best.calls is None else f", {_calls(best.calls)}"
-    return [f"{best.signal} ranks best: AUROC {fixed(best.auroc.value)} ({span(best.auroc)}){calls}."]
+    return [f"{best.signal} has the highest AUROC, {fixed(best.auroc.value)} ({span(best.auroc)}){calls}."]
 
 
 def _calls(calls: float) -> str:

@@ -46,7 +46,7 @@ def ranking_chart(found: SignalTable) -> Chart:
         raise UnusableInput(
             "No signal ranks anything here: too few answers, or of one kind alone. See --json."
         )
-    lowest = min(one.auroc.low for _, signals in groups for one in signals if one.auroc is not None)
+    lowest = min(one.shown.low for _, signals in groups for one in signals if one.shown is not None)
     left = min(0.4, max(0.0, int(10 * lowest) / 10))
     across = min(ACROSS, len(groups))
     width = {1: 420, 2: 260, 3: 200}.get(across, 150)
@@ -67,9 +67,9 @@ def _order(groups: Sequence[tuple[Any, Sequence[Compared]]]) -> list[str]:
     held: dict[str, list[float]] = {}
     for _, signals in groups:
         for one in signals:
-            if one.auroc is not None:
-                held.setdefault(one.signal, []).append(one.auroc.value)
-    whole = {one.signal: one.auroc.value for one in groups[0][1] if one.auroc is not None}
+            if one.shown is not None:
+                held.setdefault(one.signal, []).append(one.shown.value)
+    whole = {one.signal: one.shown.value for one in groups[0][1] if one.shown is not None}
     return sorted(held, key=lambda name: (-whole.get(name, -1.0), -sum(held[name]) / len(held[name]), name))
 
 
@@ -83,9 +83,9 @@ def _panel(
     lowest: bool,
 ) -> Any:
     left, width = at
-    rows = [_row(one) for one in signals if one.auroc is not None]
-    lacking = [{"signal": _short(one.signal)} for one in signals if one.auroc is None and one.signal in order]
-    free = next((one.auroc.value for one in signals if one.free and one.auroc is not None), None)
+    rows = [_row(one) for one in signals if one.shown is not None]
+    lacking = [{"signal": _short(one.signal)} for one in signals if one.shown is None and one.signal in order]
+    free = next((one.shown.value for one in signals if one.free and one.shown is not None), None)
     names = [_short(name) for name in order]
     small = {"labelFontSize": 13, "titleFontSize": 13}
     axis = alt.Axis(
@@ -130,11 +130,11 @@ def _panel(
 
 
 def _row(one: Compared) -> dict[str, Any]:
-    assert one.auroc is not None
+    assert one.shown is not None
     verdict = next(name for name in LOOKS if one.verdict.startswith(name))
     return {
-        "signal": _short(one.signal), "value": rounded(one.auroc.value), "low": rounded(one.auroc.low),
-        "high": rounded(one.auroc.high), "verdict": verdict,
+        "signal": _short(one.signal), "value": rounded(one.shown.value), "low": rounded(one.shown.low),
+        "high": rounded(one.shown.high), "verdict": verdict,
     }  # fmt: skip
 
 

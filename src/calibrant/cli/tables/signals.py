@@ -9,7 +9,7 @@ from typing import Any
 from calibrant.comparing.budgets import Choice
 from calibrant.comparing.signals import Compared, SignalTable
 from calibrant.logs.keys import group_name
-from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent, span
+from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent
 
 from ..terminal import print_aside, say, table
 
@@ -74,28 +74,21 @@ def print_compared(found: SignalTable) -> None:
 
 
 def _print_group(by: Mapping[str, str | None], signals: Sequence[Compared], *, several: bool) -> None:
-    over = (
-        signals[0].against if len({one.against for one in signals if not one.free}) == 1 else "the free one"
-    )
     heads = (
-        "signal", ">n", ">coverage", ">AUROC (95 %)", ">Brier", f">better than {over if len(over) < 24 else 'it'}",
-        ">calls", ">tokens", "verdict",
+        "signal", ">n", ">coverage", ">AUROC (95 %)", ">Brier", ">better by (95 %)", "than", ">calls", ">tokens",
+        "verdict",
     )  # fmt: skip
     table(heads, map(_compared, signals), group_name(by) if several else None)
     say("")
 
 
 def _compared(one: Compared) -> tuple[str, ...]:
-    gain = (
-        None
-        if one.gain is None
-        else f"{fixed(one.gain.value, 4, signed=True)} ({span(one.gain, 4, signed=True)})"
-    )
     spent = [UNKNOWN if v is None else fixed(v, d) for v, d in ((one.calls, 1), (one.tokens, 0))]
-    name = f"{one.signal} (free)" if one.free else one.signal
     return (
-        name, f"{one.n:,}", percent(one.coverage) if one.coverage != 1 else "all",
-        interval(one.auroc), fixed(one.brier, 4), gain or UNKNOWN, *spent, _told(one),
+        f"{one.signal} (free)" if one.free else one.signal, f"{one.n:,}",
+        percent(one.coverage) if one.coverage != 1 else "all", interval(one.shown), fixed(one.brier, 4),
+        interval(one.gain, 4, signed=True), one.against if one.gain else UNKNOWN,
+        *spent, _told(one),
     )  # fmt: skip
 
 
@@ -106,10 +99,10 @@ def _told(one: Compared) -> str:
 
 
 def _line(by: Mapping[str, str | None], signals: Sequence[Compared]) -> tuple[str, ...]:
-    best = signals[0]
+    best = next((one for one in signals if one.shown), signals[0])
     counts = [sum(one.verdict.startswith(head.lstrip(">")) for one in signals) for head in _COUNTED]
     return (
-        group_name(by), f"{best.answers:,}", percent(best.accuracy), best.signal, interval(best.auroc),
+        group_name(by), f"{best.answers:,}", percent(best.accuracy), best.signal, interval(best.shown),
         *(f"{n:,}" if n else UNKNOWN for n in counts),
     )  # fmt: skip
 
