@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -17,7 +18,7 @@ from calibrant.checks.conversing import conversed
 from calibrant.dialogue import agreement
 from calibrant.dialogue.agreement import compared, entailment, grouped, pairs_at_most
 from calibrant.dialogue.claims import claims_in
-from calibrant.dialogue.entailment import comparing_cost, entailed, told
+from calibrant.dialogue.entailment import comparing_cost, says_reference, told
 from calibrant.models.scripted import Scripted
 from calibrant.signals.cisc import Cisc
 from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntropy
@@ -242,9 +243,9 @@ def test_long_answers_are_compared_claim_by_claim(first: str, second: str, verdi
     ],
 )
 def test_a_long_answer_is_graded_by_the_claims_of_the_reference(answer: str, grade: float) -> None:
-    asked = Question(id="q", messages=LONG.messages, references=("Born in 1911. Born in Mississippi.",))
-    assert ended(entailed(asked, answer, "judge"), knowing)[0] == grade
-    wrong = Question(id="q", messages=LONG.messages, references=("Born in 1911. Born in Missouri.",))
-    assert ended(entailed(wrong, "Born in 1911. Born in Mississippi.", "judge"), knowing)[0] == 0.0
-    assert ended(entailed(asked, answer, "judge"), lambda _: Replies(reason="refused"))[0] is None
-    assert ended(entailed(LONG, answer, "judge"))[0] is None
+    asked = replace(LONG, references=("Born in 1911. Born in Mississippi.",))
+    assert ended(says_reference(asked, answer, "judge"), knowing)[0] == grade
+    wrong = replace(LONG, references=("Born in 1911. Born in Missouri.",))
+    assert ended(says_reference(wrong, "Born in 1911. Born in Mississippi.", "judge"), knowing)[0] == 0.0
+    assert ended(says_reference(asked, answer, "judge"), lambda _: Replies(reason="refused"))[0] is None
+    assert ended(says_reference(LONG, answer, "judge"))[0] is None

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from calibrant.asking.asker import Asker
 from calibrant.asking.elicit import elicit
 from calibrant.asking.sinks import JsonlLog
-from calibrant.checks.conversing import conversed
+from calibrant.checks.conversing import conversed, excess
 from calibrant.errors import ModelRefused
 from calibrant.graders.alias import Alias
 from calibrant.graders.by_kind import ByKind
@@ -30,7 +31,7 @@ from calibrant.graders.numeric import Numeric
 from calibrant.graders.token_f1 import TokenF1
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find, names
-from calibrant.types import Ask, Completion, Message, Question, Replies, Token
+from calibrant.types import Ask, Completion, Cost, Message, Question, Replies, Token
 
 JUNK = [
     "", " ", "\n\n", "\x00", "\ud800", "}{", "{", "[" * 5000, '{"a": 1', "1e999999", "9" * 5000,
@@ -535,3 +536,39 @@ def test_recorded_verdicts(source: str, options: bool, rows: int, disagreements:
     graded = [(grade, verdict) for grade, verdict in pairs if grade is not None]
     assert len(graded) >= 0.99 * len(pairs)
     assert sum(grade != verdict for grade, verdict in graded) <= disagreements
+
+
+# ------------------------------------------------------------------ what the texts do not tell, asked of a model
+
+
+def compared(word: str) -> Callable[[Ask], Replies]:
+    return lambda ask: Replies((Completion(text=word, model="m"),))
+
+
+UNTOLD = Question(
+    id="q",
+    messages=(Message("user", "What is the capital of France?"),),
+    references=("Paris", "Paname", "Lutetia", "City of Light", "Ville Lumiere"),
+)
+
+
+@pytest.mark.parametrize(("word", "grade"), [("Yes", 1.0), ("No.", 0.0), ("Hm", None)])
+def test_by_kind_asks_a_model_what_the_texts_do_not_tell(word: str, grade: float | None) -> None:
+    said = Completion(text="Paris or Lyon", model="m")
+    assert ByKind().grade(UNTOLD, said) is None and ByKind().why(UNTOLD, said) is not None
+    found, asked = conversed(ByKind(same="judge").grade(UNTOLD, said), compared(word))
+    assert found == grade and {ask.model for ask in asked} == {"judge"}
+    assert (
+        len(asked) == ByKind(same="judge").cost.calls == 8
+        and excess(ByKind(same="judge").cost, asked, UNTOLD) is None
+    )
+
+
+def test_by_kind_asks_nobody_what_the_texts_tell_or_where_there_is_no_reference() -> None:
+    grader = ByKind(same="model")
+    assert grader.grade(UNTOLD, Completion(text="Paris.", model="m")) == 1.0
+    assert grader.grade(replace(UNTOLD, references=()), Completion(text="Paris or Lyon", model="m")) is None
+    assert (grader.model, ByKind().cost) == (None, Cost())
+    asked = replace(UNTOLD, references=("B",), metadata={"options": ["Lyon", "Paris"]})
+    _, asks = conversed(grader.grade(asked, Completion(text="It is A or B", model="m")), compared("Yes"))
+    assert len(asks) == 2 and all("<answer>Paris</answer>" in ask.messages[-1].content for ask in asks)

@@ -32,6 +32,7 @@ CONTRADICTED = (
 )
 """Why a score stands on less than it could."""
 UNTOLD = "no grade, for it cannot be told from the answer whether it is right"
+HELP = "--same model or --grader judge asks a model"
 UNREAD = "no grade, for the model's replies cannot be read as one or contradict each other"
 """Why an answer has no grade where nothing failed."""
 
@@ -298,8 +299,10 @@ class _Run:
 
     def _ungradable(self, question: Question, answer: Completion) -> str:
         """Why the grader, which asks no model, gave no grade."""
+        if not any(one.strip() for one in question.references):
+            return UNGRADED
         why = self.grader.why(question, answer) if isinstance(self.grader, Explaining) else None
-        return f"no grade, for {why}" if why else UNTOLD if question.references else UNGRADED
+        return f"{f'no grade, for {why}' if why else UNTOLD}; {HELP}"
 
     def _verdict(self, record_id: str, grade: float, time: float) -> Verdict:
         return Verdict(

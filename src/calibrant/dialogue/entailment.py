@@ -7,14 +7,26 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from ..answers.kinds import inert, kind_of
+from ..answers.kinds import inert, kind_of, options_of
+from ..answers.options import chosen
 from ..errors import NoScore
 from ..types import Ask, Completion, Cost, Message, Question, Replies
 from .asks import TOP, together, tokens_in
-from .claims import MOST_CLAIMS, claims_in
+from .claims import claims_in
 from .tokens import judged, mass, plain, weighable
 
-__all__ = ["PROMPTS", "Belief", "Same", "Stand", "believed", "comparing_cost", "entailed", "stands", "told"]
+__all__ = [
+    "PROMPTS",
+    "REFERENCES",
+    "Belief",
+    "Same",
+    "Stand",
+    "believed",
+    "comparing_cost",
+    "says_reference",
+    "stands",
+    "told",
+]
 
 Same = Literal[None, "model", "peer", "judge"]
 """Who says whether two answers say the same where the rules cannot tell: nobody, the model itself, another role."""
@@ -53,6 +65,8 @@ CLAIMS = (
 PROMPTS = (COMPARE, ALIKE, EXAMPLES, CLAIMED, CLAIMS)
 TAGS = "<question></question>\n<answer></answer>\n<answer></answer>\n"
 ROOM = 2
+REFERENCES = 4
+"""So many references an answer is compared with; of long ones half as many, claim by claim."""
 WORDS = {"yes": True, "no": False}
 STANDS: Mapping[str, Stand] = {"yes": "says", "no": "denies", "silent": "silent"}
 
@@ -128,28 +142,42 @@ def believed(question: Question, pairs: Sequence[Pair], same: Same) -> Calls[lis
 
 def stands(question: Question, answer: str, claims: Sequence[str], same: Same) -> Calls[list[Stand | None]]:
     """What an answer makes of each claim, all asked at once; None where a reply is missing or is no letter."""
-    replies = yield from together(_claim_ask(question, answer, claim, same) for claim in claims)
+    (replies,) = yield from _parted([[_claim_ask(question, answer, claim, same) for claim in claims]])
     return [_stand(one) for one in replies]
 
 
-def entailed(question: Question, answer: str, same: Same, most: int = MOST_CLAIMS) -> Calls[float | None]:
-    """The grade of an answer to a question of kind "long": the share of a reference's claims that it says.
+def says_reference(question: Question, text: str, same: Same) -> Calls[float | None]:
+    """The grade of an answer by a model: 1 where it says the same as one of the first references, 0 where as none.
 
-    An answer that denies one of the claims gets 0 from that reference; the best of the first `most` references counts.
-    None where there is no reference or a reply cannot be read.
+    Of a question of kind "long" it is the share of a reference's claims that the answer says, 0 where it denies one;
+    the best of the first references counts. None where there is no reference, where replies contradict each other, or
+    cannot be read.
+
+    >>> asked = Question(id="q", messages=(Message("user", "Who wrote Hamlet?"),), references=("Shakespeare",))
+    >>> len(next(says_reference(asked, "the Bard", "judge")))
+    2
     """
-    references = [one for one in question.references if one.strip()][:most]
-    claims = [claims_in(one) for one in references]
-    if not any(claims):
-        return None
-    found = yield from stands(question, answer, [claim for some in claims for claim in some], same)
+    references = [_spelled(one, options_of(question)) for one in question.references if one.strip()]
+    if kind_of(question) == "long":
+        return (yield from _by_claims(question, text, references[: REFERENCES // 2], same))
+    found = yield from told(question, [(text, one) for one in references[:REFERENCES]], same)
+    return 1.0 if True in found else None if None in found or not found else 0.0
+
+
+def _spelled(reference: str, options: Sequence[str]) -> str:
+    place = chosen(reference, options) if options else None
+    return reference if place is None else options[place]
+
+
+def _by_claims(question: Question, text: str, references: Sequence[str], same: Same) -> Calls[float | None]:
+    claims = [some for some in map(claims_in, references) if some]
+    found = yield from stands(question, text, [claim for some in claims for claim in some], same)
     grades, start = list[float | None](), 0
     for some in claims:
-        if some:
-            grades.append(_share(found[start : start + len(some)]))
+        grades.append(_share(found[start : start + len(some)]))
         start += len(some)
     known = [grade for grade in grades if grade is not None]
-    return max(known) if 1.0 in known or len(known) == len(grades) else None
+    return max(known) if known and (1.0 in known or len(known) == len(grades)) else None
 
 
 def _share(found: Sequence[Stand | None]) -> float | None:
