@@ -3,7 +3,8 @@
     CALIBRANT_DATA=... python benchmarks/likeness.py
 
 The answers are those that TruthfulQA lists, at the most 40 pairs of a question. The rule's numbers were chosen on
-one half of the questions; what counts is the other. Takes some minutes for the 790 questions on one core.
+one half of the questions; what counts is the other. Then how many pairs lie below a low cosine: answers that the rules
+cannot tell apart could be called different there if few pairs of two correct answers did. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -43,12 +44,14 @@ def main(file: Path) -> None:
     rules = {"cosine 0.8": by_cosine(0.8), "cosine 0.85": by_cosine(0.85), "Likeness": alike}
     said: Counter[tuple[str, str, bool]] = Counter()
     seen: Counter[tuple[str, bool]] = Counter()
+    cosines: dict[bool, list[float]] = {True: [], False: []}
     for number, row in enumerate(pq.read_table(file).to_pylist()):
         if number % 4 > 1:  # every second pair of questions
             continue
         half = "test" if number // 4 % 2 else "chosen on"
         for a, b, correct in pairs(row, number):
             seen[half, correct] += 1
+            cosines[correct].append(alike.cosine(a, b))
             for name, rule in rules.items():
                 said[half, name, correct] += rule(a, b)
     for half in ("chosen on", "test"):
@@ -58,6 +61,12 @@ def main(file: Path) -> None:
                 f"{half:10} {name:12} the same: {wrong:6.1%} of {seen[half, False]:,} pairs with an incorrect answer, "
                 f"{right:6.1%} of {seen[half, True]:,} of two correct ones"
             )
+
+    for least in (0.1, 0.2, 0.3, 0.4):
+        wrong, right = (np.mean(np.array(cosines[kind]) < least) for kind in (False, True))
+        print(
+            f"cosine below {least}: {wrong:6.1%} of pairs with an incorrect answer, {right:6.1%} of two correct ones"
+        )
 
 
 if __name__ == "__main__":
