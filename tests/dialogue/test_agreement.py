@@ -18,7 +18,7 @@ from calibrant.checks.conversing import conversed
 from calibrant.dialogue import agreement
 from calibrant.dialogue.agreement import compared, entailment, grouped, pairs_at_most
 from calibrant.dialogue.claims import claims_in
-from calibrant.dialogue.entailment import comparing_cost, says_reference, told
+from calibrant.dialogue.entailment import comparing_cost, says_reference, stands, told
 from calibrant.models.scripted import Scripted
 from calibrant.signals.cisc import Cisc
 from calibrant.signals.likelihood_semantic_entropy import LikelihoodSemanticEntropy
@@ -205,10 +205,10 @@ def test_same_is_part_of_the_fingerprint_and_none_changes_none() -> None:
 # ------------------------------------------------------------------ long answers, claim by claim
 
 SAYS = {
-    "Born in 1911.": "Silent",
-    "Born in Mississippi.": "Silent",
+    "Born in 1911.": "Maybe",
+    "Born in Mississippi.": "Maybe",
     "Born in Missouri.": "No",
-    "He wrote plays.": "Silent",
+    "He wrote plays.": "Maybe",
 }
 
 
@@ -232,6 +232,14 @@ def test_long_answers_are_compared_claim_by_claim(first: str, second: str, verdi
     assert found == [verdict] and len(asked) == len(claims_in(first)) + len(claims_in(second))
     silent = Replies((Completion(text="Well.", model="m"),))
     assert ended(told(LONG, [(first, second)], "model"), lambda _: silent)[0] == [None]
+
+
+def test_a_word_that_is_spread_over_tokens_is_read_by_its_beginning() -> None:
+    tops = (("May", math.log(0.6)), ("Yes", math.log(0.3)), ("No", math.log(0.1)))
+    said = Completion(text="Maybe", model="m", tokens=(Token("May", math.log(0.6), tops), Token("be", 0.0)))
+    assert ended(stands(LONG, "It rains.", ["It pours."], "model"), lambda _: Replies((said,)))[0] == [
+        "silent"
+    ]
 
 
 @pytest.mark.parametrize(

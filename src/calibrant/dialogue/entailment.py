@@ -43,7 +43,10 @@ COMPARE = (
     "follow."
 )
 ALIKE = "Do both answers say the same? Reply with Yes or No alone."
-CLAIMED = "Does the answer say what the claim says? Reply with Yes, No (it says otherwise) or Silent alone."
+CLAIMED = (
+    "Does the answer say what the claim says? Reply with Yes, No (it says otherwise) or Maybe (it says nothing of it) "
+    "alone."
+)
 EXAMPLES = (
     ("What is the capital of France?", "The capital of France is Paris.", "Paris", "Yes"),
     (
@@ -59,7 +62,7 @@ EXAMPLES = (
 CLAIMS = (
     ("Who was Ada Lovelace?", "A mathematician, born in London in 1815.", "She was born in London.", "Yes"),
     ("Who was Ada Lovelace?", "A mathematician, born in London in 1815.", "She was born in Paris.", "No"),
-    ("What do bees make?", "Bees make honey out of nectar.", "They have six legs.", "Silent"),
+    ("What do bees make?", "Bees make honey out of nectar.", "They have six legs.", "Maybe"),
 )
 """Shown ahead of every question: small models rank pairs far better with them, and servers read them once."""
 PROMPTS = (COMPARE, ALIKE, EXAMPLES, CLAIMED, CLAIMS)
@@ -68,7 +71,7 @@ ROOM = 2
 REFERENCES = 4
 """So many references an answer is compared with; of long ones half as many, claim by claim."""
 WORDS = {"yes": True, "no": False}
-STANDS: Mapping[str, Stand] = {"yes": "says", "no": "denies", "silent": "silent"}
+STANDS: Mapping[str, Stand] = {"yes": "says", "no": "denies", "maybe": "silent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def believed(question: Question, pairs: Sequence[Pair], same: Same) -> Calls[lis
 
 
 def stands(question: Question, answer: str, claims: Sequence[str], same: Same) -> Calls[list[Stand | None]]:
-    """What an answer makes of each claim, all asked at once; None where a reply is missing or is no letter."""
+    """What an answer makes of each claim, all asked at once; None where a reply is missing or is none of the words."""
     (replies,) = yield from _parted([[_claim_ask(question, answer, claim, same) for claim in claims]])
     return [_stand(one) for one in replies]
 
@@ -245,15 +248,20 @@ def _stand(replies: Replies) -> Stand | None:
     if not replies.completions:
         return None
     said = replies.completions[0]
-    return _weightiest(said) if weighable(said) else STANDS.get(plain(said.text))
+    return _weightiest(said) if weighable(said) else _meant(said.text)
+
+
+def _meant(word: str) -> Stand | None:
+    begun = plain(word)
+    return next((stand for whole, stand in STANDS.items() if begun and whole.startswith(begun)), None)
 
 
 def _weightiest(said: Completion) -> Stand | None:
-    """The stand whose letter is likeliest at the first word."""
+    """The stand whose word is likeliest at the first token, of which it may be the beginning."""
     first = next((token for token in said.tokens or () if plain(token.text)), None)
     if first is None:
         return None
-    found: dict[Stand, float] = mass(first, lambda word: STANDS.get(plain(word)))
+    found: dict[Stand, float] = mass(first, _meant)
     return max(found, key=lambda stand: found[stand], default=None)
 
 
