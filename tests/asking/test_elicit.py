@@ -967,3 +967,38 @@ def test_answers_without_a_grade_are_counted_with_the_reason(tmp_path: Path) -> 
     assert why and all("reference to grade" not in reason for reason in why)
     again = graded(find("graders", "by_kind")(), "log.jsonl")
     assert (again.skipped, again.ungraded) == (4, summary.ungraded), "looked at once more, with the same end"
+
+
+def test_what_cannot_be_told_is_counted_with_what_would_help_and_a_model_settles_it(tmp_path: Path) -> None:
+    asked = [Question(id="r", messages=(Message("user", "What is a reedbuck?"),), references=("antelope",))]
+
+    def script(ask: Ask) -> str:
+        if ask.messages[0].content.startswith("You compare"):
+            return "Yes"
+        return "antelope" if ask.temperature else "antelope or deer"
+
+    def run(name: str, same: Any) -> tuple[ElicitSummary, Asker]:
+        asker = Asker(Scripted(script))
+        given = {
+            "sink": JsonlLog(tmp_path / name),
+            "grader": find("graders", "by_kind")(same=same),
+            "judge": "by_kind",
+        }
+        signals = {"self_consistency": find("signals", "self_consistency")(samples=4, same=same)}
+        work = elicit(asked, asker=asker, signals=signals, **given)
+        return asyncio.run(work), asker
+
+    open_, _ = run("open.jsonl", None)
+    assert open_.graded == 0 and len(open_.reasons) == 2
+    grade, reading = sorted(open_.reasons)
+    assert grade.startswith("by_kind: no grade, for it") and grade.endswith(
+        "--same model or --grader judge asks a model"
+    )
+    assert reading.startswith("self_consistency: compares answers that cannot be told")
+    told, asker = run("told.jsonl", "model")
+    assert (told.graded, told.right, dict(told.reasons)) == (1, 1.0, {})
+    row = json.loads((tmp_path / "told.jsonl").read_text().splitlines()[0])
+    assert row["score"] == 1.0
+    assert (
+        asker.spending.calls == 1 + 1 + 2
+    )  # the pair of the signal and of the grader is one, in both orders
