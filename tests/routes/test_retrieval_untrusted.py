@@ -83,6 +83,19 @@ def test_one_document_does_not_turn_the_answer_of_those_that_agree() -> None:
     assert got.completion.text == "Canberra" and told(got)["steady"] == 0.0
 
 
+def test_each_batch_is_steadied_anew() -> None:
+    """The first batch is gagged and too thin; in the second the joint answer stands."""
+    gagged = [RIGHT, GAG, BESIDE, "Emus run."]
+
+    def reply(ask: Ask) -> str:
+        text = ask.messages[-1].content
+        return "Canberra" if AGAIN in text else obeying(ask)
+
+    got = answered(Retrieval(model=Scripted(reply), batch=4, batches=2), question(*gagged, AGAIN))
+    steady = [step.detail["steady"] for step in got.steps if step.name == "attribution"]
+    assert steady == [0.0, 1.0] and got.completion.text == "Canberra"
+
+
 def test_what_no_document_orders_stays() -> None:
     for documents in ((RIGHT, AGAIN), (RIGHT, AGAIN, BESIDE), (BESIDE, "Emus run."), (RIGHT, WRONG)):
         got = answered(Retrieval(model=Scripted(obeying), batches=1), question(*documents))

@@ -291,7 +291,7 @@ class _Run:
     def _read_joint(self, came: Completion | ModelError) -> None:
         if isinstance(came, ModelError):
             raise came
-        self.joint = came
+        self.joint, self.steady = came, True
         self.tell(f"all {len(self.documents)} jointly", f"say: {_short(came.text)}", came)
 
     def _read_without(self, came: Completion | ModelError) -> None:
