@@ -82,6 +82,13 @@ def test_a_question_that_shows_its_context_is_judged_without_it_twice() -> None:
     assert ask.messages[-1].content.count(CANBERRA) == 1
 
 
+def test_an_option_is_judged_by_its_words() -> None:
+    question = asked(context=CANBERRA, options=["Sydney", "Canberra"])
+    for answer, claim in (("B", "Canberra"), ("(b)", "Canberra"), ("It is Canberra.", "It is Canberra.")):
+        _, (ask,) = reading(answer, question)
+        assert f"<answer>{claim}</answer>" in ask.messages[-1].content
+
+
 def test_long_texts_are_parted_and_all_of_them_is_kept() -> None:
     text = "A sentence of some length about koalas. " * 60
     found = passages_of(asked(context=text, documents=["Another.", 3, None]))

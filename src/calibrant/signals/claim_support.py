@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calibrant.answers.kinds import inert
+from calibrant.answers.kinds import inert, options_of
+from calibrant.answers.options import chosen
 from calibrant.dialogue.asks import JUDGE, TOP, together, tokens_in
 from calibrant.dialogue.claims import claims_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
@@ -37,9 +38,10 @@ class ClaimSupport(Fingerprinted):
     The passages are `metadata["context"]` and `metadata["documents"]` of the question, put between tags that they
     cannot close, as text to judge and not to follow. `by` says who is asked: the model itself or its peer.
 
-    A claim that shares no word with any passage has no support: it counts 0, and `detail` counts it among those
-    `without_evidence`. Where that is so of all claims, or there are no passages, there is no score. What is scored is
-    support and not truth: wrong or missing passages lower the score of right answers. Calibrate.
+    An option is judged by its words, also where the answer is its letter. A claim that shares no word with any passage
+    has no support: it counts 0, and `detail` counts it among those `without_evidence`. Where that is so of all claims,
+    or there are no passages, there is no score. What is scored is support and not truth: wrong or missing passages
+    lower the score of right answers. Calibrate.
 
     References
     ----------
@@ -75,7 +77,7 @@ class ClaimSupport(Fingerprinted):
         self, question: Question, completion: Completion
     ) -> Generator[tuple[Ask, ...], tuple[Replies, ...], Reading]:
         """The claims that have evidence, all at once; all of them must be readable."""
-        passages, claims = passages_of(question), claims_in(completion.text, self.claims)
+        passages, claims = passages_of(question), claims_in(_spelled(question, completion.text), self.claims)
         if not passages:
             raise NoScore(
                 "The question has no passages to set the answer against: metadata.context or metadata.documents."
@@ -110,3 +112,12 @@ class ClaimSupport(Fingerprinted):
             messages=(Message("system", JUDGE), Message("user", text)), max_tokens=ROOM, logprobs=True,
             top_logprobs=TOP, model="peer" if self.by == "peer" else None,
         )  # fmt: skip
+
+
+def _spelled(question: Question, text: str) -> str:
+    """The option that the answer chooses where the answer has none of its words; else the answer as it is."""
+    options = options_of(question)
+    place = chosen(text, options) if options else None
+    if place is None or options[place].casefold() in text.casefold():
+        return text
+    return options[place]
