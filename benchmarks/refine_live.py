@@ -1,12 +1,12 @@
 """What a search for a prompt finds on a real model, and what passages beside a question say of its answer.
 
-    CALIBRANT_DATA=... python benchmarks/refine_live.py evidence|search --folder FOLDER --url URL --model NAME
+    CALIBRANT_DATA=... python benchmarks/refine_live.py evidence|search --folder FOLDER [--url URL --model NAME]
 
 `evidence`: questions of PubMedQA are answered without their abstract, in one word, and the answer is set against the
 abstract (`claim_support`). AUROC with intervals, and the Brier score after a Platt map fitted on other folds, paired
 with that of the answer's own token (`mean_logprob`). `search`: `calibrant refine` on GSM8K with five prompts, one of
 which thinks first; told on questions that had no part in the choice. Both ask 60 questions, or `--limit`. Calls are
-kept in the folder, so that a run goes on.
+kept in the folder, so that a run goes on. Without `--url` the embedded model is asked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from calibrant.asking.elicit import elicit
 from calibrant.asking.sinks import JsonlLog
 from calibrant.cli.tables.refinements import print_refinement
 from calibrant.metrics import Estimate, auroc
+from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.phrasing.numbers import interval
 from calibrant.plugins import find
@@ -133,12 +134,14 @@ async def main() -> None:
     given = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     given.add_argument("part", choices=("evidence", "search"))
     given.add_argument("--folder", type=Path, required=True)
-    given.add_argument("--url", required=True)
-    given.add_argument("--model", required=True)
+    given.add_argument("--url")
+    given.add_argument("--model", default="")
     given.add_argument("--limit", type=int, default=60)
     chosen = given.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    model = OpenAICompatible(url=chosen.url, model=chosen.model, timeout=900)
+    model: Any = Embedded()
+    if chosen.url:
+        model = OpenAICompatible(url=chosen.url, model=chosen.model, timeout=900)
     asker = Asker(model, concurrency=2, call_log=chosen.folder / f"{chosen.part}.calls")
     try:
         await (evidence if chosen.part == "evidence" else search)(asker, chosen.folder, chosen.limit)
