@@ -235,6 +235,13 @@ def test_a_pipeline_puts_a_line_only_where_its_way_says_so(tmp_path: Path) -> No
     assert shaped('{"tools":[]}') and put_by(Way(format=BY_KIND), '{"tools":[]}') == question.text
     steps = Part(kind="chain", settings={"plan": ["Step by step."]})
     assert put_by(Way(format=BY_KIND, route=steps)) == f"{question.text}\n\nStep by step."
+    own = replace(question, format="date")
+    sent = list[Ask]()
+    for messages in (own.messages, lined(own, own.messages)):
+        answered(
+            Way(), Scripted(lambda ask: sent.append(ask) or "Mars"), replace(own, messages=messages), tmp_path
+        )
+    assert len({ask.messages for ask in sent}) == 1 and sent[0].messages[-1].content.count(LINES["date"]) == 1
     assert "format" not in Way().to_dict() and Way.from_dict(Way(format="date").to_dict()).format == "date"
 
 

@@ -140,14 +140,14 @@ def line_of(question: Question) -> str | None:
 
 
 def lined(question: Question, messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Messages that put the question, with its line below the last user turn.
+    """Messages that put the question, with its line below the last user turn unless it stands there already.
 
     >>> asked = Question(id="q", messages=(Message("user", "2 + 2?"),), format="short")
     >>> lined(asked, asked.messages)[0].content
     '2 + 2?\\n\\nReply with the answer alone, in a few words.'
     """
     line, turns = line_of(question), [i for i, one in enumerate(messages) if one.role == "user"]
-    if line is None or not turns:
+    if line is None or not turns or messages[turns[-1]].content.endswith(f"\n\n{line}"):
         return tuple(messages)
     put = list(messages)
     put[turns[-1]] = replace(put[turns[-1]], content=f"{put[turns[-1]].content}\n\n{line}")
