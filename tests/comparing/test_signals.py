@@ -1,6 +1,8 @@
 """Which signal works where: golden numbers, other people's numbers, and logs that are not as they should be."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -373,3 +375,9 @@ def test_costs_are_those_of_the_log_where_it_says() -> None:
 def test_a_single_cluster_has_no_p_value() -> None:
     alone = Rows(np.ones(1), np.ones(1), np.zeros(1, int), np.zeros(1, int))
     assert difference(np.array([1.0]), np.array([0.5]), alone).p == 0.5
+
+
+def test_the_benchmark_of_the_verdicts_runs() -> None:
+    command = Path(__file__).parents[2] / "benchmarks" / "which_signal.py"
+    done = subprocess.run([sys.executable, command, "--quick"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and done.stdout.count("| equals |") == 1, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
@@ -48,7 +49,7 @@ def ranking_chart(found: SignalTable) -> Chart:
         )
     lowest = min(one.shown.low for _, signals in groups for one in signals if one.shown is not None)
     left = min(0.4, max(0.0, int(10 * lowest) / 10))
-    across = min(ACROSS, len(groups))
+    across = ceil(len(groups) / ceil(len(groups) / ACROSS))  # lines of about equal length
     width = {1: 420, 2: 260, 3: 200}.get(across, 150)
     last = len(groups) - across  # the lowest panel of each column says what its axis is
     panels = [
@@ -120,7 +121,7 @@ def _panel(
         ),
     ]
     if lacking:
-        dash = plot(lacking).mark_text(text="–", color=MUTED, fontSize=13)
+        dash = plot(lacking).mark_text(text="too few", color=MUTED, fontSize=12)
         layers.append(dash.encode(y=y, x=alt.value(width / 2)))
     title = alt.TitleParams(
         _wrapped(group_name(by)), subtitle=_subtitle(signals), anchor="start", fontSize=14, color=INK,

@@ -1,0 +1,64 @@
+"""`calibrant signals`, with a log and without one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+
+def calibrant(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "calibrant", "signals", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr + done.stdout
+    return done
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long log of three signals, of which one is turned round in one of two domains."""
+    rng = np.random.default_rng(0)
+    odds = rng.normal(size=1200)
+    right, law = rng.random(1200) < expit(1.5 * odds), np.arange(1200) % 2 == 0
+    scores = {
+        "mean_logprob": expit(odds + 1.5 * rng.normal(size=1200)),
+        "p_true": expit(np.where(law, -odds, odds) + 0.3 * rng.normal(size=1200)),
+        "self_consistency": expit(odds + 0.3 * rng.normal(size=1200)),
+    }
+    frame = pd.DataFrame(
+        {"record_id": range(1200), "domain": np.where(law, "law", "art"), "correct": right, **scores}
+    )
+    path = tmp_path_factory.mktemp("signals") / "log.csv"
+    frame.melt(["record_id", "domain", "correct"], list(scores), "signal", "score").to_csv(path, index=False)
+    return path
+
+
+def test_a_log_says_in_words_numbers_and_a_picture_which_signal_works_where(log: Path) -> None:
+    chart = log.with_suffix(".svg")
+    said = calibrant(log, "--by", "domain", "--chart", chart).stdout
+    assert "self_consistency has the highest AUROC" in said
+    assert "REVERSED, a higher score means wrong more often: p_true in law" in said
+    assert "What to take for which budget, on this log" in said and "mean_logprob (free)" in said
+    assert "p_true" in chart.read_text()
+    told = json.loads(calibrant(log, "--by", "domain", "--json").stdout)
+    verdicts = {(one["signal"], one["by"].get("domain")): one["verdict"] for one in told["signals"]}
+    assert verdicts["p_true", "law"] == "reversed" and verdicts["p_true", "art"] == "helps"
+    assert verdicts["self_consistency", None] == "helps" and told["free"] == "mean_logprob"
+
+
+def test_without_a_log_signals_are_listed_and_nothing_else_is_taken() -> None:
+    assert {one["name"] for one in json.loads(calibrant("--json").stdout)["signals"]} >= {
+        "mean_logprob",
+        "vpd",
+    }
+    assert "name one" in calibrant("--by", "task", status=2).stderr
+
+
+def test_errors_are_one_sentence(log: Path) -> None:
+    said = calibrant(log, "--against", "mean_logprop", status=2).stderr
+    assert "mean_logprob" in said and "Traceback" not in said
+    assert "leave signal out" in calibrant(log, "--by", "signal", status=2).stderr
