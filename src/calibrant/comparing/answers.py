@@ -164,10 +164,11 @@ def _wide(
             f"{name}: {why}": n for why, n in reader.unreadable[name].items() if why != MISSING
         })  # fmt: skip
     columns = {name: Column(scores=rows.also[name], asked=np.ones(len(rows), bool)) for name in known}
+    told = [] if scores_in else [f"Columns read as signals: {', '.join(known)}; --scores names others."]
     return Answers(
         source=source.name, rows=reader.rows, by=roles.by, keys=rows.keys, group=rows.group, grade=rows.grade,
         weight=np.where(rows.weight_why == 0, rows.weight, np.nan), cluster=_clusters(rows, np.arange(len(rows))),
-        signals=columns, unusable=+unusable, roles=roles, notes=(*notes, *reader.notes, *_pooled(reader)),
+        signals=columns, unusable=+unusable, roles=roles, notes=(*notes, *told, *reader.notes, *_pooled(reader)),
     )  # fmt: skip
 
 

@@ -323,7 +323,7 @@ def _notes(costs: dict[str, _Cost], free: str | None, against: str | None) -> li
         notes.append(
             f"The free token signal is {free}, chosen by name and coverage without a look at the verdicts."
         )
-    if declared := ", ".join(name for name, cost in costs.items() if cost.declared):
+    if declared := ", ".join(name for name, cost in costs.items() if cost.declared and cost.calls):
         notes.append(
             f"The log does not say what these cost; calls are what they ask at the most: {declared}."
         )
