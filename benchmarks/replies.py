@@ -12,7 +12,8 @@ asked again.
     [CALIBRANT_DATA=...] python benchmarks/replies.py tests/answers/recorded --verdicts
 
 Compares `calibrant.grade` and `calibrant.same` with the verdicts given by hand on such replies (the folder says by
-which rule) and prints, as Markdown, how often they are wrong and how often they cannot tell.
+which rule) and prints, as Markdown, how often they are wrong and how often they cannot tell. With `--url` or `--gguf`
+that model is asked what the texts do not tell, as `--same` asks it; `--calls FILE` keeps what it said.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import random
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ from pyarrow import parquet
 
 import calibrant
 from calibrant.asking.asker import Asker
+from calibrant.asking.steps import ended
+from calibrant.dialogue.entailment import says_reference, told
+from calibrant.errors import NoScore
 from calibrant.maps.curves import rate_interval
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
@@ -242,6 +246,39 @@ def compared(folder: Path) -> str:
     return f"{_table('replies', replies)}\n\n{_table('pairs', pairs)}"
 
 
+async def compared_by(model: Any, given: argparse.Namespace) -> str:
+    """Both tables, with a model that is asked what the texts do not tell; and what it read and wrote for that."""
+    asker = Asker(model, concurrency=given.concurrency, call_log=given.calls)
+
+    async def reply(half: str, line: dict[str, Any]) -> Judged:
+        judged = graded(half, line)
+        if judged.said is not None:
+            return judged
+        grade = await _asked_for(says_reference(question_of(line), line["reply"], "model"), asker)
+        return replace(judged, said=None if grade is None else grade >= 0.5)
+
+    async def pair(half: str, line: dict[str, Any]) -> Judged:
+        judged = compared_pair(half, line)
+        if judged.said is not None:
+            return judged
+        said = await _asked_for(told(question_of(line), [(line["first"], line["second"])], "model"), asker)
+        return replace(judged, said=said and said[0])
+
+    replies = await asyncio.gather(*(reply(*one) for one in recorded(given.file, "replies")))
+    pairs = await asyncio.gather(*(pair(*one) for one in recorded(given.file, "pairs")))
+    tokens = asker.spending.tokens
+    await asker.close()
+    return f"{_table('replies', replies)}\n\n{_table('pairs', pairs)}\n\n{tokens:,} tokens read and written"
+
+
+async def _asked_for(steps: Any, asker: Asker) -> Any:
+    """What a model is asked for; None where it cannot say."""
+    try:
+        return await ended(steps, asker)
+    except NoScore:
+        return None
+
+
 def _table(name: str, judged: list[Judged]) -> str:
     lines = [f"| {name} | " + " | ".join(f"{half} | wrong | cannot tell" for half in HALVES) + " |"]
     lines.append("|---" * 7 + "|")
@@ -296,16 +333,20 @@ async def main() -> None:
     parser.add_argument("--gguf", help="a GGUF file, or embedded")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--again", type=int, default=100, help="questions that get three samples more")
+    parser.add_argument("--calls", type=Path, help="file that keeps what the model is asked with --verdicts")
     parser.add_argument("--concurrency", type=int, default=8)
     given = parser.parse_args()
-    if given.verdicts:
+    if given.verdicts and not (given.url or given.gguf):
         print(compared(given.file))
         return
     if given.url:
         model: Any = OpenAICompatible(given.url, given.model, timeout=3600)
     else:
         model = Embedded(None if given.gguf == "embedded" else given.gguf)
-    await ask_all(drawn(given.limit), model, given.model or model.name, given.file, given)
+    if given.verdicts:
+        print(await compared_by(model, given))
+    else:
+        await ask_all(drawn(given.limit), model, given.model or model.name, given.file, given)
     await model.close()
 
 
