@@ -672,3 +672,26 @@ def test_a_sample_asked_for_more_deeply_is_not_lost_to_a_later_one() -> None:
     assert [one.text for one in samples.first(2)] == ["deep", "shallow"] and samples.lacking(2, 1) == [1]
     samples.put(0, 6, [deeper])
     assert samples.first(1) == (deeper,)
+
+
+def test_what_is_at_hand_of_another_model_is_had_where_nothing_may_be_asked(tmp_path: Path) -> None:
+    ask = replace(ask_for("a"), model="peer")
+
+    def asker(**budget: int) -> Asker:
+        others = {"peer": Scripted(lambda ask: "a")}
+        return Asker(
+            Scripted(lambda ask: "a"), others=others, budget=Budget(**budget), call_log=tmp_path / "calls"
+        )
+
+    async def talk(asker: Asker, ask: Ask) -> Replies:
+        try:
+            return await asker.ask(ask)
+        finally:
+            await asker.close()
+
+    assert isinstance(asyncio.run(talk(asker(calls=0), ask)), Interrupted)
+    paid = asyncio.run(talk(asker(), ask))
+    again = asyncio.run(talk(asker(calls=0), ask))
+    assert paid.completions and again.completions == paid.completions
+    more = replace(ask, samples=2)
+    assert isinstance(asyncio.run(talk(asker(calls=0), more)), Interrupted), "the second is not at hand"
