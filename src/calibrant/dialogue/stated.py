@@ -102,10 +102,9 @@ def parse_confidence(text: str) -> Score | None:
     if not every:
         return None
     stated = parse_percentage(every[-1]["said"].strip(AROUND))
-    within = (
-        amount(every[-1]["within"] or "") if stated is None else None
-    )  # "Confidence (80):", as small models write
-    return score(within) if within is not None else stated
+    if stated is None and (within := amount(every[-1]["within"] or "")) is not None:
+        return score(within)  # "Confidence (80):", as small models write
+    return stated
 
 
 def parse_claim(text: str) -> tuple[str, Score] | None:
