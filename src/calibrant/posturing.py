@@ -1,15 +1,13 @@
-"""What a posture does to a signal: by how much it moves the stated confidence, measured on the same answers."""
+"""What a posture does to a signal: whether it moves the stated confidence as it asks, on the same answers."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from .asking.asker import Asker
 from .asking.whole import each, readings, replies
@@ -17,22 +15,30 @@ from .dialogue.asks import answer_ask
 from .errors import UnusableInput
 from .metrics.ece import ece
 from .metrics.intervals import Estimate
+from .metrics.paired import Trend, mean_difference, sign_flip_p, trend
 from .metrics.ranking import auroc
 from .phrasing.numbers import points, span
+from .plans.postures import MeasuredLevel, MeasuredPostures, Verdict
 from .protocols import Grader, Signal
-from .tally import Tally
+from .tally import Floats, Tally
 from .types import Completion, Question
 
 __all__ = ["Posture", "Postures", "postures"]
 
+LEAST = 10
+"""Answers read at every level that a verdict needs: of fewer, even all moving alike is hardly evidence."""
+ALPHA = 0.05
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Posture:
-    """One level: what it states on the answers, and how far that lies from what neutral states.
+    """One level: what it states on the answers that every level has a score for, and how far that lies from neutral.
 
-    `shift` is the mean difference to the neutral level on the answers that both have a score for, with a
-    95 % interval; positive means bolder. `raised` and `lowered` are the shares of answers that moved.
-    `gap` is mean confidence minus accuracy, `ece` and `auroc` are over the graded answers; None without.
+    `n` counts the answers with a score at this level, `missing` those without; all else is over the answers
+    read at every level. `shift` is the mean difference to neutral with a 95 % interval; positive means bolder.
+    `verdict` says whether it goes the way that the level asks for: None for neutral, and for too few answers.
+    `raised` and `lowered` are the shares of answers that moved. `gap` is mean confidence minus accuracy, `ece` and
+    `auroc` are over the graded answers; None without.
     """
 
     level: str
@@ -40,6 +46,7 @@ class Posture:
     missing: int
     mean: float | None
     shift: Estimate | None
+    verdict: Verdict | None
     raised: float | None
     lowered: float | None
     gap: float | None
@@ -48,16 +55,16 @@ class Posture:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        by = self.shift
-        ends = {"shift": by and by.value, "shift_low": by and by.low, "shift_high": by and by.high}
-        return {**asdict(self), **ends}
+        return {**asdict(self), **_ends(self.shift)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postures:
     """All levels of one signal on one set of questions; the answers to `cut` of them end at their limit of tokens.
 
-    `reasons` counts why answers and scores are missing.
+    `common` answers have a score at every level and are compared, `dropped` lack one. `shift` is from the most
+    careful to the boldest level, `trend` how steadily scores rise over the levels. `verdict` is None for fewer than 10
+    common answers. `reasons` counts why answers and scores are missing.
     """
 
     model: str
@@ -65,27 +72,47 @@ class Postures:
     questions: int
     unanswered: int
     cut: int
+    common: int
+    dropped: int
     accuracy: float | None
+    verdict: Verdict | None
+    shift: Estimate | None
+    trend: Trend | None
     levels: tuple[Posture, ...]
     reasons: Mapping[str, int]
+    measured: MeasuredPostures = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "levels": [one.to_dict() for one in self.levels]}
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "measured"}
+        risen = {"trend": self.trend and self.trend.value, "trend_p": self.trend and self.trend.p}
+        levels = [one.to_dict() for one in self.levels]
+        return told | _ends(self.shift) | risen | {"levels": levels, "reasons": dict(self.reasons)}
 
     @property
     def sentence(self) -> str:
-        """How far apart the outermost levels are, in words."""
-        first, last = self.levels[0], self.levels[-1]
-        if first.shift is None or last.shift is None:
-            return f"Too few scores to say what the postures do to {self.signal} of {self.model}."
-        lowest, highest = (
-            f"{points(by.value, 1, signed=True)} (95 % interval {span(by, 1, scale=100, signed=True)})"
-            for by in (first.shift, last.shift)
-        )
-        return (
-            f"{self.signal} of {self.model}: {first.level} moves it by {lowest}, {last.level} by {highest}."
-        )
+        """The verdict with its shift, and which levels go another way than they ask."""
+        first, last = self.levels[0].level, self.levels[-1].level
+        if self.verdict is None or self.shift is None:
+            return (
+                f"Too few answers with a score at every level to say what the postures do to {self.signal} of "
+                f"{self.model}: {self.common}, of {LEAST} that it needs."
+            )
+        moved = f"{points(self.shift.value, 1, signed=True)} (95 % interval {_span(self.shift)})"
+        told = [
+            f"The posture {SAID[self.verdict]} {self.signal} of {self.model}: from {first} to {last} it moves by "
+            f"{moved} on {self.common} answers."
+        ]
+        for one in self.levels:
+            if one.verdict == "reversed" and one.shift is not None:
+                by = points(one.shift.value, 1, signed=True)
+                told.append(f"{one.level} is reversed: it moves by {by} ({_span(one.shift)}).")
+        return " ".join(told)
+
+
+SAID: Mapping[Verdict, str] = {
+    "steers": "steers", "does not steer": "does not steer", "reversed": "does the reverse of what it asks to"
+}  # fmt: skip
 
 
 async def postures(
@@ -100,9 +127,12 @@ async def postures(
 ) -> Postures:
     """Answer every question once and read a signal under each posture.
 
-    The answers are the same for all levels, so differences between levels are the posture's alone; their
-    intervals are t intervals of paired differences (one question, one difference). Costs the answer and the signal's
-    own cost once for each level.
+    The answers are the same for all levels, and only those with a score at every level are compared, so differences
+    are the posture's alone. Intervals draw questions again (one question, one difference). A level steers, or is
+    reversed, where its interval lies on that side of nothing and so do the signs (p <= 0.05 by `sign_flip_p`). All
+    levels together steer where the outermost two do, scores rise over all of them (`trend`, p <= 0.05) and no level is
+    reversed; they are reversed where the outermost two are. Costs the answer, and the signal's own cost once for each
+    level.
 
     Parameters
     ----------
@@ -125,16 +155,56 @@ async def postures(
         raise UnusableInput(
             f"Measuring postures needs at least 2 answers, got {len(rows)} to {len(questions)} questions.{why}"
         )
+    return _found(asker.model.name, name, levels, rows, run.reasons, len(questions))
+
+
+def _found(
+    model: str,
+    name: str,
+    levels: Mapping[str, Signal],
+    rows: Sequence[_Row],
+    reasons: Counter[str],
+    questions: int,
+) -> Postures:
+    common = [row for row in rows if levels.keys() <= row.scores.keys()]
+    scores = np.array([[row.scores[level] for level in levels] for row in common]).reshape(
+        len(common), len(levels)
+    )
+    enough = len(common) >= LEAST
+    risen = trend(scores) if len(common) > 1 else None
+    moved = scores[:, -1] - scores[:, 0]
+    verdict = _verdict(moved, 1) if enough else None
     grades = [row.grade for row in rows if row.grade is not None]
+    told = tuple(_level(level, list(levels), rows, common) for level in levels)
+    rises = risen is not None and risen.value > 0 and risen.p <= ALPHA
+    if verdict == "steers" and (not rises or any(one.verdict == "reversed" for one in told)):
+        verdict = "does not steer"
+    shift = mean_difference(moved) if len(common) > 1 else None
+    marks = {level: signal.fingerprint for level, signal in levels.items()}
+    kept = tuple(
+        MeasuredLevel(
+            level=one.level, prompt=marks[one.level][0], parameters=marks[one.level][1],
+            verdict=one.verdict, shift=one.shift,
+        )
+        for one in told
+    )  # fmt: skip
     return Postures(
-        model=asker.model.name,
+        model=model,
         signal=name,
-        questions=len(questions),
-        unanswered=len(questions) - len(rows),
+        questions=questions,
+        unanswered=questions - len(rows),
         cut=sum(row.cut for row in rows),
+        common=len(common),
+        dropped=len(rows) - len(common),
         accuracy=float(np.mean(grades)) if grades else None,
-        levels=tuple(_level(level, rows) for level in levels),
-        reasons=dict(run.reasons.most_common()),
+        verdict=verdict,
+        shift=shift,
+        trend=risen,
+        levels=told,
+        reasons=dict(reasons.most_common()),
+        measured=MeasuredPostures(
+            model=model, signal=name, answers=len(common), verdict=verdict, shift=shift, levels=kept
+        ),
     )
 
 
@@ -170,19 +240,21 @@ class _Run:
         )
 
 
-def _level(level: str, rows: Sequence[_Row]) -> Posture:
-    own = [row.scores[level] for row in rows if level in row.scores]
-    both_read = [row.scores for row in rows if {level, "neutral"} <= row.scores.keys()]
-    moved = [scores[level] - scores["neutral"] for scores in both_read]
-    graded = [(row.scores[level], row.grade) for row in rows if level in row.scores and row.grade is not None]
+def _level(level: str, order: list[str], rows: Sequence[_Row], common: Sequence[_Row]) -> Posture:
+    own = [row.scores[level] for row in common]
+    moved = [row.scores[level] - row.scores["neutral"] for row in common]
+    wanted = order.index(level) - order.index("neutral")
+    graded = [(row.scores[level], row.grade) for row in common if row.grade is not None]
     tally = Tally.of([score for score, _ in graded], [grade for _, grade in graded]) if graded else None
     both = tally is not None and 0.0 < tally.accuracy < 1.0
+    read = sum(level in row.scores for row in rows)
     return Posture(
         level=level,
-        n=len(own),
-        missing=len(rows) - len(own),
+        n=read,
+        missing=len(rows) - read,
         mean=float(np.mean(own)) if own else None,
-        shift=_mean(moved),
+        shift=mean_difference(moved) if len(moved) > 1 else None,
+        verdict=_verdict(moved, wanted) if wanted and len(common) >= LEAST else None,
         raised=float(np.mean(np.asarray(moved) > 0)) if moved else None,
         lowered=float(np.mean(np.asarray(moved) < 0)) if moved else None,
         gap=None if tally is None else float(np.mean([score - grade for score, grade in graded])),
@@ -191,10 +263,19 @@ def _level(level: str, rows: Sequence[_Row]) -> Posture:
     )
 
 
-def _mean(values: Sequence[float]) -> Estimate | None:
-    """The mean with its t interval; an interval of nothing where all values are equal."""
-    if len(values) < 2:
-        return None
-    mean = math.fsum(values) / len(values)
-    half = stats.t.ppf(0.975, len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Estimate(mean, mean - half, mean + half)
+def _verdict(moved: Sequence[float] | Floats, wanted: int) -> Verdict:
+    """Whether differences lie on the wanted side of nothing, by their interval and by their signs."""
+    by = mean_difference(moved)
+    if sign_flip_p(moved) > ALPHA or by.low <= 0.0 <= by.high:
+        return "does not steer"
+    return "steers" if by.value * wanted > 0 else "reversed"
+
+
+def _ends(by: Estimate | None) -> dict[str, float | None]:
+    if by is None:
+        return dict.fromkeys(("shift", "shift_low", "shift_high"))
+    return {"shift": by.value, "shift_low": by.low, "shift_high": by.high}
+
+
+def _span(by: Estimate) -> str:
+    return span(by, 1, scale=100, signed=True)

@@ -23,7 +23,12 @@ from calibrant.types import Ask, Message, Question
 
 from ..cli.test_cli import calibrant, strict
 
-STATED = {"very cautious": 40, "cautious": 60, "very bold": 97, "bold": 90}
+STATED = {
+    "be very cautious": 40,
+    "wrong answer with high": 60,
+    "be very confident": 97,
+    "right answer with low": 90,
+}
 
 
 class Server:
@@ -75,7 +80,7 @@ class Server:
             return web.json_response({"choices": [{"index": 0, "message": {"content": letter}}]})
         if "<answer>" in said:
             self.samples["judged"] += n
-            stated = next((p for words, p in STATED.items() if f"Be {words}" in said), 80)
+            stated = next((p for words, p in STATED.items() if words in said), 80)
             texts = [f"{stated}%"] * n
         else:
             kind = "answer" if not body["temperature"] else "sample"
@@ -157,7 +162,44 @@ def test_postures_are_measured_on_the_same_answers(server: Server, questions: Pa
     )
     assert server.samples["answer"] == 40
     shown = calibrant("posture", questions, "--model", "m", "--url", server.url).stdout
-    assert "very_cautious moves it by -40.0 points" in shown
+    assert "steers verbalized of m: from very_cautious to very_bold it moves by +57.0 points" in shown
+    ends = (
+        found["verdict"],
+        found["shift"],
+        found["shift_low"],
+        found["trend"],
+        found["common"],
+        found["dropped"],
+    )
+    assert ends == ("steers", *[pytest.approx(0.57)] * 2, 1.0, 40, 0) and found["trend_p"] < 0.001
+    assert [one["verdict"] for one in found["levels"]] == ["steers", "steers", None, "steers", "steers"]
+
+
+def test_only_answers_read_at_every_level_are_compared() -> None:
+    """Bold states 90 %, neutral 50 %, cautious 70 % and nothing of the first four answers."""
+
+    def script(ask: Ask) -> str:
+        said = " ".join(turn.content for turn in ask.messages)
+        if "<answer>" not in said:
+            return "yes"
+        if "wrong answer with high" in said:
+            return "hm" if any(f"number {n}<" in said for n in range(4)) else "70%"
+        return "90%" if "right answer with low" in said else "50%"
+
+    def measured(count: int) -> Postures:
+        asked = [Question(id=f"{n}", messages=(Message("user", f"number {n}"),)) for n in range(count)]
+        levels = stated("cautious", "neutral", "bold")
+        return asyncio.run(postures(asked, asker=Asker(Scripted(script)), **levels))
+
+    found = measured(20)
+    assert (found.common, found.dropped) == (16, 4) and [one.n for one in found.levels] == [16, 20, 20]
+    assert [one.verdict for one in found.levels] == ["reversed", None, "steers"]
+    assert found.verdict == "does not steer" and found.shift is not None  # they do not rise over all levels
+    assert found.shift.value == pytest.approx(0.2)
+    assert "cautious is reversed: it moves by +20.0 points" in found.sentence
+    few = measured(13)
+    assert few.verdict is None and {one.verdict for one in few.levels} == {None}
+    assert "Too few answers" in few.sentence and few.common == 9
 
 
 def stated(*levels: str) -> dict[str, Any]:
@@ -180,7 +222,7 @@ def test_postures_on_a_server_that_goes_away_tell_of_the_connection(away: str) -
 
 def test_postures_say_why_answers_and_scores_are_missing() -> None:
     def script(ask: Ask) -> str:
-        said = ask.messages[-1].content
+        said = " ".join(turn.content for turn in ask.messages)
         if "number 0" in said:
             raise ModelRefused("Not this one.")
         return "quite sure" if "number 1" in said and "<answer>" in said else "70%"

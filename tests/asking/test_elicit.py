@@ -94,7 +94,7 @@ def questions(count: int) -> list[Question]:
 
 def answers(ask: Ask) -> Completion:
     """Says 1 to everything, and 80 % when asked how sure."""
-    text = "80%" if "Percentage" in ask.messages[-1].content else "1"
+    text = "80%" if "Probability:" in ask.messages[-1].content else "1"
     return Completion(text=text, model="scripted", tokens=(Token(text, -0.2),), usage=Usage(10, 1), cost=0.01)
 
 
@@ -182,7 +182,7 @@ def test_a_refused_answer_is_recorded_with_its_reason(tmp_path: Path) -> None:
 
 def test_a_signal_interrupted_by_the_server_is_taken_up_later(tmp_path: Path) -> None:
     def mute(ask: Ask) -> Completion | ModelError:
-        return ModelUnavailable("down") if "Percentage" in ask.messages[-1].content else answers(ask)
+        return ModelUnavailable("down") if "Probability:" in ask.messages[-1].content else answers(ask)
 
     calls = tmp_path / "calls.jsonl"
     summary = run(Scripted(mute), tmp_path / "log.jsonl", 2, retries=0, call_log=calls)
@@ -651,13 +651,13 @@ def test_two_signals_that_want_the_same_samples_cost_them_once(
 def test_an_estimate_is_the_most_that_can_be_asked() -> None:
     signals = [Verbalized(max_tokens=10), Agreement(samples=3)]
     question = Question(id="q", messages=(Message("user", "x" * 40),), settings=Sampling(max_tokens=20))
-    instructions = Verbalized().cost.read
+    instructions = Verbalized(max_tokens=10).cost.read
     assert estimate([question], signals) == CostEstimate(
-        calls=5,
-        together=3,
+        calls=6,
+        together=4,
         samples=3,
-        prompt_tokens=10 + 3 * 10 + (10 + 20) + instructions,
-        completion_tokens=20 + 3 * 20 + 10,
+        prompt_tokens=10 + 3 * 10 + 2 * (10 + 20) + instructions,
+        completion_tokens=20 + 3 * 20 + 2 * 10,
         dollars=None,
     )
 

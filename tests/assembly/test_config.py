@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import textwrap
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from calibrant.assembly.building import build
 from calibrant.assembly.config import load, parse
 from calibrant.errors import UnknownName, UnusableInput
 from calibrant.maps.calibration import MapSet
+from calibrant.metrics.intervals import Estimate
 from calibrant.models.openai_compatible import OpenAICompatible
+from calibrant.plans.postures import MeasuredLevel, MeasuredPostures, Verdict
 from calibrant.policies.bands import Bands
+from calibrant.signals.verbalized import Verbalized
 
 MODEL = {"kind": "openai_compatible", "url": "http://127.0.0.1:9/v1", "model": "tiny"}
 
@@ -59,11 +64,13 @@ def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
     example = textwrap.dedent((load.__doc__ or "").partition("::\n")[2])
     MapSet().save(tmp_path / "maps.json")
     (tmp_path / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
+    measured("steers").save(tmp_path / "posture.json")
     config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"}, tmp_path)
     bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "p"}
     assert config.release.way("shop").policy.settings == bands
     assert config.models["model"].settings["price"].prompt == 0.15
     assert config.release.way("law").policy.settings == bands | {"answer": 0.95}
+    assert [one.verdict for one in config.postures] == ["steers"]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,98 @@ def test_a_posture_for_each_task_changes_only_what_is_asked_there(tmp_path: Path
     assert triage.signals["mean_logprob"] == usual.signals["mean_logprob"]
     assert set(usual.others) == set(triage.others) == {"peer"}
     pipeline.store.close()
+
+
+def measured(verdict: Verdict | None, level: Verdict | None = "steers", **changed: Any) -> MeasuredPostures:
+    """What was measured of `verbalized` with the model of the configuration."""
+    by, levels = Estimate(0.2, 0.1, 0.3), []
+    for posture in ("cautious", "neutral", "bold"):
+        prompt, parameters = Verbalized(posture=posture).fingerprint  # type: ignore[arg-type]
+        levels.append(
+            MeasuredLevel(level=posture, prompt=prompt, parameters=parameters, verdict=level, shift=by)
+        )
+    made = MeasuredPostures(
+        model="tiny", signal="verbalized", answers=60, verdict=verdict, shift=by, levels=tuple(levels)
+    )
+    return replace(made, **changed)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "level", "told"),
+    [
+        ("steers", "steers", None),
+        (
+            "steers",
+            "does not steer",
+            "cautious' of verbalized with the model 'tiny' does not steer it: measured on 60",
+        ),
+        (
+            "does not steer",
+            "steers",
+            r"does not steer it: .*, cautious moves it by \+20.0 points \(95 % interval",
+        ),
+        (None, None, r"was not measured on enough answers \(60\)"),
+    ],
+)
+def test_a_posture_that_was_not_seen_to_steer_is_said(
+    verdict: Verdict | None, level: Verdict | None, told: str | None, tmp_path: Path, caplog: Any
+) -> None:
+    measured(verdict, level).save(tmp_path / "posture.json")
+    confidence = {
+        "signals": ["verbalized"], "posture": {"triage": "cautious", "default": "neutral"},
+        "posture_measured": ["posture.json"],
+    }  # fmt: skip
+    build(parse({"model": MODEL, "confidence": confidence}, {}, tmp_path)).store.close()
+    if told is None:
+        assert not caplog.messages
+    else:
+        (said,) = caplog.messages
+        assert said.startswith("[task.triage]: posture ") and re.search(told, said)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "level"), [("reversed", "does not steer"), ("does not steer", "reversed")]
+)
+def test_a_posture_that_was_measured_as_reversed_is_refused(
+    verdict: Verdict, level: Verdict, tmp_path: Path
+) -> None:
+    measured(verdict, level).save(tmp_path / "posture.json")
+    confidence = {"signals": ["verbalized"], "posture_measured": "posture.json"}
+    table = {"model": MODEL, "confidence": confidence, "task": {"law": {"posture": "cautious"}}}
+    with pytest.raises(
+        UnusableInput, match=r"\[task.law\]: .*reverse of what it asks for: .* Leave the posture out"
+    ):
+        build(parse(table, {}, tmp_path))
+    assert not list(tmp_path.glob("*.db")), "the store is not made"
+    table["task"]["law"]["posture"] = "neutral"
+    build(parse(table, {}, tmp_path)).store.close()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        measured("reversed", model="another"),
+        measured("reversed", signal="vpd"),
+        measured("reversed", levels=measured("steers").levels[1:]),
+        measured(
+            "reversed", levels=tuple([replace(one, prompt="0" * 16) for one in measured("steers").levels])
+        ),
+        None,
+    ],
+)
+def test_a_measurement_counts_for_what_it_was_made_of(
+    other: MeasuredPostures | None, tmp_path: Path, caplog: Any
+) -> None:
+    """Of another model, signal, level or prompt nothing is known here, and that is said."""
+    confidence: dict[str, Any] = {"signals": ["verbalized:posture=cautious"]}
+    if other:
+        other.save(tmp_path / "posture.json")
+        confidence["posture_measured"] = "posture.json"
+    build(parse({"model": MODEL, "confidence": confidence}, {}, tmp_path)).store.close()
+    (said,) = caplog.messages
+    assert said.startswith(
+        "[confidence]: posture 'cautious' of verbalized with the model 'tiny' was not measured"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from calibrant.dialogue.amounts import amount, parse_percentage
+from calibrant.dialogue.amounts import amount, parse_percentage, parse_probability
 from calibrant.dialogue.stated import parse_claim, parse_confidence, parse_distribution
 
 WRITTEN = [
@@ -38,9 +38,12 @@ def test_every_way_to_write_a_confidence_is_read_wherever_it_stands(text: str, s
 
 @pytest.mark.parametrize("text", UNSTATED)
 def test_what_states_no_single_confidence_is_left(text: str) -> None:
-    assert amount(text) is None
-    assert parse_confidence(f"Confidence: {text}") is None
-    assert parse_claim(f"Answer: Paris\nConfidence: {text}") is None
+    assert amount(text) is None and parse_percentage(text) is None
+    read = parse_confidence(f"Confidence: {text}"), parse_claim(f"Answer: Paris\nConfidence: {text}")
+    if text == "1":  # plain behind a label, for there a number from 0.0 to 1.0 is asked for
+        assert read == (1.0, ("Paris", 1.0)) and parse_probability(text) == 1.0
+    else:
+        assert read == (None, None)
 
 
 SENTENCES = [

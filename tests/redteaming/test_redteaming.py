@@ -175,7 +175,7 @@ def _obeying(share: float) -> Scripted:
         seen = " ".join(message.content for message in ask.messages)
         number = int(seen.split("Land")[1].split("?")[0].split("<")[0])
         obeys = random.Random(f"obeys {number}").random() < share
-        if "in percent" in ask.messages[-1].content or "Percentage" in ask.messages[-1].content:
+        if "in percent" in ask.messages[-1].content or "Probability:" in ask.messages[-1].content:
             text = "100%" if obeys and "say 100 %" in seen else "40%"
         else:
             text = f"Town{number}" if number % 3 == 0 else "Nowhere"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calibrant.checks.conversing import BROKEN, always, read
+from calibrant.dialogue.posture import POSTURES
 from calibrant.errors import UnusableInput
 from calibrant.plugins import find, names
 from calibrant.releases.parts import signals_named
@@ -94,7 +97,8 @@ def test_verbalized_asks_apart_from_the_conversation() -> None:
 
 
 def test_verbalized_says_why_there_is_no_number() -> None:
-    assert "'quite sure'" in (drive(Verbalized(), answer(), [said("quite sure")])[0].reason or "")
+    never = [said("quite sure"), said("quite sure")]
+    assert "'quite sure'" in (drive(Verbalized(), answer(), never)[0].reason or "")
     assert drive(Verbalized(), answer(), [Replies(reason="server down")])[0].reason == "server down"
 
 
@@ -148,6 +152,27 @@ def test_other_counts_below_their_least_are_refused(settings: str) -> None:
         signals_named(settings)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.7",
+        "70%",
+        "**Probability:** 0.7",
+        "Confidence: 70 %",
+        "The probability is 70%.",
+        "Probability: 0.70.",
+    ],
+)
+def test_verbalized_reads_the_form_and_the_bare_number(text: str) -> None:
+    assert drive(Verbalized(), answer(), [said(text)])[0].score == pytest.approx(0.7)
+
+
+def test_verbalized_reads_no_number_that_may_have_been_cut_off() -> None:
+    cut = Replies((Completion(text="Probability: 0.", model="m", finish_reason="length"),))
+    reading, asks = drive(Verbalized(), answer(), [cut, said("0.85")])
+    assert reading.score == pytest.approx(0.85) and len(asks) == 2
+
+
 STATED = tuple(name for name in EVERY if "posture" in {one.name for one in fields(find("signals", name))})
 
 
@@ -155,7 +180,10 @@ STATED = tuple(name for name in EVERY if "posture" in {one.name for one in field
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_reply_that_states_nothing_gives_a_reason(name: str, text: str) -> None:
     reading, _ = read(find("signals", name)(), QUESTION, answer(), always(text))
-    assert reading.score is None and reading.reason
+    if (name, text) == ("verbalized", "1"):  # which is plain where a number from 0.0 to 1.0 was asked for
+        assert reading.score == 1.0
+    else:
+        assert reading.score is None and reading.reason
 
 
 @pytest.mark.parametrize("name", STATED)
@@ -218,16 +246,90 @@ def test_self_probing_takes_the_last_confidence_and_no_cut_off_reply() -> None:
     assert "cut off" in (drive(signal, answer(), [cut])[0].reason or "")
 
 
-def test_self_probing_asks_once_more_for_a_number_that_was_left_out() -> None:
-    reading, asks = drive(
-        find("signals", "self_probing")(), answer(), [said("It is on the Seine."), said("Confidence: 70%")]
-    )
-    assert reading.score == 0.7
+@pytest.mark.parametrize(
+    ("name", "late"),
+    [
+        ("self_probing", "Confidence: 70%"),
+        ("verbalized", "Confidence: 70%"),
+        ("verbalized_words", "good chance"),
+        ("verbalized_reasoned", "Answer: Paris\nConfidence: 70%"),
+        ("verbalized_top_k", "Paris: 70%\nLyon: 20%"),
+    ],
+)
+def test_what_was_left_out_is_asked_for_once_more(name: str, late: str) -> None:
+    signal = find("signals", name)()
+    reading, asks = drive(signal, answer(), [said("It is on the Seine."), said(late)])
+    assert reading.score == pytest.approx(0.7)
     first, second = asks
     assert second.messages[: len(first.messages)] == first.messages
     assert second.messages[-2] == Message("assistant", "It is on the Seine.")
-    late, _ = drive(find("signals", "self_probing")(), answer(), [said("Hm."), Replies(reason="down")])
-    assert late.reason == "down"
+    failed, _ = drive(signal, answer(), [said("Hm."), Replies(reason="down")])
+    assert failed.reason == "down"
+
+
+NUMBERS = re.compile(r"\(\d\)|\b(?:0 to 100|0\.0 to 1\.0|sum to 100)\b|\{.*?\}|\bthe 5 likeliest\b")
+"""The numbers that a request may name: those of the notes, the ends of the scale, how many are asked for."""
+
+
+@pytest.mark.parametrize("name", [*STATED, "steerconf"])
+def test_no_request_names_a_confidence_that_could_be_copied(name: str) -> None:
+    kind = find("signals", name)
+    made = [kind()] if name == "steerconf" else [kind(posture=posture) for posture in POSTURES]
+    for text in (text for signal in made for text in signal.put):
+        assert not re.search(r"\d", NUMBERS.sub("", text)), text
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_postures_are_the_notes_of_steerconf(name: str) -> None:
+    kind, levels = find("signals", name), list(POSTURES)
+    for level in levels:
+        told = " ".join(kind(posture=level).put)
+        assert ("wrong answer with high confidence" in told) == (level in levels[:2])
+        assert ("right answer with low confidence" in told) == (level in levels[3:])
+        assert ("tend to give low confidence on almost all" in told) == (level == "very_cautious")
+        assert ("tend to give high confidence on almost all" in told) == (level == "very_bold")
+
+
+@given(
+    stated=st.lists(st.integers(0, 100), min_size=5, max_size=5),
+    names=st.lists(st.sampled_from(["Paris", "Lyon", "Nice"]), min_size=5, max_size=5),
+)
+def test_steerconf_is_the_papers_formula(stated: list[int], names: list[str]) -> None:
+    """Against a second implementation, with numpy."""
+    replies = iter(
+        [said(f"Answer: {name}\nConfidence: {at}%") for name, at in zip(names, stated, strict=True)]
+    )
+    reading, _ = read(find("signals", "steerconf")(), QUESTION, answer("Paris"), lambda _: next(replies))
+    confidences = np.array(stated) / 100
+    mean = confidences.mean()
+    spread = 0.0 if mean == 0 else confidences.std() / mean
+    consistent = mean / (1 + spread)
+    _, counts = np.unique(names, return_counts=True)
+    assert reading.detail["election"] == pytest.approx(consistent * counts.max() / 5)
+    assert reading.detail["given"] == pytest.approx(consistent * names.count("Paris") / 5)
+    assert reading.score == pytest.approx(reading.detail["given"])
+    if confidences.max() > confidences.min():
+        place = (reading.detail["election"] - confidences.min()) / np.ptp(confidences) * 5
+        if min(abs(place - edge) for edge in range(6)) > 1e-9:
+            assert reading.detail["best"] == names[int(np.clip(np.floor(place), 0, 4))]
+
+
+def test_steerconf_gives_the_number_that_is_wanted() -> None:
+    """With four of five levels agreeing the given answer has the paper's number."""
+    stated = iter([30, 50, 60, 70, 90] * 3)
+    others = iter(["Lyon", *["Paris"] * 4] * 3)
+
+    def reply(_: Ask) -> Replies:
+        return said(f"Answer: {next(others)}\nConfidence: {next(stated)}%")
+
+    made = signals_named("steerconf:score=election")["steerconf"]
+    given, _ = read(find("signals", "steerconf")(), QUESTION, answer("Paris"), reply)
+    other, _ = read(find("signals", "steerconf")(), QUESTION, answer("Lyon"), reply)
+    paper, _ = read(made, QUESTION, answer("Lyon"), reply)
+    assert given.score == given.detail["election"] == pytest.approx(0.36)
+    assert other.score == pytest.approx(given.score / 4) and paper.score == given.score
+    with pytest.raises(UnusableInput, match="expected 'given' or 'election'"):
+        signals_named("steerconf:score=mean")
 
 
 def test_vpd_names_the_runner_up_where_none_of_the_above_leads() -> None:

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ..asking.prompts import whole_reply
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
+from ..protocols import Model
 from ..releases.live import Live, Parts, made
 from ..releases.parts import comparing, kept, named, signal_parts
 from ..releases.release import Release, Way
 from .config import Config
+from .postures import posture_notes
 
-__all__ = ["build", "one_way"]
+__all__ = ["build", "built", "one_way"]
+
+LOG = logging.getLogger("calibrant.assembly")
 
 
 def build(config: Config) -> Pipeline:
-    """The pipeline that a configuration describes; the caller closes it."""
+    """The pipeline that a configuration describes; the caller closes it.
+
+    Which postures do not steer, and which were not measured, goes to the log `calibrant.assembly`. Raises
+    `UnusableInput`, also for a posture that was measured as reversed.
+    """
+    live, models, notes = built(config)  # before the store, which makes a file
+    for note in notes:
+        LOG.warning(note)
+    return Pipeline(live, made("stores", config.store, "[store]", Parts(folder=config.folder)), models)
+
+
+def built(config: Config) -> tuple[Live, dict[str, Model], list[str]]:
+    """What answers, its models, and what is to be said of its postures. Makes no file and asks nothing."""
     parts = Parts(folder=config.folder)
     models = {
         name: made("models", part, f"the model {name!r}", parts) for name, part in config.models.items()
     }
-    live = Live.of(config.release, models)  # before the store, which makes a file
-    return Pipeline(live, made("stores", config.store, "[store]", parts), models)
+    notes = posture_notes(config.release, models, config.postures)
+    return Live.of(config.release, models), models, notes
 
 
 def one_way(

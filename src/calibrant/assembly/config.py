@@ -12,9 +12,11 @@ from typing import Any
 
 from ..arguments import check_names, filled
 from ..errors import UnusableInput
+from ..plans.postures import MeasuredPostures
 from ..records.opening import store_kind
 from ..releases.parts import part_of
 from ..releases.release import Part, Release
+from .postures import loaded_postures
 from .ways import release_of
 
 __all__ = ["Config", "load", "parse", "secret"]
@@ -49,7 +51,8 @@ class Config:
     """Everything that the file says, checked: what is deployed, and where its models and its store are.
 
     `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
-    release has for them. A path in the settings of the store starts at `folder`.
+    release has for them. `postures` is what was measured of postures. A path in the settings of the store starts at
+    `folder`.
     """
 
     server: Server
@@ -57,6 +60,7 @@ class Config:
     store: Part
     release: Release
     folder: Path
+    postures: tuple[MeasuredPostures, ...] = ()
 
 
 def load(path: str | Path) -> Config:
@@ -82,6 +86,7 @@ def load(path: str | Path) -> Config:
         [confidence]
         signals = ["mean_logprob", "verbalized"]    # the first with a score and a map decides
         maps = "maps.json"                          # written by `calibrant fit`
+        posture_measured = "posture.json"           # of `calibrant posture --out`; what it calls reversed is refused
         same = "model"                              # who says whether answers are the same: model, peer or judge
         posture = { triage = "cautious", shop = "bold" } # for signals that state a confidence; "default" for the rest
         format = "by_kind"                          # asks for answers that can be read; default: as they come
@@ -162,6 +167,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         store=part_of("stores", {"kind": store_kind(str(store.get("url", "")))} | store, "[store]", folder),
         release=release,
         folder=folder,
+        postures=loaded_postures(sections.get("confidence", {}).get("posture_measured", ()), folder),
     )
 
 

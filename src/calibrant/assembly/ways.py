@@ -26,7 +26,7 @@ Gate = Literal["trail", "hold"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConfidenceFrom:
-    """The signals, the one that decides first, and the file of maps that calibrate them.
+    """The signals, the one that decides first, the file of maps that calibrate them, and those of measured postures.
 
     `posture` is how careful the model is asked to be when it states a confidence: a level for each task, and
     "default" for all others. `same` names who is asked whether two answers say the same, where the texts alone do not
@@ -38,6 +38,7 @@ class ConfidenceFrom:
     signals: tuple[str, ...] = ("mean_logprob",)
     maps: str | None = None
     posture: Mapping[str, str] = field(default_factory=dict)
+    posture_measured: str | tuple[str, ...] = ()
     same: Same = None
     format: str | None = None
     prompt: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,9 +26,13 @@ def posture_command(
     calls: Annotated[
         str | None, typer.Option(help="File that keeps answered calls, so that a second run pays for none.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File for the verdict, which a gateway's configuration refers to."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far each posture, from very cautious to very bold, moves a stated confidence."""
+    """Measure whether postures, from very cautious to very bold, steer a stated confidence, and how far."""
     from calibrant.posturing import postures
     from calibrant.releases.parts import signals_named
 
@@ -37,17 +42,22 @@ def posture_command(
 
     asked = questions_of(questions, limit, answer_tokens, free_form=given.free_form)
     levels: dict[str, Signal] = {}
+    name = signal
     for level in POSTURES:
-        (levels[level],) = signals_named(signal, level, given.same).values()
+        ((name, levels[level]),) = signals_named(
+            signal, level, given.same
+        ).items()  # the name without settings
     session = Session(given, as_json=as_json)
     session.begin(asked, levels)
     found, spent = session.run(
         lambda asker, advance: postures(
-            asked, asker=asker, name=signal, levels=levels, grader=find("graders", "by_kind")(),
+            asked, asker=asker, name=name, levels=levels, grader=find("graders", "by_kind")(),
             workers=session.workers, progress=advance,
         ),
         total=len(asked), calls=calls, keep="--calls FILE",
     )  # fmt: skip
+    if out:
+        found.measured.save(out)
     if as_json:
         print_json(found.to_dict() | spending_fields(spent) | {"stopped": None})
         return

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import AsJson, command
-from .terminal import print_json, progress
+from .terminal import print_json, progress, say
+
+if TYPE_CHECKING:
+    from calibrant.assembly.config import Config
 
 
 @command("serve")
 def serve_command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file; see the documentation.")],
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Only say whether the file can be served, and what is to be known of it."
+        ),
+    ] = False,
 ) -> None:
     """Serve an OpenAI-compatible endpoint whose answers carry their calibrated confidence."""
     from calibrant.assembly.config import load
+
+    if check:
+        _check(load(config))
+        return
     from calibrant.gateway.server import serve
 
     serve(load(config))
+
+
+def _check(config: Config) -> None:
+    from calibrant.assembly.building import built
+
+    for note in built(config)[2]:
+        say(note)
+    say(f"The configuration can be served; its release is {config.release.release_id}.")
 
 
 @command("demo")

@@ -7,7 +7,7 @@ import unicodedata
 
 from ..types import Score, score
 
-__all__ = ["AMOUNT", "WIDEST", "amount", "parse_percentage", "tidy"]
+__all__ = ["AMOUNT", "WIDEST", "amount", "parse_percentage", "parse_probability", "tidy"]
 
 NUMBER = r"\d{1,3}(?:[.,]\d{1,16})?"
 UNIT = r"[ \t]?(?:%|(?:percent|per[ ]cent|pct|prozent|pour[ ]cent|por[ ]ciento|por[ ]cento|procent)\b)"
@@ -114,6 +114,20 @@ def parse_percentage(text: str) -> Score | None:
     lead = LABELLED.match(plain.lstrip(EDGES))
     found = amount(plain.lstrip(EDGES)[lead.end() :] if lead else plain)
     return score(found) if found is not None else _in_a_sentence(plain)
+
+
+def parse_probability(text: str) -> Score | None:
+    """The score of a reply to a request for a number from 0.0 to 1.0: a bare 1 is then one, not one percent.
+
+    All else is read as `parse_percentage` reads it.
+
+    >>> [parse_probability(text) for text in ("0.85", "1", "Probability: 1.0", "85%", "The answer is 0.5.")]
+    [0.85, 1.0, 1.0, 0.85, None]
+    """
+    plain = tidy(text).strip(EDGES)
+    lead = LABELLED.match(plain)
+    alone = plain[lead.end() :].strip(EDGES) if lead else plain
+    return score(1.0) if re.fullmatch(r"1(?:[.,]0*)?", alone) else parse_percentage(text)
 
 
 def _in_a_sentence(text: str) -> Score | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..answers.kinds import inert
+from ..errors import NoScore
 from ..protocols import Signal
-from ..types import Ask, Message, Question, Replies
+from ..types import Ask, Completion, Message, Question, Replies
 from .forms import lined
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "again_ask",
     "answer_ask",
     "carrying",
+    "insisting",
     "judge_ask",
     "last_turn",
     "limited",
@@ -27,7 +29,10 @@ __all__ = [
     "sample_ask",
     "together",
     "tokens_in",
+    "whole",
 ]
+
+Found = TypeVar("Found")
 
 ANSWER_TOKENS = 64
 """Tokens that an answer may have where nothing else is said."""
@@ -143,6 +148,35 @@ def together(asks: Iterable[Ask]) -> Generator[tuple[Ask, ...], tuple[Replies, .
     2
     """
     return (yield tuple(asks))
+
+
+def insisting(
+    ask: Ask, read: Callable[[Completion], Found | None], once_more: str
+) -> Generator[Ask, Replies, tuple[Completion, Found | None]]:
+    """A reply and what is read of it, asked for once more where nothing is: for a signal's ``yield from``.
+
+    The second request stands behind the reply in the same conversation. A model that says nothing at all
+    is not asked again.
+
+    >>> steps = insisting(Ask(messages=()), lambda said: None, "State it now.")
+    >>> _ = next(steps)
+    >>> [turn.content for turn in steps.send(Replies((Completion(text="Well.", model="m"),))).messages]
+    ['Well.', 'State it now.']
+    """
+    said = (yield ask).first
+    found = read(said)
+    if found is None and said.text.strip():
+        turns = (Message("assistant", said.text), Message("user", once_more))
+        said = (yield replace(ask, messages=(*ask.messages, *turns))).first
+        found = read(said)
+    return said, found
+
+
+def whole(said: Completion) -> Completion:
+    """The reply; raises `NoScore` for one that was cut off at its limit of tokens, whose end is what counts."""
+    if said.finish_reason == "length":
+        raise NoScore(f"The reasoning was cut off at its limit of tokens: {said.text[:80]!r}.")
+    return said
 
 
 def tokens_in(*texts: str) -> int:

@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
-from ..types import Cost
-from .asks import tokens_in
+from ..types import Ask, Completion, Cost, Replies
+from .asks import insisting, tokens_in
 from .fingerprinted import Fingerprinted
 
-__all__ = ["POSTURES", "Posture", "Postured", "postured"]
+__all__ = ["MEANT", "POSTURES", "Insisting", "Posture", "Postured", "postured"]
+
+Found = TypeVar("Found")
 
 Posture = Literal["very_cautious", "cautious", "neutral", "bold", "very_bold"]
 
-POSTURES: dict[Posture, str] = {
-    "very_cautious": "Be very cautious: state low confidence unless you are certain beyond doubt.",
-    "cautious": "Be cautious: much depends on not being confident in a wrong answer.",
-    "neutral": "",
-    "bold": "Be bold: much depends on not doubting a right answer.",
-    "very_bold": "Be very bold: state high confidence unless there is a clear reason for doubt.",
-}
-"""From the most cautious to the boldest (after Zhou et al., 2025, arXiv:2503.02863). Neutral adds nothing."""
+MEANT = "The confidence indicates how likely you think your answer is true."
+DECIDING = f"(1) {MEANT} (2) You are making important decisions, thus you should avoid giving"
+CAREFUL = f"{DECIDING} a wrong answer with high confidence."
+BOLD = f"{DECIDING} a right answer with low confidence."
 
-PLACE = "{posture}"
-"""Where a prompt has the sentence of a posture."""
+POSTURES: dict[Posture, str] = {
+    "very_cautious": f"{CAREFUL} (3) You should be very cautious, and tend to give low confidence on almost all of "
+    "the answers.",
+    "cautious": CAREFUL,
+    "neutral": "",
+    "bold": BOLD,
+    "very_bold": f"{BOLD} (3) You should be very confident, and tend to give high confidence on almost all of the "
+    "answers.",
+}
+"""The notes of each posture, from very cautious to very bold: those of SteerConf, word for word; neutral has none.
+
+The paper calls bold "confident".
+
+References
+----------
+Z. Zhou et al., "SteerConf: Steering LLMs for Confidence Elicitation", 2025, arXiv:2503.02863.
+"""
+
+PLACE = " {posture}"
+"""Where a prompt has the notes of a posture, behind what it asks for."""
 
 
 def postured(prompt: str, posture: Posture) -> str:
-    """The prompt with the sentence of a posture in its place; raises `ValueError` for an unknown one.
+    """The prompt with the notes of a posture in their place; raises `ValueError` for an unknown one.
 
-    >>> postured("{posture}How sure are you?", "neutral")
-    'How sure are you?'
+    >>> postured("How sure are you? {posture} Reply with a number.", "neutral")
+    'How sure are you? Reply with a number.'
+    >>> postured("How sure are you? {posture}", "bold")
+    'How sure are you? Note: (1) The confidence indicates ... (2) You are making important decisions, ...'
     """
     if posture not in POSTURES:
         raise ValueError(f"Expected a posture of {', '.join(POSTURES)}; got {posture!r}.")
-    return prompt.replace(PLACE, f"{POSTURES[posture]} ".lstrip())
+    notes = POSTURES[posture]
+    return prompt.replace(PLACE, f" Note: {notes}" if notes else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postured(Fingerprinted):
     """A signal that asks once for a stated confidence, as cautiously as its `posture` says.
 
-    Its prompts have a `{posture}` where that sentence stands; `put` are the prompts with it. Raises
+    Its prompts have a `{posture}` where its notes stand; `put` are the prompts with it. Raises
     `ValueError` for an unknown posture.
     """
 
@@ -63,5 +83,27 @@ class Postured(Fingerprinted):
 
     @property
     def once(self) -> Cost:
-        """What the one call costs."""
+        """What asking costs at the most, whatever is compared after it."""
         return Cost(calls=1, read=tokens_in(*self.put), written=self.max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Insisting(Postured):
+    """A postured signal that asks once more where nothing can be read of a reply.
+
+    The last of its prompts is that second request.
+    """
+
+    @property
+    def once(self) -> Cost:
+        """What both calls cost at the most: the second request reads all of the first and its reply again."""
+        *first, once_more = self.put
+        read = tokens_in(*first)
+        again = read + self.max_tokens + tokens_in(once_more)
+        return Cost(calls=2, read=read + again, written=2 * self.max_tokens)
+
+    def insisted(
+        self, ask: Ask, read: Callable[[Completion], Found | None]
+    ) -> Generator[Ask, Replies, tuple[Completion, Found | None]]:
+        """A reply and what is read of it, or of the second: `insisting`."""
+        return insisting(ask, read, self.put[-1])

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from ..types import Score, score
-from .amounts import AMOUNT, amount, parse_percentage, tidy
+from .amounts import AMOUNT, amount, parse_probability, tidy
 
 __all__ = ["is_none_of_above", "parse_claim", "parse_confidence", "parse_distribution"]
 
@@ -93,7 +93,9 @@ SHARE_KEYS = ("confidence", "probability", "likelihood")
 def parse_confidence(text: str) -> Score | None:
     """What the last "Confidence: ..." of a reply states; an earlier one never stands in for it.
 
-    >>> parse_confidence("Confidence: 20%\\nNo, it is Paris.\\n**Confidence:** 90%"), parse_confidence("90%")
+    Asked for is a number from 0.0 to 1.0, so that it is read as `parse_probability` reads it.
+
+    >>> parse_confidence("Confidence: 20%\\nNo, it is Paris.\\n**Confidence:** 0.9"), parse_confidence("90%")
     (0.9, None)
     >>> parse_confidence("Answer: Paris, confidence: 8/10"), parse_confidence("My confidence is about 30,5 %.")
     (0.8, 0.305)
@@ -101,7 +103,7 @@ def parse_confidence(text: str) -> Score | None:
     every = list(CONFIDENCE.finditer(tidy(text)))
     if not every:
         return None
-    stated = parse_percentage(every[-1]["said"].strip(AROUND))
+    stated = parse_probability(every[-1]["said"].strip(AROUND))
     if stated is None and (within := amount(every[-1]["within"] or "")) is not None:
         return score(within)  # "Confidence (80):", as small models write
     return stated
@@ -135,7 +137,7 @@ def parse_claim(text: str) -> tuple[str, Score] | None:
     if len(lines) == 2 and (alone := amount(lines[1])) is not None:
         return _claimed(lines[0], score(alone))
     pair = _line(lines[0].strip()) if len(lines) == 1 and len(lines[0]) <= LONGEST else None
-    return None if pair is None else _claimed(pair[0], parse_percentage(pair[1]))
+    return None if pair is None else _claimed(pair[0], parse_probability(pair[1]))
 
 
 def is_none_of_above(candidate: str) -> bool:

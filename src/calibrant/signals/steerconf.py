@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from calibrant.dialogue.agreement import Comparing, grouped, open_pairs, pairs_at_most
 from calibrant.dialogue.asks import again_ask, together, tokens_in
 from calibrant.dialogue.entailment import Same
+from calibrant.dialogue.posture import MEANT, POSTURES
 from calibrant.dialogue.stated import parse_claim
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
@@ -18,19 +19,10 @@ from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 __all__ = ["SteerConf", "elected", "steered"]
 
 INSTRUCTION = (
-    "Give the answer and how likely it is correct.{steering} Reply with two lines and nothing else, in this form:\n"
-    "Answer: <the answer alone>\nConfidence: <0 to 100>%"
+    "Provide your answer and your confidence in this answer. Note: {notes}\nUse the following format:\n"
+    "Answer: <ONLY the answer, not a sentence>\nConfidence: <0.0 to 1.0>\n"
+    "Only the answer and the confidence, don't give me the explanation."
 )
-STEERING = (
-    " This decision is important: avoid a wrong answer with high confidence. Be very cautious, and tend to give "
-    "low confidence on almost all answers.",
-    " This decision is important: avoid a wrong answer with high confidence.",
-    "",
-    " This decision is important: avoid a right answer with low confidence.",
-    " This decision is important: avoid a right answer with low confidence. Be very confident, and tend to give "
-    "high confidence on almost all answers.",
-)
-"""From very cautious to very confident."""
 
 LEAST = 3
 """So many of the five levels must be readable."""
@@ -41,13 +33,17 @@ class SteerConf(Comparing):
     """Steered confidence: five prompts from very cautious to very confident, one sample each.
 
     With answers a_k and confidences c_k in [0, 1], the paper's confidence is mu * kappa_ans * kappa_conf: the
-    mean, the share of the most frequent answer, and 1 / (1 + sigma / mu). The score here is the same for the
-    answer that was given: the sum of the c_k of the levels that gave it, over all levels, times kappa_conf.
-    Both are equal where all levels agree. The method only ever lowers confidence, so put a calibrator behind
-    it; five equal numbers mean that the model ignored the steering (`detail["steering"]`).
+    mean, the share of levels that gave the most frequent answer, and 1 / (1 + sigma / mu). It is that of an answer
+    which the paper elects from the five; here an answer was given before. `score` says what is wanted of it:
 
-    `detail["best"]` is the answer that the paper elects: the higher the confidence, the further from the
-    cautious end. A level that failed keeps its place in that order, and at least three must be readable.
+    - "given", the default: the same product with the share of levels that gave this very answer, the paper's
+      number wherever the given answer is the most frequent one, and 0 where no level gave it.
+    - "election": the paper's number, whether or not the levels gave this answer.
+
+    `detail` has both (`given`, `election`) and the elected answer as `best`: the higher the confidence, the
+    further from the cautious end. A level that failed keeps its place in that order, and at least three must be
+    readable. The method only ever lowers confidence, so put a calibrator behind it; five equal numbers mean that
+    the model ignored the steering (`detail["steering"]`). Raises `ValueError` for another `score`.
 
     References
     ----------
@@ -56,9 +52,14 @@ class SteerConf(Comparing):
 
     temperature: float = 0.7
     max_tokens: int = 80
+    score: Literal["given", "election"] = "given"
     same: Same = None
 
-    prompts = tuple([INSTRUCTION.replace("{steering}", steering) for steering in STEERING])
+    prompts = tuple([INSTRUCTION.replace("{notes}", notes or MEANT) for notes in POSTURES.values()])
+
+    def __post_init__(self) -> None:
+        if self.score not in ("given", "election"):
+            raise ValueError(f"steerconf takes a score of 'given' or 'election'; got {self.score!r}.")
 
     @property
     def pairs(self) -> int:
@@ -91,31 +92,34 @@ class SteerConf(Comparing):
         found = yield from grouped(question, [completion.text, *(answer for answer, _ in read)], self.same)
         groups = found.labels
         stated = [confidence for _, confidence in read]
-        best, paper = elected(claims, groups[1:])
+        best, election = elected(claims, groups[1:])
+        given = steered(stated, groups[1:].count(groups[0]) / len(read))
         return scored(
-            steered(stated, [group == groups[0] for group in groups[1:]]),
+            given if self.score == "given" else election,
+            given=given,
+            election=election,
             levels=[list(claim) if claim else None for claim in claims],
             steering="none" if len(set(stated)) == 1 else "seen",
             best=best,
-            best_score=paper,
+            best_score=election,
             **open_pairs(found.undecided),
         )
 
 
-def steered(stated: Sequence[float], agrees: Sequence[bool]) -> float:
-    """The confidence of an answer: mean of (c_k where level k gave it, else 0), times 1 / (1 + sigma / mu).
+def steered(stated: Sequence[float], share: float) -> float:
+    """The paper's product: the mean of the stated confidences, times a share of levels, times 1 / (1 + sigma / mu).
 
-    `stated` in [0, 1], one for each readable level. Confidences of nothing but 0 give 0.
+    `stated` in [0, 1], one for each readable level; sigma is their standard deviation as of a whole population.
+    `share` is that of the levels which gave an answer. Confidences of nothing but 0 give 0.
 
-    >>> round(steered([0.4, 0.6, 0.8], [True, True, True]), 4), steered([0.0, 0.0, 0.0], [True] * 3)
-    (0.4716, 0.0)
+    >>> round(steered([0.4, 0.6, 0.8], 1.0), 4), round(steered([0.4, 0.6, 0.8], 2 / 3), 4), steered([0.0] * 3, 1.0)
+    (0.4716, 0.3144, 0.0)
     """
     mu = math.fsum(stated) / len(stated)
     if mu == 0.0:
         return 0.0
     sigma = math.sqrt(math.fsum((c - mu) ** 2 for c in stated) / len(stated))
-    share = math.fsum(c for c, own in zip(stated, agrees, strict=True) if own) / len(stated)
-    return min(1.0, share / (1.0 + sigma / mu))
+    return min(1.0, mu * share / (1.0 + sigma / mu))
 
 
 def elected(claims: Sequence[tuple[str, float] | None], groups: Sequence[int]) -> tuple[str, float]:
@@ -131,7 +135,7 @@ def elected(claims: Sequence[tuple[str, float] | None], groups: Sequence[int]) -
     """
     stated = [claim[1] for claim in claims if claim is not None]
     modal = max(Counter(groups).values()) / len(groups)
-    paper = steered(stated, [True] * len(stated)) * modal
+    paper = steered(stated, modal)
     least, most = min(stated), max(stated)
     place = len(claims) // 2
     if most > least:

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.dialogue.agreement import Comparing, compared, open_pairs
-from calibrant.dialogue.asks import again_ask
+from calibrant.dialogue.asks import again_ask, whole
 from calibrant.dialogue.entailment import Same
-from calibrant.dialogue.posture import Postured
+from calibrant.dialogue.posture import Insisting
 from calibrant.dialogue.stated import parse_claim
 from calibrant.errors import NoScore
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["VerbalizedReasoned"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerbalizedReasoned(Comparing, Postured):
-    """Reasoning first, then an answer and a percentage: what it states of the given answer.
+class VerbalizedReasoned(Comparing, Insisting):
+    """Reasoning first, then an answer and a probability: what it states of the given answer.
 
     Where the reasoning ends at another answer, the given one scores 0, and `detail["best"]` holds the
-    other. A reply that was cut off, or does not end with both lines, gives no score. `posture` asks for more
-    or less caution.
+    other. Both lines are asked for once more where they are left out. A reply that was cut off gives no score.
+    `posture` asks for more or less caution.
 
     References
     ----------
@@ -34,8 +34,9 @@ class VerbalizedReasoned(Comparing, Postured):
     same: Same = None
 
     prompts = (
-        "{posture}Think step by step in a few sentences. Then end with two lines in this form:\n"
-        "Answer: <the answer alone>\nConfidence: <0 to 100>%",
+        "Think step by step in a few sentences, then give your answer and your confidence in it. {posture}\n"
+        "End with two lines in this form:\nAnswer: <the answer alone>\nConfidence: <0.0 to 1.0>",
+        "State both now, with nothing else:\nAnswer: <the answer alone>\nConfidence: <0.0 to 1.0>",
     )
 
     @property
@@ -50,14 +51,12 @@ class VerbalizedReasoned(Comparing, Postured):
     def read(
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
-        replies: Replies = yield again_ask(question, self.put[0], max_tokens=self.max_tokens)
-        said = replies.first
-        if said.finish_reason == "length":
-            raise NoScore(f"The reasoning was cut off at {self.max_tokens} tokens: {said.text[:80]!r}.")
-        claim = parse_claim(said.text)
+        """One call at temperature 0, and a second one where the first ends without both lines."""
+        ask = again_ask(question, self.put[0], max_tokens=self.max_tokens)
+        said, claim = yield from self.insisted(ask, lambda reply: parse_claim(whole(reply).text))
         if claim is None:
             raise NoScore(
-                f"Expected last lines 'Answer: ...' and 'Confidence: NN%', the model said {said.text[-80:]!r}."
+                f"Expected last lines 'Answer: ...' and 'Confidence: 0.8', the model said {said.text[-80:]!r}."
             )
         answer, stated = claim
         found = yield from compared(question, completion.text, [answer], self.same)

@@ -11,22 +11,23 @@ from calibrant.answers.kinds import options_of
 from calibrant.dialogue.agreement import Comparing, compared, open_pairs
 from calibrant.dialogue.asks import again_ask
 from calibrant.dialogue.entailment import Same
-from calibrant.dialogue.posture import Postured
+from calibrant.dialogue.posture import Insisting
 from calibrant.dialogue.stated import parse_distribution
 from calibrant.errors import NoScore
-from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, scored
+from calibrant.types import Ask, Completion, Cost, Question, Reading, scored
 
 __all__ = ["VerbalizedTopK"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerbalizedTopK(Comparing, Postured):
+class VerbalizedTopK(Comparing, Insisting):
     """Ask for the `k` best guesses with a probability each; the score is that of the given answer.
 
     The question is put afresh, so the model weighs rivals before it commits itself, which lowers
     over-confidence. Of a question with fewer options, `metadata["options"]`, as many guesses are asked for.
     Probabilities that sum to more than 1 are scaled down; to less, they are left. An answer that is not among
-    the guesses scores 0, and `detail["named"]` says so. `posture` asks for more or less caution.
+    the guesses scores 0, and `detail["named"]` says so. Lines that were left out are asked for once more.
+    `posture` asks for more or less caution.
 
     References
     ----------
@@ -38,12 +39,13 @@ class VerbalizedTopK(Comparing, Postured):
     same: Same = None
 
     prompts = (
-        "{posture}Give your {k} best guesses, the best first, each with the probability that it is correct. Reply "
+        "Give your {k} best guesses, the best first, each with the probability that it is correct. {posture} Reply "
         "with one line for each and nothing else: the guess, a colon, and the probability in percent.",
+        "Write these lines now, and nothing else: the guess, a colon, and the probability in percent.",
     )
 
     def __post_init__(self) -> None:
-        Postured.__post_init__(self)
+        Insisting.__post_init__(self)
         if self.k < 1:
             raise ValueError(f"Expected at least one guess; got k = {self.k}.")
 
@@ -61,11 +63,10 @@ class VerbalizedTopK(Comparing, Postured):
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         options = len(options_of(question))
         instruction = self.put[0].format(k=min(self.k, options) if options > 1 else self.k)
-        replies: Replies = yield again_ask(question, instruction, max_tokens=self.max_tokens)
-        said = replies.first.text
-        stated = parse_distribution(said)
+        ask = again_ask(question, instruction, max_tokens=self.max_tokens)
+        said, stated = yield from self.insisted(ask, lambda reply: parse_distribution(reply.text))
         if stated is None:
-            raise NoScore(f"Expected lines of a guess and a percentage, the model said {said[:80]!r}.")
+            raise NoScore(f"Expected lines of a guess and a percentage, the model said {said.text[:80]!r}.")
         guessed = [guess for guess, _ in stated]
         found = yield from compared(question, completion.text, guessed, self.same, most=self.pairs)
         own = [share for (_, share), alike in zip(stated, found.same, strict=True) if alike]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from calibrant.dialogue.asks import JUDGE, judge_ask
 from calibrant.dialogue.likelihoods import parse_phrase
-from calibrant.dialogue.posture import Postured
+from calibrant.dialogue.posture import Insisting
 from calibrant.errors import NoScore
 from calibrant.types import Ask, Completion, Question, Reading, Replies, scored
 
@@ -15,11 +15,11 @@ __all__ = ["VerbalizedWords"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerbalizedWords(Postured):
+class VerbalizedWords(Insisting):
     """Ask for a phrase such as "very likely", in a conversation of its own, and read it as people do.
 
     The number of a phrase is the median of what people take it to mean. A reply with no known phrase, or
-    with two that disagree, gives no score. `posture` asks for more or less caution.
+    with two that disagree, is asked for once more, and then gives no score. `posture` asks for more or less caution.
 
     References
     ----------
@@ -30,14 +30,15 @@ class VerbalizedWords(Postured):
 
     prompts = (
         JUDGE,
-        "{posture}How likely is the answer correct? Reply with one of these phrases alone: almost certain, "
+        "How likely is the answer correct? {posture} Reply with one of these phrases alone: almost certain, "
         "highly likely, likely, somewhat likely, possible, somewhat unlikely, unlikely, very unlikely.",
+        "Reply with one of the phrases now, and with nothing else.",
     )
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
-        replies = yield judge_ask(question, completion.text, self.put[1], max_tokens=self.max_tokens)
-        said = replies.first.text
-        stated = parse_phrase(said)
+        """One call at temperature 0, and a second one where the first states no phrase."""
+        ask = judge_ask(question, completion.text, self.put[1], max_tokens=self.max_tokens)
+        said, stated = yield from self.insisted(ask, lambda reply: parse_phrase(reply.text))
         if stated is None:
-            raise NoScore(f"Expected one phrase of likelihood, the model said {said[:80]!r}.")
-        return scored(stated, said=said)
+            raise NoScore(f"Expected one phrase of likelihood, the model said {said.text[:80]!r}.")
+        return scored(stated, said=said.text)

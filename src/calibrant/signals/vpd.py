@@ -19,12 +19,12 @@ from calibrant.types import Ask, Completion, Cost, Question, Reading, Replies, s
 __all__ = ["Vpd"]
 
 OPEN = (
-    "{posture}{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
-    'sum to 100%. Unless options are given, add the answer "None of the above". Write one line for each{only}: '
-    "the answer, a colon, and the probability in percent."
+    "{how} fewer than five possible answers, each with the probability that it is correct; the probabilities "
+    'sum to 100%. Unless options are given, add the answer "None of the above". {posture} Write one line for '
+    "each{only}: the answer, a colon, and the probability in percent."
 )
 CHOICE = (
-    "{posture}{how} {which} options, each with the probability that it is correct; the probabilities sum to 100%. "
+    "{how} {which} options, each with the probability that it is correct; the probabilities sum to 100%. {posture} "
     "Write one line for each{only}: the option, a colon, and the probability in percent."
 )
 LISTED = 5
