@@ -536,3 +536,23 @@ def test_any_json_is_searched(value: Any) -> None:
     text = json.dumps(value)
     for reading in (claimed(text), claimed(extra=text), claimed(text, text, "a.0.p")):
         assert reading.reason if reading.score is None else 0.0 <= reading.score <= 1.0
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["Paris", "Lyon", "Nice", "None of the above"]), st.integers(0, 100), min_size=1
+        ),
+        min_size=5,
+        max_size=5,
+    )
+)
+def test_vpd_is_the_mean_share_over_samples(stated: list[dict[str, int]]) -> None:
+    """Against a second implementation; shares above 1 are scaled down, a single one is left as it is."""
+    texts = ["\n".join(f"{name}: {at}%" for name, at in one.items()) for one in stated]
+    replies = Replies(tuple([Completion(text=text, model="m") for text in texts]))
+    reading, _ = drive(find("signals", "vpd")(), answer("Paris"), [replies])
+    shares = [one.get("Paris", 0) / max(100, sum(one.values())) for one in stated]
+    assert reading.score == pytest.approx(np.mean(shares))
+    others = {name for one in stated for name in one if name != "None of the above"}
+    assert ("best" in reading.detail) == bool(others)

@@ -41,10 +41,11 @@ class Vpd(Comparing, Postured):
 
     Each sample states candidates with probabilities, put to the question afresh: the options of
     `metadata["options"]`, of more than five the likeliest; else fewer than five answers and "None of the above".
-    Candidates that say the same are one. Shares that sum to more than 1 are scaled down; to less, they are left,
-    so that a single candidate stated with 0.6 stays at 0.6. More than half of the samples must be readable. An
-    answer that no sample names scores 0, but a sample that was cut off before it named the answer is not
-    readable. `reasoning` lets the model think first. `detail` has the candidate stated with the largest share as
+    Candidates that say the same are one, in the words stated with the largest share. Shares that sum to more
+    than 1 are scaled down; to less, they are left, so that a single candidate stated with 0.6 stays at 0.6. More
+    than half of the samples must be readable. An answer that no sample names scores 0, but a sample that was cut
+    off before it named the answer is not readable. `reasoning` lets the model think first. `detail` has the
+    candidate stated with the largest share as
     `best` with `best_score`; "None of the above" is no answer, so it is the runner-up where that leads, and
     absent where nothing else is named. Raises `ValueError` for an unknown posture.
 
@@ -132,13 +133,13 @@ class Vpd(Comparing, Postured):
             self.same, self.pairs,
         )  # fmt: skip
         shares: dict[int, list[float]] = {}
-        names: dict[int, str] = {}
+        names: dict[int, tuple[float, str]] = {}
         for label, (name, share) in zip(found.labels[1:], named, strict=True):
             label = NONE if is_none_of_above(name) else label
             shares.setdefault(label, []).append(share)
-            names.setdefault(label, name)
+            names[label] = max(names.get(label, (share, name)), (share, name), key=lambda pair: pair[0])
         mean = {label: min(1.0, math.fsum(some) / len(valid)) for label, some in shares.items()}
-        distribution = {names[label]: share for label, share in mean.items()}
+        distribution = {names[label][1]: share for label, share in mean.items()}
         told = {**_best(distribution), **open_pairs(found.undecided)}
         return scored(mean.get(found.labels[0], 0.0), distribution=distribution, valid=len(valid), **told)
 
