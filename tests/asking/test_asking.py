@@ -17,6 +17,7 @@ from aiohttp import web
 from calibrant.asking.asker import Asker
 from calibrant.errors import ModelRefused, ModelUnavailable, UnusableInput
 from calibrant.models.scripted import Scripted
+from calibrant.plans.postures import MeasuredPostures
 from calibrant.posturing import Postures, postures
 from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Message, Question
@@ -173,6 +174,31 @@ def test_postures_are_measured_on_the_same_answers(server: Server, questions: Pa
     )
     assert ends == ("steers", *[pytest.approx(0.57)] * 2, 1.0, 40, 0) and found["trend_p"] < 0.001
     assert [one["verdict"] for one in found["levels"]] == ["steers", "steers", None, "steers", "steers"]
+
+
+def test_a_verdict_in_a_file_is_what_a_configuration_is_checked_by(
+    server: Server, questions: Path, tmp_path: Path
+) -> None:
+    """From the command to the gateway's file: this server steers, the same file of another signal says nothing."""
+    at, out = ("--model", "m", "--url", server.url, "--limit", "12"), tmp_path / "posture.json"
+    calibrant("posture", questions, *at, "--signal", "verbalized", "--out", out)
+    made = MeasuredPostures.load(out)
+    assert (made.model, made.signal, made.verdict, made.answers) == ("m", "verbalized", "steers", 12)
+    file = tmp_path / "calibrant.toml"
+    lines = ["[model]", 'kind = "openai_compatible"', f'url = "{server.url}"', 'model = "m"', "[confidence]"]
+    for signal, told in (
+        ("verbalized", None),
+        ("verbalized_words", "'cautious' of verbalized_words with the model"),
+    ):
+        own = [
+            f'signals = ["{signal}"]',
+            'posture_measured = "posture.json"',
+            'posture = { default = "cautious" }',
+        ]
+        file.write_text("\n".join([*lines, *own]))
+        shown = calibrant("serve", file, "--check").stdout
+        assert "can be served" in shown and ((told or "was not measured") in shown) == bool(told)
+    assert not (tmp_path / "calibrant.db").exists()
 
 
 def test_only_answers_read_at_every_level_are_compared() -> None:
