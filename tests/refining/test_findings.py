@@ -65,6 +65,13 @@ def test_distributions_hold_every_score_and_a_temperature_without_slope_has_no_e
     assert temperature(sheet([1.0, 0.0], [1.0, 0.0])) is None
 
 
+class Undecided:
+    """A grader that can tell of no answer whether it is right."""
+
+    def grade(self, question: Question, completion: Completion) -> None:
+        return None
+
+
 def test_a_grader_may_ask_a_model_and_an_answer_it_cannot_read_is_counted() -> None:
     def both(ask: Ask) -> Completion:
         text = ask.messages[-1].content
@@ -80,6 +87,9 @@ def test_a_grader_may_ask_a_model_and_an_answer_it_cannot_read_is_counted() -> N
     model = Scripted(both)
     found = asyncio.run(refine(asked(90), asker=Asker(model), grader=Judge(model=None), **given))
     alone = asyncio.run(refine(asked(90), asker=Asker(Scripted(scripted)), **given))
+    assert "replies cannot be read" in next(why for why in found.reasons if why.startswith("grade: "))
+    by_hand = asyncio.run(refine(asked(90), asker=Asker(Scripted(scripted)), grader=Undecided(), **given))
+    assert "cannot be told from the answer" in next(iter(by_hand.reasons))
     assert sum(one.ungraded for one in found.candidates) in (
         0,
         2,

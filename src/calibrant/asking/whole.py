@@ -11,7 +11,7 @@ from ..http.loop import gathered
 from ..protocols import Grade, Grader, Signal
 from ..types import Ask, Completion, Question, Reading, Replies
 from .asker import Asker, Interrupted
-from .elicit import UNREAD, read
+from .elicit import UNREAD, UNTOLD, read
 from .steps import Steps
 
 __all__ = ["each", "graded", "readings", "replies"]
@@ -53,11 +53,12 @@ async def graded(
 ) -> float | None:
     """The grade of an answer, None where it cannot be told, which `reasons` counts. Raises as `replies`."""
     steps = Steps[Grade](lambda: grader.grade(question, completion))
+    asks = steps.wanted is not None
     await steps.answered(asker)
     if steps.interrupted is not None:
         raise _stopped(asker, steps.interrupted.reason)
     if steps.found is None:
-        reasons[f"grade: {steps.missing or steps.failed or UNREAD}"[:120]] += 1
+        reasons[f"grade: {steps.missing or steps.failed or (UNREAD if asks else UNTOLD)}"[:120]] += 1
     return steps.found
 
 
