@@ -92,11 +92,15 @@ class LiveWay:
         object.__setattr__(self, "book", Phrasebook.of(self.assessor.maps, self.policy))
 
     def put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
-        """The question, and how it is asked, in the form that it states itself or that this way asks for.
+        """The question, and how it is asked: by this way's prompt, in the form that it states or that the way asks for.
 
-        Where the request carries a form of the server's (tools, `response_format`), or the route has prompts of its own
-        for what the answer is to be like, it is left as it came.
+        A question is never taken to be put by another prompt, whatever it states. Where the request carries a form of
+        the server's (tools, `response_format`), or the route has prompts of its own for what the answer is to be like,
+        no form is asked for.
         """
+        question = replace(question, put_by=None)
+        if self.prompt is not None:
+            question, ask = self.prompt.asks(question, ask)
         if shaped(ask.extra) or getattr(self.route, "asks_otherwise", False):
             return replace(question, format=None), ask
         formal = formed(question, self.format)
