@@ -322,7 +322,7 @@ AT = ("--model", "m", "--url", "http://127.0.0.1:1/v1")
     ("arguments", "says"),
     [
         (("--grader", "judge"), "add --judge NAME@URL"),
-        (("--judge", "embedded"), "with --grader judge only"),
+        (("--judge", "embedded"), "with --grader judge or --same judge"),
         (("--judge-price", "1,1"), "belong to --judge"),
         (("--signals", "peer_agreement"), "add --peer NAME@URL"),
         (("--signals", "peer_agreement", "--peer", "gpt"), "Expected --peer embedded"),
