@@ -35,14 +35,23 @@ __all__ = [
 
 SAID_LETTER = re.compile(
     r"(?:\b(?:option|choice|letter|answer|alternative|opción|réponse|antwort|resposta|risposta)s?\s*(?:number\s+)?"
-    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence)\s+(?:option\s+|letter\s+|choice\s+)?|[:：]\s*)"
-    r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:]|\s+[-–—]\s|\s*$|\s+(?:is|because|since|as|and|or|but|would)\b|\s*\n)"
+    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence|es|ist|est|è|é|er|är)\s+(?:option\s+|letter\s+|choice\s+)?|[:：是为選选]\s*)"
+    r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:。，]|\s+[-–—]\s|\s*$|\s+(?:is|because|since|as|and|or|but|would)\b|\s*\n)"
 )
 """A letter behind a word that announces one, and what tells it from an article."""
 LETTER_IS = re.compile(
     r"(?:^|[\s(\[\"“])(?P<letter>[A-Z])[)\]\"”]*\s+(?:is|would\s+be|seems?|looks?|must\s+be|appears?)\s+(?:to\s+be\s+)?(?:the\s+)?"
     r"(?:most\s+)?(?:correct|right|best|likely|answer|accurate|appropriate|one|option|choice)\b"
 )
+ORDER = (
+    "1", "one", "first", "2", "two", "second", "3", "three", "third", "4", "four", "fourth", "5", "five", "fifth",
+)  # fmt: skip
+OPTION_NUMBER = re.compile(
+    r"\b(?:(?:option|choice)\s+(?:number\s+)?(?=[\w])(?P<word>[1-5](?![\w.])|one|two|three|four|five)\b"
+    r"|the\s+(?P<nth>first|second|third|fourth|fifth)\s+(?:option|choice|answer|alternative)\b)",
+    re.I,
+)
+"""An option by its number: "option two", "the second choice"."""
 AND_LETTER = re.compile(r"(?:,|/|&|\b(?:or|and|nor))\s*[(\[\"“]?(?P<letter>[A-Z])(?![\w'’])")
 """A letter joined to another."""
 LETTERS = re.compile(
@@ -121,6 +130,10 @@ def letters_in(said: str, count: int) -> Iterator[tuple[int, int]]:
     >>> list(letters_in("I think it is B", 4))
     [(1, 14)]
     """
+    for found in OPTION_NUMBER.finditer(said):
+        place = ORDER.index((found["word"] or found["nth"]).casefold()) // 3
+        if place < count:
+            yield place, found.end() - 1
     for form in (SAID_LETTER, LETTER_IS, IN_BRACKETS, AT_HEAD):
         for found in form.finditer(said):
             place = position(found["letter"], count)

@@ -35,6 +35,15 @@ TRUTH = re.compile(
     r"(?P<value>true|false|correct|incorrect|right|wrong|untrue)\b",
     re.I,
 )
+BRIEF = re.compile(
+    r"\W*(?:(?:(?:absolutely|definitely|certainly|probably|of\s+course|most\s+likely|likely|surely)\s+)?(?P<no>not(?:\s+at\s+all|\s+really)?"
+    r"|i\s+do(?:\s+not|n['’]t)\s+(?:think|believe)\s+so|i\s+doubt\s+it|(?:it|that|this|he|she|they|you)\s+(?:is|are|was|were|does|do|did|can|could|"
+    r"will|would|has|have|should)\s*(?:not|n['’]t)|(?:it|that|he|she|they|you)\s+(?:isn|aren|wasn|doesn|don|didn|can|won)['’]t)"
+    r"|probably|likely|most\s+likely|i\s+(?:think|believe|suppose|guess)\s+so"
+    r"|(?:it|that|this|he|she|they|you)\s+(?:is|are|was|were|does|do|did|can|could|will|would|has|have|should))\W*",
+    re.I,
+)
+"""A yes or a no in a few words and nothing else."""
 OPEN = re.compile(
     r"^\W*(?:it|that|this)\s+(?:all\s+|really\s+)?(?:depends|varies|is\s+(?:unclear|uncertain|not\s+clear))\b",
     re.I,
@@ -59,7 +68,7 @@ def cleaned(text: str) -> str:
 
 LONGEST = 8000
 """Characters of a reply that are read; of a longer one the first and the last."""
-LABEL = re.compile(r"^(?:a|answer|assistant|response|reply|antwort|réponse|respuesta)\s*:\s+(?=\S)", re.I)
+LABEL = re.compile(r"^(?:a|assistant|response|reply)\s*:\s+(?=\S)", re.I)
 """What a model writes before its answer as in a list of questions and answers."""
 
 
@@ -191,6 +200,8 @@ def polarity(text: str, question: str = "") -> str | None:
     words = words_in(text)
     if not words:
         return None
+    if brief := BRIEF.fullmatch(text):
+        return "no" if brief["no"] else "yes"
     if (end := end_of(text)) is not None and end != text:
         said = _headed(words_in(end)) or _called(end)
         if said is not None:

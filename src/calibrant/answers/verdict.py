@@ -213,6 +213,7 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     sentence = [word for word in words if word.sentence == words[mention.first].sentence]
     reasons = (
         (mention.doubt is not None, mention.doubt),
+        (aside(words, mention.first), BESIDE),
         (_believed(words, mention), "it gives the reference as what others think"),
         (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
         (own <= known and not _leads(words, mention), "the question names the reference too"),
