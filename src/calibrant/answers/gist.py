@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from .letters import vocabulary
 from .mentioned import aside
-from .names import COMPASS, OTHER_PLACE, ROMAN
+from .names import GENERIC, OTHER_PLACE, ROMAN, TITLES
 from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
 from .values import KEPT
-from .words import EMPTY, NEGATORS, Word, another, content, stem, words_in
+from .words import COMPASS, EMPTY, NEGATORS, Word, another, content, stem, words_in
 
 __all__ = ["compared"]
 
@@ -86,6 +86,8 @@ def _gist(text: str, asked: str) -> Gist:
         kept = _kept(sentence, question)
         if kept:
             break
+    told = [word for word in kept if not _adds_little(word)]
+    kept = told or kept
     stems = tuple(dict.fromkeys(word.stem for word in kept))
     names = frozenset(word.stem for word in kept if word.name and (not word.opens or _proper(kept)))
     figures = frozenset(word.stem for word in kept if word.stem[:1].isdigit() or word.stem[:1] in "-−")
@@ -114,6 +116,11 @@ def _elsewhere(
         if w.sentence != sentence[0].sentence and w.plain not in EMPTY and w.stem not in question.known
     ]
     return bool(others) and len(others) <= 2 and all(word.name and word.stem not in stems for word in others)
+
+
+def _adds_little(word: Word) -> bool:
+    """Whether a word only says what a thing is or where in it: the Republic of China, southern China."""
+    return word.plain in GENERIC | TITLES | {"people"} or (word.plain in COMPASS and not word.name)
 
 
 def _asserted(sentence: Sequence[Word], question: Asked) -> list[Word]:

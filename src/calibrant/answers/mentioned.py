@@ -256,7 +256,7 @@ def _nearest(
     rest = max((share for i, share in enumerate(held) if i != best), default=0.0)
     if held[best] >= 0.6 and rest <= held[best] - 0.25:
         return best, None
-    return None, PARTLY if held[best] >= HALF else NOTHING
+    return None, PARTLY if held[best] >= HALF or (held[best] > 0 and not rest) else NOTHING
 
 
 VAGUE = frozenset(map(stem, vocabulary("vague")))
@@ -275,14 +275,19 @@ def may_mean(text: str, options: Sequence[str], asked: str = "") -> set[int]:
     known = asks_for.known | asks_for.candidates
     words = words_in(cleaned(text))
     held, said = _held(words, options, known, asks_for.denied), {word.stem for word in words}
-    return {i for i, share in enumerate(held) if share >= HALF and _headed(options[i], said)}
+    some = [i for i, share in enumerate(held) if share > 0]
+    return {
+        i for i, share in enumerate(held)
+        if (share >= HALF and _headed(options[i], said)) or (some == [i] and len(content(words_in(options[i]))) > 3)
+    }  # fmt: skip
 
 
 def _headed(option: str, said: set[str]) -> bool:
-    """Whether the last word of a short option, which is what it is, was said, or tells little: a car, whatever car."""
-    words = content(words_in(option))
+    """Whether the last word of a short name, which is what it is, was said, or tells little: a car, whatever car."""
+    words = words_in(option)
     head = words[-1].stem if words else ""
-    return len(words) > 3 or head in VAGUE or head in said or kin(head, said)
+    named = 1 < len(words) <= 3 and len(content(words)) == len(words)
+    return not named or head in VAGUE or head in said or kin(head, said)
 
 
 def _held(

@@ -24,6 +24,11 @@ REFUSAL = re.compile(
     r"|i\s+need\s+more\s+(?:information|context)|(?:ich\s+wei(?:ß|ss)\s+(?:es\s+)?nicht|je\s+ne\s+sais\s+pas|no\s+(?:lo\s+)?se\b|nao\s+sei|non\s+lo\s+so))",
     re.I,
 )
+DECLINES = re.compile(
+    r"\bi\s+(?:can\s*not|can['’]t|am\s+(?:unable|not\s+able)\s+to|won['’]t|will\s+not)\s+"
+    r"(?:discuss|provide|assist|help|answer|engage|comment|fulfil|complete)",
+    re.I,
+)
 ANSWERS_YET = re.compile(r"\b(?:but|however|think|believe|guess|probably|likely|would\s+say)\b", re.I)
 
 YES = vocabulary("yes")
@@ -102,6 +107,8 @@ def refuses(text: str) -> bool:
     if not re.search(r"[^\W_]", text):
         return not text.strip()
     if asks_back(text):
+        return True
+    if DECLINES.search(text[:120]):
         return True
     found = REFUSAL.match(text)
     return found is not None and not ANSWERS_YET.search(text[found.end() :])
@@ -218,6 +225,8 @@ def _headed(words: tuple[Word, ...]) -> str | None:
     first = words[0].plain
     if first == "of" and len(words) > 1 and words[1].plain == "course":
         return "no" if len(words) > 2 and words[2].plain == "not" else "yes"
+    if first == "not" and sum(word.clause == words[0].clause for word in words) <= 3:
+        return "no"  # "Not typically."
     said = "yes" if first in YES else "no" if first in NO else "maybe" if first in MAYBE else None
     if said is None:
         return None
@@ -257,6 +266,7 @@ def _restated(words: tuple[Word, ...], question: str, least: float = 0.7) -> str
     }
     if not asked:
         return None
+    least = 0.9 if any(word.plain == "than" for word in words_in(question)) else least
     for number in range(words[-1].sentence + 1):
         sentence = _main([word for word in words if word.sentence == number])
         if sentence and sentence[0].plain in YES | NO:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from ..types import Question
 from .dates import date
@@ -15,8 +14,9 @@ from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
 from .names import Mention, Naming, mentions, naming
 from .options import chosen, letters_of, named
 from .plain import plain
-from .reply import asks, asks_back, cleaned, denies, end_of, polarity, refuses, turned
+from .reply import asks, asks_back, cleaned, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
+from .statements import RIGHT, WRONG, Found, unnamed
 from .values import concluded, number, result_of
 from .words import ARTICLES, EMPTY, Word, another, content, negated, words_in
 
@@ -24,20 +24,6 @@ __all__ = ["Found", "verdict"]
 
 BARE = re.compile(r"[-+−]?\s?[$€£]?[\d.,]*\d\s?%?")
 YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
-LITTLE = 0.2
-"""Share of a statement's own words below which a reply says something else."""
-LONG = 5
-"""Words of content from which a reference is a statement rather than a name."""
-
-
-class Found(NamedTuple):
-    """A grade, 1.0 or 0.0, or None and the reason why it cannot be told."""
-
-    grade: float | None
-    reason: str | None = None
-
-
-RIGHT, WRONG = Found(1.0), Found(0.0)
 
 
 def verdict(question: Question, text: str) -> Found:
@@ -135,7 +121,7 @@ def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> F
         return found
     if (found := _named(said, names, asked)) is not None:
         return found
-    return WRONG if refuses(said) else _unnamed(said, names, asked)
+    return WRONG if refuses(said) else unnamed(said, names, asked)
 
 
 def _concluded(
@@ -152,7 +138,7 @@ def _concluded(
     found = _named(end, names, asked)
     if found is not None:
         return found if found.grade is not None else None
-    return _unnamed(end, names, asked) if _core(words_in(end), asked) else None
+    return unnamed(end, names, asked) if _core(words_in(end), asked) else None
 
 
 LETTER = re.compile(r"[(\[]?[A-Z][)\].]?")
@@ -344,43 +330,6 @@ def _other_figures(words: Sequence[Word], mention: Mention, known: frozenset[str
     ]  # fmt: skip
     dated = any(word.plain in months() for word in words if word.sentence == own.sentence)
     return any(one not in known and one != own.stem and not (dated and len(one) <= 2) for one in beside)
-
-
-def _unnamed(said: str, names: Sequence[str], asked: str) -> Found:
-    """The grade of a text that does not name the reference in full."""
-    words = words_in(said)
-    known = asks(asked).known
-    best, statement = 0.0, True
-    for one in names:
-        reference = words_in(one)
-        own = [word for word in content(reference) if word.stem not in known] or list(content(reference))
-        statement = statement and len(content(reference)) >= LONG
-        for at in range(words[-1].sentence + 1 if words else 0):
-            sentence = [word for word in words if word.sentence == at]
-            held = {word.stem for word in sentence}
-            share = sum(word.stem in held for word in own) / max(1, len(own))
-            if (
-                len(own) > 1
-                and share == 1.0
-                and denies(sentence) == denies(reference)
-                and _in_order(own, sentence)
-            ):
-                return RIGHT
-            best = max(best, share if len(own) > 1 else 0.0)
-    if statement and best >= LITTLE:
-        return Found(None, "the reference is a statement, which takes a judge to compare")
-    if best >= 0.5:
-        return Found(None, "it shares words with the reference, and may say the same")
-    return WRONG
-
-
-def _in_order(own: Sequence[Word], sentence: Sequence[Word]) -> bool:
-    at, stems = -1, [word.stem for word in sentence]
-    for word in own:
-        if word.stem not in stems[at + 1 :]:
-            return False
-        at = stems.index(word.stem, at + 1)
-    return True
 
 
 def _core(words: Sequence[Word], asked: str) -> list[Word]:

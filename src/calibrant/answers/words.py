@@ -12,6 +12,7 @@ from .values import KEPT
 
 __all__ = [
     "ARTICLES",
+    "COMPASS",
     "EMPTY",
     "NEGATORS",
     "Word",
@@ -30,7 +31,7 @@ WORD = re.compile(
     r"|(?<![\w)])[-−–](?=[\d.])[\d.,]*\d(?:[eE][-+]?\d+)?"
     r"|\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?\b"
     r"|(?:[^\W\d_]\.){2,}"
-    r"|(?<!\S)\.[a-z]{2,6}\b"
+    r"|(?<![\w.])\.[a-z]{2,6}\b|(?<![\w.])[a-z0-9-]+(?:\.[a-z]{2,})+\b"
     rf"|(?:(?![{WIDE}])[^\W_])+(?:['’](?:(?![{WIDE}])[^\W_])+)*(?:[+#]+(?!\w))?"
     r"|[<>=≤≥≠]+"
 )
@@ -248,8 +249,9 @@ FLAT = frozenset({"false", "incorrect", "wrong", "untrue", "unlikely", "doubtful
 
 ANOTHER_ONE = re.compile(
     r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|next|previous|former|old|older|new|newer|other|another|"
-    r"opposite|north|south|east|west|northern|southern|eastern|western|ex|vice|half|twice|double)$"
+    r"opposite|ex|vice|half|twice|double)$"
 )
+COMPASS = vocabulary("compass")
 MOST = re.compile(r"(?:most|least|best|worst|\w{2,}(?<![wr])est)$")
 NO_MOST = vocabulary("no_most")
 
@@ -265,7 +267,9 @@ def another(words: Sequence[Word], asked: frozenset[str]) -> bool:
     for word, behind in zip(words, [*words[1:], *words[-1:]], strict=True):
         if word.stem in asked or word.plain in asked:
             continue
-        if ANOTHER_ONE.match(word.plain) and (not word.name or word.opens or behind.stem in asked):
+        if ANOTHER_ONE.match(word.plain) and (not word.name or word.opens):
+            return True
+        if word.plain in COMPASS and behind.stem in asked and behind.start - word.end == 1:
             return True
         if superlative and MOST.match(word.plain) and word.plain not in NO_MOST:
             return True
