@@ -131,9 +131,9 @@ def letters_in(said: str, count: int) -> Iterator[tuple[int, int]]:
     [(1, 14)]
     """
     for found in OPTION_NUMBER.finditer(said):
-        place = ORDER.index((found["word"] or found["nth"]).casefold()) // 3
-        if place < count:
-            yield place, found.end() - 1
+        nth = ORDER.index((found["word"] or found["nth"]).casefold()) // 3
+        if nth < count:
+            yield nth, found.end() - 1
     for form in (SAID_LETTER, LETTER_IS, IN_BRACKETS, AT_HEAD):
         for found in form.finditer(said):
             place = position(found["letter"], count)
