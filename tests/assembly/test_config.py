@@ -202,6 +202,10 @@ def test_a_posture_that_was_measured_as_reversed_is_refused(
     ):
         build(parse(table, {}, tmp_path))
     assert not list(tmp_path.glob("*.db")), "the store is not made"
+    measured("steers").save(tmp_path / "other.json")
+    table["confidence"] = confidence | {"posture_measured": ["other.json", "posture.json"]}
+    with pytest.raises(UnusableInput, match="reverse of what it asks for"):
+        build(parse(table, {}, tmp_path))  # the worst of several decides
     table["task"]["law"]["posture"] = "neutral"
     build(parse(table, {}, tmp_path)).store.close()
 

@@ -15,6 +15,9 @@ from ..releases.release import Release, Way
 
 __all__ = ["loaded_postures", "posture_notes"]
 
+WORST = ("reversed", "does not steer", "steers", None)
+"""Of several measurements, such as on several kinds of questions, the first of these decides."""
+
 
 def loaded_postures(paths: str | Sequence[str], folder: Path) -> tuple[MeasuredPostures, ...]:
     """The measurements that a configuration names; their paths start at `folder`. Raises `UnusableInput`."""
@@ -60,8 +63,8 @@ def _notes(
 def _told(
     measured: Sequence[MeasuredPostures], model: str, signal: str, level: str, mark: tuple[str, str]
 ) -> tuple[MeasuredPostures, MeasuredLevel] | str:
-    """The measurement and its level, or, with what else was measured, why there is none."""
-    why = ""
+    """The worst measurement and its level, or, with what else was measured, why there is none."""
+    found, why = [], ""
     for whole in measured:
         own = whole.of(level)
         if (whole.model, whole.signal) != (model, signal) or own is None:
@@ -71,8 +74,12 @@ def _told(
         elif whole.verdict is None:
             why = f" on enough answers ({whole.answers})"
         else:
-            return whole, own
-    return why
+            found.append((whole, own))
+    return (
+        min(found, key=lambda pair: min(map(WORST.index, (pair[0].verdict, pair[1].verdict))))
+        if found
+        else why
+    )
 
 
 def _moved(whole: MeasuredPostures, own: MeasuredLevel) -> str:
