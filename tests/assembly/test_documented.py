@@ -18,7 +18,11 @@ from calibrant.plans.ballots import Ballots
 from calibrant.plans.cascades import CascadePlan
 from calibrant.plans.certificates import CertificateSet
 from calibrant.plans.first_answers import FirstAnswers
+from calibrant.plans.postures import MeasuredPostures
+from calibrant.plans.steps import StepSeen, Trajectory
+from calibrant.routing.documents import fit_documents
 from calibrant.routing.gains import fit_gains
+from calibrant.routing.trajectories import fit_trajectories
 from calibrant.routing.votes import fit_votes
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,6 +46,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         MapSet().save(folder / name)
     for name in ("certs.json", "law-certificates.json"):
         CertificateSet(by=(), certificates=()).save(folder / name)
+    MeasuredPostures(
+        model="scripted", signal="verbalized", answers=0, verdict=None, shift=None, levels=()
+    ).save(folder / "posture.json")
+    fit_documents({"agreement": rng.random(40), "sure": rng.random(40)}, rng.random(40)).save(
+        folder / "documents.json"
+    )
+    steps = [(StepSeen(confidence=x), StepSeen(confidence=x * x)) for x in rng.random(60)]
+    fit_trajectories(
+        [Trajectory(steps=one, id=str(i), correct=float(i % 2)) for i, one in enumerate(steps)]
+    ).save(folder / "chain-map.json")
     (folder / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
     score, peers = rng.random(300), ("gpt-4.1-nano",)
     answers = FirstAnswers.of(

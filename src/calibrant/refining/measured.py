@@ -86,7 +86,7 @@ def temperature(sheet: Sheet) -> Temperature | None:
     >>> score, right = np.array([0.9, 0.9, 0.9, 0.1, 0.1, 0.1] * 20), np.array([1, 1, 0, 0, 0, 1.0] * 20)
     >>> found = temperature(Sheet(right, score))
     >>> [round(one or 0, 1) for one in (found.low, found.value, found.high)]
-    [2.1, 3.2, 6.8]
+    [2.1, 3.3, 7.6]
     """
     seen = sheet.seen
     score, right = sheet.score[seen], sheet.right[seen]
