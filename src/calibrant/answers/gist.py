@@ -11,14 +11,14 @@ from typing import NamedTuple
 from .letters import vocabulary
 from .mentioned import aside
 from .names import GENERIC, OTHER_PLACE, ROMAN, TITLES
-from .reply import Asked, asks, asks_last, denies, end_of, polarity, turned
+from .reply import Asked, asks, asks_last, denies, end_of, head_of, polarity, turned
 from .values import KEPT
 from .words import COMPASS, EMPTY, NEGATORS, Word, another, content, stem, words_in
 
 __all__ = ["compared"]
 
 ASKS_YES_NO = re.compile(
-    r"^\W*(?:is|are|was|were|am|do|does|did|can|could|will|would|has|have|had|should|shall|may|might|must|isn['’]?t|aren['’]?t|"
+    r"^\W*(?!was\s+(?:ist|sind|war|macht|bedeutet)\b)(?:is|are|was|were|am|do|does|did|can|could|will|would|has|have|had|should|shall|may|might|must|isn['’]?t|aren['’]?t|"
     r"don['’]?t|doesn['’]?t|didn['’]?t|ist|sind|est-ce|es|son)\b(?!.*\bor\b)",
     re.I | re.S,
 )
@@ -63,6 +63,8 @@ def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | N
             return said[0] == said[1]
         if any(said):
             return None
+    elif None not in (heads := (head_of(a), head_of(b))) and not asks(asked).candidates:
+        return heads[0] == heads[1]
     one, two = _gist(a, asked), _gist(b, asked)
     if not one.stems or not two.stems:
         return _echoes(a, b, one, two)
@@ -78,7 +80,10 @@ def compared(a: str, b: str, asked: str = "", *, long: bool = False) -> bool | N
 @lru_cache(KEPT)
 def _gist(text: str, asked: str) -> Gist:
     question = asks(asked)
-    words = words_in(end_of(text) or text)
+    end = end_of(text)
+    lines = [line for line in (end or text).splitlines() if line.strip()]
+    listed = len(lines) > 2 and all(len(line.split()) <= 3 for line in lines)
+    words = words_in(", ".join(lines) if listed else end or text)
     if not words:
         return NOTHING
     for number in range(words[-1].sentence + 1):
@@ -86,7 +91,7 @@ def _gist(text: str, asked: str) -> Gist:
         kept = _kept(sentence, question)
         if kept:
             break
-    told = [word for word in kept if not _adds_little(word)]
+    told = [word for word in kept if not (_adds_little(word) or _of_what(sentence, word))]
     kept = told or kept
     stems = tuple(dict.fromkeys(word.stem for word in kept))
     names = frozenset(word.stem for word in kept if word.name and (not word.opens or _proper(kept)))
@@ -120,7 +125,13 @@ def _elsewhere(
 
 def _adds_little(word: Word) -> bool:
     """Whether a word only says what a thing is or where in it: the Republic of China, southern China."""
-    return word.plain in GENERIC | TITLES | {"people"} or (word.plain in COMPASS and not word.name)
+    return word.plain in TITLES or (word.plain in GENERIC | COMPASS and not word.name)
+
+
+def _of_what(sentence: Sequence[Word], word: Word) -> bool:
+    """Whether a word says what something is whose name stands behind "of": the Republic of China."""
+    at = sentence.index(word)
+    return word.plain in GENERIC | {"people"} and any(one.plain == "of" for one in sentence[at + 1 : at + 3])
 
 
 def _asserted(sentence: Sequence[Word], question: Asked) -> list[Word]:
@@ -148,7 +159,11 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
     """The words that are no frame, none of the question's unless part of a name, and nothing compared to."""
     said: list[Word] = []
     for i, word in enumerate(sentence):
-        if word.plain in EMPTY or word.stem in FRAME or word.plain in NEGATORS:
+        if (
+            word.plain in EMPTY
+            or (word.stem in FRAME and not (word.name and not word.opens))
+            or word.plain in NEGATORS
+        ):
             continue
         behind = sentence[i + 1] if i + 1 < len(sentence) else None
         part = (
@@ -157,6 +172,7 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
         )  # fmt: skip
         if (
             word.stem not in question.known
+            or word.stem[0] in "<>=≤≥≠"
             or (part and word.plain in OTHER_PLACE | COMPASS)
             or _beside(sentence, i, question)
         ):
@@ -194,12 +210,13 @@ def _weighs(text: str) -> bool:
 def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     a, b = set(one.stems), set(two.stems)
     if a == b:
-        turned_round = one.stems != two.stems and (_ordered(one, two) or len(one.names | two.names) > 1)
-        return None if turned_round else True
+        return _in_order(one, two)
     if one.figures and two.figures and one.figures.isdisjoint(two.figures):
         return False
     shared = a & b
     if not shared:
+        if (short := _initials(one, two)) is not None:
+            return short or None
         if (one.names or two.names) and min(len(a), len(b)) <= 3:
             return False
         if long or (max(len(a), len(b)) >= MUCH and not (one.names or two.names)):
@@ -211,14 +228,29 @@ def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
     apart = one.names.isdisjoint(two.names) and (not long or (one.echo and two.echo))
     brief = max(len(a), len(b)) <= 3 and one.names - two.names and two.names - one.names
     if one.names and two.names and (apart or brief):
-        return False if not _family(one, two) else None
+        return None if _family(one, two) and not _of_two_people(one, two) else False
     return None
 
 
-def _ordered(one: Gist, two: Gist) -> bool:
-    return any(
-        link in ("than", "before", "after", "by", "from") for core in (one, two) for link in core.links
-    )
+def _in_order(one: Gist, two: Gist) -> bool | None:
+    """Whether two replies of the same words say the same: in the same order, or where the order tells nothing."""
+    passive = [any("by" in link.split() for link in core.links) for core in (one, two)]
+    if passive[0] != passive[1] and len(one.stems) > 1:
+        return None  # "Marie taught Pierre", "Marie was taught by Pierre"
+    if one.stems == two.stems:
+        return True
+    if set(one.stems) == one.figures:
+        return False
+    return True if all(map(_is_list, (one, two))) else None
+
+
+def _is_list(core: Gist) -> bool:
+    """Whether a reply names things one after the other, with commas or "and" between."""
+    pairs = zip(core.words, core.words[1:], core.links[1:], strict=False)
+    return all(link in JOINING or (not link and right.clause != left.clause) for left, right, link in pairs)
+
+
+JOINING = frozenset({"and", "or", "und", "et", "y", "e"})
 
 
 def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None:
@@ -233,7 +265,9 @@ def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None
         and big.words[first].start - big.words[first - 1].end <= 1
     ):
         return False
-    if _listed(small, big):
+    if any(word.plain in OTHER_PLACE for word in extra) and small.names:
+        return False
+    if _listed(small, big) or any(len(word.plain) == 1 and word.name for word in extra):
         return None
     if asked and len(extra) > 1 and not big.echo and not big.names:
         return None
@@ -245,7 +279,7 @@ def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None
 
 def _listed(small: Gist, big: Gist) -> bool:
     """Whether what is added is another name beside it: "Paris and Lyon", "Paris, Lyon, Nice"."""
-    if any(link in ("or", "nor", "oder", "ou") for link in big.links):
+    if any({"or", "nor", "oder", "ou"} & set(link.split()) for link in big.links):
         return True
     own = set(small.stems)
     for left, right, link in zip(big.words, big.words[1:], big.links[1:], strict=False):
@@ -260,6 +294,21 @@ def _listed(small: Gist, big: Gist) -> bool:
 def _family(one: Gist, two: Gist) -> bool:
     """Whether both name somebody by another part of a name: the last word is the same."""
     return bool(one.words and two.words) and one.words[-1].stem == two.words[-1].stem
+
+
+def _of_two_people(one: Gist, two: Gist) -> bool:
+    """Whether two whole names of people share the last alone, and no first name may be the initial of the other."""
+    first, second = (core.words for core in (one, two))
+    brief = 2 <= len(first) <= 3 and 2 <= len(second) <= 3 and all(word.name for word in (*first, *second))
+    return brief and first[0].plain[0] != second[0].plain[0]
+
+
+def _initials(one: Gist, two: Gist) -> bool | None:
+    """Whether one is the initials of the other, such as USA and JFK; None where neither is a word in capitals."""
+    for short, whole in ((one, two), (two, one)):
+        if len(short.words) == 1 and 1 < len(short.words[0].plain) <= 5 and short.words[0].text.isupper():
+            return short.words[0].plain == "".join(word.plain[0] for word in whole.words if word.name)
+    return None
 
 
 def _kin(a: set[str], b: set[str]) -> bool:

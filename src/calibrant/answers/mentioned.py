@@ -58,6 +58,11 @@ LETTERS = re.compile(
     r"(?:^|\b(?i:both|either)\s+)[(\[]?[A-Z][)\]]?(?:\s*(?:,|/|&|\bor\b|\band\b)\s*[(\[]?[A-Z](?![\w'’])[)\]]?)+"
 )
 """Several letters in a row, at the head or behind "both"."""
+RULED_OUT = re.compile(
+    r"\b([A-Z](?:\s*,\s*[A-Z])*\s*,?\s*(?:and|or|&)\s+[A-Z])\s+(?:are|is|were)\s+"
+    r"(?:all\s+|both\s+)?(?:not|incorrect|wrong|false)\b"
+)
+"""Letters that are ruled out together."""
 IN_BRACKETS = re.compile(r"[(\[](?P<letter>[A-Z])[)\]]")
 AT_HEAD = re.compile(r"(?:^|\n)\s*[(\[]?(?P<letter>[A-Z])[)\].:](?=\s)")
 SLOT = vocabulary("slot")
@@ -94,8 +99,14 @@ def mentioned(said: str, options: Sequence[str], asked: str) -> tuple[int | None
     letters = {
         place for place, at in letters_in(said, len(options)) if not denied_at(words, at, known, denied)
     }
+    letters -= {
+        ord(one) - ord("A") for run in RULED_OUT.findall(said) for one in re.findall(r"\b[A-Z]\b", run)
+    }
     by_words = _spans(words, _phrases(tuple(options)))
     standing = [(place, at) for place, at in by_words if not negated(words, *at, known, denied)]
+    ruled = {place for place, _ in by_words} - {place for place, _ in standing}
+    ruled |= {place for place, at in by_words if negated(words, *at, known, denied)}
+    standing = [(place, at) for place, at in standing if place not in ruled] or standing
     if len(letters) == 1:
         (letter,) = letters
         texts = {place for place, _ in standing}
@@ -213,15 +224,22 @@ BECAUSE = vocabulary("because")
 ASIDE = vocabulary("aside")
 
 
+BESIDE_OF = frozenset(
+    {
+        ("such", "as"), ("compared", "to"), ("followed", "by"), ("ahead", "of"), ("across", "from"), ("close", "to"),
+        ("next", "to"), ("rival", "of"), ("friend", "of"), ("chosen", "over"), ("instead", "of"),
+    }
+)  # fmt: skip
+"""Words in a row behind which something stands that is set beside the answer."""
+
+
 def aside(words: Sequence[Word], at: int) -> bool:
     """Whether a name stands behind a word that compares or gives an example."""
     clause = [word.plain for word in words[:at] if word.clause == words[at].clause]
     back = clause[-3:]
     if clause and clause[0] in BECAUSE:
         return True
-    return bool(ASIDE & set(back)) or any(
-        pair in (("such", "as"), ("compared", "to")) for pair in pairwise(back)
-    )
+    return bool(ASIDE & set(back)) or any(pair in BESIDE_OF for pair in pairwise(back))
 
 
 def _slot(words: Sequence[Word], at: int) -> bool:
@@ -278,7 +296,7 @@ def may_mean(text: str, options: Sequence[str], asked: str = "") -> set[int]:
     some = [i for i, share in enumerate(held) if share > 0]
     return {
         i for i, share in enumerate(held)
-        if (share >= HALF and _headed(options[i], said)) or (some == [i] and len(content(words_in(options[i]))) > 3)
+        if (share >= HALF and _headed(options[i], said)) or (some == [i] and len(content(words_in(options[i]))) > 2)
     }  # fmt: skip
 
 

@@ -160,7 +160,9 @@ def _other(
     if brief and named.given and before is not None and before.name and before.plain not in EMPTY | TITLES:
         near = {before.plain, *(one.plain for one in words[max(0, first - 3) : first] if one.name)}
         initials = {one[0] for one in named.given}
-        if near.isdisjoint(named.given) and not (len(before.plain) == 1 and before.plain in initials):
+        if near.isdisjoint(named.given) and not (
+            len(before.plain) <= 4 and initials.issuperset(before.plain)
+        ):
             return OTHER if before.stem not in known else None
     if (
         behind is not None
@@ -173,4 +175,4 @@ def _other(
 
 
 def _touching(a: Word, b: Word) -> bool:
-    return a.clause == b.clause and b.start - a.end == 1
+    return a.clause == b.clause and b.start - a.end <= (2 if len(a.plain) == 1 else 1)

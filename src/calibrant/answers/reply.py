@@ -11,7 +11,19 @@ from .letters import vocabulary
 from .values import KEPT, concluded
 from .words import EMPTY, NEGATORS, Word, stem, words_in
 
-__all__ = ["Asked", "asks", "asks_back", "asks_last", "cleaned", "end_of", "polarity", "refuses", "turned"]
+__all__ = [
+    "Asked",
+    "asks",
+    "asks_back",
+    "asks_last",
+    "cleaned",
+    "denies",
+    "end_of",
+    "head_of",
+    "polarity",
+    "refuses",
+    "turned",
+]
 
 THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S | re.I)
 MARKUP = re.compile(r"\*\*|__|`+|<\|[\w-]+\|>|^#{1,6}\s|^>\s(?=\w)|^[-*•]\s+(?=\w)|\\[()\[\]]", re.M)
@@ -39,6 +51,13 @@ TRUTH = re.compile(
     r"the\s+statement\s+is)\s+(?P<deny>not\s+)?(?:entirely\s+|absolutely\s+|completely\s+)?"
     r"(?P<value>true|false|correct|incorrect|right|wrong|untrue)\b",
     re.I,
+)
+SO_YES = re.compile(
+    r"\b(?:so|therefore|thus|hence|then|probably|likely),?\s+(yes|no)\b(?!\s+\w+\s+(?:is|are|was|can))", re.I
+)
+CJK_YES, CJK_NO = (
+    re.compile(r"\W*(?:はい|ええ|是的?[。，,\s]|是的?$|对|對|네|예)"),
+    re.compile(r"\W*(?:いいえ|不是|不对|否|아니)"),
 )
 BRIEF = re.compile(
     r"\W*(?:(?:(?:absolutely|definitely|certainly|probably|of\s+course|most\s+likely|likely|surely)\s+)?(?P<no>not(?:\s+at\s+all|\s+really)?"
@@ -68,7 +87,17 @@ def cleaned(text: str) -> str:
     text = THOUGHT.sub("", text) if "<think" in text.casefold() else text
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
+    if (next_one := RUN_ON.search(text)) and text[: next_one.start()].strip():
+        text = text[: next_one.start()]
+    if "\\" in text or "$" in text:
+        text = SUBSCRIPT.sub(r"\1", NAMED.sub(r"\1", text))
     return LABEL.sub("", MARKUP.sub("", text).strip())
+
+
+RUN_ON = re.compile(r"\n\s*(?:question|user|human|instruction|q)\s*\d*\s*:", re.I)
+"""Where a model goes on with another question of its own."""
+NAMED = re.compile(r"\\(?:text|mathrm|mathbf|textbf|textit)\{([^{}]*)\}")
+SUBSCRIPT = re.compile(r"(?<=[A-Za-z}])_\{?(\d+)\}?")
 
 
 LONGEST = 8000
@@ -207,16 +236,32 @@ def polarity(text: str, question: str = "") -> str | None:
     words = words_in(text)
     if not words:
         return None
+    if so := SO_YES.search(text):
+        return so[1].casefold()
+    for value, form in (("yes", CJK_YES), ("no", CJK_NO)):
+        if form.match(text):
+            return value
     if brief := BRIEF.fullmatch(text):
         return "no" if brief["no"] else "yes"
     if (end := end_of(text)) is not None and end != text:
-        said = _headed(words_in(end)) or _called(end)
+        said = _headed(words_in(end)) or _called(end) or _restated(words_in(end), question)
         if said is not None:
             return said
     said = _headed(words)
     if said in ("yes", "no") and _restated(words, question, 0.9) not in (None, said):
         return None  # "No, birds can fly."
     return said or _called(text) or _restated(words, question)
+
+
+def head_of(text: str) -> str | None:
+    """The yes, no or maybe that a cleaned reply opens with.
+
+    >>> head_of("Non, merci."), head_of("True"), head_of("Paris")
+    ('no', 'yes', None)
+    """
+    if brief := BRIEF.fullmatch(text):
+        return "no" if brief["no"] else "yes"
+    return "yes" if CJK_YES.match(text) else "no" if CJK_NO.match(text) else _headed(words_in(text))
 
 
 def _headed(words: tuple[Word, ...]) -> str | None:

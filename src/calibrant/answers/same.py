@@ -13,8 +13,9 @@ from .kinds import alias_groups, asked_of, kind_of, options_of
 from .mentioned import NOTHING, PARTLY, may_mean
 from .options import named
 from .reply import cleaned, refuses
-from .short import equal
-from .values import KEPT, numbers_equal, result_of
+from .short import Groups, equal
+from .units import measured
+from .values import KEPT, number, numbers_equal, other_readings, result_of
 
 __all__ = ["Alike", "cluster", "sameness"]
 
@@ -38,9 +39,7 @@ def sameness(question: Question) -> Alike:
     kind, asked, options = kind_of(question), asked_of(question), options_of(question)
     if kind == "text" or kind == "long":
         groups = alias_groups(question)
-        return _guarded(
-            lambda a, b: True if equal(a, b, groups) else compared(a, b, asked, long=kind == "long")
-        )
+        return _guarded(lambda a, b: _texts(a, b, asked, groups, long=kind == "long"))
     if kind == "number":
         return _guarded(lambda a, b: _numbers(a, b, asked))
     if kind == "date":
@@ -66,6 +65,26 @@ def _guarded(alike: Alike) -> Alike:
     return test
 
 
+def _texts(a: str, b: str, asked: str, groups: Groups, *, long: bool) -> bool | None:
+    factor = _units(a, b)
+    if factor is not None and (x := number(a)) is not None and (y := number(b)) is not None:
+        if not factor or not numbers_equal(x * factor, y, 1e-3):
+            return _converted(a, b) if not factor else False
+        if max(len(a.split()), len(b.split())) <= FEW:
+            return True
+    return True if equal(a, b, groups) else compared(a, b, asked, long=long)
+
+
+FEW = 4
+"""Words of an answer that is a measure and nothing else."""
+
+
+def _converted(a: str, b: str) -> bool | None:
+    """Temperatures on two scales may be the same; other things that are measured are not."""
+    scales = {made[0] for text in (a, b) if (made := measured(text)) is not None}
+    return None if scales == {"celsius", "fahrenheit"} else False
+
+
 def _choices(a: str, b: str, options: Sequence[str], asked: str) -> bool | None:
     """By the options that both choose; one that names none says something else than one that does."""
     (first, why), (second, other) = named(a, options, asked), named(b, options, asked)
@@ -83,17 +102,43 @@ def _numbers(a: str, b: str, asked: str) -> bool | None:
     x, y = result_of(a, asked), result_of(b, asked)
     if x is None or y is None:
         return True if equal(a, b) else None
-    return numbers_equal(x, y)
+    if numbers_equal(x, y):
+        return True if _units(a, b) is None else _units(a, b) == 1.0
+    factor = _units(a, b)
+    if factor and numbers_equal(x * factor, y, 1e-3):
+        return True
+    other = any(numbers_equal(one, y) for one in other_readings(a)) or any(
+        numbers_equal(x, one) for one in other_readings(b)
+    )
+    return None if other else False
+
+
+def _units(a: str, b: str) -> float | None:
+    """How many of the second's unit are one of the first's; 0 where they measure other things, None where unknown."""
+    first, second = measured(a), measured(b)
+    if first is None or second is None:
+        return None
+    return first[1] / second[1] if first[0] == second[0] else 0.0
 
 
 def _dates(a: str, b: str) -> bool | None:
     first, second = date(a), date(b)
     if first is None or second is None:
-        return True if equal(a, b) else None
+        return (
+            True
+            if equal(a, b)
+            else compared(a, b)
+            if first is second and _figures(a) and _figures(b)
+            else None
+        )
     if first == second:
         return True
     short, long = sorted((_parts(first), _parts(second)), key=len)
     return None if long[: len(short)] == short else False
+
+
+def _figures(text: str) -> bool:
+    return any(char.isdigit() for char in text)
 
 
 def _parts(day: Day) -> tuple[int, ...]:

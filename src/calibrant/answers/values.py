@@ -19,6 +19,7 @@ __all__ = [
     "numbers_equal",
     "numbers_same",
     "only",
+    "other_readings",
     "result_of",
 ]
 
@@ -182,7 +183,7 @@ def _composed(words: Sequence[str], at: int, size: int, known: dict[str, int]) -
 
 
 @lru_cache(KEPT)
-def result_of(text: str, asked: str = "") -> float | None:
+def result_of(text: str, asked: str = "", raw: str = "") -> float | None:
     """The number that a reply comes to, also where it states others on the way; None where that is not clear.
 
     As `number` reads it, else by the last sentence: what stands there behind "total of", "makes" or an equals sign, or
@@ -191,7 +192,14 @@ def result_of(text: str, asked: str = "") -> float | None:
     >>> result_of("There are 3 boxes of 4. Ann has 12 pens left."), result_of("4 or 5")
     (12.0, None)
     """
-    if (value := number(text)) is not None:
+    if (
+        raw
+        and (value := only(" ; ".join(BOLD.findall(raw)), _numbers)) is not None
+        and concluded(text) is None
+    ):
+        return value
+    text = REASON.sub(lambda found: found[1], text)
+    if (value := number(text)) is not None or (value := number(BRACKETS.sub(" ", text))) is not None:
         return value
     end = concluded(text)
     sentences = [one for one in SENTENCE.split((text if end is None else end).strip()) if one.strip()]
@@ -211,6 +219,25 @@ def result_of(text: str, asked: str = "") -> float | None:
     known = set(numbers(asked)) if asked else set()
     new = [one for one in dict.fromkeys(_numbers(last)) if one not in known]
     return new[0] if asked and len(new) == 1 else None
+
+
+BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
+REASON = re.compile(r"(\d[^.!?\n]{0,40}?)[,;]?\s+(?:because|since)\b[^!?\n]*")
+BRACKETS = re.compile(r"\([^()]*\)")
+"""What is said in brackets is beside the result."""
+
+
+def other_readings(text: str) -> list[float]:
+    """The numbers in brackets, and those whose mark of thousands may be one of decimals, or the other way round.
+
+    >>> other_readings("29,032 feet (8,849 m)"), other_readings("330.000")
+    ([8849.0, 29.032, 8.849], [330000.0])
+    """
+    inside = [value for part in BRACKETS.findall(text) for value in numbers(part)]
+    marked = re.findall(r"(?<![\d.,])\d{1,3}[.,]\d{3}(?![\d.,])", text)
+    return inside + [
+        float(one.replace(",", ".")) if "," in one else float(one.replace(".", "")) for one in marked
+    ]
 
 
 CUED = re.compile(

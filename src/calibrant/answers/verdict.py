@@ -14,11 +14,11 @@ from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
 from .names import Mention, Naming, mentions, naming
 from .options import chosen, letters_of, named
 from .plain import plain
-from .reply import asks, asks_back, cleaned, end_of, polarity, refuses, turned
+from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
-from .values import concluded, number, result_of
-from .words import ARTICLES, EMPTY, Word, another, content, negated, words_in
+from .values import concluded, number, other_readings, result_of
+from .words import ARTICLES, EMPTY, NEGATORS, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
 
@@ -43,11 +43,11 @@ def verdict(question: Question, text: str) -> Found:
     if kind == "choice":
         return _choice(question, said, asked, references)
     if kind == "number":
-        return _number(said, references, asked)
+        return _number(said, references, asked, text)
     if kind == "date":
         return _date(said, references)
     if kind == "text" and all(BARE.fullmatch(one.strip()) for one in references):
-        found = _number(said, references, asked)
+        found = _number(said, references, asked, text)
         if found.grade is not None:
             return found
     return _text(said, references, alias_groups(question), asked)
@@ -68,18 +68,28 @@ def _choice(question: Question, said: str, asked: str, references: Sequence[str]
     return Found(None, why)
 
 
-def _number(said: str, references: Sequence[str], asked: str) -> Found:
+def _number(said: str, references: Sequence[str], asked: str, raw: str) -> Found:
     wanted = [value for one in references if (value := number(one)) is not None]
     if not wanted:
         return Found(None, "the reference is no number")
-    value = result_of(said, asked)
+    value = result_of(said, asked, raw)
     if value is None:
-        return (
-            WRONG
-            if refuses(said)
-            else Found(None, "it states no number, or several of which none is the result")
-        )
-    return Found(float(any(math.isclose(value, one, rel_tol=1e-6, abs_tol=1e-9) for one in wanted)))
+        none = Found(None, "it states no number, or several of which none is the result")
+        return WRONG if refuses(said) else none
+    readings = {value}
+    if "%" in said and not any("%" in one for one in references):
+        readings.add(value / 100)
+    if "%" not in said and any("%" in one for one in references):
+        readings.add(value * 100)
+    if any(_close(one, other) for one in readings for other in wanted):
+        return RIGHT
+    if any(_close(one, other) for one in other_readings(said) for other in wanted):
+        return Found(None, "its number may be read in two ways, or is beside another in brackets")
+    return WRONG
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _date(said: str, references: Sequence[str]) -> Found:
@@ -200,6 +210,7 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     reasons = (
         (mention.doubt is not None, mention.doubt),
         (aside(words, mention.first), BESIDE),
+        (_overturned(words, mention, way, question), "it takes back or sets another against the reference"),
         (_believed(words, mention), "it gives the reference as what others think"),
         (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
         (own <= known and not _leads(words, mention), "the question names the reference too"),
@@ -211,6 +222,32 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     return next((Found(None, why) for doubtful, why in reasons if doubtful), RIGHT)
 
 
+def _overturned(words: Sequence[Word], mention: Mention, way: Naming, question: Asked) -> bool:
+    """Whether "but", "actually" or a no behind the reference brings another name, or a comparison turns it round."""
+    behind = words[mention.last :]
+    if behind and behind[0].plain in LOST:
+        return True
+    clause = words[mention.last - 1].clause
+    turn = next(
+        (i for i, w in enumerate(behind[:25]) if w.plain in TURNS and (w.opens or w.clause > clause)), None
+    )
+    if way.name and turn is not None:
+        known, rest = question.known.union(*way.whole), behind[turn : turn + 12]
+        others = [w for w in content(rest) if w.name and not w.opens and w.stem not in known]
+        if others and not any(w.plain in NEGATORS and w.plain != "no" for w in rest):
+            return True
+    than = next((i for i, word in enumerate(words) if word.plain == "than"), None)
+    compared = words[than - 1].stem if than else ""
+    return (
+        bool(question.candidates)
+        and bool(compared)
+        and compared.endswith("er")
+        and compared not in question.known
+    )
+
+
+TURNS = frozenset({"but", "however", "actually", "no", "wait", "rather", "correction"})
+LOST = frozenset({"lost", "loses", "lose"})
 BELIEVED = re.compile(
     r"\b(?:(?:many|most|some|several)\s+(?:\w+\s+)?(?:think|believe|say|assume|claim|guess)"
     r"|(?:often|commonly|popularly|widely|mistakenly|sometimes|wrongly)\s+(?:thought|believed|assumed|said|mistaken|confused|called)"
@@ -289,6 +326,10 @@ def _late(
     ]  # fmt: skip
     if way.figure:
         return False
+    run = mention.first - 1
+    while run in ahead and words[run].sentence == sentence and words[run + 1].start - words[run].end <= 2:
+        ahead.remove(run)  # names in a row are one name
+        run -= 1
     if sentence == 0:
         return way.name and bool(ahead) and not _in_slot(words, mention.first, ahead)
     first = [word for word in words if word.sentence == 0]

@@ -201,6 +201,8 @@ def occurrences(words: Sequence[Word], phrase: Sequence[str]) -> list[tuple[int,
 
 
 ARTICLES = frozenset({"a", "an", "the"})
+DENIED_BEHIND = ("てはな", "ではな", "しゃな", "じゃな", "てはあり", "ではあり", "नह")
+JAPANESE = frozenset("てでしじन")
 FAR = 40
 """Words beyond which nothing is denied, whatever the punctuation."""
 
@@ -227,6 +229,12 @@ def negated(
         end += 1
     before, after = words[begin:first], words[last:end]
     ahead, behind = _denial(before), _denial(after)
+    if (
+        after
+        and after[0].plain in JAPANESE
+        and "".join(word.plain for word in after[:4]).startswith(DENIED_BEHIND)
+    ):
+        return not asked_denied
     if asked_denied:
         rest = {word.stem for word in after} | {word.stem for word in before}
         if behind is not None:
