@@ -62,3 +62,20 @@ def test_errors_are_one_sentence(log: Path) -> None:
     said = calibrant(log, "--against", "mean_logprop", status=2).stderr
     assert "mean_logprob" in said and "Traceback" not in said
     assert "leave signal out" in calibrant(log, "--by", "signal", status=2).stderr
+
+
+def test_what_is_named_is_not_called_free_and_what_has_no_score_covers_none(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "log.csv"
+    frame = pd.DataFrame(
+        {"item_id": range(100), "correct": rng.random(100) < 0.5, "mean_logprob": rng.random(100)}
+    )
+    frame.assign(coin=rng.random(100), empty=None).to_csv(path, index=False)
+    said = calibrant(path, "--scores", "mean_logprob,coin,empty", "--against", "coin").stdout
+    assert "coin (named)" in said and "(free)" not in said and "the free one" not in said
+    assert "none" in next(line for line in said.splitlines() if line.startswith("empty"))
+    parted = calibrant(path, "--scores", "mean_logprob,coin", "--by", "item_id").stdout
+    lines = [
+        line for line in parted.splitlines() if line.startswith("item_id") or line.strip().startswith("7 ")
+    ]
+    assert lines and not any("mean_logprob" in line for line in lines)

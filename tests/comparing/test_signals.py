@@ -290,10 +290,10 @@ def test_budgets_take_the_cheapest_unless_a_dearer_one_is_surely_better() -> Non
     wide = answers(1500, mean_logprob=1.2, p_true=1.21, steerconf=0.3)
     budgets = {choice.budget: choice for _, choice in compare_signals(wide).budgets}
     assert {name: one.signal for name, one in budgets.items()} == {
-        "0": "mean_logprob", "1-2": "mean_logprob", "5+": "steerconf", "any": "steerconf",
+        "0": "mean_logprob", "1-2": "mean_logprob", "3+": "steerconf", "any": "steerconf",
     }  # fmt: skip
     assert not budgets["1-2"].separable and "take the cheapest" in budgets["1-2"].reason
-    assert budgets["5+"].separable and budgets["5+"].against == "mean_logprob"
+    assert budgets["3+"].separable and budgets["3+"].against == "mean_logprob"
     wide["vpd"] = expit(
         np.log(wide.steerconf / (1 - wide.steerconf))
     )  # equal to the best, and sorted behind it
@@ -381,3 +381,49 @@ def test_the_benchmark_of_the_verdicts_runs() -> None:
     command = Path(__file__).parents[2] / "benchmarks" / "which_signal.py"
     done = subprocess.run([sys.executable, command, "--quick"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stdout.count("| equals |") == 1, done.stderr
+
+
+def test_the_chart_has_a_line_for_each_signal_whose_name_begins_alike() -> None:
+    names = [f"likelihood_semantic_entropy_of:samples={k}:same=judge" for k in range(1, 19)]
+    wide = answers(400, **{name: 0.5 + 0.1 * k for k, name in enumerate(names)})
+    wide["domain"] = np.where(wide.item_id % 2 == 0, "professional_law_and_jurisprudence: set 1", "art")
+    chart = ranking_chart(compare_signals(wide, ["domain"], scores=names))
+    panel = chart.to_dict()["vconcat"][0]["hconcat"][0]
+    assert panel["height"] >= 17 * 18
+    svg = to_svg(chart)
+    assert all(svg.count(f"samples={k}:same=judge<") == 1 for k in range(1, 19))
+    assert "set 1<" in svg and ">professional_law_and_<" in svg and "Thick line across: 95 % interval" in svg
+
+
+def test_a_signal_surely_worse_and_not_shown_to_rank_is_not_said_to_rank() -> None:
+    wide = answers(120, mean_logprob=0.1, p_true=5.0, vpd=1.0)
+    found = compare_signals(wide)
+    worse, ranks = of(found, "p_true"), of(found, "vpd")
+    assert worse.gain is not None and worse.gain.high < 0 and worse.auroc is not None
+    assert worse.auroc.low < 0.5 and worse.verdict == "no better than the free one"
+    assert ranks.auroc is not None and ranks.auroc.low > 0.5
+    assert "It ranks without a gain: vpd." in found.sentences
+    assert "It is not shown to rank, and is worse than mean_logprob: p_true." in found.sentences
+
+
+def test_a_reversed_signal_is_not_said_to_be_of_no_use_as_well() -> None:
+    said = " ".join(compare_signals(answers(1000, mean_logprob=1.0, p_true=-0.5), ["domain"]).sentences)
+    assert "REVERSED" in said and "of no use" not in said and "Too few" not in said
+
+
+def test_a_budget_says_what_is_known_of_the_others() -> None:
+    found = {c.budget: c for _, c in compare_signals(answers(900, mean_logprob=0.3, p_true=9.0)).budgets}
+    assert found["1-2"].reason == "the other is not surely better: take the cheapest."
+    right = compare_signals(answers(100, mean_logprob=1.0).assign(correct=True)).budgets[0][1]
+    assert right.reason == "all 100 answers are right, so there is nothing to choose on."
+    one = compare_signals(answers(1, mean_logprob=1.0))
+    assert "1 answers" not in json.dumps(one.to_dict()) and "1 judged answer " in one.budgets[0][1].reason
+
+
+def test_columns_of_numbers_that_were_not_read_are_named_and_scores_that_are_none_counted() -> None:
+    wide = answers(100, mean_logprob=1.0).assign(my_score=0.5, text="a", seen=True)
+    wide.loc[:9, "mean_logprob"] = None
+    found = compare_signals(wide, ["domain"])
+    assert "Columns of numbers that were not read: my_score." in found.notes
+    assert found.unusable == {"mean_logprob: confidence missing or NaN": 10}
+    assert compare_signals(long(wide, "mean_logprob")).unusable == {"confidence missing or NaN": 10}

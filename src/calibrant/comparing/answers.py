@@ -19,7 +19,7 @@ from ..logs.keys import Key, absent, group_codes
 from ..logs.reader import Parsed, Reader, counted, every
 from ..logs.roles import Roles, roles_of
 from ..logs.sources import Source, open_source
-from ..logs.values import MISSING, REASONS, amounts, as_is, scores
+from ..logs.values import amounts, as_is, numbers, scores
 from ..plugins import names
 from ..tally import Floats
 
@@ -29,6 +29,7 @@ DISAGREE = "the rows of one answer disagree on the verdict"
 REPEATED = "a further row of the same answer and signal"
 NAMELESS = "the row names no signal"
 COSTS = ("calls", "tokens", "signal_cost")
+_MOST_NAMED = 12
 _IDENTITY = ("item_id", "model", "task", "domain")
 
 
@@ -122,8 +123,7 @@ def _long(source: Source, by: Sequence[str], named: Mapping[str, str | None]) ->
     else:
         row = np.arange(len(rows))
     first, row = _in_order(row)
-    unusable = counted(np.where(rows.score_why == REASONS.index(MISSING), 0, rows.score_why))
-    unusable += counted(rows.grade_why) + counted(rows.weight_why)
+    unusable = counted(rows.why)  # of each row the first reason, as in an audit
     grade, torn = _one_grade(rows.grade, row, len(first))
     unusable += Counter({DISAGREE: int(torn[row].sum())})
     columns: dict[str, Column] = {}
@@ -160,16 +160,35 @@ def _wide(
     rows = reader.whole(every)
     unusable = counted(rows.grade_why) + counted(rows.weight_why)
     for name in known:
-        unusable += Counter({
-            f"{name}: {why}": n for why, n in reader.unreadable[name].items() if why != MISSING
-        })  # fmt: skip
+        unusable += Counter({f"{name}: {why}": n for why, n in reader.unreadable[name].items()})
     columns = {name: Column(scores=rows.also[name], asked=np.ones(len(rows), bool)) for name in known}
-    told = [] if scores_in else [f"Columns read as signals: {', '.join(known)}; --scores names others."]
+    told = [] if scores_in else _taken(source, known, reader)
     return Answers(
         source=source.name, rows=reader.rows, by=roles.by, keys=rows.keys, group=rows.group, grade=rows.grade,
         weight=np.where(rows.weight_why == 0, rows.weight, np.nan), cluster=_clusters(rows, np.arange(len(rows))),
         signals=columns, unusable=+unusable, roles=roles, notes=(*notes, *told, *reader.notes, *_pooled(reader)),
     )  # fmt: skip
+
+
+def _taken(source: Source, known: Sequence[str], reader: Reader) -> list[str]:
+    """Which columns were read as signals, and which others hold numbers and may be signals as well."""
+    told = f"Columns read as signals: {', '.join(known)}; --scores names others."
+    played = {*known, *reader.roles.names, *_IDENTITY, "record_id", *COSTS}
+    others = [name for name in source.columns if name not in played]
+    block = next(source.blocks(others), None) if others else None
+    numeric = [] if block is None else [name for name in others if _numeric(block[name])]
+    if not numeric:
+        return [told]
+    more = f" and {len(numeric) - _MOST_NAMED:,} more" if len(numeric) > _MOST_NAMED else ""
+    return [told, f"Columns of numbers that were not read: {', '.join(numeric[:_MOST_NAMED])}{more}."]
+
+
+def _numeric(values: NDArray[Any]) -> bool:
+    """Whether there is a number, and nothing that is none."""
+    if values.dtype.kind == "b":
+        return False
+    found = np.isfinite(numbers(values).values)
+    return bool(found.any()) and all(absent(one) or one == "" for one in values[~found].tolist())
 
 
 def _told_by(source: Source) -> tuple[list[str], list[str]]:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.intervals import Estimate
-from ..phrasing.numbers import fixed, span
+from ..phrasing.numbers import fixed, several, span
 from ..tally import Floats
 from .gains import Rows, difference, out_of_fold
 from .verdicts import BASE_RATE, LEVEL, SMALLEST_GAIN, holm
 
 __all__ = ["BUDGETS", "Choice", "Priced", "choices"]
 
-BUDGETS: Mapping[str, float] = {"0": 0.0, "1-2": 2.0, "5+": float("inf"), "any": float("inf")}
+BUDGETS: Mapping[str, float] = {"0": 0.0, "1-2": 2.0, "3+": float("inf"), "any": float("inf")}
 """Budgets by name, and the further calls an answer that each allows; "any" also takes signals of unknown cost."""
 
 LEAST = 30
@@ -102,14 +102,23 @@ def _choice(budget: str, fits: list[Priced], rows: Rows, p_of: _Reader) -> Choic
         return _none(budget, (), 0, "no signal of this log is known to cost so little.")
     fits, where, left = _together(fits)
     names, common = tuple(one.name for one in fits), rows.at(where)
-    if len(common) < LEAST or not 0 < common.weight @ common.grade < common.weight.sum():
-        return _none(
-            budget, names, len(common), f"{len(common):,} answers of both kinds are too few to choose on."
-        )
+    if lacking := _lacking(common):
+        return _none(budget, names, len(common), lacking)
     p = {one.name: p_of(one, where) for one in fits}
     made = _dearer(budget, p, common) or _cheapest(budget, p, common)
     also = f" Asked of too few of these answers: {', '.join(left)}." if left else ""
     return replace(made, reason=made.reason + also)
+
+
+def _lacking(rows: Rows) -> str | None:
+    """Why nothing can be chosen on these answers; None where something can."""
+    if len(rows) < LEAST:
+        return f"{several(len(rows), 'judged answer')} that all were asked of; {LEAST} or more are needed."
+    told = rows.weight @ rows.grade
+    if not 0 < told < rows.weight.sum():
+        kind = "right" if told > 0 else "wrong"
+        return f"all {len(rows):,} answers are {kind}, so there is nothing to choose on."
+    return None
 
 
 def _dearer(budget: str, p: dict[str, Floats], rows: Rows) -> Choice | None:
@@ -148,8 +157,8 @@ def _cheapest(budget: str, p: dict[str, Floats], rows: Rows) -> Choice:
             budget, tuple(p), len(rows), f"none is surely better than the cheapest, {first}, nor that than the "
             f"{BASE_RATE}: {told}.",
         )  # fmt: skip
-    count = f"{len(others)} other{'s' if len(others) > 1 else ''}"
-    kept = f"no separable difference to {count}: take the cheapest." if others else "the only one."
+    none = f"none of {len(others)} others is" if len(others) > 1 else "the other is not"
+    kept = f"{none} surely better: take the cheapest." if others else "the only one."
     return Choice(
         budget=budget, signal=first, n=len(rows), brier=_brier(p[first], rows), gain=gain, against=BASE_RATE,
         separable=False, candidates=tuple(p), reason=kept,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import UnknownName, UnusableInput
 from ..logs.keys import group_name
 from ..metrics.intervals import Estimate
+from ..phrasing.numbers import several
 from ..plugins import find
 from .answers import Answers, Column, read_answers
 from .budgets import Choice, Priced, choices
@@ -42,7 +43,7 @@ class Compared:
     brier : Brier score of its out-of-fold probabilities on the n; None below `FEW` rows
     gain : how much lower that is than that of `against`, on the `gain_n` answers with a score of both
     calls, tokens, dollars : what a reading of it takes on average; None where that is not known
-    free : whether it is the free token signal that the others are held against
+    free : whether it is what the others are held against: the free token signal, or another that was named
     """
 
     signal: str
@@ -87,8 +88,9 @@ class Compared:
 class SignalTable:
     """The signals of a log, group by group and the best ranking first, and what to use for which budget.
 
-    `free` is the token signal that the others are held against; None where there is none. `tops` are the groups that
-    are no part of another: the whole log, or each model where models part it; `budgets` holds the choices of each.
+    `free` is what the others are held against, the free token signal or the one named; None where there is none. `tops`
+    are the groups that are no part of another: the whole log, or each model where models part it; `budgets` holds the
+    choices of each.
     """
 
     source: str
@@ -187,7 +189,9 @@ def compare_signals(
         log, by, scores_in=scores, confidence=confidence, correct=correct, weight=weight, cluster=cluster
     )
     if not read.signals:
-        raise UnusableInput(f"{read.source} has {len(read):,} answers, and not one row that names a signal.")
+        raise UnusableInput(
+            f"{read.source} has {several(len(read), 'answer')}, and not one row that names a signal."
+        )
     if against is not None and against not in read.signals:
         raise UnknownName("signal of this log", against, list(read.signals))
     free = against or _free(read)
@@ -195,7 +199,7 @@ def compare_signals(
     if not usable.any():
         why = "; ".join(f"{n:,} x {reason}" for reason, n in read.unusable.items())
         raise UnusableInput(
-            f"None of the {len(read):,} answers of {read.source} has a usable verdict: {why}."
+            f"Of {several(len(read), 'answer')} of {read.source} none has a usable verdict: {why}."
         )
     costs = {name: _cost(name, column) for name, column in read.signals.items()}
     fold = dealt(read.cluster)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..metrics.ranking import LEAST_OF_EACH
-from ..phrasing.numbers import fixed, span
+from ..phrasing.numbers import fixed, several, span
 
 __all__ = ["BASE_RATE", "LEVEL", "SMALLEST_GAIN", "VERDICTS", "WEAK", "Evidence", "Verdict", "holm", "judged"]
 
@@ -59,13 +59,14 @@ class Evidence:
             return "no answer has both a score and a verdict"
         if self.right <= 0 or self.wrong <= 0:
             kind = "wrong" if self.right <= 0 else "right"
-            return f"all of its {self.n:,} answers are {kind}, so nothing can be ranked"
+            every = f"all of its {self.n:,} answers are" if self.n > 1 else "its only answer is"
+            return f"{every} {kind}, so nothing can be ranked"
         if self.n_eff < FEW:
             worth = f" ({self.n_eff:,.0f} effective)" if self.n_eff < 0.95 * self.n else ""
-            return f"{self.n:,} answers{worth}; {FEW:.0f} or more are needed"
+            return f"{several(self.n, 'answer')}{worth}; {FEW:.0f} or more are needed"
         if min(self.right, self.wrong) < LEAST_OF_EACH - 1e-9:
             kind, count = ("right", self.right) if self.right < self.wrong else ("wrong", self.wrong)
-            return f"{count:,.0f} {kind} answers; {LEAST_OF_EACH:.0f} of either kind are needed"
+            return f"{several(count, f'{kind} answer')}; {LEAST_OF_EACH:.0f} of either kind are needed"
         return None
 
 

@@ -32,6 +32,16 @@ def of_100(share: float) -> str:
     return "over 99" if share >= 0.995 else "under 1" if share <= 0.005 else fixed(100 * share, 0)
 
 
+def several(count: float, noun: str) -> str:
+    """So many of something.
+
+    >>> several(1, "answer"), several(1200, "right answer")
+    ('1 answer', '1,200 right answers')
+    """
+    number = f"{count:,.0f}"
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+
+
 def percent(share: float | None, digits: int = 0) -> str:
     """Per cent.
 

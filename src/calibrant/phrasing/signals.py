@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..comparing.verdicts import SMALLEST_GAIN
 from .numbers import fixed, span
 
 if TYPE_CHECKING:
@@ -14,6 +15,15 @@ __all__ = ["sentences"]
 
 ASKED = ("dinco", "linguistic", "p_true", "self_evaluation", "self_probing", "steerconf", "verbal", "vpd")
 """How signals begin for which a model is asked about itself."""
+
+_SAID = (
+    "It ranks without a gain",
+    "It is not shown to rank, and has no gain to speak of",
+    "It is not shown to rank, and is worse than {over}",
+    "It is of no use",
+    "Too few answers to tell",
+)
+"""What is said where it does not help, in the order of `_kind`."""
 
 _MOST = 6
 _By = Mapping[str, str | None]
@@ -52,19 +62,19 @@ def _asked(whole: Sequence[Compared], parts: Sequence[Compared], top: _By) -> li
     whole, parts = ([one for one in of if _about_itself(one)] for of in (whole, parts))
     if not whole:
         return ["The log holds no signal for which the model is asked about itself."]
-    over = " or ".join(dict.fromkeys(one.against for one in whole)).replace("base rate", "the base rate")
-    helps, even, none, few = _sorted_out({one.signal: [one] for one in whole})
+    over, behind = _against(whole), _against(whole, worse=True)
+    helps, *others = _sorted_out({one.signal: [one] for one in whole})
     told = f"helps beyond {over}: {_listed(helps)}" if helps else f"is not shown to help beyond {over}"
     lines = [f"Asking the model about itself {told}."]
-    lines += [f"It ranks without a gain: {_listed(even)}."] if even else []
-    lines += [f"It is of no use: {_listed(none)}."] if none else []
-    lines += [f"Too few answers to tell: {_listed(few)}."] if few else []
+    lines += [
+        f"{said.format(over=behind)}: {_listed(o)}." for said, o in zip(_SAID, others, strict=True) if o
+    ]
     if not parts:
         return lines
     groups: dict[str, list[Compared]] = {}
     for one in parts:
         groups.setdefault(_group(one.by, top), []).append(one)
-    helps, even, none, few = _sorted_out(groups)
+    helps, *others = _sorted_out(groups)
     where = [
         f"{name} ({', '.join(o.signal for o in groups[name] if o.verdict == 'helps')})" for name in helps
     ]
@@ -72,10 +82,17 @@ def _asked(whole: Sequence[Compared], parts: Sequence[Compared], top: _By) -> li
     lines.append(
         f"Group by group it helps in {count}: {_listed(where)}." if helps else f"It helps in {count}."
     )
-    lines += [f"It ranks without a gain in {_listed(even)}."] if even else []
-    lines += [f"It is of no use in {_listed(none)}."] if none else []
-    lines += [f"Too few answers to tell in {_listed(few)}."] if few else []
+    behind = _against(parts, worse=True)
+    lines += [
+        f"{said.format(over=behind)} in {_listed(o)}." for said, o in zip(_SAID, others, strict=True) if o
+    ]
     return lines
+
+
+def _against(signals: Iterable[Compared], *, worse: bool = False) -> str:
+    """What they are held against; of those only that are worse than it, where that is wanted."""
+    names = dict.fromkeys(one.against for one in signals if not worse or _kind(one) == 3)
+    return " or ".join(names).replace("base rate", "the base rate")
 
 
 def _group(by: _By, top: _By) -> str:
@@ -89,20 +106,24 @@ def _about_itself(one: Compared) -> bool:
     return bool(one.asked) and one.signal.lower().startswith(ASKED)
 
 
-def _sorted_out(held: Mapping[str, Sequence[Compared]]) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Names by the best that is said of any signal there: helps, ranks, is of no use, too few to tell."""
-    found: tuple[list[str], ...] = ([], [], [], [])
+def _sorted_out(held: Mapping[str, Sequence[Compared]]) -> list[list[str]]:
+    """Names by the best that is said of any signal there, see `_kind`; where some are reversed and none ranks, none."""
+    found: list[list[str]] = [[] for _ in range(1 + len(_SAID))]
     for name, signals in held.items():
-        verdicts = {one.verdict for one in signals}
-        kind = (
-            0 if "helps" in verdicts
-            else 1 if any(v.startswith("no better") for v in verdicts)
-            else 3 if verdicts == {"too few"}
-            else 2
-        )  # fmt: skip
-        found[kind].append(name)
-    helps, even, none, few = found
-    return helps, even, none, few
+        kinds = [_kind(one) for one in signals if one.verdict != "reversed"]
+        best = min(kinds, default=len(_SAID))
+        if len(kinds) == len(signals) or best < 2:
+            found[best].append(name)
+    return found
+
+
+def _kind(one: Compared) -> int:
+    """Helps 0, ranks 1, is not shown to rank and has no gain 2 or is surely worse 3, is useless 4, has too few 5."""
+    if one.verdict.startswith("no better"):
+        assert one.auroc is not None and one.gain is not None
+        ranks = one.auroc.low > 0.5 or one.gain.high >= SMALLEST_GAIN  # else the gain is ruled out
+        return 1 if ranks else 3 if one.gain.high < 0 else 2
+    return {"helps": 0, "useless": 4}.get(one.verdict, 5)
 
 
 def _reversed(of: Sequence[Compared], top: _By) -> list[str]:

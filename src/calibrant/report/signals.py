@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from collections.abc import Sequence
 from math import ceil
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
 from ..logs.keys import group_name
-from ..phrasing.numbers import percent
+from ..phrasing.numbers import percent, several
 from .drawing import BLUE, INK, MUTED, SKY, VERMILION, Chart, alt, coloured, dressed, plot, rounded
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ __all__ = ["PANELS", "ranking_chart"]
 PANELS = 30
 ACROSS = 5
 LONGEST = 22
+LABEL = 38
+STEP = 17
+"""Characters of a title's line and of a label; pixels for each signal."""
+
 LOOKS = {
     "helps": (BLUE, "circle"),
     "no better": (SKY, "diamond"),
@@ -41,7 +47,8 @@ def ranking_chart(found: SignalTable) -> Chart:
     UnusableInput
         No signal has an AUROC in any group.
     """
-    groups = sorted(found.groups(), key=lambda g: (g[0] not in found.tops, -g[1][0].answers))[:PANELS]
+    every = sorted(found.groups(), key=lambda g: (g[0] not in found.tops, -g[1][0].answers))
+    groups = every[:PANELS]
     order = _order(groups)
     if not order:
         raise UnusableInput(
@@ -58,9 +65,17 @@ def ranking_chart(found: SignalTable) -> Chart:
     ]
     lines = [alt.hconcat(*panels[i : i + across], spacing=12) for i in range(0, len(panels), across)]
     chart = alt.vconcat(*lines, spacing=18)
-    over = f"thin line {found.free}, " if found.free else ""
-    said = f"AUROC of {len(order)} signals in {len(groups)} groups, with 95 % intervals; {over}dashed line a coin."
-    return dressed(chart, said)
+    shown = f"{len(groups)} of " if len(groups) < len(every) else ""
+    thin = f" Thin upright line: {found.free}." if found.free else ""
+    said = (
+        f"AUROC of {several(len(order), 'signal')} in {shown}{several(len(every), 'group')}. Thick line across: 95 % "
+        f"interval.{thin} Dashed line: a coin."
+    )
+    lines_of = textwrap.wrap(said, max(40, across * width // 7))
+    caption = alt.TitleParams(
+        lines_of, anchor="start", fontSize=13, fontWeight="normal", color=MUTED, offset=10
+    )
+    return dressed(chart.properties(title=caption), said)
 
 
 def _order(groups: Sequence[tuple[Any, Sequence[Compared]]]) -> list[str]:
@@ -85,13 +100,13 @@ def _panel(
 ) -> Any:
     left, width = at
     rows = [_row(one) for one in signals if one.shown is not None]
-    lacking = [{"signal": _short(one.signal)} for one in signals if one.shown is None and one.signal in order]
+    lacking = [{"signal": one.signal} for one in signals if one.shown is None and one.signal in order]
     free = next((one.shown.value for one in signals if one.free and one.shown is not None), None)
-    names = [_short(name) for name in order]
     small = {"labelFontSize": 13, "titleFontSize": 13}
     axis = alt.Axis(
         title=None,
-        labelLimit=240,
+        labelLimit=0,
+        labelExpr=f"({json.dumps(_labels(order))})[datum.value]",
         labelPadding=8,
         ticks=False,
         domain=False,
@@ -99,7 +114,7 @@ def _panel(
         grid=True,
         **small,
     )
-    y = alt.Y("signal:N", sort=names, scale=alt.Scale(domain=names), axis=axis)
+    y = alt.Y("signal:N", sort=list(order), scale=alt.Scale(domain=list(order)), axis=axis)
     ticks = [tick for tick in (0.0, 0.25, 0.5, 0.75, 1.0) if tick >= left]
     below = alt.Axis(values=ticks, format=".2~f", title="AUROC" if lowest else None, grid=False, **small)
     x = alt.X("low:Q", scale=alt.Scale(domain=[left, 1], nice=False), axis=below)
@@ -127,27 +142,41 @@ def _panel(
         _wrapped(group_name(by)), subtitle=_subtitle(signals), anchor="start", fontSize=14, color=INK,
         fontWeight="bold" if not by else "normal", subtitleColor=MUTED, subtitleFontSize=12,
     )  # fmt: skip
-    return alt.layer(*layers).properties(width=width, height=alt.Step(17), title=title)
+    return alt.layer(*layers).properties(width=width, height=STEP * len(order), title=title)
 
 
 def _row(one: Compared) -> dict[str, Any]:
     assert one.shown is not None
     verdict = next(name for name in LOOKS if one.verdict.startswith(name))
     return {
-        "signal": _short(one.signal), "value": rounded(one.shown.value), "low": rounded(one.shown.low),
+        "signal": one.signal, "value": rounded(one.shown.value), "low": rounded(one.shown.low),
         "high": rounded(one.shown.high), "verdict": verdict,
     }  # fmt: skip
 
 
 def _subtitle(signals: Sequence[Compared]) -> str:
     right = max(signals, key=lambda one: one.n).accuracy
-    return f"{signals[0].answers:,} answers" + ("" if right is None else f", {percent(right)} right")
+    return several(signals[0].answers, "answer") + ("" if right is None else f", {percent(right)} right")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 30 else name[:29] + "…"
+def _labels(names: Sequence[str]) -> dict[str, str]:
+    """The label of each name: shortened, and as it is where another would have the same."""
+    short = [_short(name, LABEL) for name in names]
+    return {name: one if short.count(one) == 1 else name for name, one in zip(names, short, strict=True)}
+
+
+def _short(name: str, most: int) -> str:
+    """Its beginning and its end, which sets apart what begins alike."""
+    head = (most - 1) // 3
+    return name if len(name) <= most else f"{name[:head]}…{name[head + 1 - most :]}"
 
 
 def _wrapped(name: str) -> list[str]:
-    lines = textwrap.wrap(name, LONGEST) or [name]
-    return lines if len(lines) <= 2 else [lines[0], lines[1][: LONGEST - 1] + "…"]
+    """Lines of a title, broken where words end or parts of names do; of many lines the first and the last two."""
+    lines = [""]
+    for part in re.split(r"(?<=[\s_/:=,.-])", name):
+        if len(lines[-1] + part.rstrip()) > LONGEST and lines[-1]:
+            lines.append("")
+        lines[-1] += part if len(part) <= LONGEST else _short(part, LONGEST)
+    lines = [line.strip() for line in lines]
+    return lines if len(lines) <= 4 else [f"{lines[0]} …", *lines[-2:]]

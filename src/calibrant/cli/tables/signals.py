@@ -9,13 +9,14 @@ from typing import Any
 from calibrant.comparing.budgets import Choice
 from calibrant.comparing.signals import Compared, SignalTable
 from calibrant.logs.keys import group_name
-from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent
+from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent, several
 
 from ..terminal import print_aside, say, table
 
 __all__ = ["print_compared", "print_signals"]
 
 _COUNTED = (">helps", ">no better", ">useless", ">reversed", ">too few")
+_COVERED: Mapping[float | None, str] = {0.0: "none", 1.0: "all"}
 _MOST_LINES = 40
 """So many lines a table may have before each group gets one line instead of one for each of its signals."""
 
@@ -46,7 +47,7 @@ def print_compared(found: SignalTable) -> None:
     whole = len(found.signals) <= _MOST_LINES
     tops = [one for one in groups if one[0] in found.tops]
     for by, signals in groups if whole else tops:
-        _print_group(by, signals, several=len(groups) > 1)
+        _print_group(by, signals, parted=len(groups) > 1)
     if not whole:
         heads = (
             "group",
@@ -69,26 +70,29 @@ def print_compared(found: SignalTable) -> None:
             f"Verdicts hold for all {len(found.signals):,} lines at once, so an interval that leaves out 0 may not be "
             "enough for one."
         )
-    say(f"{found.judged:,} of {found.answers:,} answers have a verdict; {found.rows:,} rows read.")
+    have = "has" if found.judged == 1 else "have"
+    told = f"{found.judged:,} of {several(found.answers, 'answer')} {have} a verdict"
+    say(f"{told}; {several(found.rows, 'row')} read.")
     print_aside(found.unusable, found.notes)
 
 
-def _print_group(by: Mapping[str, str | None], signals: Sequence[Compared], *, several: bool) -> None:
+def _print_group(by: Mapping[str, str | None], signals: Sequence[Compared], *, parted: bool) -> None:
     heads = (
         "signal", ">n", ">coverage", ">AUROC (95 %)", ">Brier", ">better by (95 %)", "than", ">calls", ">tokens",
         "verdict",
     )  # fmt: skip
-    table(heads, map(_compared, signals), group_name(by) if several else None)
+    paid = any(one.free and one.calls != 0 for one in signals)  # named by the reader, and not free
+    table(heads, [_compared(one, paid=paid) for one in signals], group_name(by) if parted else None)
     say("")
 
 
-def _compared(one: Compared) -> tuple[str, ...]:
+def _compared(one: Compared, *, paid: bool) -> tuple[str, ...]:
     spent = [UNKNOWN if v is None else fixed(v, d) for v, d in ((one.calls, 1), (one.tokens, 0))]
     return (
-        f"{one.signal} (free)" if one.free else one.signal, f"{one.n:,}",
-        percent(one.coverage) if one.coverage != 1 else "all", interval(one.shown), fixed(one.brier, 4),
+        f"{one.signal} ({'named' if paid else 'free'})" if one.free else one.signal, f"{one.n:,}",
+        _COVERED.get(one.coverage) or percent(one.coverage), interval(one.shown), fixed(one.brier, 4),
         interval(one.gain, 4, signed=True), one.against if one.gain else UNKNOWN,
-        *spent, _told(one),
+        *spent, _told(one).replace("the free one", one.against) if paid else _told(one),
     )  # fmt: skip
 
 
@@ -99,19 +103,21 @@ def _told(one: Compared) -> str:
 
 
 def _line(by: Mapping[str, str | None], signals: Sequence[Compared]) -> tuple[str, ...]:
-    best = next((one for one in signals if one.shown), signals[0])
+    told = [one for one in signals if one.shown and one.verdict != "too few"]
+    best, most = next(iter(told), None), max(signals, key=lambda one: one.n)
     counts = [sum(one.verdict.startswith(head.lstrip(">")) for one in signals) for head in _COUNTED]
     return (
-        group_name(by), f"{best.answers:,}", percent(best.accuracy), best.signal, interval(best.shown),
+        group_name(by), f"{most.answers:,}", percent(most.accuracy), best.signal if best else UNKNOWN,
+        interval(best.shown if best else None),
         *(f"{n:,}" if n else UNKNOWN for n in counts),
     )  # fmt: skip
 
 
 def _print_budgets(found: SignalTable) -> None:
-    several = len(found.tops) > 1
-    heads = (*(["of"] if several else []), "budget, calls", "take", ">Brier", "why")
+    parted = len(found.tops) > 1
+    heads = (*(["of"] if parted else []), "budget, calls", "take", ">Brier", "why")
     rows = [
-        (*([group_name(by)] if several else []), names, c.signal or "none", fixed(c.brier, 4), c.reason)
+        (*([group_name(by)] if parted else []), names, c.signal or "none", fixed(c.brier, 4), c.reason)
         for by, names, c in _alike(found.budgets)
     ]
     table(heads, rows, "What to take for which budget, on this log")
