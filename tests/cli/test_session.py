@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from calibrant.cli import app
 from calibrant.cli.options import ManyCalls
-from calibrant.errors import UnusableInput
+from calibrant.errors import CalibrantError, UnusableInput
 
 from ..upstream import Upstream
 
@@ -202,3 +202,29 @@ def test_a_form_is_asked_for_unless_the_flag_says_free(given: tuple[str, ...], s
         assert not any("in a few words" in text for text in texts if text not in own), (
             "nobody judges the line"
         )
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("posture", ("-o", "nodir/x.json")),
+        ("posture", ("-o", "plain/x.json")),
+        ("posture", ("--calls", "plain/calls.jsonl")),
+        ("refine", ("-o", "plain/out")),
+        ("refine", ("--chart", "nodir/x.svg")),
+        ("redteam", ("--chart", "nodir/x.svg")),
+        ("redteam", ("-o", "plain/out")),
+        ("elicit", ("-o", "plain/log.jsonl")),
+        ("elicit", ("-o", "plain/log.db")),
+        ("ask", ("--store", "plain/x.db")),
+    ],
+)
+def test_nothing_is_asked_where_the_result_cannot_be_kept(
+    command: str, arguments: tuple[str, ...], given: tuple[str, ...], server: Upstream
+) -> None:
+    Path("plain").write_text("a file, and no folder")
+    done = CliRunner().invoke(app, [command, *given, *arguments])
+    assert isinstance(done.exception, CalibrantError | OSError), done.output  # what `run` ends with status 2
+    named = arguments[1].split("/")[0]
+    assert named in str(done.exception) or "The store cannot be" in str(done.exception)
+    assert not server.bodies

@@ -13,7 +13,7 @@ from calibrant.plugins import find
 from calibrant.protocols import Signal
 
 from .options import AnswerTokens, AsJson, ManyCalls, Questions, command
-from .terminal import print_json
+from .terminal import print_json, say
 
 
 @command("posture")
@@ -48,7 +48,7 @@ def posture_command(
             signal, level, given.same
         ).items()  # the name without settings
     session = Session(given, as_json=as_json)
-    session.begin(asked, levels)
+    session.begin(asked, levels, files=[out])
     found, spent = session.run(
         lambda asker, advance: postures(
             asked, asker=asker, name=name, levels=levels, grader=find("graders", "by_kind")(),
@@ -62,3 +62,5 @@ def posture_command(
         print_json(found.to_dict() | spending_fields(spent) | {"stopped": None})
         return
     print_postures(found, spent)
+    if out:
+        say(f"Written: {out}")

@@ -73,8 +73,7 @@ def redteam_command(
     if not as_json:
         err.print(asked_sentence(plan))
     session = Session(given, as_json=as_json)
-    session.begin(plan.asked, chosen)
-    to.mkdir(parents=True, exist_ok=True)
+    session.begin(plan.asked, chosen, folder=to, files=[to / "redteam.json", chart])
     found, spent = session.run(
         lambda asker, advance: redteam(
             asked, asker, chosen, attacks=picked, grader=graded, judge=grader, threshold=threshold,

@@ -72,9 +72,8 @@ def refine_command(
     objective = BRIER if by == "brier" else Objective(penalty=penalty)
     most = at_most(asked, chosen, candidates=candidates, rounds=rounds, share=share, seed=seed)
     session = Session(given, as_json=as_json)
-    session.begin(most, signals, grades)
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+    kept = [folder / name for name in ("refine.json", "prompt.json")] if folder else []
+    session.begin(most, signals, grades, folder=folder, files=[*kept, chart])
     found, spent = session.run(
         lambda asker, advance: refine(
             asked, asker=asker, signal=chosen, name=name, grader=grades, candidates=candidates, rounds=rounds,

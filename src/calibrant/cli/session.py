@@ -20,6 +20,7 @@ from calibrant.assembly.named import gives_several_named, model_named, price_nam
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE, formed
 from calibrant.errors import BudgetSpent, ModelUnavailable, UnusableInput
+from calibrant.files.writing import check_writable
 from calibrant.http.throttle import Throttle
 from calibrant.plugins import find, names
 from calibrant.protocols import Grader, Model, Signal
@@ -57,10 +58,15 @@ class Session:
         questions: Sequence[Question],
         signals: Mapping[str, Signal],
         grader: Grader | None = None,
+        *,
+        folder: Path | None = None,
+        files: Sequence[Path | None] = (),
     ) -> None:
-        """Check that all can be asked, and say what it costs at the most; with --estimate that is the end.
+        """Check that all can be asked and kept, and say what it costs at the most; with --estimate that is the end.
 
-        Raises `UnusableInput` where a model is missing, or the price that a limit in dollars needs.
+        The results go to `folder`, which is made, and to `files`, each None where it is not wanted. Raises
+        `UnusableInput` where one of them cannot be written, so that nothing is paid for and lost, where a model is
+        missing, or the price that a limit in dollars needs.
         """
         given = self.given
         _check_roles(signals, grader, self._further)
@@ -75,6 +81,7 @@ class Session:
         if given.estimate_only:
             print_estimate(expected, self.as_json)
             raise typer.Exit
+        _check_targets(folder, [one for one in files if one])
         if not self.as_json:
             err.print(estimate_sentence(expected))
 
@@ -91,6 +98,9 @@ class Session:
         Answered calls are kept in the file `calls`; `keep` is the option that names one. Where the work has to have
         all and a limit or a server that is away ends it early, that is said and the command ends with status 1.
         """
+        if calls is not None:
+            _make_folder(Path(calls).parent)
+            check_writable(calls)
         bar = progress(self.as_json)
         task = bar.add_task("asking", total=total)
 
@@ -144,6 +154,21 @@ def model_of(given: OneModel, role: str = "model") -> Model:
         given.model, url=given.url, api=given.api, api_key=secret(given.api_key, f"{lead}api-key"),
         price=price_named(given.price, f"{lead}price"), timeout=given.timeout, option=f"--{role}",
     )  # fmt: skip
+
+
+def _check_targets(folder: Path | None, files: Sequence[Path]) -> None:
+    """Make the folder, and refuse what cannot be written in it or elsewhere."""
+    if folder:
+        _make_folder(folder)
+    for file in files:
+        check_writable(file)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableInput(f"Cannot make the folder {folder}: {error.strerror}. Name another.") from error
 
 
 def _further(given: ManyCalls) -> dict[str, OneModel]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 from ..errors import UnusableInput
 
-__all__ = ["replacing", "write"]
+__all__ = ["check_writable", "replacing", "write"]
 
 
 def write(path: str | Path, content: str | bytes) -> None:
@@ -29,6 +30,31 @@ def write(path: str | Path, content: str | bytes) -> None:
     try:
         with replacing(path) as part:
             part.write_bytes(data)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UnusableInput(f"Cannot write {path}: {why}. Free space, or name another file.") from error
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise `UnusableInput` where `write` would, as far as that can be known beforehand; leaves nothing behind.
+
+    >>> check_writable("no/such/folder/maps.json")
+    Traceback (most recent call last):
+    calibrant.errors.UnusableInput: Cannot write no/such/folder/maps.json: there is no folder no/such/folder. Make it,
+    or name another file.
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise UnusableInput(f"Cannot write {path}: it is a folder. Name a file in it.")
+    if target.exists() and not target.is_file():
+        return
+    if not target.parent.is_dir():
+        raise UnusableInput(
+            f"Cannot write {path}: there is no folder {Path(path).parent}. Make it, or name another file."
+        )
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
     except OSError as error:
         why = error.strerror or str(error)
         raise UnusableInput(f"Cannot write {path}: {why}. Free space, or name another file.") from error

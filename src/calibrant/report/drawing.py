@@ -21,7 +21,7 @@ from ..plugins import require
 __all__ = [
     "Chart",
     "alt",
-    "check_ending",
+    "check_drawable",
     "coloured",
     "dressed",
     "plot",
@@ -105,15 +105,20 @@ def to_png(chart: Any, *, scale: float = 2.0) -> bytes:
     return png
 
 
-def check_ending(path: Path) -> None:
-    """Raise `UnusableInput` for a file that is no kind of chart, before any work is done for it."""
+def check_drawable(path: Path) -> None:
+    """Before any work: raise `UnusableInput` for a file that is no kind of chart, `MissingExtra` without Altair."""
+    _check_ending(path)
+    _ = alt.Chart, _converter()
+
+
+def _check_ending(path: Path) -> None:
     if path.suffix.lower() not in _ENDINGS:
         raise UnusableInput(f"Expected --chart with an ending {', '.join(_ENDINGS)}; got {path}.")
 
 
 def save(chart: Any, path: Path, *, title: str = "") -> None:
     """Write a chart as SVG, PNG or an HTML page that works offline; raises `UnusableInput` for another ending."""
-    check_ending(path)
+    _check_ending(path)
     if path.suffix.lower() == ".png":
         write(path, to_png(chart))
         return

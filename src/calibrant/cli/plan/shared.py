@@ -22,7 +22,7 @@ def chart_of(what: str) -> Any:
 
 def _drawable(path: Path | None) -> Path | None:
     if path is not None:
-        from calibrant.report.drawing import check_ending
+        from calibrant.report.drawing import check_drawable
 
-        check_ending(path)
+        check_drawable(path)
     return path
