@@ -51,7 +51,11 @@ class ColumnNotFound(UnusableInput):
     ) -> None:
         self.role, self.wanted, self.available = role, tuple(wanted), tuple(available)
         looked = ", ".join(self.wanted)
-        advice = f"Name it with --{role} COLUMN." if option else f"Rename the column that holds it to {role}."
+        advice = (
+            f"Name it with --{role.replace('_', '-')} COLUMN."
+            if option
+            else f"Rename the column that holds it to {role}."
+        )
         super().__init__(
             f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. {advice}"
         )

@@ -69,6 +69,21 @@ def test_costs_are_weighed_where_wrong_answers_have_one() -> None:
     assert cheap.verdict == "pays" and cheap.worth is not None and cheap.found is not None
     assert cheap.worth.value == pytest.approx(cheap.found.gain.value - cheap.found.cost)  # type: ignore[operator]
     assert "US dollars a question" in cheap.sentences()[-1]
+    assert any(one.gain.value > 0 for _, _, one in dear.curve)
+    said = " ".join(dear.sentences())
+    assert "more mended than spoiled" not in said and "worth what it costs" in said
+
+
+def test_what_looks_took_is_not_known_where_the_log_does_not_say() -> None:
+    taken = ("second_cost", "second_calls", "second_tokens")
+    rows = [{k: v for k, v in row.items() if k not in taken} for row in world(300, 1.2)]
+    found = plan_correction_log(rows, wrong=1.0)
+    told = found.to_dict()["found"]
+    assert (told["calls"], told["tokens"], told["cost"]) == (None, None, None)
+    said = found.sentences()[-1]
+    assert "calls and tokens is not known" in said and "counted as nothing" in said and "0.00" not in said
+    with pytest.raises(UnusableInput, match="--second-correct COLUMN"):
+        plan_correction_log([{"first_p": 0.5, "first_correct": 1}])
 
 
 def test_without_second_probabilities_each_second_answer_is_taken() -> None:

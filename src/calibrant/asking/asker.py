@@ -56,12 +56,14 @@ class Spending:
 
     @property
     def cost(self) -> float | None:
-        """US dollars; None where a price is not known.
+        """US dollars; None where a price is not known, or no answer to a call told it.
 
-        >>> Spending(calls=2, dollars=0.5).cost, Spending(calls=2, dollars=0.5, unpriced=1).cost
+        >>> Spending(calls=2, samples=2, dollars=0.5).cost, Spending(calls=2, samples=2, unpriced=1).cost
         (0.5, None)
+        >>> Spending(calls=2).cost, Spending().cost
+        (None, 0.0)
         """
-        return None if self.unpriced else self.dollars
+        return None if self.unpriced or (self.calls and not self.samples) else self.dollars
 
     def add(self, completions: tuple[Completion, ...]) -> None:
         """Count what came back from a call."""

@@ -157,8 +157,8 @@ def _attempts(
             item=items[i] or f"row {i + 1}", first=float(p[0][i]), grade=float(grades[0][i]),
             revised=None if refused[i] else _known(p[1][i]), weight=float(read.weight[i]), cluster=clusters[i],
             revised_grade=_known(grades[1][i]), again=_known(grades[1][i]) if there[i] else None,
-            cost=_known(numbered["cost"][i]), calls=int(np.nan_to_num(numbered["calls"][i])),
-            tokens=int(np.nan_to_num(numbered["tokens"][i])),
+            cost=_known(numbered["cost"][i]), calls=_whole(numbered["calls"][i]),
+            tokens=_whole(numbered["tokens"][i]),
         )
         for i in range(len(read))
     ]  # fmt: skip
@@ -166,6 +166,10 @@ def _attempts(
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _whole(value: float) -> int | None:
+    return None if np.isnan(value) else int(value)
 
 
 def _side_by_side(read: Wide) -> Wide:

@@ -5,10 +5,13 @@ A share that was measured is never said to be none or all. What is not known is 
 
 from __future__ import annotations
 
+import math
+
 from ..metrics.intervals import Estimate
 
 __all__ = [
-    "UNKNOWN", "fixed", "give_or_take", "interval", "of_100", "percent", "percent_interval", "points", "span",
+    "UNKNOWN", "dollars", "fixed", "give_or_take", "interval", "of_100", "percent", "percent_interval", "points",
+    "span", "tokens",
 ]  # fmt: skip
 
 UNKNOWN = "-"
@@ -21,6 +24,27 @@ def fixed(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
     ('0.123', '0.000', '+0.5', '-')
     """
     return UNKNOWN if value is None else f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
+
+
+def dollars(amount: float) -> str:
+    """Cents from a dollar on, below it two digits that count.
+
+    >>> dollars(1234.5), dollars(0.25), dollars(0.0312), dollars(1.7e-5), dollars(0)
+    ('1,234.50', '0.25', '0.031', '0.000017', '0')
+    """
+    if amount == 0:
+        return "0"
+    size = abs(amount)
+    return f"{amount:,.2f}" if size >= 1 else f"{amount:.{1 - math.floor(math.log10(size))}f}"
+
+
+def tokens(count: float) -> str:
+    """So many tokens, from ten thousand on in millions.
+
+    >>> tokens(96), tokens(9999), tokens(51_200)
+    ('96 tokens', '9,999 tokens', '0.05 million tokens')
+    """
+    return f"{count:,.0f} tokens" if count < 10_000 else f"{count / 1e6:,.2f} million tokens"
 
 
 def of_100(share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
@@ -16,7 +17,7 @@ from ..errors import ModelError, NotEnoughLabels
 from ..logs.attempts import AttemptLog, read_attempts
 from ..maps.calibration import CalibrationMap
 from ..metrics.intervals import Estimate
-from ..phrasing.numbers import fixed, span
+from ..phrasing.numbers import dollars, fixed, span
 from ..plans.corrections import Correction
 from ..plugins import find
 from ..protocols import Grader
@@ -88,8 +89,14 @@ class LoggedCorrection:
                 f"Too few: {n} questions were answered twice and judged, and {LEAST} is the least to choose on."
             ]
         o, w = self.found, self.worth
+        mends = self.wrong is not None and any(one.gain.value > 0 for _, _, one in self.curve)
         chosen = (
-            "At no threshold is more mended than spoiled, so an answer is never tried again"
+            (
+                "At no threshold is what another try mends worth what it costs"
+                if mends
+                else "At no threshold is more mended than spoiled"
+            )
+            + ", so an answer is never tried again"
             if self.threshold == 0
             else f"Best seen: try again below {self.threshold:.2f}"
             + (
@@ -105,15 +112,29 @@ class LoggedCorrection:
         }
         money = "" if self.wrong is None else " US dollars a question"
         more = "" if self.needed is None else f" About {self.needed:,} questions like these would tell."
-        spent = f"{o.calls:.2f} calls and {o.tokens:.0f} tokens" + (
-            "" if o.cost is None else f", {o.cost:.4g} dollars"
-        )
+        largest = max(abs(w.low), abs(w.high))
+        digits = 3 if self.wrong is None or not largest else max(3, 1 - math.floor(math.log10(largest)))
+        free = self.wrong is not None and o.cost is None
+        unpriced = " What another try costs is not known and is counted as nothing." if free else ""
         return [
             f"{chosen}.",
             f"{told[self.verdict]}: on questions that were not chosen on ({o.n:,}, {o.doubted:,} of them tried again) "
-            f"{o.mended} are mended and {o.spoiled} spoiled; net {fixed(w.value, signed=True)}{money} (95 % interval "
-            f"{span(w, signed=True)}), for {spent} a question.{more}",
+            f"{o.mended} are mended and {o.spoiled} spoiled; net {fixed(w.value, digits, signed=True)}{money} (95 % "
+            f"interval {span(w, digits, signed=True)}), {_taken(o)}.{unpriced}{more}",
         ]
+
+
+def _taken(o: Outcome) -> str:
+    """What the looks took, as far as it is known."""
+    amounts = [
+        None if o.calls is None else f"{o.calls:.2f} calls",
+        None if o.tokens is None else f"{o.tokens:.0f} tokens",
+        None if o.cost is None else f"{dollars(o.cost)} US dollars",
+    ]
+    known = [one for one in amounts if one]
+    return (
+        f"for {', '.join(known)} a question" if known else "what that takes in calls and tokens is not known"
+    )
 
 
 def plan_correction_log(
@@ -220,8 +241,8 @@ class CorrectionPlan:
         return (
             f"A second look at answers below {self.threshold:.2f} {worth}: on {o.n} other questions it mends "
             f"{o.mended} and spoils {o.spoiled} (net {fixed(o.gain.value, signed=True)}, 95 % interval "
-            f"{span(o.gain, signed=True)}) for {o.calls:.2f} calls and {o.tokens:.0f} tokens more an answer; taking "
-            f"every new answer mends {self.every.mended} and spoils {self.every.spoiled}."
+            f"{span(o.gain, signed=True)}), {_taken(o)}; taking every new answer mends {self.every.mended} "
+            f"and spoils {self.every.spoiled}."
         )
 
 

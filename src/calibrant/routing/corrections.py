@@ -50,8 +50,8 @@ class Attempt:
 
     `first` and `revised` are the calibrated probabilities of the first answer and of the likeliest other one,
     None where there is none; grades in [0, 1]. `again` is the grade of the plain second answer, which is taken
-    where nobody compares. `calls`, `tokens` and `cost` (US dollars, None where it is not known) are those of the second
-    look alone. Equal `cluster`: not independent; `weight` is 1 / the probability of having been labelled.
+    where nobody compares. `calls`, `tokens` and `cost` (US dollars) are those of the second look alone, None where
+    that is not known. Equal `cluster`: not independent; `weight` is 1 / the probability of having been labelled.
     """
 
     item: str
@@ -60,8 +60,8 @@ class Attempt:
     revised: float | None
     revised_grade: float | None
     again: float | None
-    calls: int = 0
-    tokens: int = 0
+    calls: int | None = None
+    tokens: int | None = None
     cost: float | None = None
     weight: float = 1.0
     cluster: str | None = None
@@ -74,7 +74,7 @@ class Outcome:
     `gain` is the mean change of the grade with its 95 % interval (Agresti and Min 2005, widened by clusters).
     `mending` is the share of the mended among both with its exact interval, None where nothing changed, and
     `sign_test` the exact two-sided probability of as uneven a split by chance. `calls`, `tokens` and `cost` (US
-    dollars, None where a look's is not known) are means a question.
+    dollars) are means a question, None where a look's is not known.
     """
 
     n: int
@@ -87,8 +87,8 @@ class Outcome:
     gain: Estimate
     mending: Estimate | None
     sign_test: float
-    calls: float
-    tokens: float
+    calls: float | None
+    tokens: float | None
     cost: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,16 +126,17 @@ def outcome(
         gain=_gain(change, weight, [a.cluster or a.item for a in attempts]),
         mending=_share(mended, mended + spoiled),
         sign_test=float(binomtest(mended, mended + spoiled).pvalue) if mended + spoiled else 1.0,
-        calls=float(np.mean([a.calls * d for a, d in zip(attempts, doubted, strict=True)])),
-        tokens=float(np.mean([a.tokens * d for a, d in zip(attempts, doubted, strict=True)])),
-        cost=_dollars(attempts, doubted),
+        calls=_mean([a.calls for a in attempts], doubted), tokens=_mean([a.tokens for a in attempts], doubted),
+        cost=_mean([a.cost for a in attempts], doubted),
     )  # fmt: skip
 
 
-def _dollars(attempts: Sequence[Attempt], doubted: NDArray[np.bool_]) -> float | None:
-    """What the looks cost a question; None where that of one is not known."""
-    known = [a.cost for a, d in zip(attempts, doubted, strict=True) if d and a.cost is not None]
-    return math.fsum(known) / len(attempts) if len(known) == doubted.sum() and known else None
+def _mean(each: Sequence[float | None], doubted: NDArray[np.bool_]) -> float | None:
+    """What the looks took a question; None where that of one is not known, or of none."""
+    known = [one for one, d in zip(each, doubted, strict=True) if d and one is not None]
+    if len(known) < doubted.sum() or all(one is None for one in each):
+        return None
+    return math.fsum(known) / len(each)
 
 
 def _doubted(a: Attempt, threshold: float, rule: Rule) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from calibrant.asking.asker import Spending
 from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import CostEstimate
-from calibrant.phrasing.numbers import percent
+from calibrant.phrasing.numbers import dollars, percent, tokens
 
 from ..terminal import print_cut, print_json, print_reasons, say
 
@@ -23,13 +23,12 @@ PRICE = "--price states it"
 
 def estimate_sentence(expected: CostEstimate) -> str:
     """What a run would cost at the most, in words."""
-    read, written = expected.prompt_tokens / 1e6, expected.completion_tokens / 1e6
-    dollars = "" if expected.dollars is None else f", {expected.dollars:,.2f} US dollars"
+    cost = "" if expected.dollars is None else f", {dollars(expected.dollars)} US dollars"
     fewer = f" ({expected.together:,} where the server gives several samples in one call)"
     calls = f"{expected.calls:,} calls{fewer if expected.together < expected.calls else ''}"
     return (
-        f"At the most: {calls}, {read:,.2f} million tokens read and {written:,.2f} million "
-        f"written{dollars}. Calls that were answered before are not made again."
+        f"At the most: {calls}, {tokens(expected.prompt_tokens)} read and {tokens(expected.completion_tokens)} "
+        f"written{cost}. Calls that were answered before are not made again."
     )
 
 
@@ -45,10 +44,10 @@ def print_spending(spent: Spending) -> None:
     """What a run used."""
     used = f"{spent.calls:,} calls, {spent.tokens:,} tokens"
     if spent.cost is not None:
-        say(f"{used}, {spent.cost:.4f} US dollars.")
+        say(f"{used}, {dollars(spent.cost)} US dollars.")
     elif spent.dollars:
         unknown = f"what {spent.unpriced:,} calls of an unknown price cost"
-        say(f"{used}, {spent.dollars:.4f} US dollars and {unknown}: {PRICE}.")
+        say(f"{used}, {dollars(spent.dollars)} US dollars and {unknown}: {PRICE}.")
     else:
         say(f"{used}; what they cost is not known: {PRICE}.")
 

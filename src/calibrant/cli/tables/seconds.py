@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrant.phrasing.numbers import UNKNOWN, fixed, interval, percent_interval, span
+from calibrant.phrasing.numbers import UNKNOWN, dollars, fixed, interval, percent_interval, span
 from calibrant.planning.corrections import LoggedCorrection
 from calibrant.planning.documents import DocumentPlan
 
@@ -21,8 +21,8 @@ def print_correction(found: LoggedCorrection) -> None:
     rows = [
         (
             f"{t:.2f}", f"{m:.2f}" if guarded else UNKNOWN, f"{o.doubted:,}", f"{o.taken:,}", f"{o.mended:,}",
-            f"{o.spoiled:,}", f"{fixed(o.gain.value, signed=True)} ({span(o.gain, signed=True)})", f"{o.calls:.2f}",
-            f"{o.tokens:.0f}", UNKNOWN if o.cost is None else f"{o.cost:.3g}",
+            f"{o.spoiled:,}", f"{fixed(o.gain.value, signed=True)} ({span(o.gain, signed=True)})", fixed(o.calls, 2),
+            fixed(o.tokens, 0), UNKNOWN if o.cost is None else dollars(o.cost),
         )
         for t, m, o in found.curve
     ]  # fmt: skip
