@@ -38,7 +38,9 @@ def arguments(
     check_names(where, section, [name for name in parameters if _settable(hints.get(name, Any))], "key")
     missing = [n for n, p in parameters.items() if p.default is Parameter.empty and n not in section]
     if missing:
-        raise UnusableInput(f"{where} needs {', '.join(missing)}, which the file does not give.")
+        raise UnusableInput(
+            f"{where} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not given."
+        )
     return {name: _typed(value, hints.get(name, Any), f"{where} {name}") for name, value in section.items()}
 
 
@@ -94,6 +96,10 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
     raise UnusableInput(f"{where}: expected {_named(options)}, got {value!r}.")
 
 
+_LISTS = {str: '["one", "two"]', int: "[1, 2]", float: "[0.1, 0.2]"}
+"""How lists are written, by what they hold."""
+
+
 def _named(options: tuple[Any, ...]) -> str:
     words = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
     names = []
@@ -101,9 +107,9 @@ def _named(options: tuple[Any, ...]) -> str:
         if get_origin(option) is Literal:
             names += [repr(choice) for choice in get_args(option)]
         elif get_origin(option) in (tuple, list, Sequence):
-            names.append("a list")
+            names.append(f"a list such as {_LISTS.get((*get_args(option), Any)[0], '[...]')}")
         elif get_origin(option) is Mapping:
             names.append("a table")
         elif option is not type(None) and get_origin(option) is not Callable:  # no file holds a function
             names.append(words.get(option, "a table" if is_dataclass(option) else str(option)))
-    return " or ".join(names)
+    return " or ".join(dict.fromkeys(names))

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from calibrant.cli import app
 from calibrant.cli.options import ManyCalls
+from calibrant.cli.session import Session
 from calibrant.errors import CalibrantError, UnusableInput
 
 from ..upstream import Upstream
@@ -228,3 +229,61 @@ def test_nothing_is_asked_where_the_result_cannot_be_kept(
     named = arguments[1].split("/")[0]
     assert named in str(done.exception) or "The store cannot be" in str(done.exception)
     assert not server.bodies
+
+
+def test_a_command_that_may_ask_nothing_says_which_limit_to_raise(given: tuple[str, ...]) -> None:
+    run = ["elicit", *given, "-o", "log.jsonl", "--signals", "mean_logprob"]
+    said = CliRunner().invoke(app, [*run, "--max-calls", "0"]).stdout
+    assert "again with a higher --max-calls to go on" in said and "0 US dollars" in said
+    some = CliRunner().invoke(app, [*run, "--max-calls", "5", "--price", "0.1,0.1"]).stdout
+    assert "Run the same command again to go on" in some
+    assert "0.000016 US dollars" in some, some  # 5 calls of 32 tokens
+
+
+def test_documents_that_nothing_reads_are_said(given: tuple[str, ...], server: Upstream) -> None:
+    Path("docs.md").write_text("Number 2 is even.")
+    model, reads = given[1:], ("--documents", "docs.md")
+    said = [
+        CliRunner().invoke(app, ["ask", "Is number 2 even?", *model, *more]).stdout
+        for more in ((), reads, ("--route", "retrieval", *reads), ("--route", "retrieval"))
+    ]
+    assert ["none of the documents" in one for one in said] == [False, True, False, False]
+    assert ["from memory" in one for one in said] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("ask", " \n"), "blank"),
+        (("ask", "2?", "--route", "chain:plan=[think]"), '["one", "two"]'),
+        (("ask", "2?", "--route", "self_correction:threshold=7"), "the route: Expected threshold"),
+        (("posture", "questions.jsonl", "--signal", "mean_logprob"), "Name one of them"),
+    ],
+)
+def test_errors_say_what_is_expected_in_words_of_the_command(
+    arguments: tuple[str, ...], says: str, given: tuple[str, ...], server: Upstream
+) -> None:
+    done = CliRunner().invoke(app, [*arguments, *given[1:]])
+    assert isinstance(done.exception, UnusableInput) and says in str(done.exception)
+    assert "the file" not in str(done.exception) and "--posture" not in str(done.exception)
+    assert not server.bodies
+
+
+def test_searches_are_counted_among_the_attacks_and_end_within_the_total(
+    given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    own = Session.run
+
+    def run(self: Session, work: Any, *, total: int, **more: Any) -> Any:
+        def watched(asker: Any, advance: Any) -> Any:
+            return work(asker, lambda done: (seen.append((done, total)), advance(done)))
+
+        return own(self, watched, total=total, **more)
+
+    monkeypatch.setattr(Session, "run", run)
+    told = ("--signals", "verbalized", "--attacks", "typos,word_search", "--budget", "3", "--searched", "2")
+    done = CliRunner().invoke(app, ["redteam", *given, *told, "-o", "out"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "60 questions, 2 attacks" in done.output
+    assert seen and max(done for done, _ in seen) <= seen[0][1]

@@ -9,6 +9,7 @@ import typer
 
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE
+from calibrant.errors import UnusableInput
 
 from .options import (
     AnswerTokens,
@@ -28,6 +29,7 @@ from .terminal import out, print_json, say
 
 if TYPE_CHECKING:
     from calibrant.phrasing.phrases import Phrase, Phrasebook
+    from calibrant.releases.release import Way
     from calibrant.types import Record
 
 
@@ -69,7 +71,8 @@ def elicit_command(
         total=len(asked), calls=calls_beside(log), keep="--out",
     )  # fmt: skip
     left = len(asked) - summary.recorded - summary.skipped
-    print_summary(summary, left, log, as_json)
+    closed = [name for name in ("calls", "tokens", "dollars") if getattr(given, f"max_{name}") == 0]
+    print_summary(summary, left, log, as_json, closed=[f"--max-{name}" for name in closed])
     if left:
         raise typer.Exit(1)
 
@@ -86,13 +89,19 @@ def ask_command(
         str,
         typer.Option(
             help="How the answer is come by, of one model, as in self_correction:threshold=0.6 or chain:plan=[...]. "
-            "The route retrieval reads --documents one by one."
+            "The route retrieval reads --documents one by one, and answers from memory without them."
         ),
     ] = "single",
     task: Annotated[str | None, typer.Option(help="Task, chooses the map.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain, chooses the map.")] = None,
     prompt: PromptFile = None,
-    documents: Documents = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder or file of documents (.txt, .md, .jsonl), which the route retrieval, a prompt with evidence "
+            "and the signal claim_support read; the model is shown none otherwise."
+        ),
+    ] = None,
     kind: Annotated[
         Literal["text", "number", "date", "long"] | None,
         typer.Option(help="What the answer is: its form is asked for, and by it answers are compared."),
@@ -115,6 +124,8 @@ def ask_command(
 
     from .session import model_of
 
+    if not question.strip():
+        raise UnusableInput("The question is blank. Expected something to ask.")
     form = FREE if given.free_form else BY_KIND
     release = one_way(
         signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same, format=form,
@@ -127,12 +138,15 @@ def ask_command(
     if documents:
         wanted = with_documents if route.partition(":")[0].strip() == "retrieval" else with_passages
         (asked,) = wanted([asked], read_documents(documents))
-    if release.default.prompt is not None:
-        check_evidence(release.default.prompt, [asked])
+    way = release.default
+    if way.prompt is not None:
+        check_evidence(way.prompt, [asked])
+    if not as_json and (note := _unread(way, given=documents is not None)):
+        say(note)
 
     async def work() -> tuple[Record, Phrasebook]:
         llm = model_of(given)
-        live = Live.of(release, {"model": llm})
+        live = Live.of(release, {"model": llm}, where="the {}")
         pipeline = Pipeline(live, open_store(store), {"model": llm})
         try:
             ask = Ask(messages=asked.messages, max_tokens=answer_tokens)
@@ -145,6 +159,12 @@ def ask_command(
     if as_json:
         print_json({**record_to_dict(record), **({} if words is None else _told(words))})
         return
+    _print_answer(record, words, answer_tokens)
+    say(f"Record {record.id} in {store}.")
+
+
+def _print_answer(record: Record, words: Phrase | None, answer_tokens: int) -> None:
+    """The answer, how sure it is and what to do with it."""
     say(record.completion.text.strip() if record.completion else f"No answer: {record.error}")
     if record.completion and record.completion.finish_reason == "length":
         say(f"It was cut off at {answer_tokens} tokens. Allow more: --answer-tokens.")
@@ -154,7 +174,21 @@ def ask_command(
             say(sentence)
     if record.decision:
         say(record.decision.why)
-    say(f"Record {record.id} in {store}.")
+
+
+def _unread(way: Way, *, given: bool) -> str | None:
+    """What is to be said of documents that are given and not read, or would be read and are not given."""
+    if way.route.kind == "retrieval":
+        return None if given else "There are no --documents to read: the model answers from memory."
+    if not given or (way.prompt is not None and way.prompt.with_evidence):
+        return None
+    reading = [one.kind for one in way.signals if one.kind == "claim_support"]
+    said = "The model is shown none of the documents"
+    return (
+        f"{said}; {reading[0]} sets the answer against them. --route retrieval answers from them."
+        if reading
+        else f"{said}, and nothing reads them: add --route retrieval, or a --prompt that shows evidence."
+    )
 
 
 def _told(words: Phrase) -> dict[str, Any]:

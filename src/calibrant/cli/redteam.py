@@ -80,7 +80,7 @@ def redteam_command(
             defences=columns(defences), budget=budget, searched=searched, against=against, seed=seed,
             workers=session.workers, progress=advance,
         ),
-        total=len(plan.jobs) + plan.tried, calls=to / "calls.jsonl", keep="--out",
+        total=plan.steps, calls=to / "calls.jsonl", keep="--out",
     )  # fmt: skip
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"

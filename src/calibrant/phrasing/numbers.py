@@ -1,6 +1,6 @@
 """How numbers are said, in one way everywhere: in the terminal, in reports and on pages.
 
-A share that was measured is never said to be none or all. What is not known is a dash.
+A share that was measured is never said to be none or all, but of few, which are counted. What is not known is a dash.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..metrics.intervals import Estimate
 
 __all__ = [
     "UNKNOWN", "dollars", "fixed", "give_or_take", "interval", "of_100", "percent", "percent_interval", "points",
-    "span", "tokens",
+    "share", "span", "tokens",
 ]  # fmt: skip
 
 UNKNOWN = "-"
@@ -78,6 +78,21 @@ def percent(share: float | None, digits: int = 0) -> str:
     if 100 * share >= 100 - least / 2:
         return f"> {fixed(100 - least, digits)} %"
     return f"< {fixed(least, digits)} %" if 100 * share <= least / 2 else f"{fixed(100 * share, digits)} %"
+
+
+def share(part: float, n: int, of: str | None = None) -> str:
+    """Per cent of `n`, where `of` says what they are; none and all of fewer than 100 are counted.
+
+    >>> share(0.0, 1), share(1.0, 3), share(0.25, 8), share(0.0, 500)
+    ('0 of 1', 'all 3', '25 %', '< 1 %')
+    >>> share(0.0, 7, "the 7 graded"), share(1.0, 7, "the 7 graded"), share(0.5, 8, "the 8 graded")
+    ('0 of the 7 graded', 'all of the 7 graded', '50 % of the 8 graded')
+    """
+    if n < 100 and part == 0:
+        return f"0 of {of or n}"
+    if n < 100 and part == 1:
+        return f"all of {of}" if of else f"all {n}"
+    return f"{percent(part)} of {of}" if of else percent(part)
 
 
 def points(gap: float, digits: int = 0, *, signed: bool = False) -> str:

@@ -82,6 +82,11 @@ class Plan:
         return sum(hunt.budget * len(hunt.on) for hunt in self.hunts)
 
     @property
+    def steps(self) -> int:
+        """How many answers are looked at, at the most, until all searches have ended: before and after each as well."""
+        return len(self.jobs) + self.tried + 2 * sum(len(hunt.on) for hunt in self.hunts)
+
+    @property
     def asked(self) -> list[Question]:
         """What is answered at the most: each job, and again without untrusted text; signals are read on both.
 

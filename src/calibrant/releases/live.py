@@ -120,11 +120,14 @@ class Live:
     tasks: Mapping[str, LiveWay] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, release: Release, models: Mapping[str, Model]) -> Live:
-        """The living objects of a release, which asks `models` by their names; raises `UnusableInput`."""
+    def of(cls, release: Release, models: Mapping[str, Model], *, where: str = "[{}]") -> Live:
+        """The living objects of a release, which asks `models` by their names.
+
+        Raises `UnusableInput`, which calls what is set for all tasks by `where`, as a section of a file if not given.
+        """
         id = release.release_id
         return cls(
-            default=_living(release.default, models, id, "[{}]"),
+            default=_living(release.default, models, id, where),
             tasks={t: _living(way, models, id, f"[task.{t}.{{}}]") for t, way in release.tasks.items()},
         )
 

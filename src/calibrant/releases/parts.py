@@ -132,7 +132,7 @@ def signal_parts(text: str, posture: str | None = None, same: str | None = None)
         raise UnusableInput("Expected at least one signal; `calibrant signals` lists them.")
     if posture and not takes:
         raise UnusableInput(
-            f"None of {', '.join(found)} takes a posture; verbalized and vpd do. Leave --posture out."
+            f"None of {', '.join(found)} takes a posture; verbalized and vpd do. Name one of them, or no posture."
         )
     return tuple(found.values())
 

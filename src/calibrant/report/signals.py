@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
 from ..logs.keys import group_name
-from ..phrasing.numbers import percent, several
+from ..phrasing.numbers import several, share
 from .drawing import BLUE, INK, MUTED, SKY, VERMILION, Chart, alt, coloured, dressed, plot, rounded
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def _row(one: Compared) -> dict[str, Any]:
 
 def _subtitle(signals: Sequence[Compared]) -> str:
     right = max(signals, key=lambda one: one.n).accuracy
-    return several(signals[0].answers, "answer") + ("" if right is None else f", {percent(right)} right")
+    answers = signals[0].answers
+    return several(answers, "answer") + ("" if right is None else f", {share(right, answers)} right")
 
 
 def _labels(names: Sequence[str]) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from calibrant.asking.asker import Spending
 from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import CostEstimate
-from calibrant.phrasing.numbers import dollars, percent, tokens
+from calibrant.phrasing.numbers import dollars, share, tokens
 
 from ..terminal import print_cut, print_json, print_reasons, say
 
@@ -74,8 +75,10 @@ def print_stopped(
     say(where)
 
 
-def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
-    """How a run of elicit went."""
+def print_summary(
+    s: ElicitSummary, left: int, log: str, as_json: bool, *, closed: Sequence[str] = ()
+) -> None:
+    """How a run of elicit went; `closed` are the options that allowed nothing to be asked at all."""
     spent = s.spending
     body = {
         "log": log, "recorded": s.recorded, "skipped": s.skipped, "unfinished": left, "failed": s.failed,
@@ -86,9 +89,10 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     if as_json:
         print_json(body)
         return
-    right = "" if s.accuracy is None else f", {percent(s.accuracy)} right"
+    right = "" if s.accuracy is None else f", {share(s.accuracy, s.graded)} right"
     if s.accuracy is not None and s.ungraded:
-        right = f", {percent(s.accuracy)} of the {s.graded:,} graded right, {s.ungraded:,} without a grade"
+        graded = share(s.accuracy, s.graded, f"the {s.graded:,} graded")
+        right = f", {graded} right, {s.ungraded:,} without a grade"
     first, late = (right, "") if s.recorded else ("", right)
     say(f"{s.recorded} recorded{first}; {s.skipped} were there already; {left} left for another run.")
     print_spending(spent)
@@ -97,5 +101,6 @@ def print_summary(s: ElicitSummary, left: int, log: str, as_json: bool) -> None:
     print_cut(s.cut)
     print_reasons(s.reasons)
     if s.stopped:
-        say(f"Stopped: {s.stopped} Run the same command again to go on.")
+        change = f" with a higher {' and '.join(closed)}" if closed else ""
+        say(f"Stopped: {s.stopped} Run the same command again{change} to go on.")
     say(f"Log: {log}")

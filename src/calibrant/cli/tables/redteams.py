@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from calibrant.metrics import Estimate
-from calibrant.phrasing.numbers import fixed, interval, percent, percent_interval
+from calibrant.phrasing.numbers import fixed, interval, percent_interval, share
 from calibrant.redteaming.attempts import Plan
 from calibrant.redteaming.robustness import Effect
 from calibrant.redteaming.searches import Searched
@@ -87,7 +87,8 @@ SEARCHING = (
 def asked_sentence(plan: Plan) -> str:
     """What will be looked at."""
     more = f", and at most {plan.tried:,} in {len(plan.hunts)} searches" if plan.hunts else ""
-    return f"{len(plan.questions)} questions, {len(plan.attacks)} attacks: {len(plan.jobs):,} answers{more}."
+    named = {*plan.attacks, *(hunt.name for hunt in plan.hunts)}
+    return f"{len(plan.questions)} questions, {len(named)} attacks: {len(plan.jobs):,} answers{more}."
 
 
 def _searched(one: Searched) -> tuple[str, ...]:
@@ -127,9 +128,10 @@ def _cells(measures: Mapping[str, Estimate | None], heads: Mapping[str, str]) ->
 
 def sentences(found: RedTeam) -> list[str]:
     """What was found, for each signal the worst attack and the defence that helps most; then what was noted."""
+    graded = found.fitted + found.reported - found.ungraded
     right = "of no answer can it be told whether it is right"
     if found.accuracy is not None:
-        right = f"{found.model} is right on {percent(found.accuracy)} of the questions"
+        right = f"{found.model} is right on {share(found.accuracy, graded, f'the {graded:,} questions')}"
     left = f" ({found.ungraded:,} could not be graded and count as neither)" if found.ungraded else ""
     said = [
         f"{right}, as {found.judge} grades{left}. Maps "
