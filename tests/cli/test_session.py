@@ -249,6 +249,8 @@ def test_documents_that_nothing_reads_are_said(given: tuple[str, ...], server: U
     ]
     assert ["none of the documents" in one for one in said] == [False, True, False, False]
     assert ["from memory" in one for one in said] == [False, False, False, True]
+    run = ("elicit", *given, *reads, "--limit", "2", "-o", "log.jsonl", "--signals", "mean_logprob")
+    assert "nothing reads them: add a --prompt" in CliRunner().invoke(app, [*run]).stdout
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import typer
 
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE
+from calibrant.dialogue.prompts import SEED
 from calibrant.errors import UnusableInput
 
 from .options import (
@@ -28,6 +29,9 @@ from .options import (
 from .terminal import out, print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from calibrant.dialogue.prompts import Prompt
     from calibrant.phrasing.phrases import Phrase, Phrasebook
     from calibrant.releases.release import Way
     from calibrant.types import Record
@@ -50,7 +54,6 @@ def elicit_command(
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
     from calibrant.asking.elicit import elicit
     from calibrant.asking.prompts import put_by, read_prompt
-    from calibrant.dialogue.prompts import SEED
     from calibrant.releases.parts import grader_named, signals_named
 
     from .session import Session, calls_beside, questions_of, sink_of
@@ -62,6 +65,8 @@ def elicit_command(
     grades, sink = grader_named(grader, given.same), sink_of(log)
     session = Session(given, as_json=as_json)
     session.begin(asked, chosen, grades)
+    if documents and not as_json and (note := _unread(around, chosen)):
+        say(note)
     summary, _ = session.run(
         lambda asker, advance: elicit(
             asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, prompt=around,
@@ -141,7 +146,7 @@ def ask_command(
     way = release.default
     if way.prompt is not None:
         check_evidence(way.prompt, [asked])
-    if not as_json and (note := _unread(way, given=documents is not None)):
+    if not as_json and (note := _noted(way, given=documents is not None)):
         say(note)
 
     async def work() -> tuple[Record, Phrasebook]:
@@ -176,18 +181,21 @@ def _print_answer(record: Record, words: Phrase | None, answer_tokens: int) -> N
         say(record.decision.why)
 
 
-def _unread(way: Way, *, given: bool) -> str | None:
+def _noted(way: Way, *, given: bool) -> str | None:
     """What is to be said of documents that are given and not read, or would be read and are not given."""
     if way.route.kind == "retrieval":
         return None if given else "There are no --documents to read: the model answers from memory."
-    if not given or (way.prompt is not None and way.prompt.with_evidence):
+    names = [one.kind for one in way.signals]
+    return _unread(way.prompt or SEED, names, "--route retrieval, or ") if given else None
+
+
+def _unread(prompt: Prompt, signals: Iterable[str], other: str = "") -> str | None:
+    """That the model is shown no documents, where that is so, and `other` than a prompt that would show them."""
+    if prompt.with_evidence:
         return None
-    reading = [one.kind for one in way.signals if one.kind == "claim_support"]
-    said = "The model is shown none of the documents"
+    reads = "only claim_support reads them" if "claim_support" in signals else "nothing reads them"
     return (
-        f"{said}; {reading[0]} sets the answer against them. --route retrieval answers from them."
-        if reading
-        else f"{said}, and nothing reads them: add --route retrieval, or a --prompt that shows evidence."
+        f"The model is shown none of the documents, and {reads}: add {other}a --prompt that shows evidence."
     )
 
 
