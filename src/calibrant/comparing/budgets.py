@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..metrics.findings import SMALLEST_GAIN
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import fixed, several, span
 from ..tally import Floats
 from .gains import Rows, difference, out_of_fold
-from .verdicts import BASE_RATE, LEVEL, SMALLEST_GAIN, holm
+from .verdicts import BASE_RATE, LEVEL, holm
 
 __all__ = ["BUDGETS", "Choice", "Priced", "choices"]
 

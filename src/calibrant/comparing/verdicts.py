@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ..metrics.findings import FEW
+from ..metrics.findings import FEW, SMALLEST_GAIN
 from ..metrics.intervals import Estimate
 from ..metrics.ranking import LEAST_OF_EACH
 from ..phrasing.numbers import fixed, several, span
 
-__all__ = ["BASE_RATE", "LEVEL", "SMALLEST_GAIN", "VERDICTS", "WEAK", "Evidence", "Verdict", "holm", "judged"]
+__all__ = ["BASE_RATE", "LEVEL", "VERDICTS", "WEAK", "Evidence", "Verdict", "holm", "judged"]
 
 Verdict = Literal[
     "helps", "no better than the free one", "no better than the base rate", "useless", "reversed", "too few"
@@ -21,8 +21,6 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 LEVEL = 0.05
 """How often a table of signals that gain nothing may hold a "helps" at all, and how often a "reversed"."""
 
-SMALLEST_GAIN = 0.002
-"""A gain in the Brier score below this is too small for anybody to pay for, however sure it is."""
 
 WEAK = 0.6
 """A signal is called useless only where its AUROC is shown to be below this: a wide interval is no proof of nothing."""

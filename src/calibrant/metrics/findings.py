@@ -16,10 +16,12 @@ from .ranking import ranking
 from .risk_coverage import aurc
 from .smooth_ece import smooth_ece
 
-__all__ = ["FEW", "BinnedError", "Finding", "Verdict"]
+__all__ = ["FEW", "SMALLEST_GAIN", "BinnedError", "Finding", "Verdict"]
 
 FEW = 30.0
 """Below this many effective rows no verdict is given."""
+SMALLEST_GAIN = 0.002
+"""A gain in the Brier score below this is too small for anybody to pay for, however sure it is."""
 
 Verdict = Literal[
     "over-confident", "under-confident", "miscalibrated", "no miscalibration shown", "too few rows"

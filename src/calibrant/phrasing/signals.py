@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..comparing.verdicts import SMALLEST_GAIN
+from ..metrics.findings import SMALLEST_GAIN
 from .numbers import fixed, span
 
 if TYPE_CHECKING:
