@@ -24,7 +24,7 @@ from .types import Action, Confidence, Fingerprint, Probability, Question, Readi
 
 __all__ = ["GATE", "DemoResult", "demo"]
 
-SIGNALS = ("mean_logprob", "verbalized", "self_evaluation")
+SIGNALS = ("mean_logprob", "min_logprob", "self_evaluation")
 GATE = "mean_logprob"
 Row = dict[str, Any]
 
@@ -86,7 +86,7 @@ async def _ask(
     model = find("models", "embedded")()
     try:
         return await elicit(
-            questions, asker=Asker(model), sink=sink, grader=find("graders", "exact")(),
+            questions, asker=Asker(model), sink=sink, grader=find("graders", "by_kind")(), judge="by_kind",
             signals={name: find("signals", name)() for name in SIGNALS},
             progress=lambda s: progress(s.recorded + s.skipped + s.unfinished, len(questions)),
         )  # fmt: skip
