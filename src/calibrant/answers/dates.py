@@ -10,7 +10,7 @@ from functools import lru_cache
 from .letters import months, plain_figures, unaccented
 from .values import KEPT, concluded, only
 
-__all__ = ["Day", "date"]
+__all__ = ["Day", "date", "parts_of"]
 
 Day = datetime.date | tuple[int, int] | tuple[int]
 """A day, or what is known of it: (year, month) or (year,)."""
@@ -56,6 +56,15 @@ def date(text: str) -> Day | None:
     """
     end = concluded(text)
     return only(_english(text if end is None else end), _dates)
+
+
+def parts_of(day: Day) -> tuple[int, ...]:
+    """Year, month and day, as far as they are known.
+
+    >>> parts_of(datetime.date(2021, 3, 5)), parts_of((1968, 5))
+    ((2021, 3, 5), (1968, 5))
+    """
+    return (day.year, day.month, day.day) if isinstance(day, datetime.date) else day
 
 
 MONTH_BESIDE = re.compile(

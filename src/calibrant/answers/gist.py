@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .letters import vocabulary
-from .mentioned import aside
+from .mentioned import aside, kin
 from .names import GENERIC, OTHER_PLACE, ROMAN, TITLES
 from .reply import Asked, asks, asks_last, denies, end_of, head_of, polarity, turned
 from .values import KEPT
@@ -22,6 +22,7 @@ ASKS_YES_NO = re.compile(
     r"don['’]?t|doesn['’]?t|didn['’]?t|ist|sind|est-ce|es|son)\b(?!.*\bor\b)",
     re.I | re.S,
 )
+WITHIN, SORTS, WHAT = OTHER_PLACE | COMPASS, GENERIC | COMPASS, GENERIC | {"people"}
 FRAME = frozenset(map(stem, vocabulary("frame")))
 """Stems that frame an answer and are none of it."""
 MUCH = 7
@@ -125,13 +126,13 @@ def _elsewhere(
 
 def _adds_little(word: Word) -> bool:
     """Whether a word only says what a thing is or where in it: the Republic of China, southern China."""
-    return word.plain in TITLES or (word.plain in GENERIC | COMPASS and not word.name)
+    return word.plain in TITLES or (word.plain in SORTS and not word.name)
 
 
 def _of_what(sentence: Sequence[Word], word: Word) -> bool:
     """Whether a word says what something is whose name stands behind "of": the Republic of China."""
     at = sentence.index(word)
-    return word.plain in GENERIC | {"people"} and any(one.plain == "of" for one in sentence[at + 1 : at + 3])
+    return word.plain in WHAT and any(one.plain == "of" for one in sentence[at + 1 : at + 3])
 
 
 def _asserted(sentence: Sequence[Word], question: Asked) -> list[Word]:
@@ -173,7 +174,7 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
         if (
             word.stem not in question.known
             or word.stem[0] in "<>=≤≥≠"
-            or (part and word.plain in OTHER_PLACE | COMPASS)
+            or (part and word.plain in WITHIN)
             or _beside(sentence, i, question)
         ):
             said.append(word)
@@ -221,7 +222,7 @@ def _gists(one: Gist, two: Gist, asked: str, *, long: bool) -> bool | None:
             return False
         if long or (max(len(a), len(b)) >= MUCH and not (one.names or two.names)):
             return None
-        return None if _kin(a, b) else False
+        return None if any(kin(x, b) for x in a) else False
     small, big = (one, two) if a <= b else (two, one)
     if set(small.stems) <= set(big.stems):
         return _says_more(small, big, asked, long=long)
@@ -250,7 +251,7 @@ def _is_list(core: Gist) -> bool:
     return all(link in JOINING or (not link and right.clause != left.clause) for left, right, link in pairs)
 
 
-JOINING = frozenset({"and", "or", "und", "et", "y", "e"})
+JOINING = frozenset({"and", "or", "nor", "und", "oder", "et", "ou", "y", "o", "e"})
 
 
 def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None:
@@ -261,7 +262,7 @@ def _says_more(small: Gist, big: Gist, asked: str, *, long: bool) -> bool | None
     first = next(i for i, word in enumerate(big.words) if word.stem == small.stems[0])
     if (
         first
-        and big.words[first - 1].plain in OTHER_PLACE | COMPASS
+        and big.words[first - 1].plain in WITHIN
         and big.words[first].start - big.words[first - 1].end <= 1
     ):
         return False
@@ -284,7 +285,7 @@ def _listed(small: Gist, big: Gist) -> bool:
     own = set(small.stems)
     for left, right, link in zip(big.words, big.words[1:], big.links[1:], strict=False):
         if (left.stem in own) != (right.stem in own) and right.sentence == left.sentence:
-            if link in ("or", "and", "nor", "und", "oder", "et", "ou", "y", "o", "e"):
+            if link in JOINING:
                 return True
             if not link and right.clause != left.clause and not (left.name and right.name):
                 return True
@@ -309,12 +310,3 @@ def _initials(one: Gist, two: Gist) -> bool | None:
         if len(short.words) == 1 and 1 < len(short.words[0].plain) <= 5 and short.words[0].text.isupper():
             return short.words[0].plain == "".join(word.plain[0] for word in whole.words if word.name)
     return None
-
-
-def _kin(a: set[str], b: set[str]) -> bool:
-    """Whether a word of one may be of a family with a word of the other: "evaporate" and "evaporation"."""
-    for x in a:
-        size = max(5, int(0.65 * len(x)))
-        if len(x) >= 5 and any(len(y) >= 5 and y[:size] == x[:size] for y in b):
-            return True
-    return False

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .letters import vocabulary
-from .values import KEPT, concluded
+from .values import KEPT, SENTENCE, concluded
 from .words import EMPTY, NEGATORS, Word, stem, words_in
 
 __all__ = [
@@ -121,7 +121,6 @@ def end_of(text: str) -> str | None:
     return None
 
 
-SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 CONCLUDES = re.compile(
     r"^(?:so|thus|therefore|hence|consequently|in\s+conclusion|in\s+summary|overall|finally)\b[\s,:]*", re.I
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ..types import Question
-from .dates import Day, date
+from .dates import date, parts_of
 from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .mentioned import NOTHING, PARTLY, may_mean
@@ -124,25 +123,17 @@ def _units(a: str, b: str) -> float | None:
 def _dates(a: str, b: str) -> bool | None:
     first, second = date(a), date(b)
     if first is None or second is None:
-        return (
-            True
-            if equal(a, b)
-            else compared(a, b)
-            if first is second and _figures(a) and _figures(b)
-            else None
-        )
+        if equal(a, b):
+            return True
+        return compared(a, b) if first is second and _figures(a) and _figures(b) else None
     if first == second:
         return True
-    short, long = sorted((_parts(first), _parts(second)), key=len)
+    short, long = sorted((parts_of(first), parts_of(second)), key=len)
     return None if long[: len(short)] == short else False
 
 
 def _figures(text: str) -> bool:
     return any(char.isdigit() for char in text)
-
-
-def _parts(day: Day) -> tuple[int, ...]:
-    return (day.year, day.month, day.day) if isinstance(day, datetime.date) else day
 
 
 def cluster(answers: Sequence[str], alike: Alike) -> tuple[int, ...]:

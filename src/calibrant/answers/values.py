@@ -13,6 +13,7 @@ from .letters import number_words, plain_figures, unaccented
 
 __all__ = [
     "KEPT",
+    "SENTENCE",
     "concluded",
     "number",
     "numbers",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..types import Question
-from .dates import date
+from .dates import date, parts_of
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .letters import months, vocabulary
 from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
@@ -103,12 +103,10 @@ def _date(said: str, references: Sequence[str]) -> Found:
             if refuses(said)
             else Found(None, "it states no date, or several, or one that cannot be read")
         )
-    parts = _parts(day)
-    return Found(float(any(parts[: len(_parts(one))] == _parts(one) for one in wanted if one is not None)))
-
-
-def _parts(day: object) -> tuple[int, ...]:
-    return day if isinstance(day, tuple) else (day.year, day.month, day.day)  # type: ignore[attr-defined]
+    parts = parts_of(day)
+    return Found(
+        float(any(parts[: len(parts_of(one))] == parts_of(one) for one in wanted if one is not None))
+    )
 
 
 # Text.

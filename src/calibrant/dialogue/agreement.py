@@ -238,12 +238,12 @@ class Comparing(Fingerprinted):
     @property
     def same(self) -> Same:
         """Who is asked where the rules cannot tell; a field of the signal."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: a signal has it as a field of its own
 
     @property
     def pairs(self) -> int:
         """How many pairs of answers a model may be asked about for a reading."""
-        raise NotImplementedError
+        raise NotImplementedError  # a signal that forgets it must not be priced at nothing
 
     @property
     def comparing(self) -> Cost:
