@@ -49,10 +49,11 @@ LETTER = Message("system", "Answer the question. Reply with the letter of the ri
 WORD = Message("system", "Answer the question. Reply with one word: the right option.")
 
 
-def questions(task: str, limit: int, form: str | None) -> list[Question]:
-    """The first questions of a task, put in a form."""
+def questions(task: str, limit: int, hardest: bool, form: str | None) -> list[Question]:
+    """The first questions of a task, of `world_facts` the last ones first if `hardest`, put in a form."""
     if task == "world_facts":
-        known = list(find("datasets", "world_facts")().questions())[:limit]
+        known = list(find("datasets", "world_facts")().questions())
+        known = (known[::-1] if hardest else known)[:limit]
         return [_put(one, form) for one in known] if form else known
     path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / f"{task}.parquet"
     rows = parquet.read_table(path).slice(0, limit).to_pylist()
@@ -231,6 +232,9 @@ async def main() -> None:
         "--form", choices=[BY_KIND, FREE], help="of asking; as the question stands where not given"
     )
     parser.add_argument("--limit", type=int, default=300)
+    parser.add_argument(
+        "--hardest", action="store_true", help="begin at the end of world_facts, which goes from easy to hard"
+    )
     parser.add_argument("--peer", help="a GGUF file, or embedded, for peer_agreement")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--concurrency", type=int, default=1)
@@ -249,7 +253,7 @@ async def main() -> None:
         peer = Embedded(None if given.peer == "embedded" else given.peer, threads=given.threads)
     for task in (given.tasks or ("world_facts" if given.model is None else ",".join(TASKS))).split(","):
         log = given.folder / ("-".join(filter(None, [model.name, task, given.form])) + ".jsonl")
-        await run(questions(task, given.limit, given.form), model, log, given, peer)
+        await run(questions(task, given.limit, given.hardest, given.form), model, log, given, peer)
         found = table(log)
         log.with_suffix(".json").write_text(
             json.dumps({"model": model.name, "task": task, "form": given.form, "rows": found}, indent=1)
