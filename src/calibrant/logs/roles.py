@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from shlex import quote
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..types import Fingerprint
@@ -102,22 +103,27 @@ def roles_of(
     apart: str | None = None,
     needed: Collection[str] = NEEDED,
 ) -> tuple[Roles, list[str]]:
-    """The columns of a source by their parts, and notes on what was guessed.
+    """The columns of a source by their parts, and notes on the reading: the format's own, then what was guessed.
 
-    A weight or cluster column that is empty is not guessed, nor is the column `apart`, which is something else.
+    A column that is named plays its part; else the one that the format knows; else the first of a usual name. A
+    weight or cluster column that is empty is not guessed, nor is the column `apart`, which is something else.
 
     Raises
     ------
     ColumnNotFound, UnusableInput
-        A named column, or one of `by`, is not there; there is none for a part that is `needed`; no columns at all.
+        A named column, or one of `by`, is not there; there is none for a part that is `needed`, or several among
+        which a person must choose; no columns at all.
     """
     if not source.columns:
         raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
     available = [name for name in source.columns if name != apart or name in named.values()]
+    for role in needed:
+        _require_choice(source, role, named)
+    named = _by_format(source, named)
     clusters = named.get("cluster")
     tied = _tied(clusters, source.columns)
     named = {**named, "cluster": None}
-    found, notes = matched(available, CONVENTIONS, named), list[str]()
+    found, notes = matched(available, CONVENTIONS, named), list(source.notes)
     for role in needed:
         if role not in found:
             raise ColumnNotFound(role, CONVENTIONS[role], source.columns)
@@ -136,6 +142,21 @@ def roles_of(
         tied=tied or ((cluster,) if cluster else ()),
     )  # fmt: skip
     return roles, notes
+
+
+def _require_choice(source: Source, role: str, named: Mapping[str, str | None]) -> None:
+    """Raise `UnusableInput` where only a person can say which of several columns plays a part, and nobody did."""
+    if named.get(role) is None and role not in source.roles and (several := source.choices.get(role)):
+        raise UnusableInput(
+            f"{source.name} has several columns for {role}: {', '.join(several)}. Choose one: "
+            f"{' or '.join(f'--{role} {quote(name)}' for name in several[:3])}."
+        )
+
+
+def _by_format(source: Source, named: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The named columns, and those that the format knows for parts of which nobody named one."""
+    known = {role: name for role, name in source.roles.items() if role in CONVENTIONS}
+    return {**known, **{role: name for role, name in named.items() if name is not None}}
 
 
 def _tied(cluster: str | None, available: list[str]) -> tuple[str, ...]:

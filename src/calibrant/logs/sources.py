@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from glob import glob
@@ -44,6 +44,12 @@ class Source:
     `rows` is their number where it is known, `table` is there where the engine may count them by itself.
     `whole` names a further column that holds each row as JSON text, where rows are JSON; `objects` gives each row,
     whatever it holds, where rows may be something else than what the columns say.
+
+    What a format knows of the log as a whole: `kind` is what the log is, in words, such as "a sample log of
+    lm-evaluation-harness"; `roles` are columns by the part that they play, of confidence, correct, weight, cluster,
+    item, sample, task, model, answer, reference, prediction and time; `choices` are, by part, columns among which
+    only a person can choose, such as several metrics; `scales` are scales by column, such as "percent";
+    `notes` are said before anything that was found.
     """
 
     name: str
@@ -53,6 +59,11 @@ class Source:
     table: Table | None = None
     whole: str | None = None
     objects: Callable[[], Iterator[Any]] | None = None
+    kind: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scales: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def first(self, column: str) -> NDArray[Any]:
         """The column's values in the first block: what is decided for the whole log is decided on these."""
