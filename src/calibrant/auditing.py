@@ -99,6 +99,9 @@ def audit(
     correct: str | None = None,
     weight: str | None = None,
     cluster: str | None = None,
+    right: str | None = None,
+    partly: str | None = None,
+    wrong: str | None = None,
     human: str | None = None,
     human_propensity: str | None = None,
 ) -> Audit:
@@ -115,6 +118,8 @@ def audit(
     confidence, correct, weight, cluster : column names
         Guessed from common conventions where None. Weights are 1 / the probability with which a row came to
         be labelled; rows of one cluster (the same item asked again) are not independent.
+    right, partly, wrong : words with commas between
+        What the words of verdicts mean, such as right="C,CORRECT", partly="P", wrong="I,N", where they are not usual.
     human, human_propensity : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
         any: each group is also corrected by them, under "judge" of its measures (`calibrant.metrics.judging`). The
@@ -134,7 +139,7 @@ def audit(
         raise UnusableInput("human_propensity is about people's verdicts; name their column as human too.")
     read = read_log(
         log, by=by, apart=human_propensity,  # which is of people's verdicts, no weight of the rows
-        confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+        confidence=confidence, correct=correct, weight=weight, cluster=cluster, right=right, partly=partly, wrong=wrong,
     )  # fmt: skip
     found = of_log(read, bins)
     return found if human is None else _corrected(found, log, read, human, human_propensity)

@@ -15,7 +15,8 @@ from calibrant.logs.roles import Roles
 from calibrant.logs.rows import read_rows
 from calibrant.logs.sources import Block, Source, rows_source
 from calibrant.logs.tallies import read_log
-from calibrant.logs.values import amounts, flags, logprobs, propensities, scores, texts, verdicts, weights
+from calibrant.logs.values import amounts, flags, logprobs, propensities, scores, texts, weights
+from calibrant.logs.verdicts import verdicts
 
 ROWS: list[dict[str, Any]] = [
     {"c": 90, "y": "yes", "g": "b", "id": "1", "w": 0.5},
@@ -96,7 +97,7 @@ def test_a_source_without_blocks_is_one_without_rows() -> None:
     [
         (scores, [True, "85 %", " Likely ", -0.5, "1e3", pd.NA, [1]], [np.nan, 0.85, 0.75] + 4 * [np.nan],
          ["is a boolean", "", "", "below 0", "above 1", "missing", "not a number"]),
-        (verdicts, [True, " PASS ", "0.5", 2, float("nan"), pd.NaT, {}], [1, 1, 0.5] + 4 * [np.nan],
+        (verdicts, [True, " PASS ", "0.5", -2, float("nan"), pd.NaT, {}], [1, 1, 0.5] + 4 * [np.nan],
          ["", "", "", "neither", "missing", "missing", "neither"]),
         (weights, ["2", 0, None, 1e7, True], [2] + 4 * [np.nan], ["", *4 * ["weight"]]),
         (propensities, ["0.5", 1.5], [2, np.nan], ["", "weight"]),

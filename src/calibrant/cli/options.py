@@ -79,19 +79,44 @@ def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Labels:
-    """Which columns of a log hold what, where they are not called as usual."""
+class Columns:
+    """Which columns of a log hold what, where they are not called as usual, and which words mean right."""
 
     confidence: str | None = option("Column of the stated confidence.")
     correct: str | None = option("Column of the verdict: right or wrong, or a grade.")
     weight: str | None = option("Column of 1 / the probability of having been labelled.")
+    right: str | None = option("Words of the verdict that mean right, with commas: C,CORRECT.")
+    partly: str | None = option("Words of the verdict that count as half right.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels(Columns):
+    """The same, and which words mean wrong."""
+
+    wrong: str | None = option("Words of the verdict that mean wrong, with commas: I,N.")
+
+
+TIES = "Column that ties rows together, such as item_id, or task,item_id."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clustered(Labels):
     """The same, and which rows belong together."""
 
-    cluster: str | None = option("Column that ties rows together, such as item_id, or task,item_id.")
+    cluster: str | None = option(TIES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Priced(Columns):
+    """The columns of a command whose --wrong is a price, so that words of wrong have an option of another name."""
+
+    cluster: str | None = option(TIES)
+    wrong_words: str | None = option("Words of the verdict that mean wrong, with commas: I,N.")
+
+    def named(self) -> dict[str, str | None]:
+        """By role, as the readers of logs take them."""
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**told, "wrong": told.pop("wrong_words")}
 
 
 KEY = "env:NAME: where the key of that server is."

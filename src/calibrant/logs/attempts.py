@@ -18,7 +18,8 @@ from ..errors import ColumnNotFound
 from ..routing.corrections import Attempt
 from ..tally import Floats
 from .roles import CONVENTIONS
-from .values import amounts, flags, numbers, scores, texts, verdicts
+from .values import amounts, flags, numbers, scores, texts
+from .verdicts import verdicts
 from .wide import Known, Wide, read_wide
 
 __all__ = ["ATTEMPT_COLUMNS", "AttemptLog", "Regrade", "read_attempts"]

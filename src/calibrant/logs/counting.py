@@ -21,6 +21,7 @@ from .keys import Key, group_codes
 from .roles import Roles
 from .sources import Source
 from .tables import quoted, readable
+from .verdicts import MOST_WORDS, Verdicts
 
 __all__ = ["Counts", "count_parquet"]
 
@@ -52,12 +53,16 @@ def count_parquet(source: Source, roles: Roles) -> Counts:
     in_percent = rules.in_percent(source.first(roles.confidence))
     con.execute("SET memory_limit = '400MB'")
     con.execute("SET preserve_insertion_order = false")
-    sql = _query(roles, found, types, table, in_percent)
+    verdicts = Verdicts(roles.words)
+    with readable(source.name):
+        grade = _grade(con, table, found[roles.correct], types[roles.correct], verdicts)
+    sql = _query(roles, found, types, table, in_percent, grade)
     with readable(source.name):
         got = con.execute(sql).fetchnumpy()
     counts = Counts()
     if in_percent:
         counts.notes.append(rules.AS_PERCENT.format(roles.confidence))
+    counts.notes += verdicts.settled(roles.correct, source.name)
     _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
     return counts
 
@@ -72,8 +77,9 @@ def _plain(values: Any) -> NDArray[Any]:
 
 
 def _query(
-    roles: Roles, found: Mapping[str, str], types: dict[str, str], table: str, in_percent: bool
-) -> str:
+    roles: Roles, found: Mapping[str, str], types: dict[str, str], table: str, in_percent: bool,
+    graded: tuple[str, str],
+) -> str:  # fmt: skip
     raw = found[roles.confidence]
     kind = types[roles.confidence]
     numeric = kind in ("FLOAT", "DOUBLE") or "INT" in kind or kind.startswith("DECIMAL")
@@ -84,8 +90,8 @@ def _query(
     text = "" if numeric else f"CASE WHEN {number} IS NULL THEN left(CAST({raw} AS VARCHAR), 60) END AS t, "
     by = "".join(f"CAST({found[name]} AS VARCHAR) AS {quoted(f'by{i}')}, " for i, name in enumerate(roles.by))
     keys = "".join(f"{quoted(f'by{i}')}, " for i in range(len(roles.by))) + ("t, " if text else "")
-    boolean = types[roles.correct] == "BOOLEAN"
-    grade, state = _grade(found[roles.correct], types[roles.correct])
+    boolean = types[roles.correct] == "BOOLEAN" and not roles.words
+    grade, state = graded
     weight, sums = "", ["sum(c) AS wc", "sum(g) AS wg", *([] if boolean else ["sum(g * g) AS wg2"])]
     if roles.weight:
         value = f"TRY_CAST({found[roles.weight]} AS DOUBLE)"
@@ -112,21 +118,46 @@ _MISSING, _BELOW, _ABOVE = GRID + 2, GRID + 3, GRID + 4
 _STATE = 100_000  # grade states 0, 1, 2 and the weight's 0, 4, as multiples of this
 
 
-def _grade(raw: str, kind: str) -> tuple[str, str]:
-    """SQL of the grade, and of what to add to the code: nothing, or a state for missing or no verdict."""
-    if kind == "BOOLEAN":
+def _grade(con: Any, table: str, raw: str, kind: str, verdicts: Verdicts) -> tuple[str, str]:
+    """SQL of the grade, and of what to add to the code: nothing, or a state for missing or no verdict.
+
+    What the words of the column mean is asked of `verdicts`; of more different values than it counts, numbers are read.
+    """
+    if kind == "BOOLEAN" and not verdicts.named:
+        verdicts.present += 1
         return f"CAST({raw} AS INTEGER)", f"CASE WHEN g IS NULL THEN {_STATE} ELSE 0 END"
-    value = f"TRY_CAST({raw} AS DOUBLE)"
-    if kind == "VARCHAR":
-        word = f"lower(trim({raw}))"
-        value = (
-            f"CASE WHEN {word} IN {rules.RIGHT} THEN 1 WHEN {word} IN {rules.WRONG} THEN 0 "
-            f"WHEN {raw} IS NULL OR {word} IN {('', *rules.NOTHING)} THEN NULL "
-            f"ELSE coalesce(TRY_CAST({word} AS DOUBLE), -1) END"
+    number = f"TRY_CAST({raw} AS DOUBLE)"
+    held = con.execute(
+        f"SELECT v, count(*) FROM (SELECT {raw} AS v FROM {table}) GROUP BY v LIMIT {MOST_WORDS + 1}"
+    ).fetchall()
+    if len(held) > MOST_WORDS:
+        held = con.execute(
+            f"SELECT CASE WHEN v < 0 THEN -1 WHEN v > 1 THEN 2 WHEN v IN (0, 1) THEN v WHEN v IS NOT NULL THEN .5 END, "
+            f"count(*) FROM (SELECT {number} AS v FROM {table}) GROUP BY 1"
+        ).fetchall()
+        read = verdicts.read(
+            [float(value) if value is not None else "text" for value, _ in held], [n for _, n in held]
         )
+        graded = any(grade is not None for grade, _ in read)
+        value = f"coalesce({number if graded else 'NULL'}, CASE WHEN {raw} IS NOT NULL THEN -1 END)"
+    else:
+        read = verdicts.read([value for value, _ in held], [n for _, n in held])
+        value = _cases(raw, [value for value, _ in held], read)
     missing = "g IS NULL OR CAST(g AS VARCHAR) = 'nan'"
     state = f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN {missing} THEN {_STATE} ELSE {2 * _STATE} END"
     return f"({value})::DOUBLE", state
+
+
+def _cases(raw: str, values: list[Any], read: list[tuple[float | None, str]]) -> str:
+    """SQL that gives each value its grade, -1 to one that has none, and nothing where nothing is there."""
+    cases = []
+    for grade in sorted({grade for grade, why in read if why != rules.NO_VERDICT}, key=str):
+        same = [
+            str(v) for v, (g, why) in zip(values, read, strict=True) if g == grade and why != rules.NO_VERDICT
+        ]
+        told = ", ".join("'" + text.replace("'", "''") + "'" for text in same)
+        cases.append(f"WHEN CAST({raw} AS VARCHAR) IN ({told}) THEN {-1 if grade is None else grade!r}")
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
 
 def _collect(

@@ -14,7 +14,8 @@ from .keys import Key
 from .reader import Parsed, Reader
 from .roles import Roles
 from .sources import open_source
-from .values import NO_VERDICT, propensities, verdicts
+from .values import NO_VERDICT, propensities
+from .verdicts import verdicts
 
 __all__ = ["judged_log"]
 

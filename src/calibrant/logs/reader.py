@@ -18,7 +18,17 @@ from ..tally import Floats
 from .keys import Key, cluster_ids, distinct, group_codes
 from .roles import Roles
 from .sources import Block, Source
-from .values import AS_PERCENT, REASONS, Column, Kind, in_percent, propensities, scores, verdicts, weights
+from .values import (
+    AS_PERCENT,
+    REASONS,
+    Column,
+    Kind,
+    in_percent,
+    propensities,
+    scores,
+    weights,
+)
+from .verdicts import Verdicts, verdicts
 
 __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
 
@@ -133,6 +143,8 @@ class Reader:
         self.held: dict[Key, dict[str, set[str | None]]] = {}
         self._lacking: dict[Key, Counter[str]] = {}
         self._tops: dict[str, float] = {}
+        judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
+        self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
 
     @property
     def groups(self) -> list[Key]:
@@ -150,6 +162,8 @@ class Reader:
             parsed = self._parsed(block, len(next(iter(block.values()))))
             self._count(parsed, block)
             yield parsed
+        for name, read in self._verdicts.items():
+            self.notes += read.settled(name, self.source.name)
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -176,7 +190,7 @@ class Reader:
         r = self.roles
         nothing = Column(np.full(rows, np.nan), np.zeros(rows, np.int8))
         score = self._read(r.confidence, scores, block) if r.confidence else nothing
-        grade = verdicts(block[r.correct]) if r.correct else nothing
+        grade = self._read(r.correct, verdicts, block) if r.correct else nothing
         weight = Column(np.ones(rows), nothing.why)
         if r.weight:
             weight = (propensities if r.inverse else weights)(block[r.weight])
@@ -193,8 +207,10 @@ class Reader:
         )  # fmt: skip
 
     def _read(self, name: str, kind: Kind, block: Block) -> Column:
-        """Whether a column of scores is in percent is decided once, on its first block."""
+        """A column; what its verdicts mean and whether its scores are in percent is decided on its first block."""
         values = block[name]
+        if kind is verdicts:
+            return self._verdicts[name](values)
         if kind is not scores:
             return kind(values)
         if name not in self._tops:

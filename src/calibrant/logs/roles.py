@@ -10,8 +10,18 @@ from ..errors import ColumnNotFound, UnusableInput
 from ..types import Fingerprint
 from .keys import distinct
 from .sources import Source
+from .vocabulary import Named
 
-__all__ = ["CONVENTIONS", "STATED", "Roles", "matched", "mixed_signals", "parted_by_signal", "roles_of"]
+__all__ = [
+    "CONVENTIONS",
+    "STATED",
+    "WORDS",
+    "Roles",
+    "matched",
+    "mixed_signals",
+    "parted_by_signal",
+    "roles_of",
+]
 
 CONVENTIONS: Mapping[str, tuple[str, ...]] = {
     "confidence": (
@@ -28,6 +38,9 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 """Column names looked for, in this order, whatever their case."""
 
 NEEDED = ("confidence", "correct")
+WORDS = ("right", "partly", "wrong")
+"""What else may be named beside columns: the words of verdicts."""
+UNNAMED = Named()
 STATED = tuple(field.name for field in fields(Fingerprint))
 """The columns of a log that tell what its scores are scores of."""
 
@@ -36,7 +49,8 @@ STATED = tuple(field.name for field in fields(Fingerprint))
 class Roles:
     """Which column plays which part; a log without scores, or verdicts, has "" there. `inverse` marks propensities.
 
-    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several.
+    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several. `words` are those
+    of verdicts that a person named.
     """
 
     confidence: str = ""
@@ -46,6 +60,7 @@ class Roles:
     by: tuple[str, ...] = ()
     inverse: bool = False
     tied: tuple[str, ...] = ()
+    words: Named = UNNAMED
 
     @property
     def names(self) -> list[str]:
@@ -117,6 +132,7 @@ def roles_of(
     if not source.columns:
         raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
     available = [name for name in source.columns if name != apart or name in named.values()]
+    words = Named.of(**{kind: named.get(kind) for kind in WORDS})
     for role in needed:
         _require_choice(source, role, named)
     named = _by_format(source, named)
@@ -139,7 +155,7 @@ def roles_of(
     roles = Roles(
         confidence=found.get("confidence", ""), correct=found.get("correct", ""), weight=weight, cluster=cluster,
         by=tuple(by), inverse=weight is not None and weight.lower() == "propensity",
-        tied=tied or ((cluster,) if cluster else ()),
+        tied=tied or ((cluster,) if cluster else ()), words=words,
     )  # fmt: skip
     return roles, notes
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound, UnusableInput
 from ..plans.steps import StepSeen, Trajectory
 from .reader import Parsed, Reader, every
-from .roles import CONVENTIONS, Roles, matched
+from .roles import CONVENTIONS, WORDS, Roles, matched
 from .sources import Source, open_source, rows_source
 from .values import (
     BAD_WEIGHT,
@@ -30,8 +30,9 @@ from .values import (
     numbers,
     scores,
     texts,
-    verdicts,
 )
+from .verdicts import verdicts
+from .vocabulary import Named
 
 __all__ = ["STEP_COLUMNS", "StepLog", "read_steps"]
 
@@ -92,7 +93,8 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     Parameters
     ----------
     source : path, data frame, store URL, or rows as mappings
-    named : columns by what they are (see `STEP_COLUMNS`); found by convention where not given
+    named : columns by what they are (see `STEP_COLUMNS`), found by convention where not given; and the words of
+        verdicts, `right`, `partly` and `wrong`
 
     A column `propensity` counts 1 / its value. Steps are ordered by `step`, else by their rows. Equal values of
     the cluster column, such as `task_id`, mark trajectories that are not independent.
@@ -105,6 +107,7 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     ([0.9, 0.5], 1.0, {'no trajectory_id': 1})
     """
     opened, strange = _opened(source)
+    words = Named.of(**{kind: named.pop(kind, None) for kind in WORDS})
     for role in named:
         if role not in STEP_COLUMNS:
             raise UnusableInput(f"Steps have no {role!r}. Known: {', '.join(STEP_COLUMNS)}.")
@@ -112,7 +115,7 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     if "trajectory" not in columns:
         raise ColumnNotFound("trajectory", STEP_COLUMNS["trajectory"], opened.columns)
     weight = columns.get("weight")
-    roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity")
+    roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity", words=words)
     of = {role: columns[role] for role in KINDS if role in columns}
     reader = Reader(opened, roles, also={column: KINDS[role] for role, column in of.items()})
     rows = reader.whole(every)

@@ -79,7 +79,7 @@ def read_log(
     apart : name of a column
         It is something else: not guessed to be one of the following.
     named : confidence, correct, weight, cluster
-        Columns by name; guessed from `roles.CONVENTIONS` where None.
+        Columns by name; guessed from `roles.CONVENTIONS` where None. Also the words of verdicts: right, partly, wrong.
 
     Raises
     ------

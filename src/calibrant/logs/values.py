@@ -3,7 +3,7 @@
 score      a number in [0, 1]; "85%"; a number in [0, 100] when the column as a whole is in percent (at
            least half of its numbers exceed 1, and four in five do not exceed 100); one of `PHRASES`, which stands
            for the median reading of people.
-verdict    a boolean, a number in [0, 1], or a word for right or wrong.
+verdict    a boolean, a number in [0, 1], or a word for right or wrong; `vocabulary.py` says which words.
 weight     a number from 1e-6 to 1e6; a propensity, in (0, 1], counts 1 / its value.
 
 The functions here are kinds of columns: each reads a raw column at once and says of every value why it cannot be used.
@@ -26,8 +26,9 @@ from ..tally import Floats
 from .keys import absent, key_text
 
 __all__ = [
-    "AS_PERCENT", "PHRASES", "REASONS", "RIGHT", "WRONG", "Column", "Kind", "amounts", "as_is", "flags", "in_percent",
-    "logprobs", "numbers", "propensities", "score_of", "scores", "texts", "verdicts", "weights",
+    "AS_PERCENT", "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "WRONG", "Column", "Kind",
+    "amounts", "as_is", "coded", "flags", "in_percent", "logprobs", "no_faults", "numbers", "propensities",
+    "score_of", "scores", "texts", "weights",
 ]  # fmt: skip
 
 PHRASES: Mapping[str, float] = ENGLISH.readings
@@ -35,6 +36,7 @@ PHRASES: Mapping[str, float] = ENGLISH.readings
 
 RIGHT = ("true", "t", "yes", "y", "right", "correct", "pass", "passed")
 WRONG = ("false", "f", "no", "n", "wrong", "incorrect", "fail", "failed")
+"""Words of flags; those of verdicts are of many languages."""
 AS_PERCENT = "The column {!r} was read as percent, 0 to 100."
 """What notes say of a column that is `in_percent`."""
 
@@ -59,7 +61,7 @@ REASONS = (
     NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS,
 )  # fmt: skip
 """Why a value cannot be used, by number; 0 where it can."""
-_CODE = {reason: code for code, reason in enumerate(REASONS)}
+CODE = {reason: code for code, reason in enumerate(REASONS)}
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:%|percent)\s*", re.IGNORECASE)
 _NAN = float("nan")
@@ -98,11 +100,11 @@ def scores(values: NDArray[Any], top: float = 1.0) -> Column:
     array([0.5 , 0.85, 0.75,  nan])
     """
     if values.dtype.kind == "b":
-        return Column(np.full(len(values), _NAN), np.full(len(values), _CODE[BOOLEAN], np.int8))
+        return Column(np.full(len(values), _NAN), np.full(len(values), CODE[BOOLEAN], np.int8))
     if values.dtype.kind in "fiu":
         plain = _decimals(values) / top if top != 1.0 else _decimals(values)
         kind = "percent column" if top == 100 else "number"
-        found = Column(plain, _no_faults(values), Counter({kind: int(np.isfinite(plain).sum())}))
+        found = Column(plain, no_faults(values), Counter({kind: int(np.isfinite(plain).sum())}))
     else:
         found = _spread(values, lambda value: score_of(value, top))
     with np.errstate(invalid="ignore"):
@@ -112,28 +114,12 @@ def scores(values: NDArray[Any], top: float = 1.0) -> Column:
     return Column(np.where(found.why == 0, found.values, _NAN), found.why, found.read_as)
 
 
-def verdicts(values: NDArray[Any]) -> Column:
-    """Grades in [0, 1].
-
-    >>> verdicts(np.array(["yes", "wrong", 0.5, "maybe"], object)).values
-    array([1. , 0. , 0.5, nan])
-    """
-    if values.dtype.kind in "bfiu":
-        found = Column(values.astype(np.float64), _no_faults(values))
-    else:
-        found = _spread(values, _verdict_of)
-    _refuse(found, np.isnan(found.values), NO_VERDICT)
-    with np.errstate(invalid="ignore"):
-        _refuse(found, ~((found.values >= 0) & (found.values <= 1)), BAD_VERDICT)
-    return Column(np.where(found.why == 0, found.values, _NAN), found.why)
-
-
 def weights(values: NDArray[Any], most: float = 1e6) -> Column:
     """How much rows count."""
     found = _numbers(values)
     with np.errstate(invalid="ignore"):
         good = (found >= 1e-6) & (found <= most)
-    return Column(np.where(good, found, _NAN), np.where(good, 0, _CODE[BAD_WEIGHT]).astype(np.int8))
+    return Column(np.where(good, found, _NAN), np.where(good, 0, CODE[BAD_WEIGHT]).astype(np.int8))
 
 
 def propensities(values: NDArray[Any]) -> Column:
@@ -156,7 +142,7 @@ def amounts(values: NDArray[Any]) -> Column:
     with np.errstate(invalid="ignore"):
         good = (found >= 0) & np.isfinite(found)
     named = good | _absent(values)
-    return Column(np.where(good, found, _NAN), np.where(named, 0, _CODE[NOT_A_COUNT]).astype(np.int8))
+    return Column(np.where(good, found, _NAN), np.where(named, 0, CODE[NOT_A_COUNT]).astype(np.int8))
 
 
 def flags(values: NDArray[Any]) -> Column:
@@ -169,23 +155,23 @@ def logprobs(values: NDArray[Any]) -> Column:
     read = [_logprobs_of(value) for value in values.tolist()]
     good = [found is not None or nothing for found, nothing in read]
     return Column(
-        _objects([found for found, _ in read]), np.where(good, 0, _CODE[NOT_LOGPROBS]).astype(np.int8)
+        _objects([found for found, _ in read]), np.where(good, 0, CODE[NOT_LOGPROBS]).astype(np.int8)
     )
 
 
 def texts(values: NDArray[Any]) -> Column:
     """One spelling for one value, None for what is missing."""
-    return Column(_objects([key_text(value) for value in values.tolist()]), _no_faults(values))
+    return Column(_objects([key_text(value) for value in values.tolist()]), no_faults(values))
 
 
 def as_is(values: NDArray[Any]) -> Column:
     """Whatever the log holds."""
-    return Column(values, _no_faults(values))
+    return Column(values, no_faults(values))
 
 
 def numbers(values: NDArray[Any]) -> Column:
     """Each value as a number, NaN where it is none."""
-    return Column(_numbers(values), _no_faults(values))
+    return Column(_numbers(values), no_faults(values))
 
 
 def score_of(value: Any, top: float) -> tuple[float, str, str]:
@@ -212,12 +198,6 @@ def score_of(value: Any, top: float) -> tuple[float, str, str]:
         if text in PHRASES:
             return PHRASES[text], "phrase", ""
     return _NAN, "", NOT_A_NUMBER
-
-
-def _verdict_of(value: Any) -> tuple[float, str, str]:
-    plain = _plain(value)
-    number = float(plain) if isinstance(plain, bool) else _number(plain)
-    return number, "", NO_VERDICT if plain is None else BAD_VERDICT if np.isnan(number) else ""
 
 
 def _flag_of(value: Any) -> tuple[float, str, str]:
@@ -279,16 +259,22 @@ def _decimals(values: NDArray[Any]) -> Floats:
 
 def _spread(values: NDArray[Any], read: Callable[[Any], tuple[float, str, str]]) -> Column:
     """Read each distinct value once: its number, what it was read as, and why it cannot be read."""
-    codes: dict[Any, int] = {}
-    where = np.array([codes.setdefault(_distinct(v), len(codes)) for v in values], np.intp)
-    if not codes:
-        return Column(np.zeros(0), _no_faults(values))
-    found, kinds, why = zip(*(read(key[1]) for key in codes), strict=True)
+    distinct, where = coded(values)
+    if not distinct:
+        return Column(np.zeros(0), no_faults(values))
+    found, kinds, why = zip(*map(read, distinct), strict=True)
     read_as: Counter[str] = Counter()
     for kind, n in zip(kinds, np.bincount(where).tolist(), strict=True):
         read_as[kind] += n
     del read_as[""]
-    return Column(np.array(found)[where], np.array([_CODE[w] for w in why], np.int8)[where], read_as)
+    return Column(np.array(found)[where], np.array([CODE[w] for w in why], np.int8)[where], read_as)
+
+
+def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """The distinct values, in the order in which they come, and the index of each row's among them."""
+    codes: dict[Any, int] = {}
+    where = np.array([codes.setdefault(_distinct(v), len(codes)) for v in values], np.intp)
+    return [key[1] for key in codes], where
 
 
 def _distinct(value: Any) -> tuple[type, Any]:
@@ -298,10 +284,11 @@ def _distinct(value: Any) -> tuple[type, Any]:
 
 
 def _refuse(column: Column, where: NDArray[np.bool_], why: str) -> None:
-    column.why[where & (column.why == 0)] = _CODE[why]
+    column.why[where & (column.why == 0)] = CODE[why]
 
 
-def _no_faults(values: NDArray[Any]) -> NDArray[np.int8]:
+def no_faults(values: NDArray[Any]) -> NDArray[np.int8]:
+    """Nothing wrong with any value."""
     return np.zeros(len(values), np.int8)
 
 

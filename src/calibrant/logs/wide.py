@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from .reader import Reader, every
-from .roles import CONVENTIONS, Roles, matched
+from .roles import CONVENTIONS, WORDS, Roles, matched
 from .sources import open_source
 from .values import BAD_WEIGHT, MISSING, NO_VERDICT, Kind, texts
+from .vocabulary import Named
 
 __all__ = ["RECORDS", "Known", "Wide", "read_wide"]
 
@@ -69,11 +70,12 @@ class Wide:
 def read_wide(source: Any, known: Known, **named: str | None) -> Wide:
     """Read the columns of a log that are known, of each record its first row.
 
-    `named` are columns by role, found by what they may be called where not given; `weight` counts the row, and a
-    column `propensity` counts 1 / its value. Raises `ColumnNotFound` for a named column that is not there, and
-    `UnusableInput` for a log without rows.
+    `named` are columns by role, found by what they may be called where not given, and the words of verdicts, `right`,
+    `partly` and `wrong`; `weight` counts the row, and a column `propensity` counts 1 / its value. Raises
+    `ColumnNotFound` for a named column that is not there, and `UnusableInput` for a log without rows.
 
-    >>> from .values import scores, verdicts
+    >>> from .values import scores
+    >>> from .verdicts import verdicts
     >>> known = {"sure": (("sure", "conf"), scores), "right": (("right",), verdicts)}
     >>> read = read_wide([{"conf": "90%", "right": "yes"}, {"conf": "high?", "right": 0}], known)
     >>> read.numbers("sure").tolist(), dict(read.unreadable)
@@ -83,7 +85,8 @@ def read_wide(source: Any, known: Known, **named: str | None) -> Wide:
     usual = {role: names for role, (names, _) in known.items()}
     columns = matched(opened.columns, {**usual, "record": RECORDS, "weight": CONVENTIONS["weight"]}, named)
     weight, record = columns.get("weight"), columns.get("record")
-    roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity")
+    words = Named.of(**{kind: named.get(kind) for kind in WORDS})
+    roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity", words=words)
     kinds = {columns[role]: kind for role, (_, kind) in known.items() if role in columns}
     reader = Reader(opened, roles, also=kinds | ({} if record is None else {record: texts}))
     read = reader.whole(every)

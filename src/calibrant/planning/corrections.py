@@ -146,7 +146,7 @@ def plan_correction_log(
     ----------
     source : records of the route `self_correction`, or rows as `calibrant.logs.attempts.ATTEMPT_COLUMNS` says
     wrong : what a wrong answer costs in US dollars, to weigh gains against the column second_cost
-    named : columns by role
+    named : columns by role, and the words of verdicts, `right`, `partly` and `wrong_words`
 
     Where second answers have no probability of their own, each is taken (rule "every") instead of compared.
 
@@ -157,7 +157,7 @@ def plan_correction_log(
     >>> plan_correction_log(rows).verdict
     'pays'
     """
-    log = read_attempts(source, _regraded, **named)
+    log = read_attempts(source, _regraded, wrong=named.pop("wrong_words", None), **named)
     attempts = sorted(log.attempts, key=lambda one: one.item)
     if not attempts:
         raise NotEnoughLabels("What second answers are worth, one row a question,", 1, 0, log.unusable)

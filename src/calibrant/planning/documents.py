@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, NotEnoughLabels
 from ..logs.roles import CONVENTIONS
-from ..logs.values import scores, texts, verdicts
+from ..logs.values import scores, texts
+from ..logs.verdicts import verdicts
 from ..logs.wide import Known, Wide, read_wide
 from ..maps.curves import rate_interval
 from ..metrics import Estimate

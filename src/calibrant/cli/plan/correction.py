@@ -25,6 +25,9 @@ class Attempts:
     second_correct: str | None = option("Column of its verdict: second_correct, else by the gold answers.")
     weight: str | None = option("Column of 1 / the probability of having been labelled.")
     cluster: str | None = option("Column that ties rows together.")
+    right: str | None = option("Words of the verdicts that mean right, with commas: C,CORRECT.")
+    partly: str | None = option("Words of the verdicts that count as half right.")
+    wrong_words: str | None = option("Words of the verdicts that mean wrong, with commas: I,N.")
 
 
 @command("correction", plan)

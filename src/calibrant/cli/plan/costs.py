@@ -11,7 +11,7 @@ import typer
 from calibrant.arguments import filled
 from calibrant.plugins import names
 
-from ..options import AsJson, By, Clustered, LogPath, columns, command, option
+from ..options import AsJson, By, LogPath, Priced, columns, command, option
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
@@ -42,7 +42,7 @@ def costs_command(
     calibrator: Annotated[
         str, typer.Option(help=f"One of: {', '.join(n for n in names('calibrators') if n != 'blend')}.")
     ] = "auto",
-    labels: Clustered,
+    labels: Priced,
     chart: Annotated[Path | None, chart_of("cost against threshold")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +55,7 @@ def costs_command(
     given = {name: value for name, value in asdict(costs).items() if value is not None}
     found = plan_costs(
         log, columns(by), policy=filled(ExpectedCost, given, "the costs"), calibrator=calibrator,
-        **asdict(labels),
+        **labels.named(),
     )  # fmt: skip
     told = found.to_dict()
     if chart:

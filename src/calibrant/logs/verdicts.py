@@ -1,0 +1,144 @@
+"""Reads columns of verdicts: each by what its words mean together, counting what could not be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..tally import Floats
+from .keys import absent
+from .values import BAD_VERDICT, CODE, NO_VERDICT, Column, coded, no_faults
+from .vocabulary import NOTHING, Named, Reading, example, listed, number_of, reading_of, spelt
+
+__all__ = ["MOST_WORDS", "Verdicts", "verdicts"]
+
+MOST_WORDS = 10_000
+"""Different words of a column of verdicts that are counted; a column of more holds something else."""
+
+
+class Verdicts:
+    """Reads a column of verdicts, a block at a time, by what its words mean together.
+
+    What they mean is decided on the first block; `settled` looks at all of them. `words` counts those that were seen,
+    up to `MOST_WORDS` different ones, and `unread` those that were not read, as the column has them.
+
+    >>> verdicts = Verdicts(Named.of(right="C", wrong="I"))
+    >>> verdicts(np.array(["C", "I", "M"], object)).values, verdicts.unread
+    (array([ 1.,  0., nan]), Counter({'M': 1}))
+    """
+
+    def __init__(self, named: Named | None = None) -> None:
+        self.named = named or Named()
+        self.words: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self.present = self.partly = 0
+        self._reading: Reading | None = None
+
+    def __call__(self, values: NDArray[Any]) -> Column:
+        """Grades in [0, 1]."""
+        if values.dtype.kind == "b" and not self.named:
+            self.present += len(values)
+            return Column(values.astype(np.float64), no_faults(values))
+        if values.dtype.kind in "fiu":
+            found, where = np.unique(values, return_inverse=True)
+            if len(found) > MOST_WORDS // 10 and not self.named:
+                return self._grades(values.astype(np.float64))
+            distinct = found.tolist()
+        else:
+            distinct, where = coded(values)
+        counts = np.bincount(where, minlength=len(distinct)).tolist()
+        told = self.read(distinct, counts)
+        grades = np.array([np.nan if grade is None else grade for grade, _ in told], np.float64)
+        return Column(grades[where], np.array([CODE[reason] for _, reason in told], np.int8)[where])
+
+    def _grades(self, values: Floats) -> Column:
+        """Of a column of many different numbers, which are counted by where they lie."""
+        good = (values >= 0) & (values <= 1)
+        kinds = {0.0: values == 0, 1.0: values == 1, 0.5: good & (values > 0) & (values < 1), 2.0: values > 1}
+        kinds |= {-1.0: values < 0}
+        told = dict(zip(kinds, self.read(list(kinds), [int(at.sum()) for at in kinds.values()]), strict=True))
+        read = good & (told[0.5][0] is not None)
+        why = np.where(read, 0, np.where(np.isfinite(values), CODE[BAD_VERDICT], CODE[NO_VERDICT]))
+        return Column(np.where(read, values, np.nan), why.astype(np.int8))
+
+    def read(self, values: Sequence[Any], counts: Sequence[int]) -> list[tuple[float | None, str]]:
+        """The grade of each of some distinct values, or None and why; `counts` says how often each stands."""
+        words = [self._word(value) for value in values]
+        for word, n in zip(words, counts, strict=True):
+            if n and word is not None and (word in self.words or len(self.words) < MOST_WORDS):
+                self.words[word] += n
+        if self._reading is None:
+            self._reading = reading_of(self.words, self.named)
+        told: list[tuple[float | None, str]] = []
+        for value, word, n in zip(values, words, counts, strict=True):
+            grade = None if word is None else self._reading.grade(word)
+            self.present += n if word is not None else 0
+            if (
+                word is not None
+                and grade is None
+                and (len(self.unread) < MOST_WORDS or str(value) in self.unread)
+            ):
+                self.unread[str(value).strip()] += n
+            if (
+                grade == 0.5
+                and word is not None
+                and number_of(word) is None
+                and word not in self._reading.named
+            ):
+                self.partly += n
+            told.append((grade, NO_VERDICT if word is None else BAD_VERDICT if grade is None else ""))
+        return told
+
+    def _word(self, value: Any) -> str | None:
+        if isinstance(value, float | np.floating) and not np.isfinite(value):
+            return None
+        if absent(value):
+            return None
+        word = spelt(value.item() if isinstance(value, np.generic) else value)
+        return None if word in NOTHING and word not in self.named.meaning else word
+
+    def settled(self, name: str, where: str) -> list[str]:
+        """Notes on the column `name` of the log `where`, once it is read whole.
+
+        Raises `UnusableInput` where most of its verdicts could not be read, or where its first rows made a word mean
+        something else than the whole does.
+        """
+        unread = sum(self.unread.values())
+        advice = example([word for word, _ in self.unread.most_common()])
+        if 2 * unread > self.present:
+            raise UnusableInput(
+                f"{unread:,} of {self.present:,} verdicts in {name!r} of {where} cannot be read: "
+                f"{listed(self.unread)}. Say what the words mean, such as {advice} (and --partly for half right), or "
+                "name another column with --correct; to compare answers with right answers: --correct 'ANSWER == GOLD'."
+            )
+        whole = reading_of(self.words, self.named)
+        if any(self._reading and whole.grade(word) != self._reading.grade(word) for word in self.words):
+            raise UnusableInput(
+                f"The verdicts in {name!r} of {where} begin as another kind than they are on the whole: "
+                f"{listed(self.words)}. Say what the words mean, such as {example(list(self.words))}."
+            )
+        notes = []
+        if unread:
+            notes.append(
+                f"Verdicts in {name!r} that were not read: {listed(self.unread)}; {advice} would read them."
+            )
+        if self.partly:
+            notes.append(
+                f"{self.partly:,} verdicts in {name!r} that say partly right count as half; --right, --partly and "
+                "--wrong say otherwise."
+            )
+        return notes
+
+
+def verdicts(values: NDArray[Any]) -> Column:
+    """Grades in [0, 1], by what the words of the column mean.
+
+    >>> verdicts(np.array(["yes", "wrong", 0.5, "maybe"], object)).values
+    array([1. , 0. , 0.5, nan])
+    """
+    return Verdicts()(values)
