@@ -33,10 +33,22 @@ SAYS = {
 }
 
 
+STATUSES = """
+| exit status | meaning |
+|---|---|
+| 0 | Done; where something was to be looked for, nothing was found. |
+| 1 | Not done, or not all of it: no such file, a full disk, too few labels, a server that is away, a limit reached. |
+| 2 | Cannot be meant so: an unknown option, name or setting, a value out of range, an output over an input. |
+| 3 | Done, and found: a certificate that is refuted (`plan check`). |
+| 130 | Stopped with Ctrl-C. |
+
+Nothing is written over what a command reads, by whatever name. A file is there whole or, on an error, as it was."""
+
+
 def commands() -> str:
     """Every command with its arguments and options."""
     root = typer.main.get_command(app)
-    lines = ["# Command line", "", str(root.help), "", "Every command takes `--help`."]
+    lines = ["# Command line", "", str(root.help), "", "Every command takes `--help`.", STATUSES]
     for name, command in _listed(root, ""):
         lines += ["", f"## calibrant {name}", "", str(command.help), "", "| option | meaning |", "|---|---|"]
         for parameter in command.params:

@@ -13,8 +13,8 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TextIO
 
-from .errors import UnusableInput
-from .files.writing import replacing
+from .errors import Misuse
+from .files.writing import check_apart, writing
 from .logs.keys import absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
@@ -84,6 +84,8 @@ def apply(
     What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
     where they are in such a column (`p`), stay as `score`.
     """
+    _check_ending(Path(out))
+    check_apart({"out": out}, [log] if isinstance(log, str | Path) else [])
     source = open_source(log)
     column = roles_of(source, maps.by, {"confidence": confidence}, needed=("confidence",))[0].confidence
     summary, book = Applied(), Phrasebook.of(maps, policy)
@@ -95,8 +97,7 @@ def apply(
     renamed = any(name != low for name, low in own.items())
     kept = column in own and "score" not in (name.lower() for name in source.columns)
     names = dict.fromkeys([*(own.get(n, n) for n in source.columns), *(["score"] if kept else []), *ADDED])
-    _check_ending(Path(out))
-    with replacing(out) as part, closing(_Writer(part, list(names))) as writer:
+    with writing(out) as part, closing(_Writer(part, list(names))) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
             rows = _rows(source, block)
             if renamed:
@@ -184,7 +185,7 @@ def _plain(value: Any) -> Any:
 
 def _check_ending(path: Path) -> None:
     if path.suffix.lower() not in (".parquet", ".csv", ".jsonl"):
-        raise UnusableInput(f"Cannot write {path}: expected an ending .parquet, .csv or .jsonl.")
+        raise Misuse(f"Cannot write {path}: expected an ending .parquet, .csv or .jsonl.")
 
 
 class _Writer:

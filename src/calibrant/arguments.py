@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import UnusableInput
+from .errors import Misuse
 
 __all__ = ["arguments", "check_names", "defaults", "filled"]
 
@@ -22,7 +22,7 @@ def filled(kind: Callable[..., Made], section: Mapping[str, Any], where: str) ->
     try:
         return kind(**given)
     except ValueError as error:
-        raise UnusableInput(f"{where}: {error}") from error
+        raise Misuse(f"{where}: {error}") from error
 
 
 def arguments(
@@ -38,7 +38,7 @@ def arguments(
     check_names(where, section, [name for name in parameters if _settable(hints.get(name, Any))], "key")
     missing = [n for n, p in parameters.items() if p.default is Parameter.empty and n not in section]
     if missing:
-        raise UnusableInput(
+        raise Misuse(
             f"{where} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not given."
         )
     return {name: _typed(value, hints.get(name, Any), f"{where} {name}") for name, value in section.items()}
@@ -60,7 +60,7 @@ def check_names(where: str, given: Mapping[str, Any], known: Any, what: str) -> 
         if name not in known:
             close = get_close_matches(name, known, n=1, cutoff=0.4)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise UnusableInput(f"{where} has an unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+            raise Misuse(f"{where} has an unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
@@ -93,7 +93,7 @@ def _typed(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         if option is Any or (isinstance(origin, type) and type(value) is origin):
             return value
-    raise UnusableInput(f"{where}: expected {_named(options)}, got {value!r}.")
+    raise Misuse(f"{where}: expected {_named(options)}, got {value!r}.")
 
 
 _LISTS = {str: '["one", "two"]', int: "[1, 2]", float: "[0.1, 0.2]"}

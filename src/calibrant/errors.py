@@ -2,6 +2,7 @@
 
 CalibrantError
   UnusableInput          a log, a file or an array that cannot be used as it is
+    Misuse               options or arguments that cannot be meant, whatever the log holds
     ColumnNotFound
     NotEnoughLabels
     BadRequest           a client's request that cannot be served as it is
@@ -39,6 +40,12 @@ class UnusableInput(CalibrantError, ValueError):
     """Data that cannot be used as it is."""
 
     code = "unusable_input"
+
+
+class Misuse(UnusableInput):
+    """Options or arguments that cannot be meant so, whatever the files hold; the command line ends with status 2."""
+
+    code = "misuse"
 
 
 class ColumnNotFound(UnusableInput):

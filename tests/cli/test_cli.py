@@ -95,19 +95,22 @@ def test_fit_apply_and_audit_again(log: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "status", "says"),
     [
-        (["audit", "nowhere.csv"], "no file nowhere.csv"),
-        (["fit", "LOG", "--calibrator", "plat"], "Did you mean 'platt'"),
-        (["audit", "LOG", "--by", "country"], "--by COLUMN"),
-        (["audit", "LOG", "--confidence", "sure"], "sure"),
-        (["apply", "LOG", "LOG", "-o", "out.csv"], "calibrant fit"),
-        (["elicit", "nowhere.jsonl", "-o", "log.jsonl"], "nowhere.jsonl"),
-        (["ask", "2 + 2?", "--model", "gpt"], "--url"),
+        (["audit", "nowhere.csv"], 1, "no file nowhere.csv"),
+        (["fit", "LOG", "--calibrator", "plat"], 2, "Did you mean 'platt'"),
+        (["audit", "LOG", "--by", "country"], 1, "--by COLUMN"),
+        (["audit", "LOG", "--confidence", "sure"], 1, "sure"),
+        (["apply", "LOG", "LOG", "-o", "out.csv"], 1, "calibrant fit"),
+        (["elicit", "nowhere.jsonl", "-o", "log.jsonl"], 1, "nowhere.jsonl"),
+        (["ask", "2 + 2?", "--model", "gpt"], 2, "--url"),
+        (["plan", "thresholds", "LOG", "--max-error", "2"], 2, "between 0 and 1"),
+        (["audit", "LOG", "--colour", "red"], 2, "No such option"),
+        (["audit", "LOG", "--bins", "0"], 2, "--bins"),
     ],
 )
-def test_errors_are_a_sentence_with_advice(log: Path, arguments: list[str], says: str) -> None:
-    done = calibrant(*(str(log) if a == "LOG" else a for a in arguments), status=2)
+def test_errors_are_a_sentence_with_advice(log: Path, arguments: list[str], status: int, says: str) -> None:
+    done = calibrant(*(str(log) if a == "LOG" else a for a in arguments), status=status)
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 

@@ -173,7 +173,7 @@ def test_plan_correction_says_what_another_try_is_worth(url: str, tmp_path: Path
     assert route.threshold == got["threshold"] > 0.2  # type: ignore[attr-defined]
     bare = tmp_path / "bare.jsonl"
     bare.write_text("\n".join(json.dumps({k: v for k, v in row.items() if k != "second_p"}) for row in rows))
-    assert "--second-p" in calibrant("plan", "correction", bare, "-o", plan, status=2).stderr
+    assert "--second-p" in calibrant("plan", "correction", bare, "-o", plan, status=1).stderr
 
 
 def test_plan_retrieval_says_what_tells_the_causes_apart(tmp_path: Path) -> None:
@@ -188,4 +188,4 @@ def test_plan_retrieval_says_what_tells_the_causes_apart(tmp_path: Path) -> None
     got = json.loads(calibrant("plan", "retrieval", log, "--json").stdout)
     assert (got["right"], got["bad_retrieval"], got["bad_generation"]) == (60, 30, 30)
     assert [one["name"] for one in got["features"]] == ["sure"] and got["map_id"]
-    assert "held" in calibrant("plan", "retrieval", log, "--held", "nothing", status=2).stderr
+    assert "held" in calibrant("plan", "retrieval", log, "--held", "nothing", status=1).stderr

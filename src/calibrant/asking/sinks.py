@@ -56,7 +56,7 @@ class JsonlLog:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._lines = JsonLines(path)
+        self._lines = JsonLines(path, has=("record_id", "signal", "answer", "correct"))
         self._there: dict[str, frozenset[str]] = {}
         self._alike: dict[
             tuple[frozenset[str], str], frozenset[str]

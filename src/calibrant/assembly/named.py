@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UnusableInput
+from ..errors import Misuse
 from ..plugins import find, names
 from ..protocols import Model
 from ..releases.live import made
@@ -43,9 +43,7 @@ def model_named(
     part = _local(name)
     if part is None:
         at_url = "--url with --model" if option == "--model" else f"{option} NAME@URL"
-        raise UnusableInput(
-            f"Expected {option} embedded, {option} FILE.gguf, or {at_url}; got {option} {name!r}."
-        )
+        raise Misuse(f"Expected {option} embedded, {option} FILE.gguf, or {at_url}; got {option} {name!r}.")
     local: Model = made("models", part, option)
     return local
 
@@ -64,7 +62,7 @@ def _speaking(api: Api, option: str) -> str:
     kinds = {getattr(find("models", kind), "speaks", kind): kind for kind in names("models")}
     if api not in kinds:
         asked = "--api" if option == "--model" else f"{option}-api"
-        raise UnusableInput(f"Expected {asked} to be one of {', '.join(kinds)}; got {api!r}.")
+        raise Misuse(f"Expected {asked} to be one of {', '.join(kinds)}; got {api!r}.")
     return kinds[api]
 
 
@@ -104,6 +102,6 @@ def price_named(text: str | None, option: str = "--price") -> Price | None:
         prompt, completion = (float(part) for part in text.split(","))
         return Price(prompt=prompt, completion=completion)
     except ValueError as error:
-        raise UnusableInput(
+        raise Misuse(
             f"Expected {option} PROMPT,COMPLETION in US dollars per million tokens, such as 0.15,0.6; got {text!r}."
         ) from error

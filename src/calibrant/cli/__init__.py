@@ -9,7 +9,7 @@ import typer
 
 from calibrant import __version__
 from calibrant.cli.terminal import err, out
-from calibrant.errors import CalibrantError
+from calibrant.errors import CalibrantError, Misuse, UnknownName
 
 from . import ask, extend, measure, plan, posture, redteam, refine, serve, signals
 from .options import app
@@ -30,15 +30,19 @@ __all__ = [
 
 
 def run() -> None:
-    """Entrance: an error of ours is its sentence and exit status 2; Ctrl-C is 130."""
+    """Entrance: an error of ours is its sentence, and a status.
+
+    0 is done, and nothing found; 1 could not be done, or not all of it; 2 was asked in a way that cannot be meant; 3 is
+    a finding, of `plan check` or of a condition that somebody set; 130 is Ctrl-C.
+    """
     try:
         app()
     except CalibrantError as error:
         err.print(f"calibrant: {error}", style="red", soft_wrap=True)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, Misuse | UnknownName) else 1)
     except OSError as error:
         err.print(f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red")
-        sys.exit(2)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("Stopped. Run the same command again to go on where it stopped.")
         sys.exit(130)

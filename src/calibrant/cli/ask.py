@@ -10,7 +10,7 @@ import typer
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE
 from calibrant.dialogue.prompts import SEED
-from calibrant.errors import UnusableInput
+from calibrant.errors import Misuse
 
 from .options import (
     AnswerTokens,
@@ -130,7 +130,7 @@ def ask_command(
     from .session import model_of
 
     if not question.strip():
-        raise UnusableInput("The question is blank. Expected something to ask.")
+        raise Misuse("The question is blank. Expected something to ask.")
     form = FREE if given.free_form else BY_KIND
     release = one_way(
         signals=signals, posture=posture, maps=maps, policy=policy, route=route, same=given.same, format=form,

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
+from calibrant.files.writing import check_apart, check_writable
 from calibrant.plugins import names
 
 app = typer.Typer(
@@ -163,12 +164,26 @@ class ManyCalls(OneModel):
     estimate_only: bool = option("Say what it would cost at the most, and ask nothing.", False, "--estimate")
 
 
-def command(name: str, of: typer.Typer = app) -> Callable[[Callable[..., None]], object]:
-    """Make a command of a function; in place of an argument that is a dataclass Typer sees each of its fields."""
-    return lambda work: of.command(name)(_parted(work))
+FOUND = 3
+"""Exit status of a command that found what it was to look for; `calibrant.cli.run` has the others."""
+
+WRITES = ("--out", "--report", "--markdown", "--chart", "--store", "--calls")
+"""The options whose value is what a command writes; what another option or argument names is read."""
 
 
-def _parted(work: Callable[..., None]) -> Callable[..., None]:
+def command(
+    name: str, of: typer.Typer = app, *, makes: Sequence[str] = ()
+) -> Callable[[Callable[..., None]], object]:
+    """Make a command of a function; in place of an argument that is a dataclass Typer sees each of its fields.
+
+    Nothing is done where an output would be written over what the command reads, or over another output. `makes` are
+    the files that it makes in the folder --out. One that asks no model is ended as well, before its work, where a file
+    cannot be written; the others say so themselves, once they know that they are to ask (`Session.begin`).
+    """
+    return lambda work: of.command(name)(_parted(work, makes))
+
+
+def _parted(work: Callable[..., None], makes: Sequence[str]) -> Callable[..., None]:
     shown, groups = list[Parameter](), dict[str, Any]()
     kinds = get_type_hints(work, include_extras=True)
     for name, given in signature(work).parameters.items():
@@ -184,8 +199,17 @@ def _parted(work: Callable[..., None]) -> Callable[..., None]:
         else:
             shown.append(given.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
 
+    writes = {one.name: flag for one in shown if (flag := _flag(one)) in WRITES}
+    asks = any(issubclass(kind, OneModel) for kind in groups.values())
+
     @wraps(work)
     def parted(**given: Any) -> None:
+        made = {flag: given[name] for name, flag in writes.items() if given[name]}
+        if makes and (folder := made.pop("--out", None)):
+            made |= {f"--out, its {one},": Path(folder, one) for one in makes}
+        check_apart(made, [v for n, v in given.items() if n not in writes and isinstance(v, str | Path)])
+        for path in () if asks or makes else made.values():
+            check_writable(path)
         for name, kind in groups.items():
             given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
         work(**given)
@@ -193,6 +217,15 @@ def _parted(work: Callable[..., None]) -> Callable[..., None]:
     parted.__signature__ = Signature(shown)  # type: ignore[attr-defined]
     parted.__annotations__ = {one.name: one.annotation for one in shown}
     return parted
+
+
+def _flag(one: Parameter) -> str:
+    """How the option is written: as it was declared, else by its parameter's name."""
+    told = [info for info in get_args(one.annotation)[1:] if hasattr(info, "param_decls")]
+    declared = [
+        flag for info in told for flag in (info.default, *(info.param_decls or ())) if isinstance(flag, str)
+    ]
+    return next((flag for flag in declared if flag.startswith("--")), f"--{one.name.replace('_', '-')}")
 
 
 def columns(text: str) -> list[str]:

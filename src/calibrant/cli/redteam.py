@@ -18,7 +18,7 @@ from .plan.shared import chart_of
 from .terminal import err, print_json, say
 
 
-@command("redteam")
+@command("redteam", makes=("redteam.json", "calls.jsonl"))
 def redteam_command(
     questions: Questions,
     given: ManyCalls,

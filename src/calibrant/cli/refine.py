@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from calibrant.dialogue.asks import ANSWER_TOKENS
-from calibrant.errors import UnusableInput
+from calibrant.errors import Misuse
 from calibrant.files.writing import write
 
 from .options import AnswerTokens, AsJson, Documents, GraderName, ManyCalls, Questions, command
@@ -18,7 +18,7 @@ from .plan.shared import chart_of
 from .terminal import print_json, say
 
 
-@command("refine")
+@command("refine", makes=("refine.json", "prompt.json", "calls.jsonl"))
 def refine_command(
     questions: Questions,
     given: ManyCalls,
@@ -65,7 +65,7 @@ def refine_command(
 
     signals = signals_named(signal, same=given.same)
     if len(signals) != 1:
-        raise UnusableInput(f"Expected one signal to choose by; got {', '.join(signals)}.")
+        raise Misuse(f"Expected one signal to choose by; got {', '.join(signals)}.")
     asked = questions_of(questions, limit, answer_tokens, documents, free_form=given.free_form)
     grades = grader_named(grader, given.same)
     name, chosen = next(iter(signals.items()))

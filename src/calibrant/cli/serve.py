@@ -43,7 +43,7 @@ def _check(config: Config) -> None:
     say(f"The configuration can be served; its release is {config.release.release_id}.")
 
 
-@command("demo")
+@command("demo", makes=("answers.jsonl", "maps.json", "report.html"))
 def demo_command(
     folder: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the log, the maps and the report.")

@@ -19,7 +19,7 @@ from calibrant.assembly.config import secret
 from calibrant.assembly.named import gives_several_named, model_named, price_named, served
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
 from calibrant.dialogue.forms import BY_KIND, FREE, formed
-from calibrant.errors import BudgetSpent, ModelUnavailable, UnusableInput
+from calibrant.errors import BudgetSpent, Misuse, ModelUnavailable, UnusableInput
 from calibrant.files.writing import check_writable
 from calibrant.http.throttle import Throttle
 from calibrant.plugins import find, names
@@ -142,9 +142,7 @@ class Session:
         lacking = ["--price"] if given.price is None and (given.url or served(given.model)) else []
         lacking += [f"--{role}-price" for role, price in self._prices.items() if price is None]
         if lacking:
-            raise UnusableInput(
-                f"--max-dollars cannot be kept without a price: add {lacking[0]} PROMPT,COMPLETION."
-            )
+            raise Misuse(f"--max-dollars cannot be kept without a price: add {lacking[0]} PROMPT,COMPLETION.")
 
 
 def model_of(given: OneModel, role: str = "model") -> Model:
@@ -183,7 +181,7 @@ def _further(given: ManyCalls) -> dict[str, OneModel]:
                 model=name, api=api or "chat", api_key=key, price=price, timeout=given.timeout
             )
         elif key is not None or price is not None:
-            raise UnusableInput(
+            raise Misuse(
                 f"--{role}-api-key and --{role}-price belong to --{role}: add it, or leave them out."
             )
     return found
@@ -202,17 +200,15 @@ def _check_roles(
     """Refuse a run that would leave readings or grades out for want of a model, before anything is asked."""
     lone = [name for name, signal in signals.items() if "peer" in signal.needs]
     if lone and "peer" not in further:
-        raise UnusableInput(f"{lone[0]} asks a second model: add --peer NAME@URL, or --peer embedded.")
+        raise Misuse(f"{lone[0]} asks a second model: add --peer NAME@URL, or --peer embedded.")
     asks = getattr(grader, "model", None) == "judge" and getattr(grader, "same", None) is None
     if asks and "judge" not in further:
-        raise UnusableInput(
+        raise Misuse(
             "--grader judge asks a model whether each answer is right: add --judge NAME@URL, or --judge embedded."
         )
     compares = "judge" in (getattr(one, "same", None) for one in (*signals.values(), grader))
     if "judge" in further and not asks and not compares:
-        raise UnusableInput(
-            "--judge is asked with --grader judge or --same judge: add one, or leave --judge out."
-        )
+        raise Misuse("--judge is asked with --grader judge or --same judge: add one, or leave --judge out.")
 
 
 def _check_same(
@@ -221,12 +217,12 @@ def _check_same(
     """Refuse a run in which nothing asks who `--same` names, or in which that model is not there."""
     asked = {getattr(one, "same", None) for one in (*signals.values(), grader)}
     if same is not None and same not in asked:
-        raise UnusableInput(
+        raise Misuse(
             f"Neither {', '.join(signals)} nor the grader compares answers in a way that --same changes: leave it out."
         )
     for role in ("peer", "judge"):
         if role in asked and role not in further:
-            raise UnusableInput(
+            raise Misuse(
                 f"{role!r} is to say which answers are the same: add --{role} NAME@URL, or --{role} embedded."
             )
 
@@ -269,4 +265,4 @@ def sink_of(log: str) -> JsonlLog | StoreSink:
         return JsonlLog(log)
     if "://" in log or Path(log).suffix in (".db", ".sqlite", ".sqlite3"):
         return StoreSink(open_store(log))
-    raise UnusableInput(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")
+    raise Misuse(f"Records cannot go to {log}: expected an ending .jsonl or .db, or a store URL.")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColumnNotFound, UnusableInput
+from ..errors import ColumnNotFound, Misuse, UnusableInput
 from ..logs.keys import Key, absent, group_codes
 from ..logs.reader import Parsed, Reader, counted, every
 from ..logs.roles import Roles, roles_of
@@ -95,7 +95,7 @@ def read_answers(
     """
     source = open_source(log)
     if "signal" in by:
-        raise UnusableInput(
+        raise Misuse(
             "Signals are compared with each other, so they cannot part the log: leave signal out of by."
         )
     long = "signal" in source.columns and not scores_in

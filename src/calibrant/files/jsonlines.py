@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -77,10 +77,12 @@ class JsonLines:
     Only the last line can be torn, since lines are only ever appended; it is cut away before the
     first append. A broken line elsewhere means that something else wrote to the file: `StoreError`.
     One writer at a time.
+
+    Every line has the fields `has`, and begins as our lines do: a file of somebody else is refused, and kept as it is.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, has: Collection[str] = ()) -> None:
+        self.path, self._has = Path(path), frozenset(has)
         self._file: int | None = None  # open for writing; the file then ends with a whole line
         self._end = self._on_disk = 0  # where lines end, and where those that are on the disk for sure
         self._close: Callable[[], object] = lambda: None
@@ -99,6 +101,7 @@ class JsonLines:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):  # torn
+                    self._check_torn(number, line)
                     return
                 if line.strip():
                     yield position, self._parse(number, line)
@@ -225,6 +228,9 @@ class JsonLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
             self._end = _end_of_whole_lines(file)
+            file.seek(self._end)
+            if torn := file.read():
+                self._check_torn(0, torn)
             self._on_disk = 0  # as far as this knows
             file.truncate(self._end)
 
@@ -241,7 +247,25 @@ class JsonLines:
                 f"{self.path}, line {number}: expected a JSON object. Something else wrote to this file: "
                 "remove the line, or name another file."
             )
+        if not self._has <= value.keys():
+            raise self._foreign(number)
         return value
+
+    def _check_torn(self, number: int, line: bytes) -> None:
+        """Refuse a last line without an end that no crash of ours can have left."""
+        try:
+            whole = isinstance(value := decoded(line), dict)
+        except ValueError:
+            whole = False
+        if not line.startswith(b'{"'[: len(line)]) or (whole and not self._has <= value.keys()):
+            raise self._foreign(number)
+
+    def _foreign(self, number: int) -> StoreError:
+        has = f" with {', '.join(sorted(self._has))}" if self._has else ""
+        return StoreError(
+            f"{self.path}, line {number}: expected a JSON object{has}, as calibrant writes them here. The file is "
+            "somebody else's and was left as it is: name another."
+        )
 
 
 def _end_of_whole_lines(file: Any, block: int = 1 << 16) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from glob import glob
+from itertools import combinations
 from pathlib import Path
 from uuid import uuid4
 
-from ..errors import UnusableInput
+from ..errors import Misuse, UnusableInput
 
-__all__ = ["check_writable", "replacing", "write"]
+__all__ = ["check_apart", "check_writable", "replacing", "write", "writing"]
 
 
 def write(path: str | Path, content: str | bytes) -> None:
@@ -27,12 +29,88 @@ def write(path: str | Path, content: str | bytes) -> None:
     '{}'
     """
     data = content if isinstance(content, bytes) else content.encode()
+    with writing(path) as part:
+        part.write_bytes(data)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Path]:
+    """As `replacing`; what the system says of the file, or without naming one, is `UnusableInput` with the path."""
+    part: Path | None = None
     try:
         with replacing(path) as part:
-            part.write_bytes(data)
+            yield part
     except OSError as error:
-        why = error.strerror or str(error)
+        ours = error.filename is None or part is None or Path(os.fsdecode(error.filename)).name == part.name
+        if not ours:  # of a file that the block reads
+            raise
+        why = os.strerror(error.errno) if error.errno else str(error)
         raise UnusableInput(f"Cannot write {path}: {why}. Free space, or name another file.") from error
+
+
+def check_apart(writes: Mapping[str, str | Path], reads: Collection[str | Path] = ()) -> None:
+    """Raise `Misuse` where a file would be written over one that is read, or two would be written to one place.
+
+    A file is itself by any name: a relative one, a link to it, a pattern that holds it, the address of a SQLite file.
+    What is no file, such as a pipe, is never in the way.
+
+    Parameters
+    ----------
+    writes : the path of each output, by what its user calls it, such as "--out"
+    reads : paths and patterns of what is read; texts that name no file are passed over
+
+    >>> check_apart({"--report": "a.html", "--markdown": "./a.html"})
+    Traceback (most recent call last):
+    calibrant.errors.Misuse: --report and --markdown are one file, ./a.html. Name two.
+    """
+    made = {name: file for name, path in writes.items() if (file := _made(path)) is not None}
+    for (first, one), (second, other) in combinations(made.items(), 2):
+        if _same(one, other):
+            raise Misuse(f"{first} and {second} are one file, {writes[second]}. Name two.")
+    for text in map(str, reads):
+        for file in _read(text):
+            for name, target in made.items():
+                if _same(target, file):
+                    also = "" if text == str(writes[name]) else f" by the name {text}"
+                    raise Misuse(
+                        f"{name} {writes[name]} is a file that is read here{also}, and would be written over. "
+                        "Name another file."
+                    )
+
+
+def _made(path: str | Path) -> Path | None:
+    """The file at a path or the address of a SQLite file; None for what is none, such as a pipe."""
+    path = _of_address(str(path))
+    return None if not path or (os.path.exists(path) and not os.path.isfile(path)) else Path(path)
+
+
+def _read(text: str) -> list[Path]:
+    """The files that are there at a path, a pattern or the address of a SQLite file."""
+    path = _of_address(text)
+    return [
+        Path(one)
+        for one in ([path] if os.path.exists(path) else glob(path, recursive=True))
+        if os.path.isfile(one)
+    ]
+
+
+def _of_address(text: str) -> str:
+    """The path in an address; no text where it leads to no file.
+
+    >>> _of_address("a.db"), _of_address("sqlite:////runs/a.db?mode=ro"), _of_address("postgresql://db/log")
+    ('a.db', '/runs/a.db', '')
+    """
+    kind, stands, rest = text.partition("://")
+    if not stands:
+        return text
+    return rest.removeprefix("/").partition("?")[0] if kind.startswith("sqlite") else ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one is still to be made
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def check_writable(path: str | Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, ndtri
 
-from ..errors import UnusableInput
+from ..errors import Misuse, UnusableInput
 from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import rate_interval
@@ -147,11 +147,11 @@ def spent(delta: float, issue: int | None) -> float:
 def _check(max_error: float, delta: float, risk: str, issue: int | None) -> None:
     for name, value in (("max_error", max_error), ("delta", delta)):
         if not 0 < value < 1:
-            raise UnusableInput(f"{name} must lie between 0 and 1, such as 0.1; got {value!r}.")
+            raise Misuse(f"{name} must lie between 0 and 1, such as 0.1; got {value!r}.")
     if risk not in ("selective", "joint"):
-        raise UnusableInput(f"risk must be 'selective' or 'joint'; got {risk!r}.")
+        raise Misuse(f"risk must be 'selective' or 'joint'; got {risk!r}.")
     if issue is not None and issue < 1:
-        raise UnusableInput(f"issue counts from 1; got {issue!r}.")
+        raise Misuse(f"issue counts from 1; got {issue!r}.")
 
 
 def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) -> None:

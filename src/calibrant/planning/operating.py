@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UnusableInput
+from ..errors import Misuse
 from ..metrics.intervals import Z95, redrawn
 from ..metrics.recovery import Recovery, apgr, cpt, random_apgr
 from ..tally import Floats
@@ -43,11 +43,11 @@ class Aim:
 
     def __post_init__(self) -> None:
         if self.accuracy is not None and self.budget is not None:
-            raise UnusableInput("Expected --target-accuracy or --budget, not both: one of them decides.")
+            raise Misuse("Expected --target-accuracy or --budget, not both: one of them decides.")
         if self.accuracy is not None and not 0 < self.accuracy <= 1:
-            raise UnusableInput(f"Expected --target-accuracy in (0, 1], got {self.accuracy:g}.")
+            raise Misuse(f"Expected --target-accuracy in (0, 1], got {self.accuracy:g}.")
         if self.budget is not None and not self.budget >= 0:
-            raise UnusableInput(f"Expected a --budget of zero or more, got {self.budget:g}.")
+            raise Misuse(f"Expected a --budget of zero or more, got {self.budget:g}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

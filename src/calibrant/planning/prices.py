@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import check_names
-from ..errors import UnusableInput
+from ..errors import Misuse, UnusableInput
 from ..logs.panels import Panel
 from ..tally import Floats
 
@@ -76,5 +76,5 @@ def _stated(stated: Mapping[str, float], everyone: tuple[str, ...]) -> dict[str,
         )
     bad = [name for name, price in mean.items() if not 0 <= price < float("inf")]
     if bad:
-        raise UnusableInput(f"--prices: the price of {bad[0]} must be zero or more; got {mean[bad[0]]}.")
+        raise Misuse(f"--prices: the price of {bad[0]} must be zero or more; got {mean[bad[0]]}.")
     return mean

@@ -59,7 +59,7 @@ class CallLog:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._lines = JsonLines(path)
+        self._lines = JsonLines(path, has=("model", "address", "first", "completions"))
         self._places: dict[int, int | tuple[int, ...]] = {}
         self.models: set[str] = set()
         for position, line in self._lines.placed():

@@ -15,7 +15,7 @@ from ..asking.whole import each
 from ..dialogue.amounts import parse_percentage
 from ..dialogue.asks import tokens_in
 from ..dialogue.fingerprinted import Fingerprinted
-from ..errors import NoScore, UnusableInput
+from ..errors import Misuse, NoScore, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Ask, Completion, Cost, Message, Question, Reading, Replies, score, scored
@@ -141,15 +141,13 @@ async def redteam(
     and for names that are not known; before anything is asked.
     """
     if not 0 < threshold <= 1:
-        raise UnusableInput(f"Expected a threshold above 0 and at most 1, got {threshold!r}.")
+        raise Misuse(f"Expected a threshold above 0 and at most 1, got {threshold!r}.")
     grader = grader or find("graders", "by_kind")()
     if isgeneratorfunction(grader.grade):  # before the first answer is paid for
         raise UnusableInput(NO_MODEL)
     target = next(iter(signals)) if against is None else against
     if target not in signals:
-        raise UnusableInput(
-            f"Expected a signal to search against among {', '.join(signals)}, got {target!r}."
-        )
+        raise Misuse(f"Expected a signal to search against among {', '.join(signals)}, got {target!r}.")
     plan = planned(questions, attacks, seed=seed, budget=budget, searched=searched)
     wanted = tuple(DEFENCES) if defences is None else _known(defences)
     looker = Looker(asker, dict(signals), grader, Counter(), second=not SECOND.isdisjoint(wanted))
@@ -198,5 +196,5 @@ def _known(defences: Iterable[str]) -> tuple[str, ...]:
     named = tuple(defences)
     for name in named:
         if name not in DEFENCES:
-            raise UnusableInput(f"Expected defences among {', '.join(DEFENCES)}, got {name!r}.")
+            raise Misuse(f"Expected defences among {', '.join(DEFENCES)}, got {name!r}.")
     return named

@@ -13,7 +13,7 @@ from ..asking.asker import Asker
 from ..asking.whole import replies
 from ..dialogue.prompts import SEED, Prompt
 from ..dialogue.untrusted import context_of
-from ..errors import UnusableInput
+from ..errors import Misuse, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from ..types import Question, Sampling
@@ -73,7 +73,7 @@ def at_most(
 
 def _check(candidates: int, rounds: int, share: float) -> None:
     if candidates < 2 or rounds < 1 or not 0.1 <= share <= 0.9:
-        raise UnusableInput(
+        raise Misuse(
             "Expected at least 2 candidates, at least 1 round and a share from 0.1 to 0.9 to confirm on; "
             f"got {candidates}, {rounds} and {share}."
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import arguments, defaults
-from ..errors import UnusableInput
+from ..errors import Misuse, UnusableInput
 from ..plugins import find
 from ..protocols import Grader, Signal
 from .live import GIVEN, signals_made
@@ -57,7 +57,7 @@ def kept(family: str, part: Part) -> Part:
     try:
         plain = json.loads(json.dumps(whole, default=asdict, allow_nan=False))
     except ValueError as error:
-        raise UnusableInput(f"A setting of {part.kind} is no finite number: {whole}.") from error
+        raise Misuse(f"A setting of {part.kind} is no finite number: {whole}.") from error
     return replace(part, settings=plain)
 
 
@@ -89,7 +89,7 @@ def named(family: str, text: str) -> Part:
     """
     kind, *settings = re.split(r":(?=\s*\w+\s*=)", text)
     if ":" in kind:
-        raise UnusableInput(f"Expected settings as name=value, such as vpd:samples=3; got {text!r}.")
+        raise Misuse(f"Expected settings as name=value, such as vpd:samples=3; got {text!r}.")
     given = dict(map(_setting, settings))
     where = f"the {_ONE[family]} {kind}"
     return loaded(family, kind, arguments(find(family, kind), given, where, GIVEN.get(family, ())))
@@ -129,9 +129,9 @@ def signal_parts(text: str, posture: str | None = None, same: str | None = None)
                 "name. Name it once, and the other settings in a run with a log of its own."
             )
     if not found:
-        raise UnusableInput("Expected at least one signal; `calibrant signals` lists them.")
+        raise Misuse("Expected at least one signal; `calibrant signals` lists them.")
     if posture and not takes:
-        raise UnusableInput(
+        raise Misuse(
             f"None of {', '.join(found)} takes a posture; verbalized and vpd do. Name one of them, or no posture."
         )
     return tuple(found.values())

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..errors import UnusableInput
+from ..errors import Misuse
 from ..files.writing import write
 from ..plugins import require
 
@@ -113,7 +113,7 @@ def check_drawable(path: Path) -> None:
 
 def _check_ending(path: Path) -> None:
     if path.suffix.lower() not in _ENDINGS:
-        raise UnusableInput(f"Expected --chart with an ending {', '.join(_ENDINGS)}; got {path}.")
+        raise Misuse(f"Expected --chart with an ending {', '.join(_ENDINGS)}; got {path}.")
 
 
 def save(chart: Any, path: Path, *, title: str = "") -> None:

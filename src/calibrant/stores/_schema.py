@@ -147,21 +147,35 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_lay_records_and_verdict
 def read_version(connection: Connection) -> int:
     """Version of the schema that is there, 0 for an empty database; refuses a newer one, and another's SQLite file."""
     there = sa.inspect(connection)
-    if not (there.has_table("meta") and there.has_table("records")):
-        if connection.dialect.name == "sqlite" and (others := there.get_table_names()):
+    ours = {"meta": {"name", "value"}, "records": {"id", "time", "schema_version", "body"}}
+    found = None
+    if all(there.has_table(name) for name in ours):
+        has = {name: {column["name"] for column in there.get_columns(name)} for name in ours}
+        if all(columns <= has[name] for name, columns in ours.items()):
+            found = connection.exec_driver_sql(
+                "SELECT value FROM meta WHERE name = 'schema_version'"
+            ).scalar()
+    if found is None or not str(found).isdecimal():
+        if connection.dialect.name == "sqlite" and (others := _others(connection)):
             raise StoreError(
-                f"This SQLite file is no store of calibrant: it has the tables {', '.join(others[:5])}. Name another "
+                f"This SQLite file is no store of calibrant: it has {', '.join(others[:5])}. Name another "
                 "file, or one that is not there yet; nothing was changed in this one."
             )
         return 0
-    found = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'schema_version'").scalar()
-    version = int(found or 0)
+    version = int(found)
     if version > newest():
         raise StoreError(
             f"This store has schema version {version}; this calibrant knows versions up to {newest()}."
             " A later calibrant wrote it: pip install --upgrade calibrant"
         )
     return version
+
+
+def _others(connection: Connection) -> list[str]:
+    """What somebody else keeps in a SQLite file: tables and views, or a mark of whose it is."""
+    named = connection.exec_driver_sql("SELECT name FROM sqlite_master ORDER BY type, name").scalars().all()
+    mark = connection.exec_driver_sql("PRAGMA application_id").scalar()
+    return [*map(str, named), *(["an application_id"] if mark else [])]
 
 
 def newest() -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from calibrant.errors import UnusableInput
+from calibrant.errors import Misuse
 
 from ..options import AsJson, Labels, LogPath, columns, command
 from ..terminal import print_json, say
@@ -81,5 +81,5 @@ def _prices(text: str) -> dict[str, float] | None:
         except ValueError:
             equals = ""
         if not equals:
-            raise UnusableInput(f"Expected --prices small=0.2,large=10, got {part!r} in it.")
+            raise Misuse(f"Expected --prices small=0.2,large=10, got {part!r} in it.")
     return found

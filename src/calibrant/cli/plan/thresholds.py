@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import AsJson, By, Clustered, LogPath, columns, command
+from ..options import FOUND, AsJson, By, Clustered, LogPath, columns, command
 from ..terminal import print_json, say
 from .shared import chart_of, plan
 
@@ -91,7 +91,10 @@ def check_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look whether certified thresholds still hold: LOG has all labelled rows that came since they were issued."""
+    """Look whether certified thresholds still hold: LOG has all labelled rows that came since they were issued.
+
+    Ends with status 3 where one is revoked.
+    """
     from calibrant.planning.thresholds import check_certificates
     from calibrant.plans.certificates import CertificateSet
 
@@ -104,7 +107,9 @@ def check_command(
         done.certificates.save(to)
     if as_json:
         print_json(done.to_dict())
-        return
-    print_check(done)
-    if to:
-        say(f"Certificates: {to}")
+    else:
+        print_check(done)
+        if to:
+            say(f"Certificates: {to}")
+    if any(group.certificate.revoked for group in done.groups):
+        raise typer.Exit(FOUND)
