@@ -102,6 +102,8 @@ def audit(
     right: str | None = None,
     partly: str | None = None,
     wrong: str | None = None,
+    labels: Any = None,
+    on: str | None = None,
     human: str | None = None,
     human_propensity: str | None = None,
 ) -> Audit:
@@ -120,6 +122,8 @@ def audit(
         be labelled; rows of one cluster (the same item asked again) are not independent.
     right, partly, wrong : words with commas between
         What the words of verdicts mean, such as right="C,CORRECT", partly="P", wrong="I,N", where they are not usual.
+    labels, on : data frame, path or store URL; column names
+        A second log that holds the verdicts, joined by the columns `on`, such as on="id", or on="task,id".
     human, human_propensity : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
         any: each group is also corrected by them, under "judge" of its measures (`calibrant.metrics.judging`). The
@@ -140,9 +144,10 @@ def audit(
     read = read_log(
         log, by=by, apart=human_propensity,  # which is of people's verdicts, no weight of the rows
         confidence=confidence, correct=correct, weight=weight, cluster=cluster, right=right, partly=partly, wrong=wrong,
+        labels=labels, on=on,
     )  # fmt: skip
     found = of_log(read, bins)
-    return found if human is None else _corrected(found, log, read, human, human_propensity)
+    return found if human is None else _corrected(found, read.opened or log, read, human, human_propensity)
 
 
 def of_log(log: Log, bins: int = 15) -> Audit:

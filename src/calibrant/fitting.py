@@ -16,8 +16,8 @@ from .errors import NotEnoughLabels, UnusableInput
 from .fits.crossfit import cross_fit, folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
 from .logs.keys import Key
+from .logs.opening import labelled
 from .logs.pivots import Pivot, pivot
-from .logs.sources import open_source
 from .logs.tallies import Log, read_log
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet
@@ -223,7 +223,7 @@ def fit_log(
     `source`, `by` and the named columns are those of `calibrant.audit`. With `calibrator="blend"` a log of
     several signals gives one `BlendMap` per group, which takes the signals of each record together.
     """
-    opened = open_source(source) if calibrator == "blend" else None
+    opened = labelled(source, named) if calibrator == "blend" else None
     if opened is not None and "signal" in opened.columns and "signal" not in by:
         return _fit_blends(pivot(opened, by, **named), opened.name)
     log = read_log(source, by=by, folds=FOLDS, **named)

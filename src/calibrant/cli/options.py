@@ -88,6 +88,8 @@ class Columns:
     weight: str | None = option("Column of 1 / the probability of having been labelled.")
     right: str | None = option("Words of the verdict that mean right, with commas: C,CORRECT.")
     partly: str | None = option("Words of the verdict that count as half right.")
+    labels: str | None = option("A second file that has the verdicts, joined by --on.")
+    on: str | None = option("Columns to join --labels on: id, or task,id, or custom_id=id.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

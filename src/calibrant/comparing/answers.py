@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, Misuse, UnusableInput
 from ..logs.keys import Key, absent, group_codes
+from ..logs.opening import labelled, open_log
 from ..logs.reader import Parsed, Reader, counted, every
-from ..logs.roles import Roles, roles_of
-from ..logs.sources import Source, open_source
+from ..logs.roles import Roles
+from ..logs.sources import Source
 from ..logs.values import amounts, as_is, numbers, scores
 from ..plugins import names
 from ..tally import Floats
@@ -93,7 +94,7 @@ def read_answers(
     ColumnNotFound, UnusableInput
         No such column; `by` names the column `signal`; no rows.
     """
-    source = open_source(log)
+    source = labelled(log, named)
     if "signal" in by:
         raise Misuse(
             "Signals are compared with each other, so they cannot part the log: leave signal out of by."
@@ -108,7 +109,7 @@ def read_answers(
 
 
 def _long(source: Source, by: Sequence[str], named: Mapping[str, str | None]) -> Answers:
-    roles, notes = roles_of(source, by, named)
+    source, roles, notes = open_log(source, by, named)
     identity, told = _told_by(source)
     costs = [name for name in COSTS if name in source.columns]
     reader = Reader(
@@ -150,7 +151,7 @@ def _wide(
         raise ColumnNotFound("scores", missing, source.columns)
     known = list(scores_in) or [name for name in source.columns if name in names("signals")]
     needed = ("correct",) if known else ("confidence", "correct")
-    roles, notes = roles_of(source, by, named, needed=needed)
+    source, roles, notes = open_log(source, by, named, needed=needed)
     if not known or (named.get("confidence") and not scores_in):
         known = [roles.confidence]
     reader = Reader(

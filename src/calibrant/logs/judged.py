@@ -13,7 +13,7 @@ from ..metrics.judging import Judged, judged
 from .keys import Key
 from .reader import Parsed, Reader
 from .roles import Roles
-from .sources import open_source
+from .sources import Source, open_source
 from .values import NO_VERDICT, propensities
 from .verdicts import verdicts
 
@@ -30,7 +30,7 @@ def judged_log(
     are held in memory, some 100 bytes each. Raises as `judged` does, except for `NotEnoughLabels`, whose
     sentence stands for the group, and `ColumnNotFound`.
     """
-    source = open_source(log)
+    source = log if isinstance(log, Source) else open_source(log)
     for role, name in (("human", human), ("human-propensity", propensity)):
         if name is not None and name not in source.columns:
             raise ColumnNotFound(role, [name], source.columns)

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
 from .keys import group_codes
+from .opening import labelled, open_log
 from .reader import Parsed, Reader, counted
-from .roles import roles_of
-from .sources import open_source
 from .values import MISSING, REASONS, amounts, texts
 
 __all__ = ["Panel", "read_panel"]
@@ -100,14 +99,14 @@ def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel
     ColumnNotFound, UnusableInput
         No column `model` or `item_id`; a model that the log does not hold, with those that it holds.
     """
-    opened = open_source(source)
+    opened = labelled(source, named)
     names = tuple(dict.fromkeys(models))
     if len(names) != len(models):
         raise UnusableInput(f"Expected distinct models, got {', '.join(models)}.")
     for needed in ("model", "item_id"):
         if needed not in opened.columns:
             raise ColumnNotFound(needed, [needed], opened.columns, option=False)
-    roles, guessed = roles_of(opened, ("model",), named, needed=("correct",))
+    opened, roles, guessed = open_log(opened, ("model",), named, needed=("correct",))
     also = {name: kind for name, kind in COLUMNS.items() if name in opened.columns}
     reader = Reader(opened, replace(roles, tied=()), also=also)
     rows = reader.whole(

@@ -18,8 +18,9 @@ from ..maps.matching import Stated
 from ..tally import Floats
 from ..types import Fingerprint
 from .keys import Key, group_codes
+from .opening import open_log
 from .reader import Reader, every
-from .roles import STATED, Roles, roles_of
+from .roles import STATED, Roles
 from .sources import Source
 from .values import as_is
 
@@ -66,9 +67,9 @@ class Pivot:
                 yield at, stated
 
 
-def pivot(source: Source, by: Sequence[str] = (), **named: str | None) -> Pivot:
+def pivot(log: Any, by: Sequence[str] = (), **named: str | None) -> Pivot:
     """Put the signals of each answer side by side; `by` and the named columns are those of `read_log`."""
-    return _read(source, roles_of(source, [n for n in by if n != "signal"], named)[0])
+    return _read(*open_log(log, [n for n in by if n != "signal"], named)[:2])
 
 
 def side_by_side(source: Source, by: Sequence[str], confidence: str) -> Pivot:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from .keys import Key, absent
+from .opening import labelled, open_log
 from .reader import Parsed, Reader
-from .roles import STATED, Roles, parted_by_signal, roles_of
-from .sources import Source, open_source
+from .roles import STATED, Roles, parted_by_signal
+from .sources import Source
 from .values import as_is
 
 __all__ = ["GroupRows", "Rows", "read_rows"]
@@ -69,9 +70,9 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
     ColumnNotFound, UnusableInput
         No such file, no rows, no such column; several signals in one group; no row that can be used.
     """
-    opened = open_source(source)
+    opened = labelled(source, named)
     by, parted = parted_by_signal(opened, by)
-    roles, guessed = roles_of(opened, by, named)
+    opened, roles, guessed = open_log(opened, by, named)
     items = _items(opened, roles)
     time = next((name for name in TIMES if name in opened.columns), None)
     reader = Reader(

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..plans.steps import StepSeen, Trajectory
+from .opening import labelled
 from .reader import Parsed, Reader, every
 from .roles import CONVENTIONS, WORDS, Roles, matched
-from .sources import Source, open_source, rows_source
+from .sources import Source, rows_source
 from .values import (
     BAD_WEIGHT,
     MISSING,
@@ -106,7 +107,7 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     >>> [step.confidence for step in log.trajectories[0].steps], log.trajectories[0].correct, dict(log.unusable)
     ([0.9, 0.5], 1.0, {'no trajectory_id': 1})
     """
-    opened, strange = _opened(source)
+    opened, strange = _opened(labelled(source, {name: named.pop(name, None) for name in ("labels", "on")}))
     words = Named.of(**{kind: named.pop(kind, None) for kind in WORDS})
     for role in named:
         if role not in STEP_COLUMNS:
@@ -130,9 +131,8 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     )  # fmt: skip
 
 
-def _opened(source: Any) -> tuple[Source, int]:
+def _opened(opened: Source) -> tuple[Source, int]:
     """The rows that are objects, where rows may be anything, and how many are not."""
-    opened = open_source(source)
     if opened.objects is None:
         return opened, 0
     rows = list(opened.objects())

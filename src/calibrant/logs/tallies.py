@@ -21,9 +21,10 @@ from ..fits.crossfit import folds
 from ..tally import Tally
 from .counting import Counts, count_parquet
 from .keys import Key
+from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
-from .roles import STATED, Roles, mixed_signals, parted_by_signal, roles_of
-from .sources import Source, open_source
+from .roles import STATED, Roles, mixed_signals, parted_by_signal
+from .sources import Source
 
 __all__ = ["Log", "read_log"]
 
@@ -36,7 +37,7 @@ class Log:
 
     `empty` holds the groups without a usable row, with their rows by reason; `folds` the tallies of each group by
     the number of the fold. Rows of one cluster are in the fold of one number, whatever their group. `constants` are
-    of each group the columns of a fingerprint that hold one value only.
+    of each group the columns of a fingerprint that hold one value only. `opened` is where the rows came from.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Log:
     folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
     empty: dict[Key, dict[str, int]] = field(default_factory=dict)
+    opened: Source | None = None
 
     def parts(self, key: Key, count: int) -> list[Tally]:
         """A group's rows in about `count` parts that add up to it, clusters kept whole.
@@ -79,16 +81,17 @@ def read_log(
     apart : name of a column
         It is something else: not guessed to be one of the following.
     named : confidence, correct, weight, cluster
-        Columns by name; guessed from `roles.CONVENTIONS` where None. Also the words of verdicts: right, partly, wrong.
+        Columns by name; guessed from `roles.CONVENTIONS` where None. Also the words of verdicts, right, partly
+        and wrong, and a second file that has the verdicts, labels, with the columns on which it is joined, on.
 
     Raises
     ------
     ColumnNotFound, UnusableInput
         No such file, no rows, no such column; or no row that can be used, with the reasons.
     """
-    opened = open_source(source)
+    opened = labelled(source, named)
     by, parted = parted_by_signal(opened, by)
-    roles, guessed = roles_of(opened, by, named, apart=apart)
+    opened, roles, guessed = open_log(opened, by, named, apart=apart)
     by_engine = opened.table and (opened.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None
     counts = count_parquet(opened, roles) if by_engine else _count_blocks(opened, roles, folds)
     require_usable(opened.name, counts.rows, counts.unusable, roles)
@@ -96,6 +99,7 @@ def read_log(
         source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
         read_as=dict(counts.read_as), roles=roles, notes=(*parted, *guessed, *mixed_signals(opened, by), *counts.notes),
         groups=counts.groups, folds=counts.folds, constants=counts.constants, empty=counts.empty,
+        opened=opened,
     )  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..tally import Floats
+from .opening import labelled
 from .reader import Reader, every
 from .roles import CONVENTIONS, WORDS, Roles, matched
-from .sources import open_source
 from .values import BAD_WEIGHT, MISSING, NO_VERDICT, Kind, texts
 from .vocabulary import Named
 
@@ -81,7 +81,7 @@ def read_wide(source: Any, known: Known, **named: str | None) -> Wide:
     >>> read.numbers("sure").tolist(), dict(read.unreadable)
     ([0.9, nan], {'sure is not a number': 1})
     """
-    opened = open_source(source)
+    opened = labelled(source, named)
     usual = {role: names for role, (names, _) in known.items()}
     columns = matched(opened.columns, {**usual, "record": RECORDS, "weight": CONVENTIONS["weight"]}, named)
     weight, record = columns.get("weight"), columns.get("record")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound
 from ..logs.keys import Key, group_codes
+from ..logs.opening import labelled, open_log
 from ..logs.reader import Reader
-from ..logs.roles import mixed_signals, roles_of
-from ..logs.sources import open_source
+from ..logs.roles import mixed_signals
 from ..logs.values import amounts, as_is
 from ..tally import Floats
 
@@ -81,12 +81,12 @@ def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) ->
     ColumnNotFound, UnusableInput
         No such column; no usable row, with the reasons.
     """
-    opened = open_source(source)
+    opened = labelled(source, named)
     columns = tuple(of) or tuple(name for name in DEFAULT if name in opened.columns)
     missing = [name for name in columns if name not in opened.columns]
     if missing:
         raise ColumnNotFound("of", missing, opened.columns)
-    roles, guessed = roles_of(opened, columns, named)
+    opened, roles, guessed = open_log(opened, columns, named)
     item = roles.tied or tuple(n for n in ITEM if n in opened.columns)
     if "item_id" not in item and not roles.cluster:
         item = ()

@@ -27,6 +27,8 @@ class Attempts:
     cluster: str | None = option("Column that ties rows together.")
     right: str | None = option("Words of the verdicts that mean right, with commas: C,CORRECT.")
     partly: str | None = option("Words of the verdicts that count as half right.")
+    labels: str | None = option("A second file that has the verdicts, joined by --on.")
+    on: str | None = option("Columns to join --labels on: id, or task,id, or custom_id=id.")
     wrong_words: str | None = option("Words of the verdicts that mean wrong, with commas: I,N.")
 
 

@@ -1,0 +1,209 @@
+"""Who is the verdict of a log: a column that says so, or two that hold answers and right answers, compared.
+
+`target`, `label`, `y_true` and their like mostly hold the right ANSWER. Such a column is read as a verdict only where
+nothing beside it says otherwise; beside a column of predictions the two are compared, and where that is in doubt a
+person must say which is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from shlex import quote
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..answers.plain import normalise
+from ..errors import UnusableInput
+from .keys import absent, distinct, key_text
+from .roles import CONVENTIONS
+from .sources import Block, Source
+from .vocabulary import Named, reading_of, spelt
+
+__all__ = ["GOLD", "METRICS", "PREDICTIONS", "settled"]
+
+GOLD = ("label", "outcome", "target", "y_true", "y")
+"""Names under which a verdict, or the right answer, may stand."""
+REFERENCES = (
+    "gold", "gold_answer", "gold_label", "reference", "reference_answer", "ground_truth", "groundtruth", "true_label",
+    "expected", "expected_answer", "expected_output", "correct_answer", "answer_key", "right_answer", "true_answer",
+    "truth", "label_true", "true",
+)  # fmt: skip
+"""Names under which only right answers stand."""
+PREDICTIONS = (
+    "y_pred", "prediction", "pred", "predicted", "y_hat", "yhat", "predicted_label", "pred_label", "label_pred",
+    "predicted_class", "pred_class", "predicted_answer", "model_answer", "pred_answer", "predictions", "preds",
+    "top_label",
+)  # fmt: skip
+"""Names of what a model chose."""
+ANSWERS = (
+    "answer", "response", "output", "completion", "choice", "model_output", "model_response", "extracted_answer",
+    "parsed_answer", "final_answer", "actual_output", "filtered_answer",
+)  # fmt: skip
+"""Names of what a model said, which may be more than its answer."""
+METRICS = (
+    "acc",
+    "accuracy",
+    "acc_norm",
+    "exact_match",
+    "quasi_exact_match",
+    "em",
+    "success",
+    "is_match",
+    "match",
+)
+"""Names of measures that are verdicts, where no column has a plainer name."""
+NAMED = re.compile(r"\s*(.+?)\s*==\s*(.+?)\s*")
+FEW = 20
+"""Different values that a column of classes may have, and a column of free answers exceeds."""
+
+
+def settled(
+    source: Source, named: Mapping[str, Any], needed: Collection[str]
+) -> tuple[Source, dict[str, Any], list[str]]:
+    """The source, with a column of comparisons where that is the verdict; the named columns; and what is to be said.
+
+    Raises `UnusableInput` where several columns may be the verdict, with the options that settle it.
+    """
+    told = dict(named)
+    if "correct" not in needed:
+        return source, told, []
+    if (name := named.get("correct")) is not None:
+        both = None if name in source.columns else NAMED.fullmatch(name)
+        if both is None or not {both[1], both[2]} <= set(source.columns):
+            return source, told, []
+        made, name = _compared(source, both[1], both[2])
+        return made, {**told, "correct": name}, [f"Right is where {both[1]!r} equals {both[2]!r}."]
+    if "correct" in source.roles or source.choices.get("correct"):
+        return source, told, []
+    return _guessed(source, told)
+
+
+def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, Any], list[str]]:
+    lower = {name.lower(): name for name in reversed(source.columns)}
+    played = {told.get(part) for part in ("confidence", "weight", "cluster")}
+    held: Callable[[Sequence[str]], list[str]] = lambda names: [  # noqa: E731
+        lower[name] for name in names if name in lower and lower[name] not in played
+    ]
+    if held([name for name in CONVENTIONS["correct"] if name not in GOLD]):
+        return source, told, []
+    if metrics := held(METRICS):
+        if len(metrics) > 1:
+            raise _torn(source, metrics, [quote(name) for name in metrics[:3]])
+        note = f"The column {metrics[0]!r} was read as the verdict, found by its name."
+        return source, {**told, "correct": metrics[0]}, [note]
+    golds, references = held(GOLD), held(REFERENCES)
+    if not golds and not references:
+        return source, told, []
+    gold = (golds + references)[0]
+    strong, weak = held(PREDICTIONS), held(ANSWERS)
+    beside = strong or weak
+    options = [*(quote(f"{one} == {gold}") for one in beside[:2]), *(quote(one) for one in golds[:2])]
+    if len(golds) + len(references) > 1 or len(strong) > 1:
+        raise _torn(source, [*golds, *references, *beside], options)
+    if not beside:
+        return (source, {**told, "correct": gold}, [_read_as(gold)]) if golds else (source, told, [])
+    kind = _kind(
+        source,
+        beside,
+        gold,
+        sure=bool(strong),
+        reference=not golds or gold.lower() not in ("label", "outcome"),
+    )
+    if kind is None:
+        raise _torn(source, [*beside, gold], options)
+    if kind == "verdict":
+        return (source, {**told, "correct": gold}, [_read_as(gold)]) if golds else (source, told, [])
+    made, name = _compared(source, kind, gold)
+    return made, {**told, "correct": name}, [
+        f"Right is where {kind!r} equals {gold!r}, found by their names; --correct {quote(gold)} would read that as "
+        "the verdict."
+    ]  # fmt: skip
+
+
+def _read_as(name: str) -> str:
+    return (
+        f"The column {name!r} was read as the verdict, found by its name. Where it holds right answers, compare: "
+        f"--correct 'ANSWER == {name}'."
+    )
+
+
+def _torn(source: Source, columns: Sequence[str], options: Sequence[str]) -> UnusableInput:
+    shown = " or ".join(f"--correct {one}" for one in dict.fromkeys(options))
+    return UnusableInput(
+        f"Of {', '.join(columns)} in {source.name}, several may hold the verdict, or the right answers it is made "
+        f"from. Say which: {shown}; == compares two columns."
+    )
+
+
+def _kind(source: Source, beside: Sequence[str], gold: str, *, sure: bool, reference: bool) -> str | None:
+    """The column to compare with `gold`, "verdict" where it is one itself, None where that cannot be told."""
+    right = {_alike(v) for v in distinct(source.first(gold))} - {None}
+    words = {spelt(v): 1 for v in right}
+    reading = reading_of(words, Named())
+    readable = len(words) <= 3 and all(reading.grade(word) is not None for word in words)
+    for name in beside:
+        values = source.first(name)
+        given = {_alike(v) for v in distinct(values)} - {None}
+        if not given:
+            continue
+        shared = len(given & right)
+        alike = 2 * shared >= min(len(given), len(right)) or (
+            sure and _integers(given) and _integers(right) and len(given) <= FEW
+        )
+        free = len(given) > FEW and 3 * len(given) > len(right) and 10 * shared < len(given)
+        if readable and (free or (not shared and len(given) > 2)):
+            continue
+        if alike and (sure or reference or not readable):
+            return name
+        if not readable and shared and 5 * shared >= min(len(given), len(right)):
+            return name
+        return None
+    return "verdict" if readable else None
+
+
+def _integers(values: Collection[Any]) -> bool:
+    return all(re.fullmatch(r"-?\d{1,6}", str(v)) for v in values)
+
+
+def _alike(value: Any) -> str | None:
+    """What is compared of an answer: numbers and truth values in one spelling, texts without what does not matter."""
+    if absent(value):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    text = key_text(value) or ""
+    try:
+        number = float(text)
+    except ValueError:
+        bare = normalise(text) or text.strip()
+        return {"true": "1", "false": "0"}.get(bare, bare)
+    return text.strip() if number != number or abs(number) > 1e15 else f"{number:.15g}"
+
+
+def _compared(source: Source, answer: str, gold: str) -> tuple[Source, str]:
+    """The source with a column that is true where both are equal, and its name."""
+    name = f"{answer} == {gold}"
+
+    def made(block: Block) -> NDArray[Any]:
+        pairs = zip(map(_alike, block[answer].tolist()), map(_alike, block[gold].tolist()), strict=True)
+        return np.fromiter((None if None in (a, b) else a == b for a, b in pairs), object, len(block[answer]))
+
+    return with_columns(source, {name: ((answer, gold), made)}), name
+
+
+def with_columns(
+    source: Source, added: Mapping[str, tuple[Sequence[str], Callable[[Block], NDArray[Any]]]]
+) -> Source:
+    """The source with further columns, each made of blocks of the columns that it needs."""
+
+    def blocks(names: Sequence[str]) -> Iterator[Block]:
+        wanted = [n for name in names for n in (added[name][0] if name in added else (name,))]
+        for block in source.blocks(list(dict.fromkeys(wanted))):
+            yield {name: added[name][1](block) if name in added else block[name] for name in names}
+
+    columns = [*source.columns, *(name for name in added if name not in source.columns)]
+    return replace(source, columns=columns, blocks=blocks, table=None)

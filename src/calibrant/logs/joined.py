@@ -1,0 +1,141 @@
+"""Verdicts from a second file: its rows joined to those of a log by the columns that name an item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ColumnNotFound, UnusableInput
+from .keys import Key, key_text
+from .sources import Block, Source, open_source
+
+__all__ = ["joined"]
+
+
+def joined(source: Source, labels: Any, on: str | None) -> Source:
+    """The log with the columns of `labels`, of the row that has the same values in the columns `on`.
+
+    `on` names columns with commas between; `log_name=labels_name` where the two files name one differently. A column
+    that both have is that of the labels.
+
+    Raises
+    ------
+    ColumnNotFound, UnusableInput
+        No such column; nothing to join on; keys that repeat in the labels; no key that both have.
+
+    >>> from .sources import rows_source
+    >>> log = rows_source("log", ["id", "p"], lambda: [{"id": 1, "p": 0.5}, {"id": 2, "p": 0.9}])
+    >>> both = joined(log, [{"id": "1", "correct": "yes"}, {"id": "3", "correct": "no"}], "id")
+    >>> next(both.blocks(["id", "correct"]))["correct"].tolist(), both.notes
+    (['yes', None], ('1 of 2 rows of log have no row of the same id in the labels; 1 of 2 labels have no row.',))
+    """
+    key = open_source(labels)
+    left, right = _pairs(source, key, on)
+    taken = [name for name in key.columns if name not in right]
+    rows = _by_key(key, right, taken)
+    found = Counter(k for block in source.blocks(left) for k in _keys(block, left))
+    met = [k for k in found if k in rows]
+    if not met:
+        raise UnusableInput(
+            f"No row of {key.name} joins one of {source.name}: {', '.join(left)} is {_some(found)} there, and "
+            f"{', '.join(right)} is {_some(rows)} in the labels. Name the columns that match: --on LOG=LABELS."
+        )
+
+    def blocks(names: Sequence[str]) -> Iterator[Block]:
+        asked = [name for name in names if name in taken]
+        own = list(dict.fromkeys([*(name for name in names if name not in taken), *(left if asked else [])]))
+        for block in source.blocks(own):
+            made = {name: block[name] for name in names if name not in taken}
+            if asked:
+                held = [rows.get(k) for k in _keys(block, left)]
+                for name in asked:
+                    at = taken.index(name)
+                    made[name] = _array([None if row is None else row[at] for row in held])
+            yield {name: made[name] for name in names}
+
+    columns = [*(name for name in source.columns if name not in taken), *taken]
+    roles = {
+        **source.roles,
+        **{part: name for part, name in key.roles.items() if name in taken and part != "item"},
+    }
+    return replace(
+        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles=roles,
+        choices={**source.choices, **key.choices}, notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
+    )  # fmt: skip
+
+
+def _told(source: Source, on: Sequence[str], found: Counter[Key], rows: dict[Key, list[Any]]) -> list[str]:
+    lacking, total = sum(n for k, n in found.items() if k not in rows), sum(found.values())
+    unmet = sum(k not in found for k in rows)
+    several = sum(n > 1 for k, n in found.items() if k in rows)
+    notes = []
+    if lacking or unmet:
+        notes.append(
+            f"{lacking:,} of {total:,} rows of {source.name} have no row of the same {', '.join(on)} in the labels; "
+            f"{unmet:,} of {len(rows):,} labels have no row."
+        )
+    if several:
+        notes.append(
+            f"{several:,} labels stand for several rows of the log each, which all get the same verdict."
+        )
+    return notes
+
+
+def _pairs(source: Source, labels: Source, on: str | None) -> tuple[list[str], list[str]]:
+    """The columns to join on, of the log and of the labels."""
+    if on is None:
+        shared = [name for name in source.columns if name in labels.columns]
+        raise UnusableInput(
+            f"Labels are joined by columns that both files have: name them with --on. Shared by {source.name} and "
+            f"{labels.name}: {', '.join(shared) or 'none; --on LOG=LABELS joins two of different names'}."
+        )
+    left, right = [], []
+    for part in on.split(","):
+        one = part.strip()
+        mine, equals, other = (one, "", one) if one in source.columns else one.partition("=")
+        left.append(mine.strip())
+        right.append(other.strip() if equals or other else mine.strip())
+    for names, held in ((left, source), (right, labels)):
+        if missing := [name for name in names if name not in held.columns]:
+            raise ColumnNotFound("on", missing, held.columns)
+    return left, right
+
+
+def _by_key(labels: Source, on: list[str], taken: list[str]) -> dict[Key, list[Any]]:
+    rows: dict[Key, list[Any]] = {}
+    repeated = Counter[Key]()
+    for block in labels.blocks([*on, *taken]):
+        for k, *row in zip(_keys(block, on), *(block[name].tolist() for name in taken), strict=True):
+            if None in k:
+                continue
+            if k in rows:
+                repeated[k] += 1
+            rows[k] = row
+    if repeated:
+        shown = ", ".join("/".join(map(str, k)) for k in list(repeated)[:3])
+        raise UnusableInput(
+            f"{len(repeated):,} keys stand more than once in {labels.name}, such as {', '.join(on)} {shown}: which "
+            "label counts? Leave one row of each, or join on more columns: --on task,id."
+        )
+    return rows
+
+
+def _keys(block: Block, on: Sequence[str]) -> list[Key]:
+    return list(zip(*(map(_key, block[name].tolist()) for name in on), strict=True))
+
+
+def _key(value: Any) -> str | None:
+    text = key_text(value)
+    return None if text is None else text.strip() or None
+
+
+def _some(keys: Any) -> str:
+    return ", ".join("/".join(map(str, k)) for k in list(keys)[:3])
+
+
+def _array(values: list[Any]) -> Any:
+    return np.fromiter(values, object, len(values))

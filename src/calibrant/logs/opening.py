@@ -1,0 +1,43 @@
+"""Opening a log for whatever is made of it: labels joined, the verdict settled, each column's part known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from .compared import settled
+from .joined import joined
+from .roles import NEEDED, Roles, roles_of
+from .sources import Source, open_source
+
+__all__ = ["labelled", "open_log"]
+
+
+def labelled(log: Any, named: Mapping[str, Any]) -> Source:
+    """The log, with the labels of a second file where `named` has `labels`, joined `on` what it names.
+
+    A source is taken as it is: it was opened before.
+    """
+    if isinstance(log, Source):
+        return log
+    source = open_source(log)
+    labels = named.get("labels")
+    return source if labels is None else joined(source, labels, named.get("on"))
+
+
+def open_log(
+    log: Any,
+    by: Sequence[str],
+    named: Mapping[str, Any],
+    *,
+    apart: str | None = None,
+    needed: Collection[str] = NEEDED,
+) -> tuple[Source, Roles, list[str]]:
+    """The source of a log, its columns by their parts, and what is to be said of that; as `roles_of` says.
+
+    `named` may also hold `labels`, a second file, and `on`, the columns that it is joined on. Raises as `roles_of`,
+    and `UnusableInput` where it is in doubt what the verdict is.
+    """
+    source, told, said = settled(labelled(log, named), named, needed)
+    roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
+    return source, roles, [*notes, *said]
