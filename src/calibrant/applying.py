@@ -92,11 +92,12 @@ def apply(
     blended = _blended(source, maps, column, summary) if maps.blends else None
     single = bool(maps.groups or maps.fallbacks) or blended is None
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
-    also = dict.fromkeys([*source.columns, *([source.whole] if source.whole else [])], as_is)
-    own = {name: name.lower() for name in source.columns if name.lower() in ADDED}
+    columns = [name for name in source.columns if name not in source.inside]
+    also = dict.fromkeys([*columns, *([source.whole] if source.whole else [])], as_is)
+    own = {name: name.lower() for name in columns if name.lower() in ADDED}
     renamed = any(name != low for name, low in own.items())
-    kept = column in own and "score" not in (name.lower() for name in source.columns)
-    names = dict.fromkeys([*(own.get(n, n) for n in source.columns), *(["score"] if kept else []), *ADDED])
+    kept = column in own and "score" not in (name.lower() for name in columns)
+    names = dict.fromkeys([*(own.get(n, n) for n in columns), *(["score"] if kept else []), *ADDED])
     with writing(out) as part, closing(_Writer(part, list(names))) as writer:
         for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
             rows = _rows(source, block)
@@ -116,8 +117,9 @@ def _rows(source: Source, block: Parsed) -> list[Row]:
     """The rows of a block as they are in the log."""
     if source.whole:
         return [json.loads(text) for text in block.also[source.whole]]
-    columns = [block.also[name].tolist() for name in source.columns]
-    return [dict(zip(source.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+    names = [name for name in source.columns if name not in source.inside]
+    columns = [block.also[name].tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _best(found: Sequence[Confidence]) -> Confidence:

@@ -52,7 +52,7 @@ def test_a_store_is_known_by_its_mark(tmp_path: Path) -> None:
 
 def test_what_no_format_knows_is_refused_with_those_there_are(tmp_path: Path) -> None:
     path = tmp_path / "log.xyz"
-    path.write_text("confidence,correct\n0.5,1\n")
+    path.write_text("Sure of it, and right.\nSo it was.\n")
     with pytest.raises(
         UnusableInput, match=r"neither from how it begins nor from its ending '.xyz'.*delimited"
     ):

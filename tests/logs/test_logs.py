@@ -175,7 +175,7 @@ def test_clusters_reach_the_tally(tmp_path: Path) -> None:
         ("confidence,correct\n", "csv", "no rows"),
         ("a,b\n1,2\n", "csv", "--confidence COLUMN"),
         ("confidence,correct\nx,1\n", "csv", "None of the 1 rows"),
-        ("confidence,correct\n0.5,1\n", "xlsx", "its ending '.xlsx'"),
+        ("sure and right\n", "xlsx", "its ending '.xlsx'"),
         ('{"confidence": 0.5\n', "jsonl", "cannot be read"),
         ("not parquet", "parquet", "cannot be read"),
     ],

@@ -6,12 +6,9 @@ A source gives its columns' names and blocks of chosen columns, so memory does n
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from functools import cached_property
 from glob import glob
 from itertools import islice
 from pathlib import Path
@@ -22,19 +19,28 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..plugins import find, names
+from .given import Claim, Given
+from .nesting import fields_of, value_at
 
 if TYPE_CHECKING:
     from ..protocols import LogFormat
     from .tables import Table
 
-__all__ = ["BLOCK_ROWS", "Block", "Claim", "Given", "Source", "open_source", "rows_source"]
+__all__ = [
+    "BLOCK_ROWS",
+    "Block",
+    "Claim",
+    "Given",
+    "Source",
+    "objects_in_memory",
+    "open_source",
+    "rows_source",
+]
 
 Block = Mapping[str, NDArray[Any]]
 BLOCK_ROWS = 131_072
 EXACT = 1 << 53
 """Beyond it float64 skips whole numbers, which ids may be."""
-HEAD = 1 << 20
-"""Bytes that formats may look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,8 @@ class Source:
     `rows` is their number where it is known, `table` is there where the engine may count them by itself.
     `whole` names a further column that holds each row as JSON text, where rows are JSON; `objects` gives each row,
     whatever it holds, where rows may be something else than what the columns say.
+
+    `inside` are the columns that are parts of other columns, by a dotted path such as `answer.confidence`.
 
     What a format knows of the log as a whole: `kind` is what the log is, in words, such as "a sample log of
     lm-evaluation-harness"; `roles` are columns by the part that they play, of confidence, correct, weight, cluster,
@@ -59,6 +67,7 @@ class Source:
     table: Table | None = None
     whole: str | None = None
     objects: Callable[[], Iterator[Any]] | None = None
+    inside: frozenset[str] = frozenset()
     kind: str = ""
     roles: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -71,106 +80,133 @@ class Source:
         return found
 
 
-class Claim(IntEnum):
-    """How surely a format knows a log as its own: not at all, by its name, by how it is written, by what it says."""
-
-    NONE = 0
-    NAME = 1
-    SYNTAX = 2
-    CONTENT = 3
-
-
-@dataclass(frozen=True)
-class Given:
-    """What was given as a log, and how it begins, for formats to look into.
-
-    `text` is the path or the address, "" for an object in memory; `head` the first 1 MiB of the file, or of the
-    first that a pattern such as `logs/*.csv` stands for, empty where there is none.
-    """
-
-    value: Any
-    text: str = ""
-    head: bytes = b""
-
-    @classmethod
-    def of(cls, value: Any) -> Given:
-        """Look at it; raises `UnusableInput` where there is no such file, or nothing in it."""
-        if not isinstance(value, str | Path):
-            return cls(value)
-        text = str(value)
-        if "://" in text:
-            return cls(value, text)
-        path = Path(text if Path(text).exists() else min(glob(text), default=text))
-        if not path.is_file():  # a pipe can be read but once
-            raise UnusableInput(
-                f"There is no file {text}. `calibrant demo` makes a log to try things on; `calibrant elicit`, `ask` "
-                "and `serve` write one."
-            )
-        try:
-            with path.open("rb") as file:
-                head = file.read(HEAD)
-        except OSError as error:
-            raise UnusableInput(f"{path} cannot be read: {error.strerror}.") from error
-        if not head:
-            raise UnusableInput(f"{path} is empty. Expected a header line and one row per answer.")
-        return cls(value, text, head)
-
-    @property
-    def ending(self) -> str:
-        """The ending of its name in small letters, such as ".csv"."""
-        return Path(self.text).suffix.lower()
-
-    @cached_property
-    def beginning(self) -> str:
-        """`head` as text."""
-        return self.head.decode("utf-8-sig", errors="replace")
-
-    @cached_property
-    def record(self) -> Mapping[str, Any] | None:
-        """The JSON object that it begins with, by itself or as the first of a list; None where there is none.
-
-        >>> Given("a.jsonl", "a.jsonl", b'{"id": 1}\\n{"id": 2}\\n').record
-        {'id': 1}
-        """
-        return self._object[0]
-
-    @property
-    def on_a_line(self) -> bool:
-        """Whether that object has the first line for itself."""
-        return self._object[1]
-
-    @cached_property
-    def _object(self) -> tuple[Mapping[str, Any] | None, bool]:
-        opened = re.match(r"\s*(\[?)\s*(?=\{)", self.beginning)
-        if opened is None:
-            return None, False
-        try:
-            found, end = json.JSONDecoder().raw_decode(self.beginning, opened.end())
-        except (ValueError, RecursionError):
-            return None, False
-        written, after = self.beginning[opened.end() : end], self.beginning[end:].partition("\n")[0]
-        return found, not opened[1] and "\n" not in written and not after.strip()
-
-
 def open_source(log: Any) -> Source:
     """Ask the formats whose log this is, and open it; that of another package wins where it claims a log.
 
+    Several files, by a pattern such as `logs/*.csv`, are one log: each is opened by what it holds.
     Raises `UnusableInput` where no format knows it, or where it cannot be read.
     """
-    given, known = Given.of(log), names("log_formats")
+    given = Given.of(log)
+    one = _claimed(given)
+    files = _files(given)
+    if len(files) > 1:
+        each = [Given.of(path) for path in files]
+        formats = [one, *map(_claimed, each[1:])]
+        alike = {type(found) for found in formats} == {type(one)} and not any(part.kept for part in each)
+        if not (alike and getattr(one, "patterns", False)):
+            several = [_opened(found, part) for found, part in zip(formats, each, strict=True)]
+            return _joined(given.name, several)
+    return _opened(one, given)
+
+
+def _files(given: Given) -> list[str]:
+    """The files that a pattern stands for, in the order of their names."""
+    if not given.text or "://" in given.text or given.part or Path(given.name).exists():
+        return []
+    return sorted(path for path in glob(given.name, recursive=True) if Path(path).is_file())
+
+
+def _claimed(given: Given) -> LogFormat:
+    known = names("log_formats")
     formats: list[LogFormat] = [find("log_formats", name)() for name in known]
     claims = [(one.claim(given), _foreign(one), one) for one in formats]
     found = max((c for c in claims if c[0]), key=lambda c: (c[1], c[0]), default=None)
     if found:
-        return _of_one_name(found[2].open(given))
+        return found[2]
     if not given.text:
         raise UnusableInput(
             f"Expected a data frame, a path or a store URL, got {type(given.value).__name__}."
         )
     raise UnusableInput(
-        f"Cannot tell what {given.text} holds, neither from how it begins nor from its ending {given.ending!r}. "
+        f"Cannot tell what {given.name} holds, neither from how it begins nor from its ending {given.ending!r}. "
         f"Known: {', '.join(known)}."
     )
+
+
+def _opened(one: LogFormat, given: Given) -> Source:
+    """The log under the name that it was given by, wherever its plain copy lies, which stays as long as the source."""
+    if given.part and not getattr(one, "parts", False):
+        raise UnusableInput(f"{given.name}: such a file has no parts to name after a #.")
+    name = given.name or given.text
+    with _called(given):
+        source = one.open(given)
+    read = source.blocks
+
+    def blocks(names: Sequence[str]) -> Iterator[Block]:
+        with _called(given):  # which also keeps the copy
+            yield from read(names)
+
+    if given.kept is not None:
+        source = replace(source, name=source.name.replace(given.text, name), blocks=blocks)
+    return _of_one_name(replace(source, notes=(*given.notes, *source.notes)))
+
+
+@contextmanager
+def _called(given: Given) -> Iterator[None]:
+    """Errors on a plain copy as errors on the file that was given."""
+    try:
+        yield
+    except UnusableInput as error:
+        if given.kept is None or given.text not in str(error):
+            raise
+        raise UnusableInput(str(error).replace(given.text, given.name)) from error
+
+
+def _joined(name: str, several: Sequence[Source]) -> Source:
+    """Several files as one log: their columns together, with nothing where a file lacks one."""
+    columns = list(dict.fromkeys(column for one in several for column in one.columns))
+    for one in several[1:]:
+        if not set(one.columns) & set(several[0].columns):
+            raise UnusableInput(
+                f"{name} stands for files of different kinds: {several[0].name} has the columns "
+                f"{_listed(several[0].columns)}, {one.name} has {_listed(one.columns)}. Narrow the pattern."
+            )
+    whole = several[0].whole if len({one.whole for one in several}) == 1 else None
+
+    def blocks(names: Sequence[str]) -> Iterator[Block]:
+        for one in several:
+            there = [name for name in names if name in one.columns or name == whole]
+            for block in one.blocks(there or one.columns[:1]):
+                rows = len(next(iter(block.values())))
+                yield {name: block[name] if name in there else np.full(rows, None) for name in names}
+
+    def objects() -> Iterator[Any]:
+        for one in several:
+            yield from one.objects() if one.objects else ()
+
+    known = [one.rows for one in several if one.rows is not None]
+    roles, choices = _agreed(several)
+    return Source(
+        name=name, columns=columns, blocks=blocks, rows=sum(known) if len(known) == len(several) else None,
+        whole=whole, objects=objects if all(one.objects for one in several) else None,
+        inside=frozenset().union(*(one.inside for one in several)),
+        kind=several[0].kind if len({one.kind for one in several}) == 1 else "", roles=roles, choices=choices,
+        scales={column: scale for one in several for column, scale in one.scales.items()},
+        notes=(*_lacking(columns, several), *dict.fromkeys(note for one in several for note in one.notes)),
+    )  # fmt: skip
+
+
+def _agreed(several: Sequence[Source]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The parts that columns play where files agree, and where they do not, the columns to choose among."""
+    told: dict[str, dict[str, None]] = {}
+    for one in several:
+        for role, column in one.roles.items():
+            told.setdefault(role, {})[column] = None
+        for role, columns in one.choices.items():
+            told.setdefault(role, {}).update(dict.fromkeys(columns))
+    roles = {role: next(iter(found)) for role, found in told.items() if len(found) == 1}
+    return roles, {role: tuple(found) for role, found in told.items() if len(found) > 1}
+
+
+def _lacking(columns: Sequence[str], several: Sequence[Source]) -> list[str]:
+    """A note on the columns that not every file has."""
+    counts = {column: sum(column in one.columns for one in several) for column in columns}
+    some = [f"{column!r} in {n}" for column, n in counts.items() if n < len(several)]
+    return [f"Of {len(several)} files not all have all columns: {', '.join(some[:5])}."] if some else []
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:4]) + (" ..." if len(columns) > 4 else "")
 
 
 def _of_one_name(source: Source) -> Source:
@@ -216,7 +252,21 @@ def rows_source(name: str, columns: list[str], rows: Callable[[], Iterable[Mappi
     return Source(name=name, columns=columns, blocks=blocks)
 
 
+def objects_in_memory(name: str, rows: Sequence[Any]) -> Source:
+    """Objects in memory, a row each, with what lies in them by dotted paths; of what is no mapping nothing is known.
+
+    >>> source = objects_in_memory("a row", [{"answer": {"confidence": 0.9}}])
+    >>> source.columns, next(source.blocks(["answer.confidence"]))
+    (['answer', 'answer.confidence'], {'answer.confidence': array([0.9])})
+    """
+    whole = [row if isinstance(row, Mapping) else {} for row in rows]
+    columns, inside = fields_of(whole)
+    found = rows_source(name, columns, lambda: whole)
+    return replace(found, rows=len(rows), objects=lambda: iter(rows), inside=inside)
+
+
 def _column_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[Any]:
-    values = np.fromiter((row.get(name) for row in rows), object, len(rows))
+    found = (value_at(row, name) for row in rows) if "." in name else (row.get(name) for row in rows)
+    values = np.fromiter(found, object, len(rows))
     numeric = all(v is None or type(v) is float or (type(v) is int and abs(v) <= EXACT) for v in values)
     return values.astype(np.float64) if numeric else values

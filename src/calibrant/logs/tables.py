@@ -14,8 +14,12 @@ from ..errors import UnusableInput
 from ..plugins import require
 from .sources import BLOCK_ROWS, Block, Source
 
-__all__ = ["Table", "objects_source", "quoted", "readable", "table_source"]
+__all__ = ["Table", "objects_source", "quoted", "readable", "table_source", "text_source"]
 
+COMMA = (
+    "contains({0}, ',') AND length({0}) < 24 AND regexp_full_match({0}, '\\s*[-+]?\\d*(,\\d+)+\\s*%?\\s*')"
+)
+"""SQL that is true of a number with commas in it."""
 WHOLE = "\0row"
 LARGEST_OBJECT = 1 << 26
 """Bytes."""
@@ -44,6 +48,33 @@ def table_source(path: str, reader: str, *, countable: bool = False) -> Source:
         name=path, columns=list(table.columns), blocks=_blocks(path, table), rows=rows,
         table=table if countable else None,
     )  # fmt: skip
+
+
+def text_source(path: str, names: Sequence[str], options: str) -> tuple[Source, int, int] | None:
+    """Text in columns of these names; how many rows ask for care, and how many have fewer fields than there are names.
+
+    Rows ask for care that have more fields than names, or a number with a comma in it. `options` say how the text
+    is written. None where the engine cannot read it so.
+    """
+    kinds = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(names) + 1))
+    reader = f"read_csv({{path}}, columns = {{{kinds}}}, auto_detect = false, header = false, {options}"
+    connection, sql = _connected(path, reader + ")")
+    looked = (
+        _with_path(reader, path) + ", nullstr = '\1')"
+    )  # so that an empty field is not as one that is not there
+    care = " OR ".join(f"({COMMA.format(f'c{i}')})" for i in range(len(names)))
+    count = (
+        f"SELECT count(*), count(*) FILTER (WHERE c{len(names)} IS NOT NULL OR {care}), count(c{len(names) - 1}) "
+        f"FROM {looked}"
+    )
+    try:
+        with readable(path):
+            rows, careful, whole = connection.execute(count).fetchone()
+    except UnusableInput:
+        return None
+    table = Table(connection, sql, {name: f"c{i}" for i, name in enumerate(names)})
+    source = Source(name=path, columns=list(names), blocks=_blocks(path, table), rows=rows)
+    return source, careful, rows - whole
 
 
 def objects_source(path: str, reader: str, *, skim: str = "") -> Source:

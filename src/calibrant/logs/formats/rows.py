@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from calibrant.logs.sources import Claim, Given, Source, rows_source
+from calibrant.logs.sources import Claim, Given, Source, objects_in_memory
 
 __all__ = ["Rows"]
 
@@ -19,9 +18,6 @@ class Rows:
         return Claim.NAME if known else Claim.NONE
 
     def open(self, log: Given) -> Source:
-        """Keys as columns; of what is no mapping nothing is known."""
+        """Keys as columns, and what lies in them; of what is no mapping nothing is known."""
         rows = list(log.value)
-        whole = [row if isinstance(row, Mapping) else {} for row in rows]
-        columns = list(dict.fromkeys(key for row in whole for key in row))
-        found = rows_source(f"{len(rows)} rows", columns, lambda: whole)
-        return replace(found, rows=len(rows), objects=lambda: iter(rows))
+        return objects_in_memory(f"{len(rows)} rows", rows)
