@@ -39,7 +39,7 @@ STATUSES = """
 | 0 | Done; where something was to be looked for, nothing was found. |
 | 1 | Not done, or not all of it: no such file, a full disk, too few labels, a server that is away, a limit reached. |
 | 2 | Cannot be meant so: an unknown option, name or setting, a value out of range, an output over an input. |
-| 3 | Done, and found: a certificate that is refuted (`plan check`). |
+| 3 | Done, and found: a condition of `--fail-if` is met, or a certificate is refuted (`plan check`). |
 | 130 | Stopped with Ctrl-C. |
 
 Nothing is written over what a command reads, by whatever name. A file is there whole or, on an error, as it was."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import metrics
     from .auditing import Audit, audit
+    from .comparing.logs import Comparison, compare
     from .errors import CalibrantError
     from .fitting import fit
     from .guarantees.certifying import certify
@@ -28,12 +29,14 @@ __all__ = [
     "CalibrationMap",
     "Certificate",
     "CertificateSet",
+    "Comparison",
     "Confidence",
     "Decision",
     "MapSet",
     "Tally",
     "audit",
     "certify",
+    "compare",
     "fit",
     "grade",
     "metrics",
@@ -49,12 +52,14 @@ _HOMES = {
     "CalibrationMap": "maps.calibration",
     "Certificate": "plans.certificates",
     "CertificateSet": "plans.certificates",
+    "Comparison": "comparing.logs",
     "Confidence": "types",
     "Decision": "types",
     "MapSet": "maps.calibration",
     "Tally": "tally",
     "audit": "auditing",
     "certify": "guarantees.certifying",
+    "compare": "comparing.logs",
     "fit": "fitting",
     "grade": "reading",
     "same": "reading",

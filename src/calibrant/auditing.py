@@ -10,7 +10,9 @@ from .errors import UnusableInput
 from .logs.judged import judged_log
 from .logs.keys import Key, group_name
 from .logs.tallies import Log, read_log
+from .metrics.conditions import MEASURES, Judgement, conditions, judged, measured
 from .metrics.findings import Finding
+from .metrics.intervals import Estimate
 from .metrics.judging import Judged
 from .phrasing.findings import Told, corrected, told
 from .tally import Tally
@@ -80,6 +82,18 @@ class Audit:
     bins: int
     columns: dict[str, str]
     notes: tuple[str, ...]
+
+    def judged(self, texts: Sequence[str]) -> list[Judgement]:
+        """What every group shows of conditions such as "gap>0.05"; each is met where the whole interval is beyond it.
+
+        Raises `Misuse` for what is no condition.
+        """
+        asked = conditions(texts, MEASURES)
+        return judged(asked, [group_name(group.by) for group in self.groups], self._estimate)
+
+    def _estimate(self, at: int, measure: str, level: float) -> Estimate | None:
+        group = self.groups[at]
+        return None if group.finding is None else measured(group.tally, measure, level)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`; what is not known is None."""

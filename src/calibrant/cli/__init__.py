@@ -11,12 +11,13 @@ from calibrant import __version__
 from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError, Misuse, UnknownName
 
-from . import ask, extend, measure, plan, posture, redteam, refine, serve, signals
+from . import ask, compare, extend, measure, plan, posture, redteam, refine, serve, signals
 from .options import app
 
 __all__ = [
     "app",
     "ask",
+    "compare",
     "extend",
     "measure",
     "plan",

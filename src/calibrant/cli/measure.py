@@ -11,6 +11,7 @@ import typer
 from calibrant.files.writing import write
 from calibrant.plugins import names
 
+from .findings import FailIf, ended, tell
 from .options import AsJson, By, Clustered, Confidence, LogPath, PolicyName, columns, command
 from .terminal import print_json, say
 
@@ -30,13 +31,19 @@ def audit_command(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
+    fail_if: FailIf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how far the confidence in a log can be trusted."""
+    """Measure how far the confidence in a log can be trusted.
+
+    Ends with status 3 where a condition of --fail-if is met.
+    """
     from calibrant.auditing import audit
+    from calibrant.metrics.conditions import MEASURES, conditions
 
     from .tables.measured import print_audit
 
+    conditions(fail_if or [], MEASURES)  # before any work
     found = audit(
         log, columns(by), bins=bins, **asdict(labels),
         human=human, human_propensity=human_propensity,
@@ -49,12 +56,15 @@ def audit_command(
         from calibrant.report import markdown as to_markdown
 
         write(markdown, to_markdown(found))
+    said = found.judged(fail_if or [])
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | ({"conditions": [one.to_dict() for one in said]} if said else {}))
     else:
         print_audit(found)
         for path in filter(None, (report, markdown)):
             say(f"Report: {path}")
+        tell(said)
+    ended(said)
 
 
 @command("fit")

@@ -12,7 +12,7 @@ from scipy.special import expit, logit, stdtr, stdtrit
 from ..tally import Floats, Tally
 from .intervals import Estimate, needs_rows
 
-__all__ = ["LEAST_OF_EACH", "Ranking", "auroc", "ranking", "ranking_effect"]
+__all__ = ["LEAST_OF_EACH", "Placements", "Ranking", "auroc", "placements", "ranking", "ranking_effect"]
 
 LEAST_OF_EACH = 5.0
 """So many right answers, and as many wrong ones, must be there; with fewer the interval does not cover."""
@@ -163,6 +163,46 @@ def ranking_effect(scores: Floats, grades: Floats, weights: Floats | None, clust
         return max(float((held**2).sum() / held.sum()), 1.0)
     together = float((np.bincount(clusters, moves) ** 2).sum()) * groups / (groups - 1)
     return max(together / alone * (len(scores) - 1) / len(scores), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """What each row moves an AUROC by, from its mean: `moves` of shape (rows,), which add up to nothing.
+
+    `value` is the AUROC, `middle` that with its pseudo-rows, `extra` the variance that these add, `right` and `wrong`
+    the effective numbers of rows of either kind.
+    """
+
+    value: float
+    middle: float
+    moves: Floats
+    extra: float
+    right: float
+    wrong: float
+
+
+def placements(scores: Floats, grades: Floats, weights: Floats) -> Placements | None:
+    """Each row's part in an AUROC (DeLong, DeLong and Clarke-Pearson 1988); None where there is nothing to rank.
+
+    >>> found = placements(np.array([0.2, 0.6, 0.4, 0.9]), np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4))
+    >>> found.value, bool(abs(found.moves.sum()) < 1e-12)
+    (0.75, True)
+    """
+    tally = Tally.of(scores, grades, weights)
+    value = auroc(tally) if len(scores) else None
+    if value is None:
+        return None
+    places, lost = _Places.of(tally), _lost(tally)
+    at = np.searchsorted(tally.score, scores).clip(0, len(tally.score) - 1)
+    of_right, of_wrong = (
+        share * (placed - float(share @ placed) / float(share.sum()))
+        for share, placed in (
+            (weights * grades / tally.hits.sum(), places.of_right[at]),
+            (weights * (1 - grades) / lost, places.of_wrong[at]),
+        )
+    )
+    extra = _PSEUDO * (0.5 - places.middle) ** 2 * (1 / places.right**2 + 1 / places.wrong**2)
+    return Placements(value, places.middle, of_right + of_wrong, extra, places.right, places.wrong)
 
 
 @dataclass(frozen=True, slots=True)

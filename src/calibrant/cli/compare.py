@@ -1,0 +1,65 @@
+"""Two models, prompts or releases side by side: compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from .findings import FailIf, ended, tell
+from .options import AsJson, By, Clustered, LogPath, columns, command
+from .terminal import print_json
+
+
+@command("compare")
+def compare_command(
+    log: LogPath,
+    *,
+    other: Annotated[
+        str | None, typer.Argument(metavar="[OTHER]", help="The log that is held against the first.")
+    ] = None,
+    between: Annotated[
+        str | None,
+        typer.Option(help="In one log: the column whose values are compared, each with the first."),
+    ] = None,
+    by: By = "",
+    item: Annotated[
+        str | None, typer.Option(help="Column of what was asked, as item_id, or task,item_id.")
+    ] = None,
+    max_error: Annotated[
+        float, typer.Option(help="Coverage is of a threshold above which at most this share is wrong.")
+    ] = 0.1,
+    delta: Annotated[float, typer.Option(help="Probability with which that promise may fail.")] = 0.1,
+    labels: Clustered,
+    fail_if: FailIf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two logs, or two models, prompts or releases in one, on the items that both answered.
+
+    Differences are of the second less the first. Ends with status 3 where a condition of --fail-if is met.
+    """
+    from calibrant.comparing.logs import compare
+    from calibrant.metrics.conditions import conditions
+    from calibrant.metrics.differences import DIFFERENCES
+
+    from .tables.comparisons import print_comparison
+
+    conditions(fail_if or [], DIFFERENCES)  # before any work
+    found = compare(
+        log,
+        other,
+        between=between,
+        by=columns(by),
+        item=item,
+        max_error=max_error,
+        delta=delta,
+        **asdict(labels),
+    )
+    said = found.judged(fail_if or [])
+    if as_json:
+        print_json(found.to_dict() | {"conditions": [one.to_dict() for one in said]})
+    else:
+        print_comparison(found)
+        tell(said)
+    ended(said)

@@ -1,0 +1,278 @@
+"""Two models, prompts or releases side by side: how far the second differs from the first, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import Misuse
+from ..guarantees.certifying import certify
+from ..logs.keys import Key, group_name
+from ..metrics.conditions import Judgement, conditions, judged
+from ..metrics.differences import DIFFERENCES, Difference, Sample, differences
+from ..metrics.findings import FEW
+from ..metrics.intervals import Estimate
+from ..phrasing.numbers import fixed, span
+from .pairs import Pair, Rows, Side, matched, read_side, sides_between
+from .verdicts import LEVEL, holm
+
+__all__ = ["Change", "Comparison", "Contrast", "compare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One measure of both sides in a group; `shown` says that they differ beyond chance among all that was compared."""
+
+    measure: str
+    difference: Difference
+    shown: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: of each side, and the difference b - a with its 95 % interval."""
+        e = self.difference.interval()
+        return {
+            "a": self.difference.a, "b": self.difference.b, "difference": e.value, "low": e.low, "high": e.high,
+            "p": self.difference.p, "shown": self.shown,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Side `b` against side `a` in one group of answers, all where `by` is empty.
+
+    `items` are the independent units behind the differences, of both sides together; `reason` says why there are none.
+    """
+
+    a: Side
+    b: Side
+    by: dict[str, str | None]
+    paired: bool
+    items: int
+    rows: tuple[int, int]
+    changes: tuple[Change, ...]
+    reason: str | None = None
+
+    @property
+    def group(self) -> str:
+        """The sides and the group in words."""
+        where = f", {group_name(self.by)}" if self.by else ""
+        return f"{self.b.name} against {self.a.name}{where}"
+
+    @property
+    def sentence(self) -> str:
+        """What the comparison shows, in one sentence."""
+        if self.reason:
+            return f"{self.group}: {self.reason}."
+        how = (
+            f"{self.items:,} shared items"
+            if self.paired
+            else f"{self.rows[0]:,} and {self.rows[1]:,} unpaired answers"
+        )
+        first = self.changes[0].difference
+        told = (
+            f"{self.group}: right {100 * first.b:.0f} of 100 against {100 * first.a:.0f}, on {how} "
+            f"(difference {_points(first)})"
+        )
+        shown = [f"{_WORDS[c.measure]} {_side(c)}" for c in self.changes if c.shown]
+        left = [_WORDS[c.measure] for c in self.changes if not c.shown]
+        told += f"; shown: {', '.join(shown)}" if shown else "; no difference is shown"
+        return told + (f"; not shown: {', '.join(left)}." if shown and left else ".")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        return {
+            "a": self.a.name, "b": self.b.name, "by": self.by, "paired": self.paired, "items": self.items,
+            "rows": list(self.rows), "reason": self.reason, "sentence": self.sentence,
+            "measures": {one.measure: one.to_dict() for one in self.changes},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The sides, the first of which the others are held against, and their contrasts: of all answers, then by group."""
+
+    sides: tuple[Side, ...]
+    contrasts: tuple[Contrast, ...]
+    max_error: float
+    delta: float
+    notes: tuple[str, ...]
+
+    def judged(self, texts: Sequence[str]) -> list[Judgement]:
+        """What the contrasts say of conditions such as "accuracy<-0.02", on differences b - a.
+
+        Raises `Misuse` for what is no condition.
+        """
+        asked = conditions(texts, DIFFERENCES)
+        return judged(asked, [one.group for one in self.contrasts], self._estimate)
+
+    def _estimate(self, at: int, measure: str, level: float) -> Estimate | None:
+        found = {one.measure: one.difference for one in self.contrasts[at].changes}
+        return found[measure].interval(level) if measure in found else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        return {
+            "sides": [side.to_dict() for side in self.sides], "max_error": self.max_error, "delta": self.delta,
+            "notes": list(self.notes), "contrasts": [one.to_dict() for one in self.contrasts],
+        }  # fmt: skip
+
+
+def compare(
+    a: Any,
+    b: Any = None,
+    *,
+    between: str | None = None,
+    by: Sequence[str] = (),
+    item: str | None = None,
+    max_error: float = 0.1,
+    delta: float = 0.1,
+    **named: Any,
+) -> Comparison:
+    """Compare two logs, or the parts of one, on what they got right and what their confidence is worth.
+
+    Where both answered at least 30 of the same items, they are compared on those, pair by pair, each item counting
+    the same; the rows of other items are left aside and counted. Else they are two samples. Rows of one item, or of one
+    cluster, are not taken for independent.
+
+    Parameters
+    ----------
+    a, b : data frame, path or store URL, as for `calibrant.audit`
+        The second is held against the first.
+    between : column name
+        In place of `b`: each further value of this column in `a` is held against the one that comes first.
+    by : column names
+        Also in each group of their values. What is called shown has one error rate of 5 % for each measure over all
+        groups (Holm), and one over all whole logs.
+    item : column name, or several with commas
+        What was asked. Guessed from common conventions where None.
+    max_error, delta : float, between 0 and 1
+        Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`.
+    named : confidence, correct, weight, cluster: column names, as for `calibrant.audit`
+
+    Raises
+    ------
+    Misuse, ColumnNotFound, UnusableInput
+        Both or neither of `b` and `between`; a column that is not there; a log that cannot be read.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> old = pandas.DataFrame({"id": range(200), "confidence": [0.8] * 200, "correct": [1, 0] * 100})
+    >>> new = old.assign(correct=[1, 1, 1, 0] * 50)
+    >>> found = compare(old, new)
+    >>> found.contrasts[0].changes[0].difference.value, found.contrasts[0].changes[0].shown
+    (0.25, True)
+    """
+    by = (by,) if isinstance(by, str) else tuple(by)
+    if (b is None) == (between is None):
+        raise Misuse(
+            "Expected a second log, or --between COLUMN (between in Python) in one log: one of the two."
+        )
+    if between is not None:
+        read, notes = sides_between(a, between, by, item, named)
+    else:
+        made = [read_side(one, None, by, item, named) for one in (a, b)]
+        notes = tuple(dict.fromkeys(note for *_, told in made for note in told))
+        read = [(side, rows) for side, rows, _ in made]
+        if read[0][0].name == read[1][0].name:
+            read = [(replace(side, name=name), rows) for name, (side, rows) in zip("ab", read, strict=True)]
+    contrasts, said = [], list(notes)
+    for side, rows in read[1:]:
+        pair = matched(read[0][1], rows)
+        said += [f"{side.name} against {read[0][0].name}: {note}" for note in pair.notes]
+        contrasts += _contrasts(read[0][0], side, pair, by, max_error, delta)
+    if any(one.changes and min(*_coverage(one)) == 0.0 for one in contrasts):
+        said.append(
+            f"Where no threshold can be certified at {max_error:g} wrong, nothing is sent: coverage 0, and none is "
+            "compared where both sides have none. More labels may certify one."
+        )
+    return Comparison(
+        sides=tuple(side for side, _ in read), contrasts=_shown(contrasts), max_error=max_error, delta=delta,
+        notes=tuple(dict.fromkeys(said)),
+    )  # fmt: skip
+
+
+def _contrasts(
+    a: Side, b: Side, pair: Pair, by: Sequence[str], max_error: float, delta: float
+) -> list[Contrast]:
+    """All answers, then each group that either side has."""
+    groups: list[Key | None] = [None, *sorted({*pair.a.group, *pair.b.group}, key=str)] if by else [None]
+    made = []
+    for key in groups:
+        samples, counts = [], []
+        for rows, units in zip((pair.a, pair.b), pair.units, strict=True):
+            at = np.array([key is None or one == key for one in rows.group], bool)
+            counts.append(int(at.sum()))
+            samples.append(_sample(rows.at(at), units[at], max_error, delta))
+        where = {} if key is None else dict(zip(by, key, strict=True))
+        units_of = [set(one.unit.tolist()) for one in samples]
+        items = len(units_of[0] & units_of[1]) if pair.paired else min(map(len, units_of))
+        base = Contrast(
+            a=a, b=b, by=where, paired=pair.paired, items=items, rows=(counts[0], counts[1]), changes=()
+        )
+        if items < FEW:
+            what = "shared items" if pair.paired else "items on the smaller side"
+            made.append(replace(base, reason=f"too few: {items:,} {what}; {FEW:.0f} are needed"))
+            continue
+        found = differences(*samples, paired=pair.paired)
+        if all(one.threshold is None for one in samples):
+            del found["coverage"]  # nothing is sent on either side
+        changes = tuple(Change(measure=name, difference=one) for name, one in found.items())
+        made.append(replace(base, changes=changes))
+    return made
+
+
+def _sample(rows: Rows, units: Any, max_error: float, delta: float) -> Sample:
+    if not len(rows):
+        return Sample(rows.score, rows.grade, rows.weight, units)
+    repeated = units if len(np.unique(units)) < len(units) else None
+    even = bool((rows.weight == rows.weight[0]).all())
+    sent = certify(
+        rows.score, rows.grade, max_error=max_error, delta=delta, cluster=repeated,
+        weight=None if even or repeated is not None else rows.weight,
+    )  # fmt: skip
+    return Sample(rows.score, rows.grade, rows.weight, units, sent.threshold)
+
+
+def _shown(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:
+    """Which differences are beyond chance: of each measure 5 % for all whole logs, and 5 % for all groups."""
+    p: dict[tuple[str, bool], list[tuple[int, float]]] = {}
+    for i, one in enumerate(contrasts):
+        for change in one.changes:
+            p.setdefault((change.measure, bool(one.by)), []).append((i, change.difference.p))
+    shown = set()
+    for (measure, _), cells in p.items():
+        rejected = holm([value for _, value in cells], [1 / len(cells)] * len(cells), LEVEL)
+        shown |= {(i, measure) for (i, _), yes in zip(cells, rejected, strict=True) if yes}
+    return tuple(
+        replace(one, changes=tuple(replace(c, shown=(i, c.measure) in shown) for c in one.changes))
+        for i, one in enumerate(contrasts)
+    )
+
+
+_WORDS = {
+    "accuracy": "accuracy",
+    "gap": "gap",
+    "brier": "Brier score",
+    "auroc": "AUROC",
+    "coverage": "coverage",
+}
+
+
+def _side(change: Change) -> str:
+    value = change.difference.value
+    digits = 4 if change.measure == "brier" else 3
+    return f"{'higher' if value > 0 else 'lower'} by {fixed(abs(value), digits)}"
+
+
+def _coverage(one: Contrast) -> tuple[float, float]:
+    found = [change.difference for change in one.changes if change.measure == "coverage"]
+    return (found[0].a, found[0].b) if found else (0.0, 0.0)
+
+
+def _points(one: Difference) -> str:
+    e = one.interval()
+    return f"{100 * e.value:+.1f} points, {span(e, 1, scale=100, signed=True)}"

@@ -1,0 +1,219 @@
+"""Two logs read for a comparison: which items both answered, and the rows of either side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ColumnNotFound, Misuse, UnusableInput
+from ..logs.keys import Key, group_codes, key_text
+from ..logs.reader import Parsed, Reader
+from ..logs.roles import roles_of
+from ..logs.sources import Source, open_source
+from ..logs.values import as_is
+from ..metrics.findings import FEW
+from ..tally import Floats
+
+__all__ = ["ITEMS", "Pair", "Rows", "Side", "matched", "read_side", "sides_between"]
+
+TEXTS = ("question", "prompt", "input")
+ITEMS = ("item_id", "doc_id", "question_id", "example_id", "custom_id", "testIdx", "id", "item", *TEXTS)
+"""Usual names of a column that says what was asked, in the order in which one is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a comparison: what it is called, how much of its log was read, and as which columns."""
+
+    name: str
+    source: str
+    rows: int
+    used: int
+    unusable: Mapping[str, int]
+    columns: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.name, "source": self.source, "rows": self.rows, "used": self.used,
+            "unusable": dict(self.unusable), "columns": dict(self.columns),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The usable rows of a side: scores, grades and weights of shape (rows,), items and clusters as text, groups."""
+
+    score: Floats
+    grade: Floats
+    weight: Floats
+    item: NDArray[Any] | None
+    cluster: NDArray[Any] | None
+    group: list[Key]
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def at(self, where: NDArray[Any]) -> Rows:
+        """The rows at these indices, or where true."""
+        item, cluster = (None if x is None else x[where] for x in (self.item, self.cluster))
+        group = [self.group[i] for i in np.arange(len(self))[where].tolist()]
+        return Rows(self.score[where], self.grade[where], self.weight[where], item, cluster, group)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides with the units of their rows; `shared` items of both, and `apart` rows that were left aside."""
+
+    a: Rows
+    b: Rows
+    units: tuple[NDArray[np.intp], NDArray[np.intp]]
+    paired: bool
+    shared: int
+    apart: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def read_side(
+    log: Any, name: str | None, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
+) -> tuple[Side, Rows, tuple[str, ...]]:
+    """A log as one side. Raises `UnusableInput` where it cannot be read, or no row can be used."""
+    source = open_source(log)
+    side, parsed, items, notes = _read(source, by, item, named)
+    told = replace(side, name=name) if name else side
+    return told, _rows(parsed, items, clustered="cluster" in side.columns), notes
+
+
+def sides_between(
+    log: Any, column: str, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
+) -> tuple[list[tuple[Side, Rows]], tuple[str, ...]]:
+    """The rows of each value of a column as a side, in the order in which the values come.
+
+    Raises `UnusableInput` where there are fewer than two values with usable rows.
+    """
+    if column in by:
+        raise Misuse(f"{column} tells the sides apart, so it cannot part them as well: leave it out of by.")
+    source = open_source(log)
+    side, parsed, items, notes = _read(source, (*by, column), item, named)
+    rows = _rows(parsed, items, clustered="cluster" in side.columns)
+    values = [key[-1] for key in rows.group]
+    names = list(dict.fromkeys(values))
+    if len(names) < 2:
+        held = ", ".join(map(str, names)) or "none"
+        raise UnusableInput(
+            f"{side.source} has one value of {column} with usable rows: {held}. Two are needed."
+        )
+    made = []
+    for value in names:
+        own = rows.at(np.array([one == value for one in values]))
+        own = Rows(own.score, own.grade, own.weight, own.item, own.cluster, [key[:-1] for key in own.group])
+        made.append((replace(side, name=f"no {column}" if value is None else value, used=len(own)), own))
+    return made, notes
+
+
+def matched(a: Rows, b: Rows) -> Pair:
+    """The items of both, where at least 30 are shared; else all rows, as two sides that share nothing.
+
+    Each shared item then counts the same on both sides, however often it was asked.
+    """
+    if a.item is None or b.item is None:
+        lacks = "Items cannot be matched: there is no column of their ids. Name it with --item COLUMN. "
+        return _unpaired(a, b, 0, lacks)
+    both = set(a.item.tolist()) & set(b.item.tolist())
+    if len(both) < FEW:
+        return _unpaired(
+            a, b, len(both), f"{len(both):,} items are shared; {FEW:.0f} are needed to pair them. "
+        )
+    kept = [np.array([one in both for one in side.item.tolist()]) for side in (a, b) if side.item is not None]
+    one, other = _evened(a.at(kept[0])), _evened(b.at(kept[1]))
+    apart = (len(a) - len(one), len(b) - len(other))
+    notes = []
+    if any(apart):
+        notes.append(
+            f"Compared on the {len(both):,} items that both answered; left aside {apart[0]:,} and {apart[1]:,} rows "
+            "of items that only one did."
+        )
+    labels = [side.item if side.cluster is None or a.cluster is None or b.cluster is None else side.cluster
+              for side in (one, other)]  # fmt: skip
+    _, codes = np.unique(np.concatenate([np.asarray(x, str) for x in labels]), return_inverse=True)
+    return Pair(one, other, (codes[: len(one)], codes[len(one) :]), True, len(both), apart, tuple(notes))
+
+
+def _unpaired(a: Rows, b: Rows, shared: int, why: str) -> Pair:
+    units = []
+    for side in (a, b):
+        labels = side.item if side.cluster is None else side.cluster
+        codes = (
+            np.arange(len(side)) if labels is None else np.unique(labels.astype(str), return_inverse=True)[1]
+        )
+        units.append(codes.astype(np.intp))
+    note = f"{why}The sides are compared as two samples: a difference may come from other questions."
+    return Pair(a, b, (units[0], units[1]), False, shared, (0, 0), (note,))
+
+
+def _evened(side: Rows) -> Rows:
+    """The same rows, those of one item sharing its weight."""
+    assert side.item is not None
+    _, code, count = np.unique(side.item.astype(str), return_inverse=True, return_counts=True)
+    return replace(side, weight=side.weight / count[code])
+
+
+def _rows(parsed: Parsed, items: NDArray[Any] | None, *, clustered: bool) -> Rows:
+    group = [parsed.keys[i] for i in parsed.group.tolist()]
+    return Rows(
+        parsed.score, parsed.grade, parsed.weight, items, parsed.cluster if clustered else None, group
+    )
+
+
+def _read(
+    source: Source, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
+) -> tuple[Side, Parsed, NDArray[Any] | None, tuple[str, ...]]:
+    roles, guessed = roles_of(source, by, named)
+    columns = _items(source, item)
+    signals = ["signal"] if "signal" in source.columns and "signal" not in by else []
+    reader = Reader(source, roles, also=dict.fromkeys(columns, as_is), stated=signals)
+    parsed = reader.whole()
+    reader.require_usable()
+    held = {str(v) for one in reader.held.values() for v in one.get("signal", ())}
+    if len(held) > 1:
+        raise UnusableInput(
+            f"{source.name} mixes the signals {', '.join(sorted(held))}, whose scores are on different scales: compare "
+            "them with --between signal, or keep one in the log."
+        )
+    told = {"confidence": roles.confidence, "correct": roles.correct, "weight": roles.weight,
+            "cluster": roles.cluster, "item": ",".join(columns)}  # fmt: skip
+    side = Side(
+        name=source.name, source=source.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable),
+        columns={part: name for part, name in told.items() if name},
+    )  # fmt: skip
+    return side, parsed, _labels(parsed, columns), (*guessed, *reader.notes)
+
+
+def _items(source: Source, item: str | None) -> tuple[str, ...]:
+    """The columns that name an item: as named, with commas; else as the format knows; else of a usual name."""
+    if item is not None:
+        names = (item,) if item in source.columns else tuple(one.strip() for one in item.split(","))
+        if missing := [name for name in names if name not in source.columns]:
+            raise ColumnNotFound("item", missing, source.columns)
+        return names
+    found = source.roles.get("item") or next((name for name in ITEMS if name in source.columns), None)
+    if found is None:
+        return ()
+    task = source.roles.get("task", "task")
+    told = task in source.columns and found not in TEXTS  # tasks may number theirs alike
+    return (task, found) if told else (found,)
+
+
+def _labels(parsed: Parsed, columns: Sequence[str]) -> NDArray[Any] | None:
+    """The item of each row as text; a row without one is an item of its own."""
+    if not columns:
+        return None
+    last = [key_text(value) for value in parsed.also[columns[-1]].tolist()]
+    keys, code = group_codes([parsed.also[name] for name in columns], len(parsed))
+    named = ["\0".join(map(str, key)) for key in keys]
+    made = [f"\0alone {i}" if last[i] is None else named[c] for i, c in enumerate(code.tolist())]
+    return np.array(made, dtype=object)

@@ -1,0 +1,160 @@
+"""Conditions on measures, such as gap>0.05, judged on an interval: met only where all of it lies beyond the bound."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import stdtrit
+
+from ..errors import Misuse
+from ..tally import Tally
+from .findings import FEW
+from .gap import gap
+from .intervals import Estimate, bootstrap
+from .l2 import l2
+from .proper_scores import brier, log_loss
+from .ranking import ranking
+from .smooth_ece import smooth_ece
+
+__all__ = ["MEASURES", "Condition", "Judgement", "Says", "conditions", "judged", "measured"]
+
+Says = Literal["found", "not shown", "ruled out", "too few"]
+Measure = Callable[[Tally, float], Estimate | None]
+
+_WRITTEN = re.compile(
+    r"\s*(?:(abs)\(\s*)?([a-z_0-9]+)\s*(\))?\s*(<=?|>=?)\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*(%?)\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A measure beyond a bound; with `size` its distance from zero is.
+
+    >>> Condition.of("gap > 5%", ["gap"])
+    Condition(measure='gap', above=True, bound=0.05, size=False)
+    >>> Condition.of("abs(gap)>0.05", ["gap"]).met(Estimate(-0.2, -0.3, -0.1))
+    'found'
+    """
+
+    measure: str
+    above: bool
+    bound: float
+    size: bool = False
+
+    @classmethod
+    def of(cls, text: str, known: Collection[str]) -> Condition:
+        """The condition that a text states; raises `Misuse` for anything else, and a measure that is not `known`."""
+        found = _WRITTEN.fullmatch(text.lower())
+        bound = _number(found[5]) if found else None
+        if found is None or bound is None or bool(found[1]) != bool(found[3]):
+            raise Misuse(
+                f"Expected a condition such as 'gap>0.05', 'abs(gap)>0.05' or 'auroc<0.7'; got {text!r}. Give "
+                "--fail-if once for each."
+            )
+        if found[2] not in known:
+            also = " An ECE has no interval that covers: take smooth_ece or l2." if "ece" in found[2] else ""
+            raise Misuse(f"No condition is judged on {found[2]!r}.{also} Known: {', '.join(known)}.")
+        return cls(found[2], found[4][0] == ">", bound / 100 if found[6] else bound, bool(found[1]))
+
+    def __str__(self) -> str:
+        name = f"abs({self.measure})" if self.size else self.measure
+        return f"{name} {'>' if self.above else '<'} {self.bound:g}"
+
+    def met(self, of: Estimate) -> Says:
+        """Found where the whole interval lies beyond the bound, ruled out where none of it does, else not shown."""
+        low, high = of.low, of.high
+        if self.size:
+            low, high = max(low, -high, 0.0), max(-low, high)
+        surely, maybe = (
+            (low > self.bound, high > self.bound) if self.above else (high < self.bound, low < self.bound)
+        )
+        return "found" if surely else "not shown" if maybe else "ruled out"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a group shows of a condition: the estimate at the level that is shared by all groups, None with too few."""
+
+    condition: Condition
+    group: str
+    estimate: Estimate | None
+    says: Says
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, ready for `json.dumps`."""
+        e = self.estimate
+        return {
+            "condition": str(self.condition), "group": self.group, "says": self.says,
+            "value": e and e.value, "low": e and e.low, "high": e and e.high,
+        }  # fmt: skip
+
+
+def conditions(texts: Sequence[str], known: Collection[str]) -> list[Condition]:
+    """Each text as a condition; raises `Misuse`."""
+    return [Condition.of(text, known) for text in texts]
+
+
+def judged(
+    asked: Sequence[Condition], groups: Sequence[str], estimate: Callable[[int, str, float], Estimate | None]
+) -> list[Judgement]:
+    """Every condition in every group, with at most one time in twenty a finding anywhere where there is nothing.
+
+    Each interval is at the level 1 - 0.05 / groups, so that many groups do not make findings by themselves.
+    `estimate` gives that of the group with an index for a measure at a level, None where there are too few rows.
+    """
+    level = 1 - 0.05 / max(len(groups), 1)
+    found = []
+    for condition in asked:
+        for i, group in enumerate(groups):
+            one = estimate(i, condition.measure, level)
+            found.append(Judgement(condition, group, one, "too few" if one is None else condition.met(one)))
+    return found
+
+
+def measured(tally: Tally, measure: str, level: float) -> Estimate | None:
+    """A measure of a tally, one of `MEASURES`, with its interval; None where there are too few rows for it to cover.
+
+    >>> measured(Tally.of([0.9] * 100, [1] * 70 + [0] * 30), "accuracy", 0.95).value
+    0.7
+    """
+    if measure == "n":
+        return Estimate(float(tally.rows), float(tally.rows), float(tally.rows))
+    return MEASURES[measure](tally, level) if tally.n_eff >= FEW else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _accuracy(tally: Tally, level: float) -> Estimate:
+    """Wilson's interval on the effective number of rows, with Student's quantile for that of clusters."""
+    n, p = tally.n_eff, tally.accuracy
+    t = float(stdtrit(max((tally.clusters or n) - 1, 1.0), 0.5 + level / 2))
+    middle = (p + t * t / (2 * n)) / (1 + t * t / n)
+    half = t / (1 + t * t / n) * math.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
+    return Estimate(p, min(p, middle - half), max(p, middle + half))
+
+
+def _auroc(tally: Tally, level: float) -> Estimate | None:
+    ranked = ranking(tally)
+    return ranked.interval(level) if ranked and ranked.enough else None
+
+
+MEASURES: dict[str, Measure] = {
+    "accuracy": _accuracy,
+    "auroc": _auroc,
+    "brier": lambda tally, level: bootstrap(tally, brier, level=level),
+    "gap": lambda tally, level: gap(tally, level=level),
+    "l2": lambda tally, level: l2(tally, level=level),
+    "log_loss": lambda tally, level: bootstrap(tally, log_loss, level=level),
+    "n": lambda tally, _: Estimate(float(tally.rows), float(tally.rows), float(tally.rows)),
+    "smooth_ece": lambda tally, level: smooth_ece(tally, level=level),
+}
+"""The measures on which a condition is judged, by their names in JSON; each gives an interval that covers."""

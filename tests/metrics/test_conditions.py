@@ -1,0 +1,82 @@
+"""Conditions such as gap>0.05: how they are written, and when they are met."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibrant.errors import Misuse
+from calibrant.metrics.conditions import MEASURES, Condition, judged, measured
+from calibrant.metrics.intervals import Estimate
+from calibrant.tally import Tally
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "says"),
+    [
+        ("gap>0.05", 0.06, 0.1, "found"),
+        ("gap > 5 %", 0.06, 0.1, "found"),
+        ("gap>0.05", 0.04, 0.1, "not shown"),
+        ("gap>0.05", 0.01, 0.05, "ruled out"),
+        ("gap<-0.05", -0.2, -0.06, "found"),
+        ("gap<-0.05", -0.2, -0.04, "not shown"),
+        ("abs(gap)>0.05", -0.2, -0.06, "found"),
+        ("abs( gap ) >= .05", -0.2, 0.06, "not shown"),
+        ("abs(gap)<0.05", -0.04, 0.03, "found"),
+        ("AUROC<=0.7", 0.5, 0.69, "found"),
+        ("n<1e2", 99, 99, "found"),
+        ("n<100", 100, 100, "ruled out"),
+    ],
+)
+def test_a_condition_is_met_where_the_whole_interval_is_beyond_it(
+    text: str, low: float, high: float, says: str
+) -> None:
+    assert Condition.of(text, MEASURES).met(Estimate((low + high) / 2, low, high)) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gap", "Expected a condition"),
+        ("gap>0.05 and auroc<0.7", "once for each"),
+        ("gap==0", "Expected a condition"),
+        ("abs(gap>0.1", "Expected a condition"),
+        ("gap>0.1.2", "Expected a condition"),
+        ("ece>0.05", "smooth_ece or l2"),
+        ("ecee_equal>1", "Known: accuracy"),
+        ("", "Expected a condition"),
+    ],
+)
+def test_what_is_no_condition_is_refused(text: str, says: str) -> None:
+    with pytest.raises(Misuse, match=says):
+        Condition.of(text, MEASURES)
+
+
+@pytest.mark.parametrize("measure", [name for name in MEASURES if name != "n"])
+def test_every_measure_has_an_interval_that_widens_with_the_level(measure: str) -> None:
+    rng = np.random.default_rng(1)
+    c = np.round(rng.beta(4, 2, 300), 2)
+    tally = Tally.of(c, rng.random(300) < c * 0.9)
+    narrow, wide = measured(tally, measure, 0.8), measured(tally, measure, 0.999)
+    assert narrow is not None and wide is not None
+    assert wide.low <= narrow.low <= narrow.value <= narrow.high <= wide.high
+    assert wide.high - wide.low > narrow.high - narrow.low
+    assert measured(Tally.of([0.9] * 9, [1] * 5 + [0] * 4), measure, 0.95) is None
+
+
+def test_accuracy_covers_and_many_healthy_groups_make_few_findings() -> None:
+    rng = np.random.default_rng(7)
+    condition, false, held = Condition.of("gap>0.05", MEASURES), 0, []
+    for _ in range(60):
+        tallies = []
+        for _ in range(10):
+            right = rng.random(80) < 0.8
+            tallies.append(Tally.of(np.full(80, 0.85), right))
+            one = measured(tallies[-1], "accuracy", 0.95)
+            held.append(one is not None and one.low <= 0.8 <= one.high)
+        said = judged(
+            [condition], list("abcdefghij"), lambda i, name, level, of=tallies: measured(of[i], name, level)
+        )
+        false += any(one.says == "found" for one in said)
+    assert np.mean(held) > 0.93
+    assert false <= 7  # of 60 at the bound itself, where each group alone would be one time in forty
