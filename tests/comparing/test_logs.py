@@ -118,6 +118,17 @@ def test_many_groups_of_nothing_show_little() -> None:
     assert shown <= 3
 
 
+def test_verdicts_may_come_from_a_second_file(tmp_path: Path) -> None:
+    a, b = log(1), log(2, 0.5)
+    labels = tmp_path / "labels.csv"
+    b.assign(correct=1 - b.correct)[["id", "correct"]].to_csv(labels, index=False)
+    (tmp_path / "b.csv").write_text(b.drop(columns="correct").to_csv(index=False))
+    (tmp_path / "a.csv").write_text(a.drop(columns="correct").to_csv(index=False))
+    found = calibrant.compare(str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), labels=str(labels), on="id")
+    assert changes(found)["accuracy"] == (0.0, False)
+    assert found.contrasts[0].changes[0].difference.a == pytest.approx(1 - b.correct.mean())
+
+
 def test_few_items_are_not_compared() -> None:
     a, b = log(1, task=["rare"] * 10 + ["usual"] * 290), log(2, task=["rare"] * 10 + ["usual"] * 290)
     found = calibrant.compare(a, b, by="task")

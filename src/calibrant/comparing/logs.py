@@ -150,7 +150,7 @@ def compare(
         What was asked. Guessed from common conventions where None.
     max_error, delta : float, between 0 and 1
         Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`.
-    named : confidence, correct, weight, cluster: column names, as for `calibrant.audit`
+    named : confidence, correct, weight, cluster, right, partly, wrong, labels, on, as for `calibrant.audit`
 
     Raises
     ------

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, Misuse, UnusableInput
 from ..logs.keys import Key, group_codes, key_text
+from ..logs.opening import labelled, open_log
 from ..logs.reader import Parsed, Reader
-from ..logs.roles import roles_of
-from ..logs.sources import Source, open_source
+from ..logs.sources import Source
 from ..logs.values import as_is
 from ..metrics.findings import FEW
 from ..tally import Floats
@@ -82,8 +82,7 @@ def read_side(
     log: Any, name: str | None, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
 ) -> tuple[Side, Rows, tuple[str, ...]]:
     """A log as one side. Raises `UnusableInput` where it cannot be read, or no row can be used."""
-    source = open_source(log)
-    side, parsed, items, notes = _read(source, by, item, named)
+    side, parsed, items, notes = _read(labelled(log, named), by, item, named)
     told = replace(side, name=name) if name else side
     return told, _rows(parsed, items, clustered="cluster" in side.columns), notes
 
@@ -97,8 +96,7 @@ def sides_between(
     """
     if column in by:
         raise Misuse(f"{column} tells the sides apart, so it cannot part them as well: leave it out of by.")
-    source = open_source(log)
-    side, parsed, items, notes = _read(source, (*by, column), item, named)
+    side, parsed, items, notes = _read(labelled(log, named), (*by, column), item, named)
     rows = _rows(parsed, items, clustered="cluster" in side.columns)
     values = [key[-1] for key in rows.group]
     names = list(dict.fromkeys(values))
@@ -172,7 +170,7 @@ def _rows(parsed: Parsed, items: NDArray[Any] | None, *, clustered: bool) -> Row
 def _read(
     source: Source, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
 ) -> tuple[Side, Parsed, NDArray[Any] | None, tuple[str, ...]]:
-    roles, guessed = roles_of(source, by, named)
+    source, roles, guessed = open_log(source, by, named)
     columns = _items(source, item)
     signals = ["signal"] if "signal" in source.columns and "signal" not in by else []
     reader = Reader(source, roles, also=dict.fromkeys(columns, as_is), stated=signals)
