@@ -299,6 +299,21 @@ class LogFormat(Protocol):
         ...
 
 
+class LogTable(Protocol):
+    """A table that some tool writes, whatever file or frame it comes in, known by its columns.
+
+    A class in the family of log formats that has these two, beside or in place of those of `LogFormat`.
+    """
+
+    def knows(self, columns: Sequence[str]) -> bool:
+        """Whether these are the columns of its table."""
+        ...
+
+    def read(self, source: Source) -> Source:
+        """The table with what its columns are; raises `UnusableInput` where it cannot be read after all."""
+        ...
+
+
 class Attack(Protocol):
     """A way to move a confidence: pure, and the same for the same question and state of `rng`.
 

@@ -13,30 +13,54 @@ from typing import Any
 import numpy as np
 
 from ..errors import CalibrantError
-from ..logs.sources import Block, Claim, Given, Source
+from ..logs.sources import Block, Claim, Given, Source, plain_source
 from .promises import Make
 
 STRANGE = (
     Given(object()), Given(None), Given("x.zzz", "x.zzz"), Given("x.zzz", "x.zzz", bytes(range(256))),
 )  # fmt: skip
+STRANGE_COLUMNS: tuple[list[str], ...] = ([], ["confidence", "correct"], ["id", "score", "label", "target"])
 
 
 def claims_what_is_its_own_and_nothing_else(make: Make, logs: Sequence[Any] = ()) -> Iterator[str]:
     """A claim on each log of its own; none, and no error, on objects, addresses and bytes of no kind."""
     for given in STRANGE:
-        if (claim := make().claim(given)) is not Claim.NONE:
+        if (claim := _claim(make, given)) is not Claim.NONE:
             yield f"it claims {given!r:.60} with {claim!r}; expected Claim.NONE"
     for log in logs:
-        if not isinstance(claim := make().claim(Given.of(log)), Claim) or claim is Claim.NONE:
+        claim = _claim(make, Given.of(log))
+        if not isinstance(claim, Claim) or (claim is Claim.NONE and not _knows(make, log)):
             yield f"of {log!s:.60} it claims {claim!r}"
+    if hasattr(make(), "knows") and any(make().knows(columns) for columns in STRANGE_COLUMNS):
+        yield f"it knows columns that any table may have: {STRANGE_COLUMNS}"
     if not logs:
         yield "no log of its own was given to look at: checks.log_format(MyFormat, logs=[...])"
+
+
+def _claim(make: Make, given: Given) -> Any:
+    """That of a format which is known by columns alone is none."""
+    made = make()
+    return made.claim(given) if hasattr(made, "claim") else Claim.NONE
+
+
+def _knows(make: Make, log: Any) -> bool:
+    made = make()
+    return hasattr(made, "knows") and bool(made.knows(plain_source(log).columns))
+
+
+def _opened(make: Make, log: Any) -> Source:
+    given, made = Given.of(log), make()
+    claimed = _claim(make, given) is not Claim.NONE
+    source: Source = (
+        made.open(given) if claimed or not hasattr(made, "read") else made.read(plain_source(log))
+    )
+    return source
 
 
 def gives_its_columns_in_blocks(make: Make, logs: Sequence[Any] = ()) -> Iterator[str]:
     """Any choice of its columns, as arrays of one length, as many rows each time."""
     for log in logs:
-        source: Source = make().open(Given.of(log))
+        source = _opened(make, log)
         columns, counts = list(source.columns), []
         if (
             not columns
@@ -68,7 +92,7 @@ def reads_a_broken_log_or_says_why_not(make: Make, logs: Sequence[Any] = ()) -> 
             broken = Path(folder) / path.name
             broken.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
             try:
-                source = make().open(Given.of(broken))
+                source = _opened(make, broken)
                 list(source.blocks(source.columns))
             except CalibrantError:
                 continue

@@ -95,7 +95,12 @@ def matched(
 
 
 def parted_by_signal(source: Source, by: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """The columns `by`, and a note: of a log of records, whose rows are of one signal each, no signals are pooled."""
+    """The columns `by`, and a note: what a format keeps apart, and signals of records, are not pooled."""
+    for column in (name for name in source.apart if name not in by):
+        if len(distinct(source.first(column))) > 1:
+            return (*by, column), [
+                f"Groups are parted by the column {column!r}, whose rows are not to be pooled."
+            ]
     if "record_id" not in source.columns or "signal" not in source.columns or "signal" in by:
         return tuple(by), []
     if len(distinct(source.first("signal"))) < 2:
@@ -133,13 +138,15 @@ def roles_of(
         raise UnusableInput(f"{source.name} has no columns. Expected a header line and one row per answer.")
     available = [name for name in source.columns if name != apart or name in named.values()]
     words = Named.of(**{kind: named.get(kind) for kind in WORDS})
+    named = _by_format(source, named)
     for role in needed:
         _require_choice(source, role, named)
-    named = _by_format(source, named)
+        _require_there(source, role, named)
+    usual = {r: names for r, names in CONVENTIONS.items() if r not in source.lacking or named.get(r)}
     clusters = named.get("cluster")
     tied = _tied(clusters, source.columns)
     named = {**named, "cluster": None}
-    found, notes = matched(available, CONVENTIONS, named), list(source.notes)
+    found, notes = matched(available, usual, named), list(source.notes)
     for role in needed:
         if role not in found:
             raise ColumnNotFound(role, CONVENTIONS[role], source.columns)
@@ -148,7 +155,7 @@ def roles_of(
     for role in (r for r in ("weight", "cluster") if not named.get(r) and not (r == "cluster" and tied)):
         while role in found and distinct(source.first(found[role])) <= {None}:
             available.remove(found[role])
-            found = matched(available, CONVENTIONS, named)
+            found = matched(available, usual, named)
         if role in found:
             notes.append(f"Rows are {role}ed by the column {found[role]!r}, found by its name.")
     weight, cluster = found.get("weight"), clusters or found.get("cluster")
@@ -169,10 +176,22 @@ def _require_choice(source: Source, role: str, named: Mapping[str, str | None]) 
         )
 
 
+def _require_there(source: Source, role: str, named: Mapping[str, str | None]) -> None:
+    """Raise `UnusableInput` where the format knows that no column plays a part, and nobody named one."""
+    if named.get(role) is None and role in source.lacking:
+        raise UnusableInput(
+            f"{source.name} is {source.kind} and has no column for {role}. {source.lacking[role]} Its columns are: "
+            f"{', '.join(source.columns)}."
+        )
+
+
 def _by_format(source: Source, named: Mapping[str, str | None]) -> dict[str, str | None]:
     """The named columns, and those that the format knows for parts of which nobody named one."""
-    known = {role: name for role, name in source.roles.items() if role in CONVENTIONS}
-    return {**known, **{role: name for role, name in named.items() if name is not None}}
+    told = {role: name for role, name in named.items() if name is not None}
+    known = {role: name for role, name in source.roles.items() if role in CONVENTIONS} | told
+    if "confidence" not in told and (beside := source.beside.get(known.get("correct", ""))):
+        known["confidence"] = beside
+    return dict(known)
 
 
 def _tied(cluster: str | None, available: list[str]) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ __all__ = [
     "Source",
     "objects_in_memory",
     "open_source",
+    "plain_source",
     "rows_source",
 ]
 
@@ -57,7 +58,9 @@ class Source:
     lm-evaluation-harness"; `roles` are columns by the part that they play, of confidence, correct, weight, cluster,
     item, sample, task, model, answer, reference, prediction and time; `choices` are, by part, columns among which
     only a person can choose, such as several metrics; `scales` are scales by column, such as "percent";
-    `notes` are said before anything that was found.
+    `lacking` says of a part that the log has no column for it, whatever columns are called, and what to do;
+    `beside` is, by verdict column, the confidence that goes with it; rows that differ in a column of `apart` are not
+    pooled; `notes` are said before anything that was found.
     """
 
     name: str
@@ -72,6 +75,9 @@ class Source:
     roles: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def first(self, column: str) -> NDArray[Any]:
@@ -83,9 +89,19 @@ class Source:
 def open_source(log: Any) -> Source:
     """Ask the formats whose log this is, and open it; that of another package wins where it claims a log.
 
-    Several files, by a pattern such as `logs/*.csv`, are one log: each is opened by what it holds.
+    Several files, by a pattern such as `logs/*.csv`, are one log: each is opened by what it holds. A table is then
+    asked for whose it is, by its columns, whatever file or frame it came in.
     Raises `UnusableInput` where no format knows it, or where it cannot be read.
     """
+    source = plain_source(log)
+    if source.kind:
+        return source
+    tables = [one for name in names("log_formats") if hasattr(one := find("log_formats", name)(), "knows")]
+    return next((one.read(source) for one in tables if one.knows(source.columns)), source)
+
+
+def plain_source(log: Any) -> Source:
+    """The log as the files or the frame say it, before anybody looks at whose table it is."""
     given = Given.of(log)
     one = _claimed(given)
     files = _files(given)
@@ -108,11 +124,12 @@ def _files(given: Given) -> list[str]:
 
 def _claimed(given: Given) -> LogFormat:
     known = names("log_formats")
-    formats: list[LogFormat] = [find("log_formats", name)() for name in known]
-    claims = [(one.claim(given), _foreign(one), one) for one in formats]
+    formats: list[Any] = [find("log_formats", name)() for name in known]
+    claims = [(one.claim(given), _foreign(one), one) for one in formats if hasattr(one, "claim")]
     found = max((c for c in claims if c[0]), key=lambda c: (c[1], c[0]), default=None)
     if found:
-        return found[2]
+        format: LogFormat = found[2]
+        return format
     if not given.text:
         raise UnusableInput(
             f"Expected a data frame, a path or a store URL, got {type(given.value).__name__}."
@@ -182,6 +199,9 @@ def _joined(name: str, several: Sequence[Source]) -> Source:
         inside=frozenset().union(*(one.inside for one in several)),
         kind=several[0].kind if len({one.kind for one in several}) == 1 else "", roles=roles, choices=choices,
         scales={column: scale for one in several for column, scale in one.scales.items()},
+        lacking={part: why for one in several for part, why in one.lacking.items() if part not in {**roles, **choices}},
+        beside={verdict: column for one in several for verdict, column in one.beside.items()},
+        apart=tuple(dict.fromkeys(column for one in several for column in one.apart)),
         notes=(*_lacking(columns, several), *dict.fromkeys(note for one in several for note in one.notes)),
     )  # fmt: skip
 

@@ -1,0 +1,221 @@
+"""Spans of OpenTelemetry with the generative-AI conventions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from calibrant.logs.foreign import (
+    beginning_keys,
+    cell,
+    graded,
+    json_in,
+    label_of,
+    lines_in,
+    paths_of,
+    saying,
+    tool_source,
+)  # fmt: skip
+from calibrant.logs.sources import Claim, Given, Source
+from calibrant.logs.sureness import Sure, chosen_way, stated_in
+
+__all__ = ["Otel"]
+
+EVALUATION = "gen_ai.evaluation."
+RESULT = "gen_ai.evaluation.result"
+OTHERWISE = (("pass", "correct", "true", "yes"), ("fail", "incorrect", "false", "no"))
+"""Labels that say something else than a score of 0, and of 1."""
+NO_CONFIDENCE = (
+    "The conventions have no attribute for one. Set an attribute such as gen_ai.confidence on the span, send an "
+    "evaluation called confidence, or name an attribute with --confidence COLUMN."
+)
+
+
+class Otel:
+    """OpenTelemetry: spans of generations with their evaluations, as OTLP JSON or as the SDK prints them."""
+
+    def claim(self, log: Given) -> Claim:
+        """By the groups of spans or log records, or by a span with its context and attributes."""
+        keys = beginning_keys(log)
+        otlp = keys & {"resourceSpans", "resource_spans", "resourceLogs", "resource_logs"}
+        sdk = {"context", "attributes", "resource"} <= keys and keys & {"start_time", "timestamp"}
+        return Claim.CONTENT if otlp or sdk else Claim.NONE
+
+    def open(self, log: Given) -> Source:
+        """A row for each span of a model: a verdict is an evaluation's score, else its label."""
+        rows: dict[str, dict[str, Any]] = {}
+        results = list[tuple[str, Mapping[str, Any]]]()
+        for span in (one for path in paths_of(log) for one in _records(_wholes(path, log))):
+            told = span["attributes"]
+            if span["event"] == RESULT or f"{EVALUATION}name" in told:
+                results.append((span["id"], told))
+            elif any(name.startswith("gen_ai.") for name in told) or any(
+                _is_result(e) for e in span["events"]
+            ):
+                rows[span["id"]] = _row(span)
+                results += [
+                    (span["id"], event["attributes"]) for event in span["events"] if _is_result(event)
+                ]
+        names, differ = _joined(rows, results)
+        flat = list(rows.values())
+        _, derived, said = chosen_way(Sure(stated_in(row.get("answer"))) for row in flat)
+        sure = saying(names)
+        named = sure or saying(key for row in flat for key in row if key not in names)
+        if not named and said:
+            flat = [{**row, "confidence": one} for row, one in zip(flat, derived, strict=True)]
+        notes = ["The verdict is an evaluation's score, else its label.", *([] if named else said)]
+        if differ:
+            notes.append(
+                f"The score and the label of {differ} evaluations say different things; the score counts."
+            )
+        return tool_source(
+            log.text, "spans of OpenTelemetry", flat,
+            {
+                "correct": [n for n in names if n not in sure and graded(row.get(n) for row in flat)],
+                "confidence": named or "confidence", "item": "span_id", "model": "model", "answer": "answer",
+                "time": "time",
+            },
+            lacking={
+                "confidence": NO_CONFIDENCE,
+                "correct": f"No event {RESULT} grades a span: join verdicts with --labels FILE --on span_id.",
+            },
+            notes=notes,
+        )  # fmt: skip
+
+
+def _wholes(path: Path, log: Given) -> list[Any]:
+    return list(lines_in(path)) if log.on_a_line else [json_in(path)]
+
+
+def _records(found: list[Any]) -> Iterator[dict[str, Any]]:
+    """Spans and log records of either shape, in one."""
+    for one in (inner for outer in found for inner in (outer if isinstance(outer, list) else [outer])):
+        if not isinstance(one, Mapping):
+            continue
+        groups = [
+            (kind, group)
+            for kind in ("Spans", "Logs")
+            for group in one.get(f"resource{kind}") or one.get(f"resource_{kind.lower()}") or ()
+        ]
+        for kind, group in groups:
+            for scope in group.get(f"scope{kind}") or group.get(f"scope_{kind.lower()}") or ():
+                for span in scope.get("spans") or scope.get("logRecords") or scope.get("log_records") or ():
+                    yield _otlp(span)
+        if not groups and "attributes" in one:
+            yield _sdk(one)
+
+
+def _otlp(span: Mapping[str, Any]) -> dict[str, Any]:
+    parent = span.get("spanId") or span.get("span_id") or ""
+    return {
+        "id": _hex(str(parent)),
+        "name": span.get("name"),
+        "event": span.get("eventName") or span.get("event_name"),
+        "time": _nanoseconds(span.get("startTimeUnixNano") or span.get("start_time_unix_nano")),
+        "attributes": _attributes(span.get("attributes")),
+        "events": [
+            {"name": event.get("name"), "attributes": _attributes(event.get("attributes"))}
+            for event in span.get("events") or ()
+        ],
+    }
+
+
+def _sdk(span: Mapping[str, Any]) -> dict[str, Any]:
+    context = span.get("context") or {}
+    number = str(context.get("span_id") or span.get("span_id") or "")
+    return {
+        "id": number.removeprefix("0x"),
+        "name": span.get("name"),
+        "event": span.get("event_name"),
+        "time": span.get("start_time"),
+        "attributes": dict(span.get("attributes") or {}),
+        "events": [
+            {"name": event.get("name"), "attributes": dict(event.get("attributes") or {})}
+            for event in span.get("events") or ()
+        ],
+    }
+
+
+def _attributes(listed: Any) -> dict[str, Any]:
+    if isinstance(listed, Mapping):
+        return dict(listed)
+    return {one["key"]: _value(one.get("value") or {}) for one in listed or () if "key" in one}
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    """Whole numbers come as text."""
+    for kind, held in value.items():
+        bare = kind.replace("_value", "").replace("Value", "")
+        if bare == "int":
+            return int(held)
+        if bare == "array":
+            return [_value(one) for one in held.get("values") or ()]
+        if bare == "kvlist":
+            return {one["key"]: _value(one.get("value") or {}) for one in held.get("values") or ()}
+        return held
+    return None
+
+
+def _hex(text: str) -> str:
+    """An id of 8 bytes in hex, which protobuf's own JSON writes in base64."""
+    if len(text) == 16 or not text:
+        return text.lower()
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return text
+
+
+def _nanoseconds(value: Any) -> float | None:
+    return None if value in (None, "") else int(value) / 1e9
+
+
+def _is_result(event: Mapping[str, Any]) -> bool:
+    return event["name"] == RESULT or f"{EVALUATION}name" in event["attributes"]
+
+
+def _row(span: Mapping[str, Any]) -> dict[str, Any]:
+    told = span["attributes"]
+    model = told.get("gen_ai.response.model") or told.get("gen_ai.request.model")
+    row = {
+        "span_id": span["id"], "name": span["name"], "time": span["time"], "model": model,
+        "response_id": told.get("gen_ai.response.id"), "answer": _answer(told.get("gen_ai.output.messages")),
+    }  # fmt: skip
+    known = ("gen_ai.output.messages", "gen_ai.input.messages", "gen_ai.system_instructions")
+    plain = {
+        name: value if isinstance(value, str | bool | int | float) else json.dumps(value, default=str)
+        for name, value in told.items() if name not in known
+    }  # fmt: skip
+    return row | plain
+
+
+def _answer(messages: Any) -> str | None:
+    found = cell(messages)
+    if not isinstance(found, list):
+        return found if isinstance(found, str) else None
+    parts = [part for one in found if isinstance(one, Mapping) for part in one.get("parts") or ()]
+    texts = [
+        str(part.get("content")) for part in parts if isinstance(part, Mapping) and part.get("type") == "text"
+    ]
+    return "".join(texts) or None
+
+
+def _joined(
+    rows: dict[str, dict[str, Any]], results: list[tuple[str, Mapping[str, Any]]]
+) -> tuple[list[str], int]:
+    """Put each evaluation on the span it is of, by its id or the response's; their names, and how many are doubtful."""
+    responses = {row["response_id"]: row for row in rows.values() if row["response_id"]}
+    names, differ = dict[str, None](), 0
+    for span, told in results:
+        row = responses.get(told.get("gen_ai.response.id")) or rows.get(span)
+        name = str(told.get(f"{EVALUATION}name") or "evaluation")
+        score, label = told.get(f"{EVALUATION}score.value"), told.get(f"{EVALUATION}score.label")
+        if row is not None:
+            names[name] = None
+            row[name] = label_of(score, label)
+            differ += score in (0, 1) and str(label).lower() in OTHERWISE[int(score)]
+    return list(names), differ
