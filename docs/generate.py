@@ -1,4 +1,4 @@
-"""Write the generated pages: the command line's help and the tables of extensions.
+"""Write the generated pages: the command line's help, the tables of extensions, the table of other tools' logs.
 
 python docs/generate.py [--check]
 """
@@ -15,6 +15,9 @@ import typer
 
 from calibrant.checks import promises
 from calibrant.cli import app
+from calibrant.errors import UnusableInput
+from calibrant.logs.sources import Source, open_source
+from calibrant.logs.tallies import read_log
 from calibrant.plugins import about, names
 
 FOLDER = Path(__file__).parent
@@ -88,10 +91,52 @@ def extensions() -> str:
     return lesson + "\n".join(lines) + "\n"
 
 
+def tool_logs() -> str:
+    """What is known of a file by each tool, read for this table, and what an audit makes of it."""
+    lesson = (FOLDER / "formats.md").read_text().partition(MARK)[0]
+    lines = [MARK, "", "| file | is | verdict | confidence | read as |", "|---|---|---|---|---|"]
+    for path in sorted((FOLDER.parent / "tests" / "logs" / "files").iterdir()):
+        try:
+            source = open_source(path)
+        except UnusableInput as error:
+            lines.append(f"| `{path.name}` | | | | {_refused(path, error)} |")
+            continue
+        if source.kind:
+            parts = [_part(source, part) for part in ("correct", "confidence")]
+            lines.append(f"| `{path.name}` | {source.kind} | {' | '.join(parts)} | {_read(path, source)} |")
+    return lesson + "\n".join(lines) + "\n"
+
+
+def _part(source: Source, part: str) -> str:
+    told = [source.roles[part]] if part in source.roles else source.choices.get(part, ())
+    return ", ".join(f"`{name}`" for name in told) or "none"
+
+
+def _read(path: Path, source: Source) -> str:
+    """With the first of several columns."""
+    chosen = {part: names[0] for part, names in source.choices.items() if part in ("correct", "confidence")}
+    options = " ".join(f"--{part} {name}" for part, name in chosen.items())
+    lead = f"`{options}`: " if options else ""
+    try:
+        log = read_log(path, **chosen)
+    except UnusableInput as error:
+        return lead + _refused(path, error)
+    (tally, *others), rows = log.groups.values(), log.rows
+    assert not others
+    used = f"{tally.rows} of {rows} rows" if tally.rows < rows else f"{rows} rows"
+    return f"{lead}{used}, claims {tally.mean_confidence:.3f}, right {tally.accuracy:.3f}"
+
+
+def _refused(path: Path, error: UnusableInput) -> str:
+    said = str(error).replace(str(path), "it").partition(" Its columns are:")[0]
+    return f"refused: {said}".replace("|", "\\|")
+
+
 def main() -> None:
     """Write the pages, or with --check say which are out of date."""
     stale = []
-    for name, text in (("cli.md", commands()), ("extending.md", extensions())):
+    pages = (("cli.md", commands()), ("extending.md", extensions()), ("formats.md", tool_logs()))
+    for name, text in pages:
         page = FOLDER / name
         if not page.exists() or page.read_text() != text:
             stale.append(name)

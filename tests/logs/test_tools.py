@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from calibrant.errors import UnusableInput
 from calibrant.logs.foreign import whole_rows
 from calibrant.logs.sources import Source, open_source
 from calibrant.logs.tallies import Log, read_log
+from calibrant.logs.zipped import member, member_names
 
 FILES = Path(__file__).parent / "files"
 
@@ -184,6 +186,19 @@ def test_samples_of_inspect_that_failed_are_rows_without_a_verdict(tmp_path: Pat
         "The run log.json did not end well: its status is 'error'.",
     ]
     assert "1 of 4 samples failed and have no verdict." in log.notes
+
+
+def test_an_older_archive_of_inspect_and_one_of_a_run_that_died(tmp_path: Path) -> None:
+    old, died = tmp_path / "old.eval", tmp_path / "died.eval"
+    names = member_names(FILES / "inspect.eval")
+    for path, method in ((old, zipfile.ZIP_DEFLATED), (died, zipfile.ZIP_STORED)):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for name in names:
+                if path is old or name not in ("header.json", "summaries.json", "reductions.json"):
+                    archive.writestr(name, member(FILES / "inspect.eval", name))
+    assert means(read_log(old)) == means(read_log(died)) == means(read("inspect.eval"))
+    assert open_source(died).roles["model"] == "model"
+    assert "The run died.eval did not end well: its status is 'died'." in read_log(died).notes
 
 
 def test_each_scorer_of_inspect_has_a_confidence_of_its_own(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def _require_there(source: Source, role: str, named: Mapping[str, str | None]) -
     """Raise `UnusableInput` where the format knows that no column plays a part, and nobody named one."""
     if named.get(role) is None and role in source.lacking:
         raise UnusableInput(
-            f"{source.name} is {source.kind} and has no column for {role}. {source.lacking[role]} Its columns are: "
+            f"{source.name} holds {source.kind}, and no column for {role}. {source.lacking[role]} Its columns are: "
             f"{', '.join(source.columns)}."
         )
 

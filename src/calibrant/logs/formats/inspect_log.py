@@ -172,7 +172,10 @@ def _source(name: str, rows: list[dict[str, Any]], notes: list[str]) -> Source:
         notes = [*notes, *said]
     if several:
         rows = [{**row, "item": f"{row['task']} {row['id']}"} for row in rows]
-    if failed := sum(row["error"] is not None for row in rows):
+    failed = sum(row["error"] is not None for row in rows)
+    if failed == len(rows):
+        raise UnusableInput(f"All {failed} samples of {name} failed, the first with: {rows[0]['error']}")
+    if failed:
         notes = [*notes, f"{failed} of {len(rows)} samples failed and have no verdict."]
     rows = [{key: value for key, value in row.items() if not key.startswith("\0")} for row in rows]
     made = tool_source(
