@@ -279,6 +279,13 @@ def test_phoenix_turns_round_what_is_to_be_small(tmp_path: Path) -> None:
     )  # fmt: skip
     assert read_log(frame).groups[()].accuracy == 0.5
     assert [row["wrong"] for row in whole_rows(open_source(frame))] == [1.0, 0.0]
+    frame = pd.DataFrame(
+        {
+            "span_id": ["a", "b"], "score": ["0.0", "1.0"], "label": ["fine", "bad"], "annotation_name": "toxic",
+            "annotator_kind": "LLM", "metadata": "{'direction': 'minimize'}",
+        }
+    )  # fmt: skip
+    assert [row["toxic"] for row in whole_rows(open_source(frame))] == [1.0, 0.0]
 
 
 def test_a_score_of_an_evaluation_outweighs_its_label() -> None:
@@ -347,6 +354,36 @@ def test_a_request_that_failed_is_a_row_without_an_answer(tmp_path: Path) -> Non
     source, found = confidences(tmp_path, good, failed, dead)
     assert found == [0.9, None, None] or [v if v == v else None for v in found] == [0.9, None, None]
     assert "2 of 3 requests failed and have no answer." in source.notes
+
+
+def test_replies_take_their_verdicts_from_a_second_file(tmp_path: Path) -> None:
+    key = tmp_path / "key.csv"
+    key.write_text("custom_id,correct\n" + "".join(f"q{i},{i % 2}\n" for i in range(6)))
+    log = read("openai_batch.jsonl", labels=key, on="custom_id")
+    assert log.rows == 6 and log.groups[()].accuracy == 0.5
+
+
+def test_people_s_verdicts_count_in_place_of_the_tool_s_own(tmp_path: Path) -> None:
+    key = tmp_path / "key.csv"
+    key.write_text("testIdx,correct\n" + "".join(f"{i},no\n" for i in range(6)))
+    assert read("promptfoo.json", labels=key, on="testIdx").groups[()].accuracy == 0
+
+
+def test_evaluations_without_their_spans_are_labels_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    told = {
+        "gen_ai.evaluation.name": "correctness",
+        "gen_ai.evaluation.score.value": 1.0,
+        "gen_ai.response.id": "c",
+    }
+    attributes = [
+        {"key": k, "value": {"doubleValue" if v == 1.0 else "stringValue": v}} for k, v in told.items()
+    ]
+    other = [*attributes[1:], {"key": "gen_ai.evaluation.name", "value": {"stringValue": "tone"}}]
+    records = [{"eventName": "gen_ai.evaluation.result", "attributes": one} for one in (attributes, other)]
+    path.write_text(json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}))
+    (row,) = whole_rows(open_source(path))
+    assert (row["response_id"], row["correctness"], row["tone"]) == ("c", 1.0, 1.0)
 
 
 def test_other_shapes_of_log_probabilities(tmp_path: Path) -> None:

@@ -186,10 +186,15 @@ def _grade(value: Any) -> bool:
 def label_of(score: Any, label: Any) -> Any:
     """The verdict of a grader that gives a score and a label: the score where it is a grade, else the label.
 
-    >>> label_of(0.0, "pass"), label_of(None, "correct"), label_of(4, "incorrect")
+    >>> label_of("0.0", "pass"), label_of(None, "correct"), label_of(4, "incorrect")
     (0.0, 'correct', 'incorrect')
     """
     there = score is not None and score == score and _grade(score)
+    if there and not isinstance(score, bool):
+        try:
+            return float(score)
+        except ValueError:
+            return score
     return score if there or label in (None, "") else label
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ColumnNotFound, UnusableInput
 from .keys import Key, key_text
+from .roles import CONVENTIONS, matched
 from .sources import Block, Source, open_source
 
 __all__ = ["joined"]
@@ -58,13 +59,16 @@ def joined(source: Source, labels: Any, on: str | None) -> Source:
             yield {name: made[name] for name in names}
 
     columns = [*(name for name in source.columns if name not in taken), *taken]
-    roles = {
-        **source.roles,
-        **{part: name for part, name in key.roles.items() if name in taken and part != "item"},
-    }
+    brought = {part: name for part, name in key.roles.items() if name in taken and part != "item"}
+    graded = "correct" in key.choices or "correct" in matched(taken, CONVENTIONS, {})
+    over = {*brought, *(["correct"] if graded else [])}  # what labels say, they say in place of the log's own
+    lacking = {part: why for part, why in source.lacking.items() if part not in over | {"correct"}}
+    roles, choices = (
+        {p: n for p, n in told.items() if p not in over} for told in (source.roles, source.choices)
+    )
     return replace(
-        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles=roles,
-        choices={**source.choices, **key.choices}, notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
+        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles=roles | brought,
+        choices=choices | key.choices, lacking=lacking, notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
     )  # fmt: skip
 
 

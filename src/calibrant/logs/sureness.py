@@ -24,6 +24,8 @@ STATED = re.compile(
     re.I,
 )
 """A confidence that a text states with its name: the last one counts."""
+BEHIND = re.compile(rf"({AMOUNT})[ \t]+(?:confident|sure|certain|confidence|certainty)\b", re.I)
+"""One that has its name behind it."""
 LETTER = re.compile(
     r"(?:\A|[\n:(]|\b(?i:answer|option|choice)(?i: is)?)[\s(\[*\"']*([A-Z])(?=[\s*\"']*(?:\Z|[).:,\]}\n]))"
 )
@@ -59,6 +61,8 @@ def stated_in(text: Any) -> float | str | None:
 
     >>> stated_in('{"answer": "A", "confidence": 85}'), stated_in("It is A.\\nConfidence: 85%"), stated_in("Paris, 85%")
     (85, '85%', None)
+    >>> stated_in("It is A; I am 85% sure.")
+    '85%'
     """
     if isinstance(text, dict):
         return _named(text)
@@ -71,7 +75,7 @@ def stated_in(text: Any) -> float | str | None:
             continue
         if isinstance(said, dict) and (value := _named(said)) is not None:
             return value
-    said = STATED.findall(text)
+    said = STATED.findall(text) or BEHIND.findall(text)
     if not said:
         return None
     try:

@@ -43,7 +43,7 @@ class InspectLog:
     def claim(self, log: Given) -> Claim:
         """By the members of the archive, or by what the object says of its evaluation."""
         if log.head.startswith(b"PK\3\4"):
-            named = set(member_names(paths_of(log)[0]))
+            named = {name for path in paths_of(log)[:1] for name in member_names(path)}
             return Claim.CONTENT if named & {"_journal/start.json", "header.json"} else Claim.NONE
         found = {"version", "status", "eval"} <= beginning_keys(log)
         return Claim.CONTENT if found else Claim.NONE

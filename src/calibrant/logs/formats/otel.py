@@ -211,11 +211,13 @@ def _joined(
     responses = {row["response_id"]: row for row in rows.values() if row["response_id"]}
     names, differ = dict[str, None](), 0
     for span, told in results:
-        row = responses.get(told.get("gen_ai.response.id")) or rows.get(span)
+        response = told.get("gen_ai.response.id")
+        row = responses.get(response) or rows.get(span)
         name = str(told.get(f"{EVALUATION}name") or "evaluation")
         score, label = told.get(f"{EVALUATION}score.value"), told.get(f"{EVALUATION}score.label")
-        if row is not None:
-            names[name] = None
-            row[name] = label_of(score, label)
-            differ += score in (0, 1) and str(label).lower() in OTHERWISE[int(score)]
+        if row is None:  # its span is in another file
+            row = rows.setdefault(span or str(response), {"span_id": span, "response_id": response})
+        names[name] = None
+        row[name] = label_of(score, label)
+        differ += score in (0, 1) and str(label).lower() in OTHERWISE[int(score)]
     return list(names), differ
