@@ -63,12 +63,12 @@ def joined(source: Source, labels: Any, on: str | None) -> Source:
     graded = "correct" in key.choices or "correct" in matched(taken, CONVENTIONS, {})
     over = {*brought, *(["correct"] if graded else [])}  # what labels say, they say in place of the log's own
     lacking = {part: why for part, why in source.lacking.items() if part not in over | {"correct"}}
-    roles, choices = (
-        {p: n for p, n in told.items() if p not in over} for told in (source.roles, source.choices)
-    )
+    roles = {part: name for part, name in source.roles.items() if part not in over}
+    choices = {part: names for part, names in source.choices.items() if part not in over}
     return replace(
-        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles=roles | brought,
-        choices=choices | key.choices, lacking=lacking, notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
+        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles={**roles, **brought},
+        choices={**choices, **key.choices}, lacking=lacking,
+        notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
     )  # fmt: skip
 
 
