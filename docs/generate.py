@@ -95,7 +95,7 @@ def tool_logs() -> str:
     """What is known of a file by each tool, read for this table, and what an audit makes of it."""
     lesson = (FOLDER / "formats.md").read_text().partition(MARK)[0]
     lines = [MARK, "", "| file | is | verdict | confidence | read as |", "|---|---|---|---|---|"]
-    for path in sorted((FOLDER.parent / "tests" / "logs" / "files").iterdir()):
+    for path in sorted((FOLDER.parent / "tests" / "logs" / "files" / "tools").iterdir()):
         try:
             source = open_source(path)
         except UnusableInput as error:

@@ -287,7 +287,8 @@ class LogFormat(Protocol):
     """A kind of log that somebody writes. It looks into what it is given; a name is a hint.
 
     The surest format opens the log, and one of another package whenever it claims it. `calibrant.logs.sources` has
-    what a source is made of: `rows_source` makes one of rows that come one by one.
+    what a source is made of: `rows_source` makes one of rows that come one by one. Of a pattern such as `logs/*.csv`
+    each file is opened by itself, unless a format opens them as one and says so by `patterns = True`.
     """
 
     def claim(self, log: Given) -> Claim:

@@ -17,7 +17,7 @@ from calibrant.logs.sources import Source, open_source
 from calibrant.logs.tallies import Log, read_log
 from calibrant.logs.zipped import member, member_names
 
-FILES = Path(__file__).parent / "files"
+FILES = Path(__file__).parent / "files" / "tools"
 
 
 def read(name: str, **options: Any) -> Log:
@@ -44,6 +44,8 @@ READ: list[tuple[str, dict[str, str], tuple[int, float, float], str]] = [
     ("uqlm_blackbox.csv", {}, (80, 0.7975, 0.6), "results of uqlm"),
     ("dspy.csv", {}, (40, 0.785, 0.65), "results of DSPy's Evaluate"),
     ("langsmith.csv", {}, (30, 0.76, 0.7333), "an experiment of LangSmith"),
+    ("uqlm_whitebox.csv", {"confidence": "min_probability"}, (12, 0.794, 0.8333), "results of uqlm"),
+    ("inspect_samples_df.csv", {"correct": "score_yesno"}, (4, 0.8475, 0.75), "samples of Inspect (samples_df)"),
     ("hle.json", {}, (8, 0.7925, 0.5), "judged answers to Humanity's Last Exam"),
     ("helm.json", {"correct": "exact_match"}, (6, 0.7417, 0.6667), "per-instance statistics of HELM"),
     ("openai_evals.jsonl", {}, (6, 0.8, 0.6667), "records of an OpenAI evals run"),

@@ -23,6 +23,8 @@ NO_CONFIDENCE = (
 class Deepeval:
     """Test runs of DeepEval, saved or as `evaluate` returns them: a row for each case."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the list of cases with their metrics."""
         keys = beginning_keys(log)

@@ -21,6 +21,8 @@ VERDICTS = (
 class Helm:
     """HELM's statistics of each instance: a row for each instance and trial, and of several grades one to be chosen."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By an instance with its list of statistics."""
         first = log.record or {}

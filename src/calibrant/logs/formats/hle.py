@@ -15,6 +15,8 @@ __all__ = ["Hle"]
 class Hle:
     """Judged answers to Humanity's Last Exam: one object, from a question's id to its response and the judge's."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the object `judge_response` within the first of its objects."""
         if log.record is not None:

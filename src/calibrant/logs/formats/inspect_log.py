@@ -40,6 +40,8 @@ NO_VERDICT = "None of its scorers grades a sample from wrong to right: name one 
 class InspectLog:
     """Logs of Inspect, `.eval` (of a dead run too) or `.json`: a row for each sample and epoch; its `samples_df`."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the members of the archive, or by what the object says of its evaluation."""
         if log.head.startswith(b"PK\3\4"):

@@ -48,6 +48,8 @@ NO_VERDICT = "None of its metrics gives a verdict for each sample: name one with
 class LmEval:
     """Sample logs of lm-evaluation-harness, with the results file beside them: a row for each doc and filter."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the fields of a sample; also its results, which hold no samples, so that they are told apart."""
         return Claim.CONTENT if _is_samples(log.record or {}) or _is_results(log) else Claim.NONE

@@ -15,6 +15,8 @@ __all__ = ["OpenaiEvals"]
 class OpenaiEvals:
     """Records of an OpenAI evals run: first its spec, then events of samples; a row for each sample."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the spec of the first line, or by an event with its sample."""
         first = log.record or {}

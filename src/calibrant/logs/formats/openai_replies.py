@@ -26,6 +26,8 @@ NO_CONFIDENCE = (
 class OpenaiReplies:
     """Replies of models: a batch's output, chat completions, responses, completions (also of vLLM and llama.cpp)."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By a reply, or by a batch's request with its response."""
         first = log.record or {}

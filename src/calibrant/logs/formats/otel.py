@@ -38,6 +38,8 @@ NO_CONFIDENCE = (
 class Otel:
     """OpenTelemetry: spans of generations with their evaluations, as OTLP JSON or as the SDK prints them."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the groups of spans or log records, or by a span with its context and attributes."""
         keys = beginning_keys(log)

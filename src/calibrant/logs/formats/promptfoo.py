@@ -40,6 +40,8 @@ NOT_A_SCORE = (
 class Promptfoo:
     """Results of promptfoo (JSON, JSON lines, CSV with columns for each prompt): a row for each test and prompt."""
 
+    patterns = True
+
     def claim(self, log: Given) -> Claim:
         """By the fields of a result, or by the columns that each prompt has."""
         record = log.record or {}
