@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .errors import UnusableInput
-from .logs.judged import judged_log
+from .judges.telling import leanings_told, needed_told
+from .logs.judged import JudgedGroup, judged_log
 from .logs.keys import Key, group_name
 from .logs.tallies import Log, read_log
 from .metrics.conditions import MEASURES, Judgement, conditions, judged, measured
 from .metrics.findings import Finding
 from .metrics.intervals import Estimate
-from .metrics.judging import Judged
 from .phrasing.findings import Told, corrected, told
 from .tally import Tally
 
@@ -32,7 +32,7 @@ class Group:
     tally: Tally
     finding: Finding | None
     unusable: Mapping[str, int] = field(default_factory=dict)
-    judge: Judged | str | None = None
+    judge: JudgedGroup | str | None = None
 
     @property
     def too_few(self) -> bool:
@@ -47,17 +47,15 @@ class Group:
     @property
     def measures(self) -> dict[str, Any]:
         """The group as plain values, ready for `json.dumps`; what is not known is None."""
-        judge = self.judge.to_dict() if isinstance(self.judge, Judged) else None
+        judge = self.judge.to_dict() if isinstance(self.judge, JudgedGroup) else None
         found = self.finding.to_dict() if self.finding else {**_NOTHING, "unusable": dict(self.unusable)}
         return {"by": self.by, **found, **({} if self.judge is None else {"judge": judge})}
 
     @property
     def told(self) -> Told:
         """What is said of the group, in its parts."""
-        j = self.judge
-        correction = (
-            corrected(j.naive_accuracy.value, j.seen, j.accuracy, j.gap) if isinstance(j, Judged) else ""
-        )
+        j = self.judge.found if isinstance(self.judge, JudgedGroup) else None
+        correction = corrected(j.naive_accuracy.value, j.seen, j.accuracy, j.gap) if j and j.gap else ""
         return told(group_name(self.by), self.finding, self.unusable, correction)
 
     @property
@@ -120,6 +118,8 @@ def audit(
     on: str | None = None,
     human: str | None = None,
     human_propensity: str | None = None,
+    covariates: Sequence[str] | None = None,
+    width: float | None = None,
 ) -> Audit:
     """Audit a log.
 
@@ -140,9 +140,12 @@ def audit(
         A second log that holds the verdicts, joined by the columns `on`, such as on="id", or on="task,id".
     human, human_propensity : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are
-        any: each group is also corrected by them, under "judge" of its measures (`calibrant.metrics.judging`). The
+        any: each group is also corrected by them, under "judge" of its measures (`calibrant.judges.correcting`). The
         rows that people saw must have been drawn at random, each with the probability in
         `human_propensity`, or all with the same. That column is never taken for the weights of the rows.
+    covariates, width : column names, float
+        With `human`: what is known of every row and may tell how the judge errs (the usual columns where None), and
+        a width, from end to end, of the accuracy's interval: it is said how many of people's verdicts that takes.
 
     Examples
     --------
@@ -153,15 +156,20 @@ def audit(
     All rows: claims 90 of 100, is right 60 of 100 (gap 30 points, 95 % interval 18 to 43; 60 rows).
     Over-confident.
     """
-    if human_propensity and not human:
-        raise UnusableInput("human_propensity is about people's verdicts; name their column as human too.")
+    for name, given in (("human_propensity", human_propensity), ("covariates", covariates), ("width", width)):
+        if given and not human:
+            raise UnusableInput(f"{name} is about people's verdicts; name their column as human too.")
     read = read_log(
         log, by=by, apart=human_propensity,  # which is of people's verdicts, no weight of the rows
         confidence=confidence, correct=correct, weight=weight, cluster=cluster, right=right, partly=partly, wrong=wrong,
         labels=labels, on=on,
     )  # fmt: skip
     found = of_log(read, bins)
-    return found if human is None else _corrected(found, read.opened or log, read, human, human_propensity)
+    if human is None:
+        return found
+    return _corrected(
+        found, read.opened or log, read, human, human_propensity, covariates=covariates, width=width
+    )
 
 
 def of_log(log: Log, bins: int = 15) -> Audit:
@@ -184,33 +192,31 @@ def of_log(log: Log, bins: int = 15) -> Audit:
     )  # fmt: skip
 
 
-def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | None) -> Audit:
+def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | None, **about: Any) -> Audit:
     """The audit with what people's verdicts say about the judge's, a group at a time."""
     roles = read.roles
     if human == roles.correct:
         raise UnusableInput(f"{human!r} was read as the judge's verdict; name that column with correct.")
-    if roles.weight is not None:
-        raise UnusableInput(
-            f"Rows are weighted by the column {roles.weight!r}, and a judge can be corrected on unweighted rows "
-            "only. Leave that column out; where it is the probability with which a person was shown a row, name "
-            f"it: --human-propensity {roles.weight} (human_propensity in Python)."
-        )
-    judged, unreadable = judged_log(log, roles, human, propensity)
-    notes = [
-        f"{unreadable:,} verdicts in {human!r} are neither right nor wrong nor in [0, 1]; they count as none."
-    ]
-    notes = notes if unreadable else []
-    groups = []
+    judged = judged_log(log, roles, human, propensity, **about)
+    notes, groups = [note for note in judged.notes if note not in found.notes], []
     for group in found.groups:
-        result = _result_of(judged, tuple(group.by.values()))
-        if isinstance(result, str):
-            notes.append(f"{group_name(group.by)}: {result}")
+        result = _result_of(judged.groups, tuple(group.by.values()))
+        notes += [f"{group_name(group.by)}: {line}" for line in _said(result)]
         groups.append(replace(group, judge=result))
     columns = {**found.columns, "human": human} | ({"human_propensity": propensity} if propensity else {})
     return replace(found, groups=tuple(groups), columns=columns, notes=(*found.notes, *notes))
 
 
-def _result_of(judged: Mapping[Key, Judged | str], key: Key) -> Judged | str:
+def _said(found: JudgedGroup | str) -> list[str]:
+    """Why a judge is not corrected; else whom it favours, and how many verdicts would do."""
+    if isinstance(found, str):
+        return [found]
+    return leanings_told(found.leanings) + (
+        [needed_told(found.needed, found.found.seen)] if found.needed else []
+    )
+
+
+def _result_of(judged: Mapping[Key, JudgedGroup | str], key: Key) -> JudgedGroup | str:
     """What was found for a group; whoever counts a long file by itself spells the number 1 as 1.0."""
     short = tuple(part and part.removesuffix(".0") for part in key)
     unmatched = "Its rows cannot be found again by these columns. Part the log by columns of texts."

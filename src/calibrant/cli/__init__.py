@@ -11,7 +11,7 @@ from calibrant import __version__
 from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError, Misuse, UnknownName
 
-from . import ask, compare, extend, measure, plan, posture, redteam, refine, serve, signals
+from . import ask, compare, extend, judge, measure, plan, posture, redteam, refine, serve, signals
 from .options import app
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ask",
     "compare",
     "extend",
+    "judge",
     "measure",
     "plan",
     "posture",

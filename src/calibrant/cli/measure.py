@@ -12,7 +12,7 @@ from calibrant.files.writing import write
 from calibrant.plugins import names
 
 from .findings import FailIf, ended, tell
-from .options import AsJson, By, Clustered, Confidence, LogPath, PolicyName, columns, command
+from .options import AsJson, By, Clustered, Confidence, LogPath, People, PolicyName, columns, command
 from .terminal import print_json, say
 
 
@@ -26,9 +26,7 @@ def audit_command(
     human: Annotated[
         str | None, typer.Option(help="Column of people's verdicts, where the verdict column is a judge's.")
     ] = None,
-    human_propensity: Annotated[
-        str | None, typer.Option(help="Column of the probability with which a person was shown the row.")
-    ] = None,
+    people: People,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
     fail_if: FailIf = None,
@@ -46,7 +44,7 @@ def audit_command(
     conditions(fail_if or [], MEASURES)  # before any work
     found = audit(
         log, columns(by), bins=bins, **asdict(labels),
-        human=human, human_propensity=human_propensity,
+        human=human, **people(),
     )  # fmt: skip
     if report:
         from calibrant.report import html

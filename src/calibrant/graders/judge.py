@@ -36,7 +36,7 @@ class Judge:
     0, and None where they contradict each other, which makes no half of two certainties. None also when a
     reply is missing or is neither letter.
 
-    A judge errs, and more often than it seems: `calibrant.metrics.judging` estimates by how much.
+    A judge errs, and more often than it seems: `calibrant.judges.correcting` estimates by how much.
 
     Parameters
     ----------

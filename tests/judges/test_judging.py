@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
-from calibrant.metrics.judging import Judged, judged
+from calibrant.judges.correcting import Judged, judged
 
 Floats = NDArray[np.float64]
 
@@ -32,11 +32,11 @@ TRUTH = float(np.clip(np.random.default_rng(1).beta(4, 1.5, 2_000_000) - 0.1, 0.
 GAP = 4 / 5.5 - TRUTH
 
 
-def runs(how: str, sensitivity: float, specificity: float, seen: int = 100, times: int = 400) -> list[Judged]:
+def runs(how: str, sensitivity: float, specificity: float, seen: int = 100, times: int = 60) -> list[Judged]:
     rng = np.random.default_rng(7)
     found = []
     for _ in range(times):
-        c, y, f = world(rng, 2000, sensitivity, specificity)
+        c, y, f = world(rng, 1000, sensitivity, specificity)
         chance = np.sqrt(c * (1 - c)) + 0.05 if how == "uncertain" else np.ones(len(c))
         chance = np.clip(seen * chance / chance.sum(), 0, 1)
         human = np.where(rng.random(len(c)) < chance, y, np.nan)
@@ -49,10 +49,10 @@ def runs(how: str, sensitivity: float, specificity: float, seen: int = 100, time
 def test_the_interval_covers_and_the_naive_one_does_not(
     how: str, sensitivity: float, specificity: float
 ) -> None:
-    """400 runs, so a true 0.95 shows as 0.93 to 0.97."""
+    """60 runs, so a true 0.95 shows as 0.89 to 1; `benchmarks/judges.py` makes more."""
     found = runs(how, sensitivity, specificity)
-    assert np.mean([j.accuracy.low <= TRUTH <= j.accuracy.high for j in found]) >= 0.93
-    assert np.mean([j.gap.low <= GAP <= j.gap.high for j in found]) >= 0.93
+    assert np.mean([j.accuracy.low <= TRUTH <= j.accuracy.high for j in found]) >= 0.88
+    assert np.mean([j.gap.low <= GAP <= j.gap.high for j in found]) >= 0.88
     assert abs(np.mean([j.accuracy.value for j in found]) - TRUTH) < 0.01
     bias = sensitivity * TRUTH + (1 - specificity) * (1 - TRUTH) - TRUTH
     naive = np.mean([j.naive_accuracy.low <= TRUTH <= j.naive_accuracy.high for j in found])
@@ -64,9 +64,9 @@ def test_the_interval_covers_and_the_naive_one_does_not(
 def test_a_good_judge_narrows_the_interval_and_a_useless_one_does_not_widen_it() -> None:
     """Against people alone: of 300 verdicts, the normal interval is 2 x 1.96 sqrt(p (1 - p) / 300) wide."""
     alone = 2 * 1.96 * np.sqrt(TRUTH * (1 - TRUTH) / 300)
-    good = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.98, 0.97, 300, 50)])
-    useless = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.5, 0.5, 300, 50)])
-    assert good < 0.6 * alone
+    good = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.98, 0.97, 300, 20)])
+    useless = np.mean([j.accuracy.high - j.accuracy.low for j in runs("evenly", 0.5, 0.5, 300, 20)])
+    assert good < 0.65 * alone
     assert useless < 1.05 * alone
 
 
@@ -95,7 +95,9 @@ def test_by_hand() -> None:
     assert found.gap.value == pytest.approx(0.8 - found.accuracy.value)
     terms = trust * control
     terms[:20] += (y - 0.6) / 20
-    reach = 2.10092 * np.sqrt(terms @ terms * 40 / 39 + 1 / 20**2)  # Student's 0.975 at 18 degrees
+    one = 1 / 20**2  # a row on which they contradict each other, less the more are seen
+    one = one / (1 + float(terms[:20] @ terms[:20]) / one / 10)
+    reach = 2.10092 * np.sqrt(terms @ terms * 20 / 18 + one)  # Student's 0.975 at 18 degrees
     assert found.accuracy.high - found.accuracy.value == pytest.approx(reach, rel=1e-5)
 
 
@@ -109,11 +111,11 @@ def test_equal_propensities_change_nothing() -> None:
 def test_propensities_undo_a_biased_draw() -> None:
     """People saw mostly what the judge calls wrong: by the plain mean the accuracy is far off."""
     values, plain = [], []
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
-        c, y, f = world(rng, 2000, 0.8, 0.8)
-        chance = np.where(f == 1, 0.03, 0.2)
-        human = np.where(rng.random(2000) < chance, y, np.nan)
+        c, y, f = world(rng, 1000, 0.8, 0.8)
+        chance = np.where(f == 1, 0.06, 0.4)
+        human = np.where(rng.random(1000) < chance, y, np.nan)
         values.append(judged(c, f, human, propensity=chance).accuracy.value)
         plain.append(np.nanmean(human))
     assert np.mean(values) == pytest.approx(TRUTH, abs=0.015)
@@ -155,11 +157,14 @@ def test_one_class() -> None:
     assert wrong.accuracy.value == 0.0
 
 
-def test_a_judge_that_is_always_wrong_is_not_turned_around() -> None:
+def test_a_judge_that_is_always_wrong_is_turned_around_by_what_people_say_of_it() -> None:
+    """Its verdict as it stands never is."""
     y = (np.arange(200) % 2).astype(float)
     found = judged(np.full(200, 0.5), 1 - y, np.where(np.arange(200) < 50, y, np.nan))
-    assert found.trust == 0.0
-    assert found.accuracy.value == pytest.approx(0.5)
+    assert found.by_verdict == found.by_people
+    assert found.estimator == "calibrated"
+    assert found.narrower_than_people > 0.3
+    assert found.accuracy.value == pytest.approx(0.5, abs=1e-4)
 
 
 def test_rows_without_a_confidence_or_a_judge_are_left_out() -> None:
@@ -285,7 +290,7 @@ def test_rows_that_cannot_be_used_are_left_out_of_both() -> None:
     data.loc[5:7, "person"] = "perhaps"
     found = calibrant.audit(data, human="person")
     assert found.groups[0].measures["judge"]["rows"] == found.used == 1495
-    assert "3 verdicts in 'person' are neither right nor wrong" in found.notes[-1]
+    assert any("3 verdicts in 'person' are neither right nor wrong" in note for note in found.notes)
 
 
 def test_a_file_that_its_reader_counts(tmp_path: Path) -> None:
@@ -333,7 +338,7 @@ def test_the_command_line(log: Path) -> None:
     shown = CliRunner().invoke(app, [*asked, "--json"])
     (group,) = json.loads(shown.output)["groups"]
     block = group["judge"]
-    assert set(block) == set(by_frame(frame()).to_dict())
+    assert set(block) == {*by_frame(frame()).to_dict(), "leanings", "needed"}
     assert block["accuracy"]["low"] < block["accuracy"]["value"] < block["naive_accuracy"]["low"]
     told = CliRunner().invoke(app, asked).output
     assert "The judge says " in told.splitlines()[0]

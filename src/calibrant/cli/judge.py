@@ -1,0 +1,41 @@
+"""A judge's word against people's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from .options import AsJson, By, Clustered, LogPath, People, columns, command
+from .terminal import print_aside, print_json, say
+
+
+@command("judge")
+def judge_command(
+    log: LogPath,
+    *,
+    human: Annotated[str, typer.Option(help="Column of people's verdicts, where there are any.")],
+    by: By = "",
+    labels: Clustered,
+    people: People,
+    earlier: Annotated[
+        str | None,
+        typer.Option(help="What the judge said of the same rows before: a column, or a log, joined by --on."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a judge's verdicts against people's: how many are right, whom it favours, whether it has changed."""
+    from calibrant.judging import judge
+
+    found = judge(
+        log, human, by=columns(by), earlier=earlier, **asdict(labels), **people(),
+    )  # fmt: skip
+    if as_json:
+        print_json(found.to_dict())
+        return
+    read = ", ".join(f"{part} {name}" for part, name in found.columns.items())
+    say(f"{found.log.used:,} of {found.log.rows:,} rows used; columns: {read}.")
+    print_aside(found.log.unusable, found.log.notes)
+    for line in found.sentences():
+        say(line)

@@ -1,0 +1,87 @@
+"""How many of people's verdicts an interval of a wanted width takes, given this judge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scipy import stats
+
+from ..errors import UnusableInput
+from .correcting import Judged
+
+__all__ = ["Needed", "needed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needed:
+    """Rows that people must see in all, those they saw already included, for an interval of `width`.
+
+    `labels` is None where people's verdicts on all rows would not do: `least_width` is what those come to, and only
+    more rows help. `low` and `high` is the range that so small a pilot leaves open (90 %).
+    `by_people` is the number without the judge.
+    """
+
+    width: float
+    labels: int | None
+    low: int | None
+    high: int | None
+    by_people: int | None
+    least_width: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return asdict(self)
+
+
+def needed(found: Judged, width: float) -> Needed:
+    """How many rows people must see until the interval of the accuracy, from end to end, is `width` wide.
+
+    The rows they saw are the pilot. Its variance is `per_label` / labels + `floor`, and the first part is all that
+    further verdicts change, as long as the rows are drawn at random from the same ones. How well the pilot knows
+    `per_label` follows from chi-squared, on no more degrees of freedom than twice the contradictions that it saw.
+
+    Raises `UnusableInput` for a width outside 0 to 1.
+
+    >>> import numpy as np
+    >>> from calibrant.judges.correcting import judged
+    >>> rng = np.random.default_rng(0)
+    >>> right = rng.random(4000) < 0.6
+    >>> judge = np.where(right, 1.0, rng.random(4000) < 1 / 3)
+    >>> found = judged(None, judge, np.where(np.arange(4000) < 100, right, np.nan))
+    >>> plan = needed(found, 0.08)
+    >>> 100 < plan.low < plan.labels < plan.high, plan.labels < plan.by_people
+    (True, True)
+    """
+    if not 0 < width < 1:
+        raise UnusableInput(
+            "Expected a width between 0 and 1, from end to end, such as 0.04 for plus or minus 2 points; "
+            f"got {width!r}."
+        )
+    p = found.by_people.value
+    contradictions = max(2 * found.per_label * found.seen, 1.0)
+    df = min(found.seen - 2.0, contradictions)
+    ends = [found.per_label * df / float(stats.chi2.ppf(at, df)) for at in (0.95, 0.05)]
+    done = found.accuracy.high - found.accuracy.low <= width
+    labels, low, high = (found.seen if done else _rows(one, found, width) for one in (found.per_label, *ends))
+    return Needed(
+        width=width, labels=labels, low=low, high=high,
+        by_people=_rows(p * (1 - p), found, width, floor=0.0), least_width=_width(found.rows, found.per_label, found),
+    )  # fmt: skip
+
+
+def _width(labels: int, per_label: float, found: Judged, floor: float | None = None) -> float:
+    variance = per_label / labels + (found.floor if floor is None else floor)
+    return float(2 * stats.t.ppf((1 + found.level) / 2, labels - 2) * math.sqrt(variance))
+
+
+def _rows(per_label: float, found: Judged, width: float, floor: float | None = None) -> int | None:
+    """The fewest rows, by bisection: the width falls with them."""
+    low, high = 2, found.rows
+    if _width(high, per_label, found, floor) > width:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _width(middle, per_label, found, floor) <= width else (middle, high)
+    return max(high, found.seen + 1) if floor is None else high
