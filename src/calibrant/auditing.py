@@ -24,8 +24,8 @@ __all__ = ["Audit", "Group", "audit"]
 class Group:
     """One group of a log: its tally, and what was found of it; None where none of its rows can be used.
 
-    `unusable` are then its rows by reason. `judge` is what people's verdicts say of the judge's, or why they say
-    nothing; None where nobody asked for it.
+    `unusable` are the others of its rows by reason. `judge` is what people's verdicts say of the judge's, or why they
+    say nothing; None where nobody asked for it.
     """
 
     by: dict[str, str | None]
@@ -48,8 +48,9 @@ class Group:
     def measures(self) -> dict[str, Any]:
         """The group as plain values, ready for `json.dumps`; what is not known is None."""
         judge = self.judge.to_dict() if isinstance(self.judge, JudgedGroup) else None
-        found = self.finding.to_dict() if self.finding else {**_NOTHING, "unusable": dict(self.unusable)}
-        return {"by": self.by, **found, **({} if self.judge is None else {"judge": judge})}
+        found = self.finding.to_dict() if self.finding else _NOTHING
+        lost = {"unusable": dict(self.unusable)} if self.unusable or not self.finding else {}
+        return {"by": self.by, **found, **lost, **({} if self.judge is None else {"judge": judge})}
 
     @property
     def told(self) -> Told:
@@ -175,7 +176,12 @@ def audit(
 def of_log(log: Log, bins: int = 15) -> Audit:
     """Audit a log that is already read."""
     groups = [
-        Group(by=dict(zip(log.roles.by, key, strict=True)), tally=tally, finding=Finding.of(tally, bins))
+        Group(
+            by=dict(zip(log.roles.by, key, strict=True)),
+            tally=tally,
+            finding=Finding.of(tally, bins),
+            unusable=log.lost.get(key, {}),
+        )
         for key, tally in log.groups.items()
     ]
     groups += [

@@ -325,17 +325,19 @@ def test_items_of_different_tasks_are_different_items() -> None:
     from calibrant.logs.tallies import read_log
 
     log = frame(40, 11).assign(task=["a", "b"] * 20, item_id=[i // 2 for i in range(40)])
-    assert not any("repeat an item_id" in n for n in read_rows(log).notes)
+    assert not any("repeat" in n for n in read_rows(log).notes)
     twice = pd.concat([log, log.assign(confidence=0.5)])
-    assert any(
-        n.startswith("40 rows repeat") and n.endswith("--cluster task,item_id.")
-        for n in read_rows(twice).notes
+    assert (
+        read_rows(twice)
+        .notes[0]
+        .startswith("40 of 80 rows repeat the task,item_id of another row (40 items)")
     )
+    assert read_rows(twice).roles.cluster == "task,item_id"
     ids = read_rows(twice, cluster="task,item_id").groups[()].clusters
     assert ids is not None and len(set(ids)) == 40
     assert read_log(twice, cluster="task,item_id").groups[()].clusters == 40
     alone = read_rows(log.drop(columns="task")).notes
-    assert any(n.startswith("20 rows repeat") and n.endswith("--cluster item_id.") for n in alone)
+    assert any(n.startswith("20 of 40 rows repeat the item_id of another row") for n in alone)
     with pytest.raises(ColumnNotFound, match="task,nothing"):
         read_rows(log, cluster="task,nothing")
 
@@ -346,12 +348,15 @@ def test_rows_are_read_as_the_rest_of_the_house_reads_them() -> None:
     log["propensity"] = 0.5
     read = read_rows(log)
     (group,) = read.groups.values()
-    tally = calibrant.Tally.of(group.scores, group.grades, group.weights)
+    tally = calibrant.Tally.of(group.scores, group.grades, group.weights, group.clusters)
     from calibrant.logs.tallies import read_log
 
     assert tally == read_log(log).groups[()]
     assert group.weights is not None and set(group.weights) == {2.0}
-    assert any("repeat an item_id" in n for n in read.notes)
+    assert any("repeat the task,item_id" in n for n in read.notes)
+    apart = read_rows(log, cluster="none")
+    assert apart.groups[()].clusters is None
+    assert any("count as independent, as --cluster none says" in n for n in apart.notes)
     assert len(set(read_rows(log, cluster="item_id").groups[()].clusters)) == 20  # type: ignore[arg-type]
     with pytest.raises(ColumnNotFound, match="country"):
         read_rows(log, by=["country"])

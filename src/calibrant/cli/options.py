@@ -99,7 +99,7 @@ class Labels(Columns):
     wrong: str | None = option("Words of the verdict that mean wrong, with commas: I,N.")
 
 
-TIES = "Column that ties rows together, such as item_id, or task,item_id."
+TIES = "Column that ties rows together, such as item_id, or task,item_id; none for independent rows."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

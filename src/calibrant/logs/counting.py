@@ -31,7 +31,8 @@ class Counts:
     """Rows counted, whichever way, and the tallies of their groups.
 
     The engine gives no `folds`, since so many rows are parted on their tallies, and no `constants`, which would cost
-    another look at every row: name them with `by`.
+    another look at every row: name them with `by`. `repeated` says which ids repeat, `tied` are the columns by which
+    such rows are to be tied together.
     """
 
     rows: int = 0
@@ -43,6 +44,9 @@ class Counts:
     folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
     empty: dict[Key, dict[str, int]] = field(default_factory=dict)
+    lost: dict[Key, dict[str, int]] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    tied: tuple[str, ...] = ()
 
 
 def count_parquet(source: Source, roles: Roles) -> Counts:
@@ -188,10 +192,11 @@ def _collect(
             counts.groups[key] = Tally.from_sums(
                 score[rows], w[rows], got["wg"][rows], wg2[rows], w2[rows], int(n[rows].sum()), gridded=True
             )
-        else:
-            lacking = counts.empty.setdefault(key, {})
-            for i in np.flatnonzero(codes == k):
-                lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])
+        lacking = counts.lost.setdefault(key, {})
+        for i in np.flatnonzero((codes == k) & ~good):
+            lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])
+        if not len(rows):
+            counts.empty[key] = lacking
 
 
 def _scores(

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from .keys import Key, cluster_ids, distinct, group_codes
+from .repeats import Repeats, totals
 from .roles import Roles
 from .sources import Block, Source
 from .values import (
     AS_PERCENT,
+    CODE,
     REASONS,
+    TOTAL,
     Column,
     Kind,
     in_percent,
@@ -115,6 +118,7 @@ class Reader:
     roles : which of its columns play which part; what plays none is NaN, or weighs 1
     also : further columns, and of what kind each is
     stated : columns of which is noted which values the usable rows of each group hold
+    items : columns that name an item together, whose `repeats` in a group are counted
 
     What was read is counted on the way: `rows`, `used`, `unusable` rows by reason and of `also` the `unreadable`
     values, as what scores were `read_as`, rows of groups without any usable one in `empty`, and `notes`.
@@ -133,8 +137,10 @@ class Reader:
         *,
         also: Mapping[str, Kind] | None = None,
         stated: Sequence[str] = (),
+        items: Sequence[str] = (),
     ) -> None:
         self.source, self.roles, self.also, self.stated = source, roles, also or {}, stated
+        self.repeats = Repeats(items) if items else None
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
         self.read_as: Counter[str] = Counter()
@@ -156,8 +162,14 @@ class Reader:
         """Groups without a usable row, with their rows by reason."""
         return {key: dict(why) for key, why in self._lacking.items() if key not in self.held}
 
+    @property
+    def lost(self) -> dict[Key, dict[str, int]]:
+        """Of every group the rows that cannot be used, by reason."""
+        return {key: dict(why) for key, why in self._lacking.items()}
+
     def __iter__(self) -> Iterator[Parsed]:
-        wanted = dict.fromkeys([*self.roles.names, *self.stated, *self.also])
+        items = self.repeats.columns if self.repeats else ()
+        wanted = dict.fromkeys([*self.roles.names, *self.stated, *self.also, *items])
         for block in self.source.blocks(list(wanted)):
             parsed = self._parsed(block, len(next(iter(block.values()))))
             self._count(parsed, block)
@@ -195,6 +207,8 @@ class Reader:
         if r.weight:
             weight = (propensities if r.inverse else weights)(block[r.weight])
         self.read_as += score.read_as
+        if self.repeats and rows and (summed := totals(block[self.repeats.columns[-1]])).any():
+            score.why[summed] = CODE[TOTAL]
         keys, group = group_codes([block[name] for name in r.by], rows)
         also = {name: self._also(name, kind, block) for name, kind in self.also.items()}
         return Parsed(
@@ -228,6 +242,10 @@ class Reader:
         self.rows += len(parsed)
         self.used += int(parsed.usable.sum())
         self.unusable += counted(parsed.why)
+        if self.repeats and (fine := parsed.usable).any():
+            names = np.array([hash(key) for key in parsed.keys], np.int64)[parsed.group[fine]]
+            items = {name: block[name][fine] for name in self.repeats.columns}
+            self.repeats.see(items, names, parsed.score[fine], parsed.grade[fine])
         for key, at in parsed.parts():
             self._lacking.setdefault(key, Counter()).update(counted(parsed.why[at]))
             if len(good := at[parsed.usable[at]]):

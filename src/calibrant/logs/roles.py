@@ -37,6 +37,8 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column names looked for, in this order, whatever their case."""
 
+UNTIED = "none"
+"""What stands for no cluster column, so that rows count as independent."""
 NEEDED = ("confidence", "correct")
 WORDS = ("right", "partly", "wrong")
 """What else may be named beside columns: the words of verdicts."""
@@ -49,8 +51,8 @@ STATED = tuple(field.name for field in fields(Fingerprint))
 class Roles:
     """Which column plays which part; a log without scores, or verdicts, has "" there. `inverse` marks propensities.
 
-    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several. `words` are those
-    of verdicts that a person named.
+    Rows of equal values in all of the columns `tied` belong together: the cluster column, or several; `untied` where a
+    person said that none do. `words` are those of verdicts that a person named.
     """
 
     confidence: str = ""
@@ -60,6 +62,7 @@ class Roles:
     by: tuple[str, ...] = ()
     inverse: bool = False
     tied: tuple[str, ...] = ()
+    untied: bool = False
     words: Named = UNNAMED
 
     @property
@@ -144,6 +147,8 @@ def roles_of(
         _require_there(source, role, named)
     usual = {r: names for r, names in CONVENTIONS.items() if r not in source.lacking or named.get(r)}
     clusters = named.get("cluster")
+    if untied := clusters == UNTIED and UNTIED not in source.columns:
+        available, clusters = [name for name in available if name.lower() not in CONVENTIONS["cluster"]], None
     tied = _tied(clusters, source.columns)
     named = {**named, "cluster": None}
     found, notes = matched(available, usual, named), list(source.notes)
@@ -162,7 +167,7 @@ def roles_of(
     roles = Roles(
         confidence=found.get("confidence", ""), correct=found.get("correct", ""), weight=weight, cluster=cluster,
         by=tuple(by), inverse=weight is not None and weight.lower() == "propensity",
-        tied=tied or ((cluster,) if cluster else ()), words=words,
+        tied=tied or ((cluster,) if cluster else ()), untied=untied, words=words,
     )  # fmt: skip
     return roles, notes
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
-from ..tally import Floats
+from ..tally import Floats, Tally
+from .doubts import doubts
 from .keys import Key, absent
 from .opening import labelled, open_log
 from .reader import Parsed, Reader
+from .repeats import item_columns, repeats_told, tied_together
 from .roles import STATED, Roles, parted_by_signal
-from .sources import Source
 from .values import as_is
 
 __all__ = ["GroupRows", "Rows", "read_rows"]
@@ -73,34 +74,25 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
     opened = labelled(source, named)
     by, parted = parted_by_signal(opened, by)
     opened, roles, guessed = open_log(opened, by, named)
-    items = _items(opened, roles)
+    items = () if roles.cluster else item_columns(opened, roles)
     time = next((name for name in TIMES if name in opened.columns), None)
     reader = Reader(
-        opened, replace(roles, tied=roles.tied or items), also={time: as_is} if time else {},
+        opened, replace(roles, tied=roles.tied or items), items=items, also={time: as_is} if time else {},
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
     )  # fmt: skip
     rows = reader.whole()
     pooled = _pooled(reader)
     reader.require_usable()
     groups = {key: at for key, at in rows.parts() if len(at)}
-    repeats = sum(len(at) - len(np.unique(rows.cluster[at])) for at in groups.values()) if items else 0
-    if repeats:
-        pooled.append(
-            f"{repeats} rows repeat an item_id of their group, so they are not independent: add --cluster "
-            f"{','.join(items)}."
-        )
+    repeated, tied = repeats_told(reader.repeats, roles)
+    if tied:
+        roles = tied_together(roles, tied)
+    tallies = {key: Tally.of(rows.score[at], rows.grade[at]) for key, at in groups.items()}
     return Rows(
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
-        notes=(*parted, *guessed, *reader.notes, *pooled),
+        notes=(*doubts(tallies, roles), *repeated, *parted, *guessed, *reader.notes, *pooled),
         groups={key: _group(rows, at, roles, time, reader, key) for key, at in groups.items()}, empty=reader.empty,
     )  # fmt: skip
-
-
-def _items(source: Source, roles: Roles) -> tuple[str, ...]:
-    """The columns that name an item, where no cluster column says which rows belong together."""
-    if "item_id" not in source.columns or roles.cluster is not None:
-        return ()
-    return ("task", "item_id") if "task" in source.columns else ("item_id",)  # tasks may number theirs alike
 
 
 def _pooled(reader: Reader) -> list[str]:

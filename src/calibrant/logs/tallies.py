@@ -8,7 +8,7 @@ engine that reads it (`counting.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from ..fits.crossfit import folds
 from ..tally import Tally
 from .counting import Counts, count_parquet
+from .doubts import doubts
 from .keys import Key
 from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
+from .repeats import item_columns, repeats_told, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
 from .sources import Source
 
@@ -37,7 +39,8 @@ class Log:
 
     `empty` holds the groups without a usable row, with their rows by reason; `folds` the tallies of each group by
     the number of the fold. Rows of one cluster are in the fold of one number, whatever their group. `constants` are
-    of each group the columns of a fingerprint that hold one value only. `opened` is where the rows came from.
+    of each group the columns of a fingerprint that hold one value only. `lost` are of each group the
+    rows that cannot be used, by reason; `opened` is where the rows came from.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Log:
     folds: dict[Key, dict[int, Tally]] = field(default_factory=dict)
     constants: dict[Key, dict[str, str]] = field(default_factory=dict)
     empty: dict[Key, dict[str, int]] = field(default_factory=dict)
+    lost: dict[Key, dict[str, int]] = field(default_factory=dict)
     opened: Source | None = None
 
     def parts(self, key: Key, count: int) -> list[Tally]:
@@ -95,19 +99,28 @@ def read_log(
     by_engine = opened.table and (opened.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None
     counts = count_parquet(opened, roles) if by_engine else _count_blocks(opened, roles, folds)
     require_usable(opened.name, counts.rows, counts.unusable, roles)
+    if counts.tied:
+        roles = tied_together(roles, counts.tied)
+        counts = replace(_count_blocks(opened, roles, folds), repeated=counts.repeated)
+    doubtful = doubts(counts.groups, roles)
     return Log(
         source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
-        read_as=dict(counts.read_as), roles=roles, notes=(*parted, *guessed, *mixed_signals(opened, by), *counts.notes),
+        read_as=dict(counts.read_as), roles=roles, 
+        notes=(
+            *doubtful, *counts.repeated, *parted, *guessed, *mixed_signals(opened, by), *counts.notes,
+        ),
         groups=counts.groups, folds=counts.folds, constants=counts.constants, empty=counts.empty,
-        opened=opened,
+        lost=counts.lost, opened=opened,
     )  # fmt: skip
 
 
 def _count_blocks(source: Source, roles: Roles, folds: int) -> Counts:
     stated = [name for name in STATED if name in source.columns and name not in roles.by]
-    reader = Reader(source, roles, stated=stated)
+    reader = Reader(source, roles, stated=stated, items=() if roles.cluster else item_columns(source, roles))
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
+    repeated, tied = repeats_told(reader.repeats, roles)
     return Counts(
+        lost=reader.lost, repeated=repeated, tied=tied,
         rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as, notes=reader.notes,
         groups=groups, folds=parts, constants={key: reader.constants(key) for key in groups}, empty=reader.empty,
     )  # fmt: skip

@@ -26,8 +26,8 @@ from ..tally import Floats
 from .keys import absent, key_text
 
 __all__ = [
-    "AS_PERCENT", "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "WRONG", "Column", "Kind",
-    "amounts", "as_is", "coded", "flags", "in_percent", "logprobs", "no_faults", "numbers", "propensities",
+    "AS_PERCENT", "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "WRONG", "Column",
+    "Kind", "amounts", "as_is", "coded", "flags", "in_percent", "logprobs", "no_faults", "numbers", "propensities",
     "score_of", "scores", "texts", "weights",
 ]  # fmt: skip
 
@@ -55,10 +55,11 @@ BAD_WEIGHT = "weight missing, not positive, or beyond 1e-6 to 1e6"
 NOT_A_COUNT = "is not a count"
 NOT_A_FLAG = "is neither yes nor no"
 NOT_LOGPROBS = "is not a list of log-probabilities"
+TOTAL = "a line that sums up the others"
 
 REASONS = (
     "", MISSING, NOT_A_NUMBER, BOOLEAN, BELOW, ABOVE, ABOVE_PERCENT, NO_VERDICT, BAD_VERDICT, BAD_WEIGHT,
-    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS,
+    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS, TOTAL,
 )  # fmt: skip
 """Why a value cannot be used, by number; 0 where it can."""
 CODE = {reason: code for code, reason in enumerate(REASONS)}

@@ -40,7 +40,7 @@ _NONE, _FEW = "No usable rows.", "Too few rows."
 def told(
     name: str, finding: Finding | None, unusable: Mapping[str, int] | None = None, correction: str = ""
 ) -> Told:
-    """Say what was found of a group; with `finding` None that none of its rows can be used, by the reasons."""
+    """Say what was found of a group, of whose rows `unusable` fell out by reason; with `finding` None all did."""
     if finding is None:
         whys = unusable or {}
         reasons = "; ".join(f"{n:,} x {why}" for why, n in whys.items())
@@ -48,11 +48,12 @@ def told(
             f" ({reasons})." if reasons else "."
         )
         return Told(name=name, found=found, verdict=_NONE)
-    f = finding
+    f, lost = finding, sum((unusable or {}).values())
+    count = f"{f.n:,} of {f.n + lost:,} rows" if lost else f"{f.n:,} rows"
     if f.too_few:
-        few = f"{f.n:,} rows ({f.n_eff:,.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
+        few = f"{count} ({f.n_eff:,.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
         return Told(name=name, found=few, verdict=_FEW, correction=correction)
-    rows = f"{f.n:,} rows" + (f", {f.n_eff:,.0f} effective" if f.n_eff < 0.95 * f.n else "")
+    rows = count + (f", {f.n_eff:,.0f} effective" if f.n_eff < 0.95 * f.n else "")
     found = (
         f"claims {of_100(f.mean_confidence)} of 100, is right {of_100(f.accuracy)} of 100 (gap {points(f.gap.value)}, "
         f"95 % interval {span(f.gap, 0, scale=100)}; {rows})."

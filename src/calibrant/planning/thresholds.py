@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UnusableInput
 from ..guarantees.certifying import certify
 from ..guarantees.revoking import RiskWatch
+from ..logs.doubts import tells_the_verdict
 from ..logs.keys import Key
 from ..logs.rows import GroupRows, Rows, read_rows
 from ..maps.calibration import CalibrationMap, MapSet
@@ -89,6 +90,7 @@ def plan_thresholds(
     """
     read = read_rows(source, by=by, **named)
     by = read.roles.by
+    _refuse_given_away(read)
     if previous is not None and previous.by != by:
         raise UnusableInput(
             f"The previous certificates are by {', '.join(previous.by) or 'nothing'}, not by "
@@ -124,6 +126,20 @@ def plan_thresholds(
         rows=read, certificates=CertificateSet(by=by, certificates=tuple(made)), tallies=tallies,
         notes=tuple(dict.fromkeys(notes)), carried=frozenset(carried),
     )  # fmt: skip
+
+
+def _refuse_given_away(read: Rows) -> None:
+    """Refuse to promise anything of a score that is the grader's own, on rows enough for that to be no chance."""
+    for key, group in read.groups.items():
+        tally = Tally.of(group.scores, group.grades, group.weights)
+        why = tells_the_verdict(tally)
+        if why and (tally.rows >= 100 or tally.rows >= 5 * len(tally.score)):
+            where = f" of {', '.join(map(str, key))}" if key else ""
+            raise UnusableInput(
+                f"The scores{where} in {read.roles.confidence!r} tell right from wrong without one mistake: {why}. "
+                "They look like the grader's own, and a threshold on them would promise nothing of new answers. Name "
+                "what the model was sure of with --confidence, or the verdict with --correct."
+            )
 
 
 def _check_terms(

@@ -160,6 +160,7 @@ def said(groups: Sequence[ReportGroup]) -> dict[str, Any] | None:
 def read_lines(audit: Audit) -> list[tuple[str, str]]:
     """What was read and what could not be used, with counts: (what, how many)."""
     lines = [
+        *((part, name) for part, name in audit.columns.items() if name),
         ("rows read", f"{audit.rows:,}"),
         ("rows used", f"{audit.used:,}" + _share(audit.used, audit.rows)),
     ]

@@ -18,11 +18,16 @@ __all__ = ["print_applied", "print_audit", "print_fitted"]
 
 
 def print_audit(found: Audit) -> None:
-    """One sentence a group, what could not be used, and a table."""
+    """What gives reason for doubt, one sentence a group, what could not be used, and a table."""
+    if 2 * found.used < found.rows:
+        say(f"Most rows fell out: {found.used:,} of {found.rows:,} could be used.")
+    for note in found.notes:
+        say(note)
     for group in found.groups:
         say(group.sentence)
     say("")
-    print_read(found.rows, found.used, found.unusable, found.notes)
+    print_read(found.rows, found.used, found.unusable, ())
+    say(f"Columns: {', '.join(f'{part} {name!r}' for part, name in found.columns.items() if name)}.")
     heads = ("group", ">n", ">right", ">claimed", ">ECE (floor)", ">smooth ECE", ">Brier", ">AUROC")
     table(heads, map(_audited, found.groups))
 

@@ -1,0 +1,68 @@
+"""What makes numbers doubtful although every row can be read: said before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..tally import Tally
+from .keys import Key
+from .roles import Roles
+
+__all__ = ["doubts", "tells_the_verdict"]
+
+FEWEST = 20
+"""Rows below which a perfect order is likely enough by chance."""
+
+
+def tells_the_verdict(tally: Tally) -> str | None:
+    """How the scores give the verdicts away, where they do: they are the grader's, and no confidence.
+
+    None below 20 rows, or with fewer than five right or wrong ones.
+
+    >>> tells_the_verdict(Tally.of([1.0, 0.0] * 20, [1, 0] * 20))
+    'it is the verdict itself'
+    >>> tells_the_verdict(Tally.of([0.9, 0.6, 0.2] * 20, [1, 0, 0] * 20))
+    'all right answers lie on one side of a threshold, all wrong ones on the other'
+    >>> tells_the_verdict(Tally.of([0.9, 0.6, 0.9, 0.6] * 20, [1, 0, 0, 0] * 20))
+    """
+    if tally.rows < FEWEST or not len(tally.score):
+        return None
+    rate = tally.hits / tally.weight
+    if len(tally.score) > 1 and np.allclose(rate, tally.score, rtol=0, atol=1e-4) and np.ptp(rate) > 0.1:
+        same = np.allclose(tally.hits2, tally.hits * rate, rtol=1e-3, atol=1e-6)
+        return "it is the verdict itself" if same else None
+    right, wrong = rate > 1 - 1e-9, rate < 1e-9
+    mean_weight = tally.weight.sum() / tally.rows
+    if (
+        not (right | wrong).all()
+        or min(tally.weight[right].sum(), tally.weight[wrong].sum()) < 5 * mean_weight
+    ):
+        return None
+    low, high = tally.score[right], tally.score[wrong]
+    if low.min() > high.max() or low.max() < high.min():
+        return "all right answers lie on one side of a threshold, all wrong ones on the other"
+    if tally.rows >= 5 * len(tally.score):
+        return "each of its few values has one verdict only"
+    return None
+
+
+def doubts(groups: Mapping[Key, Tally], roles: Roles) -> list[str]:
+    """Sentences on the groups of a log that give reason to doubt what the columns are."""
+    notes = []
+    for key, tally in groups.items():
+        where = f" ({', '.join(map(str, key))})" if key else ""
+        if why := tells_the_verdict(tally):
+            notes.append(
+                f"The confidence {roles.confidence!r} tells right from wrong without one mistake{where}: {why}. So "
+                "looks a grader's own score, not what a model is sure of; name the model's with --confidence."
+            )
+        at = tally.score == 0
+        zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()
+        if share >= 0.2 and tally.hits[at].sum() > 0.5 * zeros:
+            notes.append(
+                f"{100 * share:.0f} of 100 rows{where} have a confidence of exactly 0, and most of them are right: was "
+                "0 stored where none could be read? Leave such cells empty."
+            )
+    return notes

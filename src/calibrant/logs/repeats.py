@@ -1,0 +1,164 @@
+"""Whether rows are of one item: epochs, samples and copies repeat its id, and such rows are not independent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tally import Floats
+from .keys import absent
+from .roles import Roles
+from .sources import Block, Source
+
+__all__ = ["Repeats", "item_columns", "repeats_told", "tied_together", "totals"]
+
+ITEMS = (
+    "item_id", "question_id", "example_id", "doc_id", "custom_id", "sample_id", "prompt_id", "problem_id", 
+    "instance_id", "query_id", "case_id", "test_id", "qid", "testidx", "id", "task_id",
+)  # fmt: skip
+"""Columns that name an item, the first that is there, whatever its case."""
+SCOPES = (
+    "task",
+    "task_name",
+    "dataset",
+    "benchmark",
+    "subset",
+    "subject",
+    "config",
+    "eval",
+    "filter",
+    "category",
+)
+"""Columns within which items may be numbered anew."""
+TEXTS = ("question", "prompt", "input", "query")
+EPOCHS = ("epoch", "sample", "run", "repeat", "trial", "seed", "attempt", "iteration", "rep")
+"""With one of these an item may be told by its text."""
+TOTALS = frozenset(
+    ("total", "totals", "sum", "mean", "average", "avg", "overall", "summary", "gesamt", "summe", "somme")
+)
+"""What a line that sums the others up calls itself."""
+
+
+def item_columns(source: Source, roles: Roles) -> tuple[str, ...]:
+    """The columns that name an item together, none where there are no such columns.
+
+    >>> from .sources import rows_source
+    >>> item_columns(rows_source("log", ["Task", "id", "p"], lambda: []), Roles())
+    ('Task', 'id')
+    """
+    lower = {name.lower(): name for name in reversed(source.columns)}
+    played = {roles.confidence, roles.correct, roles.weight}
+    names = [lower[name] for name in ITEMS if name in lower]
+    if any(name in lower for name in EPOCHS):
+        names += [lower[name] for name in TEXTS if name in lower]
+    known = source.roles.get("item")
+    item = known if known in source.columns else next((name for name in names if name not in played), None)
+    if item is None:
+        return ()
+    scopes = [lower[name] for name in SCOPES if name in lower and lower[name] not in played]
+    return (*(name for name in scopes if name not in (item, *roles.by)), item)
+
+
+class Repeats:
+    """Counts rows that name an item which the group had before, and among them those that are equal in all that counts.
+
+    Eight bytes a row are kept.
+
+    >>> repeats = Repeats(("id",))
+    >>> repeats.see({"id": np.array([1.0, 2.0, 1.0])}, np.zeros(3), np.array([0.5, 0.5, 0.5]), np.ones(3))
+    >>> repeats.rows, repeats.items, repeats.copies
+    (1, 2, 1)
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        self._items: list[NDArray[np.uint64]] = []
+        self._whole: list[NDArray[np.uint64]] = []
+
+    def see(self, block: Block, group: NDArray[Any], score: Floats, grade: Floats) -> None:
+        """Take the rows of a block, each with its group, score and grade."""
+        last = block[self.columns[-1]].tolist()
+        told = np.array([not absent(value) for value in last], bool)
+        item = _mixed([group, *(block[name] for name in self.columns)])[told]
+        self._items.append(item)
+        self._whole.append(_mixed([item, score[told], grade[told]]))
+
+    @property
+    def seen(self) -> int:
+        """Rows that name an item."""
+        return sum(map(len, self._items))
+
+    @property
+    def items(self) -> int:
+        """Items of groups."""
+        return len(np.unique(np.concatenate(self._items))) if self._items else 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that name an item which their group had before."""
+        return self.seen - self.items
+
+    @property
+    def copies(self) -> int:
+        """Rows that have also the confidence and the verdict of an earlier row of their item."""
+        return self.seen - len(np.unique(np.concatenate(self._whole))) if self._whole else 0
+
+
+def repeats_told(repeats: Repeats | None, roles: Roles) -> tuple[list[str], tuple[str, ...]]:
+    """What is to be said of repeated items, and the columns by which their rows are to be tied together, if any."""
+    if repeats is None or not repeats.rows:
+        return [], ()
+    name = ",".join(repeats.columns)
+    copies = (
+        f" {repeats.copies:,} of them are copies of another row: same {name}, confidence and verdict."
+        * bool(repeats.copies)
+    )
+    lead = f"{repeats.rows:,} of {repeats.seen:,} rows repeat the {name} of another row ({repeats.items:,} items)"
+    if roles.untied:
+        return [f"{lead} and count as independent, as --cluster none says.{copies}"], ()
+    said = (
+        f"{lead}, so rows of one item are tied together (--cluster {name}); --cluster none takes them apart."
+    )
+    return [said + copies], repeats.columns
+
+
+def tied_together(roles: Roles, columns: tuple[str, ...]) -> Roles:
+    """The roles where rows of equal values in these columns belong together."""
+    return replace(roles, tied=columns, cluster=",".join(columns))
+
+
+def _mixed(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+    """One number for the values of a row, equal for equal rows and as good as never for others."""
+    mixed = np.zeros(len(columns[0]), np.uint64)
+    for values in columns:
+        if values.dtype.kind in "iub" or (values.dtype.kind == "f" and (values % 1 == 0).all()):
+            one = values.astype(np.int64).view(
+                np.uint64
+            )  # as Python's hash has whole numbers, whatever the block holds
+        elif values.dtype.kind == "f":
+            one = values.astype(np.float64).view(np.uint64)
+        else:
+            one = np.array([hash(_hashable(value)) for value in values.tolist()], np.int64).view(np.uint64)
+        mixed = (mixed ^ one) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def totals(values: NDArray[Any], rows: int = 3) -> NDArray[np.bool_]:
+    """Which of a block's last rows sum the others up, by what they call themselves.
+
+    >>> totals(np.array(["q1", "q2", " TOTAL"], object)).tolist()
+    [False, False, True]
+    """
+    found = np.zeros(len(values), bool)
+    for i, value in enumerate(values[-rows:].tolist(), start=max(0, len(values) - rows)):
+        found[i] = isinstance(value, str) and value.strip(" :.").lower() in TOTALS
+    return found
