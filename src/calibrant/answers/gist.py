@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from .letters import vocabulary
@@ -22,6 +22,7 @@ ASKS_YES_NO = re.compile(
     r"don['’]?t|doesn['’]?t|didn['’]?t|ist|sind|est-ce|es|son)\b(?!.*\bor\b)",
     re.I | re.S,
 )
+SLOT = vocabulary("slot")
 WITHIN, SORTS, WHAT = OTHER_PLACE | COMPASS, GENERIC | COMPASS, GENERIC | {"people"}
 FRAME = frozenset(map(stem, vocabulary("frame")))
 """Stems that frame an answer and are none of it."""
@@ -190,17 +191,35 @@ def _beside(sentence: Sequence[Word], at: int, question: Asked) -> bool:
 
 def _echoes(a: str, b: str, one: Gist, two: Gist) -> bool | None:
     """Where a reply says nothing but the question's words: the same words in the same order are the same."""
+    given = tuple(map(_given, (a, b)))
     if one.stems or two.stems:
-        return None
+        (echoed, said), other = (given[::-1], one) if one.stems else (given, two)
+        names = other.names and len(other.stems) <= 3 and not (one.denied or two.denied)
+        return False if echoed and names and other.names.union(said).isdisjoint(echoed) else None
     first, second = ([word.stem for word in content(words_in(text))] for text in (a, b))
     if not first or not second or {w for w in first if w.isdigit()} != {w for w in second if w.isdigit()}:
         return None
-    if first == second:
+    if first == second or (all(given) and given[0] == given[1]):
         return one.denied == two.denied
     brief = min(len(first), len(second)) <= 2
     if first[0] != second[0]:
         return False if brief or (_weighs(a) and _weighs(b)) else None
     return True if brief and one.denied == two.denied else None
+
+
+def _given(text: str) -> tuple[str, ...]:
+    """The names that stand where an answer does, behind the last "is" or "by" of a sentence or at its head."""
+    words = [word for word in words_in(text) if word.sentence == 0]
+    at = max((i for i, word in enumerate(words) if word.plain in SLOT), default=-1)
+    for said in (words[at + 1 :], list(takewhile(_is_name, words))):
+        said = [word for word in content(said) if word.stem not in FRAME or word.name]
+        if said and all(map(_is_name, said)):
+            return tuple(word.stem for word in said)
+    return ()
+
+
+def _is_name(word: Word) -> bool:
+    return word.name and word.plain not in EMPTY
 
 
 def _weighs(text: str) -> bool:

@@ -12,9 +12,10 @@ from .kinds import alias_groups, asked_of, kind_of, options_of
 from .mentioned import NOTHING, PARTLY, may_mean
 from .options import named
 from .reply import cleaned, refuses
-from .short import Groups, equal
+from .short import Groups, equal, without_codes
 from .units import measured
 from .values import KEPT, number, numbers_equal, other_readings, result_of
+from .whereabouts import likened
 
 __all__ = ["Alike", "cluster", "sameness"]
 
@@ -71,7 +72,14 @@ def _texts(a: str, b: str, asked: str, groups: Groups, *, long: bool) -> bool | 
             return _converted(a, b) if not factor else False
         if max(len(a.split()), len(b.split())) <= FEW:
             return True
-    return True if equal(a, b, groups) else compared(a, b, asked, long=long)
+
+    def read(one: str, two: str) -> bool | None:
+        found = True if equal(one, two, groups) else compared(one, two, asked, long=long)
+        less = without_codes(one), without_codes(two)
+        again = None if found is True or less == (one, two) else read(*less)
+        return found if again is None else again
+
+    return read(a, b) if long else likened(read(a, b), a, b, asked, read)
 
 
 FEW = 4

@@ -10,7 +10,7 @@ from .letters import unaccented
 from .plain import plain, without_lead
 from .values import KEPT
 
-__all__ = ["Groups", "equal", "shorter"]
+__all__ = ["Groups", "equal", "shorter", "without_codes"]
 
 Groups = Collection[Collection[str]]
 """Groups of names; the names of a group mean the same."""
@@ -19,6 +19,15 @@ BRACKETS = re.compile(r"^(?P<name>[^()]*[^()\s])\s*\((?P<other>[^()]+)\)\s*[.!]?
 ALSO = re.compile(r"^(?:also(?:\s+(?:known\s+as|called))?|aka|a\.k\.a\.|formerly|or|abbreviated)\b\s*", re.I)
 PLACE = re.compile(r"^(?P<name>[^\W\d_][^,\d]*),\s(?P<within>[^\W\d_][^,\d]*)$")
 YES_NO = frozenset({"yes", "no"})
+CODE = r"(?:[^\W\d_]{0,3}[$€£¥₹₽₩]|(?![IVX]+\b)[A-Z]{2,6}\b|[A-Z][a-z]?[A-Z][a-z]{0,2}\b|DR [A-Z][a-z]+)"
+"""A short form: the code or sign of a currency, initials."""
+SHORT_FORM = re.compile(
+    rf"\s*\((?P<code>{CODE})\)"
+    rf"|,?\s*(?:which\s+is\s+|(?<=,\s))(?:also\s+|commonly\s+|often\s+|usually\s+|officially\s+)*"
+    rf"(?:known|abbreviated|denoted|written|called|symboli[sz]ed|referred\s+to)(?:\s+(?:as|by|with))?"
+    rf"(?:\s+the)?(?:\s+(?:symbol|code|abbreviation))?\s+[\"“]?{CODE}[\"”]?,?"
+    rf"|,?\s+or\s+{CODE}\s+for\s+short"
+)
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 """How letters are written where there are none of them: "Mueller" for "Müller"."""
 
@@ -90,6 +99,18 @@ def shorter(text: str) -> frozenset[str]:
         listed = re.search(r"\b(?:and|or|not|but|no)\b", said, re.IGNORECASE)
         return frozenset() if listed else frozenset((plain(found["name"]),))
     return frozenset()
+
+
+def without_codes(text: str) -> str:
+    """The text without the short forms that stand behind a name, in brackets or announced.
+
+    >>> without_codes("the Singapore dollar (S$)"), without_codes("the zloty, also known as PLN")
+    ('the Singapore dollar', 'the zloty')
+    >>> without_codes("Henry (VIII)")
+    'Henry (VIII)'
+    """
+    shorter = SHORT_FORM.sub("", text)
+    return shorter if re.search(r"[^\W_]", shorter) else text
 
 
 def _begins_like(name: str, other: str) -> bool:

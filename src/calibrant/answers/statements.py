@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .reply import asks, denies
 from .words import EMPTY, Word, content, words_in
 
-__all__ = ["RIGHT", "WRONG", "Found", "unnamed"]
+__all__ = ["RIGHT", "SHARES", "WRONG", "Found", "unnamed"]
 
 LITTLE = 0.2
 """Share of a statement's own words below which a reply says something else."""
@@ -24,6 +24,7 @@ class Found(NamedTuple):
 
 
 RIGHT, WRONG = Found(1.0), Found(0.0)
+SHARES = "it shares words with the reference, and may say the same"
 
 
 def unnamed(said: str, names: Sequence[str], asked: str) -> Found:
@@ -59,7 +60,7 @@ def unnamed(said: str, names: Sequence[str], asked: str) -> Found:
     if statement and best >= LITTLE and not _names_another(words, names, known):
         return Found(None, "the reference is a statement, which takes a judge to compare")
     if best >= 0.5:
-        return Found(None, "it shares words with the reference, and may say the same")
+        return Found(None, SHARES)
     return WRONG
 
 

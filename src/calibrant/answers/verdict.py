@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ..types import Question
 from .dates import date, parts_of
@@ -18,6 +19,7 @@ from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, t
 from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
 from .values import concluded, number, other_readings, result_of
+from .whereabouts import regraded
 from .words import ARTICLES, EMPTY, NEGATORS, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
@@ -109,10 +111,14 @@ def _date(said: str, references: Sequence[str]) -> Found:
     )
 
 
-# Text.
-
-
 def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:
+    def read(text: str, names: Sequence[str]) -> Found:
+        return _words(text, names, groups, asked)
+
+    return regraded(read(said, references), said, references, asked, read)
+
+
+def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:
     if any(equal(said, one, groups) for one in references):
         return RIGHT
     if not said or not any(re.search(r"[^\W_]", one) for one in references):
@@ -205,13 +211,16 @@ def _standing(words: Sequence[Word], mention: Mention, way: Naming, asked: str) 
     if mention.denied or (own <= known | question.candidates and aside(words, mention.first)):
         return WRONG
     sentence = [word for word in words if word.sentence == words[mention.first].sentence]
+    echoed = own <= known and not _leads(words, mention)
+    if echoed and _filled(words, known):
+        return WRONG
     reasons = (
         (mention.doubt is not None, mention.doubt),
         (aside(words, mention.first), BESIDE),
         (_overturned(words, mention, way, question), "it takes back or sets another against the reference"),
         (_believed(words, mention), "it gives the reference as what others think"),
         (_listed(words, mention, way) or _others(words, mention, way), BESIDE),
-        (own <= known and not _leads(words, mention), "the question names the reference too"),
+        (echoed, "the question names the reference too"),
         (_late(words, mention, way, known, question.denied), LATE),
         (turned(words, words[mention.first], asked), "it may say it the other way round"),
         (way.figure and _other_figures(words, mention, known), BESIDE),
@@ -307,9 +316,22 @@ def _leads(words: Sequence[Word], mention: Mention) -> bool:
     if back.plain in ARTICLES and mention.first > 1:
         back = words[mention.first - 2]
     return (
-        back.plain in {"is", "are", "was", "were", "be", "called", "named", "answer"}
+        back.plain in {"is", "are", "was", "were", "be", "by", "called", "named", "answer"}
         and back.sentence == words[mention.first].sentence
     )
+
+
+def _filled(words: Sequence[Word], known: frozenset[str]) -> bool:
+    """Whether a name that the question does not have stands where an answer does: on one side of "is" and the like."""
+    said = [word for word in words if word.plain not in ARTICLES]
+    for word, behind in pairwise(said):
+        name, slot = (behind, word) if word.plain in IS else (word, behind)
+        if slot.plain in IS and name.name and name.stem not in known | EMPTY and name.plain not in EMPTY:
+            return True
+    return False
+
+
+IS = frozenset({"is", "are", "was", "were", "by", "called", "named"})
 
 
 def _late(

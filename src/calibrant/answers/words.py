@@ -275,13 +275,27 @@ def another(words: Sequence[Word], asked: frozenset[str]) -> bool:
     for word, behind in zip(words, [*words[1:], *words[-1:]], strict=True):
         if word.stem in asked or word.plain in asked:
             continue
-        if ANOTHER_ONE.match(word.plain) and (not word.name or word.opens):
+        if (
+            ANOTHER_ONE.match(word.plain)
+            and not _of_a_name(word, behind)
+            and not _ranks(word, behind, superlative)
+        ):
             return True
         if word.plain in COMPASS and behind.stem in asked and behind.start - word.end == 1:
             return True
         if superlative and MOST.match(word.plain) and word.plain not in NO_MOST:
             return True
     return False
+
+
+def _of_a_name(word: Word, behind: Word) -> bool:
+    """Whether an ordinal or the like is the beginning of a name: "New York"."""
+    return word.name and (not word.opens or (behind.name and behind.start - word.end == 1))
+
+
+def _ranks(word: Word, behind: Word, superlative: bool) -> bool:
+    """Whether an ordinal says by the way how large something is, where no size is asked for: "the second-largest"."""
+    return not superlative and behind.start - word.end == 1 and MOST.match(behind.plain) is not None
 
 
 def _denial(words: Sequence[Word]) -> int | None:

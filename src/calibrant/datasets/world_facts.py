@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, ClassVar
 
+from calibrant.answers.places import adjective_of
 from calibrant.plugins import require
 from calibrant.types import Message, Question, Sampling
 
@@ -74,30 +75,8 @@ CURRENCY_ALIASES = {
     "BGN": ("Euro",),
 }
 
-_DEMONYMS = """
-IN Indian; PK Pakistani; BD Bangladeshi; US US; MX Mexican; PH Philippine; EG Egyptian; CD Congolese;
-IR Iranian; TH Thai; ZA South African; TZ Tanzanian; KE Kenyan; KR South Korean; CO Colombian;
-AR Argentine; UG Ugandan; DZ Algerian; SD Sudanese; UA Ukrainian; IQ Iraqi; PL Polish; CA Canadian;
-MA Moroccan; SA Saudi; PE Peruvian; MY Malaysian; VE Venezuelan; YE Yemeni; NP Nepalese;
-KP North Korean; CM Central African CFA; CI West African CFA; NE West African CFA; LK Sri Lankan;
-BF West African CFA; AU Australian; RO Romanian; ML West African CFA; CL Chilean; KZ Kazakhstani;
-MW Malawian; ZM Zambian; GT Guatemalan; SY Syrian; ZW Zimbabwean; KH Cambodian; SN West African CFA;
-TD Central African CFA; SO Somali; GN Guinean; RW Rwandan; TN Tunisian; BJ West African CFA;
-BO Bolivian; CU Cuban; BI Burundian; HT Haitian; DO Dominican; CZ Czech; AZ Azerbaijani; SE Swedish;
-JO Jordanian; HU Hungarian; AE UAE; BY Belarusian; CH Swiss; SS South Sudanese; TG West African CFA;
-BG Bulgarian; RS Serbian; LB Lebanese; LY Libyan; DK Danish; SG Singapore; NO Norwegian;
-NZ New Zealand; LR Liberian; KW Kuwaiti; GE Georgian; MD Moldovan; UY Uruguayan; JM Jamaican;
-AL Albanian; QA Qatari; NA Namibian; OM Omani; JP Japanese; CN Chinese; RU Russian; TR Turkish;
-BR Brazilian; NG Nigerian; ET Ethiopian; VN Vietnamese; ID Indonesian; GB British; AF Afghan;
-UZ Uzbekistani; AO Angolan; GH Ghanaian; MZ Mozambican; MG Malagasy; MM Myanmar; CR Costa Rican;
-MN Mongolian; AM Armenian; BW Botswana; MK Macedonian; BH Bahraini; TT Trinidad and Tobago;
-MU Mauritian; PG Papua New Guinean; PY Paraguayan; NI Nicaraguan; HN Honduran; BA Bosnian;
-GA Central African CFA; CF Central African CFA; CG Central African CFA; GQ Central African CFA;
-GW West African CFA; MR Mauritanian; TM Turkmenistani; TJ Tajikistani; KG Kyrgyzstani; ER Eritrean;
-LA Lao; SL Sierra Leonean; LS Lesotho
-"""
-DEMONYMS = dict(entry.strip().split(" ", 1) for entry in _DEMONYMS.split(";"))
-"""What stands before a currency in its full name ("Egyptian pound"), by country code."""
+FRANCS = {"XAF": "Central African CFA", "XOF": "West African CFA"}
+"""What stands before the name of a currency of several countries, by its code."""
 
 WITH_ARTICLE = frozenset(
     {
@@ -223,7 +202,7 @@ def _continents(known: dict[str, Any], country: Country) -> tuple[str, ...]:
 def _currencies(country: Country) -> tuple[str, ...]:
     code = country["currencycode"]
     names = (country["currencyname"], *CURRENCY_ALIASES.get(code, ()))
-    people = DEMONYMS.get(country["iso"], country["name"])
+    people = FRANCS.get(code) or adjective_of(country["name"])
     return (*names, *(f"{people} {one}" for one in names), *(f"{one}s" for one in names), code)
 
 
