@@ -6,6 +6,8 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,13 +69,17 @@ def _table() -> _Table:
         people |= {*place.people, *many}
     within = {name: whole for whole, names in read["within"].items() for name in _listed(names)}
     named |= {thing: [] for thing in _listed(read["things"]["names"])}
-    forms = sorted({*named, *things}, key=len, reverse=True)
+    forms = sorted({*named, *things}, key=lambda form: (form[0], -len(form)))
+    heads = (
+        f"{head}(?:{'|'.join(re.escape(form[1:]) for form in some)})"
+        for head, some in groupby(forms, itemgetter(0))
+    )
     return _Table(
         {name: tuple(found) for name, found in named.items()},
         {word: tuple(found) for word, found in things.items()},
         frozenset(people) - named.keys(),
         within,
-        re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?!\w|-\w)"),
+        re.compile(rf"(?<![\w-])(?:{'|'.join(heads)})(?!\w|-\w)"),
     )
 
 
