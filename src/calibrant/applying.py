@@ -15,13 +15,15 @@ from typing import Any, TextIO
 
 from .errors import Misuse
 from .files.writing import check_apart, writing
-from .logs.keys import absent
+from .logs.keys import Key, absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
 from .logs.roles import STATED, Roles, roles_of
+from .logs.scales import check_units, units_of
 from .logs.sources import Source, open_source
 from .logs.values import REASONS, as_is
 from .maps.calibration import MapSet
+from .maps.units import FRACTION, Unit
 from .phrasing.phrases import Phrasebook
 from .plugins import require
 from .protocols import Policy
@@ -49,10 +51,12 @@ Row = dict[str, Any]
 class Applied:
     """How many rows got a probability, why the others did not, and how many got each action.
 
+    `scale` is the unit in which scores were read, "several" where the maps have more than one.
     `ignored` counts the rows of signals that no blend knows, `stood_in` those of groups without a map of their own,
     by what the map that stood in is for, `replaced` those whose log held a value already in a column of that name.
     """
 
+    scale: str = "fraction"
     rows: int = 0
     calibrated: int = 0
     uncalibrated: Counter[str] = field(default_factory=Counter)
@@ -64,15 +68,22 @@ class Applied:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "rows": self.rows, "calibrated": self.calibrated, "uncalibrated": dict(self.uncalibrated),
-            "actions": dict(self.actions), **({"ignored": dict(self.ignored)} if self.ignored else {}),
+            "scale": self.scale, "rows": self.rows, "calibrated": self.calibrated,
+            "uncalibrated": dict(self.uncalibrated), "actions": dict(self.actions),
+            **({"ignored": dict(self.ignored)} if self.ignored else {}),
             **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
             **({"replaced": dict(self.replaced)} if self.replaced else {}),
         }  # fmt: skip
 
 
 def apply(
-    maps: MapSet, log: str | Path, out: str | Path, policy: Policy, *, confidence: str | None = None
+    maps: MapSet,
+    log: str | Path,
+    out: str | Path,
+    policy: Policy,
+    *,
+    confidence: str | None = None,
+    scale: str | None = None,
 ) -> Applied:
     """Write the rows of `log` to `out` with the columns `ADDED`; formats by the files' endings.
 
@@ -81,17 +92,25 @@ def apply(
     map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
     gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
 
+    Scores are read in the unit of their map, from the column that it was fitted on where the log has it: what else
+    stands in the log changes no row's number. `scale` says that the log states them in another unit. A log of which
+    many numbers cannot be of that unit is refused with `UnusableInput`, and nothing is written.
+
     What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
     where they are in such a column (`p`), stay as `score`.
     """
     _check_ending(Path(out))
     check_apart({"out": out}, [log] if isinstance(log, str | Path) else [])
     source = open_source(log)
-    column = roles_of(source, maps.by, {"confidence": confidence}, needed=("confidence",))[0].confidence
-    summary, book = Applied(), Phrasebook.of(maps, policy)
-    blended = _blended(source, maps, column, summary) if maps.blends else None
-    single = bool(maps.groups or maps.fallbacks) or blended is None
+    fitted_on = maps.column if maps.column in source.columns else None
+    column = roles_of(source, maps.by, {"confidence": confidence or fitted_on}, needed=("confidence",))[
+        0
+    ].confidence
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
+    units = _Units(source, column, maps, tuple(stated), scale)
+    summary, book = Applied(scale=units.told), Phrasebook.of(maps, policy)
+    blended = _blended(source, maps, column, units, summary) if maps.blends else None
+    single = bool(maps.groups or maps.fallbacks) or blended is None
     columns = [name for name in source.columns if name not in source.inside]
     also = dict.fromkeys([*columns, *([source.whole] if source.whole else [])], as_is)
     own = {name: name.lower() for name in columns if name.lower() in ADDED}
@@ -99,7 +118,8 @@ def apply(
     kept = column in own and "score" not in (name.lower() for name in columns)
     names = dict.fromkeys([*(own.get(n, n) for n in columns), *(["score"] if kept else []), *ADDED])
     with writing(out) as part, closing(_Writer(part, list(names))) as writer:
-        for block in Reader(source, Roles(confidence=column, by=tuple(stated)), also=also):
+        roles = Roles(confidence=column, by=tuple(stated))
+        for block in Reader(source, roles, also=also, units=units.of_group):
             rows = _rows(source, block)
             if renamed:
                 rows = [{own.get(n, n): v for n, v in row.items()} for row in rows]
@@ -111,6 +131,30 @@ def apply(
                 _decide(row, _best(found), policy, book, summary)
             writer.write(rows)
     return summary
+
+
+class _Units:
+    """In which unit each score of a log is: that of its map, or what a person says; refused where many cannot be."""
+
+    def __init__(
+        self, source: Source, column: str, maps: MapSet, names: tuple[str, ...], scale: str | None
+    ) -> None:
+        self.maps, self.names = maps, names
+        fitted = {unit.scale for unit in maps.units} or {"fraction"}
+        named = scale and not (scale == "uncertainty" and fitted == {"unbounded"})
+        self.named = units_of(source, column, scale=scale).default if named else None
+        self.told = self.named.scale if self.named else "several" if len(fitted) > 1 else fitted.pop()
+        if self.named is None:
+            check_units(source, column, names, self.of_group)
+
+    def of_group(self, key: Key) -> Unit:
+        """The unit of scores of which this is known."""
+        return self.named or self.maps.unit(dict(zip(self.names, key, strict=True)))
+
+    def of_signal(self, signal: str) -> Unit:
+        """That of a signal's scores in a blend."""
+        blends = [blend.units[signal] for _, blend in self.maps.blends if signal in blend.units]
+        return self.named or (blends[0] if blends else FRACTION)
 
 
 def _rows(source: Source, block: Parsed) -> list[Row]:
@@ -145,9 +189,11 @@ def _confidences(block: Parsed, maps: MapSet, names: tuple[str, ...]) -> list[Co
     return done
 
 
-def _blended(source: Source, maps: MapSet, column: str, summary: Applied) -> Iterator[Confidence]:
+def _blended(
+    source: Source, maps: MapSet, column: str, units: _Units, summary: Applied
+) -> Iterator[Confidence]:
     """Of each row of the log that of its record, by the blend for such answers."""
-    answers = side_by_side(source, maps.by, column)
+    answers = side_by_side(source, maps.by, column, units.of_signal)
     done = [Confidence(p=None, reason="no signal of the answer has a score")] * len(answers.group)
     for at, stated in answers.alike():
         match = maps.match_blend(stated)

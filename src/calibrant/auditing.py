@@ -81,6 +81,7 @@ class Audit:
     bins: int
     columns: dict[str, str]
     notes: tuple[str, ...]
+    scale: str = "fraction"
 
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What every group shows of conditions such as "gap>0.05"; each is met where the whole interval is beyond it.
@@ -98,7 +99,7 @@ class Audit:
         """Plain values, ready for `json.dumps`; what is not known is None."""
         return {
             "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
-            "read_as": self.read_as, "columns": self.columns, "notes": list(self.notes),
+            "read_as": self.read_as, "columns": self.columns, "scale": self.scale, "notes": list(self.notes),
             "groups": [group.measures for group in self.groups],
         }  # fmt: skip
 
@@ -121,6 +122,7 @@ def audit(
     human_propensity: str | None = None,
     covariates: Sequence[str] | None = None,
     width: float | None = None,
+    scale: str | None = None,
 ) -> Audit:
     """Audit a log.
 
@@ -137,6 +139,9 @@ def audit(
         be labelled; rows of one cluster (the same item asked again) are not independent.
     right, partly, wrong : words with commas between
         What the words of verdicts mean, such as right="C,CORRECT", partly="P", wrong="I,N", where they are not usual.
+    scale : str
+        The unit of the confidence: fraction, percent, 1-5, 1-10, 0-10, logprob, logit or uncertainty. Told by the whole
+        of its column where None, or refused where that leaves several readings.
     labels, on : data frame, path or store URL; column names
         A second log that holds the verdicts, joined by the columns `on`, such as on="id", or on="task,id".
     human, human_propensity : column names
@@ -163,18 +168,26 @@ def audit(
     read = read_log(
         log, by=by, apart=human_propensity,  # which is of people's verdicts, no weight of the rows
         confidence=confidence, correct=correct, weight=weight, cluster=cluster, right=right, partly=partly, wrong=wrong,
-        labels=labels, on=on,
+        labels=labels, on=on, scale=scale,
     )  # fmt: skip
     found = of_log(read, bins)
     if human is None:
         return found
     return _corrected(
-        found, read.opened or log, read, human, human_propensity, covariates=covariates, width=width
+        found,
+        read.opened or log,
+        read,
+        human,
+        human_propensity,
+        covariates=covariates,
+        width=width,
+        scale=scale,
     )
 
 
 def of_log(log: Log, bins: int = 15) -> Audit:
-    """Audit a log that is already read."""
+    """Audit a log that is already read; raises `UnusableInput` where its scores can be no probabilities."""
+    _require_shares(log)
     groups = [
         Group(
             by=dict(zip(log.roles.by, key, strict=True)),
@@ -194,8 +207,18 @@ def of_log(log: Log, bins: int = 15) -> Audit:
     roles = {k: v for k, v in asdict(log.roles).items() if isinstance(v, str)}
     return Audit(
         source=log.source, rows=log.rows, used=log.used, unusable=log.unusable, read_as=log.read_as,
-        groups=tuple(groups), bins=bins, columns=roles, notes=log.notes,
+        groups=tuple(groups), bins=bins, columns=roles, scale=log.scale, notes=log.notes,
     )  # fmt: skip
+
+
+def _require_shares(log: Log) -> None:
+    if any(unit.scale == "unbounded" for unit in log.units.values()):
+        raise UnusableInput(
+            f"{log.roles.confidence!r} in {log.source} holds an uncertainty without bounds, which is no probability: "
+            "it claims nothing that could be compared with how often answers are right. Fit a map first, `calibrant "
+            f"fit {log.source} --confidence {log.roles.confidence} --scale uncertainty -o maps.json`, which says what "
+            "the mapped probabilities are worth on rows that it had not seen."
+        )
 
 
 def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | None, **about: Any) -> Audit:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Fitted", "FittedLog", "fit", "fit_log"]
 
 FOLDS = 5
+Fallbacks = tuple[tuple[Scope, CalibrationMap], ...]
 
 
 def fit(
@@ -209,24 +210,30 @@ class FittedLog:
         worst = self.worst_segment()
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
-            "unusable": self.log.unusable, "notes": list(self.log.notes),
+            "unusable": self.log.unusable, "scale": self.log.scale, "notes": list(self.log.notes),
             "groups": [g.to_dict() for g in self.groups], "total": self.total(),
             **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip
 
 
 def fit_log(
-    source: Any, by: Sequence[str] = (), *, calibrator: str = "auto", **named: str | None
+    source: Any,
+    by: Sequence[str] = (),
+    *,
+    calibrator: str = "auto",
+    scale: str | None = None,
+    **named: str | None,
 ) -> FittedLog:
     """Fit one map per group of a log and measure each by five-fold cross-fitting.
 
-    `source`, `by` and the named columns are those of `calibrant.audit`. With `calibrator="blend"` a log of
+    `source`, `by`, `scale` and the named columns are those of `calibrant.audit`; each map keeps the unit of its scores.
+    With `calibrator="blend"` a log of
     several signals gives one `BlendMap` per group, which takes the signals of each record together.
     """
     opened = labelled(source, named) if calibrator == "blend" else None
     if opened is not None and "signal" in opened.columns and "signal" not in by:
-        return _fit_blends(pivot(opened, by, **named), opened.name)
-    log = read_log(source, by=by, folds=FOLDS, **named)
+        return _fit_blends(pivot(opened, by, scale=scale, **named), opened.name)
+    log = read_log(source, by=by, folds=FOLDS, scale=scale, **named)
     if hasattr(find("calibrators", calibrator), "fit_groups") and log.roles.by:
         return _fit_together(log, calibrator)
     groups = [_fit_group(log, key, calibrator) for key in log.groups]
@@ -253,9 +260,22 @@ def _fit_together(log: Log, calibrator: str) -> FittedLog:
             why = "the groups it would borrow from are of several models"
             groups.append(Fitted(by=by, tally=tally, map=None, after=None, why=why))
         else:
-            bound = fitted.with_fingerprint(fitted.fingerprint, **_measured(tally, after))
+            bound = fitted.with_fingerprint(fitted.fingerprint, **_measured(tally, after)).with_unit(
+                log.units[key]
+            )
             groups.append(Fitted(by=by, tally=tally, map=bound, after=after))
-    return FittedLog(log=log, groups=tuple(groups), fallbacks=made.fallbacks)
+    return FittedLog(log=log, groups=tuple(groups), fallbacks=_in_one_unit(log, made.fallbacks))
+
+
+def _in_one_unit(log: Log, fallbacks: Sequence[tuple[Scope, CalibrationMap]]) -> Fallbacks:
+    """The stand-ins whose groups all state their scores in one unit, bound to it: a new group's unit is not known."""
+    found = []
+    for scope, made in fallbacks:
+        at = {log.roles.by.index(name): value for name, value in scope}
+        units = {unit for key, unit in log.units.items() if all(key[i] == v for i, v in at.items())}
+        if len({unit.scale for unit in units}) == 1:
+            found.append((scope, made.with_unit(max(units, key=lambda unit: not unit.whole))))
+    return tuple(found)
 
 
 def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
@@ -263,7 +283,11 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
     tally = log.groups[key]
     after = cross_fitted(tally, calibrator, log.parts(key, FOLDS))
     fingerprint = Fingerprint.of({**log.constants.get(key, {}), **by})
-    fitted = _fit(tally, calibrator).with_fingerprint(fingerprint, **_measured(tally, after))
+    fitted = (
+        _fit(tally, calibrator)
+        .with_fingerprint(fingerprint, **_measured(tally, after))
+        .with_unit(log.units[key])
+    )
     return Fitted(by=by, tally=tally, map=fitted, after=after)
 
 
@@ -289,6 +313,7 @@ def _fit_blends(answers: Pivot, name: str) -> FittedLog:
         source=name, rows=len(answers.row), used=answers.used, unusable=dict(answers.unusable),
         read_as=dict(answers.read_as), roles=answers.roles, notes=answers.notes,
         groups={tuple(f.by.values()): f.tally for f in groups},
+        units={tuple(map(str, place)): unit for place, unit in answers.units.items()},
     )  # fmt: skip
     return FittedLog(log=log, groups=tuple(groups))
 
@@ -314,11 +339,12 @@ def _fit_blend(
     p, single = _blend_cross_fitted(scores, grade, weight, cluster)
     after = None if p is None else Tally.of(p, grade, weight, cluster)
     buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)
+    units = {n: answers.units[group, n] for n in held}
     statistics = {
         "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
         "track_record": after and TrackRecord.of(after).to_dict(),
     }  # fmt: skip
-    return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, **statistics), after=after)
+    return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, units, **statistics), after=after)
 
 
 def _blend_cross_fitted(

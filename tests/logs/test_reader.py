@@ -66,15 +66,13 @@ def test_the_usable_rows_are_kept_and_parted(blocks: int) -> None:
     assert {key: at.tolist() for key, at in rows.parts() if len(at)} == {("b",): [0, 2], ("a",): [1]}
 
 
-def test_percent_is_decided_on_the_first_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_is_decided_on_the_whole_of_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "BLOCK_ROWS", 2)
-    reader = Reader(
-        source([{"c": 0.5, "o": 50}, {"c": 0.6, "o": 60}, {"c": 80, "o": 1}, {"c": 90, "o": 2}]),
-        Roles(confidence="c"), also={"o": scores},
-    )  # fmt: skip
-    rows = reader.whole(every)
-    assert reader.unusable == {"confidence above 1": 2} and not reader.notes
-    assert rows.also["o"].tolist() == [0.5, 0.6, 0.01, 0.02]  # each column by itself
+    rows = [{"c": 0.0, "o": 0.5}, {"c": 1.0, "o": 0.6}, {"c": 80, "o": 0.7}, {"c": 90, "o": 0.8}]
+    reader = Reader(source(rows), Roles(confidence="c"), also={"o": scores})
+    read = reader.whole(every)
+    assert read.score.tolist() == [0.0, 0.01, 0.8, 0.9]
+    assert read.also["o"].tolist() == [0.5, 0.6, 0.7, 0.8]  # each column by itself
 
 
 def test_a_log_without_rows_is_empty_arrays_and_an_error() -> None:

@@ -12,7 +12,18 @@ from calibrant.files.writing import write
 from calibrant.plugins import names
 
 from .findings import FailIf, ended, tell
-from .options import AsJson, By, Clustered, Confidence, LogPath, People, PolicyName, columns, command
+from .options import (
+    AsJson,
+    By,
+    Clustered,
+    Confidence,
+    LogPath,
+    People,
+    PolicyName,
+    ScaleName,
+    columns,
+    command,
+)
 from .terminal import print_json, say
 
 
@@ -102,6 +113,9 @@ def apply_command(
         Literal["p", "low"] | None, typer.Option(help="What the bands read: p, or low for the careful end.")
     ] = None,
     confidence: Confidence = None,
+    scale: Annotated[
+        ScaleName | None, typer.Option(help="Unit of the confidence, where it is not that of the maps.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the calibrated probability, its interval and the action to every row of a log."""
@@ -112,7 +126,9 @@ def apply_command(
     from .tables.measured import print_applied
 
     way = one_way(maps=maps, policy=f"{policy}:use={use}" if use else policy).default
-    done = apply(way.maps, log, to, made("policies", way.policy, "--policy"), confidence=confidence)
+    done = apply(
+        way.maps, log, to, made("policies", way.policy, "--policy"), confidence=confidence, scale=scale
+    )
     if as_json:
         print_json({**done.to_dict(), "out": str(to)})
         return

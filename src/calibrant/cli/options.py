@@ -79,6 +79,9 @@ def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
     return field(default=default, metadata={"option": typer.Option(*flags, help=about, **checks)})
 
 
+ScaleName = Literal["fraction", "percent", "1-5", "1-10", "0-10", "logprob", "logit", "uncertainty"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
     """Which columns of a log hold what, where they are not called as usual, and which words mean right."""
@@ -86,6 +89,7 @@ class Columns:
     confidence: str | None = option("Column of the stated confidence.")
     correct: str | None = option("Column of the verdict: right or wrong, or a grade.")
     weight: str | None = option("Column of 1 / the probability of having been labelled.")
+    scale: ScaleName | None = option("Unit of the confidence, where the log leaves doubt.")  # noqa: RUF009
     right: str | None = option("Words of the verdict that mean right, with commas: C,CORRECT.")
     partly: str | None = option("Words of the verdict that count as half right.")
     labels: str | None = option("A second file that has the verdicts, joined by --on.")

@@ -77,7 +77,12 @@ class Answers:
 
 
 def read_answers(
-    log: Any, by: Sequence[str] = (), *, scores_in: Sequence[str] = (), **named: str | None
+    log: Any,
+    by: Sequence[str] = (),
+    *,
+    scores_in: Sequence[str] = (),
+    scale: str | None = None,
+    **named: str | None,
 ) -> Answers:
     """Read a log of signals.
 
@@ -87,6 +92,7 @@ def read_answers(
     by : columns that part the answers
     scores_in : columns that hold a signal each; where the log has no column `signal`, those called like a signal are
         taken, and where there is none of these the column of the confidence
+    scale : the unit of all scores, as in `calibrant.logs.tallies.read_log`
     named : confidence, correct, weight, cluster; columns by name
 
     Raises
@@ -100,7 +106,7 @@ def read_answers(
             "Signals are compared with each other, so they cannot part the log: leave signal out of by."
         )
     long = "signal" in source.columns and not scores_in
-    found = _long(source, by, named) if long else _wide(source, by, scores_in, named)
+    found = _long(source, by, scale, named) if long else _wide(source, by, scores_in, scale, named)
     if not found.rows:
         raise UnusableInput(
             f"{source.name} has no rows. Expected one row per answer, or per answer and signal."
@@ -108,14 +114,14 @@ def read_answers(
     return found
 
 
-def _long(source: Source, by: Sequence[str], named: Mapping[str, str | None]) -> Answers:
+def _long(source: Source, by: Sequence[str], scale: str | None, named: Mapping[str, str | None]) -> Answers:
     source, roles, notes = open_log(source, by, named)
     identity, told = _told_by(source)
     costs = [name for name in COSTS if name in source.columns]
     reader = Reader(
         source, replace(roles, tied=_tied(source, roles)),
         also={"signal": as_is, **dict.fromkeys(identity, as_is), **dict.fromkeys(costs, amounts)},
-        stated=_models(source, roles),
+        stated=_models(source, roles), scale=scale, apart=(*roles.by, "signal"),
     )  # fmt: skip
     rows = reader.whole(every)
     signals, signal = group_codes([rows.also["signal"]], len(rows))
@@ -145,7 +151,11 @@ def _long(source: Source, by: Sequence[str], named: Mapping[str, str | None]) ->
 
 
 def _wide(
-    source: Source, by: Sequence[str], scores_in: Sequence[str], named: Mapping[str, str | None]
+    source: Source,
+    by: Sequence[str],
+    scores_in: Sequence[str],
+    scale: str | None,
+    named: Mapping[str, str | None],
 ) -> Answers:
     if missing := [name for name in scores_in if name not in source.columns]:
         raise ColumnNotFound("scores", missing, source.columns)
@@ -156,7 +166,7 @@ def _wide(
         known = [roles.confidence]
     reader = Reader(
         source, replace(roles, confidence="", tied=_tied(source, roles)), also=dict.fromkeys(known, scores),
-        stated=_models(source, roles),
+        stated=_models(source, roles), scale=scale,
     )  # fmt: skip
     rows = reader.whole(every)
     unusable = counted(rows.grade_why) + counted(rows.weight_why)

@@ -50,10 +50,13 @@ class Sealed(ABC):
     """
 
     kind: ClassVar[Kind]
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that files of earlier versions do not have, whose ids must stay as they are."""
 
     def _content(self) -> dict[str, Any]:
-        """Everything in it, as plain values."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(cast(Any, self))}
+        """Everything in it, as plain values; a field that came later is left out while it says nothing."""
+        held = {one.name: getattr(self, one.name) for one in fields(cast(Any, self))}
+        return {name: _plain(value) for name, value in held.items() if value or name not in self.later}
 
     @classmethod
     @abstractmethod

@@ -15,20 +15,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..maps.units import FRACTION, Unit
 from ..tally import GRID, SNAP, Tally, cell_mean
 from . import values as rules
 from .keys import Key, group_codes
 from .roles import Roles
+from .scales import Units
 from .sources import Source
 from .tables import quoted, readable
 from .verdicts import MOST_WORDS, Verdicts
 
-__all__ = ["Counts", "count_parquet"]
+__all__ = ["Counts", "count_parquet", "countable"]
+
+
+def countable(units: Units) -> bool:
+    """Whether the engine can read such scores: all fractions, or all percent of which none is out of place."""
+    return not units.groups and units.default.scale in ("fraction", "percent") and not units.strays
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """Rows counted, whichever way, and the tallies of their groups.
+    """Rows counted, whichever way, and the tallies and units of their groups.
 
     The engine gives no `folds`, since so many rows are parted on their tallies, and no `constants`, which would cost
     another look at every row: name them with `by`. `repeated` says which ids repeat, `tied` are the columns by which
@@ -47,16 +54,20 @@ class Counts:
     lost: dict[Key, dict[str, int]] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
     tied: tuple[str, ...] = ()
+    units: dict[Key, Unit] = field(default_factory=dict)
 
 
-def count_parquet(source: Source, roles: Roles) -> Counts:
-    """Tallies of the groups of a Parquet file of any size; memory does not grow with it."""
+def count_parquet(source: Source, roles: Roles, unit: Unit) -> Counts:
+    """Tallies of the groups of a Parquet file of any size; memory does not grow with it.
+
+    Scores are fractions or percent, of one unit for all groups (see `countable`).
+    """
     assert source.table is not None
     con, table, found = source.table.connection, source.table.sql, source.table.columns
     types = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())
-    in_percent = rules.in_percent(source.first(roles.confidence))
     con.execute("SET memory_limit = '400MB'")
     con.execute("SET preserve_insertion_order = false")
+    in_percent = unit.scale == "percent"
     verdicts = Verdicts(roles.words)
     with readable(source.name):
         grade = _grade(con, table, found[roles.correct], types[roles.correct], verdicts)
@@ -64,8 +75,6 @@ def count_parquet(source: Source, roles: Roles) -> Counts:
     with readable(source.name):
         got = con.execute(sql).fetchnumpy()
     counts = Counts()
-    if in_percent:
-        counts.notes.append(rules.AS_PERCENT.format(roles.confidence))
     counts.notes += verdicts.settled(roles.correct, source.name)
     _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
     return counts
@@ -217,7 +226,7 @@ def _scores(
         why[:] = rules.BOOLEAN
         return score, why
     texts = got.get("t", np.zeros(0, object))
-    for i in np.flatnonzero([isinstance(t, str) for t in texts]):
-        value, _, reason = rules.score_of(texts[i], 100.0 if in_percent else 1.0)
-        score[i], why[i] = value, reason
+    at = np.flatnonzero([isinstance(t, str) for t in texts])
+    read = rules.scores(texts[at], Unit(scale="percent") if in_percent else FRACTION)
+    score[at], why[at] = read.values, [rules.REASONS[code] for code in read.why.tolist()]
     return score, why

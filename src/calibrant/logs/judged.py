@@ -74,10 +74,12 @@ def judged_log(
     *,
     covariates: Sequence[str] | None = None,
     width: float | None = None,
+    scale: str | None = None,
 ) -> JudgedLog:
     """`judged` for each group of a log, or why it cannot be.
 
-    The verdict of `roles` is the judge's, the column `human` holds people's where there are any, read by
+    The verdict of `roles` is the judge's, its confidence on that `scale`; the column `human`
+    holds people's where there are any, read by
     the same rules; an unreadable one counts as none. Rows that an audit cannot use are left out. All others
     are held in memory, some 100 bytes each. `covariates` are columns that are known of all rows; None takes those of
     usual names (`COVARIATES`), the length of the answers, and whether a judge's model judged its own answer.
@@ -103,7 +105,9 @@ def judged_log(
     known = list(covariates) if covariates is not None else _usual(source, roles, human, propensity)
     answer = None if covariates is not None else _answer(source, known)
     also = {name: as_is for name in (*known, *([answer] if answer else []))} | {human: verdicts}
-    reader = Reader(source, roles, also=also | ({propensity: propensities} if propensity else {}))
+    reader = Reader(
+        source, roles, also=also | ({propensity: propensities} if propensity else {}), scale=scale
+    )
     rows = reader.whole()
     columns = {name: _column(rows.also[name]) for name in known}
     if answer:

@@ -83,13 +83,14 @@ class Panel:
         )  # fmt: skip
 
 
-def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel:
+def read_panel(source: Any, models: Sequence[str], *, scale: str | None = None, **named: str | None) -> Panel:
     """Put the rows of some models side by side.
 
     Parameters
     ----------
     source : data frame, path or store URL, as for `calibrant.audit`
     models : names as in the column `model`
+    scale : the unit of the confidence, as in `read_log`
     named : confidence, correct, weight
         Columns by name; found by convention where None. A log without a confidence column is a panel without
         scores.
@@ -108,7 +109,7 @@ def read_panel(source: Any, models: Sequence[str], **named: str | None) -> Panel
             raise ColumnNotFound(needed, [needed], opened.columns, option=False)
     opened, roles, guessed = open_log(opened, ("model",), named, needed=("correct",))
     also = {name: kind for name, kind in COLUMNS.items() if name in opened.columns}
-    reader = Reader(opened, replace(roles, tied=()), also=also)
+    reader = Reader(opened, replace(roles, tied=()), also=also, scale=scale)
     rows = reader.whole(
         lambda block: np.isin(block.group, [i for i, k in enumerate(block.keys) if k[0] in names])
     )

@@ -6,7 +6,7 @@ A record is told by `record_id`; where a log has none, by item, model, task and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..maps.matching import Stated
+from ..maps.units import Unit
 from ..tally import Floats
 from ..types import Fingerprint
 from .keys import Key, group_codes
@@ -36,7 +37,8 @@ class Pivot:
 
     `row` is the answer of each row of the log, `group` the index into `keys` of each answer. `kind` is, by signal, the
     index into `stated` of what the log tells of each answer's score, -1 where it has none. `asked` holds of
-    each group and signal the columns of a fingerprint that have one value only; `unusable` counts rows.
+    each group and signal the columns of a fingerprint that have one value only, `units` the unit of the scores;
+    `unusable` counts rows.
     """
 
     keys: list[Key]
@@ -49,6 +51,7 @@ class Pivot:
     kind: dict[str, NDArray[np.intp]]
     stated: list[Stated]
     asked: dict[tuple[int, str], Fingerprint]
+    units: dict[tuple[int, str], Unit]
     unusable: Counter[str]
     read_as: Counter[str]
     used: int
@@ -67,23 +70,32 @@ class Pivot:
                 yield at, stated
 
 
-def pivot(log: Any, by: Sequence[str] = (), **named: str | None) -> Pivot:
-    """Put the signals of each answer side by side; `by` and the named columns are those of `read_log`."""
-    return _read(*open_log(log, [n for n in by if n != "signal"], named)[:2])
+def pivot(log: Any, by: Sequence[str] = (), *, scale: str | None = None, **named: str | None) -> Pivot:
+    """Put the signals of each answer side by side; `by`, `scale` and the named columns are those of `read_log`."""
+    source, roles, _ = open_log(log, [n for n in by if n != "signal"], named)
+    return _read(source, roles, scale)
 
 
-def side_by_side(source: Source, by: Sequence[str], confidence: str) -> Pivot:
-    """The same of a log whose answers need not be judged."""
-    return _read(source, Roles(confidence=confidence, by=tuple(by)))
+def side_by_side(source: Source, by: Sequence[str], confidence: str, unit: Callable[[str], Unit]) -> Pivot:
+    """The same of a log whose answers need not be judged; `unit` gives that of each signal's scores."""
+    roles = Roles(confidence=confidence, by=tuple(by))
+    known = _known(source, roles)
+    return _read(source, roles, units=lambda key: unit(str(key[known.index("signal")])))
 
 
-def _read(source: Source, roles: Roles) -> Pivot:
+def _read(
+    source: Source, roles: Roles, scale: str | None = None, units: Callable[[Key], Unit] | None = None
+) -> Pivot:
     if "signal" not in source.columns:
         raise ColumnNotFound("signal", ["signal"], source.columns, option=False)
     told, notes = _told_by(source)
-    known = tuple(dict.fromkeys([*roles.by, *(n for n in STATED if n in source.columns)]))
+    known = _known(source, roles)
     tied = roles.tied or (("item_id",) if "item_id" in source.columns else ())
-    reader = Reader(source, replace(roles, by=known, tied=tied), also=dict.fromkeys(told, as_is))
+    apart = known if units else (*roles.by, "signal")
+    reader = Reader(
+        source, replace(roles, by=known, tied=tied), also=dict.fromkeys(told, as_is), scale=scale, apart=apart,
+        units=units,
+    )  # fmt: skip
     rows = reader.whole(every)
     if not len(rows):
         raise UnusableInput(f"{source.name} has no rows. Expected one row per record and signal.")
@@ -105,9 +117,19 @@ def _read(source: Source, roles: Roles) -> Pivot:
     return Pivot(
         keys=keys, group=group[rows.group[first]], scores=scores, grade=grade, weight=rows.weight[first],
         cluster=rows.cluster[first] if tied else None, row=row, kind=kind, stated=stated,
-        asked=_asked(stated, group.tolist()), unusable=reader.unusable + Counter({DISAGREE: torn}),
-        read_as=reader.read_as, used=reader.used - torn, roles=roles, notes=tuple(notes),
+        asked=_asked(stated, group.tolist()),
+        units={
+            (g, str(one["signal"])): reader.unit(roles.confidence, tuple(one[name] for name in apart))
+            for one, g in zip(stated, group.tolist(), strict=True)
+        },
+        unusable=reader.unusable + Counter({DISAGREE: torn}),
+        read_as=reader.read_as, used=reader.used - torn, roles=roles, notes=(*notes, *reader.notes),
     )  # fmt: skip
+
+
+def _known(source: Source, roles: Roles) -> tuple[str, ...]:
+    """The columns that tell what a score is a score of, in the order of the keys."""
+    return tuple(dict.fromkeys([*roles.by, *(n for n in STATED if n in source.columns)]))
 
 
 def _told_by(source: Source) -> tuple[list[str], list[str]]:

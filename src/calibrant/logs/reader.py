@@ -14,23 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from ..maps.units import FRACTION, Unit
 from ..tally import Floats
 from .keys import Key, cluster_ids, distinct, group_codes
 from .repeats import Repeats, totals
 from .roles import Roles
+from .scales import Units, units_of
 from .sources import Block, Source
-from .values import (
-    AS_PERCENT,
-    CODE,
-    REASONS,
-    TOTAL,
-    Column,
-    Kind,
-    in_percent,
-    propensities,
-    scores,
-    weights,
-)
+from .values import CODE, REASONS, TOTAL, Column, Kind, propensities, scores, weights
 from .verdicts import Verdicts, verdicts
 
 __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
@@ -119,6 +110,9 @@ class Reader:
     also : further columns, and of what kind each is
     stated : columns of which is noted which values the usable rows of each group hold
     items : columns that name an item together, whose `repeats` in a group are counted
+    scale : the scale of all scores, one of `calibrant.logs.scales.NAMES`; None for what the whole of a column tells
+    apart : columns whose groups may have units of their own; the columns `by` where None
+    units : the unit of the scores of each group of `apart`, where it is known and not to be told by the log
 
     What was read is counted on the way: `rows`, `used`, `unusable` rows by reason and of `also` the `unreadable`
     values, as what scores were `read_as`, rows of groups without any usable one in `empty`, and `notes`.
@@ -138,8 +132,12 @@ class Reader:
         also: Mapping[str, Kind] | None = None,
         stated: Sequence[str] = (),
         items: Sequence[str] = (),
+        scale: str | None = None,
+        apart: Sequence[str] | None = None,
+        units: Callable[[Key], Unit] | None = None,
     ) -> None:
         self.source, self.roles, self.also, self.stated = source, roles, also or {}, stated
+        self._scale, self._apart, self._given = scale, roles.by if apart is None else tuple(apart), units
         self.repeats = Repeats(items) if items else None
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
@@ -148,7 +146,7 @@ class Reader:
         self.notes: list[str] = []
         self.held: dict[Key, dict[str, set[str | None]]] = {}
         self._lacking: dict[Key, Counter[str]] = {}
-        self._tops: dict[str, float] = {}
+        self._units: dict[str, Units] = {}
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
         self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
 
@@ -167,10 +165,13 @@ class Reader:
         """Of every group the rows that cannot be used, by reason."""
         return {key: dict(why) for key, why in self._lacking.items()}
 
-    def __iter__(self) -> Iterator[Parsed]:
+    @property
+    def _wanted(self) -> list[str]:
         items = self.repeats.columns if self.repeats else ()
-        wanted = dict.fromkeys([*self.roles.names, *self.stated, *self.also, *items])
-        for block in self.source.blocks(list(wanted)):
+        return list(dict.fromkeys([*self.roles.names, *self.stated, *self.also, *items, *self._apart]))
+
+    def __iter__(self) -> Iterator[Parsed]:
+        for block in self.source.blocks(self._wanted):
             parsed = self._parsed(block, len(next(iter(block.values()))))
             self._count(parsed, block)
             yield parsed
@@ -181,7 +182,7 @@ class Reader:
         """The blocks as one, only the rows to `keep` of each."""
         parts = [block.at(keep(block)) for block in self]
         if not parts:
-            nothing = {name: np.zeros(0, object) for name in (*self.roles.names, *self.stated, *self.also)}
+            nothing = {name: np.zeros(0, object) for name in self._wanted}
             parts = [self._parsed(nothing, 0)]
         places = {key: i for i, key in enumerate(dict.fromkeys(key for part in parts for key in part.keys))}
         moved = [np.array([places[key] for key in part.keys], np.intp)[part.group] for part in parts]
@@ -198,19 +199,26 @@ class Reader:
         held = self.held.get(key, {})
         return {n: only for n, v in held.items() if len(v) == 1 and (only := next(iter(v))) is not None}
 
+    def unit(self, name: str, key: Key) -> Unit:
+        """The unit of the scores of a group of the columns `apart`, decided on the first call."""
+        if self._given is not None:
+            return self._given(key)
+        return (self._units.get(name) or self._settle(name))[key]
+
     def _parsed(self, block: Block, rows: int) -> Parsed:
         r = self.roles
         nothing = Column(np.full(rows, np.nan), np.zeros(rows, np.int8))
-        score = self._read(r.confidence, scores, block) if r.confidence else nothing
-        grade = self._read(r.correct, verdicts, block) if r.correct else nothing
+        keys, group = group_codes([block[name] for name in r.by], rows)
+        apart = (keys, group) if self._apart == r.by else group_codes([block[n] for n in self._apart], rows)
+        score = self._scores(r.confidence, block, *apart) if r.confidence else nothing
+        grade = self._verdicts[r.correct](block[r.correct]) if r.correct else nothing
         weight = Column(np.ones(rows), nothing.why)
         if r.weight:
             weight = (propensities if r.inverse else weights)(block[r.weight])
         self.read_as += score.read_as
         if self.repeats and rows and (summed := totals(block[self.repeats.columns[-1]])).any():
             score.why[summed] = CODE[TOTAL]
-        keys, group = group_codes([block[name] for name in r.by], rows)
-        also = {name: self._also(name, kind, block) for name, kind in self.also.items()}
+        also = {name: self._also(name, kind, block, *apart) for name, kind in self.also.items()}
         return Parsed(
             keys=keys, row=np.arange(self.rows, self.rows + rows), score=score.values, grade=grade.values,
             weight=np.where(weight.why == 0, weight.values, 1.0),
@@ -220,23 +228,36 @@ class Reader:
             also=also,
         )  # fmt: skip
 
-    def _read(self, name: str, kind: Kind, block: Block) -> Column:
-        """A column; what its verdicts mean and whether its scores are in percent is decided on its first block."""
-        values = block[name]
-        if kind is verdicts:
-            return self._verdicts[name](values)
-        if kind is not scores:
-            return kind(values)
-        if name not in self._tops:
-            self._tops[name] = 100.0 if in_percent(values) else 1.0
-            if name == self.roles.confidence and self._tops[name] == 100.0:
-                self.notes.append(AS_PERCENT.format(name))
-        return scores(values, self._tops[name])
-
-    def _also(self, name: str, kind: Kind, block: Block) -> NDArray[Any]:
-        column = self._read(name, kind, block)
+    def _also(
+        self, name: str, kind: Kind, block: Block, keys: list[Key], group: NDArray[np.intp]
+    ) -> NDArray[Any]:
+        """A further column, scores and verdicts by what the whole of it is."""
+        if kind is scores:
+            column = self._scores(name, block, keys, group)
+        else:
+            column = (self._verdicts[name] if kind is verdicts else kind)(block[name])
         self.unreadable[name] += counted(column.why)
         return column.values
+
+    def _scores(self, name: str, block: Block, keys: list[Key], group: NDArray[np.intp]) -> Column:
+        """A column of scores, each group in its own unit."""
+        values = block[name]
+        units = [self.unit(name, key) for key in keys]
+        if len(set(units)) < 2:
+            return scores(values, units[0] if units else FRACTION)
+        found = Column(np.full(len(values), np.nan), np.zeros(len(values), np.int8))
+        for unit in dict.fromkeys(units):
+            at = np.flatnonzero(np.array([one == unit for one in units])[group])
+            part = scores(values[at], unit)
+            found.values[at], found.why[at] = part.values, part.why
+            found.read_as.update(part.read_as)
+        return found
+
+    def _settle(self, name: str) -> Units:
+        """Decide the unit of a column of scores, on all of it."""
+        self._units[name] = units_of(self.source, name, self._apart, self._scale)
+        self.notes += [note for note in self._units[name].notes if note not in self.notes]
+        return self._units[name]
 
     def _count(self, parsed: Parsed, block: Block) -> None:
         self.rows += len(parsed)

@@ -61,7 +61,7 @@ class Rows:
     empty: dict[Key, dict[str, int]]
 
 
-def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Rows:
+def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, **named: str | None) -> Rows:
     """Read the rows of a log; the parameters are those of `read_log`.
 
     A log of records is parted by its signals; any other log of several signals must be parted with `by`.
@@ -79,6 +79,7 @@ def read_rows(source: Any, *, by: Sequence[str] = (), **named: str | None) -> Ro
     reader = Reader(
         opened, replace(roles, tied=roles.tied or items), items=items, also={time: as_is} if time else {},
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
+        scale=scale,
     )  # fmt: skip
     rows = reader.whole()
     pooled = _pooled(reader)

@@ -88,12 +88,13 @@ class StepLog:
         return tuple(one for one in self.trajectories if one.correct is not None)
 
 
-def read_steps(source: Any, **named: str | None) -> StepLog:
+def read_steps(source: Any, *, scale: str | None = None, **named: str | None) -> StepLog:
     """Read a log of steps.
 
     Parameters
     ----------
     source : path, data frame, store URL, or rows as mappings
+    scale : the unit of what is a score, as in `read_log`
     named : columns by what they are (see `STEP_COLUMNS`), found by convention where not given; and the words of
         verdicts, `right`, `partly` and `wrong`
 
@@ -118,7 +119,7 @@ def read_steps(source: Any, **named: str | None) -> StepLog:
     weight = columns.get("weight")
     roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity", words=words)
     of = {role: columns[role] for role in KINDS if role in columns}
-    reader = Reader(opened, roles, also={column: KINDS[role] for role, column in of.items()})
+    reader = Reader(opened, roles, also={column: KINDS[role] for role, column in of.items()}, scale=scale)
     rows = reader.whole(every)
     told = {role: rows.also[column] for role, column in of.items()}
     unusable, ungraded = +Counter({NOT_A_ROW: strange}), Counter[str]()

@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fits.crossfit import folds
+from ..maps.units import Unit
 from ..tally import Tally
-from .counting import Counts, count_parquet
+from .counting import Counts, count_parquet, countable
 from .doubts import doubts
 from .keys import Key
 from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
 from .repeats import item_columns, repeats_told, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
+from .scales import units_of
 from .sources import Source
 
 __all__ = ["Log", "read_log"]
@@ -39,8 +41,8 @@ class Log:
 
     `empty` holds the groups without a usable row, with their rows by reason; `folds` the tallies of each group by
     the number of the fold. Rows of one cluster are in the fold of one number, whatever their group. `constants` are
-    of each group the columns of a fingerprint that hold one value only. `lost` are of each group the
-    rows that cannot be used, by reason; `opened` is where the rows came from.
+    of each group the columns of a fingerprint that hold one value only, `units` the units of their scores. `lost` are
+    of each group the rows that cannot be used, by reason; `opened` is where the rows came from.
     """
 
     source: str
@@ -56,6 +58,13 @@ class Log:
     empty: dict[Key, dict[str, int]] = field(default_factory=dict)
     lost: dict[Key, dict[str, int]] = field(default_factory=dict)
     opened: Source | None = None
+    units: dict[Key, Unit] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> str:
+        """The scale of the scores, one of `calibrant.maps.units.SCALES`; "several" where groups differ."""
+        scales = {unit.scale for unit in self.units.values()}
+        return "several" if len(scales) > 1 else next(iter(scales), "fraction")
 
     def parts(self, key: Key, count: int) -> list[Tally]:
         """A group's rows in about `count` parts that add up to it, clusters kept whole.
@@ -70,7 +79,13 @@ class Log:
 
 
 def read_log(
-    source: Any, *, by: Sequence[str] = (), folds: int = 0, apart: str | None = None, **named: str | None
+    source: Any,
+    *,
+    by: Sequence[str] = (),
+    folds: int = 0,
+    apart: str | None = None,
+    scale: str | None = None,
+    **named: str | None,
 ) -> Log:
     """Read a log into tallies.
 
@@ -84,6 +99,8 @@ def read_log(
         Also part each group at random into that many tallies, clusters kept whole.
     apart : name of a column
         It is something else: not guessed to be one of the following.
+    scale : one of `calibrant.logs.scales.NAMES`
+        The unit of the confidence; told by the whole of its column where None.
     named : confidence, correct, weight, cluster
         Columns by name; guessed from `roles.CONVENTIONS` where None. Also the words of verdicts, right, partly
         and wrong, and a second file that has the verdicts, labels, with the columns on which it is joined, on.
@@ -91,17 +108,16 @@ def read_log(
     Raises
     ------
     ColumnNotFound, UnusableInput
-        No such file, no rows, no such column; or no row that can be used, with the reasons.
+        No such file, no rows, no such column; no row that can be used, with the reasons; a unit that cannot be told.
     """
     opened = labelled(source, named)
     by, parted = parted_by_signal(opened, by)
     opened, roles, guessed = open_log(opened, by, named, apart=apart)
-    by_engine = opened.table and (opened.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None
-    counts = count_parquet(opened, roles) if by_engine else _count_blocks(opened, roles, folds)
+    counts = _by_engine(opened, roles, scale) or _count_blocks(opened, roles, folds, scale)
     require_usable(opened.name, counts.rows, counts.unusable, roles)
     if counts.tied:
         roles = tied_together(roles, counts.tied)
-        counts = replace(_count_blocks(opened, roles, folds), repeated=counts.repeated)
+        counts = replace(_count_blocks(opened, roles, folds, scale), repeated=counts.repeated)
     doubtful = doubts(counts.groups, roles)
     return Log(
         source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
@@ -110,19 +126,34 @@ def read_log(
             *doubtful, *counts.repeated, *parted, *guessed, *mixed_signals(opened, by), *counts.notes,
         ),
         groups=counts.groups, folds=counts.folds, constants=counts.constants, empty=counts.empty,
-        lost=counts.lost, opened=opened,
+        lost=counts.lost, opened=opened, units=counts.units,
     )  # fmt: skip
 
 
-def _count_blocks(source: Source, roles: Roles, folds: int) -> Counts:
+def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None:
+    """A long file counted by the engine that reads it; None where it must be read row by row."""
+    if not (source.table and (source.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None):
+        return None
+    units = units_of(source, roles.confidence, roles.by, scale)
+    if not countable(units):
+        return None
+    counts = count_parquet(source, roles, units.default)
+    counts.notes += units.notes
+    counts.units = dict.fromkeys([*counts.groups, *counts.empty], units.default)
+    return counts
+
+
+def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -> Counts:
     stated = [name for name in STATED if name in source.columns and name not in roles.by]
-    reader = Reader(source, roles, stated=stated, items=() if roles.cluster else item_columns(source, roles))
+    items = () if roles.cluster else item_columns(source, roles)
+    reader = Reader(source, roles, stated=stated, items=items, scale=scale)
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
     repeated, tied = repeats_told(reader.repeats, roles)
     return Counts(
         lost=reader.lost, repeated=repeated, tied=tied,
         rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as, notes=reader.notes,
         groups=groups, folds=parts, constants={key: reader.constants(key) for key in groups}, empty=reader.empty,
+        units={key: reader.unit(roles.confidence, key) for key in reader.groups},
     )  # fmt: skip
 
 

@@ -1,8 +1,7 @@
 """What a cell of a log may hold, and the one rule by which each kind of value is read. Nothing is guessed.
 
-score      a number in [0, 1]; "85%"; a number in [0, 100] when the column as a whole is in percent (at
-           least half of its numbers exceed 1, and four in five do not exceed 100); one of `PHRASES`, which stands
-           for the median reading of people.
+score      a number of the column's unit (`calibrant.maps.units`, decided by `scales.py`); "85%" in any column; one
+           of `PHRASES`, which stands for the median reading of people.
 verdict    a boolean, a number in [0, 1], or a word for right or wrong; `vocabulary.py` says which words.
 weight     a number from 1e-6 to 1e6; a propensity, in (0, 1], counts 1 / its value.
 
@@ -21,13 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..maps.units import FRACTION, Unit
 from ..phrasing.english import ENGLISH
 from ..tally import Floats
 from .keys import absent, key_text
 
 __all__ = [
-    "AS_PERCENT", "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "WRONG", "Column",
-    "Kind", "amounts", "as_is", "coded", "flags", "in_percent", "logprobs", "no_faults", "numbers", "propensities",
+    "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "WRONG", "Column",
+    "Kind", "amounts", "as_is", "coded", "flags", "logprobs", "no_faults", "numbers", "propensities",
     "score_of", "scores", "texts", "weights",
 ]  # fmt: skip
 
@@ -37,9 +37,6 @@ PHRASES: Mapping[str, float] = ENGLISH.readings
 RIGHT = ("true", "t", "yes", "y", "right", "correct", "pass", "passed")
 WRONG = ("false", "f", "no", "n", "wrong", "incorrect", "fail", "failed")
 """Words of flags; those of verdicts are of many languages."""
-AS_PERCENT = "The column {!r} was read as percent, 0 to 100."
-"""What notes say of a column that is `in_percent`."""
-
 NOTHING = ("nan", "null", "none", "na", "n/a")
 """Words that stand for no score, verdict or flag."""
 
@@ -48,6 +45,8 @@ NOT_A_NUMBER = "confidence is not a number"
 BELOW = "confidence below 0"
 ABOVE = "confidence above 1"
 ABOVE_PERCENT = "confidence above 100 percent"
+OUTSIDE = "confidence outside of its scale"
+STRAY = "confidence between 0 and 1 in a column of whole percents"
 BOOLEAN = "confidence is a boolean"
 NO_VERDICT = "verdict missing"
 BAD_VERDICT = "verdict is neither right nor wrong nor in [0, 1]"
@@ -59,7 +58,7 @@ TOTAL = "a line that sums up the others"
 
 REASONS = (
     "", MISSING, NOT_A_NUMBER, BOOLEAN, BELOW, ABOVE, ABOVE_PERCENT, NO_VERDICT, BAD_VERDICT, BAD_WEIGHT,
-    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS, TOTAL,
+    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS, TOTAL, OUTSIDE, STRAY,
 )  # fmt: skip
 """Why a value cannot be used, by number; 0 where it can."""
 CODE = {reason: code for code, reason in enumerate(REASONS)}
@@ -83,36 +82,34 @@ class Column:
 Kind = Callable[[NDArray[Any]], Column]
 
 
-def in_percent(values: NDArray[Any]) -> bool:
-    """Is this column in percent? Decided on its bare numbers; see the module's first lines.
-
-    >>> in_percent(np.array([90, 80, 1])), in_percent(np.array(["0.9", "85%", "1"], object))
-    (True, False)
-    """
-    found = _numbers(values)
-    found = found[np.isfinite(found)]
-    return bool(len(found) and (found > 1).mean() >= 0.5 and (found <= 100).mean() >= 0.8)
-
-
-def scores(values: NDArray[Any], top: float = 1.0) -> Column:
-    """How sure a model says it is, in [0, 1]; `top` is 100 for a column in percent.
+def scores(values: NDArray[Any], unit: Unit = FRACTION) -> Column:
+    """How sure a model says it is, in [0, 1]; `unit` is that of bare numbers.
 
     >>> scores(np.array([0.5, "85%", "likely", "about 80%"], object)).values
     array([0.5 , 0.85, 0.75,  nan])
+    >>> scores(np.array([-0.0, np.log(0.5), 0.5]), Unit(scale="logprob")).values.round(2)
+    array([1. , 0.5, nan])
     """
     if values.dtype.kind == "b":
         return Column(np.full(len(values), _NAN), np.full(len(values), CODE[BOOLEAN], np.int8))
     if values.dtype.kind in "fiu":
-        plain = _decimals(values) / top if top != 1.0 else _decimals(values)
-        kind = "percent column" if top == 100 else "number"
-        found = Column(plain, no_faults(values), Counter({kind: int(np.isfinite(plain).sum())}))
+        bare = _decimals(values)
+        found = Column(bare, no_faults(values), Counter({"number": int(np.isfinite(bare).sum())}))
     else:
-        found = _spread(values, lambda value: score_of(value, top))
-    with np.errstate(invalid="ignore"):
+        bare, found = _numbers(values), _spread(values, score_of)
+    numeric = np.isfinite(bare)
+    below, above = {"fraction": (BELOW, ABOVE), "percent": (BELOW, ABOVE_PERCENT)}.get(
+        unit.scale, (OUTSIDE, OUTSIDE)
+    )
+    with np.errstate(invalid="ignore", over="ignore"):
         _refuse(found, ~np.isfinite(found.values), MISSING)
-        _refuse(found, found.values < 0, BELOW)
-        _refuse(found, found.values > 1, ABOVE_PERCENT if top == 100 else ABOVE)
-    return Column(np.where(found.why == 0, found.values, _NAN), found.why, found.read_as)
+        _refuse(found, numeric & (bare < unit.of.low), below)
+        _refuse(found, numeric & (bare > unit.of.high), above)
+        _refuse(found, numeric & unit.strays(bare), STRAY)
+        read = np.where(numeric, unit.scores(bare), found.values)
+    if unit.scale != "fraction" and found.read_as["number"]:
+        found.read_as[f"{unit.scale} column"] = found.read_as.pop("number")
+    return Column(np.where(found.why == 0, read, _NAN), found.why, +found.read_as)
 
 
 def weights(values: NDArray[Any], most: float = 1e6) -> Column:
@@ -175,11 +172,11 @@ def numbers(values: NDArray[Any]) -> Column:
     return Column(_numbers(values), no_faults(values))
 
 
-def score_of(value: Any, top: float) -> tuple[float, str, str]:
-    """A score, as what it was read, and why it cannot be; it may still lie outside [0, 1].
+def score_of(value: Any) -> tuple[float, str, str]:
+    """A number as it stands, or the share that a text stands for; as what it was read, and why it cannot be.
 
-    >>> score_of(" 85 % ", 1.0), score_of("true", 1.0)[2]
-    ((0.85, 'percent sign', ''), 'confidence is a boolean')
+    >>> score_of(" 85 % "), score_of("85"), score_of("true")[2]
+    ((0.85, 'percent sign', ''), (85.0, 'number', ''), 'confidence is a boolean')
     """
     text = value.strip().lower() if isinstance(value, str) else value
     if absent(text) or text in NOTHING:
@@ -190,7 +187,7 @@ def score_of(value: Any, top: float) -> tuple[float, str, str]:
     if isinstance(text, float) and not np.isfinite(number):
         return _NAN, "", MISSING
     if not np.isnan(number):
-        return number / top, "percent column" if top == 100 else "number", ""
+        return number, "number", ""
     if isinstance(text, str):
         with_sign = _PERCENT.fullmatch(text)
         if with_sign:

@@ -67,12 +67,13 @@ class Wide:
         return replace(self.at(~where), unusable=self.unusable + Counter({why: n})) if n else self
 
 
-def read_wide(source: Any, known: Known, **named: str | None) -> Wide:
+def read_wide(source: Any, known: Known, *, scale: str | None = None, **named: str | None) -> Wide:
     """Read the columns of a log that are known, of each record its first row.
 
     `named` are columns by role, found by what they may be called where not given, and the words of verdicts, `right`,
-    `partly` and `wrong`; `weight` counts the row, and a column `propensity` counts 1 / its value. Raises
-    `ColumnNotFound` for a named column that is not there, and `UnusableInput` for a log without rows.
+    `partly` and `wrong`; `weight` counts the row, and a column `propensity` counts 1 / its value. `scale` is the unit
+    of all scores, told by each column where None. Raises `ColumnNotFound` for a named column that is not there, and
+    `UnusableInput` for a log without rows.
 
     >>> from .values import scores
     >>> from .verdicts import verdicts
@@ -88,7 +89,7 @@ def read_wide(source: Any, known: Known, **named: str | None) -> Wide:
     words = Named.of(**{kind: named.get(kind) for kind in WORDS})
     roles = Roles(weight=weight, inverse=weight is not None and weight.lower() == "propensity", words=words)
     kinds = {columns[role]: kind for role, (_, kind) in known.items() if role in columns}
-    reader = Reader(opened, roles, also=kinds | ({} if record is None else {record: texts}))
+    reader = Reader(opened, roles, also=kinds | ({} if record is None else {record: texts}), scale=scale)
     read = reader.whole(every)
     if not reader.rows:
         raise UnusableInput(f"{opened.name} has no rows. Expected one row per question.")

@@ -28,6 +28,7 @@ from ..types import Fingerprint
 from .curves import Curve, curve_from_dict
 from .evidence import Evidence
 from .matching import Stated
+from .units import Unit
 
 __all__ = ["BlendMap", "BlendedSignal", "design", "evidence_of"]
 
@@ -99,7 +100,8 @@ class BlendMap(Sealed):
     """From the scores of several signals on one answer to its probability of being right.
 
     Callable on arrays by signal, NaN where a signal is missing; NaN comes back where all are. `dropped` names
-    the signals that were given but not used, with the reason. Made by `calibrators.blend.Blend.fit_rows`.
+    the signals that were given but not used, with the reason; `units` is in what the log that it was fitted on stated
+    each signal, fractions where it does not say. Made by `calibrators.blend.Blend.fit_rows`.
 
     Examples
     --------
@@ -124,7 +126,9 @@ class BlendMap(Sealed):
     dropped: Mapping[str, str] = field(default_factory=dict)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, Unit] = field(default_factory=dict)
 
+    later = ("units",)
     calibrator = "blend"
     kind = Kind(
         noun="a blend", format="calibrant/blend", mark="map_id",
@@ -199,12 +203,17 @@ class BlendMap(Sealed):
             dropped=data["dropped"],
             fingerprint=Fingerprint(**data["fingerprint"]),
             statistics=data["statistics"],
+            units={name: Unit(**unit) for name, unit in data.get("units", {}).items()},
         )
 
     def bound_to(
-        self, fingerprint: Fingerprint, asked: Mapping[str, Fingerprint], **statistics: Any
+        self,
+        fingerprint: Fingerprint,
+        asked: Mapping[str, Fingerprint],
+        units: Mapping[str, Unit] | None = None,
+        **statistics: Any,
     ) -> BlendMap:
-        """The same numbers, bound to a model, task and domain, and each signal to how it was `asked`."""
+        """The same numbers, bound to a model, task and domain, and each signal to how it was `asked` and its unit."""
         signals = tuple(
             replace(s, prompt=asked[s.name].prompt, parameters=asked[s.name].parameters)
             if s.name in asked
@@ -212,7 +221,9 @@ class BlendMap(Sealed):
             for s in self.signals
         )
         statistics = {**self.statistics, **statistics}
-        return replace(self, signals=signals, fingerprint=fingerprint, statistics=statistics)
+        return replace(
+            self, signals=signals, fingerprint=fingerprint, statistics=statistics, units=units or self.units
+        )
 
     def differences(self, stated: Mapping[str, Stated]) -> list[str]:
         """In what the scores of signals, of each of which this is known, are not such as the blend was fitted on.

@@ -21,6 +21,7 @@ from .blends import BlendMap
 from .curves import Curve, curve_from_dict
 from .evidence import Evidence
 from .matching import Key, Match, Scope, Stated, matched
+from .units import FRACTION, Unit
 
 __all__ = ["CalibrationMap", "Evidence", "MapSet"]
 
@@ -32,6 +33,9 @@ _WITH_FALLBACKS = 2
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CalibrationMap(Sealed):
     """From scores to probabilities of being right. Callable on arrays; `interval` gives the 95 % ends.
+
+    Scores lie in [0, 1]. `unit` is that in which the log stated them that it was fitted on, None where it came from no
+    log: then, and in files of earlier versions, fractions.
 
     Examples
     --------
@@ -48,7 +52,9 @@ class CalibrationMap(Sealed):
     evidence: Evidence
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    unit: Unit | None = None
 
+    later = ("unit",)
     kind = Kind(
         noun="a calibration map",
         format="calibrant/map",
@@ -101,11 +107,16 @@ class CalibrationMap(Sealed):
             evidence=Evidence(**data["evidence"]),
             fingerprint=Fingerprint(**data["fingerprint"]),
             statistics=data["statistics"],
+            unit=Unit(**data["unit"]) if "unit" in data else None,
         )
 
     def with_fingerprint(self, fingerprint: Fingerprint, **statistics: Any) -> CalibrationMap:
         """The same curve, bound to what it is for, with further statistics."""
         return replace(self, fingerprint=fingerprint, statistics={**self.statistics, **statistics})
+
+    def with_unit(self, unit: Unit) -> CalibrationMap:
+        """The same curve, bound to the unit in which a log states its scores."""
+        return replace(self, unit=unit)
 
 
 def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
@@ -150,6 +161,25 @@ class MapSet:
     @cached_property
     def _blends(self) -> dict[Key, BlendMap]:
         return dict(self.blends)
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Those in which the maps were fitted, fractions for one that does not say."""
+        alone = [one.unit or FRACTION for _, one in (*self.groups, *self.fallbacks)]
+        return tuple(
+            dict.fromkeys([*alone, *(unit for _, one in self.blends for unit in one.units.values())])
+        )
+
+    @property
+    def column(self) -> str | None:
+        """The one column of scores that all of the maps were fitted on; None where they do not say, or differ."""
+        columns = {unit.column for unit in self.units}
+        return columns.pop() if len(columns) == 1 else None
+
+    def unit(self, stated: Stated) -> Unit:
+        """That in which scores are stated of which this is known; where no map is for them, that of the others."""
+        found = self.match(stated).found or next((m for _, m in (*self.groups, *self.fallbacks)), None)
+        return (found and found.unit) or FRACTION
 
     def find(self, values: Iterable[Any]) -> CalibrationMap | None:
         """The map of a group, by the values of the columns `by`; else the fall-back that states most of them."""

@@ -66,13 +66,16 @@ class Candidates:
         return there
 
 
-def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) -> Candidates:
+def read_candidates(
+    source: Any, of: Sequence[str] = (), *, scale: str | None = None, **named: str | None
+) -> Candidates:
     """Read a log's rows by candidate.
 
     Parameters
     ----------
     source : data frame, path or store URL, as for `calibrant.audit`
     of : columns whose values make a candidate; model and signal, as far as the log has them, where empty
+    scale : the unit of the confidence, as for `read_log`
     named : confidence, correct, weight, cluster; columns by name. `cluster` names the item where the log has
         no `item_id`.
 
@@ -94,7 +97,7 @@ def read_candidates(source: Any, of: Sequence[str] = (), **named: str | None) ->
         **dict.fromkeys((*columns, *item), as_is),
         **({"cost": amounts} if "cost" in opened.columns else {}),
     }
-    reader = Reader(opened, replace(roles, by=(), tied=()), also=also)
+    reader = Reader(opened, replace(roles, by=(), tied=()), also=also, scale=scale, apart=columns)
     rows = reader.whole()
     reader.require_usable()
     keys, candidate = group_codes([rows.also[n] for n in columns], len(rows))

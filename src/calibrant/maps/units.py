@@ -1,0 +1,105 @@
+"""In which unit a log states how sure a model is, and how that becomes a score in [0, 1]: one rule for one value.
+
+    fraction     0 to 1                      itself
+    percent      0 to 100                    x / 100
+    1-5          1 to 5                      (x - 1) / 4
+    1-10         1 to 10                     (x - 1) / 9
+    0-10         0 to 10                     x / 10
+    logprob      log-probability, at most 0  exp(x); 0 is a probability of 1
+    logit        log-odds                    1 / (1 + exp(-x))
+    uncertainty  higher is less sure         1 - x within [0, 1]; else `unbounded`
+    unbounded    an uncertainty that is no   1 / (1 + exp(x)): in the right order, and a probability only after a map
+                 share, such as an entropy
+
+Nothing here depends on the other values of a log, so a row by itself reads as it does among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ..tally import Floats
+
+__all__ = ["FRACTION", "SCALES", "Scale", "Unit"]
+
+ROUNDING = 1e-6
+"""A log-probability that is above 0 by no more than this is 0."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """One way of stating how sure: what its numbers may be, how it is called, and its scores."""
+
+    low: float
+    high: float
+    told: str
+    scores: Callable[[Floats], Floats]
+
+    def outside(self, values: Floats) -> Any:
+        """Where numbers are none of this scale, as an array of bool; NaN is not looked at."""
+        return (values < self.low) | (values > self.high)
+
+
+SCALES: Mapping[str, Scale] = {
+    "fraction": Scale(low=0, high=1, told="a fraction, 0 to 1", scores=lambda x: x),
+    "percent": Scale(low=0, high=100, told="percent, 0 to 100", scores=lambda x: x / 100),
+    "1-5": Scale(low=1, high=5, told="a scale from 1 to 5, 1 as 0 and 5 as 1", scores=lambda x: (x - 1) / 4),
+    "1-10": Scale(
+        low=1, high=10, told="a scale from 1 to 10, 1 as 0 and 10 as 1", scores=lambda x: (x - 1) / 9
+    ),
+    "0-10": Scale(low=0, high=10, told="a scale from 0 to 10", scores=lambda x: x / 10),
+    "logprob": Scale(
+        low=-np.inf, high=ROUNDING, told="log-probabilities in nats, of which 0 is a probability of 1",
+        scores=lambda x: np.exp(np.minimum(x, 0.0)),
+    ),
+    "logit": Scale(low=-np.inf, high=np.inf, told="log-odds", scores=lambda x: np.asarray(expit(x))),
+    "uncertainty": Scale(low=0, high=1, told="an uncertainty in [0, 1], as 1 less it", scores=lambda x: 1 - x),
+    "unbounded": Scale(
+        low=-np.inf, high=np.inf, scores=lambda x: np.asarray(expit(-x)),
+        told="an uncertainty without bounds, which is no probability and only puts answers in order",
+    ),
+}  # fmt: skip
+"""By name; `unbounded` is what `uncertainty` comes to where values lie outside of [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """The unit of scores that were read: on which scale, from which column.
+
+    `whole` tells of percent that no value lay between 0 and 1: such a value is then no percent, but a fraction among
+    them.
+
+    >>> Unit(scale="1-5").scores(np.array([1.0, 4.0, 6.0]))
+    array([0.  , 0.75, 1.25])
+    >>> Unit(scale="percent", whole=True).strays(np.array([0.0, 0.9, 90.0]))
+    array([False,  True, False])
+    """
+
+    scale: str = "fraction"
+    column: str | None = None
+    whole: bool = False
+
+    @property
+    def of(self) -> Scale:
+        """Its scale."""
+        return SCALES[self.scale]
+
+    def scores(self, values: Floats) -> Floats:
+        """Scores, shape (n,), in [0, 1] for numbers of the scale; NaN where they are NaN."""
+        return self.of.scores(values)
+
+    def strays(self, values: Floats) -> Any:
+        """Where numbers can be read on the scale and are none of such a log's, as an array of bool."""
+        return (values > 0) & (values < 1) & self.whole
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; what is at its default is left out."""
+        return {"scale": self.scale} | {n: v for n, v in asdict(self).items() if n != "scale" and v}
+
+
+FRACTION = Unit()
