@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats, Tally
 from .doubts import doubts
-from .keys import Key, absent
+from .keys import Key
 from .opening import labelled, open_log
 from .reader import Parsed, Reader
 from .repeats import item_columns, repeats_told, tied_together
 from .roles import STATED, Roles, parted_by_signal
+from .times import seconds_of
 from .values import as_is
 
 __all__ = ["GroupRows", "Rows", "read_rows"]
@@ -31,15 +32,15 @@ TIMES = ("time", "judged_at", "created_at", "timestamp")
 class GroupRows:
     """Arrays of shape (rows,): scores and grades in [0, 1], weights and cluster ids where the log has them.
 
-    `time` holds the rows' times where the log has a column of them that can be put in order. `constants` are the
-    columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
+    `time` holds the rows' times in seconds where the log has a column of them that can be put in order. `constants` are
+    the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
     """
 
     scores: Floats
     grades: Floats
     weights: Floats | None
     clusters: NDArray[Any] | None
-    time: NDArray[Any] | None
+    time: Floats | None
     constants: Mapping[str, str | None]
     mixed: frozenset[str] = frozenset()
 
@@ -48,7 +49,8 @@ class GroupRows:
 class Rows:
     """What was read: rows, how many were used, the others by reason, and the rows of each group.
 
-    `empty` holds the groups without a usable row, with their rows by reason.
+    `empty` holds the groups without a usable row, with their rows by reason. `disordered` says why the log's times
+    cannot be put in order, where it has a column of them whose format is not known or leaves a doubt.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Rows:
     notes: tuple[str, ...]
     groups: dict[Key, GroupRows]
     empty: dict[Key, dict[str, int]]
+    disordered: str | None = None
 
 
 def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, **named: str | None) -> Rows:
@@ -75,7 +78,8 @@ def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, 
     by, parted = parted_by_signal(opened, by)
     opened, roles, guessed = open_log(opened, by, named)
     items = () if roles.cluster else item_columns(opened, roles)
-    time = next((name for name in TIMES if name in opened.columns), None)
+    told = opened.roles.get("time")
+    time = told or next((name for name in TIMES if name in opened.columns), None)
     reader = Reader(
         opened, replace(roles, tied=roles.tied or items), items=items, also={time: as_is} if time else {},
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
@@ -89,10 +93,13 @@ def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, 
     if tied:
         roles = tied_together(roles, tied)
     tallies = {key: Tally.of(rows.score[at], rows.grade[at]) for key, at in groups.items()}
+    when = seconds_of(rows.also[time]) if time else np.full(len(rows), np.nan)
+    order = np.full(len(rows), np.nan) if isinstance(when, str) else when
     return Rows(
+        disordered=f"The column {time!r} of {opened.name}: {when}" if isinstance(when, str) else None,
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
         notes=(*doubts(tallies, roles), *repeated, *parted, *guessed, *reader.notes, *pooled),
-        groups={key: _group(rows, at, roles, time, reader, key) for key, at in groups.items()}, empty=reader.empty,
+        groups={key: _group(rows, at, roles, order, reader, key) for key, at in groups.items()}, empty=reader.empty,
     )  # fmt: skip
 
 
@@ -113,19 +120,11 @@ def _pooled(reader: Reader) -> list[str]:
 
 
 def _group(
-    rows: Parsed, at: NDArray[np.intp], roles: Roles, time: str | None, reader: Reader, key: Key
+    rows: Parsed, at: NDArray[np.intp], roles: Roles, order: Floats, reader: Reader, key: Key
 ) -> GroupRows:
     return GroupRows(
         scores=rows.score[at], grades=rows.grade[at], weights=rows.weight[at] if roles.weight else None,
-        clusters=rows.cluster[at] if roles.cluster else None, time=_sortable(rows.also[time][at]) if time else None,
+        clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).all() else None,
         constants={n: next(iter(v)) for n, v in reader.held[key].items() if len(v) == 1},
         mixed=frozenset(n for n, v in reader.held[key].items() if len(v) > 1),
     )  # fmt: skip
-
-
-def _sortable(time: NDArray[Any]) -> NDArray[Any] | None:
-    """Times as numbers or as text, or None where some are missing or kinds are mixed."""
-    values = time.tolist()
-    if all(isinstance(v, int | float) and v == v for v in values):
-        return np.array(values, dtype=float)
-    return None if any(absent(v) for v in values) else np.array([str(v) for v in values])

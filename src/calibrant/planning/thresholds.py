@@ -295,10 +295,16 @@ def check_certificates(
     """Run the revocation test on labelled rows that came after the certificates.
 
     Give all of them each time: `alpha` bounds false revocations over one growing log, not over logs that start anew.
-    Rows count in the order of their column `time` where there is one, and then the evidence may cross 1 / `alpha`
-    at any time; without one their order is taken to mean nothing, and only the evidence after all rows counts.
+    Rows count in the order of their column `time` where there is one (see `calibrant.logs.times`), and then the
+    evidence may cross 1 / `alpha` at any time; without one their order is taken to mean nothing, and only the evidence
+    after all rows counts.
     """
     read = read_rows(source, by=certificates.by, **named)
+    if read.disordered:
+        raise UnusableInput(
+            f"{read.disordered}. A promise is judged on answers in the order in which they came. Write the times in "
+            "one of these ways, or leave that column out of the log: then only the evidence after all rows counts."
+        )
     notes = [*read.notes]
     if any(group.time is None for group in read.groups.values()):
         notes.append("Without a usable column of times only the evidence after all rows counts.")
