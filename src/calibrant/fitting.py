@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
+from .fits.blends import brier_saved, cross_fit_signals
 from .fits.crossfit import cross_fit, folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
 from .logs.keys import Key
@@ -25,7 +26,7 @@ from .maps.groups import PooledMaps
 from .maps.matching import Scope
 from .maps.track_record import TrackRecord
 from .plugins import find
-from .tally import Floats, Tally, merged
+from .tally import Tally, merged
 from .types import Fingerprint
 
 if TYPE_CHECKING:
@@ -336,60 +337,17 @@ def _fit_blend(
         if len(values := {getattr(mark, name) for mark in asked.values()}) == 1
     }
     mark = Fingerprint.of({**shared, **by})
-    p, single = _blend_cross_fitted(scores, grade, weight, cluster)
+    p, single = cross_fit_signals(
+        find("calibrators", "blend")(), find("calibrators", "auto")(), scores, grade, weight, cluster, FOLDS
+    )
     after = None if p is None else Tally.of(p, grade, weight, cluster)
-    buys = None if p is None or single is None else _difference(p, single, grade, weight, cluster)
+    buys = None if p is None or single is None else brier_saved(p, single, grade, weight, cluster)
     units = {n: answers.units[group, n] for n in held}
     statistics = {
         "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
         "track_record": after and TrackRecord.of(after).to_dict(),
     }  # fmt: skip
     return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, units, **statistics), after=after)
-
-
-def _blend_cross_fitted(
-    scores: dict[str, Floats], grade: Floats, weight: Floats, cluster: NDArray[Any] | None
-) -> tuple[Floats | None, Floats | None]:
-    """Of each answer the blend's probability, and that of the signal then best, by fits that had not seen it."""
-    code = np.arange(len(grade)) if cluster is None else np.unique(cluster, return_inverse=True)[1].ravel()
-    if code.max() + 1 < 4 * FOLDS:
-        return None, None
-    fold = (np.random.default_rng(1).permutation(int(code.max()) + 1) % FOLDS)[code]
-    blended, single = np.zeros(len(grade)), np.zeros(len(grade))
-    for f in range(FOLDS):
-        rest, part = fold != f, fold == f
-        one = find("calibrators", "blend")().fit_rows(
-            {n: s[rest] for n, s in scores.items()}, grade[rest], weight[rest],
-            None if cluster is None else cluster[rest],
-        )  # fmt: skip
-        mean = float(weight[rest] @ grade[rest] / weight[rest].sum())
-        blended[part] = np.nan_to_num(one({n: s[part] for n, s in scores.items()}), nan=mean)
-        best = min(one.signals, key=lambda s: (np.inf if s.alone is None else s.alone, -s.rows))
-        s = scores[best.name]
-        single[part] = mean
-        seen, lacks = rest & ~np.isnan(s), rest & np.isnan(s)
-        fitted = _fit(Tally.of(s[seen], grade[seen], weight[seen]), "auto")
-        single[part & ~np.isnan(s)] = fitted(s[part & ~np.isnan(s)])
-        if lacks.any():
-            rate = weight[lacks] @ grade[lacks] + 10 * mean
-            single[part & np.isnan(s)] = rate / (weight[lacks].sum() + 10)
-    return blended, single
-
-
-def _difference(
-    p: Floats, single: Floats, grade: Floats, weight: Floats, cluster: NDArray[Any] | None
-) -> dict[str, float]:
-    """Brier score of the best single signal's map minus the blend's, with its 95 % interval by cluster."""
-    gap = weight * ((single - grade) ** 2 - (p - grade) ** 2)
-    total = weight.sum()
-    value = float(gap.sum() / total)
-    code = np.arange(len(p)) if cluster is None else np.unique(cluster, return_inverse=True)[1].ravel()
-    error = float(np.sqrt((np.bincount(code, gap - weight * value) ** 2).sum()) / total)
-    single_brier = float(weight @ (single - grade) ** 2 / total)
-    return {
-        "brier_of_best_single": single_brier, "value": value, "low": value - 1.96 * error,
-        "high": value + 1.96 * error,
-    }  # fmt: skip
 
 
 def _told(made: BlendMap) -> dict[str, Any]:
