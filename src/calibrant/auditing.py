@@ -106,7 +106,7 @@ class Audit:
 
 def audit(
     log: Any,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     *,
     bins: int = 15,
     confidence: str | None = None,
@@ -130,7 +130,7 @@ def audit(
     ----------
     log : data frame, path or store URL
         Rows of answers with a confidence and a verdict; see `calibrant.logs.tallies.read_log`.
-    by : column names
+    by : column names, or one
         One group for each combination of their values.
     bins : int
         Equal-width bins of the ECE.

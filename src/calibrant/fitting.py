@@ -16,7 +16,7 @@ from .errors import NotEnoughLabels, UnusableInput
 from .fits.blends import brier_saved, cross_fit_signals
 from .fits.crossfit import cross_fit, folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
-from .logs.keys import Key
+from .logs.keys import Key, listed
 from .logs.opening import labelled
 from .logs.pivots import Pivot, pivot
 from .logs.tallies import Log, read_log
@@ -219,7 +219,7 @@ class FittedLog:
 
 def fit_log(
     source: Any,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     *,
     calibrator: str = "auto",
     scale: str | None = None,
@@ -231,6 +231,7 @@ def fit_log(
     With `calibrator="blend"` a log of
     several signals gives one `BlendMap` per group, which takes the signals of each record together.
     """
+    by = listed(by)
     opened = labelled(source, named) if calibrator == "blend" else None
     if opened is not None and "signal" in opened.columns and "signal" not in by:
         return _fit_blends(pivot(opened, by, scale=scale, **named), opened.name)

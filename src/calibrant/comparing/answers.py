@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, Misuse, UnusableInput
-from ..logs.keys import Key, absent, group_codes
+from ..logs.keys import Key, absent, group_codes, listed
 from ..logs.opening import labelled, open_log
 from ..logs.reader import Parsed, Reader, counted, every
 from ..logs.roles import Roles
@@ -78,9 +78,9 @@ class Answers:
 
 def read_answers(
     log: Any,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     *,
-    scores_in: Sequence[str] = (),
+    scores_in: str | Sequence[str] = (),
     scale: str | None = None,
     **named: str | None,
 ) -> Answers:
@@ -89,7 +89,7 @@ def read_answers(
     Parameters
     ----------
     log : data frame, path or store URL, as for `calibrant.audit`
-    by : columns that part the answers
+    by : columns that part the answers, or one
     scores_in : columns that hold a signal each; where the log has no column `signal`, those called like a signal are
         taken, and where there is none of these the column of the confidence
     scale : the unit of all scores, as in `calibrant.logs.tallies.read_log`
@@ -100,7 +100,7 @@ def read_answers(
     ColumnNotFound, UnusableInput
         No such column; `by` names the column `signal`; no rows.
     """
-    source = labelled(log, named)
+    by, scores_in, source = listed(by), listed(scores_in), labelled(log, named)
     if "signal" in by:
         raise Misuse(
             "Signals are compared with each other, so they cannot part the log: leave signal out of by."

@@ -136,10 +136,10 @@ class SignalTable:
 
 def compare_signals(
     log: Any,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     *,
     against: str | None = None,
-    scores: Sequence[str] = (),
+    scores: str | Sequence[str] = (),
     confidence: str | None = None,
     correct: str | None = None,
     weight: str | None = None,
@@ -151,13 +151,13 @@ def compare_signals(
     ----------
     log : data frame, path or store URL
         A row for each answer and signal, with a column `signal`; or a row for each answer, a column for each signal.
-    by : column names
+    by : column names, or one
         Also one group for each combination of their values. Where `model` is one of them there is no whole log, but
         one whole for each model.
     against : name of a signal
         What the others are held against; the first of `TOKENS` that half of the answers have a score of where None,
         and the base rate where there is no such signal.
-    scores : column names
+    scores : column names, or one
         Of a wide log, the columns that hold a signal each.
     confidence, correct, weight, cluster : column names
         As for `calibrant.audit`. Answers to one item are a cluster where nothing else is said.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from ..maps.matching import Key
 
-__all__ = ["Key", "absent", "cluster_ids", "distinct", "group_codes", "group_name", "key_text"]
+__all__ = ["Key", "absent", "cluster_ids", "distinct", "group_codes", "group_name", "key_text", "listed"]
+
+
+def listed(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of columns, models or signals, of which one may be given by itself.
+
+    >>> listed("task"), listed(["task", "domain"])
+    (('task',), ('task', 'domain'))
+    """
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def absent(value: Any) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, UnusableInput
 from ..tally import Floats
-from .keys import group_codes
+from .keys import group_codes, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader, counted
 from .values import MISSING, REASONS, amounts, texts
@@ -83,7 +83,9 @@ class Panel:
         )  # fmt: skip
 
 
-def read_panel(source: Any, models: Sequence[str], *, scale: str | None = None, **named: str | None) -> Panel:
+def read_panel(
+    source: Any, models: str | Sequence[str], *, scale: str | None = None, **named: str | None
+) -> Panel:
     """Put the rows of some models side by side.
 
     Parameters
@@ -100,7 +102,7 @@ def read_panel(source: Any, models: Sequence[str], *, scale: str | None = None, 
     ColumnNotFound, UnusableInput
         No column `model` or `item_id`; a model that the log does not hold, with those that it holds.
     """
-    opened = labelled(source, named)
+    models, opened = listed(models), labelled(source, named)
     names = tuple(dict.fromkeys(models))
     if len(names) != len(models):
         raise UnusableInput(f"Expected distinct models, got {', '.join(models)}.")

@@ -18,7 +18,7 @@ from ..maps.matching import Stated
 from ..maps.units import Unit
 from ..tally import Floats
 from ..types import Fingerprint
-from .keys import Key, group_codes
+from .keys import Key, group_codes, listed
 from .opening import open_log
 from .reader import Reader, every
 from .roles import STATED, Roles
@@ -70,9 +70,9 @@ class Pivot:
                 yield at, stated
 
 
-def pivot(log: Any, by: Sequence[str] = (), *, scale: str | None = None, **named: str | None) -> Pivot:
+def pivot(log: Any, by: str | Sequence[str] = (), *, scale: str | None = None, **named: str | None) -> Pivot:
     """Put the signals of each answer side by side; `by`, `scale` and the named columns are those of `read_log`."""
-    source, roles, _ = open_log(log, [n for n in by if n != "signal"], named)
+    source, roles, _ = open_log(log, [n for n in listed(by) if n != "signal"], named)
     return _read(source, roles, scale)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats, Tally
 from .doubts import doubts
-from .keys import Key
+from .keys import Key, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader
 from .repeats import item_columns, repeats_told, tied_together
@@ -64,7 +64,9 @@ class Rows:
     disordered: str | None = None
 
 
-def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, **named: str | None) -> Rows:
+def read_rows(
+    source: Any, *, by: str | Sequence[str] = (), scale: str | None = None, **named: str | None
+) -> Rows:
     """Read the rows of a log; the parameters are those of `read_log`.
 
     A log of records is parted by its signals; any other log of several signals must be parted with `by`.
@@ -75,7 +77,7 @@ def read_rows(source: Any, *, by: Sequence[str] = (), scale: str | None = None, 
         No such file, no rows, no such column; several signals in one group; no row that can be used.
     """
     opened = labelled(source, named)
-    by, parted = parted_by_signal(opened, by)
+    by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named)
     items = () if roles.cluster else item_columns(opened, roles)
     told = opened.roles.get("time")

@@ -22,7 +22,7 @@ from ..maps.units import Unit
 from ..tally import Tally
 from .counting import Counts, count_parquet, countable
 from .doubts import doubts
-from .keys import Key
+from .keys import Key, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
 from .repeats import item_columns, repeats_told, tied_together
@@ -81,7 +81,7 @@ class Log:
 def read_log(
     source: Any,
     *,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     folds: int = 0,
     apart: str | None = None,
     scale: str | None = None,
@@ -93,7 +93,7 @@ def read_log(
     ----------
     source : data frame, path or store URL
         Whatever one of the `log_formats` reads.
-    by : names of columns
+    by : names of columns, or one
         One tally for each combination of their values.
     folds : int
         Also part each group at random into that many tallies, clusters kept whole.
@@ -111,7 +111,7 @@ def read_log(
         No such file, no rows, no such column; no row that can be used, with the reasons; a unit that cannot be told.
     """
     opened = labelled(source, named)
-    by, parted = parted_by_signal(opened, by)
+    by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named, apart=apart)
     counts = _by_engine(opened, roles, scale) or _count_blocks(opened, roles, folds, scale)
     require_usable(opened.name, counts.rows, counts.unusable, roles)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound
-from ..logs.keys import Key, group_codes
+from ..logs.keys import Key, group_codes, listed
 from ..logs.opening import labelled, open_log
 from ..logs.reader import Reader
 from ..logs.roles import mixed_signals
@@ -67,7 +67,7 @@ class Candidates:
 
 
 def read_candidates(
-    source: Any, of: Sequence[str] = (), *, scale: str | None = None, **named: str | None
+    source: Any, of: str | Sequence[str] = (), *, scale: str | None = None, **named: str | None
 ) -> Candidates:
     """Read a log's rows by candidate.
 
@@ -85,7 +85,7 @@ def read_candidates(
         No such column; no usable row, with the reasons.
     """
     opened = labelled(source, named)
-    columns = tuple(of) or tuple(name for name in DEFAULT if name in opened.columns)
+    columns = listed(of) or tuple(name for name in DEFAULT if name in opened.columns)
     missing = [name for name in columns if name not in opened.columns]
     if missing:
         raise ColumnNotFound("of", missing, opened.columns)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from ..logs.keys import listed
 from ..logs.panels import Panel, read_panel
 from ..metrics.recovery import Recovery
 from ..plans.cascades import CascadePlan, Specialist
@@ -71,11 +72,11 @@ class PlannedCascade:
 
 def plan_cascade(
     source: Any,
-    models: Sequence[str],
+    models: str | Sequence[str],
     *,
     fit_rows: int,
     seed: int = 0,
-    peers: Sequence[str] = (),
+    peers: str | Sequence[str] = (),
     aim: Aim | None = None,
     prices: Mapping[str, float] | None = None,
     resamples: int = 1000,
@@ -97,14 +98,15 @@ def plan_cascade(
     UnusableInput
         Too few rows on either side, a model that the log does not hold, prices for some models only.
     """
+    models, peers = listed(models), listed(peers)
     if len(models) < 2:
         raise UnusableInput(
             f"Expected at least two models, the small and the large one; got {', '.join(models)}."
         )
     panel, notes = _panel(source, models, peers, named)
     fit, test = parted(panel, fit_rows, seed, what=f"A cascade of {models[0]} and {models[1]}", least=_LEAST)
-    cost = prices_of(panel, tuple(models), tuple(peers), prices)
-    table = _Table(panel, tuple(models), tuple(peers), cost)
+    cost = prices_of(panel, models, peers, prices)
+    table = _Table(panel, models, peers, cost)
     made = _Fitted.on(table, fit)
     held = table.recovery(fit, made.held_first, made.held_gain)
     paid = table.costs(fit, made.held_first)
@@ -117,7 +119,7 @@ def plan_cascade(
     measured = measure(shown, costs, seed, resamples)
     came = realised(shown, costs, at.threshold, seed, resamples)
     plan = CascadePlan(
-        small=models[0], large=models[1], peers=tuple(peers), specialists=made.specialists, gains=made.models,
+        small=models[0], large=models[1], peers=peers, specialists=made.specialists, gains=made.models,
         threshold=at.threshold, prices=cost.mean, unit=cost.unit, expected=expected, realised=came,
     )  # fmt: skip
     notes = (*notes, *cost.notes, *made.notes, *at.notes)
@@ -132,7 +134,7 @@ def plan_cascade(
             "predicted": expected, "realised": came,
         },
         latency=latencies_of(
-            panel.of(test), first, gain >= at.threshold, large=models[1], peers=tuple(peers)
+            panel.of(test), first, gain >= at.threshold, large=models[1], peers=peers
         ),
     )  # fmt: skip
 

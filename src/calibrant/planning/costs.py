@@ -96,7 +96,7 @@ class CostPlan:
 
 def plan_costs(
     source: Any,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     *,
     policy: ExpectedCost,
     calibrator: str = "auto",

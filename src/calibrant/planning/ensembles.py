@@ -15,6 +15,7 @@ from scipy.special import expit
 from .. import metrics
 from ..errors import UnusableInput
 from ..fits.newton import Grades, newton
+from ..logs.keys import listed
 from ..logs.panels import Panel, read_panel
 from ..metrics.intervals import Estimate, redrawn
 from ..plans.ballots import Ballots, levels_of
@@ -122,11 +123,11 @@ class EnsemblePlan:
 
 def plan_ensemble(
     source: Any,
-    models: Sequence[str],
+    models: str | Sequence[str],
     *,
     fit_rows: int | None = None,
     seed: int = 0,
-    by: Sequence[str] = BY,
+    by: str | Sequence[str] = BY,
     shared: bool = False,
     resamples: int = 1000,
     **named: str | None,
@@ -147,6 +148,7 @@ def plan_ensemble(
     UnusableInput
         No answers in the log: verdicts say who was right, not who said the same. Fewer than 20 items to fit or to test.
     """
+    models, by = listed(models), listed(by)
     if len(models) < 2:
         raise UnusableInput(f"An ensemble needs two models or more; got {', '.join(models) or 'none'}.")
     if strange := [name for name in by if name not in BY]:
@@ -162,7 +164,7 @@ def plan_ensemble(
     wanted = min(FIT_ROWS, len(panel) // 2) if fit_rows is None else fit_rows
     fit, test = parted(panel, wanted, seed, what="An ensemble's plan", least=_LEAST)
     pool = fit_votes(
-        ballots.at(fit), panel.grade[:, fit], panel.weight[fit], by=tuple(by), shared=shared
+        ballots.at(fit), panel.grade[:, fit], panel.weight[fit], by=by, shared=shared
     )  # fmt: skip
     return _measured(panel, ballots, pool, fit, test, seed=seed, notes=tuple(notes), resamples=resamples,
                      tested=usable[test], source=_named(source))  # fmt: skip

@@ -112,7 +112,7 @@ class ParetoFront:
 
 def pareto(
     source: Any,
-    of: Sequence[str] = (),
+    of: str | Sequence[str] = (),
     *,
     calibration: Axis = "smooth_ece",
     calibrator: str = "auto",

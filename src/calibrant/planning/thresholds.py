@@ -56,7 +56,7 @@ def plan_thresholds(
     *,
     max_error: float,
     delta: float,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     risk: Risk = "selective",
     simultaneous: bool = False,
     renewable: bool = False,
