@@ -15,13 +15,14 @@ from .metrics.conditions import MEASURES, Judgement, conditions, judged, measure
 from .metrics.findings import Finding
 from .metrics.intervals import Estimate
 from .phrasing.findings import Told, corrected, told
+from .shown import Shown, flat, lines
 from .tally import Tally
 
 __all__ = ["Audit", "Group", "audit"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Group:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Group(Shown):
     """One group of a log: its tally, and what was found of it; None where none of its rows can be used.
 
     `unusable` are the others of its rows by reason. `judge` is what people's verdicts say of the judge's, or why they
@@ -64,12 +65,18 @@ class Group:
         """What is said of the group, in one plain sentence or two."""
         return str(self.told)
 
+    def _told(self) -> list[str]:
+        return [self.sentence]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(self.measures)]
+
 
 _NOTHING = {**dict.fromkeys(Finding.__slots__), "n": 0, "n_eff": 0.0, "verdict": "no usable rows"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Audit:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Audit(Shown):
     """What was read of a log, and the measures of each group, the most miscalibrated first."""
 
     source: str
@@ -94,6 +101,15 @@ class Audit:
     def _estimate(self, at: int, measure: str, level: float) -> Estimate | None:
         group = self.groups[at]
         return None if group.finding is None else measured(group.tally, measure, level)
+
+    def _told(self) -> list[str]:
+        told = f"{self.source}, {self.used:,} of {self.rows:,} rows used"
+        read = ", ".join(f"{part} from {name!r}" for part, name in self.columns.items())
+        notes = lines((f"Note: {note}" for note in self.notes), most=4)
+        return [f"{told}; {read}", *notes, *(group.sentence for group in self.groups)]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row for group in self.groups for row in group._rows()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`; what is not known is None."""

@@ -26,14 +26,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .clusters import design_effects
-from .errors import UnusableInput
+from .columns import EXACT_ROWS, check, column
+from .shown import Shown
 
 __all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of", "merged"]
 
 Floats = NDArray[np.float64]
 
 GRID = 25_200
-EXACT_ROWS = 131_072
 SNAP = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2.0**-24}
 _CHUNK = 65_536
 _ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
@@ -60,8 +60,8 @@ def _within(cells: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
     return np.clip(cells, 0, bins - 1, out=cells)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tally:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Tally(Shown):
     """Distinct scores with the weighted counts of their rows.
 
     Attributes
@@ -133,9 +133,9 @@ class Tally:
         -----
         O(n log n) up to EXACT_ROWS rows; beyond that one pass, about 4 ns a row and a few MB.
         """
-        c = _column("scores", scores)
-        g = _column("correct", correct, len(c))
-        w = None if weight is None else _column("weight", weight, len(c))
+        c = column("scores", scores)
+        g = column("correct", correct, len(c))
+        w = None if weight is None else column("weight", weight, len(c))
         if cluster is None:
             return _exact(cls, c, g, w) if len(c) <= EXACT_ROWS else _on_grid(cls, c, g, w)
         plain = cls.of(c, g, w)
@@ -242,6 +242,20 @@ class Tally:
         where = cell_of(self.score, cells)
         return _merge_cells(self, where, cells)
 
+    def _told(self) -> list[str]:
+        if not self.rows:
+            return ["no rows"]
+        effective = f" ({self.n_eff:,.0f} effective)" if self.n_eff < 0.95 * self.rows else ""
+        about = f"mean confidence {self.mean_confidence:.3f}, mean grade {self.accuracy:.3f}"
+        return [f"{self.rows:,} rows{effective} at {len(self.score):,} scores, {about}"]
+
+    def _rows(self) -> list[dict[str, float]]:
+        columns = {"score": self.score, "weight": self.weight, "right": self.hits, "rate": self.rate}
+        return [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*(one.tolist() for one in columns.values()), strict=True)
+        ]
+
     def moved(self, score: Floats) -> Tally:
         """The same rows at other scores, shape (m,): what `calibrant.fit` makes of them."""
         return Tally.from_sums(
@@ -249,46 +263,6 @@ class Tally:
             design_effect=self.design_effect,
             local_effect=self.local_effect, clusters=self.clusters, gridded=self.gridded,
         )  # fmt: skip
-
-
-def _column(name: str, values: ArrayLike, length: int | None = None) -> NDArray[Any]:
-    """A checked one-dimensional numeric column; floats keep their width."""
-    try:
-        a = np.asarray(values)
-        if a.dtype == np.float16:
-            a = a.astype(str)  # the decimals it was written as
-        a = a if a.dtype.kind in "bf" else a.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise UnusableInput(f"{name} must be numbers: {error}. Use calibrant.audit for a raw log.") from None
-    if a.ndim != 1 or (length is not None and len(a) != length):
-        wanted = "one dimension" if a.ndim != 1 else f"{length} values, one for each score"
-        raise UnusableInput(f"{name} must have {wanted}; got shape {a.shape}.")
-    if a.dtype.kind == "b" and name != "correct":
-        raise UnusableInput(f"{name} must be numbers, got booleans. Were the columns swapped?")
-    if len(a) <= EXACT_ROWS:  # longer ones are checked as they are counted, while they are in the cache
-        _check(name, a)
-    return a
-
-
-def _check(name: str, a: NDArray[Any]) -> float:
-    """Refuse values out of range; NaN wins in minimum and maximum. Returns the minimum."""
-    if a.dtype.kind != "f" or not len(a):
-        return 0.0
-    low, high = float(a.min()), float(a.max())
-    fine = low > 0 and high < np.inf if name == "weight" else low >= 0 and high <= 1
-    if not fine:
-        _refuse(name, a)
-    return low
-
-
-def _refuse(name: str, a: NDArray[Any]) -> None:
-    bad = ~((a > 0) & (a < np.inf)) if name == "weight" else ~((a >= 0) & (a <= 1))
-    first = int(np.flatnonzero(bad)[0])
-    wanted = "positive and finite" if name == "weight" else "in [0, 1]"
-    raise UnusableInput(
-        f"{name} must be {wanted}: {int(bad.sum())} of {len(a)} are not, the first at row {first} "
-        f"({a[first]}). calibrant.audit and `calibrant audit LOG` count such rows by reason instead."
-    )
 
 
 def _decimal(scores: NDArray[Any]) -> Floats:
@@ -321,8 +295,8 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
     for start in range(0, len(c), _CHUNK):
         part = slice(start, start + _CHUNK)
         cs, gs = c[part], g[part]
-        low = _check("scores", cs)
-        _check("correct", gs)
+        low = check("scores", cs)
+        check("correct", gs)
         wide, cell = scaled[: len(cs)], cells[: len(cs)]
         _cells(cs, factor, wide, cell, has_zero=low == 0)
         if w is None and (gs.dtype.kind == "b" or np.array_equal(gs.astype(bool), gs)):
@@ -332,7 +306,7 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
             counts += np.bincount(cell, minlength=2 * _SLOTS)  # of (cell, right or wrong) at once
             continue
         ws = np.ones(len(cs)) if w is None else w[part].astype(np.float64)
-        _check("weight", ws)
+        check("weight", ws)
         for row, values in enumerate((cs * ws, ws, gs * ws, gs * gs * ws, ws * ws)):
             weighted[row] += np.bincount(cell, values, _SLOTS)
     sums[0] /= factor

@@ -14,6 +14,7 @@ from ..logs.keys import group_name
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import several
 from ..plugins import find
+from ..shown import Shown, flat
 from .answers import Answers, Column, read_answers
 from .budgets import Choice, Priced, choices
 from .gains import dealt
@@ -84,8 +85,8 @@ class Compared:
         return found | {"brier_gain": gain and {**gain, "n": n, "against": against}}
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignalTable:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SignalTable(Shown):
     """The signals of a log, group by group and the best ranking first, and what to use for which budget.
 
     `free` is what the others are held against, the free token signal or the one named; None where there is none. `tops`
@@ -103,6 +104,15 @@ class SignalTable:
     signals: tuple[Compared, ...]
     budgets: tuple[tuple[dict[str, str | None], Choice], ...]
     notes: tuple[str, ...]
+
+    def _told(self) -> Sequence[str]:
+        return [
+            f"{len({one.signal for one in self.signals})} signals on {self.judged:,} answers",
+            *self.sentences,
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(one.to_dict()) for one in self.signals]
 
     @property
     def tops(self) -> list[dict[str, str | None]]:

@@ -31,11 +31,11 @@ class Kind:
 class Sealed(ABC):
     """A frozen value that is kept as JSON; two are equal where everything in them is.
 
-    A subclass is a dataclass with `eq=False` (else its own comparison would come before this one), says its `kind`, and
+    A subclass is a dataclass with `eq=False, repr=False` (else its own would come before these), says its `kind`, and
     gives its public name to `content_id`.
 
     >>> from dataclasses import dataclass, fields, is_dataclass
-    >>> @dataclass(frozen=True, eq=False)
+    >>> @dataclass(frozen=True, eq=False, repr=False)
     ... class Slope(Sealed):
     ...     a: float
     ...     kind = Kind(noun="a slope", format="example/slope", mark="slope_id", made_by="Make one with Slope(1.0).")
@@ -127,6 +127,9 @@ class Sealed(ABC):
     @classmethod
     def _unreadable(cls, where: str, error: Exception) -> UnusableInput:
         return UnusableInput(f"{where} cannot be read as {cls.kind.noun} ({error}). {cls.kind.made_by}")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.content_id}>"
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and isinstance(other, Sealed) and self.content_id == other.content_id

@@ -23,6 +23,7 @@ from scipy.special import expit, logit
 
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
+from ..shown import Shown
 from ..tally import Floats
 from ..types import Fingerprint
 from .curves import Curve, curve_from_dict
@@ -95,8 +96,8 @@ def _expected(covariance: Floats, missing: NDArray[np.bool_]) -> Floats:
     return a
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class BlendMap(Sealed):
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BlendMap(Shown, Sealed):
     """From the scores of several signals on one answer to its probability of being right.
 
     Callable on arrays by signal, NaN where a signal is missing; NaN comes back where all are. `dropped` names
@@ -139,6 +140,13 @@ class BlendMap(Sealed):
     def names(self) -> tuple[str, ...]:
         """The signals that the blend uses."""
         return tuple(signal.name for signal in self.signals)
+
+    def _told(self) -> list[str]:
+        return [f"{' + '.join(self.names)}, fitted on {self.evidence}, {self.map_id}"]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        names = ("weight", "when_missing", "missing", "rows", "alone", "saves")
+        return [{"signal": one.name, **{n: getattr(one, n) for n in names}} for one in self.signals]
 
     def __call__(self, scores: Mapping[str, ArrayLike]) -> Floats:
         """Probabilities, shape (n,). Signals that the blend does not know are not looked at.

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from ..errors import UnusableInput, WrongFingerprint
 from ..files.sealed import Kind, Sealed
 from ..files.writing import write
+from ..shown import Shown
 from ..tally import Floats, Tally
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
@@ -28,10 +29,12 @@ __all__ = ["CalibrationMap", "Evidence", "MapSet"]
 _SET_FORMAT = "calibrant/maps"
 _VERSION = 1
 _WITH_FALLBACKS = 2
+_SAMPLES = (0.5, 0.7, 0.8, 0.9, 0.99)
+_GRID = 101
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CalibrationMap(Sealed):
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CalibrationMap(Shown, Sealed):
     """From scores to probabilities of being right. Callable on arrays; `interval` gives the 95 % ends.
 
     Scores lie in [0, 1]. `unit` is that in which the log stated them that it was fitted on, None where it came from no
@@ -110,6 +113,22 @@ class CalibrationMap(Sealed):
             unit=Unit(**data["unit"]) if "unit" in data else None,
         )
 
+    def _told(self) -> list[str]:
+        mark = ", ".join(f"{n} {v}" for n, v in self.fingerprint.stated.items() if v is not None)
+        shown = [f"{c:g} -> {p:.2f}" for c, p in zip(_SAMPLES, self(_SAMPLES).tolist(), strict=True)]
+        return [
+            f"{self.calibrator}{f' for {mark}' if mark else ''}, fitted on {self.evidence}, {self.map_id}",
+            ", ".join(shown),
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        grid = np.round(np.linspace(0, 1, _GRID), 4)
+        columns = (grid, self(grid), *self.interval(grid))
+        names = ("score", "p", "p_low", "p_high")
+        return [
+            dict(zip(names, one, strict=True)) for one in zip(*(c.tolist() for c in columns), strict=True)
+        ]
+
     def with_fingerprint(self, fingerprint: Fingerprint, **statistics: Any) -> CalibrationMap:
         """The same curve, bound to what it is for, with further statistics."""
         return replace(self, fingerprint=fingerprint, statistics={**self.statistics, **statistics})
@@ -130,8 +149,8 @@ def _scores(scores: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     return flat, values.shape
 
 
-@dataclass(frozen=True, kw_only=True)
-class MapSet:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MapSet(Shown):
     """The maps of a file: one per group of the columns `by`, found by what is stated of a score.
 
     `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
@@ -260,6 +279,18 @@ class MapSet:
         """The set as JSON text; `from_json` gives an equal one."""
         return json.dumps(self.to_dict(), indent=1)
 
+    def _told(self) -> list[str]:
+        parted = f" by {', '.join(self.by)}" if self.by else ""
+        count = len(self.groups) + len(self.blends)
+        stand_ins = f", {len(self.fallbacks)} to stand in for others" if self.fallbacks else ""
+        return [f"{count} map{'' if count == 1 else 's'}{parted}{stand_ins}", *map(_of_group, self._rows())]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = [told_of(dict(zip(self.by, key, strict=True)), one) for key, one in self.groups]
+        rows += [told_of(dict(zip(self.by, key, strict=True)), one) for key, one in self.blends]
+        any_other = dict.fromkeys(self.by, "any other")
+        return rows + [told_of({**any_other, **dict(where)}, one) for where, one in self.fallbacks]
+
     @classmethod
     def from_json(cls, text: str | Mapping[str, Any]) -> MapSet:
         """Read JSON text, or what was decoded; a single map is a set of one."""
@@ -298,6 +329,24 @@ class MapSet:
     def save(self, path: str | Path) -> None:
         """Write a file that `load` reads; what was there stays until it is whole."""
         write(path, self.to_json())
+
+
+def told_of(by: Mapping[str, str | None], one: CalibrationMap | BlendMap) -> dict[str, Any]:
+    """What is to be known of a group's map: how it was fitted, on what, and what it did to the Brier score."""
+    seen = one.evidence
+    stages = [one.statistics.get(stage) or {} for stage in ("before", "after")]
+    before, after = (stage.get("brier") for stage in stages)
+    return {
+        **by, "calibrator": one.calibrator, "labels": seen.rows, "n_eff": seen.n_eff, "accuracy": seen.accuracy,
+        "mean_confidence": seen.mean_confidence, "brier_before": before, "brier_after": after, "map_id": one.map_id,
+    }  # fmt: skip
+
+
+def _of_group(row: Mapping[str, Any]) -> str:
+    parts = list(row)[: list(row).index("calibrator")]
+    name = ", ".join(f"no {n}" if row[n] is None else str(row[n]) for n in parts)
+    about = f"{row['calibrator']} on {row['labels']:,} labels"
+    return f"{name}: {about}" if name else about
 
 
 def _with_advice(match: Match[Any]) -> Match[Any]:

@@ -20,6 +20,11 @@ class Evidence:
     distinct: int
     digest: str
 
+    def __str__(self) -> str:
+        effective = f" ({self.n_eff:,.0f} effective)" if self.n_eff < 0.95 * self.rows else ""
+        claims = f"claiming {self.mean_confidence:.2f}, right {self.accuracy:.2f}"
+        return f"{self.rows:,} label{'' if self.rows == 1 else 's'}{effective} {claims}"
+
     @classmethod
     def of(cls, tally: Tally) -> Evidence:
         """Summary of a tally."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .calibration import CalibrationMap
+from ..shown import Shown
+from .calibration import CalibrationMap, told_of
 from .matching import Key
 
 __all__ = ["PooledMaps", "key_of"]
 
 
-class PooledMaps(Mapping[Any, CalibrationMap]):
+class PooledMaps(Shown, Mapping[Any, CalibrationMap]):
     """The maps of all groups, by their keys, and `fallbacks` for groups that were not seen.
 
     A fallback's key is the beginning of a group's: ("maths",) stands in for a new domain of the task "maths",
@@ -29,6 +30,15 @@ class PooledMaps(Mapping[Any, CalibrationMap]):
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def _told(self) -> list[str]:
+        named = [
+            f"{', '.join(map(str, key)) or 'All rows'}: {one.evidence}" for key, one in self.groups.items()
+        ]
+        return [f"maps of {len(self)} groups, fitted together", *named]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [told_of({"group": ", ".join(map(str, key))}, one) for key, one in self.groups.items()]
 
     def find(self, key: Any) -> CalibrationMap:
         """The map of a group; for one that was not seen, of the nearest level above it."""

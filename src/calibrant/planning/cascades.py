@@ -13,11 +13,13 @@ from ..errors import UnusableInput
 from ..logs.keys import listed
 from ..logs.panels import Panel, read_panel
 from ..metrics.recovery import Recovery
+from ..phrasing.numbers import percent
 from ..plans.cascades import CascadePlan, Specialist
 from ..plans.first_answers import FirstAnswers, peer_agreement
 from ..plans.gains import GainModel
 from ..routing.domains import edges
 from ..routing.gains import fit_and_hold_out
+from ..shown import Shown
 from ..tally import Floats
 from .latencies import latencies_of
 from .operating import Aim, Measured, choose, measure, predicted, realised
@@ -31,8 +33,8 @@ _SURE = 0.9
 _FOLDS = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedCascade:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PlannedCascade(Shown):
     """A plan, and everything that the rows it was not fitted on say of it.
 
     `chosen` holds the rule and the threshold, what those rows show there (`realised` with intervals), and under
@@ -50,6 +52,17 @@ class PlannedCascade:
     unusable: Mapping[str, int]
     prices: Prices
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        came, plan = self.chosen["realised"], self.plan
+        return [
+            f"{plan.small}, then {plan.large} where it gains {plan.threshold:.3g} or more: "
+            f"{percent(came['accuracy'], 1)} right, {percent(came['large_share'], 1)} of the answers by "
+            f"{plan.large}, on {self.test_rows:,} items"
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [dict(point) for point in self.to_dict()["curve"]]
 
     def to_dict(self) -> dict[str, Any]:
         """The fields of `calibrant plan cascade --json`."""

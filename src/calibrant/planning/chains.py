@@ -18,6 +18,7 @@ from ..phrasing.numbers import fixed, percent, span
 from ..plans.steps import BASELINES, INGREDIENTS, Trajectory, baseline, known
 from ..plans.trajectories import TrajectoryMap
 from ..routing.trajectories import cluster_folds, cross_fit_trajectories, fit_trajectories
+from ..shown import Shown, flat
 from ..tally import Floats, Tally
 from .ranking import auroc_by_cluster
 
@@ -50,8 +51,8 @@ class Method:
     gap: Estimate
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChainPlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ChainPlan(Shown):
     """A log of steps, the methods measured on it, and the map fitted on all of it.
 
     `gain` is the Brier score of the best of the fitted plain combinations and the rate, minus that of the map,
@@ -67,6 +68,12 @@ class ChainPlan:
     gain: Estimate
     map: TrajectoryMap
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        return self.sentences()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(asdict(one)) for one in self.methods]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

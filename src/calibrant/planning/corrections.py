@@ -35,6 +35,7 @@ from ..routing.corrections import (
     fit_revised,
     outcome,
 )
+from ..shown import Shown, flat
 from ..types import Ask, Completion, Message, Question, Replies
 
 __all__ = ["CorrectionPlan", "LoggedCorrection", "look", "plan_correction", "plan_correction_log"]
@@ -46,8 +47,8 @@ LEAST_GAIN = 0.01
 Verdict = Literal["pays", "does not pay", "too few"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoggedCorrection:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LoggedCorrection(Shown):
     """What second attempts of a log were worth, at each threshold and at the one that is chosen.
 
     `curve` holds each threshold with its margin and what looking again below it does to all questions, the choice
@@ -68,6 +69,12 @@ class LoggedCorrection:
     verdict: Verdict
     needed: int | None
     plan: Correction
+
+    def _told(self) -> list[str]:
+        return self.sentences()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat({"threshold": t, "margin": m, **o.to_dict()}) for t, m, o in self.curve]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -206,8 +213,8 @@ def _regraded(question: str, gold: str, answer: str) -> float | None:
     return _grade(find("graders", "by_kind")(), asked, Completion(text=answer, model=""))
 
 
-@dataclass(frozen=True, kw_only=True)
-class CorrectionPlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CorrectionPlan(Shown):
     """A margin and a map of accepted revisions from one half of the questions, and what they do to the other.
 
     `guarded` compares and takes what is likelier by the margin, `every` takes each new answer to a doubtful
@@ -224,6 +231,13 @@ class CorrectionPlan:
     claimed: Outcome
     revised: CalibrationMap | None
     unusable: Counter[str]
+
+    def _told(self) -> list[str]:
+        return [self.sentence]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        names = ("guarded", "every", "always", "claimed")
+        return [flat({"rule": name, **asdict(getattr(self, name))}) for name in names]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

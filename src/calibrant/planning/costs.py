@@ -24,6 +24,7 @@ from ..phrasing.numbers import fixed, percent_interval
 from ..plugins import find
 from ..policies.expected_cost import ExpectedCost
 from ..protocols import Calibrator
+from ..shown import Shown, flat
 from ..tally import Tally
 from .courses import PER, Alternative, atoms_of, courses_of, curve_of, pays_above, send_from, stated
 
@@ -73,14 +74,20 @@ class CostGroup:
         return told | shares | {"n_eff": round(self.n_eff, 2), "curve": curve}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CostPlan:
+@dataclass(frozen=True, kw_only=True, repr=False, slots=True)
+class CostPlan(Shown):
     """The plans of a log's groups, the policy they are for, and what was read."""
 
     policy: ExpectedCost
     log: Log
     groups: tuple[CostGroup, ...]
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        return [group.sentence() for group in self.groups]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(group.to_dict()) for group in self.groups]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""

@@ -23,6 +23,7 @@ from ..metrics import Estimate
 from ..phrasing.numbers import interval, percent, percent_interval
 from ..plans.documents import FEATURES, Blame, DocumentMap, attribute
 from ..routing.documents import LEAST, fit_documents
+from ..shown import Shown, flat
 from ..tally import Floats
 from .ranking import auroc_by_cluster
 
@@ -92,8 +93,8 @@ class Below:
     advice: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentPlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DocumentPlan(Shown):
     """What the features of a log tell, the rule of the route measured on it, and the map for the route.
 
     `combined` is the AUROC of all features together at telling the causes apart, on answers that they were not fitted
@@ -116,6 +117,12 @@ class DocumentPlan:
     majority: float | None
     fitted: DocumentMap | None
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        return self.sentences()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(asdict(one)) for one in self.features]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

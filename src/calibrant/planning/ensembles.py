@@ -18,9 +18,11 @@ from ..fits.newton import Grades, newton
 from ..logs.keys import listed
 from ..logs.panels import Panel, read_panel
 from ..metrics.intervals import Estimate, redrawn
+from ..phrasing.numbers import percent_interval, points, span
 from ..plans.ballots import Ballots, levels_of
 from ..plans.votes import VotePool
 from ..routing.votes import countable, fit_votes
+from ..shown import Shown, flat
 from ..tally import Floats, Tally
 from .splits import parted
 
@@ -34,8 +36,8 @@ _LEAST = 20
 _NOISE_DRAWS = 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnsemblePlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class EnsemblePlan(Shown):
     """What each way of answering is worth on the items that no choice was made on.
 
     `right` holds of each way, by name, the grade of each of these items, shape (items,): "pooled", "majority",
@@ -63,6 +65,18 @@ class EnsemblePlan:
     unusable: Mapping[str, int]
     notes: tuple[str, ...] = ()
     resamples: int = 1000
+
+    def _told(self) -> list[str]:
+        gain = self.difference("pooled", "best_single")
+        more = f"{points(gain.value, 1, signed=True)} ({span(gain, 1, scale=100, signed=True)})"
+        return [
+            f"{' + '.join(self.models)}: {percent_interval(self.accuracy('pooled'), 1)} of the pooled answers right on "
+            f"{len(self.weight):,} items, {more} "
+            f"over {self.best_single} alone"
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat({"way": way, "accuracy": asdict(self.accuracy(way))}) for way in self.right]
 
     @cached_property
     def _draws(self) -> Floats:

@@ -17,6 +17,7 @@ from ..metrics import Estimate
 from ..metrics.findings import FEW
 from ..plugins import find
 from ..protocols import Calibrator
+from ..shown import Shown, flat
 from ..tally import Floats, Tally, cell_of
 from .candidates import Candidates, read_candidates
 
@@ -91,8 +92,8 @@ class Candidate:
         return {**asdict(self), "n_eff": round(self.n_eff, 2), "front": self.front}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ParetoFront:
+@dataclass(frozen=True, kw_only=True, repr=False, slots=True)
+class ParetoFront(Shown):
     """The candidates, the most accurate first; `axes` are what is compared, `items` how many in common."""
 
     source: str
@@ -104,6 +105,19 @@ class ParetoFront:
     used: int
     unusable: dict[str, int]
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        named = {
+            way: [one.name for one in self.candidates if one.front == way] for way in ("on", "unclear", "off")
+        }
+        told = [f"{way}: {', '.join(names)}" for way, names in named.items() if names]
+        return [
+            f"{' and '.join(self.axes)} of {len(self.candidates)} candidates, on {self.items:,} items",
+            *told,
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat({**one.to_dict(), "candidate": one.name}) for one in self.candidates]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""

@@ -18,14 +18,15 @@ from ..logs.rows import GroupRows, Rows, read_rows
 from ..maps.calibration import CalibrationMap, MapSet
 from ..phrasing.numbers import percent
 from ..plans.certificates import Certificate, CertificateSet, Risk
+from ..shown import Shown
 from ..tally import Tally
 from ..types import Fingerprint
 
 __all__ = ["Checked", "ThresholdCheck", "ThresholdPlan", "check_certificates", "plan_thresholds"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThresholdPlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ThresholdPlan(Shown):
     """The certificates of a log's groups, what was read of it, and each group's tally for a chart.
 
     `carried` are groups of a series without a usable row here: their certificates are those of before, unchanged.
@@ -36,6 +37,12 @@ class ThresholdPlan:
     tallies: Mapping[Key, Tally]
     notes: tuple[str, ...]
     carried: frozenset[Key] = frozenset()
+
+    def _told(self) -> Sequence[str]:
+        return self.certificates._told()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row | {"carried": c} for one, c in self.told() for row in one._rows()]
 
     def told(self) -> list[tuple[Certificate, bool]]:
         """The certificates in the order of their groups, and whether each was carried over."""
@@ -271,14 +278,20 @@ class Checked:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class ThresholdCheck:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ThresholdCheck(Shown):
     """The certificates after later verdicts, those that are refuted revoked."""
 
     rows: Rows
     groups: tuple[Checked, ...]
     notes: tuple[str, ...]
     certificates: CertificateSet
+
+    def _told(self) -> Sequence[str]:
+        return self.certificates._told()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row | {"error": one.error} for one in self.groups for row in one.certificate._rows()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""

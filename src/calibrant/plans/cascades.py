@@ -43,7 +43,7 @@ class Decided:
     escalate: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CascadePlan(Sealed):
     """Models by the names in the log they were measured on, gain models by who answers first, and a threshold.
 

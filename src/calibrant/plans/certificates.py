@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from ..files.sealed import Kind, Sealed
 from ..files.writing import write
 from ..maps.matching import Key, Match, Stated, matched
 from ..metrics.intervals import Estimate
+from ..shown import Shown, flat
 from ..types import Fingerprint
 
 __all__ = ["Certificate", "CertificateSet", "Risk"]
@@ -23,10 +24,14 @@ Risk = Literal["selective", "joint"]
 
 _SET_FORMAT = "calibrant/certificates"
 _VERSION = 1
+_SHOWN = (
+    "certified", "threshold", "threshold_p", "coverage", "max_error", "delta", "risk", "labels_used", "labels_needed",
+    "accepted", "wrong", "reason", "revoked",
+)  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Certificate(Sealed):
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Certificate(Shown, Sealed):
     """A threshold with a promise, or None with the reason why none can be given.
 
     The promise, for `risk="selective"`: with probability at least 1 - `delta` over the labelled answers, at most
@@ -87,6 +92,25 @@ class Certificate(Sealed):
         """16 hex digits that stand for everything in the certificate."""
         return self.content_id
 
+    def _told(self) -> list[str]:
+        name = ", ".join(f"{k} {v}" for k, v in self.by.items())
+        return [f"{name}: {self._promised()}" if name else self._promised()]
+
+    def _promised(self) -> str:
+        of = "of all answers sent and wrong" if self.risk == "joint" else "wrong"
+        what = f"at most {self.max_error:g} {of}"
+        if not self.certified or self.threshold is None:
+            return f"cannot certify {what}; {self.reason}"
+        state = f"REVOKED, {self.revoked}: " if self.revoked else ""
+        return (
+            f"{state}{what} with a score >= {self.threshold:.6g}, with probability {1 - self.level:.4g}; that sends "
+            f"{100 * self.coverage.value:.1f} %"
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        told = {name: getattr(self, name) for name in _SHOWN}
+        return [flat({"by": self.by, **told, "coverage": asdict(self.coverage)})]
+
     @property
     def valid(self) -> bool:
         """Certified and not revoked."""
@@ -109,8 +133,8 @@ class Certificate(Sealed):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CertificateSet:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CertificateSet(Shown):
     """The certificates of a file: one per group of the columns `by`."""
 
     by: tuple[str, ...]
@@ -119,6 +143,17 @@ class CertificateSet:
     @cached_property
     def _index(self) -> dict[Key, Certificate]:
         return {self.key(c): c for c in self.certificates}
+
+    def _told(self) -> list[str]:
+        parted = f" by {', '.join(self.by)}" if self.by else ""
+        valid = sum(one.valid for one in self.certificates)
+        return [
+            f"{valid} of {len(self.certificates)} thresholds certified{parted}",
+            *(line for one in self.certificates for line in one._told()),
+        ]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row for one in self.certificates for row in one._rows()]
 
     def key(self, one: Certificate) -> Key:
         """The values of a certificate's group, in the order of the columns `by`."""

@@ -13,7 +13,7 @@ from ..maps.calibration import CalibrationMap
 __all__ = ["Correction", "accepted", "believed", "by_chance", "least_votes"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Correction(Sealed):
     """When to look at an answer again, and what to take: made by `calibrant plan correction --out`.
 

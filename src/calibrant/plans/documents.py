@@ -214,7 +214,7 @@ class Addend:
     missing: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DocumentMap(Sealed):
     """From features to the probability that the joint answer is right; weights >= 0.
 

@@ -99,7 +99,7 @@ class Ridge:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GainModel(Sealed):
     """From answers to P(small right), P(large right) and the gain. Immutable plain JSON.
 

@@ -29,7 +29,7 @@ class MeasuredLevel:
     shift: Estimate | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MeasuredPostures(Sealed):
     """The verdict on the postures of one signal of one model, over `answers` that were read at every level.
 

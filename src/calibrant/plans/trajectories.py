@@ -43,7 +43,7 @@ class Weighed:
     missing: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TrajectoryMap(Sealed):
     """logit p = intercept + sum of weight x (feature - mean) / scale, features held to the range of the fit.
 

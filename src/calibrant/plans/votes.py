@@ -137,7 +137,7 @@ class Pooled:
     high: Floats
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class VotePool(Sealed):
     """Pools the answers of the voters that it was fitted on, or of some of them. Made by `fit_votes`.
 

@@ -101,7 +101,7 @@ class Way:
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Release(Sealed):
     """What is deployed, whole: a way for each task that has its own, and one for all others.
 
