@@ -211,7 +211,7 @@ def main() -> None:
     given = parser.parse_args()
     scores = np.repeat(np.linspace(0, 1, 9), 400)
     right = (np.tile(np.arange(400), 9) / 400 < scores).astype(float)
-    fitted = calibrant.fit(scores, right, calibrator="isotonic")
+    fitted = calibrant.fit(scores, right, calibrator="isotonic").map
     if given.log:
         asyncio.run(logged(given, fitted))
         return

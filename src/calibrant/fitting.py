@@ -3,96 +3,145 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import metrics
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.blends import brier_saved, cross_fit_signals
-from .fits.crossfit import cross_fit, folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
+from .fitted import FOLDS, Fitted, FittedGroup, cross_fitted, known, rows_of, scores_of
 from .logs.keys import Key, listed
 from .logs.opening import labelled
 from .logs.pivots import Pivot, pivot
+from .logs.roles import Roles
 from .logs.tallies import Log, read_log
 from .maps.blends import BlendMap
-from .maps.calibration import CalibrationMap, MapSet
-from .maps.groups import PooledMaps
+from .maps.calibration import CalibrationMap
+from .maps.groups import PooledMaps, key_of
 from .maps.matching import Scope
 from .maps.track_record import TrackRecord
 from .plugins import find
-from .tally import Tally, merged
+from .tally import Floats, Tally
 from .types import Fingerprint
 
-if TYPE_CHECKING:
-    from .calibrators.temperature import TemperatureMap
+__all__ = ["Fitted", "fit", "fit_log"]
 
-__all__ = ["Fitted", "FittedLog", "fit", "fit_log"]
-
-FOLDS = 5
 Fallbacks = tuple[tuple[Scope, CalibrationMap], ...]
 
 
 def fit(
-    scores: ArrayLike,
-    correct: ArrayLike,
+    scores: Any,
+    correct: Any = None,
     calibrator: str = "auto",
     *,
-    weight: ArrayLike | None = None,
-    cluster: ArrayLike | None = None,
+    weight: Any = None,
+    cluster: Any = None,
     fingerprint: Fingerprint | None = None,
-    by: ArrayLike | Sequence[Any] | None = None,
-) -> CalibrationMap | TemperatureMap | PooledMaps | Any:
-    """Fit a calibrator on labelled scores.
+    by: Any = None,
+    **named: str | None,
+) -> Fitted:
+    """Fit a calibrator on labelled scores, or one for each group of a log.
 
     Parameters
     ----------
-    scores : shape (n,), in [0, 1]; or a matrix of class logits, shape (n, classes)
-        Logits are for `calibrator="temperature"` only; the map then takes and gives matrices.
-    correct : shape (n,)
-        Right or wrong, or a grade in [0, 1]; for logits the index of the true class.
+    scores : shape (n,), in [0, 1]; a matrix of class logits, shape (n, classes); or a log
+        Logits are scaled by one temperature; what is fitted then takes and gives matrices. A log is a data frame, a
+        path or a store URL, as for `calibrant.audit`.
+    correct : shape (n,); of a log the name of a column
+        Right or wrong, or a grade in [0, 1]; for logits the index of the true class. Of a log found by its name where
+        None.
     calibrator : str
         "auto", or a name that `calibrant.plugins.names("calibrators")` lists.
-    weight, cluster : shape (n,), optional
+    weight, cluster : shape (n,), optional; of a log names of columns
         As in `Tally.of`.
-    by : shape (n,), or n tuples such as (task, domain), optional
-        The group of each row. The groups' maps come back together, drawn towards each other:
-        `calibrator="pooled"` only. NaN as a score or verdict is refused; a group without labels needs no rows.
+    fingerprint : Fingerprint, optional
+        What the scores are scores of; of a log its columns tell.
+    by : shape (n,), or n tuples such as (task, domain), optional; of a log a column, or several
+        The group of each row. The maps of arrays come back drawn towards each other, by a calibrator that fits groups
+        together ("pooled", "multicalibrated"). NaN as a score or verdict is refused; a group without labels needs no
+        rows.
+    named : of a log confidence and the other options of `calibrant.audit`
 
     Raises
     ------
     NotEnoughLabels
         No labelled rows at all. One class only is fitted: the interval is wide, the probability not 1.
+    UnusableInput
+        Lengths differ, a value is out of range, or the log cannot be read.
 
     Examples
     --------
     >>> import calibrant
-    >>> m = calibrant.fit([0.95] * 40 + [0.7] * 40, [1] * 30 + [0] * 10 + [1] * 20 + [0] * 20)
-    >>> m([0.95, 0.7]).round(1), m.calibrator
+    >>> fitted = calibrant.fit([0.95] * 40 + [0.7] * 40, [1] * 30 + [0] * 10 + [1] * 20 + [0] * 20)
+    >>> fitted([0.95, 0.7]).round(1), fitted.map.calibrator
     (array([0.7, 0.5]), 'auto')
+    >>> import pandas
+    >>> log = pandas.DataFrame({"conf": [0.9, 0.6] * 60, "ok": [1, 0, 1, 1] * 30, "task": ["law"] * 120})
+    >>> calibrant.fit(log, correct="ok", by="task")["law"]([0.6, 0.9]).round(1)
+    array([0.5, 1. ])
     """
+    if correct is None or isinstance(correct, str):
+        return fit_log(
+            scores, () if by is None else by, calibrator=calibrator, correct=correct, weight=weight, cluster=cluster,
+            **named,
+        )  # fmt: skip
+    if named:
+        raise UnusableInput(f"{', '.join(named)} is for a log. Scores and verdicts were given as arrays.")
     if np.ndim(scores) == 2:
-        return find("calibrators", "temperature")().fit_logits(scores, correct)
+        return _fit_logits(scores, correct)
     if by is not None:
         return _fit_rows(by, calibrator, scores, correct, weight, cluster)
     tally = Tally.of(scores, correct, weight, cluster)
-    fitted = _fit(tally, calibrator)
-    return fitted if fingerprint is None else fitted.with_fingerprint(fingerprint)
+    made = _fit(tally, calibrator)
+    made = made if fingerprint is None else made.with_fingerprint(fingerprint)
+    parts = () if weight is None and cluster is None else _parts(scores, correct, weight, cluster)
+    group = FittedGroup(by={}, tally=tally, map=made, unseen=partial(cross_fitted, tally, calibrator, parts))
+    return Fitted(log=_of_arrays({(): tally}, ()), groups=(group,))
 
 
-def _fit_rows(
-    by: Any,
-    calibrator: str,
-    scores: ArrayLike,
-    correct: ArrayLike,
-    weight: ArrayLike | None,
-    cluster: ArrayLike | None,
-) -> PooledMaps:
+def _of_arrays(tallies: dict[Key, Tally], names: tuple[str, ...]) -> Log:
+    rows = sum(tally.rows for tally in tallies.values())
+    return Log(
+        source="arrays", rows=rows, used=rows, unusable={}, read_as={}, roles=Roles(by=names), notes=(), groups=tallies,
+    )  # fmt: skip
+
+
+def _parts(scores: Any, correct: Any, weight: Any, cluster: Any) -> tuple[Tally, ...]:
+    """Rows that are weighted or belong together, in five parts, clusters kept whole."""
+    columns = [None if v is None else np.asarray(v) for v in (scores, correct, weight, cluster)]
+    whole = _GroupedRows("", ("",), ((),), np.zeros(np.size(scores), np.intp), columns)
+    fold = _folds(np.size(scores), columns[3])
+    return tuple(whole.at(fold == f) for f in np.unique(fold))
+
+
+def _fit_logits(logits: ArrayLike, labels: ArrayLike) -> Fitted:
+    """One temperature; its measures are those of the likeliest class, and whether it was the true one."""
+    made = find("calibrators", "temperature")().fit_logits(logits, labels)
+    tally = _likeliest(made.raw(logits), labels)
+    group = FittedGroup(by={}, tally=tally, map=made, unseen=partial(_logits_unseen, logits, labels))
+    return Fitted(log=_of_arrays({(): tally}, ()), groups=(group,))
+
+
+def _likeliest(p: Floats, labels: ArrayLike) -> Tally:
+    return Tally.of(p.max(axis=1).clip(0, 1), p.argmax(axis=1) == np.asarray(labels).ravel())
+
+
+def _logits_unseen(logits: ArrayLike, labels: ArrayLike) -> Tally | None:
+    z, y = np.asarray(logits, dtype=np.float64), np.asarray(labels).ravel()
+    if len(y) < 2 * FOLDS:
+        return None
+    fold = np.random.default_rng(0).permutation(len(y)) % FOLDS
+    scale, p = find("calibrators", "temperature")(), np.empty(z.shape)
+    for f in range(FOLDS):
+        p[fold == f] = scale.fit_logits(z[fold != f], y[fold != f])(z[fold == f])
+    return _likeliest(p, y)
+
+
+def _fit_rows(by: Any, calibrator: str, scores: Any, correct: Any, weight: Any, cluster: Any) -> Fitted:
     """The maps of the groups of rows, fitted together."""
     made = find("calibrators", calibrator)()
     if not hasattr(made, "fit_groups"):
@@ -100,19 +149,80 @@ def _fit_rows(
             f"{calibrator} fits one group at a time: call it for each, or use calibrator='pooled' with by."
         )
     Tally.of(scores, correct, weight, cluster)  # refuses what is out of range, and says in which row
-    rows = [tuple(v) if isinstance(v, list) else v for v in (by.tolist() if hasattr(by, "tolist") else by)]
-    c, y = np.asarray(scores), np.asarray(correct)
-    if len(rows) != len(c):
-        raise UnusableInput(f"by must have one group for each of the {len(c)} scores; got {len(rows)}.")
-    codes: dict[Any, int] = {}
-    where = np.array([codes.setdefault(row, len(codes)) for row in rows], np.intp)
-    w, ids = (None if v is None else np.asarray(v) for v in (weight, cluster))
-    tallies = {}
-    for key, k in codes.items():
-        at = where == k
-        tallies[key] = Tally.of(c[at], y[at], None if w is None else w[at], None if ids is None else ids[at])
-    maps: PooledMaps = made.fit_groups(tallies)
-    return maps
+    held = [None if v is None else np.asarray(v) for v in (scores, correct, weight, cluster)]
+    rows = _GroupedRows.of(by, calibrator, held)
+    maps: PooledMaps = made.fit_groups(rows.tallies)
+    none = Tally.of([], [])
+    groups = tuple(
+        FittedGroup(
+            by=dict(zip(rows.names, key, strict=True)), tally=rows.tallies.get(key, none), map=one,
+            unseen=partial(rows.unseen, key),
+        )
+        for key, one in maps.groups.items()
+    )  # fmt: skip
+    scopes = [(tuple((n, str(v)) for n, v in zip(rows.names, k, strict=False)), k) for k in maps.fallbacks]
+    stand_ins = tuple((scope, maps.fallbacks[k]) for scope, k in scopes if None not in k)
+    return Fitted(log=_of_arrays(rows.tallies, rows.names), groups=groups, fallbacks=stand_ins)
+
+
+@dataclass(frozen=True)
+class _GroupedRows:
+    """Scores, verdicts, weights and clusters by row, and the group of each."""
+
+    calibrator: str
+    names: tuple[str, ...]
+    keys: tuple[Key, ...]
+    where: NDArray[np.intp]
+    columns: list[NDArray[Any] | None]
+
+    @classmethod
+    def of(cls, by: Any, calibrator: str, columns: list[NDArray[Any] | None]) -> _GroupedRows:
+        """Rows by their groups; raises `UnusableInput` where there is not one for each."""
+        rows, scores = [key_of(row) for row in rows_of(by)], columns[0]
+        if scores is not None and len(rows) != len(scores):
+            raise UnusableInput(
+                f"by must have one group for each of the {len(scores)} scores; got {len(rows)}."
+            )
+        codes: dict[Key, int] = {}
+        where = np.array([codes.setdefault(row, len(codes)) for row in rows], np.intp)
+        size = max(map(len, codes), default=1)
+        names = getattr(by, "columns", None)
+        names = [getattr(by, "name", None) or "group"] if names is None and size == 1 else names
+        told = [f"group {i + 1}" for i in range(size)] if names is None else names
+        return cls(calibrator, tuple(map(str, told)), tuple(codes), where, columns)
+
+    def at(self, rows: NDArray[np.bool_]) -> Tally:
+        """The tally of some of the rows."""
+        c, y, w, ids = (None if v is None else v[rows] for v in self.columns)
+        return Tally.of([] if c is None else c, [] if y is None else y, w, ids)
+
+    @cached_property
+    def tallies(self) -> dict[Key, Tally]:
+        """By group."""
+        return {key: self.at(self.where == k) for k, key in enumerate(self.keys)}
+
+    @cached_property
+    def moved(self) -> dict[Key, Tally]:
+        """Each group's rows at probabilities of maps that had not seen them."""
+        fold = _folds(len(self.where), self.columns[3])
+        parts: dict[Key, dict[int, Tally]] = {key: {} for key in self.keys}
+        for k, f in set(zip(self.where.tolist(), fold.tolist(), strict=True)):
+            parts[self.keys[k]][f] = self.at((self.where == k) & (fold == f))
+        groups = LabelledGroups(by=self.names, tallies=self.tallies, constants={})
+        return cross_fit_groups(groups, find("calibrators", self.calibrator)(), parts, FOLDS)
+
+    def unseen(self, key: Key) -> Tally | None:
+        """Those of one group."""
+        return self.moved.get(key)
+
+
+def _folds(rows: int, cluster: NDArray[Any] | None) -> NDArray[np.intp]:
+    """The number of each row's fold, clusters kept whole."""
+    code = np.arange(rows) if cluster is None else np.unique(cluster, return_inverse=True)[1].ravel()
+    fold: NDArray[np.intp] = (np.random.default_rng(0).permutation(int(code.max(initial=0)) + 1) % FOLDS)[
+        code
+    ]
+    return fold
 
 
 def _fit(tally: Tally, calibrator: str) -> CalibrationMap:
@@ -122,101 +232,6 @@ def _fit(tally: Tally, calibrator: str) -> CalibrationMap:
     return fitted
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """A group's map, and its measures before and after, the latter on rows that the map had not seen.
-
-    Of a blend, `tally` holds the raw scores of the best single signal. A group that got no map says `why`; its
-    tally is empty.
-    """
-
-    by: dict[str, str | None]
-    tally: Tally
-    map: CalibrationMap | BlendMap | None
-    after: Tally | None
-    why: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; `after` is None where there are too few rows to part."""
-        made = self.map
-        if made is None:
-            nothing = dict.fromkeys(("calibrator", "weights", "fingerprint", "before", "after", "map_id"))
-            return {"by": self.by, **nothing, "n": 0, "n_eff": 0.0, "why": self.why}
-        return {
-            "by": self.by,
-            **({"blend": _told(made)} if isinstance(made, BlendMap) else {}),
-            "calibrator": made.calibrator,
-            "weights": made.statistics.get("weights"),
-            **({"own_weight": made.statistics["own_weight"]} if "own_weight" in made.statistics else {}),
-            "fingerprint": {k: v for k, v in asdict(made.fingerprint).items() if v is not None},
-            "n": self.tally.rows,
-            "n_eff": round(self.tally.n_eff, 2),
-            "before": scores_of(self.tally) if self.tally.rows else None,
-            "after": self.after and scores_of(self.after),
-            "map_id": made.map_id,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedLog:
-    """The maps of a log's groups, and what was read of the log. `fallbacks` stand in for groups not seen."""
-
-    log: Log
-    groups: tuple[Fitted, ...]
-    fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
-
-    @property
-    def maps(self) -> MapSet:
-        """The maps, to be written with `to_json`."""
-        made = [(tuple(g.by.values()), g.map) for g in self.groups]
-        return MapSet(
-            by=self.log.roles.by,
-            groups=tuple((key, m) for key, m in made if isinstance(m, CalibrationMap)),
-            blends=tuple((key, m) for key, m in made if isinstance(m, BlendMap)),
-            fallbacks=self.fallbacks,
-        )
-
-    def total(self) -> dict[str, Any] | None:
-        """Before and after of all groups that have an after, their rows together; None where none has."""
-        measured = [(g.tally, g.after) for g in self.groups if g.after is not None]
-        if not measured:
-            return None
-        before, after = (merged(tallies) for tallies in zip(*measured, strict=True))
-        return {"n": before.rows, "before": scores_of(before), "after": scores_of(after)}
-
-    def worst_segment(self) -> dict[str, Any] | None:
-        """The value or pair of values of the columns that is worst calibrated, before and after; None without columns.
-
-        After is on rows that the maps had not seen, so None where no group has an after.
-        """
-        by = tuple(n for n in self.log.roles.by if n != "signal")
-        if not by or "signal" in self.log.roles.by:
-            return None
-        stages = {"before": self.groups, "after": tuple(g for g in self.groups if g.after is not None)}
-        found = {}
-        for stage, groups in stages.items():
-            tallies = {
-                tuple(g.by.values()): g.tally if stage == "before" or g.after is None else g.after
-                for g in groups
-                if g.tally.rows
-            }
-            found[stage] = metrics.worst_segment(tallies, by)
-        return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for `json.dumps`."""
-        fallbacks = [
-            {"where": dict(where), "n": m.evidence.rows, "map_id": m.map_id} for where, m in self.fallbacks
-        ]
-        worst = self.worst_segment()
-        return {
-            "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
-            "unusable": self.log.unusable, "scale": self.log.scale, "notes": list(self.log.notes),
-            "groups": [g.to_dict() for g in self.groups], "total": self.total(),
-            **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
-        }  # fmt: skip
-
-
 def fit_log(
     source: Any,
     by: str | Sequence[str] = (),
@@ -224,7 +239,7 @@ def fit_log(
     calibrator: str = "auto",
     scale: str | None = None,
     **named: str | None,
-) -> FittedLog:
+) -> Fitted:
     """Fit one map per group of a log and measure each by five-fold cross-fitting.
 
     `source`, `by`, `scale` and the named columns are those of `calibrant.audit`; each map keeps the unit of its scores.
@@ -242,11 +257,11 @@ def fit_log(
     for key, why in log.empty.items():
         reasons = "; ".join(f"{n:,} x {reason}" for reason, n in why.items())
         by_ = dict(zip(log.roles.by, key, strict=True))
-        groups.append(Fitted(by=by_, tally=Tally.of([], []), map=None, after=None, why=reasons))
-    return FittedLog(log=log, groups=tuple(sorted(groups, key=lambda g: str(tuple(g.by.values())))))
+        groups.append(FittedGroup(by=by_, tally=Tally.of([], []), map=None, why=reasons))
+    return Fitted(log=log, groups=tuple(sorted(groups, key=lambda g: str(tuple(g.by.values())))))
 
 
-def _fit_together(log: Log, calibrator: str) -> FittedLog:
+def _fit_together(log: Log, calibrator: str) -> Fitted:
     tallies = {**log.groups, **dict.fromkeys(log.empty, Tally.of([], []))}
     labelled = LabelledGroups(by=log.roles.by, tallies=tallies, constants=log.constants)
     pooled = find("calibrators", calibrator)()
@@ -260,13 +275,13 @@ def _fit_together(log: Log, calibrator: str) -> FittedLog:
         fitted = made.maps.get(key)
         if fitted is None:
             why = "the groups it would borrow from are of several models"
-            groups.append(Fitted(by=by, tally=tally, map=None, after=None, why=why))
+            groups.append(FittedGroup(by=by, tally=tally, map=None, why=why))
         else:
             bound = fitted.with_fingerprint(fitted.fingerprint, **_measured(tally, after)).with_unit(
                 log.units[key]
             )
-            groups.append(Fitted(by=by, tally=tally, map=bound, after=after))
-    return FittedLog(log=log, groups=tuple(groups), fallbacks=_in_one_unit(log, made.fallbacks))
+            groups.append(FittedGroup(by=by, tally=tally, map=bound, unseen=known(after)))
+    return Fitted(log=log, groups=tuple(groups), fallbacks=_in_one_unit(log, made.fallbacks))
 
 
 def _in_one_unit(log: Log, fallbacks: Sequence[tuple[Scope, CalibrationMap]]) -> Fallbacks:
@@ -280,7 +295,7 @@ def _in_one_unit(log: Log, fallbacks: Sequence[tuple[Scope, CalibrationMap]]) ->
     return tuple(found)
 
 
-def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
+def _fit_group(log: Log, key: Key, calibrator: str) -> FittedGroup:
     by = dict(zip(log.roles.by, key, strict=True))
     tally = log.groups[key]
     after = cross_fitted(tally, calibrator, log.parts(key, FOLDS))
@@ -290,7 +305,7 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> Fitted:
         .with_fingerprint(fingerprint, **_measured(tally, after))
         .with_unit(log.units[key])
     )
-    return Fitted(by=by, tally=tally, map=fitted, after=after)
+    return FittedGroup(by=by, tally=tally, map=fitted, unseen=known(after))
 
 
 def _measured(tally: Tally, after: Tally | None) -> dict[str, Any]:
@@ -302,7 +317,7 @@ def _measured(tally: Tally, after: Tally | None) -> dict[str, Any]:
     }
 
 
-def _fit_blends(answers: Pivot, name: str) -> FittedLog:
+def _fit_blends(answers: Pivot, name: str) -> Fitted:
     groups = []
     for g, key in sorted(enumerate(answers.keys), key=lambda pair: str(pair[1])):
         at = np.flatnonzero((answers.group == g) & ~np.isnan(answers.grade))
@@ -317,12 +332,12 @@ def _fit_blends(answers: Pivot, name: str) -> FittedLog:
         groups={tuple(f.by.values()): f.tally for f in groups},
         units={tuple(map(str, place)): unit for place, unit in answers.units.items()},
     )  # fmt: skip
-    return FittedLog(log=log, groups=tuple(groups))
+    return Fitted(log=log, groups=tuple(groups))
 
 
 def _fit_blend(
     answers: Pivot, group: int, by: dict[str, str | None], at: NDArray[np.intp], held: list[str]
-) -> Fitted:
+) -> FittedGroup:
     at = at[~np.all([np.isnan(answers.scores[n][at]) for n in held], axis=0)]
     scores = {n: answers.scores[n][at] for n in held}
     grade, weight = answers.grade[at], answers.weight[at]
@@ -348,37 +363,5 @@ def _fit_blend(
         "before": scores_of(raw), "after": after and scores_of(after), "best_single": best, "buys": buys,
         "track_record": after and TrackRecord.of(after).to_dict(),
     }  # fmt: skip
-    return Fitted(by=by, tally=raw, map=made.bound_to(mark, asked, units, **statistics), after=after)
-
-
-def _told(made: BlendMap) -> dict[str, Any]:
-    """What a blend's signals are worth: weight, share missing, Brier score alone, and what each one saves."""
-    return {
-        "signals": {
-            s.name: {
-                n: getattr(s, n) for n in ("weight", "when_missing", "missing", "rows", "alone", "saves")
-            }
-            for s in made.signals
-        },
-        "dropped": dict(made.dropped),
-        "best_single": made.statistics.get("best_single"),
-        "saved_over_best_single": made.statistics.get("buys"),
-    }
-
-
-def cross_fitted(tally: Tally, calibrator: str, parts: list[Tally]) -> Tally | None:
-    """The rows at probabilities of maps that had not seen them; None below ten rows."""
-    if tally.n_eff < 2 * FOLDS or len(parts) < 2:
-        return None
-    return reduce(add, cross_fit(find("calibrators", calibrator)(), parts))
-
-
-def scores_of(tally: Tally) -> dict[str, float]:
-    """The measures that a fit is judged by."""
-    return {
-        "ece": metrics.ece(tally),
-        "l2": metrics.l2(tally).value if tally.rows > 1 else 0.0,
-        "smooth_ece": metrics.smooth_ece(tally).value if tally.rows > 1 else 0.0,
-        "brier": metrics.brier(tally),
-        "log_loss": metrics.log_loss(tally),
-    }
+    bound = made.bound_to(mark, asked, units, **statistics)
+    return FittedGroup(by=by, tally=raw, map=bound, unseen=known(after))

@@ -31,7 +31,9 @@ from calibrant.types import Ask, Fingerprint, Message, Question, Record
 
 from ..upstream import Upstream
 
-FITTED: CalibrationMap = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt")
+FITTED: CalibrationMap = calibrant.fit(
+    [0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt"
+).map
 TINY = {"kind": "scripted", "script": {"2 + 2?": "4"}, "name": "tiny"}
 BIG = TINY | {"name": "big"}
 ASKED = (Message("user", "2 + 2?"),)

@@ -89,7 +89,7 @@ def test_venn_abers_equals_brute_force() -> None:
         c = rng.random(n) if trial % 2 else np.round(rng.random(n) * 10) / 10
         y = rng.random(n) < c
         at = np.r_[rng.random(4), c[:2], 0, 1]
-        low, high = calibrant.fit(c, y, calibrator="venn_abers").curve.interval(at)
+        low, high = calibrant.fit(c, y, calibrator="venn_abers").map.curve.interval(at)
         for s, p0, p1 in zip(at, low, high, strict=True):
             for label, got in ((0, p0), (1, p1)):
                 fitted = IsotonicRegression().fit(np.r_[c, s], np.r_[y, label])
@@ -101,7 +101,7 @@ def test_beta_finds_the_likeliest_curve() -> None:
     from scipy.optimize import minimize
 
     c, y = logistic(800, 11)
-    curve = calibrant.fit(c, y, calibrator="beta").curve
+    curve = calibrant.fit(c, y, calibrator="beta").map.curve
     right, wrong = y.sum(), (~y).sum()
     target = np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))
 
@@ -120,7 +120,7 @@ def test_temperature_does_not_hang_on_a_hidden_epsilon() -> None:
     c = np.round(expit(1.8 * logit(truth)) * 20) / 20
     y = rng.random(20_000) < truth
     assert (c == 1).mean() > 0.2
-    curve = calibrant.fit(c, y, calibrator="temperature").curve
+    curve = calibrant.fit(c, y, calibrator="temperature").map.curve
     assert 1.5 < 1 / curve.a < 2.2
     assert curve.at_one is not None
     assert curve.at_one.p == pytest.approx(y[c == 1].mean(), abs=0.01)
@@ -155,14 +155,14 @@ def test_logit_matrices() -> None:
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(5, p=row) for row in p])
     fitted = calibrant.fit(z * 2.5, labels, calibrator="temperature")
-    assert fitted.temperature == pytest.approx(2.5, rel=0.08)
+    assert fitted.map.temperature == pytest.approx(2.5, rel=0.08)
     np.testing.assert_allclose(fitted(z).sum(axis=1), 1.0)
     with pytest.raises(UnusableInput, match="class indices"):
         Temperature().fit_logits(z, labels + 3)
 
 
 def test_a_map_refuses_scores_of_another_kind() -> None:
-    fitted = calibrant.fit(*logistic(100, 0)).with_fingerprint(Fingerprint(model="a", task="t"))
+    fitted = calibrant.fit(*logistic(100, 0)).map.with_fingerprint(Fingerprint(model="a", task="t"))
     fitted([0.5], Fingerprint(model="a", task="t", domain="any"))
     with pytest.raises(WrongFingerprint, match="model is 'b', not 'a'"):
         fitted([0.5], Fingerprint(model="b", task="t"))
@@ -170,7 +170,7 @@ def test_a_map_refuses_scores_of_another_kind() -> None:
 
 
 def test_a_map_that_was_edited_is_refused() -> None:
-    data = json.loads(calibrant.fit(*logistic(100, 0), calibrator="platt").to_json())
+    data = json.loads(calibrant.fit(*logistic(100, 0), calibrator="platt").map.to_json())
     data["curve"]["k"] += 0.5
     with pytest.raises(UnusableInput, match="edited or damaged"):
         CalibrationMap.from_json(json.dumps(data))
@@ -178,7 +178,7 @@ def test_a_map_that_was_edited_is_refused() -> None:
 
 def test_a_set_finds_the_map_of_a_reading() -> None:
     by_domain = {
-        d: calibrant.fit(*logistic(200, i), fingerprint=Fingerprint(domain=d)) for i, d in enumerate("ab")
+        d: calibrant.fit(*logistic(200, i), fingerprint=Fingerprint(domain=d)).map for i, d in enumerate("ab")
     }
     maps = MapSet(by=("domain",), groups=tuple(((d,), m) for d, m in by_domain.items()))
     again = MapSet.from_json(maps.to_json())
@@ -232,7 +232,7 @@ def test_scores_a_rounding_away_from_one() -> None:
 
 
 def test_a_set_without_the_map_says_what_the_nearest_is_for() -> None:
-    made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).with_fingerprint(Fingerprint(model="m", task="qa"))
+    made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).map.with_fingerprint(Fingerprint(model="m", task="qa"))
     told = MapSet(by=("task",), groups=((("qa",), made),)).confidence(
         Reading(signal="s", score=Score(0.9)), Fingerprint(model="m", task="law")
     )

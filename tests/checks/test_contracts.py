@@ -75,7 +75,7 @@ def test_calibrators(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("policies"))
 def test_policies(name: str) -> None:
-    fitted = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt")
+    fitted = calibrant.fit([0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10, "platt").map
     granted = certify([0.6, 0.9] * 300, [0, 1] * 300, max_error=0.1, delta=0.1, prior_map=fitted)
     known = {
         "wrong": 10.0,

@@ -49,7 +49,7 @@ def test_the_published_temperature_of_resnet110() -> None:
     data = np.load(DATA / "logits" / "cifar10_resnet110_logits.npz")
     logits, labels = data["test_logits"].astype(float), data["test_labels"].ravel()
     fitted = calibrant.fit(data["val_logits"], data["val_labels"].ravel(), calibrator="temperature")
-    assert fitted.temperature == pytest.approx(2.395, abs=0.01)
+    assert fitted.map.temperature == pytest.approx(2.395, abs=0.01)
     raw = np.exp(logits - logits.max(axis=1, keepdims=True))
     before = metrics.top_label(raw / raw.sum(axis=1, keepdims=True), labels)
     after = metrics.top_label(fitted(logits), labels)

@@ -22,7 +22,7 @@ from calibrant.releases.live import Live
 from calibrant.releases.release import Part, Release, Way
 
 SCORES, RIGHT = [0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10
-FITTED: CalibrationMap = calibrant.fit(SCORES, RIGHT, "platt")
+FITTED: CalibrationMap = calibrant.fit(SCORES, RIGHT, "platt").map
 CERTIFICATES = CertificateSet(
     by=(), certificates=(certify(SCORES * 2, RIGHT * 2, max_error=0.2, delta=0.1, prior_map=FITTED),)
 )

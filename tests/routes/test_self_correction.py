@@ -30,7 +30,7 @@ from calibrant.types import Answered, Ask, Completion, Fingerprint, Message, Que
 
 NONE: frozenset[str] = frozenset()
 RIGHT = [1] * 45 + [0] * 5 + [1] * 25 + [0] * 25 + [1] * 5 + [0] * 45
-MAPS = MapSet(by=(), groups=(((), calibrant.fit([0.9] * 50 + [0.5] * 50 + [0.1] * 50, RIGHT)),))
+MAPS = MapSet(by=(), groups=(((), calibrant.fit([0.9] * 50 + [0.5] * 50 + [0.1] * 50, RIGHT).map),))
 """About the identity."""
 
 

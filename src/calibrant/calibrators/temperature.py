@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from ..errors import UnusableInput
 from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
+from ..maps.logits import TemperatureMap
 from ..tally import Floats, Tally
 
-__all__ = ["Temperature", "TemperatureMap"]
+__all__ = ["Temperature"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,20 +55,6 @@ class Temperature:
 
         best = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded", options={"xatol": 1e-7})
         return TemperatureMap(temperature=float(np.exp(best.x)), rows=len(y), log_loss=float(best.fun))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TemperatureMap:
-    """softmax(logits / temperature): from matrices of logits to matrices of class probabilities."""
-
-    temperature: float
-    rows: int
-    log_loss: float
-
-    def __call__(self, logits: ArrayLike) -> Floats:
-        """Class probabilities, shape (n, classes)."""
-        p: Floats = softmax(np.asarray(logits, dtype=np.float64) / self.temperature, axis=1)
-        return p
 
 
 def _matrix(logits: ArrayLike, labels: ArrayLike) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.intp]]]:

@@ -105,7 +105,7 @@ def certify(
     False
     """
     _check(max_error, delta, risk, issue)
-    tally = Tally.of(scores, correct, weight)
+    tally, prior_map = Tally.of(scores, correct, weight), getattr(prior_map, "map", prior_map)
     if prior_map is not None:
         _check_map(prior_map, tally, fingerprint)
     level = spent(delta, issue)

@@ -43,7 +43,7 @@ class CalibrationMap(Shown, Sealed):
     Examples
     --------
     >>> import calibrant
-    >>> m = calibrant.fit([0.9, 0.9, 0.6, 0.6] * 25, [True, True, True, False] * 25, calibrator="platt")
+    >>> m = calibrant.fit([0.9, 0.9, 0.6, 0.6] * 25, [True, True, True, False] * 25, calibrator="platt").map
     >>> m([0.6, 0.9]).round(1)
     array([0.5, 1. ])
     >>> calibrant.CalibrationMap.from_json(m.to_json()) == m
@@ -160,7 +160,7 @@ class MapSet(Shown):
 
     >>> import calibrant
     >>> from calibrant.types import Fingerprint
-    >>> made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).with_fingerprint(Fingerprint(model="m", domain="law"))
+    >>> made = calibrant.fit([0.9, 0.2] * 20, [1, 0] * 20).map.with_fingerprint(Fingerprint(model="m", domain="law"))
     >>> maps = MapSet(by=("domain",), groups=((("law",), made),))
     >>> maps.match({"domain": "law"}).found == made
     True

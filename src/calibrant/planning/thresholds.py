@@ -95,7 +95,7 @@ def plan_thresholds(
         As `read_rows`; previous certificates of other columns, or of another `max_error`, `delta` or risk; a map that
         was fitted on these labels.
     """
-    read = read_rows(source, by=by, **named)
+    read, maps = read_rows(source, by=by, **named), getattr(maps, "maps", maps)
     by = read.roles.by
     _refuse_given_away(read)
     if previous is not None and previous.by != by:

@@ -29,7 +29,7 @@ class RiskControl:
     >>> scores = [0.6, 0.9] * 300
     >>> granted = certify(scores, [0, 1] * 300, max_error=0.1, delta=0.1, prior_map=made)
     >>> policy = RiskControl(certificates=CertificateSet(by=(), certificates=(granted,)))
-    >>> sure = Confidence(p=Probability(float(made([0.9])[0])), map_id=made.map_id)
+    >>> sure = Confidence(p=Probability(float(made([0.9])[0])), map_id=made.map.map_id)
     >>> policy.decide(sure).action, policy.decide(Confidence(p=None, reason="no map")).action
     (<Action.ANSWER: 'answer'>, <Action.HAND_OFF: 'hand_off'>)
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from calibrant.applying import Applied
 from calibrant.auditing import Audit, Group
-from calibrant.fitting import FittedLog
+from calibrant.fitted import Fitted
 from calibrant.metrics.intervals import Estimate
 from calibrant.phrasing.findings import cells
 from calibrant.phrasing.numbers import fixed, percent, points, span
@@ -46,7 +46,7 @@ def _of(by: Mapping[str, str | None]) -> str:
     return ", ".join(map(str, by.values())) or "all"
 
 
-def print_fitted(fitted: FittedLog) -> None:
+def print_fitted(fitted: Fitted) -> None:
     """What could not be used, and a line for each map."""
     print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
     groups = [(_of(group.by), group.to_dict()) for group in fitted.groups]
