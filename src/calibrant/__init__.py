@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import metrics
+    from .applying import apply
     from .auditing import Audit, audit
     from .comparing.logs import Comparison, compare
     from .errors import CalibrantError
+    from .fitted import Fitted
     from .fitting import fit
     from .guarantees.certifying import certify
     from .maps.calibration import CalibrationMap, MapSet
@@ -32,8 +34,10 @@ __all__ = [
     "Comparison",
     "Confidence",
     "Decision",
+    "Fitted",
     "MapSet",
     "Tally",
+    "apply",
     "audit",
     "certify",
     "compare",
@@ -55,8 +59,10 @@ _HOMES = {
     "Comparison": "comparing.logs",
     "Confidence": "types",
     "Decision": "types",
+    "Fitted": "fitted",
     "MapSet": "maps.calibration",
     "Tally": "tally",
+    "apply": "applying",
     "audit": "auditing",
     "certify": "guarantees.certifying",
     "compare": "comparing.logs",

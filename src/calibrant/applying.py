@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, overload
 
-from .errors import Misuse
+import numpy as np
+
+from .errors import UnusableInput
 from .files.writing import check_apart, writing
+from .fitted import Fitted
 from .logs.keys import Key, absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
@@ -22,11 +23,14 @@ from .logs.roles import STATED, Roles, roles_of
 from .logs.scales import check_units, units_of
 from .logs.sources import Source, open_source
 from .logs.values import REASONS, as_is
-from .maps.calibration import MapSet
+from .logs.written import RowsFile, check_ending
+from .maps.blends import BlendMap
+from .maps.calibration import CalibrationMap, MapSet
 from .maps.units import FRACTION, Unit
 from .phrasing.phrases import Phrasebook
-from .plugins import require
+from .plugins import find, require
 from .protocols import Policy
+from .shown import frame_of
 from .types import Confidence
 
 __all__ = ["ADDED", "Applied", "apply"]
@@ -76,17 +80,62 @@ class Applied:
         }  # fmt: skip
 
 
+Maps = MapSet | Fitted | CalibrationMap | BlendMap | str | Path
+"""Whatever holds maps: a set, what a fit gave, one map, or the file of a set."""
+
+
+@overload
 def apply(
-    maps: MapSet,
-    log: str | Path,
+    maps: Maps,
+    log: Any,
     out: str | Path,
-    policy: Policy,
+    policy: Policy | None = None,
     *,
     confidence: str | None = None,
     scale: str | None = None,
-) -> Applied:
-    """Write the rows of `log` to `out` with the columns `ADDED`; formats by the files' endings.
+) -> Applied: ...
 
+
+@overload
+def apply(
+    maps: Maps,
+    log: Any,
+    out: None = None,
+    policy: Policy | None = None,
+    *,
+    confidence: str | None = None,
+    scale: str | None = None,
+) -> Any: ...
+
+
+def apply(
+    maps: Maps,
+    log: Any,
+    out: str | Path | None = None,
+    policy: Policy | None = None,
+    *,
+    confidence: str | None = None,
+    scale: str | None = None,
+) -> Any:
+    """Add the columns `ADDED` to the rows of `log`: to a data frame, or with `out` to a file.
+
+    Parameters
+    ----------
+    maps : MapSet, what `calibrant.fit` gave, a map, or the path of a file of maps
+    log : data frame, path, store URL or a list of records; or scores by themselves, shape (n,)
+    out : path ending in .parquet, .csv or .jsonl, optional
+    policy : Policy, optional
+        What decides the action; the default bands where None.
+    confidence : name of the column of the scores; where None the one of the maps, else found by its name
+    scale : the unit in which the log states them, where that is another than the maps', as in `calibrant.audit`
+
+    Returns
+    -------
+    With `out` what was written, in counts. Else the rows with their columns added: a frame of the kind that was given,
+    as long and in the same order; records for records; for anything else a frame of the kind that `to_frame` makes.
+
+    Notes
+    -----
     Each row takes the map of its own group, else the fall-back for such groups where the maps have one: `why` then
     says so, and the rows are counted. A row without a usable confidence, or of a group that has no
     map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
@@ -99,13 +148,45 @@ def apply(
     What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
     where they are in such a column (`p`), stay as `score`.
     """
-    _check_ending(Path(out))
+    if out is None:
+        return _in_memory(maps_of(maps), log, policy, confidence=confidence, scale=scale)
+    check_ending(Path(out))
     check_apart({"out": out}, [log] if isinstance(log, str | Path) else [])
-    source = open_source(log)
+    return _applied(maps_of(maps), log, Path(out), policy, confidence=confidence, scale=scale)
+
+
+def maps_of(given: Maps) -> MapSet:
+    """The set that is meant by whatever holds maps."""
+    if isinstance(given, MapSet):
+        return given
+    if isinstance(given, str | Path):
+        return MapSet.load(given)
+    if isinstance(given, Fitted):
+        return given.maps
+    if isinstance(given, CalibrationMap):
+        return MapSet(groups=(((), given),))
+    if isinstance(given, BlendMap):
+        return MapSet(blends=(((), given),))
+    raise UnusableInput(
+        f"Expected maps, what calibrant.fit gave, or the path of a file of maps; got {type(given).__name__}."
+    )
+
+
+def _applied(
+    maps: MapSet,
+    log: Any,
+    out: Path | _Rows,
+    policy: Policy | None,
+    *,
+    confidence: str | None,
+    scale: str | None,
+) -> Applied:
+    """Give each row its probability and what is to be done with it, and hand it to `out`."""
+    policy = policy or find("policies", "bands")()
+    source = log if isinstance(log, Source) else open_source(log)
     fitted_on = maps.column if maps.column in source.columns else None
-    column = roles_of(source, maps.by, {"confidence": confidence or fitted_on}, needed=("confidence",))[
-        0
-    ].confidence
+    known = {"confidence": confidence or fitted_on}
+    column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     units = _Units(source, column, maps, tuple(stated), scale)
     summary, book = Applied(scale=units.told), Phrasebook.of(maps, policy)
@@ -117,7 +198,7 @@ def apply(
     renamed = any(name != low for name, low in own.items())
     kept = column in own and "score" not in (name.lower() for name in columns)
     names = dict.fromkeys([*(own.get(n, n) for n in columns), *(["score"] if kept else []), *ADDED])
-    with writing(out) as part, closing(_Writer(part, list(names))) as writer:
+    with _opened(out, list(names)) as writer:
         roles = Roles(confidence=column, by=tuple(stated))
         for block in Reader(source, roles, also=also, units=units.of_group):
             rows = _rows(source, block)
@@ -155,6 +236,76 @@ class _Units:
         """That of a signal's scores in a blend."""
         blends = [blend.units[signal] for _, blend in self.maps.blends if signal in blend.units]
         return self.named or (blends[0] if blends else FRACTION)
+
+
+class _Rows:
+    """Rows that stay in memory, and the order of their columns."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.rows: list[Row] = []
+
+    def write(self, rows: list[Row]) -> None:
+        self.rows += rows
+
+
+@contextmanager
+def _opened(out: Path | _Rows, names: list[str]) -> Iterator[RowsFile | _Rows]:
+    """Where rows of these columns go."""
+    if isinstance(out, _Rows):
+        out.names = names
+        yield out
+        return
+    with writing(out) as part, closing(RowsFile(part, names, ADDED[:3], ADDED[3:])) as writer:
+        yield writer
+
+
+def _in_memory(maps: MapSet, log: Any, policy: Policy | None, **named: str | None) -> Any:
+    """The rows of a log with their columns added, as what the log was."""
+    kept = _Rows()
+    if scores := _scores_alone(log):
+        _applied(maps, scores, kept, policy, **{**named, "confidence": "confidence"})
+        return frame_of(
+            [{("score" if n == "confidence" else n): row.get(n) for n in kept.names} for row in kept.rows]
+        )
+    _applied(maps, log, kept, policy, **named)
+    if isinstance(log, str | Path):
+        return frame_of([{n: row.get(n) for n in kept.names} for row in kept.rows])
+    return kept.rows if isinstance(log, list | tuple) else _with_columns(log, kept)
+
+
+def _scores_alone(log: Any) -> Source | None:
+    """Scores without anything else as a log of one column; None where it is a log."""
+    if isinstance(log, str | Path | Source) or hasattr(log, "collect") or hasattr(log, "columns"):
+        return None
+    if isinstance(log, list | tuple) and any(isinstance(one, Mapping) for one in log[:1]):
+        return None
+    scores = np.asarray(log)
+    if scores.ndim != 1 or scores.dtype.kind not in "fiu":
+        return None
+    columns = {"confidence": scores.astype(np.float64)}
+    return Source(
+        name="the scores", columns=list(columns), rows=len(scores),
+        blocks=lambda names: iter([{name: columns[name] for name in names}]),
+    )  # fmt: skip
+
+
+def _with_columns(log: Any, kept: _Rows) -> Any:
+    """A data frame with the columns added, those that they replace left out; a lazy one stays lazy."""
+    nw = require("narwhals", "A data frame", "files")
+    native = nw.from_native(log)
+    frame = native.collect() if isinstance(native, nw.LazyFrame) else native
+    own = {name: name.lower() for name in frame.columns if name.lower() in ADDED}
+    renamed = next((n for n in own if "score" in kept.names and "score" not in frame.columns), None)
+    if renamed is not None:
+        frame = frame.rename({renamed: "score"})
+    frame = frame.drop([name for name in own if name != renamed])
+    made = [
+        nw.new_series(name, [row.get(name) for row in kept.rows], dtype=kind, backend=frame.implementation)
+        for name, kind in zip(ADDED, [nw.Float64] * 3 + [nw.String] * (len(ADDED) - 3), strict=True)
+    ]
+    whole = frame.with_columns(*made).select(kept.names)
+    return (whole.lazy() if isinstance(native, nw.LazyFrame) else whole).to_native()
 
 
 def _rows(source: Source, block: Parsed) -> list[Row]:
@@ -224,57 +375,3 @@ def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, 
         summary.calibrated += 1
     else:
         summary.uncalibrated[confidence.reason] += 1
-
-
-def _plain(value: Any) -> Any:
-    """A value as strict JSON knows it."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _check_ending(path: Path) -> None:
-    if path.suffix.lower() not in (".parquet", ".csv", ".jsonl"):
-        raise Misuse(f"Cannot write {path}: expected an ending .parquet, .csv or .jsonl.")
-
-
-class _Writer:
-    """Rows to a .parquet, .csv or .jsonl file."""
-
-    def __init__(self, path: Path, names: list[str]) -> None:
-        self.path, self.kind, self.names = path, path.suffix.lower(), names
-        self.text: TextIO | None = None
-        if self.kind != ".parquet":
-            self.text = path.open("w", newline="", encoding="utf-8")
-        self.table: Any = None
-        self.columns: Any = None
-
-    def write(self, rows: list[Row]) -> None:
-        if self.kind == ".parquet":
-            self._write_table(rows)
-        elif self.kind == ".csv":
-            if self.columns is None:
-                assert self.text is not None
-                self.columns = csv.DictWriter(self.text, self.names, extrasaction="ignore")
-                self.columns.writeheader()
-            self.columns.writerows(rows)
-        else:
-            assert self.text is not None
-            for row in rows:
-                strict = {name: _plain(value) for name, value in row.items()}
-                self.text.write(json.dumps(strict, default=str, ensure_ascii=False, allow_nan=False) + "\n")
-
-    def _write_table(self, rows: list[Row]) -> None:
-        pa = require("pyarrow", "Writing Parquet", "files")
-        parquet = require("pyarrow.parquet", "Writing Parquet", "files")
-        if self.table is None:
-            kinds = [pa.float64()] * 3 + [pa.string()] * (len(ADDED) - 3)
-            found = pa.Table.from_pylist(
-                [{name: row.get(name) for name in self.names} for row in rows]
-            ).schema
-            schema = pa.schema([*(f for f in found if f.name not in ADDED), *map(pa.field, ADDED, kinds)])
-            self.table = parquet.ParquetWriter(self.path, schema, compression="zstd")
-        self.table.write_table(pa.Table.from_pylist(rows, schema=self.table.schema))
-
-    def close(self) -> None:
-        for open_end in (self.text, self.table):
-            if open_end is not None:
-                open_end.close()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import NotEnoughLabels, UnusableInput
 from .fits.blends import brier_saved, cross_fit_signals
+from .fits.crossfit import folds
 from .fits.groups import LabelledGroups, cross_fit_groups, fit_groups
 from .fitted import FOLDS, Fitted, FittedGroup, cross_fitted, known, rows_of, scores_of
 from .logs.keys import Key, listed
