@@ -30,6 +30,7 @@ from .tally import Floats, Tally, merged
 __all__ = ["FOLDS", "Fitted", "FittedGroup", "cross_fitted", "known", "rows_of", "scores_of"]
 
 FOLDS = 5
+_SHOWN = 6
 
 Unseen = Callable[[], Tally | None]
 """Gives a group's rows at the probabilities of maps that had not seen them; None where they are too few."""
@@ -118,8 +119,8 @@ class Fitted(Shown):
     >>> fitted([0.6, 0.9]).round(2), [end.round(2).tolist() for end in fitted.interval([0.9])]
     (array([0.51, 0.99]), [[0.87], [1.0]])
     >>> by_task = calibrant.fit([0.9, 0.6] * 50, [1, 0, 1, 1] * 25, "pooled", by=["law", "art"] * 50)
-    >>> by_task([0.9, 0.9], by=["law", "art"]).round(1), by_task["law"].calibrator
-    (array([1. , 0.6]), 'pooled')
+    >>> by_task([0.6, 0.6], by=["law", "art"]).round(1), by_task["law"].calibrator
+    (array([0.5, 0.5]), 'pooled')
     """
 
     log: Log
@@ -310,11 +311,12 @@ class Fitted(Shown):
 
     def _told(self) -> list[str]:
         notes = [f"Note: {note}" for note in self.log.notes]
-        return [
-            *notes,
-            *(line for g in self.groups[:10] for line in g._told()),
-            *[""] * (len(self.groups) - 10),
-        ]
+        if len(self.groups) == 1:
+            return [*notes, *self.groups[0]._told()]
+        head = f"{len(self)} maps by {self._each}, {several(sum(g.tally.rows for g in self.groups), 'label')}"
+        shown = self.groups[:_SHOWN]
+        more = [f"... {len(self.groups) - _SHOWN} more groups"] if len(self.groups) > _SHOWN else []
+        return [head, *notes, *(line for group in shown for line in group._told()), *more]
 
     def _rows(self) -> list[dict[str, Any]]:
         return [row for group in self.groups for row in group._rows()]

@@ -12,18 +12,19 @@ from .judges.drifting import Drift, drifted
 from .judges.telling import drift_told, judged_told, leanings_told, needed_told
 from .logs.joined import joined
 from .logs.judged import JudgedGroup, JudgedLog, judged_log
-from .logs.keys import Key, group_name
+from .logs.keys import Key, group_name, listed
 from .logs.opening import open_log
 from .logs.reader import Reader, every
 from .logs.roles import Roles
 from .logs.sources import Source
+from .shown import Shown, flat
 from .tally import Floats
 
 __all__ = ["Judging", "judge"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judging:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Judging(Shown):
     """What was found of a judge in each group of a log, and whether it has changed since earlier."""
 
     source: str
@@ -45,6 +46,14 @@ class Judging:
             "drift": self.drift and self.drift.to_dict(),
         }  # fmt: skip
 
+    def _told(self) -> list[str]:
+        return [*(f"Note: {note}" for note in self.log.notes), *self.sentences()]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            flat({"by": g["by"], "why": g["why"], **(g["judge"] or {})}) for g in self.to_dict()["groups"]
+        ]
+
     def sentences(self) -> list[str]:
         """What was found, in words."""
         told = [line for key, one in self.log.groups.items() for line in self._group(key, one)]
@@ -64,7 +73,7 @@ def judge(
     *,
     by: str | Sequence[str] = (),
     human_propensity: str | None = None,
-    covariates: Sequence[str] | None = None,
+    covariates: str | Sequence[str] | None = None,
     width: float | None = None,
     earlier: Any = None,
     **named: Any,
@@ -110,7 +119,14 @@ def judge(
         raise UnusableInput(f"{human!r} was read as the judge's verdict; name that column with --correct.")
     if not named.get("confidence"):  # a number beside a verdict may as well be the judge's
         roles = replace(roles, confidence="")
-    read = judged_log(source, roles, human, human_propensity, covariates=covariates, width=width)
+    read = judged_log(
+        source,
+        roles,
+        human,
+        human_propensity,
+        covariates=None if covariates is None else listed(covariates),
+        width=width,
+    )
     columns = {"correct": roles.correct, "human": human}
     columns |= {n: c for n, c in (("confidence", roles.confidence), ("cluster", roles.cluster)) if c}
     read = replace(read, notes=(*notes, *read.notes))

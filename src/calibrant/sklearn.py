@@ -20,7 +20,7 @@ require("sklearn", "calibrant.sklearn", extra="sklearn")
 from sklearn.base import BaseEstimator, ClassifierMixin, clone  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv  # noqa: E402
-from sklearn.utils import _safe_indexing, check_array, get_tags, indexable  # noqa: E402
+from sklearn.utils import check_array, get_tags, indexable  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets, type_of_target  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter, validate_data  # noqa: E402
 
@@ -218,16 +218,23 @@ def _weights(weight: ArrayLike, rows: int) -> Floats:
     return w
 
 
+def _at(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Rows of a frame, an array, a sparse matrix or a list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    return X[rows] if hasattr(X, "shape") else [X[i] for i in rows]
+
+
 def _fitted(one: Any, X: Any, y: NDArray[Any], at: NDArray[np.intp], weight: Floats | None) -> Any:
     given = {} if weight is None else {"sample_weight": weight[at]}
-    return clone(one).fit(_safe_indexing(X, at), y[at], **given)
+    return clone(one).fit(_at(X, at), y[at], **given)
 
 
 def _all_classes(made: Any, X: Any, at: NDArray[np.intp], classes: NDArray[Any]) -> Floats:
     """Probabilities of all classes, 0 of one that the classifier had not seen."""
     p = np.zeros((len(at), len(classes)))
     held = np.isin(made.classes_, classes)
-    p[:, np.searchsorted(classes, made.classes_[held])] = made.predict_proba(_safe_indexing(X, at))[:, held]
+    p[:, np.searchsorted(classes, made.classes_[held])] = made.predict_proba(_at(X, at))[:, held]
     return p
 
 

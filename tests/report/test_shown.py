@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import calibrant
+from calibrant.comparing.logs import compare
 from calibrant.comparing.signals import compare_signals
 from calibrant.errors import UnusableInput
 from calibrant.fitting import fit_log
@@ -36,11 +37,12 @@ def frame() -> pd.DataFrame:
 def results(frame: pd.DataFrame) -> list[Shown]:
     audit, maps = calibrant.audit(frame, by="task"), fit_log(frame, "task").maps
     plan = plan_thresholds(frame, max_error=0.3, delta=0.1, by="task")
+    fitted = calibrant.fit(frame, by="task")
     costs = plan_costs(frame, "task", policy=ExpectedCost(wrong=10.0, review=1.0))
     return [
         audit, audit.groups[0], audit.groups[0].tally, maps, maps.groups[0][1], plan, plan.certificates,
         plan.certificates.certificates[0], costs, pareto(frame, "task", resamples=20), compare_signals(frame),
-        calibrant.Tally.of([], []),
+        compare(frame, frame.assign(correct=True), by="task"), calibrant.Tally.of([], []), fitted, fitted.groups[0],
     ]  # fmt: skip
 
 
@@ -67,7 +69,7 @@ class Tags(HTMLParser):
 
 def test_a_result_is_a_few_lines(results: list[Shown]) -> None:
     for one in results:
-        assert len(repr(one)) < 900, type(one)
+        assert len(repr(one)) < 1200, type(one)
         assert "array(" not in repr(one) and NASTY not in repr(one)
     assert "claims" in repr(results[0]) and repr(results[2]).startswith("<Tally: ")
 
@@ -120,7 +122,7 @@ def test_frames_are_of_the_kind_that_is_asked_for(results: list[Shown]) -> None:
 
 
 def test_charts_and_pages(results: list[Shown]) -> None:
-    without = {"CertificateSet", "Certificate"}
+    without = {"CertificateSet", "Certificate", "Comparison"}
     for one in results:
         empty = isinstance(one, calibrant.Tally) and not one.rows
         if type(one).__name__ in without or empty:

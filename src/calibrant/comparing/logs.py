@@ -16,6 +16,7 @@ from ..metrics.differences import DIFFERENCES, Difference, Sample, differences
 from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import fixed, span
+from ..shown import Shown
 from .pairs import Pair, Rows, Side, matched, read_side, sides_between
 from .verdicts import LEVEL, holm
 
@@ -90,8 +91,8 @@ class Contrast:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Shown):
     """The sides, the first of which the others are held against, and their contrasts: of all answers, then by group."""
 
     sides: tuple[Side, ...]
@@ -99,6 +100,18 @@ class Comparison:
     max_error: float
     delta: float
     notes: tuple[str, ...]
+
+    def _told(self) -> list[str]:
+        return [*(f"Note: {note}" for note in self.notes), *(one.sentence for one in self.contrasts)]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for one in self.contrasts:
+            sides = {"a": one.a.name, "b": one.b.name, **one.by, "paired": one.paired, "items": one.items}
+            for change in one.changes:
+                told = {{"a": "value_a", "b": "value_b"}.get(n, n): v for n, v in change.to_dict().items()}
+                rows.append({**sides, "measure": change.measure, **told})
+        return rows
 
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What the contrasts say of conditions such as "accuracy<-0.02", on differences b - a.
@@ -125,7 +138,7 @@ def compare(
     b: Any = None,
     *,
     between: str | None = None,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     item: str | None = None,
     max_error: float = 0.1,
     delta: float = 0.1,

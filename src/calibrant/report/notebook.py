@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import metrics
 from ..auditing import Audit, Group
+from ..fitted import Fitted, FittedGroup
 from ..logs.keys import group_name
 from ..maps.calibration import CalibrationMap, MapSet
 from ..maps.groups import PooledMaps
@@ -117,7 +118,7 @@ def _of_group(group: Group, widest: float) -> dict[str, str]:
         **row,
         "claims": percent(found.mean_confidence),
         "right": percent(found.accuracy),
-        "gap, points": f"{strip(gap, widest)} {100 * gap.value:+.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})",
+        "gap, points": f"{strip(gap, widest)} {number(_gap(gap), 13)}",
         "ECE": f"{fixed(found.ece.value)} (floor {fixed(found.ece.noise_floor)})",
         "AUROC": "one class" if found.auroc is None else fixed(found.auroc),
         "verdict": escape(group.verdict),
@@ -141,7 +142,7 @@ def _(thing: CalibrationMap) -> Cells:
     return [
         {
             "score": f"{c:g}",
-            "probability": f"{bar(p)} {fixed(p)}",
+            "probability": f"{bar(p)} {number(fixed(p), 3)}",
             "95 % interval": f"{fixed(lo)} to {fixed(hi)}",
         }
         for c, p, lo, hi in rows
@@ -165,6 +166,29 @@ def _(thing: PooledMaps) -> Cells:
     return [_of_map([row["group"]], row, one) for row, one in zip(thing._rows(), thing.values(), strict=True)]
 
 
+@cells.register(Fitted)
+def _(thing: Fitted) -> Cells:
+    return [_of_fitted(group) for group in thing.groups]
+
+
+@cells.register(FittedGroup)
+def _(thing: FittedGroup) -> Cells:
+    return [_of_fitted(thing)]
+
+
+def _of_fitted(group: FittedGroup) -> dict[str, str]:
+    one, tally = group.map, group.tally
+    if one is None or not tally.rows:
+        return {
+            "group": escape(short(group_name(group.by))),
+            "calibrator": escape(short(group.why or "no labels")),
+        }
+    seen = {"labels": tally.rows, "mean_confidence": tally.mean_confidence, "accuracy": tally.accuracy}
+    before, after = metrics.brier(tally), group.after and metrics.brier(group.after)
+    row = {**seen, "calibrator": one.calibrator, "brier_before": before, "brier_after": after}
+    return _of_map([group_name(group.by)], row, one)
+
+
 def _of_map(names: Sequence[Any], row: Mapping[str, Any], one: Any) -> dict[str, str]:
     found = {
         "group": escape(short(", ".join("none" if n is None else str(n) for n in names) or "All rows")),
@@ -174,7 +198,7 @@ def _of_map(names: Sequence[Any], row: Mapping[str, Any], one: Any) -> dict[str,
         "right": percent(row["accuracy"]),
     }
     if row["brier_before"] is not None and row["brier_after"] is not None:
-        found["Brier score"] = f"{fixed(row['brier_before'])} to {fixed(row['brier_after'])}"
+        found["Brier score, rows not seen"] = f"{fixed(row['brier_before'])} to {fixed(row['brier_after'])}"
     return found | ({"map": curve(one, 44)} if isinstance(one, CalibrationMap) else {})
 
 
@@ -189,7 +213,7 @@ def _(thing: Certificate | CertificateSet | ThresholdPlan) -> Cells:
             "group": escape(short(group_name(dict(one.by)))),
             "at most wrong": percent(one.max_error, 1),
             "act on": "nothing" if one.threshold is None else f"score ≥ {one.threshold:.4g}",
-            "sends": f"{bar(one.coverage.value)} {percent(one.coverage.value, 1)}",
+            "sends": f"{bar(one.coverage.value)} {number(percent(one.coverage.value, 1), 4)}",
             "labels": f"{one.labels_used:,}",
             "state": escape(
                 "revoked" if one.revoked else "certified" if one.certified else short(one.reason or "", 70)
@@ -210,6 +234,15 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if isfinite(value) else ""
     return f"{value:,}" if isinstance(value, int) else escape(short(str(value)))
+
+
+def number(text: str, wide: int) -> str:
+    """Text at the right end of a space of its own, so that what stands before it is in line with the other rows."""
+    return f'<span style="display:inline-block;min-width:{wide}em">{escape(text)}</span>'
+
+
+def _gap(gap: Estimate) -> str:
+    return f"{100 * gap.value:+.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
 
 
 def short(text: str, most: int = 40) -> str:

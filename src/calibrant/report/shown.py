@@ -9,6 +9,8 @@ from typing import Any
 from ..auditing import Audit, Group
 from ..comparing.signals import SignalTable
 from ..errors import UnusableInput
+from ..fitted import Fitted, FittedGroup
+from ..logs.keys import group_name
 from ..maps.calibration import CalibrationMap, MapSet
 from ..maps.groups import PooledMaps
 from ..metrics.findings import Finding
@@ -80,6 +82,25 @@ def _(thing: MapSet) -> Chart:
             "Blends take several signals, so they have no curve. to_frame() says what each is worth."
         )
     return map_curves(named)
+
+
+@chart.register
+def _(thing: Fitted) -> Chart:
+    named = {group_name(g.by): g.map for g in thing.groups if isinstance(g.map, CalibrationMap)}
+    if not named:
+        raise UnusableInput(
+            "These maps have no curve: they take several numbers. to_frame() says what they are worth."
+        )
+    return map_curves(named)
+
+
+@chart.register
+def _(thing: FittedGroup) -> Chart:
+    if not isinstance(thing.map, CalibrationMap):
+        raise UnusableInput(
+            "This map has no curve: it takes several numbers, or there is none. to_frame() says more."
+        )
+    return map_curves({group_name(thing.by): thing.map})
 
 
 @chart.register
