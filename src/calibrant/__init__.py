@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .fitted import Fitted
     from .fitting import fit
     from .guarantees.certifying import certify
+    from .looking import Look, look
     from .maps.calibration import CalibrationMap, MapSet
     from .plans.certificates import Certificate, CertificateSet
     from .reading import grade, same
@@ -35,6 +36,7 @@ __all__ = [
     "Confidence",
     "Decision",
     "Fitted",
+    "Look",
     "MapSet",
     "Tally",
     "apply",
@@ -43,6 +45,7 @@ __all__ = [
     "compare",
     "fit",
     "grade",
+    "look",
     "metrics",
     "same",
 ]
@@ -60,6 +63,7 @@ _HOMES = {
     "Confidence": "types",
     "Decision": "types",
     "Fitted": "fitted",
+    "Look": "looking",
     "MapSet": "maps.calibration",
     "Tally": "tally",
     "apply": "applying",
@@ -68,6 +72,7 @@ _HOMES = {
     "compare": "comparing.logs",
     "fit": "fitting",
     "grade": "reading",
+    "look": "looking",
     "same": "reading",
 }
 

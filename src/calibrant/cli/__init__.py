@@ -11,7 +11,7 @@ from calibrant import __version__
 from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError, Misuse, UnknownName
 
-from . import ask, compare, extend, judge, measure, plan, posture, redteam, refine, serve, signals
+from . import ask, compare, extend, judge, look, measure, plan, posture, redteam, refine, serve, signals
 from .options import app
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "compare",
     "extend",
     "judge",
+    "look",
     "measure",
     "plan",
     "posture",

@@ -1,0 +1,91 @@
+"""A use that may be made of a log, and what is known of the log when that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..logs.sources import Source
+from ..logs.tallies import Log
+from ..tally import Tally
+from .asked import Asked
+from .sampled import ColumnSeen
+
+__all__ = ["Seen", "Use"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """Something that can be made of a log.
+
+    `ready` where it works on the log as it is. `says` is what can be had, or what is in the way; `labels` are further
+    labelled rows that would clear the way, as far as that can be told, `cost` what they cost, and `command` the command
+    that does it, where there is one that runs today.
+    """
+
+    name: str
+    ready: bool
+    says: str
+    labels: int | None = None
+    cost: float | None = None
+    command: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What is known of a log's first rows, and what was asked for; `log` where they can be read.
+
+    `refused` says why not: "choose" where options settle it, "labels" where there are no verdicts, else "" or "other".
+    """
+
+    asked: Asked
+    source: Source
+    head: Source
+    rows: int
+    columns: Mapping[str, ColumnSeen]
+    log: Log | None
+    refused: str = ""
+    max_error: float = 0.1
+    delta: float = 0.1
+    width: float = 0.1
+    label_cost: float | None = None
+
+    def column(self, *names: str, part: str = "") -> str | None:
+        """The column that the format knows for a part, else the first of these names."""
+        lower = {name.lower(): name for name in reversed(self.source.columns)}
+        return self.source.roles.get(part) or next((lower[name] for name in names if name in lower), None)
+
+    def priced(self, labels: int | None) -> float | None:
+        """What so many labels cost."""
+        return None if labels is None or self.label_cost is None else round(labels * self.label_cost, 2)
+
+    @property
+    def tallies(self) -> list[Tally]:
+        """One of each group; none where the log cannot be read."""
+        return [] if self.log is None else list(self.log.groups.values())
+
+    @property
+    def file(self) -> str:
+        """The log's name without its ending, for files that are made beside it."""
+        name = Path(self.asked.log.rpartition("://")[2].partition("#")[0]).name
+        plain = name.partition(".")[0]
+        return plain if plain.strip("*?[]") == plain and plain else "log"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How the log is to be read, of which labels are joined already."""
+        return {name: value for name, value in self.asked.named.items() if name not in ("labels", "on")}
+
+    def use(
+        self, name: str, ready: bool, says: str, labels: int | None = None, command: str | None = None
+    ) -> Use:
+        """A use, its labels priced."""
+        return Use(
+            name=name, ready=ready, says=says, labels=labels, cost=self.priced(labels), command=command
+        )
