@@ -77,7 +77,10 @@ _NOTHING = {**dict.fromkeys(Finding.__slots__), "n": 0, "n_eff": 0.0, "verdict":
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Audit(Shown):
-    """What was read of a log, and the measures of each group, the most miscalibrated first."""
+    """What was read of a log, and the measures of each group, the most miscalibrated first.
+
+    `columns` are by the part that they play, `words` those of verdicts that were named, by what they mean.
+    """
 
     source: str
     rows: int
@@ -89,6 +92,7 @@ class Audit(Shown):
     columns: dict[str, str]
     notes: tuple[str, ...]
     scale: str = "fraction"
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What every group shows of conditions such as "gap>0.05"; each is met where the whole interval is beyond it.
@@ -116,6 +120,7 @@ class Audit(Shown):
         return {
             "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
             "read_as": self.read_as, "columns": self.columns, "scale": self.scale, "notes": list(self.notes),
+            **({"words": {kind: list(words) for kind, words in self.words.items()}} if self.words else {}),
             "groups": [group.measures for group in self.groups],
         }  # fmt: skip
 
@@ -223,7 +228,7 @@ def of_log(log: Log, bins: int = 15) -> Audit:
     roles = {k: v for k, v in asdict(log.roles).items() if isinstance(v, str)}
     return Audit(
         source=log.source, rows=log.rows, used=log.used, unusable=log.unusable, read_as=log.read_as,
-        groups=tuple(groups), bins=bins, columns=roles, scale=log.scale, notes=log.notes,
+        groups=tuple(groups), bins=bins, columns=roles, scale=log.scale, notes=log.notes, words=log.roles.words.told,
     )  # fmt: skip
 
 

@@ -305,6 +305,7 @@ class Fitted(Shown):
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
             "unusable": self.log.unusable, "scale": self.log.scale, "notes": list(self.log.notes),
+            "columns": self.log.roles.told,
             "groups": [g.to_dict() for g in self.groups], "total": self.total(),
             **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip

@@ -278,9 +278,9 @@ def _fit_together(log: Log, calibrator: str) -> Fitted:
             why = "the groups it would borrow from are of several models"
             groups.append(FittedGroup(by=by, tally=tally, map=None, why=why))
         else:
-            bound = fitted.with_fingerprint(fitted.fingerprint, **_measured(tally, after)).with_unit(
-                log.units[key]
-            )
+            bound = fitted.with_fingerprint(
+                fitted.fingerprint, verdict=log.roles.correct, **_measured(tally, after)
+            ).with_unit(log.units[key])
             groups.append(FittedGroup(by=by, tally=tally, map=bound, unseen=known(after)))
     return Fitted(log=log, groups=tuple(groups), fallbacks=_in_one_unit(log, made.fallbacks))
 
@@ -303,7 +303,7 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> FittedGroup:
     fingerprint = Fingerprint.of({**log.constants.get(key, {}), **by})
     fitted = (
         _fit(tally, calibrator)
-        .with_fingerprint(fingerprint, **_measured(tally, after))
+        .with_fingerprint(fingerprint, verdict=log.roles.correct, **_measured(tally, after))
         .with_unit(log.units[key])
     )
     return FittedGroup(by=by, tally=tally, map=fitted, unseen=known(after))

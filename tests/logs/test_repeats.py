@@ -11,6 +11,7 @@ import pytest
 
 import calibrant
 from calibrant.errors import UnusableInput
+from calibrant.logs import tallies
 from calibrant.logs.rows import read_rows
 from calibrant.logs.tallies import read_log
 from calibrant.planning.thresholds import plan_thresholds
@@ -60,6 +61,17 @@ def test_repeats_are_found_whatever_the_format(tmp_path: Path) -> None:
     log.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     read = [read_log(source) for source in (log, *map(str, sorted(tmp_path.iterdir())))]
     assert len({(one.notes, one.groups[()].n_eff) for one in read}) == 1
+
+
+def test_the_engine_tells_repeats_and_leaves_rows_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 10)
+    answers(id=list(range(40)) * 5).to_parquet(tmp_path / "a.parquet")
+    assert "--cluster id ties them together" in read_log(tmp_path / "a.parquet").notes[0]
+    assert read_log(tmp_path / "a.parquet", cluster="id").groups[()].n_eff < 60
+    answers(200, 1, id=range(200)).to_parquet(tmp_path / "b.parquet")
+    assert not read_log(tmp_path / "b.parquet").notes
 
 
 def test_copies_of_rows_are_no_evidence_for_a_certificate() -> None:

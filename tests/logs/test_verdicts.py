@@ -11,6 +11,7 @@ import pytest
 
 import calibrant
 from calibrant.errors import UnusableInput
+from calibrant.fitting import fit_log
 from calibrant.logs import tallies
 from calibrant.logs.tallies import read_log
 from calibrant.logs.verdicts import Verdicts
@@ -127,3 +128,18 @@ def test_the_engine_reads_verdicts_as_the_reader_does(
         except UnusableInput as error:
             told.append([str(error)])
     assert told[0] == told[1]
+
+
+def test_the_words_that_were_named_are_kept() -> None:
+    told = calibrant.audit(
+        str(FILES / "verdict_letters.csv"), correct="score_choice", right="C", wrong="I,N"
+    ).to_dict()
+    assert told["words"] == {"right": ["c"], "wrong": ["i", "n"]}
+    assert told["columns"]["correct"] == "score_choice"
+
+
+def test_a_map_names_the_columns_it_was_fitted_on() -> None:
+    fitted = fit_log(str(FILES / "verdict_letters.csv"), correct="score_choice")
+    assert fitted.to_dict()["columns"] == {"confidence": "confidence", "correct": "score_choice"}
+    assert fitted.groups[0].map is not None
+    assert fitted.groups[0].map.statistics["verdict"] == "score_choice"

@@ -23,7 +23,7 @@ from .roles import CONVENTIONS
 from .sources import Block, Source
 from .vocabulary import Named, reading_of, spelt
 
-__all__ = ["GOLD", "METRICS", "PREDICTIONS", "settled"]
+__all__ = ["GOLD", "METRICS", "PREDICTIONS", "REFERENCES", "alike", "compared", "settled", "with_columns"]
 
 GOLD = ("label", "outcome", "target", "y_true", "y")
 """Names under which a verdict, or the right answer, may stand."""
@@ -75,7 +75,7 @@ def settled(
         both = None if name in source.columns else NAMED.fullmatch(name)
         if both is None or not {both[1], both[2]} <= set(source.columns):
             return source, told, []
-        made, name = _compared(source, both[1], both[2])
+        made, name = compared(source, both[1], both[2])
         return made, {**told, "correct": name}, [f"Right is where {both[1]!r} equals {both[2]!r}."]
     if "correct" in source.roles or source.choices.get("correct"):
         return source, told, []
@@ -117,7 +117,7 @@ def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, An
         raise _torn(source, [*beside, gold], options)
     if kind == "verdict":
         return (source, {**told, "correct": gold}, [_read_as(gold)]) if golds else (source, told, [])
-    made, name = _compared(source, kind, gold)
+    made, name = compared(source, kind, gold)
     return made, {**told, "correct": name}, [
         f"Right is where {kind!r} equals {gold!r}, found by their names; --correct {quote(gold)} would read that as "
         "the verdict."
@@ -141,23 +141,23 @@ def _torn(source: Source, columns: Sequence[str], options: Sequence[str]) -> Unu
 
 def _kind(source: Source, beside: Sequence[str], gold: str, *, sure: bool, reference: bool) -> str | None:
     """The column to compare with `gold`, "verdict" where it is one itself, None where that cannot be told."""
-    right = {_alike(v) for v in distinct(source.first(gold))} - {None}
+    right = {alike(v) for v in distinct(source.first(gold))} - {None}
     words = {spelt(v): 1 for v in right}
     reading = reading_of(words, Named())
     readable = len(words) <= 3 and all(reading.grade(word) is not None for word in words)
     for name in beside:
         values = source.first(name)
-        given = {_alike(v) for v in distinct(values)} - {None}
+        given = {alike(v) for v in distinct(values)} - {None}
         if not given:
             continue
         shared = len(given & right)
-        alike = 2 * shared >= min(len(given), len(right)) or (
+        close = 2 * shared >= min(len(given), len(right)) or (
             sure and _integers(given) and _integers(right) and len(given) <= FEW
         )
         free = len(given) > FEW and 3 * len(given) > len(right) and 10 * shared < len(given)
         if readable and (free or (not shared and len(given) > 2)):
             continue
-        if alike and (sure or reference or not readable):
+        if close and (sure or reference or not readable):
             return name
         if not readable and shared and 5 * shared >= min(len(given), len(right)):
             return name
@@ -169,7 +169,7 @@ def _integers(values: Collection[Any]) -> bool:
     return all(re.fullmatch(r"-?\d{1,6}", str(v)) for v in values)
 
 
-def _alike(value: Any) -> str | None:
+def alike(value: Any) -> str | None:
     """What is compared of an answer: numbers and truth values in one spelling, texts without what does not matter."""
     if absent(value):
         return None
@@ -184,12 +184,12 @@ def _alike(value: Any) -> str | None:
     return text.strip() if number != number or abs(number) > 1e15 else f"{number:.15g}"
 
 
-def _compared(source: Source, answer: str, gold: str) -> tuple[Source, str]:
+def compared(source: Source, answer: str, gold: str) -> tuple[Source, str]:
     """The source with a column that is true where both are equal, and its name."""
     name = f"{answer} == {gold}"
 
     def made(block: Block) -> NDArray[Any]:
-        pairs = zip(map(_alike, block[answer].tolist()), map(_alike, block[gold].tolist()), strict=True)
+        pairs = zip(map(alike, block[answer].tolist()), map(alike, block[gold].tolist()), strict=True)
         return np.fromiter((None if None in (a, b) else a == b for a, b in pairs), object, len(block[answer]))
 
     return with_columns(source, {name: ((answer, gold), made)}), name

@@ -19,6 +19,7 @@ from ..maps.units import FRACTION, Unit
 from ..tally import GRID, SNAP, Tally, cell_mean
 from . import values as rules
 from .keys import Key, group_codes
+from .repeats import item_columns
 from .roles import Roles
 from .scales import Units
 from .sources import Source
@@ -71,13 +72,28 @@ def count_parquet(source: Source, roles: Roles, unit: Unit) -> Counts:
     verdicts = Verdicts(roles.words)
     with readable(source.name):
         grade = _grade(con, table, found[roles.correct], types[roles.correct], verdicts)
+    counts = Counts()
+    if items := item_columns(source, roles):
+        with readable(source.name):
+            counts.repeated += _repeats(con, table, [found[n] for n in (*roles.by, *items)], ",".join(items))
     sql = _query(roles, found, types, table, in_percent, grade)
     with readable(source.name):
         got = con.execute(sql).fetchnumpy()
-    counts = Counts()
     counts.notes += verdicts.settled(roles.correct, source.name)
     _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
     return counts
+
+
+def _repeats(con: Any, table: str, columns: list[str], name: str) -> list[str]:
+    """What is to be said where about a fifth of the rows or more repeat an item; the count is good to a few of 100."""
+    asked = f"SELECT count(*), approx_count_distinct(hash({', '.join(columns)})) FROM {table}"
+    rows, distinct = con.execute(asked).fetchone()
+    if rows < 1.2 * distinct:
+        return []
+    return [
+        f"{rows:,} rows hold about {distinct:,} values of {name}, and so many rows are taken as independent: --cluster "
+        f"{name} ties them together, in memory."
+    ]
 
 
 def _plain(values: Any) -> NDArray[Any]:

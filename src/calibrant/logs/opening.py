@@ -7,6 +7,7 @@ from typing import Any
 
 from .compared import settled
 from .joined import joined
+from .matrices import highest
 from .roles import NEEDED, Roles, roles_of
 from .sources import Source, open_source
 
@@ -38,6 +39,7 @@ def open_log(
     `named` may also hold `labels`, a second file, and `on`, the columns that it is joined on. Raises as `roles_of`,
     and `UnusableInput` where it is in doubt what the verdict is.
     """
-    source, told, said = settled(labelled(log, named), named, needed)
+    source, told, derived = highest(labelled(log, named), named, needed)
+    source, told, said = settled(source, told, needed)
     roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
-    return source, roles, [*notes, *said]
+    return source, roles, [*notes, *derived, *said]

@@ -66,6 +66,12 @@ class Roles:
     words: Named = UNNAMED
 
     @property
+    def told(self) -> dict[str, str]:
+        """The column of each part that has one."""
+        parts = (("confidence", self.confidence), ("correct", self.correct), ("weight", self.weight))
+        return {part: name for part, name in (*parts, ("cluster", self.cluster)) if name}
+
+    @property
     def names(self) -> list[str]:
         """Distinct columns needed."""
         wanted = [self.confidence, self.correct, self.weight, *self.tied, *self.by]

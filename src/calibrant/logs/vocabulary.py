@@ -124,6 +124,12 @@ class Named:
         return bool(self.right or self.partly or self.wrong)
 
     @property
+    def told(self) -> dict[str, tuple[str, ...]]:
+        """The words by what they mean, as far as there are any."""
+        kinds = (("right", self.right), ("partly", self.partly), ("wrong", self.wrong))
+        return {kind: tuple(sorted(words)) for kind, words in kinds if words}
+
+    @property
     def meaning(self) -> dict[str, float]:
         """Each word's grade."""
         parts = ((self.right, 1.0), (self.partly, 0.5), (self.wrong, 0.0))

@@ -27,9 +27,14 @@ def print_audit(found: Audit) -> None:
         say(group.sentence)
     say("")
     print_read(found.rows, found.used, found.unusable, ())
-    say(f"Columns: {', '.join(f'{part} {name!r}' for part, name in found.columns.items() if name)}.")
+    print_columns({part: name for part, name in found.columns.items() if name})
     heads = ("group", ">n", ">right", ">claimed", ">ECE (floor)", ">smooth ECE", ">Brier", ">AUROC")
     table(heads, map(_audited, found.groups))
+
+
+def print_columns(played: Mapping[str, str]) -> None:
+    """Which column played which part."""
+    say(f"Columns: {', '.join(f'{part} {name!r}' for part, name in played.items())}.")
 
 
 def _audited(group: Group) -> tuple[str, ...]:
@@ -47,8 +52,9 @@ def _of(by: Mapping[str, str | None]) -> str:
 
 
 def print_fitted(fitted: Fitted) -> None:
-    """What could not be used, and a line for each map."""
+    """What could not be used, from which columns, and a line for each map."""
     print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
+    print_columns(fitted.log.roles.told)
     groups = [(_of(group.by), group.to_dict()) for group in fitted.groups]
     heads = ("group", "calibrator", ">n", ">ECE before", ">after", ">Brier before", ">after", "map")
     table(heads, _fitted(groups, fitted.total()))
