@@ -247,6 +247,45 @@ def test_a_line_with_more_than_its_candidates_is_not_guessed(line: str) -> None:
     assert parse_distribution(line) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Oslo: Oslo: 64.0%", (("Oslo", 0.64),)),
+        ("Oslo: Oslo, 60%\nBergen: Bergen, 25%", (("Oslo", 0.6), ("Bergen", 0.25))),
+        (
+            "None of the above: None of the above: 60%\nOslo: Oslo: 40%",
+            (("None of the above", 0.6), ("Oslo", 0.4)),
+        ),
+        ("They pay in kroner. 52%", (("They pay in kroner", 0.52),)),
+        ("They pay in kroner (NOK).  \n50%", (("They pay in kroner (NOK).", 0.5),)),
+        ("They pay in kroner. The probability is 72%.", (("They pay in kroner", 0.72),)),
+        ("It is no, and the probability that this is correct is 90%.", (("It is no", 0.9),)),
+        ("60% Norwegian krone (NOK)\n25% Euro (EUR)", (("Norwegian krone (NOK)", 0.6), ("Euro (EUR)", 0.25))),
+        ("Oslo\n60%\nBergen\n20%", (("Oslo", 0.6), ("Bergen", 0.2))),
+    ],
+)
+def test_a_share_may_stand_before_below_or_behind_a_sentence(
+    text: str, read: tuple[tuple[str, float], ...]
+) -> None:
+    assert parse_distribution(text) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The probability is 72%.",
+        "60% probability",
+        "I am 80% sure that it is Oslo",
+        "80% of all Norwegians say so",
+        "It fell by 2.5. 60%",
+        "Here they are:\n60%",
+        "It grew 20%. Then it is Oslo. 60%",
+    ],
+)
+def test_a_share_of_something_else_is_not_taken(text: str) -> None:
+    assert parse_distribution(text) is None
+
+
 def test_a_list_in_a_sentence_is_not_counted_beside_the_list() -> None:
     assert parse_distribution("Paris: 60%, Lyon: 20%\nParis: 60%\nLyon: 20%") is None
 

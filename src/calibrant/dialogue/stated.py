@@ -63,6 +63,20 @@ NUMBERED = re.compile(
 )
 """What may stand before a candidate: "G1: ", "Guess 1: "."""
 APART = re.compile(rf"(?P<name>.*[^\s*_])[\s*_]*[{BETWEEN}][\s*_]*{LABEL}", re.I | re.S)
+SAID = re.compile(
+    rf"(?P<name>[^.]*[^\W\d_)\"”’'][)\"”’']*)[.,;]\s+(?:and\s+)?{LABEL}"
+    r"(?:\s+(?:that|of)\s+(?:this|it|that)(?:\s+answer)?\s+(?:is|being)\s+(?:correct|right|true))?\s+(?:is|of)",
+    re.I,
+)
+"""A sentence that answers, and the head of one that states the share: "It is Paris. The probability is 60%"."""
+ENDED = re.compile(r"(?P<name>[^.]*[^\W\d_)\"”’'][)\"”’']*)[.]")
+"""A sentence whose share stands alone behind it: "It is Paris. 60%"."""
+AGAIN = re.compile(r"(?P<name>[^:]+?)\s*:\s*(?P=name)", re.I)
+"""A candidate that labels itself: "Paris: Paris"."""
+AHEAD = re.compile(
+    rf"(?P<stated>{AMOUNT})[ \t*_]*[:–-]?[ \t*_]+(?P<name>(?-i:[^\W\d_a-zß-ÿ]|[.\"“(])[^%:\n]*)", re.I
+)
+"""A share in front of its candidate: "60% Paris"."""
 HEAD = re.compile(r"(?P<head>[^:;\n]{2,40}):[ \t]+(?P<why>[^:]{2,})")
 """An answer and what explains it: "Camel: Large herbivore"."""
 LETTERED = re.compile(r"(?:option |choice |answer )?\(?[A-Z]\)?", re.I)
@@ -136,7 +150,8 @@ def parse_claim(text: str) -> tuple[str, Score] | None:
     ]
     if len(lines) == 2 and (alone := amount(lines[1])) is not None:
         return _claimed(lines[0], score(alone))
-    pair = _line(lines[0].strip()) if len(lines) == 1 and len(lines[0]) <= LONGEST else None
+    line = lines[0].strip() if len(lines) == 1 and len(lines[0]) <= LONGEST else ""
+    pair = _line(line) or _sentence(line)
     return None if pair is None else _claimed(pair[0], parse_probability(pair[1]))
 
 
@@ -192,9 +207,10 @@ def _line_by_line(lines: list[str]) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
     above = ""  # the line before, where it states no share itself
     for line in filter(None, lines):
-        pair, labelled = _line(line), LABELLED.fullmatch(line)
-        if pair is None and labelled and above and amount(labelled["stated"]) is not None:
-            pair = _named(above), f"{amount(labelled['stated']):.6%}"
+        pair, labelled = _line(line) or _sentence(line), LABELLED.fullmatch(line)
+        stated = labelled["stated"] if labelled else line if "%" in line and not above.endswith(":") else ""
+        if pair is None and above and (share := amount(stated)) is not None:
+            pair = _named(above), f"{share:.6%}"
         above = "" if pair or labelled else line
         found += [pair] if pair else []
     return found
@@ -248,12 +264,30 @@ def _line(line: str, *, explained: bool = True) -> tuple[str, str] | None:
     return name, last["stated"]
 
 
+def _sentence(line: str) -> tuple[str, str] | None:
+    """A candidate and its percentage, from a sentence that answers before it or a share before its candidate.
+
+    "Paris. 60%", "It is Paris. The probability is 60%." and "60% Paris".
+    """
+    every = list(STATED.finditer(line))
+    if len(every) != 1:
+        return None
+    if ahead := AHEAD.fullmatch(line):
+        name = _named(ahead["name"])
+        return None if NO_CANDIDATE.fullmatch(name) else (name, ahead["stated"])
+    name, behind = line[: every[0].start()].rstrip(" \t*_"), line[every[0].end() :]
+    if (said := SAID.fullmatch(name) or ENDED.fullmatch(name)) and not behind.strip(" .!*_"):
+        return _named(said["name"]), every[0]["stated"]
+    return None
+
+
 def _named(line: str) -> str:
-    """A candidate without its bullet and number."""
+    """A candidate without its bullet and number, and once where it labels itself."""
     bullet = BULLET.match(line)
     name = line[bullet.end() if bullet else 0 :].strip("*_ \t|")
     numbered = NUMBERED.match(name)
-    return name[numbered.end() if numbered else 0 :].strip("*_ \t|")
+    name = name[numbered.end() if numbered else 0 :].strip("*_ \t|")
+    return again["name"] if (again := AGAIN.fullmatch(name.rstrip(" ,;"))) else name
 
 
 def _from_json(text: str) -> list[tuple[Any, Any]] | None:
