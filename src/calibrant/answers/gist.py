@@ -162,7 +162,7 @@ def _kept(sentence: Sequence[Word], question: Asked) -> list[Word]:
     said: list[Word] = []
     for i, word in enumerate(sentence):
         if (
-            word.plain in EMPTY
+            (word.plain in EMPTY and word.text not in ("US", "WHO"))
             or (word.stem in FRAME and not (word.name and not word.opens))
             or word.plain in NEGATORS
         ):
@@ -195,6 +195,8 @@ def _echoes(a: str, b: str, one: Gist, two: Gist) -> bool | None:
     if one.stems or two.stems:
         (echoed, said), other = (given[::-1], one) if one.stems else (given, two)
         names = other.names and len(other.stems) <= 3 and not (one.denied or two.denied)
+        if names and echoed and said[: len(echoed)] == echoed and _goes_on(other, echoed[-1]):
+            return True
         return False if echoed and names and other.names.union(said).isdisjoint(echoed) else None
     first, second = ([word.stem for word in content(words_in(text))] for text in (a, b))
     if not first or not second or {w for w in first if w.isdigit()} != {w for w in second if w.isdigit()}:
@@ -205,6 +207,11 @@ def _echoes(a: str, b: str, one: Gist, two: Gist) -> bool | None:
     if first[0] != second[0]:
         return False if brief or (_weighs(a) and _weighs(b)) else None
     return True if brief and one.denied == two.denied else None
+
+
+def _goes_on(other: Gist, last: str) -> bool:
+    """Whether all that a reply says beyond a name of the question is where that lies: "Oxford, England"."""
+    return all(word.stem == last or (word.name and word.clause) for word in other.words)
 
 
 def _given(text: str) -> tuple[str, ...]:

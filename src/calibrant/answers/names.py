@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .letters import vocabulary
+from .places import is_place
 from .values import KEPT
 from .words import ARTICLES, COMPASS, EMPTY, Word, content, negated, occurrences, words_in
 
@@ -142,9 +143,9 @@ def _other(
     behind = words[last] if last < len(words) and _touching(words[last - 1], words[last]) else None
     if before is not None and before.plain in OTHER_PLACE and words[first].plain not in OTHER_PLACE:
         return OTHER
-    part = (
-        words[first].plain in CONTINENTS
-    )  # Central Asia is in Asia, and Northern Ireland is another than Ireland
+    part = words[first].plain in CONTINENTS and not (
+        before and is_place(f"{before.text} {words[first].text}")
+    )  # Central Asia is in Asia, and Northern Ireland is another than Ireland, South Africa than Africa
     if (
         before is not None
         and before.plain in COMPASS

@@ -11,6 +11,7 @@ from .gist import compared
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .mentioned import NOTHING, PARTLY, may_mean
 from .options import named
+from .places import asks_for
 from .reply import cleaned, refuses
 from .short import Groups, equal, without_codes
 from .units import measured
@@ -74,8 +75,12 @@ def _texts(a: str, b: str, asked: str, groups: Groups, *, long: bool) -> bool | 
             return True
 
     def read(one: str, two: str) -> bool | None:
-        found = True if equal(one, two, groups) else compared(one, two, asked, long=long)
+        if equal(one, two, groups):
+            return True
+        found = compared(one, two, asked, long=long)
         less = without_codes(one), without_codes(two)
+        if one != less[0] and two != less[1] and asks_for(asked) != "currency":
+            return None if found and less[0] == less[1] else found  # Birmingham (UK) and Birmingham (US)
         again = None if found is True or less == (one, two) else read(*less)
         return found if again is None else again
 

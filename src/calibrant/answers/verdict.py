@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from ..types import Question
 from .dates import date, parts_of
@@ -20,7 +19,7 @@ from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
 from .values import concluded, number, other_readings, result_of
 from .whereabouts import regraded
-from .words import ARTICLES, EMPTY, NEGATORS, Word, another, content, negated, words_in
+from .words import ARTICLES, COMPASS, EMPTY, NEGATORS, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
 
@@ -309,29 +308,29 @@ def _alike(word: Word, way: Naming) -> bool:
 
 def _leads(words: Sequence[Word], mention: Mention) -> bool:
     """Whether a name that the question has too is what the reply says first, or stands where an answer does."""
-    ahead = [word for word in words[: mention.first] if word.plain not in EMPTY]
-    if not ahead:
-        return True
-    back = words[mention.first - 1]
-    if back.plain in ARTICLES and mention.first > 1:
-        back = words[mention.first - 2]
-    return (
-        back.plain in {"is", "are", "was", "were", "be", "by", "called", "named", "answer"}
-        and back.sentence == words[mention.first].sentence
-    )
+    ahead = any(word.plain not in EMPTY for word in words[: mention.first])
+    return not ahead or _in_place(words, mention.first)
+
+
+def _in_place(words: Sequence[Word], at: int) -> bool:
+    """Whether a word stands where an answer does: "is Paris", "is in the city of Paris"."""
+    back = [word.plain for word in words[:at] if word.sentence == words[at].sentence]
+    while back and back[-1] in BETWEEN:
+        back.pop()
+    return bool(back) and back[-1] in IS
 
 
 def _filled(words: Sequence[Word], known: frozenset[str]) -> bool:
-    """Whether a name that the question does not have stands where an answer does: on one side of "is" and the like."""
-    said = [word for word in words if word.plain not in ARTICLES]
-    for word, behind in pairwise(said):
-        name, slot = (behind, word) if word.plain in IS else (word, behind)
-        if slot.plain in IS and name.name and name.stem not in known | EMPTY and name.plain not in EMPTY:
-            return True
-    return False
+    """Whether a name that the question does not have stands where an answer does, or before "is" at the head."""
+    names = (i for i, word in enumerate(words) if word.name and word.stem not in known | EMPTY)
+    heads = [words[i].opens and words[i + 1].plain in IS for i in range(len(words) - 1)]
+    return any(_in_place(words, i) or any(heads[i : i + 1]) for i in names)
 
 
-IS = frozenset({"is", "are", "was", "were", "by", "called", "named"})
+IS = frozenset(
+    ["is", "are", "was", "were", "be", "by", "called", "named", "answer", "located", "situated", "lies"]
+)
+BETWEEN = ARTICLES | COMPASS | {"in", "on", "at", "city", "of", "town", "itself"}
 
 
 def _late(

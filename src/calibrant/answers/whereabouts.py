@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from .places import LANGUAGE, asks_for, named_places, owners, placed, related, without_places
-from .reply import asks_last
+from .adjectives import placed
+from .places import LANGUAGE, asks_for, named_places, owners, related, table_of, without_places
+from .reply import asks, asks_last
+from .short import without_codes
 from .statements import SHARES, WRONG, Found
-from .words import EMPTY, words_in
+from .words import EMPTY, NEGATORS, words_in
 
 __all__ = ["likened", "regraded"]
 
@@ -41,7 +43,7 @@ def regraded(
     text = placed(said, tuple(names), sort)
     if text != said or len(names) > len(references):
         found = read(text, names)
-    if found.reason == SHARES and all(_apart(text, one) for one in names):
+    if found.reason == SHARES and all(_apart(text, one) or _other_thing(text, one) for one in names):
         return WRONG
     if found.grade == 1.0 or not wanted:
         return found
@@ -58,9 +60,11 @@ def regraded(
 
 
 def _whole(text: str) -> set[str]:
-    """The name of a place that a text is, and nothing but that."""
+    """The name of the place that a text is, or whose people it is, and nothing but that: "Spain", "the Dutch"."""
     bare = re.sub(r"^(?:the|The)\s+", "", text.strip(" ."))
-    return {name for name, _ in named_places(bare) if name == bare}
+    people = {bare} & table_of().people if bare == text.strip(" .") else {bare} & table_of().things.keys()
+    called = {place.names[0] for one in people for place in table_of().things[one]}
+    return {name for name, _ in named_places(bare) if name == bare} | called
 
 
 def _rivals(text: str, wanted: set[str], asking: set[str]) -> set[str]:
@@ -87,13 +91,36 @@ def likened(
         return alike
     sort = asks_for(asked)
     if alike is not True:
-        one, two = placed(a, (b,), sort), placed(b, (a,), sort)
+        one = placed(a, (b,), sort)
+        two = placed(b, (one,), sort)  # in this order, or each would take the other's name of a place
         if (one, two) != (a, b):
             alike = read(one, two)
             a, b = one, two
     if alike is not False and _apart(a, b):
         return False if _things(a) == _things(b) else None
+    if alike is not True and sort in KINDS and (told := _one_each(a, b, asked, KINDS[sort])) is not None:
+        return told
     return None if alike is False and related(a, b) else alike
+
+
+KINDS = {"continent": "continents", "country": "countries"}
+
+
+def _one_each(a: str, b: str, asked: str, kind: str) -> bool | None:
+    """Whether two answers name the same place, where each asserts one that the question does not; else None."""
+    asking = {name for name, _ in named_places(asked)}
+    if asks(asked).denied:
+        return None
+    said = []
+    for text in (a, b):
+        named = {
+            place.names[0] for name, found in named_places(text) if name not in asking
+            for place in found if place.kind == kind
+        }  # fmt: skip
+        if len(named) != 1 or any(word.plain in NEGATORS for word in words_in(text)):
+            return None
+        said.append(named)
+    return None if said[0] != said[1] and related(a, b) else said[0] == said[1]
 
 
 def _apart(a: str, b: str) -> bool:
@@ -102,5 +129,11 @@ def _apart(a: str, b: str) -> bool:
     return bool(first and second) and first.isdisjoint(second)
 
 
+def _other_thing(a: str, b: str) -> bool:
+    """Whether two texts share no word but the places whose things they name: the Slovak koruna, the Slovak euro."""
+    first, second = set(_things(a)), set(_things(b))
+    return bool(first and second and owners(b)) and first.isdisjoint(second)
+
+
 def _things(text: str) -> list[str]:
-    return [word.stem for word in words_in(without_places(text)) if word.plain not in EMPTY]
+    return [word.stem for word in words_in(without_places(without_codes(text))) if word.plain not in EMPTY]
