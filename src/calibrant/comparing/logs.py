@@ -15,7 +15,7 @@ from ..metrics.conditions import Judgement, conditions, judged
 from ..metrics.differences import DIFFERENCES, Difference, Sample, differences
 from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
-from ..phrasing.numbers import fixed, span
+from ..phrasing.numbers import agreeing, fixed, of_100, points, span
 from ..shown import Shown
 from .pairs import Pair, Rows, Side, matched, read_side, sides_between
 from .verdicts import LEVEL, holm
@@ -73,9 +73,10 @@ class Contrast:
             else f"{self.rows[0]:,} and {self.rows[1]:,} unpaired answers"
         )
         first = self.changes[0].difference
+        digits = agreeing(first.b, first.a, digits=1)
         told = (
-            f"{self.group}: right {100 * first.b:.0f} of 100 against {100 * first.a:.0f}, on {how} "
-            f"(difference {_points(first)})"
+            f"{self.group}: right {of_100(first.b, digits)} of 100 against {of_100(first.a, digits)}, on {how} "
+            f"(difference {_points(first, digits)})"
         )
         shown = [f"{_WORDS[c.measure]} {_side(c)}" for c in self.changes if c.shown]
         left = [_WORDS[c.measure] for c in self.changes if not c.shown]
@@ -286,6 +287,6 @@ def _coverage(one: Contrast) -> tuple[float, float]:
     return (found[0].a, found[0].b) if found else (0.0, 0.0)
 
 
-def _points(one: Difference) -> str:
+def _points(one: Difference, digits: int) -> str:
     e = one.interval()
-    return f"{100 * e.value:+.1f} points, {span(e, 1, scale=100, signed=True)}"
+    return f"{points(e.value, digits, signed=True)}, {span(e, digits, scale=100, signed=True)}"

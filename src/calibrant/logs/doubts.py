@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..phrasing.numbers import of_100
 from ..tally import Tally
 from .keys import Key
 from .roles import Roles
@@ -62,7 +63,7 @@ def doubts(groups: Mapping[Key, Tally], roles: Roles) -> list[str]:
         zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()
         if share >= 0.2 and tally.hits[at].sum() > 0.5 * zeros:
             notes.append(
-                f"{100 * share:.0f} of 100 rows{where} have a confidence of exactly 0, and most of them are right: was "
+                f"{of_100(share)} of 100 rows{where} have a confidence of exactly 0, and most of them are right: was "
                 "0 stored where none could be read? Leave such cells empty."
             )
     return notes

@@ -15,6 +15,7 @@ from ..judges.calibrating import is_text
 from ..judges.correcting import Judged, judged
 from ..judges.labels import Needed, needed
 from ..judges.leaning import Leaning, leanings
+from ..phrasing.numbers import of_100
 from .keys import Key, absent
 from .reader import Parsed, Reader
 from .roles import Roles
@@ -230,8 +231,8 @@ def _unlike(rows: Parsed, human: NDArray[Any], name: str) -> str:
     if 2 * stats.norm.sf(abs(there.mean() - elsewhere.mean()) / spread) > _UNLIKE:
         return ""
     return (
-        f"The judge calls {100 * there.mean():.0f} of 100 right on the rows with a verdict in {name!r}, and "
-        f"{100 * elsewhere.mean():.0f} of 100 on the others: those rows do not look drawn at random, and where they "
-        "were not, nothing here holds. Where some were drawn more often, give the probability: --human-propensity "
+        f"The judge calls {of_100(float(there.mean()))} of 100 right on the rows with a verdict in {name!r}, and "
+        f"{of_100(float(elsewhere.mean()))} of 100 on the others: those rows do not look drawn at random, and where "
+        "they were not, nothing here holds. Where some were drawn more often, give the probability: --human-propensity "
         "COLUMN."
     )

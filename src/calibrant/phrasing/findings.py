@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..metrics.findings import FEW, Finding
 from ..metrics.intervals import Estimate
-from .numbers import fixed, interval, of_100, percent, points, span
+from .numbers import agreeing, fixed, half_up, interval, of_100, percent, points, span
 
 __all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told"]
 
@@ -16,7 +16,8 @@ __all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told"]
 class Told:
     """What is said of a group: its name, what was found, the verdict, and what people's verdicts correct.
 
-    `ranking` is a warning, where the scores rank the wrong way round.
+    `why` says which test spoke, where the interval of the gap alone would not tell, and `ranking` is a warning, where
+    the scores rank the wrong way round.
 
     >>> from calibrant.tally import Tally
     >>> print(told("law", Finding.of(Tally.of([0.9] * 60, [1] * 36 + [0] * 24))))
@@ -28,10 +29,13 @@ class Told:
     verdict: str
     correction: str = ""
     ranking: str = ""
+    why: str = ""
 
     def __str__(self) -> str:
         verdict = "" if self.verdict in (_NONE, _FEW) else self.verdict
-        return f"{self.name}: " + " ".join(filter(None, (self.found, verdict, self.ranking, self.correction)))
+        return f"{self.name}: " + " ".join(
+            filter(None, (self.found, verdict, self.why, self.ranking, self.correction))
+        )
 
 
 _NONE, _FEW = "No usable rows.", "Too few rows."
@@ -54,9 +58,10 @@ def told(
         few = f"{count} ({f.n_eff:,.0f} effective) are too few for a verdict; label {FEW:.0f} or more."
         return Told(name=name, found=few, verdict=_FEW, correction=correction)
     rows = count + (f", {f.n_eff:,.0f} effective" if f.n_eff < 0.95 * f.n else "")
+    digits = _digits(f)
     found = (
-        f"claims {of_100(f.mean_confidence)} of 100, is right {of_100(f.accuracy)} of 100 (gap {points(f.gap.value)}, "
-        f"95 % interval {span(f.gap, 0, scale=100)}; {rows})."
+        f"claims {of_100(f.mean_confidence, digits)} of 100, is right {of_100(f.accuracy, digits)} of 100 (gap "
+        f"{points(f.gap.value, digits)}, 95 % interval {span(f.gap, digits, scale=100)}; {rows})."
     )
     return Told(
         name=name,
@@ -64,6 +69,27 @@ def told(
         verdict=f"{f.verdict.capitalize()}.",
         correction=correction,
         ranking=_ranking(f),
+        why=_why(f),
+    )
+
+
+def _digits(found: Finding) -> int:
+    """As few decimals as let claim, share right and gap agree, and an interval beyond 0 not seem to touch it."""
+    digits = agreeing(found.mean_confidence, found.accuracy)
+    nearest = min(abs(found.gap.low), abs(found.gap.high))
+    beyond = found.gap.low > 0 or found.gap.high < 0
+    return max(digits, 1) if beyond and half_up(100 * nearest) == 0 else digits
+
+
+def _why(found: Finding) -> str:
+    """Which test spoke, where it was not the gap."""
+    if found.verdict != "miscalibrated":
+        return ""
+    tests = (("L2 error", found.l2), ("smooth ECE", found.smooth_ece))
+    spoke = [f"{name} {interval(one)}" for name, one in tests if one is not None and one.low > 0]
+    return (
+        f"The gap on the whole may be none; the test of the shape says that confidence and share right lie apart: "
+        f"{' and '.join(spoke)}, above 0."
     )
 
 
@@ -93,17 +119,21 @@ def change_told(before: Finding | None, after: Finding | None) -> str:
     if before is None or after is None or before.too_few or after.too_few:
         return "Too few held-out rows to say what calibration changed."
     b, a = before, after
+    digits = max(agreeing(one.mean_confidence, one.accuracy) for one in (b, a))
     lead = "Calibration" if a.brier < b.brier else "Calibration did not improve the Brier score here. It"
     return (
-        f"{lead} moved the mean confidence from {of_100(b.mean_confidence)} to {of_100(a.mean_confidence)} of 100 "
-        f"(right: {of_100(a.accuracy)}), the gap from {_moved(b.gap)} to {_moved(a.gap)}, ECE from "
+        f"{lead} moved the mean confidence from {of_100(b.mean_confidence, digits)} to "
+        f"{of_100(a.mean_confidence, digits)} of 100 (right: {of_100(a.accuracy, digits)}), the gap from "
+        f"{_moved(b.gap, digits)} to {_moved(a.gap, digits)}, ECE from "
         f"{fixed(b.ece.value)} to {fixed(a.ece.value)} (a perfect model would show {fixed(a.ece.noise_floor)}), "
         f"Brier from {fixed(b.brier)} to {fixed(a.brier)}. Now: {a.verdict}."
     )
 
 
-def _moved(gap: Estimate) -> str:
-    return points(gap.value, signed=True) if abs(gap.value) > 0.005 else "less than half a point"
+def _moved(gap: Estimate, digits: int) -> str:
+    least = 0.5 * 10.0**-digits
+    less = "half a point" if digits == 0 else points(2 * least / 100, digits)
+    return points(gap.value, digits, signed=True) if abs(100 * gap.value) >= least else f"less than {less}"
 
 
 def cells(finding: Finding | None) -> dict[str, str]:
@@ -112,7 +142,7 @@ def cells(finding: Finding | None) -> dict[str, str]:
         return {}
     f, l2, smooth = finding, finding.l2, finding.smooth_ece
     return {
-        "n_eff": f"{f.n_eff:,.0f}", "accuracy": percent(f.accuracy), "confidence": percent(f.mean_confidence),
+        "n_eff": f"{f.n_eff:,.0f}", "accuracy": percent(f.accuracy, 1), "confidence": percent(f.mean_confidence, 1),
         "gap": interval(f.gap, 1, scale=100), "ece": fixed(f.ece.value), "floor": fixed(f.ece.noise_floor),
         "smooth": interval(smooth), "smooth_value": fixed(smooth.value), "smooth_span": span(smooth),
         "l2_value": fixed(l2.value), "l2_span": span(l2), "brier": fixed(f.brier),

@@ -1,29 +1,60 @@
 """How numbers are said, in one way everywhere: in the terminal, in reports and on pages.
 
 A share that was measured is never said to be none or all, but of few, which are counted. What is not known is a dash.
+Halves are rounded up, away from zero, as people do it: 60.5 is 61, and -0.5 is -1.
 """
 
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 from ..metrics.intervals import Estimate
 
 __all__ = [
-    "UNKNOWN", "dollars", "fixed", "give_or_take", "interval", "of_100", "percent", "percent_interval", "points",
-    "share", "span", "tokens",
+    "UNKNOWN", "agreeing", "dollars", "fixed", "give_or_take", "half_up", "interval", "of_100", "percent",
+    "percent_interval", "points", "share", "span", "tokens",
 ]  # fmt: skip
 
 UNKNOWN = "-"
+_DIGITS = 12
+"""Of a number, so many digits count: 100 * 0.285 is 28.499999999999996, and means 28.5."""
+
+
+def half_up(value: float, digits: int = 0) -> float:
+    """A number rounded as people do it: halves away from zero, and by how it is written, not by how it is stored.
+
+    >>> half_up(60.5), half_up(100 * 0.285), half_up(-0.5), half_up(0.0125, 3), round(60.5), round(0.0125, 3)
+    (61.0, 29.0, -1.0, 0.013, 60, 0.013)
+    """
+    if not math.isfinite(value) or abs(value) >= 10.0**_DIGITS:
+        return value
+    written = Decimal(f"{value:.{_DIGITS}g}")
+    return float(written.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def agreeing(minuend: float, subtrahend: float, *, digits: int = 0) -> int:
+    """Of two shares and their difference, in points, the fewest decimals from `digits` on with which they agree.
+
+    Of 78.4 and 60.6 the rounded difference is 18, but 78 less 61 is 17: with one decimal each they agree.
+
+    >>> agreeing(0.778, 0.605), agreeing(0.784, 0.606)
+    (0, 1)
+    """
+    for more in range(digits, digits + 5):
+        a, b, d = (half_up(100 * v, more) for v in (minuend, subtrahend, minuend - subtrahend))
+        if abs(a - b - d) < 0.1 * 10.0**-more:
+            return more
+    return digits + 1
 
 
 def fixed(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
     """Fixed decimals; never minus zero.
 
-    >>> fixed(0.12345), fixed(-0.0001), fixed(0.5, 1, signed=True), fixed(None)
-    ('0.123', '0.000', '+0.5', '-')
+    >>> fixed(0.12345), fixed(-0.0001), fixed(0.5, 1, signed=True), fixed(60.5, 0), fixed(None)
+    ('0.123', '0.000', '+0.5', '61', '-')
     """
-    return UNKNOWN if value is None else f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
+    return UNKNOWN if value is None else f"{half_up(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
 
 
 def dollars(amount: float) -> str:
@@ -47,13 +78,16 @@ def tokens(count: float) -> str:
     return f"{count:,.0f} tokens" if count < 10_000 else f"{count / 1e6:,.2f} million tokens"
 
 
-def of_100(share: float) -> str:
+def of_100(share: float, digits: int = 0) -> str:
     """So many of 100.
 
-    >>> of_100(0.874), of_100(0.995), of_100(0.005)
-    ('87', 'over 99', 'under 1')
+    >>> of_100(0.874), of_100(0.605), of_100(0.995), of_100(0.005), of_100(0.995, 1)
+    ('87', '61', 'over 99', 'under 1', '99.5')
     """
-    return "over 99" if share >= 0.995 else "under 1" if share <= 0.005 else fixed(100 * share, 0)
+    least = 10.0**-digits
+    if 100 * share >= 100 - least / 2:
+        return f"over {fixed(100 - least, digits)}"
+    return f"under {fixed(least, digits)}" if 100 * share <= least / 2 else fixed(100 * share, digits)
 
 
 def several(count: float, noun: str) -> str:
@@ -62,7 +96,7 @@ def several(count: float, noun: str) -> str:
     >>> several(1, "answer"), several(1200, "right answer")
     ('1 answer', '1,200 right answers')
     """
-    number = f"{count:,.0f}"
+    number = f"{half_up(count):,.0f}"
     return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 

@@ -25,6 +25,7 @@ from ..maps.track_record import Band, TrackRecord
 from ..types import Action, Confidence, Decision
 from .english import ENGLISH
 from .language import Language, Word
+from .numbers import half_up
 
 if TYPE_CHECKING:
     from ..maps.blends import BlendMap
@@ -173,9 +174,10 @@ def _record(band: Band, domain: str | None, language: Language) -> str:
     if band.graded:
         form = language.graded_record
     return form.format(
-        answers=f"{round(band.effective if band.weighted else band.answers):,}", right=f"{round(band.right):,}",
+        answers=f"{half_up(band.effective if band.weighted else band.answers):,.0f}",
+        right=f"{half_up(band.right):,.0f}",
         where="" if domain is None else language.in_domain.format(domain=domain),
-        band=language.band(band.low, band.high), share=min(max(round(100 * band.share), 1), 99),
+        band=language.band(band.low, band.high), share=min(max(int(half_up(100 * band.share)), 1), 99),
     )  # fmt: skip
 
 

@@ -108,6 +108,7 @@ def _section(one: ReportGroup, anchor: str, bins: int, rows: Sequence[Shown]) ->
         "columns": ", ".join(one.group.by),
         "sentence": f"{said.found[:1].upper()}{said.found[1:]} {said.correction}".strip(),
         "verdict": said.verdict,
+        "why": said.why,
         "ranking": said.ranking,
         "change": one.change,
         "panels": [_panel(g, stage, said.name, bins) for stage, g in stages.items()],

@@ -42,7 +42,7 @@ def _audited(group: Group) -> tuple[str, ...]:
     if f is None or not said:
         return _of(group.by), f"{group.tally.rows:,}", group.verdict, *["-"] * 5
     return (
-        _of(group.by), f"{f.n:,}", fixed(f.accuracy), fixed(f.mean_confidence), f"{said['ece']} ({said['floor']})",
+        _of(group.by), f"{f.n:,}", said["accuracy"], said["confidence"], f"{said['ece']} ({said['floor']})",
         said["smooth"], said["brier"], said["auroc"],
     )  # fmt: skip
 
