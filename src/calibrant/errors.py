@@ -48,6 +48,10 @@ class Misuse(UnusableInput):
     code = "misuse"
 
 
+SHOWN = 30
+"""Columns named in a message."""
+
+
 class ColumnNotFound(UnusableInput):
     """A column was named, or guessed at, and is not there. Some can only be renamed: no option names them."""
 
@@ -63,9 +67,9 @@ class ColumnNotFound(UnusableInput):
             if option
             else f"Rename the column that holds it to {role}."
         )
-        super().__init__(
-            f"No column for {role!r}: looked for {looked}; the log has {', '.join(self.available) or 'none'}. {advice}"
-        )
+        more = f" and {len(self.available) - SHOWN} more" if len(self.available) > SHOWN else ""
+        has = ", ".join(self.available[:SHOWN]) + more if self.available else "none"
+        super().__init__(f"No column for {role!r}: looked for {looked}; the log has {has}. {advice}")
 
 
 class NotEnoughLabels(UnusableInput):

@@ -288,7 +288,8 @@ class LogFormat(Protocol):
 
     The surest format opens the log, and one of another package whenever it claims it. `calibrant.logs.sources` has
     what a source is made of: `rows_source` makes one of rows that come one by one. Of a pattern such as `logs/*.csv`
-    each file is opened by itself, unless a format opens them as one and says so by `patterns = True`.
+    each file is opened by itself, unless a format opens them as one and says so by `patterns = True`. One that says
+    `parts = True` is given what stands behind a `#` as `part`, such as a sheet.
     """
 
     def claim(self, log: Given) -> Claim:

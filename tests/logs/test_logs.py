@@ -175,7 +175,7 @@ def test_clusters_reach_the_tally(tmp_path: Path) -> None:
         ("confidence,correct\n", "csv", "no rows"),
         ("a,b\n1,2\n", "csv", "--confidence COLUMN"),
         ("confidence,correct\nx,1\n", "csv", "None of the 1 rows"),
-        ("sure and right\n", "xlsx", "its ending '.xlsx'"),
+        ("sure and right\n", "xyz", "its ending '.xyz'"),
         ('{"confidence": 0.5\n', "jsonl", "cannot be read"),
         ("not parquet", "parquet", "cannot be read"),
     ],
@@ -275,11 +275,14 @@ def test_a_score_called_p_is_kept(tmp_path: Path, ending: str) -> None:
 def test_apply_writes_whole_files_or_none(tmp_path: Path) -> None:
     frame = pd.DataFrame({"confidence": [0.5, 0.9] * 20, "correct": [0, 1] * 20})
     maps = fit_log(frame).maps
-    source = tmp_path / "log.jsonl"
-    source.write_text('{"confidence": 0.5}\n{broken\n')
+    source, out = tmp_path / "log.csv", tmp_path / "out.jsonl"
+    source.write_text('id,confidence\nq1,0.5\n"q2,0.9\n')
     with pytest.raises(UnusableInput):
-        apply(maps, source, tmp_path / "out.jsonl", find("policies", "bands")())
-    assert not (tmp_path / "out.jsonl").exists()
+        apply(maps, source, out, find("policies", "bands")())
+    assert not out.exists()
+    (tmp_path / "log.jsonl").write_text('{"confidence": 0.5}\n{broken\n')
+    done = apply(maps, tmp_path / "log.jsonl", out, find("policies", "bands")())
+    assert (done.rows, done.calibrated, len(out.read_text().splitlines())) == (2, 1, 2)
 
 
 @pytest.mark.parametrize(

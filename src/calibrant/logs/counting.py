@@ -65,7 +65,9 @@ def count_parquet(source: Source, roles: Roles, unit: Unit) -> Counts:
     """
     assert source.table is not None
     con, table, found = source.table.connection, source.table.sql, source.table.columns
-    types = dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {table})").fetchall())
+    wanted = ", ".join(f"{found[name]} AS {quoted(name)}" for name in roles.names)
+    described = f"SELECT column_name, column_type FROM (DESCRIBE SELECT {wanted} FROM {table})"
+    types = dict(con.execute(described).fetchall())
     con.execute("SET memory_limit = '400MB'")
     con.execute("SET preserve_insertion_order = false")
     in_percent = unit.scale == "percent"

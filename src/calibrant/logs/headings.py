@@ -106,6 +106,12 @@ def _named(first: Sequence[str]) -> tuple[list[str], list[str]]:
             name = f"{told}_{n}"
             notes.append(f"Several columns are called {told!r}; number {place} is read as {name!r}.")
         names.append(name)
+    for lower, n in Counter(name.lower() for name in names).items():
+        if n > 1:
+            alike = ", ".join(repr(name) for name in names if name.lower() == lower)
+            notes.append(
+                f"The columns {alike} differ in capitals only; the first is meant where none is named."
+            )
     return names, notes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["MOST", "fields_of", "value_at"]
@@ -12,38 +12,38 @@ MOST = 200
 """Keys of an object beyond which it is taken for a table of its own, such as tokens and their probabilities."""
 
 
-def fields_of(rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], frozenset[str]]:
-    """The columns of rows in the order in which they come, and which of them are parts of others.
+def fields_of(rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """The columns of rows in the order in which they come; and of those that are parts of others, their paths.
 
     >>> columns, inside = fields_of([{"id": 1, "answer": {"text": "Rome", "confidence": 0.9}}])
-    >>> columns, sorted(inside)
-    (['id', 'answer', 'answer.text', 'answer.confidence'], ['answer.confidence', 'answer.text'])
+    >>> columns, inside["answer.text"]
+    (['id', 'answer', 'answer.text', 'answer.confidence'], ('answer', 'text'))
     """
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         _gather(row, found, DEPTH)
-    columns, inside = list[str](), set[str]()
+    columns, inside = list[str](), dict[str, tuple[str, ...]]()
     for key, parts in found.items():
         columns.append(key)
-        nested = [name for name in _spelt(key, parts) if name not in found]
-        columns += nested
-        inside.update(nested)
-    return columns, frozenset(inside)
+        for path in _paths((key,), parts):
+            if (name := ".".join(path)) not in found and name not in inside:
+                columns.append(name)
+                inside[name] = path
+    return columns, inside
 
 
 def _gather(row: Mapping[str, Any], found: dict[str, dict[str, Any]], depth: int) -> None:
     for key, value in row.items():
-        parts = found.setdefault(key, {}) if isinstance(key, str) else {}
+        parts = found.setdefault(key, {})
         if depth > 1 and isinstance(value, Mapping) and len(value) <= MOST:
             _gather(value, parts, depth - 1)
 
 
-def _spelt(key: str, parts: Mapping[str, Any]) -> list[str]:
-    if len(parts) > MOST:
-        return []
-    return [
-        name for part, deeper in parts.items() for name in (f"{key}.{part}", *_spelt(f"{key}.{part}", deeper))
-    ]
+def _paths(above: tuple[str, ...], parts: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    if len(parts) <= MOST and all(isinstance(part, str) for part in parts):
+        for part, deeper in parts.items():
+            yield (*above, part)
+            yield from _paths((*above, part), deeper)
 
 
 def value_at(row: Mapping[str, Any], name: str) -> Any:

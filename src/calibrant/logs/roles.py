@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from shlex import quote
 
 from ..errors import ColumnNotFound, UnusableInput
@@ -39,6 +39,8 @@ CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 
 UNTIED = "none"
 """What stands for no cluster column, so that rows count as independent."""
+VAGUE = frozenset({"calibrated", "score", "p", "label", "grade", "outcome", "target", "y_true", "y"})
+"""Usual names that say too little of what lies within another column, such as a grader's `score`."""
 NEEDED = ("confidence", "correct")
 WORDS = ("right", "partly", "wrong")
 """What else may be named beside columns: the words of verdicts."""
@@ -157,7 +159,13 @@ def roles_of(
         available, clusters = [name for name in available if name.lower() not in CONVENTIONS["cluster"]], None
     tied = _tied(clusters, source.columns)
     named = {**named, "cluster": None}
-    found, notes = matched(available, usual, named), list(source.notes)
+    within = _within_others(source, needed, matched(available, usual, named))
+    named |= within
+    notes = [
+        *source.notes,
+        *(f"{name!r}, within another column, was read as {role}." for role, name in within.items()),
+    ]
+    found = matched(available, usual, named)
     for role in needed:
         if role not in found:
             raise ColumnNotFound(role, CONVENTIONS[role], source.columns)
@@ -176,6 +184,22 @@ def roles_of(
         tied=tied or ((cluster,) if cluster else ()), untied=untied, words=words,
     )  # fmt: skip
     return roles, notes
+
+
+def _within_others(source: Source, needed: Collection[str], found: Mapping[str, str]) -> dict[str, str]:
+    """The parts of other columns that have a usual name, where no column has; raises where there are several."""
+    ends: dict[str, list[str]] = {}
+    for name in source.columns:
+        if name in source.inside:
+            ends.setdefault(name.rpartition(".")[2].lower(), []).append(name)
+    within = {}
+    for role in needed:
+        usual = next((one for one in CONVENTIONS[role] if one in ends and one not in VAGUE), None)
+        if role not in found and usual:
+            choices = {role: tuple(ends[usual])} if len(ends[usual]) > 1 else {}
+            _require_choice(replace(source, roles={}, choices=choices), role, {})
+            within[role] = ends[usual][0]
+    return within
 
 
 def _require_choice(source: Source, role: str, named: Mapping[str, str | None]) -> None:

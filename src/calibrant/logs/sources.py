@@ -97,7 +97,11 @@ def open_source(log: Any) -> Source:
     if source.kind:
         return source
     tables = [one for name in names("log_formats") if hasattr(one := find("log_formats", name)(), "knows")]
-    return next((one.read(source) for one in tables if one.knows(source.columns)), source)
+    top = replace(source, columns=[n for n in source.columns if n not in source.inside], inside=frozenset())
+    known: Source | None = next((one.read(top) for one in tables if one.knows(top.columns)), None)
+    if known is None:
+        return source
+    return replace(known, notes=(*(n for n in source.notes if n not in known.notes), *known.notes))
 
 
 def plain_source(log: Any) -> Source:
@@ -282,7 +286,7 @@ def objects_in_memory(name: str, rows: Sequence[Any]) -> Source:
     whole = [row if isinstance(row, Mapping) else {} for row in rows]
     columns, inside = fields_of(whole)
     found = rows_source(name, columns, lambda: whole)
-    return replace(found, rows=len(rows), objects=lambda: iter(rows), inside=inside)
+    return replace(found, rows=len(rows), objects=lambda: iter(rows), inside=frozenset(inside))
 
 
 def _column_of(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,49 +15,107 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..plugins import require
+from .nesting import MOST, fields_of
 from .sources import BLOCK_ROWS, Block, Source
 
-__all__ = ["Table", "objects_source", "quoted", "readable", "table_source", "text_source"]
+__all__ = [
+    "Table", "arrow_source", "broken_rows", "class_names", "objects_source", "quoted", "readable", "table_source",
+    "text_source",
+]  # fmt: skip
 
 COMMA = (
     "contains({0}, ',') AND length({0}) < 24 AND regexp_full_match({0}, '\\s*[-+]?\\d*(,\\d+)+\\s*%?\\s*')"
 )
 """SQL that is true of a number with commas in it."""
 WHOLE = "\0row"
+NO_OBJECT = "\1none"
+"""Stands among keys for a row that has none."""
+SAMPLE = 1000
+KNOWN = 50
+"""Rows by which columns are judged, and different lists of their keys that those of all others are compared with."""
 LARGEST_OBJECT = 1 << 26
 """Bytes."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file in the engine: a connection, the SQL of the table, and that of each of its columns."""
+    """A file in the engine: a connection, the SQL of the table, and that of each of its columns.
+
+    `arrow` is the table itself where it is not in a file that the engine reads.
+    """
 
     connection: Any
     sql: str
     columns: Mapping[str, str]
+    arrow: Any = None
 
 
-def table_source(path: str, reader: str, *, countable: bool = False) -> Source:
-    """The rows of a file as `reader`, SQL with `{path}` in it, reads them.
+def table_source(path: str, reader: str, *, classes: Mapping[str, Sequence[str]] | None = None) -> Source:
+    """The rows of a file as `reader`, SQL with `{path}` in it, reads them; the engine may count them by itself.
 
-    `countable` where its length is known without reading it, and the engine may count its rows by itself.
+    `classes` are the names of the classes 0, 1 ... of columns that hold their numbers.
     """
     connection, sql = _connected(path, reader)
-    with readable(path):
-        described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-        rows = connection.execute(f"SELECT count(*) FROM {sql}").fetchone()[0] if countable else None
-    table = Table(connection, sql, {row[0]: quoted(row[0]) for row in described})
+    return _typed(path, Table(connection, sql, {}), classes or {})
+
+
+def arrow_source(name: str, table: Any) -> Source:
+    """The rows of an Arrow table; the engine may count them by itself."""
+    connection, sql = _connected(name, "log")
+    connection.register("log", table)
+    return _typed(name, Table(connection, sql, {}, table), class_names(table.schema))
+
+
+def class_names(schema: Any) -> dict[str, list[str]]:
+    """The names of the classes of columns, where Hugging Face's datasets wrote them beside an Arrow schema."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        told = {name: one["names"] for name, one in features.items() if one.get("_type") == "ClassLabel"}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {name: names for name, names in told.items() if not all(str(one).isdigit() for one in names)}
+
+
+def _typed(name: str, table: Table, classes: Mapping[str, Sequence[str]]) -> Source:
+    """Its columns, those within structures by dotted paths, and classes by their names."""
+    with readable(name):
+        described = table.connection.sql(f"SELECT * FROM {table.sql} LIMIT 0").to_arrow_table().schema
+        rows = table.connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()[0]
+    columns = {field.name: quoted(field.name) for field in described}
+    inside: dict[str, str] = {}
+    for field in described:
+        inside |= {
+            path: sql for path, sql in _within(field, field.name, quoted(field.name)) if path not in columns
+        }
+    named = {one: names for one, names in classes.items() if one in columns}
+    for one, names in named.items():
+        listed = ", ".join(_text(str(name)) for name in names)
+        at = f"TRY_CAST({quoted(one)} AS INTEGER)"
+        columns[one] = f"CASE WHEN {at} >= 0 THEN list_extract([{listed}], {at} + 1) END"
+    found = Table(table.connection, table.sql, {**columns, **inside}, table.arrow)
     return Source(
-        name=path, columns=list(table.columns), blocks=_blocks(path, table), rows=rows,
-        table=table if countable else None,
+        name=name, columns=list(found.columns), blocks=_blocks(name, found), rows=rows, table=found,
+        inside=frozenset(inside),
+        notes=tuple(f"{one!r} was read by the names of its classes, {', '.join(n[:5])}." for one, n in named.items()),
     )  # fmt: skip
 
 
-def text_source(path: str, names: Sequence[str], options: str) -> tuple[Source, int, int] | None:
+def _within(field: Any, path: str, sql: str) -> Iterator[tuple[str, str]]:
+    arrow = require("pyarrow", "Reading a table", "files")
+    if arrow.types.is_struct(field.type) and field.type.num_fields <= MOST:
+        for part in field.type:
+            inner = f"struct_extract({sql}, {_text(part.name)})"
+            yield f"{path}.{part.name}", inner
+            yield from _within(part, f"{path}.{part.name}", inner)
+
+
+def text_source(
+    path: str, names: Sequence[str], options: str, *, commas: bool
+) -> tuple[Source, int, int] | None:
     """Text in columns of these names; how many rows ask for care, and how many have fewer fields than there are names.
 
-    Rows ask for care that have more fields than names, or a number with a comma in it. `options` say how the text
-    is written. None where the engine cannot read it so.
+    Rows ask for care that have more fields than names, or a number with a comma in it, where there may be `commas` in
+    fields. `options` say how the text is written. None where the engine cannot read it so.
     """
     kinds = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(names) + 1))
     reader = f"read_csv({{path}}, columns = {{{kinds}}}, auto_detect = false, header = false, {options}"
@@ -62,11 +123,9 @@ def text_source(path: str, names: Sequence[str], options: str) -> tuple[Source, 
     looked = (
         _with_path(reader, path) + ", nullstr = '\1')"
     )  # so that an empty field is not as one that is not there
-    care = " OR ".join(f"({COMMA.format(f'c{i}')})" for i in range(len(names)))
-    count = (
-        f"SELECT count(*), count(*) FILTER (WHERE c{len(names)} IS NOT NULL OR {care}), count(c{len(names) - 1}) "
-        f"FROM {looked}"
-    )
+    with_comma = [COMMA.format(f"c{i}") for i in range(len(names)) if commas]
+    care = " OR ".join(f"({one})" for one in (f"c{len(names)} IS NOT NULL", *with_comma))
+    count = f"SELECT count(*), count(*) FILTER (WHERE {care}), count(c{len(names) - 1}) FROM {looked}"
     try:
         with readable(path):
             rows, careful, whole = connection.execute(count).fetchone()
@@ -77,24 +136,82 @@ def text_source(path: str, names: Sequence[str], options: str) -> tuple[Source, 
     return source, careful, rows - whole
 
 
-def objects_source(path: str, reader: str, *, skim: str = "") -> Source:
-    """JSON objects as rows: their keys are columns, in the order of the first object and further ones after.
+def objects_source(path: str, reader: str, *, skip_broken: bool = False) -> Source:
+    """JSON objects as rows: their keys are columns, in the order in which they come, and what lies in them.
 
-    `skim` are options for looking for keys, so that a broken row is told when it is read.
+    `skip_broken` where a row that is no JSON is one with nothing in it, rather than an error.
     """
-    call = f"{reader}({{path}}, maximum_object_size = {LARGEST_OBJECT}"
-    connection, sql = _connected(path, f"(SELECT json FROM {call}))")
-    some = f"(SELECT json FROM {_with_path(call, path)}{skim}) LIMIT 10000)"
+    broken = ", ignore_errors = true" if skip_broken else ""
+    connection, sql = _connected(
+        path, f"(SELECT json FROM {reader}({{path}}, maximum_object_size = {LARGEST_OBJECT}{broken}))"
+    )
     with readable(path):
-        keys = connection.execute(f"SELECT DISTINCT unnest(json_keys(json)) FROM {some}").fetchall()
-        first = connection.execute(f"SELECT json_keys(json) FROM {some} LIMIT 1").fetchone()
-        if not keys:
-            connection.execute(f"SELECT count(*) FROM {sql}")  # which says why, if something is broken
-    head = list(first[0] or []) if first else []
-    names = head + sorted({row[0] for row in keys} - set(head))
-    columns = {name: f"json ->> {_json_path(name)}" for name in names}
-    table = Table(connection, sql, {**columns, WHOLE: "CAST(json AS VARCHAR)"})
-    return Source(name=path, columns=names, blocks=_blocks(path, table), whole=WHOLE)
+        names, inside = _fields(connection, sql)
+        count = f"SELECT count(*) FROM {sql} WHERE json IS NULL OR json_type(json) <> 'OBJECT'"
+        wrong = connection.execute(count).fetchone()[0] if NO_OBJECT in names else 0
+    names = [name for name in names if name != NO_OBJECT]
+    columns = {name: f"json ->> {_text(_steps(inside.get(name, (name,))))}" for name in names}
+    whole = "CASE WHEN json_type(json) = 'OBJECT' THEN CAST(json AS VARCHAR) ELSE '{}' END"
+    table = Table(connection, sql, {**columns, WHOLE: whole})
+    return Source(
+        name=path, columns=names, blocks=_blocks(path, table), whole=WHOLE, inside=frozenset(inside),
+        notes=broken_rows(wrong),
+    )  # fmt: skip
+
+
+def broken_rows(count: int) -> tuple[str, ...]:
+    """What is said of rows that are no JSON objects."""
+    return (f"{count} rows are no JSON objects, so nothing in them can be read.",) if count else ()
+
+
+def _fields(connection: Any, sql: str) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """The keys of all rows, `NO_OBJECT` among them where a row is none; and the paths of those within objects."""
+    some = _parsed(connection, f"SELECT CAST(json AS VARCHAR) FROM {sql} LIMIT {SAMPLE}")
+    late = _further(connection, sql, "$", {tuple(row) for row in some})
+    if new := [key for key in late if key != NO_OBJECT]:
+        has = f"list_has_any(json_keys(json), [{', '.join(map(_text, new))}])"
+        some += _parsed(connection, f"SELECT CAST(json AS VARCHAR) FROM {sql} WHERE {has} LIMIT {SAMPLE}")
+    columns, inside = fields_of([*some, dict.fromkeys(late)])
+    for above in dict.fromkeys(path[:-1] for path in list(inside.values())):
+        held = [value for row in some if isinstance(value := _at(row, above), Mapping)]
+        found = _further(connection, sql, _steps(above), {tuple(value) for value in held})
+        for key in found if len(found) <= MOST else ():
+            if key != NO_OBJECT and (name := ".".join((*above, key))) not in columns:
+                columns.append(name)
+                inside[name] = (*above, key)
+    return columns, inside
+
+
+def _further(connection: Any, sql: str, where: str, known: Collection[tuple[str, ...]]) -> list[str]:
+    """The keys that some objects have at a path and none of the known ones, in the order of the alphabet."""
+    lists = [f"hash([{', '.join(map(_text, keys))}])" for keys in list(known)[:KNOWN] if keys]
+    unknown = f" OR hash(k) NOT IN ({', '.join(lists)})" if lists else " OR true"
+    keys = f"CASE WHEN k IS NULL OR len(k) = 0 THEN [{_text(NO_OBJECT)}] ELSE k END"
+    found = connection.execute(
+        f"SELECT DISTINCT unnest({keys}) FROM (SELECT json_keys(json, {_text(where)}) AS k FROM {sql}) "
+        f"WHERE k IS NULL OR len(k) = 0{unknown}"
+    ).fetchall()
+    return sorted({row[0] for row in found} - {key for keys in known for key in keys})
+
+
+def _parsed(connection: Any, query: str) -> list[Mapping[str, Any]]:
+    rows = [json.loads(text) for (text,) in connection.execute(query).fetchall() if text is not None]
+    return [row for row in rows if isinstance(row, Mapping)]
+
+
+def _at(row: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        row = row.get(key) if isinstance(row, Mapping) else None
+    return row
+
+
+def _text(value: str) -> str:
+    """A text as SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _steps(path: Sequence[str]) -> str:
+    return "$" + "".join('."' + key.replace('"', '\\"') + '"' for key in path)
 
 
 def quoted(name: str) -> str:
@@ -120,7 +237,7 @@ def _connected(path: str, reader: str) -> tuple[Any, str]:
 
 
 def _with_path(sql: str, path: str) -> str:
-    return sql.replace("{path}", "'" + path.replace("'", "''") + "'")
+    return sql.replace("{path}", _text(escape(path) if Path(path).exists() else path))
 
 
 def _blocks(path: str, table: Table) -> Callable[[Sequence[str]], Iterator[Block]]:
@@ -128,14 +245,12 @@ def _blocks(path: str, table: Table) -> Callable[[Sequence[str]], Iterator[Block
         wanted = ", ".join(f"{table.columns[name]} AS {quoted(name)}" for name in names)
         with readable(path):
             cursor = table.connection.cursor()
+            if table.arrow is not None:
+                cursor.register(table.sql, table.arrow)
             for batch in cursor.sql(f"SELECT {wanted} FROM {table.sql}").to_arrow_reader(BLOCK_ROWS):
                 yield {name: _column(batch.column(i)) for i, name in enumerate(names)}
 
     return blocks
-
-
-def _json_path(name: str) -> str:
-    return "'$.\"" + name.replace("'", "''").replace('"', '\\"') + "\"'"
 
 
 def _column(column: Any) -> NDArray[Any]:
@@ -144,5 +259,14 @@ def _column(column: Any) -> NDArray[Any]:
         values: NDArray[Any] = np.empty(len(column), dtype=object)
         values[:] = column.to_pylist()
         return values
+    if kind in ("string", "large_string") and len(column) > SAMPLE:
+        coded = column.slice(0, SAMPLE).dictionary_encode()
+        if 4 * len(coded.dictionary) < SAMPLE:  # most texts repeat: each is made once
+            coded = column.dictionary_encode()
+            texts = np.array([*coded.dictionary.to_pylist(), None], object)
+            found: NDArray[Any] = texts[
+                coded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+            ]
+            return found
     plain: NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return plain

@@ -131,6 +131,7 @@ def _by_engine(log: Given, way: _Way, heading: Heading) -> Source | None:
     found = text_source(
         log.text, heading.names,
         f"skip = {before}, delim = '{way.mark}', quote = '\"', escape = '\"', strict_mode = true, null_padding = true",
+        commas=way.mark != "," or _has_quotes(log.text),
     )  # fmt: skip
     if found is None or found[1]:
         return None
@@ -144,6 +145,11 @@ def _lines(way: _Way, log: Given, heading: Heading) -> int:
     for _ in range(heading.at + 1):
         next(reader)
     return int(reader.line_num)
+
+
+def _has_quotes(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return any(b'"' in chunk for chunk in iter(partial(file.read, TAIL << 4), b""))
 
 
 def _total_at_the_end(log: Given, way: _Way) -> bool:

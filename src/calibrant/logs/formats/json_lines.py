@@ -5,29 +5,68 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from calibrant.errors import UnusableInput
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.tables import objects_source
 
 __all__ = ["JsonLines"]
 
+LOOK = 20
+"""Lines by which such a file is known when its first is broken."""
+
 
 class JsonLines:
-    """JSON lines: an object on each line; its keys are columns."""
+    """JSON lines: an object on each line; its keys are columns, and so is what lies in it, by dotted paths."""
+
+    patterns = True
 
     def claim(self, log: Given) -> Claim:
-        """By an object that has the first line for itself."""
-        found = log.record is not None and log.on_a_line and log.ending != ".json"
-        if found:
+        """By an object that has the first line for itself, and is not the whole file with all rows in it."""
+        named = log.ending in (".jsonl", ".ndjson")
+        if log.record is None:
+            return Claim.SYNTAX if _mostly(log) else Claim.NAME if named else Claim.NONE
+        nested = any(isinstance(value, list | dict) for value in log.record.values())
+        if log.on_a_line and log.ending != ".json" and not (log.alone and nested):
             return Claim.SYNTAX
-        return Claim.NAME if log.ending in (".jsonl", ".ndjson") else Claim.NONE
+        return Claim.NAME if named else Claim.NONE
 
     def open(self, log: Given) -> Source:
-        """Its values as texts, and each object whole."""
-        found = objects_source(log.text, "read_ndjson_objects", skim=", ignore_errors = true")
-        return replace(found, objects=lambda: _lines(log.text)) if Path(log.text).is_file() else found
+        """Its values as texts, and each object whole; a broken line counts as a row in which nothing is."""
+        found = objects_source(log.text, "read_ndjson_objects", skip_broken=True)
+        if not found.columns:
+            raise UnusableInput(f"{log.text} cannot be read: no line of it is a JSON object.")
+        if not Path(log.text).is_file():
+            return found
+        objects = replace(found, objects=lambda: _lines(log.text))
+        return replace(objects, notes=_where(found.notes, log.text))
+
+
+def _mostly(log: Given) -> bool:
+    """Whether most of the first lines are objects, where the first is not."""
+    lines = [line for line in islice(log.beginning.splitlines(), LOOK) if line.strip()]
+    return len(lines) > 1 and 2 * sum(isinstance(_object(line), dict) for line in lines) >= len(lines)
+
+
+def _object(line: str | bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _where(notes: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """The note on broken rows with the line of the first."""
+    if not notes:
+        return ()
+    with open(path, "rb") as lines:
+        wrong = next(
+            (n for n, line in enumerate(lines, 1) if line.strip() and not isinstance(_object(line), dict)), 0
+        )
+    return tuple(f"{note} The first is line {wrong}." if wrong else note for note in notes)
 
 
 def _lines(path: str) -> Iterator[Any]:
@@ -35,7 +74,4 @@ def _lines(path: str) -> Iterator[Any]:
     with open(path, "rb") as lines:
         for line in lines:
             if line.strip():
-                try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError):
-                    yield None
+                yield _object(line)

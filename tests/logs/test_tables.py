@@ -1,0 +1,276 @@
+"""The same rows are the same log, whatever holds them; and what lies in columns of tables."""
+
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibrant.applying import apply
+from calibrant.errors import UnusableInput
+from calibrant.fitting import fit_log
+from calibrant.logs.rows import Rows, read_rows
+from calibrant.logs.sources import open_source
+from calibrant.logs.tallies import read_log
+from calibrant.plugins import find
+
+FILES = Path(__file__).parent / "files"
+NESTED = [
+    {"id": i, "answer": {"text": "a", "confidence": (5 + i % 4) / 10}, "judge": {"verdict": ["wrong", "right"][i % 2]}}
+    for i in range(40)
+]  # fmt: skip
+
+
+def levels(rows: Rows) -> tuple[float, float]:
+    [group] = rows.groups.values()
+    return round(float(np.mean(group.scores)), 3), round(float(np.mean(group.grades)), 3)
+
+
+def xlsx(path: Path, sheets: dict[str, list[list[Any]]], *, hidden: int = 0, merged: str = "") -> Path:
+    """A workbook as spreadsheet programs write it, without one."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rel = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    numbered = list(enumerate(sheets.items(), start=1))
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType="application/vnd.'
+            'openxmlformats-package.relationships+xml"/>'
+            '<Default Extension="xml" ContentType="application/xml"/></Types>',
+        )
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" Type="{rel}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        listed = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, (name, _) in numbered)
+        book.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets>{listed}</sheets></workbook>',
+        )
+        links = "".join(
+            f'<Relationship Id="rId{i}" Type="{rel}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+            for i, _ in numbered
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}/relationships">{links}</Relationships>',
+        )
+        for i, (_, rows) in numbered:
+            lines = "".join(
+                _row(r, r <= hidden + 1)
+                + "".join(_cell(f"{chr(65 + c)}{r}", value) for c, value in enumerate(row))
+                + "</row>"
+                for r, row in enumerate(rows, start=1)
+            )
+            more = f'<mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>' if merged else ""
+            book.writestr(
+                f"xl/worksheets/sheet{i}.xml",
+                f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData>{more}</worksheet>',
+            )
+    return path
+
+
+def _row(number: int, hidden: bool) -> str:
+    return f'<row r="{number}" hidden="1">' if hidden and number > 1 else f'<row r="{number}">'
+
+
+def _cell(at: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f'<c r="{at}" t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, int | float):
+        return f'<c r="{at}"><v>{value!r}</v></c>'
+    return f'<c r="{at}" t="inlineStr"><is><t>{value}</t></is></c>'
+
+
+def stream(table: Any, path: Path) -> Path:
+    with ipc.new_stream(path, table.schema) as out:
+        out.write_table(table)
+    return path
+
+
+def held(path: Path, write: Callable[[Path], Any]) -> Path:
+    write(path)
+    return path
+
+
+def excel(rows: list[dict[str, Any]], at: Path) -> Path:
+    """As it writes text in much of Europe."""
+    pd.DataFrame(rows).to_csv(at, sep=";", decimal=",", encoding="utf-16")
+    return at
+
+
+HOLDERS: dict[str, Callable[[list[dict[str, Any]], Path], Any]] = {
+    "csv": lambda rows, at: held(at, lambda p: pd.DataFrame(rows).to_csv(p, index=False)),
+    "tsv": lambda rows, at: held(at, lambda p: pd.DataFrame(rows).to_csv(p, index=False, sep="\t")),
+    "csv of Excel": excel,
+    "csv.gz": lambda rows, at: held(at, lambda p: pd.DataFrame(rows).to_csv(p, index=False, compression="gzip")),
+    "jsonl": lambda rows, at: held(at, lambda p: p.write_text("".join(json.dumps(row) + "\n" for row in rows))),
+    "json": lambda rows, at: held(at, lambda p: p.write_text(json.dumps(rows, indent=1))),
+    "wrapped json": lambda rows, at: held(at, lambda p: p.write_text(json.dumps({"results": rows}))),
+    "parquet": lambda rows, at: held(at, lambda p: pq.write_table(pa.Table.from_pylist(rows), p)),
+    "arrow": lambda rows, at: held(at, lambda p: feather.write_feather(pa.Table.from_pylist(rows), str(p))),
+    "arrow stream": lambda rows, at: stream(pa.Table.from_pylist(rows), at),
+    "pandas": lambda rows, at: pd.DataFrame(rows),
+    "polars": lambda rows, at: pl.DataFrame(rows),
+    "pyarrow": lambda rows, at: pa.Table.from_pylist(rows),
+    "list": lambda rows, at: rows,
+}  # fmt: skip
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1000), st.booleans() | st.none(), st.sampled_from(["a", "b, c", 'd "e"', "f\ng"])),
+        min_size=2, max_size=30,
+    ).filter(lambda rows: {0, 1} == {int(right) for _, right, _ in rows if right is not None})
+)  # fmt: skip
+def test_the_same_rows_are_the_same_log_whatever_holds_them(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, bool | None, str]]
+) -> None:
+    rows = [
+        {"id": i, "answer": text, "confidence": p / 1000, "correct": right}
+        for i, (p, right, text) in enumerate(drawn)
+    ]
+    folder, found = tmp_path_factory.mktemp("held"), {}
+    for i, (name, holder) in enumerate(HOLDERS.items()):
+        log = read_log(holder(rows, folder / f"log{i}"))
+        tally = log.groups[()]
+        sums = [part.tolist() for part in (tally.score, tally.weight, tally.hits)]
+        found[name] = (log.rows, log.used, dict(log.unusable), sums)
+    assert all(one == found["list"] for one in found.values()), found
+
+
+def test_what_lies_in_tables_and_frames_is_found(tmp_path: Path) -> None:
+    rows = read_rows(FILES / "nested.parquet")
+    assert (rows.rows, levels(rows)) == (120, (0.786, 0.608))
+    assert (rows.roles.confidence, rows.roles.correct) == ("answer.confidence", "judge.verdict")
+    table = pa.Table.from_pylist(NESTED)
+    feather.write_feather(table, str(tmp_path / "a.bin"))
+    stream(table, tmp_path / "b.bin")
+    for log in (
+        tmp_path / "a.bin",
+        tmp_path / "b.bin",
+        table,
+        pl.DataFrame(NESTED),
+        pd.DataFrame(NESTED),
+        NESTED,
+    ):
+        assert levels(read_rows(log)) == (0.65, 0.5)
+
+
+def test_the_engine_counts_what_lies_in_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibrant.logs.tallies.COUNT_IN_ENGINE", 10)
+    pq.write_table(pa.Table.from_pylist(NESTED), tmp_path / "a")
+    stream(pa.Table.from_pylist(NESTED), tmp_path / "b")
+    for name in "ab":
+        tally = read_log(tmp_path / name).groups[()]
+        assert tally.score @ tally.weight / 40 == pytest.approx(0.65)
+
+
+def test_rows_are_written_again_as_they_are(tmp_path: Path) -> None:
+    log, out = tmp_path / "log.parquet", tmp_path / "out.jsonl"
+    pq.write_table(pa.Table.from_pylist(NESTED * 10), log)
+    apply(fit_log(log).maps, log, out, find("policies", "bands")())
+    first = json.loads(out.read_text().partition("\n")[0])
+    assert first["answer"] == NESTED[0]["answer"] and "answer.confidence" not in first
+    assert 0 < first["p"] < 1
+
+
+def test_classes_are_read_by_their_names(tmp_path: Path) -> None:
+    features = {
+        "correct": {"names": ["wrong", "right"], "_type": "ClassLabel"},
+        "p": {"dtype": "float64", "_type": "Value"},
+    }
+    table = pa.table({"p": [0.9, 0.8, 0.7, 0.6], "correct": [1, 0, 1, -1]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, tmp_path / "a")
+    stream(table, tmp_path / "b")
+    for name in "ab":
+        rows = read_rows(tmp_path / name)
+        assert (rows.used, rows.unusable, levels(rows)) == (3, {"verdict missing": 1}, (0.8, 0.667))
+        assert "'correct' was read by the names of its classes, wrong, right." in rows.notes
+
+
+def test_frames_with_names_that_are_no_texts_or_come_twice() -> None:
+    assert read_rows(pd.DataFrame([[0.8, 1, 2]] * 4, columns=["confidence", "correct", 3])).used == 4
+    with pytest.raises(UnusableInput, match="several columns called correct"):
+        read_rows(pd.DataFrame([[0.8, 1, 0]] * 4, columns=["confidence", "correct", "correct"]))
+
+
+def test_databases_that_are_no_stores_say_how_to_read_them(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "a.db") as database:
+        database.execute("CREATE TABLE answers (confidence DOUBLE)")
+    with pytest.raises(UnusableInput, match=r"database of DuckDB.*COPY \(FROM answers\)"):
+        open_source(tmp_path / "a.db")
+    other = sqlite3.connect(tmp_path / "b.db")
+    other.execute("CREATE TABLE answers (confidence REAL)")
+    other.close()
+    with pytest.raises(UnusableInput, match=r"no store of calibrant: it has answers.*sqlite3 -csv -header"):
+        open_source(tmp_path / "b.db")
+
+
+HEADER = ["id", "confidence", "correct"]
+SHEET = [HEADER, *([f"q{i}", (5 + i % 4) / 10, i % 2 == 1] for i in range(20))]
+
+
+class TestWorkbooks:
+    @pytest.fixture(autouse=True)
+    def reader(self) -> None:
+        pytest.importorskip("python_calamine")
+
+    def test_the_same_two_hundred_answers(self) -> None:
+        rows = read_rows(FILES / "answers.xlsx")
+        assert (rows.rows, rows.used, levels(rows)) == (200, 200, (0.778, 0.605))
+
+    def test_of_several_sheets_the_one_with_the_columns(self, tmp_path: Path) -> None:
+        path = xlsx(tmp_path / "log", {"About": [["Made by hand"]], "Answers": SHEET, "Empty": []})
+        rows = read_rows(path)
+        assert (rows.rows, levels(rows)) == (20, (0.65, 0.5))
+        assert "Of the sheets About, Answers, 'Answers' was read." in rows.notes
+        path = xlsx(tmp_path / "log.xlsx", {"May": SHEET, "June": SHEET[:9]})
+        with pytest.raises(UnusableInput, match=r"several sheets: May, June.*log\.xlsx#May'"):
+            read_rows(path)
+        assert read_rows(f"{path}#June").rows == 8
+        with pytest.raises(UnusableInput, match="no sheet 'July'"):
+            read_rows(f"{path}#July")
+
+    def test_titles_totals_blank_and_hidden_rows(self, tmp_path: Path) -> None:
+        sheet = [["A study"], [], *SHEET, [], ["TOTAL", 0.65, 0.5], [None, None, None]]
+        rows = read_rows(xlsx(tmp_path / "log.xlsx", {"Sheet1": sheet}, hidden=5))
+        assert (rows.rows, levels(rows)) == (20, (0.65, 0.5))
+        told = " ".join(rows.notes)
+        assert (
+            "2 lines above the header" in told
+            and "5 rows of the sheet are hidden" in told
+            and "sums up" in told
+        )
+
+    def test_merged_cells_hold_in_each_row(self, tmp_path: Path) -> None:
+        sheet = [HEADER, ["q0", 0.8, True], [None, 0.6, False], ["q1", 0.7, True]]
+        path = xlsx(tmp_path / "log.xlsx", {"Sheet1": sheet}, merged="A2:A3")
+        rows = read_rows(path)
+        assert next(open_source(path).blocks(["id"]))["id"].tolist() == ["q0", "q0", "q1"]
+        assert any("1 merged cells" in note for note in rows.notes)
+
+    def test_what_is_no_workbook_after_all(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.xlsx"
+        path.write_bytes((FILES / "answers.xlsx").read_bytes()[:4000])
+        with pytest.raises(UnusableInput, match=r"log\.xlsx cannot be"):
+            read_rows(path)
