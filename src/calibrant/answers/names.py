@@ -68,7 +68,7 @@ def naming(reference: str) -> Naming:
         last = said[-1]
         if last.plain in GENERIC:
             brief.append(tuple(word.stem for word in said[:-1]))
-        elif _surname(said):
+        elif _surname(said) and not is_place(" ".join(word.text for word in said)):
             brief.append((last.stem,))
             given = frozenset(word.plain for word in said[:-1])
     figure = bool(said) and all(word.text[:1].isdigit() for word in said)

@@ -104,9 +104,10 @@ LANGUAGE = re.compile(
 )
 ASKS = re.compile(
     r"\b(?:which|what|whose|name)\s+(?:(?!of\b|in\b|on\b)[\w’'-]+\s+){0,3}?"
-    r"(?P<sort>continent|country|countries|nation|nationality|homeland|citizenship|capital|city)\b",
+    r"(?P<sort>continent|country|countries|nation|nationality|homeland|citizenship|team|people|capital|city)\b",
     re.I,
 )
+SORTS = {"continent": "continent", "capital": "city", "city": "city", "team": "place", "people": "place"}
 MONEY = re.compile(r"\b(?:currency|currencies|money|legal\s+tender|banknotes?|coins?)\b", re.I)
 WHERE = re.compile(r"^\W*(?:from\s+)?where\b", re.I)
 
@@ -125,7 +126,7 @@ def asks_for(asked: str) -> str | None:
         return None
     if found := ASKS.search(last):
         sort = found["sort"].casefold()
-        return sort if sort == "continent" else "city" if sort in ("capital", "city") else "country"
+        return SORTS.get(sort, "country")
     return "currency" if MONEY.search(last) else "place" if WHERE.match(last) else None
 
 
@@ -199,7 +200,7 @@ def related(a: str, b: str) -> bool:
     wholes = [with_wholes(with_wholes(text, PART), PART_OF_COUNTRY) for text in (a, b)]
     if wholes == [a, b] and len(america) == 1:
         return False
-    first, second = ({name for name, _ in named_places(text)} for text in wholes)
+    first, second = ({found[0].names[0] for _, found in named_places(text)} for text in wholes)
     return not first.isdisjoint(second)
 
 

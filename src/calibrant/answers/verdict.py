@@ -11,7 +11,7 @@ from .dates import date, parts_of
 from .kinds import alias_groups, asked_of, kind_of, options_of
 from .letters import months, vocabulary
 from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
-from .names import Mention, Naming, mentions, naming
+from .names import GENERIC, Mention, Naming, mentions, naming
 from .options import chosen, letters_of, named
 from .plain import plain
 from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, turned
@@ -343,6 +343,9 @@ def _late(
         if word.name and word.stem not in known and word.plain not in EMPTY and len(word.plain) > 1
         and (not word.opens or _opens_with_name(words, i)) and not negated(words, i, i + 1, known, denied)
     ]  # fmt: skip
+    ahead = [
+        i for i in ahead if words[i].plain not in GENERIC or words[i + 1].plain != "of"
+    ]  # the Kingdom of Spain
     if way.figure:
         return False
     run = mention.first - 1
