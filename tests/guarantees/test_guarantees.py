@@ -417,7 +417,7 @@ def test_a_prior_map_binds_the_certificate_and_keeps_the_set_of_answers() -> Non
     rng = np.random.default_rng(9)
     s = np.round(rng.beta(5, 1.3, 3000), 2)
     right = rng.random(3000) < s
-    prior = calibrant.fit(s[:1000], right[:1000])
+    prior = calibrant.fit(s[:1000], right[:1000]).map
     made = certify(s[1000:], right[1000:], max_error=0.12, delta=DELTA, prior_map=prior)
     assert made.map_id == prior.map_id and made.threshold is not None and made.threshold_p is not None
     everything = np.unique(s)
