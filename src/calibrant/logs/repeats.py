@@ -81,8 +81,7 @@ class Repeats:
 
     def see(self, block: Block, group: NDArray[Any], score: Floats, grade: Floats) -> None:
         """Take the rows of a block, each with its group, score and grade."""
-        last = block[self.columns[-1]].tolist()
-        told = np.array([not absent(value) for value in last], bool)
+        told = ~_lacking(block[self.columns[-1]])
         item = _mixed([group, *(block[name] for name in self.columns)])[told]
         self._items.append(item)
         self._whole.append(_mixed([item, score[told], grade[told]]))
@@ -110,20 +109,22 @@ class Repeats:
 
 def repeats_told(repeats: Repeats | None, roles: Roles) -> tuple[list[str], tuple[str, ...]]:
     """What is to be said of repeated items, and the columns by which their rows are to be tied together, if any."""
-    if repeats is None or not repeats.rows:
+    items = 0 if repeats is None else repeats.items
+    if repeats is None or items == repeats.seen:
         return [], ()
-    name = ",".join(repeats.columns)
-    copies = (
-        f" {repeats.copies:,} of them are copies of another row: same {name}, confidence and verdict."
-        * bool(repeats.copies)
+    name, copies = ",".join(repeats.columns), repeats.copies
+    alike = (
+        f" {copies:,} of them are copies of another row: same {name}, confidence and verdict."
+        if copies
+        else ""
     )
-    lead = f"{repeats.rows:,} of {repeats.seen:,} rows repeat the {name} of another row ({repeats.items:,} items)"
+    lead = f"{repeats.seen - items:,} of {repeats.seen:,} rows repeat the {name} of another row ({items:,} items)"
     if roles.untied:
-        return [f"{lead} and count as independent, as --cluster none says.{copies}"], ()
+        return [f"{lead} and count as independent, as --cluster none says.{alike}"], ()
     said = (
         f"{lead}, so rows of one item are tied together (--cluster {name}); --cluster none takes them apart."
     )
-    return [said + copies], repeats.columns
+    return [said + alike], repeats.columns
 
 
 def tied_together(roles: Roles, columns: tuple[str, ...]) -> Roles:
@@ -142,14 +143,29 @@ def _mixed(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
         elif values.dtype.kind == "f":
             one = values.astype(np.float64).view(np.uint64)
         else:
-            one = np.array([hash(_hashable(value)) for value in values.tolist()], np.int64).view(np.uint64)
+            one = _hashes(values.tolist()).view(np.uint64)
         mixed = (mixed ^ one) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     return mixed
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | None) else str(value)
+def _hashes(values: list[Any]) -> NDArray[np.int64]:
+    try:
+        return np.fromiter(map(hash, values), np.int64, len(values))
+    except TypeError:  # lists, dicts
+        return np.fromiter((hash(str(value)) for value in values), np.int64, len(values))
+
+
+def _lacking(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where nothing is there."""
+    if values.dtype.kind in "iub":
+        return np.zeros(len(values), bool)
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    listed = values.tolist()
+    if set(map(type, listed)) == {str}:
+        return np.fromiter(map("".__eq__, listed), bool, len(listed))
+    return np.fromiter(map(absent, listed), bool, len(listed))
 
 
 def totals(values: NDArray[Any], rows: int = 3) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -270,8 +271,12 @@ def _spread(values: NDArray[Any], read: Callable[[Any], tuple[float, str, str]])
 
 def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
     """The distinct values, in the order in which they come, and the index of each row's among them."""
+    listed = values.tolist() if values.dtype.kind == "O" else list(values)
+    if set(map(type, listed)) == {str}:  # the commonest, several times as fast
+        seen = dict(zip(dict.fromkeys(listed), count(), strict=False))
+        return list(seen), np.fromiter(map(seen.__getitem__, listed), np.intp, len(listed))
     codes: dict[Any, int] = {}
-    where = np.array([codes.setdefault(_distinct(v), len(codes)) for v in values], np.intp)
+    where = np.array([codes.setdefault(_distinct(v), len(codes)) for v in listed], np.intp)
     return [key[1] for key in codes], where
 
 
