@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 __all__ = [
@@ -18,16 +27,47 @@ __all__ = [
 _UNBROKEN = 10_000
 """Columns of what is no terminal: a line in a pipe or a file is one line, for grep and for people who paste it."""
 
+EVERY = 10.0
+"""Seconds between two lines on how far a run is."""
+
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNBROKEN)
 err = Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _UNBROKEN)
 
 
-def progress(quiet: bool) -> Progress:
-    """A bar with the time left, on standard error."""
+def progress(quiet: bool, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """A bar with the time left, on standard error; where that is no terminal, a line every ten seconds."""
+    if not quiet and not err.is_terminal:
+        return _Lines(console=err, disable=True, get_time=clock)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err,
         disable=quiet, transient=False,
     )  # fmt: skip
+
+
+class _Lines(Progress):
+    """Progress in a file or a pipe, where a bar cannot be redrawn and would be seen at the end alone."""
+
+    told: float | None = None
+    """When the last line was written."""
+
+    def update(self, task_id: TaskID, **given: Any) -> None:
+        super().update(task_id, **given)
+        task, now = self.tasks[task_id], self.get_time()
+        if self.told is None:
+            self.told = now
+        if task.completed and now - self.told >= EVERY and not task.finished:
+            self.told = now
+            self.console.print(f"{task.description}: {_of(task)}")
+
+
+def _of(task: Task) -> str:
+    """How much of how much, and how long the rest will take at the pace so far."""
+    if task.total is None:
+        return f"{task.completed:,.0f}"
+    spent = task.elapsed or 0.0
+    left = spent * (task.total - task.completed) / task.completed
+    shown = f"{left / 60:.0f} minutes" if left >= 90 else f"{left:.0f} seconds"
+    return f"{task.completed:,.0f} of {task.total:,.0f}, about {shown} left"
 
 
 def print_json(value: Mapping[str, Any]) -> None:

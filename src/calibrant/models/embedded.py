@@ -168,6 +168,9 @@ class _Settings:
         params.n_ctx, params.n_parallel, params.kv_unified = self.context, self.slots, True
         for pool in (params.cpuparams, params.cpuparams_batch):
             pool.n_threads, pool.poll = self.threads, 0  # idle threads sleep instead of spinning
+        # A slot is for prompts that begin alike, whose beginning is then read once; by its own default the runtime
+        # puts all prompts that share their first words into one slot, where each writes over what the last had read.
+        params.slot_prompt_similarity = 0.5
         params.warmup, params.verbosity, params.ui, params.cache_ram_mib = False, -1, False, 0
         try:
             return runtime.Server(params)
