@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,24 @@ from .types import Action, Confidence, Fingerprint, Probability, Question, Readi
 
 __all__ = ["GATE", "DemoResult", "demo"]
 
-SIGNALS = ("mean_logprob", "min_logprob", "self_evaluation")
 GATE = "mean_logprob"
+SAMPLES = 3
+"""Of self-consistency: further answers to each question, computed together."""
+EARLY = 40
+"""Answers after which a first result is told."""
+SHOWN = 5
+"""Wrong answers that are shown."""
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """How many answers go out without a disclaimer, and how many of them are wrong, before and after."""
+
+    was: int
+    was_wrong: int
+    now: int
+    now_wrong: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +53,9 @@ class DemoResult:
     before: Audit
     after: Audit
     actions: dict[str, list[dict[str, Any]]]
-    surprises: list[Row]
+    caught: list[Row]
+    """Wrong answers that the raw confidence would have sent and the calibrated one does not, most changed first."""
+    sent: Sent
     log: Path
     maps: Path
     report: Path
@@ -47,24 +64,46 @@ class DemoResult:
         """Plain values."""
         return {
             "signals": self.signals.to_dict(), "before": self.before.to_dict(), "after": self.after.to_dict(),
-            "actions": self.actions, "log": str(self.log), "maps": str(self.maps), "report": str(self.report),
+            "actions": self.actions, "sent": asdict(self.sent),
+            "log": str(self.log), "maps": str(self.maps), "report": str(self.report),
         }  # fmt: skip
 
 
-def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None]) -> DemoResult:
+def asked() -> list[Question]:
+    """The questions in an order of their own, so that the first of them are like all."""
+    return sorted(find("datasets", "world_facts")().questions(), key=lambda one: digest(one.id))
+
+
+def demo(
+    folder: Path,
+    *,
+    limit: int | None,
+    progress: Callable[[int, int], None],
+    first: Callable[[Audit], None] = lambda _: None,
+) -> DemoResult:
     """Run the demonstration in `folder`; a run that was stopped goes on where it was.
 
-    `progress` is called with how many questions were asked, and of how many.
+    `progress` is called with how many questions were asked, and of how many; `first` once, with the audit of the
+    first `EARLY` answers, where there are more to come.
+
+    Questions are asked one after the other, and the samples of each at once: the few words in which questions differ
+    are soon read, and more of them at a time would crowd out the beginnings that are kept. A run that was stopped reads
+    those beginnings anew, which changes how they are rounded: probabilities of a token move by up to 0.06, and now and
+    then an answer with them. All that follows from the log is the same every time.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    questions = list(find("datasets", "world_facts")().questions())[:limit]
+    questions = asked()[:limit]
     log, maps_file, report = (folder / name for name in ("answers.jsonl", "maps.json", "report.html"))
     sink = JsonlLog(log)
-    summary = asyncio.run(_ask(questions, sink, progress))
-    rows = [row for row in sink.rows() if row["correct"] is not None]
     wanted = {q.id for q in questions}
-    rows = [row for row in rows if row["item_id"] in wanted]
-    gate = [row for row in rows if row["signal"] == GATE and row["score"] is not None]
+
+    def done(count: int) -> None:
+        progress(count, len(questions))
+        if count == EARLY < len(questions):
+            first(audit(_graded(sink, wanted, GATE)))
+
+    summary = asyncio.run(_ask(questions, sink, done))
+    gate = _graded(sink, wanted, GATE)
     fit_half, shown_half = _halves(gate)
     maps = fit_log(fit_half, ["domain"]).maps
     maps.save(maps_file)
@@ -73,25 +112,36 @@ def demo(folder: Path, *, limit: int | None, progress: Callable[[int, int], None
     actions = _actions(calibrated)
     title = "What calibration changed, on questions it had not seen"
     write(report, html(before, after=after, actions=actions, title=title))
-    wrong = sorted((r for r in calibrated if not r["correct"]), key=lambda r: -r["score"])
     return DemoResult(
-        summary=summary, signals=audit(rows, ["signal"]), before=before, after=after, actions=actions,
-        surprises=wrong[:5], log=log, maps=maps_file, report=report,
+        summary=summary, signals=audit(_graded(sink, wanted), ["signal"]), before=before, after=after,
+        actions=actions, caught=_caught(calibrated), sent=_sent(calibrated), log=log, maps=maps_file, report=report,
     )  # fmt: skip
 
 
-async def _ask(
-    questions: list[Question], sink: JsonlLog, progress: Callable[[int, int], None]
-) -> ElicitSummary:
+async def _ask(questions: list[Question], sink: JsonlLog, done: Callable[[int], None]) -> ElicitSummary:
     model = find("models", "embedded")()
+    signals = {
+        "mean_logprob": find("signals", "mean_logprob")(), "min_logprob": find("signals", "min_logprob")(),
+        "self_consistency": find("signals", "self_consistency")(samples=SAMPLES),
+    }  # fmt: skip
     try:
         return await elicit(
-            questions, asker=Asker(model), sink=sink, grader=find("graders", "by_kind")(), judge="by_kind",
-            signals={name: find("signals", name)() for name in SIGNALS},
-            progress=lambda s: progress(s.recorded + s.skipped + s.unfinished, len(questions)),
+            questions, asker=Asker(model, concurrency=1), workers=1, sink=sink, signals=signals,
+            grader=find("graders", "by_kind")(), judge="by_kind",
+            progress=lambda s: done(s.recorded + s.skipped + s.unfinished),
         )  # fmt: skip
     finally:
         await model.close()
+
+
+def _graded(sink: JsonlLog, wanted: Collection[str], signal: str | None = None) -> list[Row]:
+    """The rows with a grade; of one signal, those that it gave a score."""
+    return [
+        row
+        for row in sink.rows()
+        if row["correct"] is not None and row["item_id"] in wanted
+        if signal is None or (row["signal"] == signal and row["score"] is not None)
+    ]
 
 
 def _halves(rows: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -121,6 +171,18 @@ def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
         phrase = book.phrase(surely).text
         done.append({**row, "p": float(surely.p), "phrase": phrase, "action": action, "was": was})
     return done
+
+
+def _caught(rows: list[Row]) -> list[Row]:
+    """Wrong answers that would have been sent as they are, and now are not."""
+    found = [r for r in rows if not r["correct"] and r["was"] == Action.ANSWER != r["action"]]
+    return sorted(found, key=lambda r: r["p"] - r["score"])[:SHOWN]
+
+
+def _sent(rows: list[Row]) -> Sent:
+    was, now = ([r for r in rows if r[when] == Action.ANSWER] for when in ("was", "action"))
+    was_wrong, now_wrong = (sum(not r["correct"] for r in some) for some in (was, now))
+    return Sent(was=len(was), was_wrong=was_wrong, now=len(now), now_wrong=now_wrong)
 
 
 def _action(p: float) -> str:

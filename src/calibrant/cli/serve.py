@@ -54,11 +54,14 @@ def demo_command(
     """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""
     from calibrant.demo import demo
 
-    from .tables.demonstrations import print_demo
+    from .tables.demonstrations import print_demo, print_first
 
     with progress(as_json) as bar:
         task = bar.add_task("asking the embedded model", total=None)
-        found = demo(folder, limit=limit, progress=lambda n, of: bar.update(task, completed=n, total=of))
+        found = demo(
+            folder, limit=limit, progress=lambda n, of: bar.update(task, completed=n, total=of),
+            first=lambda _: None if as_json else print_first(_),
+        )  # fmt: skip
     if as_json:
         print_json(found.to_dict())
     else:

@@ -13,7 +13,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -47,27 +46,30 @@ def progress(quiet: bool, clock: Callable[[], float] = time.monotonic) -> Progre
 class _Lines(Progress):
     """Progress in a file or a pipe, where a bar cannot be redrawn and would be seen at the end alone."""
 
-    told: float | None = None
-    """When the last line was written."""
+    told: tuple[float, float] | None = None
+    """When the last line was written, and how much was done then."""
 
     def update(self, task_id: TaskID, **given: Any) -> None:
+        """As of a bar; what earlier runs had done, and comes at once, does not count as pace."""
         super().update(task_id, **given)
         task, now = self.tasks[task_id], self.get_time()
         if self.told is None:
-            self.told = now
-        if task.completed and now - self.told >= EVERY and not task.finished:
-            self.told = now
-            self.console.print(f"{task.description}: {_of(task)}")
+            self.told = now, task.completed
+        since, done = self.told
+        if now - since < EVERY or task.finished or task.completed <= done:
+            return
+        line = f"{task.description}: {task.completed:,.0f}"
+        if task.total:
+            line += f" of {task.total:,.0f}, about "
+            line += (
+                _lasting((now - since) * (task.total - task.completed) / (task.completed - done)) + " left"
+            )
+        self.told = now, task.completed
+        self.console.print(line)
 
 
-def _of(task: Task) -> str:
-    """How much of how much, and how long the rest will take at the pace so far."""
-    if task.total is None:
-        return f"{task.completed:,.0f}"
-    spent = task.elapsed or 0.0
-    left = spent * (task.total - task.completed) / task.completed
-    shown = f"{left / 60:.0f} minutes" if left >= 90 else f"{left:.0f} seconds"
-    return f"{task.completed:,.0f} of {task.total:,.0f}, about {shown} left"
+def _lasting(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from calibrant.auditing import Audit
 from calibrant.demo import GATE, DemoResult
+from calibrant.metrics.ece import bins
 from calibrant.phrasing.numbers import fixed, of_100, percent
+from calibrant.records.plain import GOLD_SEPARATOR
 from calibrant.report import group_key
+from calibrant.tally import Tally
 
 from ..terminal import out, say, table
 
 __all__ = ["print_demo"]
+
+
+WIDE = 40
+"""Letters of a bar."""
 
 
 def print_demo(found: DemoResult) -> None:
@@ -20,12 +28,18 @@ def print_demo(found: DemoResult) -> None:
     for group in found.signals.groups:
         if group.finding:
             say(f"  {group.sentence}{_ranks(group.finding.auroc)}")
-    say("\nSure of itself, and wrong:")
-    for row in found.surprises:
+    if found.caught:
+        say("\nSure of itself, wrong, and caught:")
+    for row in found.caught:
         say(
-            f"  {row['question']} - {row['answer'].strip()!r} (it is {row['gold'].split('|')[0]}): "
-            f"claimed {fixed(row['score'], 2)}; {row['phrase']}: {row['action']}"
+            f"  {row['question']} {row['answer'].strip()!r} (it is {row['gold'].split(GOLD_SEPARATOR)[0]}): "
+            f"claimed {fixed(row['score'], 2)}, sent; now {row['phrase']}: {row['action']}"
         )
+    sent = found.sent
+    say(
+        f"\nOf {found.before.rows:,} answers the raw confidence sends {sent.was:,}, of which {sent.was_wrong:,} are "
+        f"wrong; the calibrated one sends {sent.now:,}, of which {sent.now_wrong:,} are wrong."
+    )
     say(f"\nFitted on half of the questions; on the other half, from {GATE}:")
     table(("domain", ">n", ">right", ">claimed", ">now", ">ECE", ">now", ">Brier", ">now"), _rows(found))
     say("\nWhat the bands do now (share of the answers; right among them), and would have done:")
@@ -34,6 +48,23 @@ def print_demo(found: DemoResult) -> None:
         say(f"  {_name(group.by)}: {_bands(bands, 'n', 'accuracy')}")
         say(f"    with the raw confidence: {_bands(bands, 'was', 'was_accuracy')}")
     out.print(f"\nReport: {found.report.resolve()}", style="bold")
+
+
+def print_first(found: Audit) -> None:
+    """What the first answers show, while the others are asked for."""
+    group = found.groups[0]
+    say(f"A first result, of {found.used:,} answers: {group.sentence}")
+    print_picture(group.tally)
+
+
+def print_picture(tally: Tally) -> None:
+    """For each tenth of the claims how many answers are right, as a bar, and what was claimed, as a mark in it."""
+    b = bins(tally, 10)
+    for share, claimed, right in zip(b.weight, b.confidence, b.accuracy, strict=True):
+        bar = ["█" if at < round(right * WIDE) else "·" for at in range(WIDE)]
+        bar[min(WIDE - 1, int(claimed * WIDE))] = "|"
+        n = round(share * tally.rows)
+        say(f"  claims {percent(claimed):>6}  {''.join(bar)}  right {percent(right):>6}  ({n:,})")
 
 
 def _rows(found: DemoResult) -> Iterator[tuple[str, ...]]:

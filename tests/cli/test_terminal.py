@@ -1,0 +1,40 @@
+"""What is shown while people wait."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from calibrant.cli import terminal
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, updates: list[tuple[float, int]], total: int | None) -> list[str]:
+    """The lines of a run that tells how much is done, and when, where the output is no terminal."""
+    file, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(terminal, "err", Console(file=file, width=200, markup=False))
+    with terminal.progress(False, lambda: now[0]) as bar:
+        task = bar.add_task("asking", total=total)
+        for at, done in updates:
+            now[0] = at
+            bar.update(task, completed=done)
+    return file.getvalue().splitlines()
+
+
+def test_a_line_every_ten_seconds_where_a_bar_cannot_be_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, [(float(at), at * 2) for at in range(1, 51)], 100)
+    assert lines == [
+        "asking: 22 of 100, about 39 seconds left",
+        "asking: 42 of 100, about 29 seconds left",
+        "asking: 62 of 100, about 19 seconds left",
+        "asking: 82 of 100, about 9 seconds left",
+    ]
+
+
+def test_what_earlier_runs_had_done_does_not_count_as_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    resumed = [(0.1, 1), (0.1, 200), (12.0, 210), (23.0, 220)]
+    assert shown(monkeypatch, resumed, 300)[-1] == "asking: 220 of 300, about 88 seconds left"
+
+
+def test_a_run_of_unknown_length_and_one_that_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, [(0.0, 1), (11.0, 5)], None) == ["asking: 5"]
+    assert terminal.progress(True).disable
