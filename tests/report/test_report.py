@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from datetime import date
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,8 +17,9 @@ import calibrant
 from calibrant import Tally
 from calibrant.auditing import Audit, Group
 from calibrant.errors import MissingExtra
+from calibrant.looking.asked import Step
 from calibrant.metrics.findings import Finding
-from calibrant.report import charts, drawing, group_key, html, markdown
+from calibrant.report import charts, drawing, gaps, group_key, html, markdown
 
 VOID = {"meta", "path", "rect", "circle", "line", "br", "image", "use", "stop"}
 ATTACK = '<script>alert("x")</script> | [a](http://b) & </svg>'
@@ -289,6 +291,50 @@ def test_sixty_groups_stay_small_and_are_all_named() -> None:
     assert all(text.count(f"model {i:02}") >= 2 for i in range(60))
 
 
+def test_many_groups_are_counted_drawn_together_and_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibrant.report.page.DETAILED", 1)
+    page = html(audited(*[(f"model {i:02}", 60 if i < 30 else 10, 0.01 * i) for i in range(40)]))
+    text = Page(page).text
+    assert "Of 40 groups: " in text and "10 too few rows" in text
+    assert "The gaps of all groups" in page
+    assert "18 more groups, with less evidence of a gap" in text
+    assert "10 groups with too few rows for a number, 100 rows in all" in text
+    assert "Groups 11 to 40 of 40" in text
+
+
+def test_date_version_unit_and_commands_are_there(three: Audit) -> None:
+    steps = [Step("calibrant fit 'my log.csv' -o maps.json", "fit maps")]
+    day = date(2026, 3, 1)
+    for text in (Page(html(three, steps=steps, made=day)).text, markdown(three, steps=steps, made=day)):
+        assert f"Made on 2026-03-01 by calibrant {calibrant.__version__}." in text
+        assert "a fraction from 0 to 1" in text and "column 'confidence'" in text
+        assert "What to do next" in text and "Fit maps: " in text.replace("\n\n", " ")
+        assert "calibrant fit 'my log.csv' -o maps.json" in text
+
+
+def test_the_ends_of_the_bars_are_said(three: Audit, three_page: str) -> None:
+    widest = max(
+        abs(100 * e)
+        for g in three.groups
+        if g.finding and not g.too_few
+        for e in (g.finding.gap.low, g.finding.gap.high)
+    )
+    end = int(re.findall(r">−(\d+)</text>", three_page)[0])
+    assert widest <= end <= 2 * widest
+
+
+def test_every_colour_of_a_chart_has_a_dark_one_or_is_made_for_both(three: Audit) -> None:
+    bands = [{"action": name, "n": 300, "accuracy": 0.96, "was": 50} for name in charts.ACTIONS]
+    tally = three.groups[0].tally
+    both = {drawing.ORANGE, drawing.ON_BRIGHT, "none", "transparent"}
+    for chart in (
+        charts.reliability(tally), charts.risk_coverage({"raw": tally, "calibrated": tally}),
+        charts.actions([("m", bands)]), gaps.spread_chart(three.groups),
+    ):  # fmt: skip
+        used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing.to_svg(chart, styled=False)))
+        assert used <= {*drawing.DARK, *both}
+
+
 def test_equal_input_gives_equal_pages(three: Audit, three_page: str) -> None:
     assert html(three) == three_page
 
@@ -309,7 +355,7 @@ def test_the_diagram_is_square_and_its_marks_are_where_the_numbers_are() -> None
     tally = Tally.of([0.2, 0.2, 0.8, 0.8] * 50, [False, False, True, False] * 50)
     spec = charts.reliability(tally, bins=10).to_dict()
     upper = spec["vconcat"][0]
-    assert upper["width"] == upper["height"] >= 480
+    assert upper["width"] == upper["height"] >= 400
     rows = "".join(str(layer["data"]["values"]) for layer in upper["layer"])
     assert '"x": 0.8, "y": 0.5' in rows and '"x": 0.2, "y": 0.0' in rows
     assert "monotone" not in str(spec) and "basis" not in str(spec)

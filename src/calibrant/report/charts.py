@@ -22,6 +22,8 @@ from .drawing import (
     FIFTHS,
     INK,
     MUTED,
+    ON_BLUE,
+    ON_BRIGHT,
     ORANGE,
     SIZE,
     SKY,
@@ -31,6 +33,7 @@ from .drawing import (
     alt,
     coloured,
     dressed,
+    headed,
     plot,
     rounded,
 )
@@ -38,10 +41,10 @@ from .drawing import (
 __all__ = ["actions", "reliability", "risk_axes", "risk_coverage", "thinned", "wilson"]
 
 ACTIONS = {
-    "answer": ("answer", BLUE, "#ffffff"),
-    "disclaim": ("disclaim", SKY, INK),
-    "review": ("review", ORANGE, INK),
-    "hand_off": ("hand off", VERMILION, INK),
+    "answer": ("answer", BLUE, ON_BLUE),
+    "disclaim": ("disclaim", SKY, ON_BRIGHT),
+    "review": ("review", ORANGE, ON_BRIGHT),
+    "hand_off": ("hand off", VERMILION, ON_BRIGHT),
 }
 """Of each action its words, its colour, and the colour of a text on that."""
 _LEGEND: dict[str, Any] = {"symbolSize": 160, "symbolStrokeWidth": 3}
@@ -55,7 +58,10 @@ def reliability(tally: Tally, *, bins: int = 15) -> Chart:
     answers are counted upwards and wrong ones downwards.
     """
     b = metrics.bins(tally, bins)
-    upper = alt.layer(_band(tally), _diagonal(), _curve(tally), *_dots(b)).properties(width=SIZE, height=SIZE)
+    upper = alt.layer(_band(tally), _diagonal(), _curve(tally), *_dots(b))
+    upper = upper.properties(
+        width=SIZE, height=SIZE, title=headed("How often answers of a confidence are right")
+    )
     both = alt.vconcat(upper, _histogram(tally, b), spacing=8).resolve_scale(color="independent")
     return dressed(both, _describe(tally))
 
@@ -154,7 +160,7 @@ def _marks() -> Any:
         "symbolType": "circle",
         "symbolSize": 130,
         "symbolStrokeWidth": 0,
-        "columnPadding": 14,
+        "columns": 1,
     }
     return coloured("mark:N", colours, **look)
 
@@ -183,7 +189,7 @@ def _curve(tally: Tally) -> Any:
     keep = np.r_[True, steps] | np.r_[steps, True]
     points = zip(fit.score[keep], fit.recalibrated[keep], strict=True)
     rows = [{"x": rounded(s), "y": rounded(v), "mark": "fitted rate"} for s, v in points]
-    line = plot(rows).mark_line(strokeWidth=2.5, strokeJoin="round")
+    line = plot(rows).mark_line(strokeWidth=2.5, strokeJoin="round", interpolate="step-after")
     return line.encode(x="x:Q", y="y:Q", color=_marks())
 
 
@@ -218,14 +224,9 @@ def _histogram(tally: Tally, b: metrics.Bins) -> Any:
     bars = plot(rows).mark_bar(stroke="white", strokeWidth=1, binSpacing=0).encode(
         x=x, x2="end", y=alt.Y("y:Q", axis=count), y2="base",
         color=coloured("kind:N", dict(zip(kinds, (SKY, VERMILION), strict=True)), shown=False))  # fmt: skip
-    corner = {"x": alt.XValue(6), "text": "kind:N"}
-    style = {"align": "left", "fontSize": 14, "color": INK}
-    labels = [
-        plot([{"kind": f"{arrow} {kind}"}]).mark_text(**style).encode(y=alt.YValue(at), **corner)
-        for kind, arrow, at in ((kinds[0], "↑", 12), (kinds[1], "↓", 108))
-    ]
     zero = plot([{"y": 0}]).mark_rule(color=MUTED).encode(y="y:Q")
-    return alt.layer(bars, zero, *labels).properties(width=SIZE, height=120)
+    title = headed(f"Rows by confidence: {kinds[0]} upwards, {kinds[1]} downwards")
+    return alt.layer(bars, zero).properties(width=SIZE, height=120, title=title)
 
 
 def _segments(bands: Sequence[Mapping[str, Any]], top: float) -> Rows:

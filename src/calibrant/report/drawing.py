@@ -2,6 +2,9 @@
 
 Colours are those of Okabe and Ito, which people with the common forms of colour blindness tell apart; no
 chart relies on colour alone. Points are never joined by splines: between two scores there is no data.
+
+A chart is drawn once, in light colours. In a page or a picture of its own (SVG) a rule of style puts the dark ones in
+their place where the reader's screen is dark; what knows no such rules, and paper, keeps the light ones.
 """
 
 from __future__ import annotations
@@ -33,7 +36,20 @@ __all__ = [
 
 BLUE, SKY, ORANGE, VERMILION = "#0072B2", "#56B4E9", "#E69F00", "#D55E00"
 INK, MUTED, GRID_LINE, BAND = "#1b1b1b", "#5f6368", "#e4e6e8", "#c8ccd0"
-SIZE = 480
+GREY = "#9aa0a6"
+ON_BLUE, ON_BRIGHT = "#fefefe", "#1a1a1a"
+"""Text on bars: on blue ones, which turn light where the page is dark, and on those that stay bright."""
+DARK = {
+    "white": "#1d2226", INK: "#eceff1", MUTED: "#a3abb2", GRID_LINE: "#343b41", BAND: "#4b545c", GREY: "#7d858c",
+    BLUE: "#8ccbf5", SKY: "#4a96cb", VERMILION: "#f08548", ON_BLUE: ON_BRIGHT,
+}  # fmt: skip
+"""What each colour becomes on a dark page; the others stay."""
+DARK_RULES = "@media screen and (prefers-color-scheme:dark){" + "".join(
+    f'.marks [{part}="{light}"]{{{part}:{dark}}}' for light, dark in DARK.items() for part in ("fill", "stroke")
+) + "}"  # fmt: skip
+"""The rules of style that do it, for charts made by `to_svg`."""
+SIZE = 400
+"""Pixels of a side of the usual chart, small enough for its letters to be read where a phone shrinks it."""
 FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]
 _ENDINGS = (".svg", ".png", ".html")
 Rows = list[dict[str, Any]]
@@ -59,13 +75,21 @@ def plot(rows: Rows) -> Chart:
 def coloured(field: str, colours: Mapping[str, str], *, shown: bool = True, **legend: Any) -> Any:
     """Colours by name, with their legend above the chart where it is shown."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    key = alt.Legend(title=None, orient="top", **legend) if shown else None
+    key = alt.Legend(title=None, orient="top", **{"columnPadding": 14, **legend}) if shown else None
     return alt.Color(field, scale=scale, legend=key)
 
 
 def rounded(value: float, digits: int = 4) -> float:
     """Digits that a picture can show."""
     return round(float(value), digits)
+
+
+def headed(title: str, *lines: str) -> Any:
+    """A title above a chart, with lines of words that would cover data if they stood in it."""
+    return alt.TitleParams(
+        title, subtitle=list(lines), anchor="start", fontSize=15, color=INK, fontWeight=600, subtitleFontSize=13,
+        subtitleColor=INK, subtitlePadding=4, offset=8, limit=SIZE + 60,
+    )  # fmt: skip
 
 
 def dressed(chart: Any, description: str) -> Any:
@@ -82,8 +106,11 @@ def dressed(chart: Any, description: str) -> Any:
     return chart.properties(description=description, background="white", padding=8, config=config)
 
 
-def to_svg(chart: Any, *, title: str = "") -> str:
-    """The chart as SVG with a title and a description for screen readers; its ids are its own."""
+def to_svg(chart: Any, *, title: str = "", styled: bool = True) -> str:
+    """The chart as SVG with a title and a description for screen readers; its ids are its own.
+
+    It has its dark colours with it, unless the page has them (`DARK_RULES`): `styled` false.
+    """
     svg: str = _converter().vegalite_to_svg(chart.to_dict(), vl_version=_version())
     description = getattr(chart, "description", None)
     svg = re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)  # what follows labels the chart as one picture
@@ -95,6 +122,7 @@ def to_svg(chart: Any, *, title: str = "") -> str:
     labels = f'<title id="{mark}-t">{escape(title or "Chart")}</title>'
     if isinstance(description, str):
         labels += f'<desc id="{mark}-d">{escape(description)}</desc>'
+    labels += f"<style>{DARK_RULES}</style>" if styled else ""
     head = rf'<svg role="img" aria-labelledby="{mark}-t {mark}-d" \1>'
     return re.sub(r"<svg ([^>]*)>", lambda m: m.expand(head) + labels, svg, count=1)
 

@@ -7,16 +7,45 @@ from typing import TYPE_CHECKING
 
 from ..errors import UnusableInput
 from ..logs.keys import group_name
+from ..metrics.intervals import Estimate
 from ..phrasing.numbers import several
 from .drawing import BLUE, MUTED, SIZE, VERMILION, Chart, alt, coloured, dressed, plot, rounded
 
 if TYPE_CHECKING:
     from ..auditing import Group
 
-__all__ = ["gap_chart"]
+__all__ = ["gap_chart", "spread_chart"]
 
 MOST = 30
 _COLOURS = {"gap beyond chance": VERMILION, "none shown": BLUE}
+
+
+def spread_chart(groups: Sequence[Group]) -> Chart:
+    """The gap of every group with its 95 % interval, from the lowest to the highest, however many there are."""
+    found = sorted((g.finding for g in groups if g.finding is not None), key=lambda f: f.gap.value)
+    rows = [
+        {
+            "rank": at, "gap": rounded(100 * f.gap.value, 2), "low": rounded(100 * f.gap.low, 2),
+            "high": rounded(100 * f.gap.high, 2), "mark": _mark(f.gap),
+        }
+        for at, f in enumerate(found, 1)
+    ]  # fmt: skip
+    thin = max(0.6, min(4.0, 240 / len(rows)))
+    base, colour = plot(rows), coloured("mark:N", _COLOURS, symbolType="circle", symbolSize=120)
+    scale = alt.Scale(domain=[0, len(rows) + 1], nice=False)
+    x = alt.X("rank:Q", title=f"{several(len(rows), 'group')}, by gap", scale=scale,
+            axis=alt.Axis(tickCount=5, tickMinStep=1, grid=False))  # fmt: skip
+    y = alt.Y("low:Q", title="gap, points", axis=alt.Axis(tickCount=6))
+    spans = base.mark_rule(strokeWidth=thin, opacity=0.75).encode(x=x, y=y, y2="high", color=colour)
+    dots = base.mark_point(filled=True, opacity=1, size=max(8, min(60, 3600 / len(rows))))
+    zero = plot([{"y": 0}]).mark_rule(color=MUTED, strokeDash=[5, 4]).encode(y="y:Q")
+    layers = alt.layer(zero, spans, dots.encode(x=x, y="gap:Q", color=colour))
+    chart = layers.properties(width=SIZE, height=240)
+    return dressed(chart, f"Confidence minus share right, in points, of {several(len(rows), 'group')}.")
+
+
+def _mark(gap: Estimate) -> str:
+    return "gap beyond chance" if gap.low > 0 or gap.high < 0 else "none shown"
 
 
 def gap_chart(groups: Sequence[Group]) -> Chart:
@@ -41,7 +70,7 @@ def gap_chart(groups: Sequence[Group]) -> Chart:
         rows.append({
             "group": name if seen[name] == 1 else f"{name} ({seen[name]})", "rows": one.tally.rows,
             "gap": rounded(100 * gap.value, 2), "low": rounded(100 * gap.low, 2), "high": rounded(100 * gap.high, 2),
-            "mark": "gap beyond chance" if gap.low > 0 or gap.high < 0 else "none shown",
+            "mark": _mark(gap),
         })  # fmt: skip
     base, colour = plot(rows), coloured("mark:N", _COLOURS, symbolType="circle", symbolSize=120)
     y = alt.Y("group:N", sort=None, title=None, axis=alt.Axis(labelLimit=300))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,17 +19,27 @@ from ..phrasing.findings import cells, floor_told
 from ..phrasing.numbers import fixed, percent
 from ..plugins import require
 from . import charts, wording
-from .drawing import to_svg
+from .drawing import DARK_RULES, to_svg
+from .gaps import spread_chart
 from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
+    from ..looking.asked import Step
     from ..tally import Tally
 
 __all__ = ["html"]
 
 DETAILED = 12
 """So many groups get charts of their own; the table has all."""
+OPEN = 4
+"""Of more groups the second and all further ones are folded."""
+LISTED = 12
+"""Answers that are listed, and groups from which on one chart shows all."""
+FIRST, FURTHER = 10, 50
+"""Groups in the table that is open, and in each further one, folded."""
+_ENDS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+"""Where the bars of gaps end, in points."""
 BARS = 13
 COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 Shown = dict[str, Any]
@@ -41,6 +52,8 @@ def html(
     after: Audit | None = None,
     actions: Bands | None = None,
     title: str | None = None,
+    steps: Sequence[Step] = (),
+    made: date | None = None,
 ) -> str:
     """The report of an audit as one self-contained page.
 
@@ -54,22 +67,43 @@ def html(
         From `group_key(group.by)` to bands {"action", "n", "accuracy", "was"}: how many calibrated answers get
         each action, the share of them that is right, and how many the raw confidence would have sent there.
     title : str, optional
-        The heading; put the date in it where the page should have one.
+        The heading.
+    steps : of `calibrant.looking.asked.Step`
+        Commands that come next, each with why.
+    made : date, optional
+        Of the page; today where None.
     """
     groups = wording.worst_first(audit, after)
-    detailed = [one for one in groups if not one.group.too_few][:DETAILED]
+    enough = [one for one in groups if not one.group.too_few]
+    detailed = enough[:DETAILED]
     anchors = {one.key: f"g{i}" for i, one in enumerate(detailed, 1)}
-    rows = _table(groups, anchors)
+    most = _most(groups)
+    rows = _table(groups, anchors, most)
     strips = {row["key"]: row["strip"] for row in reversed(rows)}
+    small = [one.group for one in groups if one.group.too_few]
+    spread = _spread(enough) if len(enough) > LISTED else None
     page: str = _template().render(
         title=title or "Calibration audit",
         audit=audit,
+        made=wording.made_line(made),
         read=wording.read_lines(audit),
-        lines=[(anchors.get(one.key), one.group.told, strips[one.key]) for one in groups],
-        sections=[_section(one, anchors[one.key], audit.bins, rows) for one in detailed],
+        summary=wording.counted(groups),
+        lines=[(anchors.get(one.key), one.group.told, strips[one.key]) for one in enough],
+        listed=LISTED,
+        small=[group.told for group in small],
+        small_rows=f"{sum(group.tally.rows for group in small):,}",
+        most=most,
+        spread=spread,
+        spread_told=wording.SPREAD,
+        steps=steps,
+        sections=[
+            _section(one, anchors[one.key], audit.bins, rows) | {"folded": at > 0 and len(enough) > OPEN}
+            for at, one in enumerate(detailed)
+        ],
         total=len(groups),
-        few=sum(one.group.too_few for one in groups),
-        rows=rows,
+        few=len(small),
+        pages=_pages(rows),
+        dark_rules=_markup(DARK_RULES),
         actions=_actions(groups, actions),
         said=wording.said(groups),
         measures=wording.MEASURES,
@@ -91,10 +125,14 @@ def _template() -> Any:
 
 def _picture(chart: Any, title: str) -> Any:
     """A chart as markup. Within a page the namespaces of SVG go without saying."""
-    svg = to_svg(chart, title=title)
+    svg = to_svg(chart, title=title, styled=False)
     for name in (' xmlns="http://www.w3.org/2000/svg"', ' xmlns:xlink="http://www.w3.org/1999/xlink"'):
         svg = svg.replace(name, "", 1)
-    return require("markupsafe", "The HTML report", extra="report").Markup(svg)
+    return _markup(svg)
+
+
+def _markup(text: str) -> Any:
+    return require("markupsafe", "The HTML report", extra="report").Markup(text)
 
 
 def _section(one: ReportGroup, anchor: str, bins: int, rows: Sequence[Shown]) -> Shown:
@@ -151,17 +189,47 @@ def _coverage_rows(stage: str, tally: Tally) -> list[tuple[str, ...]]:
     ]
 
 
-def _table(groups: Sequence[ReportGroup], anchors: Mapping[str, str]) -> list[Shown]:
+def _most(groups: Sequence[ReportGroup]) -> int:
+    """Where all bars of gaps end, in points: the least round number that holds the widest interval."""
+    found = [g.finding.gap for one in groups for _, g in one.stages if g.finding and not g.finding.too_few]
+    widest = max((100 * max(abs(gap.low), abs(gap.high)) for gap in found), default=1.0)
+    return next(end for end in _ENDS if end >= min(widest, 100.0))
+
+
+def _spread(enough: Sequence[ReportGroup]) -> Any:
+    return _picture(spread_chart([one.group for one in enough]), "The gaps of all groups")
+
+
+def _pages(rows: Sequence[Shown]) -> list[Shown]:
+    """The table in parts: the first open, the others folded, lines of one group together."""
+    keys = list(dict.fromkeys(row["key"] for row in rows))
+    if not keys:
+        return []
+    starts = [0, *range(FIRST, len(keys), FURTHER)]
+    pages = []
+    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+        shown = set(keys[start:end])
+        told = (
+            f"Groups {start + 1:,} to {end:,} of {len(keys):,}"
+            if len(starts) > 1
+            else "Numbers of the segments"
+        )
+        pages.append(
+            {"told": told, "folded": start > 0, "rows": [row for row in rows if row["key"] in shown]}
+        )
+    return pages
+
+
+def _table(groups: Sequence[ReportGroup], anchors: Mapping[str, str], most: int) -> list[Shown]:
     stages = [(one.key, stage, g) for one in groups for stage, g in one.stages]
     fine = [g.finding for _, _, g in stages if g.finding is not None and not g.finding.too_few]
-    widest = max((max(abs(f.gap.low), abs(f.gap.high)) for f in fine), default=1.0) or 1.0
     largest = max((max(f.ece.value, f.ece.noise_floor) for f in fine), default=1.0) or 1.0
     spans = Counter(key for key, _, _ in stages)
-    return [_row(key, g, stage, anchors.get(key), spans[key], widest, largest) for key, stage, g in stages]
+    return [_row(key, g, stage, anchors.get(key), spans[key], most, largest) for key, stage, g in stages]
 
 
 def _row(
-    key: str, group: Group, stage: str, anchor: str | None, span: int, widest: float, largest: float
+    key: str, group: Group, stage: str, anchor: str | None, span: int, most: int, largest: float
 ) -> Shown:
     """A line of the segment table; without numbers where rows are too few."""
     shown = None if group.too_few else group.finding
@@ -177,15 +245,15 @@ def _row(
         "cells": cells(shown),
         "first": stage != "calibrated",
         "span": span,  # lines of the same group, on the first of them
-        "strip": None if shown is None else _strip(shown.gap, widest),
+        "strip": None if shown is None else _strip(shown.gap, most),
         "error": None if shown is None else _error(shown.ece, largest),
     }
 
 
-def _strip(gap: Estimate, widest: float) -> dict[str, float]:
-    """A gap as positions in a strip of 120 px, whose middle is zero."""
-    ends = {"low": gap.low, "high": gap.high, "at": gap.value, "zero": 0.0}
-    return {name: round(60 + 57 * end / widest, 1) for name, end in ends.items()}
+def _strip(gap: Estimate, most: int) -> dict[str, float]:
+    """A gap as positions in a strip of 160 px, whose middle is zero and whose ends are `most` points away."""
+    ends = {"low": gap.low, "high": gap.high, "at": gap.value}
+    return {name: round(80 + 76 * 100 * end / most, 1) for name, end in ends.items()}
 
 
 def _error(ece: BinnedError, largest: float) -> list[float]:

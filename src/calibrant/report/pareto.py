@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import UnusableInput
-from .drawing import BLUE, INK, MUTED, ORANGE, Chart, Rows, alt, coloured, dressed, plot, rounded
+from .drawing import BLUE, GREY, INK, MUTED, ORANGE, Chart, Rows, alt, coloured, dressed, plot, rounded
 
 __all__ = ["front"]
 
@@ -17,7 +17,7 @@ WORDS = {"smooth_ece": "calibration error (smooth ECE)", "brier": "Brier score a
 STATES = {
     "on": ("on the front", BLUE),
     "unclear": ("may or may not be on it", ORANGE),
-    "off": ("off it", "#9aa0a6"),
+    "off": ("off it", GREY),
 }
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 LONGEST = 30

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UnusableInput
 from ..logs.keys import group_name
 from ..phrasing.numbers import several, share
-from .drawing import BLUE, INK, MUTED, SKY, VERMILION, Chart, alt, coloured, dressed, plot, rounded
+from .drawing import BLUE, GREY, INK, MUTED, SKY, VERMILION, Chart, alt, coloured, dressed, plot, rounded
 
 if TYPE_CHECKING:
     from ..comparing.signals import Compared, SignalTable
@@ -29,9 +29,9 @@ STEP = 17
 LOOKS = {
     "helps": (BLUE, "circle"),
     "no better": (SKY, "diamond"),
-    "useless": ("#8a9097", "square"),
+    "useless": (GREY, "square"),
     "reversed": (VERMILION, "triangle-down"),
-    "too few": ("#8a9097", "cross"),
+    "too few": (GREY, "cross"),
 }
 """The colour and the shape of each verdict, so that neither is needed to read the other."""
 

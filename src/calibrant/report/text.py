@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ..logs.keys import group_name
@@ -14,6 +15,7 @@ from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
     from ..auditing import Audit
+    from ..looking.asked import Step
 
 __all__ = ["markdown"]
 
@@ -24,7 +26,14 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None = None) -> str:
+def markdown(
+    audit: Audit,
+    *,
+    after: Audit | None = None,
+    actions: Bands | None = None,
+    steps: Sequence[Step] = (),
+    made: date | None = None,
+) -> str:
     """The report of an audit as Markdown; the parameters are those of `html`.
 
     Names come from the log, so they are escaped: they cannot open a tag, a link or a table cell.
@@ -32,15 +41,25 @@ def markdown(audit: Audit, *, after: Audit | None = None, actions: Bands | None 
     groups = wording.worst_first(audit, after)
     blocks = [
         "# Calibration audit",
-        _bullets([f"source: {audit.source}", *(f"{what}: {n}" for what, n in wording.read_lines(audit))]),
+        wording.made_line(made),
+        _bullets(audit.notes),
+        _bullets([f"{what}: {n}" for what, n in wording.read_lines(audit)]),
+        _plain(wording.counted(groups)),
         "\n".join(f"- {_answer(one)}" for one in groups) if groups else "No groups: nothing was measured.",
+        next_lines(steps),
         _actions(groups, actions),
         _said(groups),
         "## Segments\n\n" + _segments(groups) if groups else "",
         "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:9]]),
-        "## What the numbers assume\n\n" + _bullets([*wording.ASSUMPTIONS, *audit.notes]),
+        "## What the numbers assume\n\n" + _bullets(wording.ASSUMPTIONS),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def next_lines(steps: Sequence[Step]) -> str:
+    """The commands that come next, each with why."""
+    each = [f"{step.why[:1].upper()}{step.why[1:]}:\n\n    {step.command}" for step in steps]
+    return "## What to do next\n\n" + "\n\n".join(each) if steps else ""
 
 
 def _answer(one: ReportGroup) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..logs.keys import group_name
 from ..maps.track_record import TrackRecord
 from ..metrics.findings import FEW
@@ -19,7 +22,7 @@ from .charts import ACTIONS
 if TYPE_CHECKING:
     from ..auditing import Audit, Group
 
-__all__ = ["ASSUMPTIONS", "MEASURES", "Bands", "ReportGroup", "group_key", "worst_first"]
+__all__ = ["ASSUMPTIONS", "MEASURES", "SPREAD", "Bands", "ReportGroup", "group_key", "worst_first"]
 
 Bands = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -58,6 +61,34 @@ ASSUMPTIONS = (
     "The numbers describe the past: a new model, prompt or kind of question needs a new audit.",
     "This is evidence for a judgement, not a conformity assessment.",
 )
+
+
+SPREAD = (
+    "Confidence minus share right of every group with rows enough, from the lowest to the highest, with 95 % "
+    "intervals. Of groups without any gap, one interval in twenty leaves out zero by chance."
+)
+_UNITS = {
+    "fraction": "a fraction from 0 to 1", "percent": "per cent", "1-5": "marks from 1 to 5",
+    "1-10": "marks from 1 to 10", "0-10": "marks from 0 to 10", "logprob": "log-probabilities", "logit": "logits",
+    "several": "several units, by group: see the notes",
+}  # fmt: skip
+
+
+def made_line(made: date | None = None) -> str:
+    """When a report was made, and by what."""
+    return f"Made on {(made or date.today()).isoformat()} by calibrant {__version__}."
+
+
+def counted(groups: Sequence[ReportGroup]) -> str:
+    """How many groups show what, where there are several."""
+    if len(groups) < 4:
+        return ""
+    counts = Counter(one.group.verdict for one in groups)
+    return (
+        f"Of {len(groups):,} groups: "
+        + ", ".join(f"{n:,} {verdict}" for verdict, n in counts.most_common())
+        + "."
+    )
 
 
 def group_key(by: Mapping[str, str | None]) -> str:
@@ -159,8 +190,10 @@ def said(groups: Sequence[ReportGroup]) -> dict[str, Any] | None:
 
 def read_lines(audit: Audit) -> list[tuple[str, str]]:
     """What was read and what could not be used, with counts: (what, how many)."""
-    lines = [
-        *((part, name) for part, name in audit.columns.items() if name),
+    lines = [("file", audit.source)]
+    lines += [(part, f"column {name!r}") for part, name in audit.columns.items() if name]
+    lines += [
+        ("unit of the confidence", _UNITS.get(audit.scale, audit.scale)),
         ("rows read", f"{audit.rows:,}"),
         ("rows used", f"{audit.used:,}" + _share(audit.used, audit.rows)),
     ]
