@@ -15,6 +15,7 @@ import typer
 
 from calibrant.checks import promises
 from calibrant.cli import app
+from calibrant.cli.examples import EXAMPLES
 from calibrant.errors import UnusableInput
 from calibrant.logs.sources import Source, open_source
 from calibrant.logs.tallies import read_log
@@ -66,6 +67,7 @@ def commands() -> str:
                 else (f" Default: {parameter.default}.")
             )
             lines.append(f"| `{shown}` | {getattr(parameter, 'help', None) or ''}{default} |")
+        lines += ["", "```console", *(f"$ {example}" for example in EXAMPLES[name]), "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 
+from . import __version__
 from .errors import MissingExtra
 from .plugins import require
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; its version is said without it, at once."""
+    if sys.argv[1:] == ["--version"]:
+        print(__version__)
+        return
     try:
         require("typer", "The command line", "cli")
         require("rich", "The command line", "cli")

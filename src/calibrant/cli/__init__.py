@@ -42,6 +42,8 @@ def run() -> None:
         app()
     except CalibrantError as error:
         err.print(f"calibrant: {error}", style="red", soft_wrap=True)
+        for note in getattr(error, "__notes__", ()):
+            err.print(note, soft_wrap=True)
         sys.exit(2 if isinstance(error, Misuse | UnknownName) else 1)
     except OSError as error:
         err.print(f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red")

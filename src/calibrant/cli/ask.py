@@ -77,7 +77,9 @@ def elicit_command(
     )  # fmt: skip
     left = len(asked) - summary.recorded - summary.skipped
     closed = [name for name in ("calls", "tokens", "dollars") if getattr(given, f"max_{name}") == 0]
-    print_summary(summary, left, log, as_json, closed=[f"--max-{name}" for name in closed])
+    print_summary(
+        summary, left, log, as_json, closed=[f"--max-{name}" for name in closed], signals=len(chosen)
+    )
     if left:
         raise typer.Exit(1)
 

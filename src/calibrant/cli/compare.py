@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from .findings import FailIf, ended, tell
-from .options import AsJson, By, Clustered, LogPath, columns, command
-from .terminal import print_json
+from .options import AsJson, By, Clustered, LogPath, asked_of, columns, command
+from .terminal import print_json, print_next
 
 
 @command("compare")
@@ -40,6 +40,7 @@ def compare_command(
     Differences are of the second less the first. Ends with status 3 where a condition of --fail-if is met.
     """
     from calibrant.comparing.logs import compare
+    from calibrant.looking.following import after_compare
     from calibrant.metrics.conditions import conditions
     from calibrant.metrics.differences import DIFFERENCES
 
@@ -57,9 +58,12 @@ def compare_command(
         **asdict(labels),
     )
     said = found.judged(fail_if or [])
+    steps = after_compare(asked_of(log, by, labels), between, other)
     if as_json:
-        print_json(found.to_dict() | {"conditions": [one.to_dict() for one in said]})
+        told = found.to_dict() | {"conditions": [one.to_dict() for one in said]}
+        print_json(told | {"next": [step.to_dict() for step in steps]})
     else:
         print_comparison(found)
         tell(said)
+        print_next(steps)
     ended(said)

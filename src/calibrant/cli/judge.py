@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, By, Clustered, LogPath, People, columns, command
-from .terminal import print_aside, print_json, say
+from .options import AsJson, By, Clustered, LogPath, People, asked_of, columns, command
+from .terminal import print_aside, print_json, print_next, say
 
 
 @command("judge")
@@ -27,15 +27,18 @@ def judge_command(
 ) -> None:
     """Set a judge's verdicts against people's: how many are right, whom it favours, whether it has changed."""
     from calibrant.judging import judge
+    from calibrant.looking.following import after_judge
 
     found = judge(
         log, human, by=columns(by), earlier=earlier, **asdict(labels), **people(),
     )  # fmt: skip
+    steps = after_judge(asked_of(log, by, labels), human)
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
         return
     read = ", ".join(f"{part} {name}" for part, name in found.columns.items())
     say(f"{found.log.used:,} of {found.log.rows:,} rows used; columns: {read}.")
     print_aside(found.log.unusable, found.log.notes)
     for line in found.sentences():
         say(line)
+    print_next(steps)

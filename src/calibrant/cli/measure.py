@@ -21,10 +21,11 @@ from .options import (
     People,
     PolicyName,
     ScaleName,
+    asked_of,
     columns,
     command,
 )
-from .terminal import print_json, say
+from .terminal import print_json, print_next, say
 
 
 @command("audit")
@@ -48,6 +49,7 @@ def audit_command(
     Ends with status 3 where a condition of --fail-if is met.
     """
     from calibrant.auditing import audit
+    from calibrant.looking.following import after_audit
     from calibrant.metrics.conditions import MEASURES, conditions
 
     from .tables.measured import print_audit
@@ -57,22 +59,26 @@ def audit_command(
         log, columns(by), bins=bins, **asdict(labels),
         human=human, **people(),
     )  # fmt: skip
+    asked = asked_of(log, by, labels)
+    steps = after_audit([group.finding for group in found.groups], asked, reported=report is not None)
     if report:
         from calibrant.report import html
 
-        write(report, html(found))
+        write(report, html(found, steps=steps))
     if markdown:
         from calibrant.report import markdown as to_markdown
 
-        write(markdown, to_markdown(found))
+        write(markdown, to_markdown(found, steps=steps))
     said = found.judged(fail_if or [])
     if as_json:
-        print_json(found.to_dict() | ({"conditions": [one.to_dict() for one in said]} if said else {}))
+        told = found.to_dict() | ({"conditions": [one.to_dict() for one in said]} if said else {})
+        print_json(told | {"next": [step.to_dict() for step in steps]})
     else:
         print_audit(found)
         for path in filter(None, (report, markdown)):
             say(f"Report: {path}")
         tell(said)
+        print_next(steps)
     ended(said)
 
 
@@ -88,6 +94,7 @@ def fit_command(
 ) -> None:
     """Fit maps from confidence to probability, one per group, measured on rows they had not seen."""
     from calibrant.fitting import fit_log
+    from calibrant.looking.following import after_fit
 
     from .tables.measured import print_fitted
 
@@ -96,11 +103,15 @@ def fit_command(
     )  # fmt: skip
     if maps:
         fitted.maps.save(maps)
+    kept = str(maps) if maps else None
+    least = min((group.tally.n_eff for group in fitted.groups), default=0.0)
+    steps = after_fit(asked_of(log, by, labels), kept, least, calibrator)
     if as_json:
-        print_json({**fitted.to_dict(), "maps": str(maps) if maps else None})
+        print_json({**fitted.to_dict(), "maps": kept, "next": [step.to_dict() for step in steps]})
         return
     print_fitted(fitted)
     say(f"Maps: {maps}" if maps else "Nothing was written; add -o MAPS to keep the maps.")
+    print_next(steps)
 
 
 @command("apply")
@@ -121,6 +132,7 @@ def apply_command(
     """Add the calibrated probability, its interval and the action to every row of a log."""
     from calibrant.applying import apply
     from calibrant.assembly.building import one_way
+    from calibrant.looking.following import after_apply
     from calibrant.releases.live import made
 
     from .tables.measured import print_applied
@@ -129,8 +141,10 @@ def apply_command(
     done = apply(
         way.maps, log, to, made("policies", way.policy, "--policy"), confidence=confidence, scale=scale
     )
+    steps = after_apply(str(to))
     if as_json:
-        print_json({**done.to_dict(), "out": str(to)})
+        print_json({**done.to_dict(), "out": str(to), "next": [step.to_dict() for step in steps]})
         return
     print_applied(done)
     say(f"Written: {to}")
+    print_next(steps)

@@ -8,20 +8,27 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
+from calibrant.errors import UnusableInput
 from calibrant.files.writing import check_apart, check_writable
 from calibrant.plugins import names
 
+from .examples import epilog
+from .refusals import note_what_works
+
+if TYPE_CHECKING:
+    from calibrant.looking.asked import Asked
+
 app = typer.Typer(
     help="Gives every answer of a language model an honest probability of being right, and acts on it.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    no_args_is_help=True, pretty_exceptions_enable=False,
 )  # fmt: skip
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -65,6 +72,14 @@ Posture = Annotated[
     str | None,
     typer.Option(help="very_cautious, cautious, neutral, bold or very_bold, for signals that take it."),
 ]
+
+
+def asked_of(log: str, by: str, labels: Any, **further: str | None) -> Asked:
+    """A log and how it was said to be read, for the commands that come next."""
+    from calibrant.looking.asked import Asked
+
+    named = labels.named() if hasattr(labels, "named") else asdict(labels)
+    return Asked(log=log, by=tuple(columns(by)), named={**named, **further})
 
 
 def finite(value: float | None) -> float | None:
@@ -205,10 +220,11 @@ def command(
     the files that it makes in the folder --out. One that asks no model is ended as well, before its work, where a file
     cannot be written; the others say so themselves, once they know that they are to ask (`Session.begin`).
     """
-    return lambda work: of.command(name)(_parted(work, makes))
+    whole = name if of is app else f"{of.info.name or 'plan'} {name}"
+    return lambda work: of.command(name, epilog=epilog(whole))(_parted(work, makes, whole))
 
 
-def _parted(work: Callable[..., None], makes: Sequence[str]) -> Callable[..., None]:
+def _parted(work: Callable[..., None], makes: Sequence[str], command: str) -> Callable[..., None]:
     shown, groups = list[Parameter](), dict[str, Any]()
     kinds = get_type_hints(work, include_extras=True)
     for name, given in signature(work).parameters.items():
@@ -235,9 +251,14 @@ def _parted(work: Callable[..., None], makes: Sequence[str]) -> Callable[..., No
         check_apart(made, [v for n, v in given.items() if n not in writes and isinstance(v, str | Path)])
         for path in () if asks or makes else made.values():
             check_writable(path)
+        told = dict(given)
         for name, kind in groups.items():
             given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
-        work(**given)
+        try:
+            work(**given)
+        except UnusableInput as error:
+            note_what_works(error, command, told)
+            raise
 
     parted.__signature__ = Signature(shown)  # type: ignore[attr-defined]
     parted.__annotations__ = {one.name: one.annotation for one in shown}

@@ -10,9 +10,9 @@ import typer
 
 from calibrant.plugins import about, find, names
 
-from .options import AsJson, By, Clustered, columns, command
+from .options import AsJson, By, Clustered, asked_of, columns, command
 from .plan.shared import chart_of
-from .terminal import print_json, say
+from .terminal import print_json, print_next, say
 
 Log = Annotated[
     str | None,
@@ -50,6 +50,7 @@ def signals_command(
         _list(as_json)
         return
     from calibrant.comparing.signals import compare_signals
+    from calibrant.looking.following import after_signals
 
     from .tables.signals import print_compared
 
@@ -59,12 +60,14 @@ def signals_command(
         from calibrant.report.signals import ranking_chart
 
         save(ranking_chart(found), chart, title="Which signal works where")
+    steps = () if scores else after_signals(asked_of(log, by, labels))
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
         return
     print_compared(found)
     if chart:
         say(f"Chart: {chart}")
+    print_next(steps)
 
 
 def _list(as_json: bool) -> None:

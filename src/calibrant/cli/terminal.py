@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,8 +19,21 @@ from rich.progress import (
 )
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from calibrant.looking.asked import Step
+
 __all__ = [
-    "err", "out", "print_aside", "print_cut", "print_json", "print_read", "print_reasons", "progress", "say", "table",
+    "err",
+    "out",
+    "print_aside",
+    "print_cut",
+    "print_json",
+    "print_next",
+    "print_read",
+    "print_reasons",
+    "progress",
+    "say",
+    "table",
 ]  # fmt: skip
 
 _UNBROKEN = 10_000
@@ -121,3 +134,14 @@ def print_reasons(reasons: Mapping[str, int], most: int = 8) -> None:
     """Why answers, scores or grades are missing, the most frequent first."""
     for why, n in sorted(reasons.items(), key=lambda one: -one[1])[:most]:
         say(f"  {n:,} x {why}")
+
+
+def print_next(steps: Sequence[Step]) -> None:
+    """Commands that come next, each with why."""
+    if not steps:
+        return
+    say("")
+    say("Next:")
+    for step in steps:
+        say(f"  {step.command}")
+        say(f"      {step.why}")

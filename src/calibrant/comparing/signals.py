@@ -154,6 +154,8 @@ def compare_signals(
     correct: str | None = None,
     weight: str | None = None,
     cluster: str | None = None,
+    scale: str | None = None,
+    **reading: Any,
 ) -> SignalTable:
     """Compare the signals of a log, on the whole of it and by groups.
 
@@ -171,6 +173,9 @@ def compare_signals(
         Of a wide log, the columns that hold a signal each.
     confidence, correct, weight, cluster : column names
         As for `calibrant.audit`. Answers to one item are a cluster where nothing else is said.
+    scale : str, optional
+        The unit of all scores, as for `calibrant.audit`.
+    reading : right, partly, wrong, labels, on, as for `calibrant.audit`
 
     Raises
     ------
@@ -196,8 +201,9 @@ def compare_signals(
     [('p_true', 'helps'), ('mean_logprob', 'helps')]
     """
     read = read_answers(
-        log, by, scores_in=scores, confidence=confidence, correct=correct, weight=weight, cluster=cluster
-    )
+        log, by, scores_in=scores, confidence=confidence, correct=correct, weight=weight, cluster=cluster,
+        scale=scale, **reading,
+    )  # fmt: skip
     if not read.signals:
         raise UnusableInput(
             f"{read.source} has {several(len(read), 'answer')}, and not one row that names a signal."

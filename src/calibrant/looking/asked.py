@@ -38,14 +38,15 @@ PRICED = ("plan costs", "plan correction")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command that can be pasted, and why."""
+    """A command that can be pasted, and why; `later` where something must be there first, in capital letters."""
 
     command: str
     why: str
+    later: bool = False
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"command": self.command, "why": self.why}
+        return {"command": self.command, "why": self.why, "later": self.later}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

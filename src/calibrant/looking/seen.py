@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ..logs.sources import Source
@@ -69,13 +68,6 @@ class Seen:
     def tallies(self) -> list[Tally]:
         """One of each group; none where the log cannot be read."""
         return [] if self.log is None else list(self.log.groups.values())
-
-    @property
-    def file(self) -> str:
-        """The log's name without its ending, for files that are made beside it."""
-        name = Path(self.asked.log.rpartition("://")[2].partition("#")[0]).name
-        plain = name.partition(".")[0]
-        return plain if plain.strip("*?[]") == plain and plain else "log"
 
     @property
     def options(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ..phrasing.numbers import of_100, percent, points
 from ..planning.thresholds import plan_thresholds
 from ..plans.documents import FEATURES
 from ..tally import Tally, merged
+from .following import beside
 from .seen import Seen, Use
 from .several import cascade, compared, ensemble, signals
 
@@ -101,7 +102,7 @@ def _fit(seen: Seen) -> Use | None:
     if few:
         lacks = sum(math.ceil(FEW - one.n_eff) for one in few)
         return seen.use("fit", False, f"a map of fewer than {FEW:.0f} labels promises nothing", lacks)
-    maps = f"{seen.file}_maps.json"
+    maps = beside(seen.asked.log, "maps.json")
     rows = sum(one.rows for one in seen.tallies)
     says = f"maps from this confidence to the probability of being right, on {rows:,} labels."
     return seen.use("fit", True, says, command=seen.asked.line("fit", "-o", maps))
@@ -124,7 +125,7 @@ def _thresholds(seen: Seen) -> Use | None:
     done = [one for one in all_of if one.certified]
     lacking = [one.labels_needed for one in all_of if not one.certified]
     needed = None if any(n is None for n in lacking) else sum(n or 0 for n in lacking)
-    extra = ("--max-error", f"{seen.max_error:g}", "-o", f"{seen.file}_thresholds.json")
+    extra = ("--max-error", f"{seen.max_error:g}", "-o", beside(seen.asked.log, "thresholds.json"))
     command = seen.asked.line("plan thresholds", *extra)
     if len(done) == len(all_of):
         sent = min(one.coverage.value for one in done)

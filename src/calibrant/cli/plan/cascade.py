@@ -10,8 +10,8 @@ import typer
 
 from calibrant.errors import Misuse
 
-from ..options import AsJson, Labels, LogPath, columns, command
-from ..terminal import print_json, say
+from ..options import AsJson, Labels, LogPath, asked_of, columns, command
+from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
 
@@ -46,6 +46,7 @@ def cascade_command(
     as_json: AsJson = False,
 ) -> None:
     """Plan a cascade by what the large model would gain; fit on some items, state what the others show."""
+    from calibrant.looking.following import after_plan
     from calibrant.planning.cascades import plan_cascade
     from calibrant.planning.operating import Aim
 
@@ -62,12 +63,18 @@ def cascade_command(
         save(cost_quality(made.to_dict()), chart, title="Accuracy against large calls and cost")
     if to:
         made.plan.save(to)
+    kept = str(to) if to else None
+    steps = after_plan(
+        "plan cascade", asked_of(log, "", labels), kept, "--models", models, "--fit-rows", str(fit_rows)
+    )
     if as_json:
-        print_json({**made.to_dict(), "chart": str(chart) if chart else None, "out": str(to) if to else None})
+        told = {**made.to_dict(), "chart": str(chart) if chart else None, "out": kept}
+        print_json({**told, "next": [step.to_dict() for step in steps]})
         return
     print_cascade(made)
     for path in filter(None, (chart, to)):
         say(f"Written: {path}")
+    print_next(steps)
 
 
 def _prices(text: str) -> dict[str, float] | None:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, Clustered, command
-from ..terminal import print_json, say
+from ..options import AsJson, Clustered, asked_of, command
+from ..terminal import print_json, print_next, say
 from .shared import plan
 
 
@@ -27,6 +27,7 @@ def chain_command(
     as_json: AsJson = False,
 ) -> None:
     """Compare ways of putting the confidences of steps together, and fit a map from steps to one probability."""
+    from calibrant.looking.following import after_plan
     from calibrant.planning.chains import plan_chain
 
     from ..tables.plans import print_chain
@@ -36,8 +37,17 @@ def chain_command(
     )  # fmt: skip
     if maps:
         found.map.save(maps)
+    named = [
+        part
+        for flag, name in (("--trajectory", trajectory), ("--step", step))
+        if name
+        for part in (flag, name)
+    ]
+    kept = str(maps) if maps else None
+    steps = after_plan("plan chain", asked_of(log, "", labels), kept, *named)
     if as_json:
-        print_json({**found.to_dict(), "out": str(maps) if maps else None})
+        print_json({**found.to_dict(), "out": kept, "next": [one.to_dict() for one in steps]})
         return
     print_chain(found)
     say(f"Map: {maps}" if maps else "Nothing was written; add -o MAP to keep the map.")
+    print_next(steps)

@@ -11,8 +11,8 @@ import typer
 from calibrant.arguments import filled
 from calibrant.plugins import names
 
-from ..options import AsJson, By, LogPath, Priced, columns, command, option
-from ..terminal import print_json, say
+from ..options import AsJson, By, LogPath, Priced, asked_of, columns, command, option
+from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
 
@@ -47,6 +47,7 @@ def costs_command(
     as_json: AsJson = False,
 ) -> None:
     """Which answers to send at your costs, and what to expect: shares, errors, load and cost per 1,000."""
+    from calibrant.looking.following import after_costs
     from calibrant.planning.costs import plan_costs
     from calibrant.policies.expected_cost import ExpectedCost
 
@@ -64,11 +65,13 @@ def costs_command(
 
         drawn = cost_curves(told["groups"], wrong=costs.wrong, review=costs.review)
         save(drawn, chart, title="Cost against threshold")
+    steps = after_costs(asked_of(log, by, labels))
     if as_json:
-        print_json(told)
+        print_json({**told, "next": [step.to_dict() for step in steps]})
         return
     print_costs(found)
     if chart:
         say(f"Chart: {chart}")
         if len(drawable := [g for g in told["groups"] if g["curve"]]) > PANELS:
             say(f"  It shows the first {PANELS} of {len(drawable)} groups.")
+    print_next(steps)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..options import AsJson, Labels, LogPath, columns, command
-from ..terminal import print_json, say
+from ..options import AsJson, Labels, LogPath, asked_of, columns, command
+from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
 
@@ -36,6 +36,7 @@ def ensemble_command(
     as_json: AsJson = False,
 ) -> None:
     """Pool the answers of several models by calibrated log-odds; majority and the best one to compare with."""
+    from calibrant.looking.following import after_plan
     from calibrant.planning.ensembles import plan_ensemble
 
     from ..tables.plans import print_ensemble
@@ -51,9 +52,12 @@ def ensemble_command(
         from calibrant.report.ensembles import ensemble_chart
 
         save(ensemble_chart(found), chart, title="Accuracy of an ensemble")
+    kept = str(pool) if pool else None
+    steps = after_plan("plan ensemble", asked_of(log, "", labels), kept, "--models", models)
     if as_json:
-        print_json({**found.to_dict(), "out": str(pool) if pool else None})
+        print_json({**found.to_dict(), "out": kept, "next": [step.to_dict() for step in steps]})
         return
     print_ensemble(found)
     for path in filter(None, (pool, chart)):
         say(f"Written: {path}")
+    print_next(steps)

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import AsJson, Clustered, LogPath, columns, command
-from ..terminal import print_json, say
+from ..options import AsJson, Clustered, LogPath, asked_of, columns, command
+from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
 
@@ -36,6 +36,7 @@ def pareto_command(
     as_json: AsJson = False,
 ) -> None:
     """Which models, prompts or signals no other beats on accuracy, calibration and cost at once."""
+    from calibrant.looking.following import after_pareto
     from calibrant.planning.pareto import pareto
 
     from ..tables.plans import print_front
@@ -49,9 +50,11 @@ def pareto_command(
         from calibrant.report.pareto import front
 
         save(front(found.to_dict()), chart, title="Accuracy against calibration")
+    steps = after_pareto(asked_of(log, "", labels), tuple(found.candidates[0].of) if found.candidates else ())
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
         return
     print_front(found, calibration)
     if chart:
         say(f"Chart: {chart}")
+    print_next(steps)

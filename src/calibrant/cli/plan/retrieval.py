@@ -10,8 +10,8 @@ import typer
 
 from calibrant.errors import NotEnoughLabels
 
-from ..options import AsJson, Clustered, LogPath, command, option
-from ..terminal import print_json, say
+from ..options import AsJson, Clustered, LogPath, asked_of, command, option
+from ..terminal import print_json, print_next, say
 from .shared import plan
 
 
@@ -37,6 +37,7 @@ def retrieval_command(
     as_json: AsJson = False,
 ) -> None:
     """Does a low confidence come of the documents or of the model? What tells the two apart, and what to do."""
+    from calibrant.looking.following import after_plan
     from calibrant.planning.documents import plan_documents
 
     from ..tables.seconds import print_documents
@@ -46,9 +47,12 @@ def retrieval_command(
         if found.fitted is None:
             raise NotEnoughLabels("A map of document features", 20, len(found.log))
         found.fitted.save(to)
+    kept, named = str(to) if to else None, ["--held", columns.held] if columns.held else []
+    steps = after_plan("plan retrieval", asked_of(log, "", columns), kept, *named) if found.fitted else ()
     if as_json:
-        print_json({**found.to_dict(), "out": str(to) if to else None})
+        print_json({**found.to_dict(), "out": kept, "next": [step.to_dict() for step in steps]})
         return
     print_documents(found)
     if to:
         say(f"Map: {to}")
+    print_next(steps)

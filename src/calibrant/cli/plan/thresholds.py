@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import FOUND, AsJson, By, Clustered, LogPath, columns, command
-from ..terminal import print_json, say
+from ..options import FOUND, AsJson, By, Clustered, LogPath, asked_of, columns, command
+from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
 Certs = Annotated[Path, typer.Argument(metavar="CERTS", help="File written by `calibrant plan thresholds`.")]
@@ -48,6 +48,7 @@ def thresholds_command(
     as_json: AsJson = False,
 ) -> None:
     """Certify the lowest threshold above which at most a given share of the answers is wrong."""
+    from calibrant.looking.following import after_thresholds
     from calibrant.maps.calibration import MapSet
     from calibrant.planning.thresholds import plan_thresholds
     from calibrant.plans.certificates import CertificateSet
@@ -66,8 +67,10 @@ def thresholds_command(
         from calibrant.report.thresholds import PANELS, certified_risk
 
         save(certified_risk(made), chart, title="Risk and coverage")
+    certified = [one.certified for one in made.certificates.certificates]
+    steps = after_thresholds(asked_of(log, by, labels), certified, max_error, str(to) if to else None)
     if as_json:
-        print_json(made.to_dict())
+        print_json({**made.to_dict(), "next": [step.to_dict() for step in steps]})
         return
     print_thresholds(made)
     for what, path in (("Certificates", to), ("Chart", chart)):
@@ -75,6 +78,7 @@ def thresholds_command(
             say(f"{what}: {path}")
     if chart and (groups := len(made.tallies)) > PANELS:
         say(f"  It shows {PANELS} of the {groups} groups, those with the most labels.")
+    print_next(steps)
 
 
 @command("check", plan)
@@ -95,6 +99,7 @@ def check_command(
 
     Ends with status 3 where one is revoked.
     """
+    from calibrant.looking.following import after_check
     from calibrant.planning.thresholds import check_certificates
     from calibrant.plans.certificates import CertificateSet
 
@@ -105,11 +110,14 @@ def check_command(
     )  # fmt: skip
     if to:
         done.certificates.save(to)
+    revoked = [group.certificate.max_error for group in done.groups if group.certificate.revoked]
+    steps = after_check(asked_of(log, ",".join(done.certificates.by), labels), revoked, str(certificates))
     if as_json:
-        print_json(done.to_dict())
+        print_json({**done.to_dict(), "next": [step.to_dict() for step in steps]})
     else:
         print_check(done)
         if to:
             say(f"Certificates: {to}")
-    if any(group.certificate.revoked for group in done.groups):
+        print_next(steps)
+    if revoked:
         raise typer.Exit(FOUND)

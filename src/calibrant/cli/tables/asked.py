@@ -9,9 +9,10 @@ from typing import Any
 from calibrant.asking.asker import Spending
 from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import CostEstimate
+from calibrant.looking.following import after_elicit
 from calibrant.phrasing.numbers import dollars, share, tokens
 
-from ..terminal import print_cut, print_json, print_reasons, say
+from ..terminal import print_cut, print_json, print_next, print_reasons, say
 
 __all__ = [
     "estimate_sentence", "print_estimate", "print_spending", "print_stopped", "print_summary",
@@ -76,7 +77,7 @@ def print_stopped(
 
 
 def print_summary(
-    s: ElicitSummary, left: int, log: str, as_json: bool, *, closed: Sequence[str] = ()
+    s: ElicitSummary, left: int, log: str, as_json: bool, *, closed: Sequence[str] = (), signals: int = 1
 ) -> None:
     """How a run of elicit went; `closed` are the options that allowed nothing to be asked at all."""
     spent = s.spending
@@ -86,8 +87,9 @@ def print_summary(
         "reasons": dict(s.reasons), "stopped": s.stopped,
         **spending_fields(spent),
     }  # fmt: skip
+    steps = after_elicit(log, signals) if s.graded else ()
     if as_json:
-        print_json(body)
+        print_json({**body, "next": [step.to_dict() for step in steps]})
         return
     right = "" if s.accuracy is None else f", {share(s.accuracy, s.graded)} right"
     if s.accuracy is not None and s.ungraded:
@@ -104,3 +106,4 @@ def print_summary(
         change = f" with a higher {' and '.join(closed)}" if closed else ""
         say(f"Stopped: {s.stopped} Run the same command again{change} to go on.")
     say(f"Log: {log}")
+    print_next(steps)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from calibrant.looking import Look
-from calibrant.looking.asked import Step
 from calibrant.looking.seen import Use
 
-from ..terminal import err, say, table
+from ..terminal import print_next, say, table
 
-__all__ = ["print_look", "print_next", "print_short"]
+__all__ = ["print_look"]
 
 MOST = 40
 """Columns that are listed."""
@@ -85,26 +82,3 @@ def _used(use: Use) -> tuple[str, ...]:
         "" if use.cost is None else f"{use.cost:,.2f}",
         use.says,
     )
-
-
-def print_next(steps: Sequence[Step]) -> None:
-    """Commands that can be pasted, each with why."""
-    if steps:
-        say("")
-        say("Next:")
-        for step in steps:
-            say(f"  {step.command}")
-            say(f"      {step.why}")
-
-
-def print_short(found: Look, steps: Sequence[Step]) -> None:
-    """What a refused file is, beside the error, and the commands that work."""
-    for line in found.short():
-        err.print(line, soft_wrap=True)
-    if steps:
-        err.print("What works:" if len(steps) == 1 else "What works, whichever is meant:")
-    for step in steps:
-        err.print(f"  {step.command}", soft_wrap=True)
-        err.print(f"      {step.why}", soft_wrap=True)
-    if found.readable:
-        err.print(f"More: calibrant look {found.source}", soft_wrap=True)

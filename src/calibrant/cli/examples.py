@@ -1,0 +1,49 @@
+"""An example or two of every command, shown by its --help and run by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["EXAMPLES", "epilog"]
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "look": ("calibrant look answers.csv", "calibrant look answers.csv --max-error 0.05 --label-cost 0.5"),
+    "audit": (
+        "calibrant audit answers.csv", "calibrant audit answers.csv --by task --report audit.html",
+        "calibrant audit answers.csv --labels labels.csv --on item_id",
+    ),
+    "fit": ("calibrant fit answers.csv --by task -o maps.json",),
+    "apply": ("calibrant apply maps.json answers.csv -o calibrated.csv",),
+    "compare": (
+        "calibrant compare answers.csv later.csv --fail-if 'accuracy<-0.05'",
+        "calibrant compare answers.csv --between model",
+    ),
+    "judge": ("calibrant judge answers.csv --human human",),
+    "signals": ("calibrant signals", "calibrant signals records.jsonl"),
+    "plan thresholds": ("calibrant plan thresholds answers.csv --max-error 0.2 -o thresholds.json",),
+    "plan check": ("calibrant plan check thresholds.json later.csv",),
+    "plan costs": ("calibrant plan costs answers.csv --wrong 10 --review 1",),
+    "plan cascade": ("calibrant plan cascade answers.csv --models small,large --fit-rows 100 -o cascade.json",),
+    "plan ensemble": ("calibrant plan ensemble answers.csv --models small,large -o pool.json",),
+    "plan pareto": ("calibrant plan pareto answers.csv --of model",),
+    "plan chain": ("calibrant plan chain steps.jsonl -o chain.json",),
+    "plan correction": ("calibrant plan correction attempts.jsonl",),
+    "plan retrieval": ("calibrant plan retrieval documents.jsonl -o documents.json",),
+    "elicit": (
+        "calibrant elicit questions.jsonl -o records.jsonl --estimate",
+        "calibrant elicit world_facts -o records.jsonl --limit 50 --signals mean_logprob,verbalized",
+    ),
+    "ask": ("calibrant ask 'What is the capital of Peru?'",),
+    "demo": ("calibrant demo --limit 40 -o demo",),
+    "serve": ("calibrant serve calibrant.toml --check",),
+    "posture": ("calibrant posture world_facts --estimate",),
+    "redteam": ("calibrant redteam world_facts --estimate",),
+    "refine": ("calibrant refine world_facts --limit 200 --estimate",),
+    "extensions": ("calibrant extensions signals",),
+}  # fmt: skip
+
+
+def epilog(name: str) -> str | None:
+    """What stands below the options of a command, each example in a line."""
+    shown = EXAMPLES.get(name, ())
+    return "\n\n".join(["Examples:" if len(shown) > 1 else "Example:", *shown]) if shown else None
