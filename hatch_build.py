@@ -15,8 +15,7 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
-SOURCE = re.compile(r"""(src|srcset)="(?!https?:)([^"]+)\"""")
-PICTURE = re.compile(r"<picture>.*?</picture>\n*", re.DOTALL)
+PICTURE = re.compile(r"""(<img src=")(?!https?:)([^"]+)("[^>]*>\n*)""")
 
 
 class Metadata(MetadataHookInterface):
@@ -44,7 +43,7 @@ def linked(text: str, address: str | None) -> str:
     def whole(found: re.Match[str]) -> str:
         return f"{found[1]}[{found[2]}]({address}/{'raw' if found[1] else 'blob'}/HEAD/{found[3]})"
 
-    return LINK.sub(whole, SOURCE.sub(lambda found: f'{found[1]}="{address}/raw/HEAD/{found[2]}"', text))
+    return LINK.sub(whole, PICTURE.sub(rf"\g<1>{address}/raw/HEAD/\2\3", text))
 
 
 def _address(root: Path) -> str | None:

@@ -174,9 +174,13 @@ def _calibrated(rows: list[Row], maps: MapSet) -> list[Row]:
 
 
 def _caught(rows: list[Row]) -> list[Row]:
-    """Wrong answers that would have been sent as they are, and now are not."""
-    found = [r for r in rows if not r["correct"] and r["was"] == Action.ANSWER != r["action"]]
-    return sorted(found, key=lambda r: r["p"] - r["score"])[:SHOWN]
+    """Wrong answers that would have been sent as they are, and now are not: of each domain the most changed first."""
+    found = [row for row in rows if not row["correct"] and row["was"] == Action.ANSWER != row["action"]]
+    place, seen = {}, Counter[str]()
+    for row in sorted(found, key=lambda r: r["p"] - r["score"]):
+        place[row["item_id"]] = seen[row["domain"]]
+        seen[row["domain"]] += 1
+    return sorted(found, key=lambda r: (place[r["item_id"]], r["p"] - r["score"]))[:SHOWN]
 
 
 def _sent(rows: list[Row]) -> Sent:

@@ -41,28 +41,17 @@ def test_the_demonstration_grades_what_a_small_model_says(
 
 
 def test_what_is_shown_was_caught() -> None:
-    """Claimed enough to be sent, wrong, and not sent any more; the most changed first."""
-    rows = [
-        {"correct": 0.0, "score": 0.9, "p": 0.3, "was": "answer", "action": "hand_off", "question": "caught"},
-        {"correct": 0.0, "score": 0.99, "p": 0.2, "was": "answer", "action": "hand_off", "question": "most"},
-        {"correct": 0.0, "score": 0.95, "p": 0.9, "was": "answer", "action": "answer", "question": "missed"},
-        {
-            "correct": 0.0,
-            "score": 0.7,
-            "p": 0.3,
-            "was": "disclaim",
-            "action": "hand_off",
-            "question": "never sent",
-        },
-        {"correct": 1.0, "score": 0.9, "p": 0.5, "was": "answer", "action": "review", "question": "right"},
-        {
-            "correct": 0.0,
-            "score": 0.3,
-            "p": 0.9,
-            "was": "hand_off",
-            "action": "answer",
-            "question": "let through",
-        },
+    """Claimed enough to be sent, wrong, and not sent any more; of every domain first, and the most changed first."""
+    told = [
+        ("caught", "a", 0.0, 0.9, 0.3, "answer", "hand_off"),
+        ("most", "a", 0.0, 0.99, 0.2, "answer", "hand_off"),
+        ("elsewhere", "b", 0.0, 0.87, 0.7, "answer", "disclaim"),
+        ("missed", "a", 0.0, 0.95, 0.9, "answer", "answer"),
+        ("never sent", "a", 0.0, 0.7, 0.3, "disclaim", "hand_off"),
+        ("right", "a", 1.0, 0.9, 0.5, "answer", "review"),
+        ("let through", "a", 0.0, 0.3, 0.9, "hand_off", "answer"),
     ]
-    assert [row["question"] for row in demo._caught(rows)] == ["most", "caught"]
-    assert demo._sent(rows) == demo.Sent(was=4, was_wrong=3, now=2, now_wrong=2)
+    names = ("item_id", "domain", "correct", "score", "p", "was", "action")
+    rows = [dict(zip(names, one, strict=True)) for one in told]
+    assert [row["item_id"] for row in demo._caught(rows)] == ["most", "elsewhere", "caught"]
+    assert demo._sent(rows) == demo.Sent(was=5, was_wrong=4, now=2, now_wrong=2)

@@ -35,7 +35,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 By = Annotated[str, typer.Option(help="Columns to part the log by, with commas: task,domain,model.")]
 Confidence = Annotated[str | None, typer.Option(help="Column of the stated confidence.")]
 GraderName = Annotated[str, typer.Option(help=f"One of: {', '.join(names('graders'))}.")]
-LogPath = Annotated[str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, or a store URL.")]
+LogPath = Annotated[
+    str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, a store URL, or `sample`.")
+]
 Questions = Annotated[
     str, typer.Argument(metavar="QUESTIONS", help="JSONL, CSV, Parquet, or a data set's name.")
 ]

@@ -48,7 +48,7 @@ def demo_command(
     folder: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the log, the maps and the report.")
     ] = Path("demo"),
-    limit: Annotated[int | None, typer.Option(min=40, help="Ask only the first so many questions.")] = None,
+    limit: Annotated[int, typer.Option(min=40, max=300, help="Ask so many of the 300 questions.")] = 240,
     as_json: AsJson = False,
 ) -> None:
     """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from glob import glob
@@ -19,6 +19,14 @@ __all__ = ["Claim", "Given"]
 
 ENTIRE = 1 << 29
 """Bytes of the largest file that is one JSON object."""
+
+SAMPLE = "sample"
+"""The name of the log that comes with the package, where no file is called so."""
+BUNDLED = Path(__file__).with_name("sample.csv")
+OF_SAMPLE = (
+    "The sample: what SmolLM2-135M-Instruct, a small model, answers to 300 questions about countries and cities; its "
+    "confidence is how likely the words of its answer were to it."
+)
 
 
 class Claim(IntEnum):
@@ -56,6 +64,8 @@ class Given:
         text = str(value)
         if "://" in text:
             return cls(value, text, name=text)
+        if text == SAMPLE and not Path(SAMPLE).exists():
+            return replace(cls.of(BUNDLED), name=SAMPLE, notes=(OF_SAMPLE,), kept=BUNDLED)
         path, part = _file(text)
         plain = unpacked(path)
         if not plain.head.strip():
@@ -143,7 +153,7 @@ def _file(text: str) -> tuple[Path, str]:
         )
     if not path.is_file():  # a pipe can be read but once
         raise UnusableInput(
-            f"There is no file {text}. `calibrant demo` makes a log to try things on; `calibrant elicit`, `ask` "
+            f"There is no file {text}. `sample` in its place is a log to try things on; `calibrant elicit`, `ask` "
             "and `serve` write one."
         )
     return path, part

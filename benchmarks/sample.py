@@ -1,0 +1,55 @@
+"""Make the log that comes with the package, `calibrant audit sample`, of the log of a demonstration, and its picture.
+
+calibrant demo --limit 300 --out demo; python benchmarks/sample.py demo/answers.jsonl
+python benchmarks/sample.py    # the picture alone, docs/pictures/sample.svg
+
+One row for each of the 300 questions of `world_facts`, answered by SmolLM2-135M-Instruct (Apache-2.0); the facts are of
+GeoNames (CC BY 4.0). `confidence` is the demonstration's own gate, the mean log-probability of the answer's tokens.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+from calibrant import audit
+from calibrant.asking.sinks import JsonlLog
+from calibrant.demo import GATE, asked
+from calibrant.logs.given import BUNDLED
+from calibrant.report.charts import reliability
+from calibrant.report.drawing import save
+
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "sample.svg"
+SIGNALS = {GATE: "confidence", "min_logprob": "min_logprob", "self_consistency": "self_consistency"}
+"""The column of each signal."""
+
+
+def main(log: str) -> None:
+    """Write the rows in the order in which the questions are asked."""
+    rows: dict[str, dict[str, object]] = {}
+    for row in JsonlLog(log).rows():
+        of = rows.setdefault(row["item_id"], {name: row[name] for name in ("item_id", "domain", "question")})
+        of |= {"answer": row["answer"].strip(), "gold": row["gold"], "correct": _plain(row["correct"])}
+        score = row["score"]
+        of[SIGNALS[row["signal"]]] = "" if score is None else round(score, 4)
+    with Path(BUNDLED).open("w", newline="", encoding="utf-8") as file:
+        out = csv.DictWriter(
+            file,
+            ["item_id", "domain", "question", "answer", "gold", *SIGNALS.values(), "correct"],
+            lineterminator="\n",
+        )
+        out.writeheader()
+        out.writerows(rows[question.id] for question in asked())
+    print(f"{BUNDLED}: {len(rows):,} rows")
+
+
+def _plain(grade: float | None) -> str:
+    """1 or 0, or nothing where nobody can tell."""
+    return "" if grade is None else f"{grade:g}"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        main(sys.argv[1])
+    save(reliability(audit(BUNDLED).groups[0].tally, bins=10), PICTURE, title="The sample, as it is")
