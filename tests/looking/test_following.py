@@ -152,7 +152,8 @@ def test_what_comes_next_runs_as_it_is_pasted(command: str, folder: Path) -> Non
         assert step["why"]
         if not step["later"]:
             run(step["command"])
-    assert "\nNext:\n" in run(command).output
+    if command.startswith("calibrant audit"):
+        assert "\nNext:\n" in run(command).output
 
 
 def test_what_comes_next_fits_what_was_found() -> None:

@@ -14,8 +14,10 @@ from ..logs.opening import labelled
 from ..logs.roles import CONVENTIONS
 from ..logs.sources import Source
 from ..logs.tallies import Log
+from ..metrics.findings import Finding
 from ..phrasing.numbers import of_100
 from .asked import Asked, Step
+from .following import after_audit
 from .sampled import (
     ColumnSeen,
     Grouping,
@@ -30,6 +32,8 @@ from .uses import uses_of
 
 __all__ = ["Look", "look"]
 
+MOST_MEASURED = 20
+"""Groups by which it is decided whether a map is needed."""
 PARTS = ("confidence", "correct", "weight", "cluster")
 
 
@@ -281,13 +285,15 @@ def _next(asked: Asked, found: Settled, uses: Sequence[Use]) -> tuple[Step, ...]
     """The commands that come next: those that read it, else the audit and what the log is ready for."""
     if found.log is None and len(found.ways) != 1:
         return tuple(Step(way.asked(asked).line("audit"), _reads(way)) for way in found.ways)
-    by_name = {one.name.partition(" ")[0]: one for one in uses}
+    read = found.log or found.ways[0].log
     why = _reads(found.ways[0]) if found.log is None else "measure how far the confidence can be trusted"
     steps = [Step(asked.line("audit"), why)]
-    for name, why in (("fit", "maps to honest probabilities"), ("thresholds", "a threshold with a promise")):
-        use = by_name.get(name)
-        if use is not None and use.ready and use.command:
-            steps.append(Step(use.command, why))
+    findings = [Finding.of(tally) for tally in list(read.groups.values())[:MOST_MEASURED]]
+    ready = {one.name.partition(" ")[0]: one.command for one in uses if one.ready}
+    after = after_audit(findings, asked, reported=True)
+    steps += [one for one in after if " fit " in one.command and ready.get("fit")]
+    if ready.get("thresholds"):
+        steps.append(Step(str(ready["thresholds"]), "a threshold with a promise"))
     return tuple(steps)
 
 

@@ -17,7 +17,7 @@ from ..logs.values import numbers
 
 __all__ = ["LOOKED_AT", "ColumnSeen", "Grouping", "columns_of", "groups_of", "head_of"]
 
-LOOKED_AT = 20_000
+LOOKED_AT = 10_000
 """Rows that are looked at."""
 SHOWN = 3
 LONGEST = 32

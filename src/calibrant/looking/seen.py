@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from ..errors import CalibrantError
+from ..logs.panels import Panel, read_panel
 from ..logs.sources import Source
 from ..logs.tallies import Log
 from ..tally import Tally
@@ -13,6 +19,9 @@ from .asked import Asked
 from .sampled import ColumnSeen
 
 __all__ = ["Seen", "Use"]
+
+MOST_MODELS = 5
+"""Models that are put side by side, those with the most rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +77,26 @@ class Seen:
     def tallies(self) -> list[Tally]:
         """One of each group; none where the log cannot be read."""
         return [] if self.log is None else list(self.log.groups.values())
+
+    @cached_property
+    def panel(self) -> Panel | str | None:
+        """The models of the log side by side; why they cannot be, None where there are not two."""
+        column = self.column("model", part="model")
+        if column is None or column not in self.columns or self.columns[column].different < 2:
+            return None
+        if lacks := [name for name in ("model", "item_id") if name not in self.source.columns]:
+            return (
+                f"needs the columns model and item_id; rename those that hold them to {' and '.join(lacks)}"
+            )
+        counts = Counter(str(value) for value in self.head.first("model").tolist() if value is not None)
+        models = [name for name, _ in counts.most_common(MOST_MODELS)]
+        named = {name: value for name, value in self.options.items() if name != "cluster"}
+        try:
+            panel = read_panel(self.head, models, **named)
+        except CalibrantError as error:
+            return str(error)
+        known = [row for row in panel.grade if not np.isnan(row).all()]
+        return panel if len(known) > 1 else "fewer than two models have verdicts"
 
     @property
     def options(self) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import CalibrantError
 from ..logs.keys import group_codes
-from ..logs.panels import Panel, read_panel
+from ..logs.panels import Panel
 from .seen import Seen, Use
 
 __all__ = ["cascade", "compared", "ensemble", "signals"]
@@ -15,7 +14,6 @@ PAIRED = 30
 """Items that two sides of a comparison share at the least."""
 PLANNED = 40
 """Items that a plan is fitted and tested on at the least."""
-MOST_MODELS = 5
 SIDES = ("model", "prompt", "release", "version", "run", "system", "variant")
 
 
@@ -48,27 +46,6 @@ def compared(seen: Seen) -> Use | None:
     )  # fmt: skip
 
 
-def _panel(seen: Seen) -> Panel | str | None:
-    """The models of the log side by side; why they cannot be, None where there are not two."""
-    column = seen.column("model", part="model")
-    if column is None or column not in seen.columns or seen.columns[column].different < 2:
-        return None
-    if "model" not in seen.source.columns or "item_id" not in seen.source.columns:
-        lacks = [name for name in ("model", "item_id") if name not in seen.source.columns]
-        return f"needs the columns model and item_id; rename those that hold them to {' and '.join(lacks)}"
-    counts: dict[str, int] = {}
-    for value in seen.head.first("model").tolist():
-        counts[str(value)] = counts.get(str(value), 0) + (value is not None)
-    models = sorted(counts, key=lambda one: -counts[one])[:MOST_MODELS]
-    named = {name: value for name, value in seen.options.items() if name != "cluster"}
-    try:
-        panel = read_panel(seen.head, models, **named)
-    except CalibrantError as error:
-        return str(error)
-    known = [i for i in range(len(models)) if not np.isnan(panel.grade[i]).all()]
-    return panel if len(known) > 1 else "fewer than two models have verdicts"
-
-
 def _ranked(panel: Panel) -> list[str]:
     """Models from the least often right to the most."""
     right = [float(np.nanmean(row)) if not np.isnan(row).all() else -1.0 for row in panel.grade]
@@ -77,7 +54,7 @@ def _ranked(panel: Panel) -> list[str]:
 
 def cascade(seen: Seen) -> Use | None:
     """The model that is least often right first, and when to ask the best."""
-    panel = _panel(seen)
+    panel = seen.panel
     if panel is None or isinstance(panel, str):
         return None if panel is None else seen.use("cascade", False, panel)
     small, large = (_ranked(panel)[place] for place in (0, -1))
@@ -99,7 +76,7 @@ def cascade(seen: Seen) -> Use | None:
 
 def ensemble(seen: Seen) -> Use | None:
     """The answers of its models together."""
-    panel = _panel(seen)
+    panel = seen.panel
     if panel is None or isinstance(panel, str):
         return None
     names = _ranked(panel)[::-1]
