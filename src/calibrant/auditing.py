@@ -11,7 +11,7 @@ from .judges.telling import leanings_told, needed_told
 from .logs.judged import JudgedGroup, judged_log
 from .logs.keys import Key, group_name
 from .logs.tallies import Log, read_log
-from .metrics.conditions import MEASURES, Judgement, conditions, judged, measured
+from .metrics.conditions import MEASURES, Judgement, Verdicts, conditions, judged, measured
 from .metrics.findings import Finding
 from .metrics.intervals import Estimate
 from .phrasing.findings import Told, corrected, told
@@ -72,6 +72,8 @@ class Group(Shown):
         return [flat(self.measures)]
 
 
+CORRECTED = ("accuracy", "gap")
+"""The measures that people's verdicts correct."""
 _NOTHING = {**dict.fromkeys(Finding.__slots__), "n": 0, "n_eff": 0.0, "verdict": "no usable rows"}
 
 
@@ -97,14 +99,26 @@ class Audit(Shown):
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What every group shows of conditions such as "gap>0.05"; each is met where the whole interval is beyond it.
 
+        Where people's verdicts were read, accuracy and gap are those that they correct, and a group of which they
+        saw too few rows has neither; all other measures believe the judge.
+
         Raises `Misuse` for what is no condition.
         """
         asked = conditions(texts, MEASURES)
-        return judged(asked, [group_name(group.by) for group in self.groups], self._estimate)
+        return judged(asked, [group_name(group.by) for group in self.groups], self._estimate, self._verdicts)
 
     def _estimate(self, at: int, measure: str, level: float) -> Estimate | None:
         group = self.groups[at]
+        if self._verdicts(measure) == "people" and (measure == "accuracy" or measure == "gap"):
+            return (
+                group.judge.found.interval(measure, level) if isinstance(group.judge, JudgedGroup) else None
+            )
         return None if group.finding is None else measured(group.tally, measure, level)
+
+    def _verdicts(self, measure: str) -> Verdicts | None:
+        if "human" not in self.columns or measure == "n":
+            return None
+        return "people" if measure in CORRECTED else "judge"
 
     def _told(self) -> list[str]:
         told = f"{self.source}, {self.used:,} of {self.rows:,} rows used"

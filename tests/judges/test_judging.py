@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 from typer.testing import CliRunner
 
 import calibrant
 from calibrant.cli import app
 from calibrant.errors import ColumnNotFound, NotEnoughLabels, UnusableInput
 from calibrant.judges.correcting import Judged, judged
+from calibrant.logs.judged import JudgedGroup
 
 Floats = NDArray[np.float64]
 
@@ -341,4 +343,65 @@ def test_the_command_line(log: Path) -> None:
     assert set(block) == {*by_frame(frame()).to_dict(), "leanings", "needed"}
     assert block["accuracy"]["low"] < block["accuracy"]["value"] < block["naive_accuracy"]["low"]
     told = CliRunner().invoke(app, asked).output
-    assert "The judge says " in told.splitlines()[0]
+    assert any(line.startswith("All rows") and "The judge says " in line for line in told.splitlines())
+
+
+# Conditions.
+
+
+def test_conditions_are_held_against_the_corrected_accuracy_and_gap(tmp_path: Path) -> None:
+    """The judge calls over 70 of 100 right and people fewer: the gap is there, and only people's verdicts show it."""
+    data = frame()
+    found = calibrant.audit(data, human="person")
+    (group,) = found.groups
+    assert isinstance(group.judge, JudgedGroup) and group.finding is not None
+    corrected, believed = group.judge.found.gap, group.finding.gap
+    assert corrected is not None and believed.high < 0.0 < corrected.low
+    gap, accuracy, brier = found.judged(["gap>0.0", "accuracy>0.5", "brier>0.9"])
+    assert (gap.says, gap.estimate, gap.verdicts) == ("found", corrected, "people")
+    assert accuracy.estimate == group.judge.found.accuracy
+    assert (brier.says, brier.verdicts) == ("ruled out", "judge")
+    assert calibrant.audit(data).judged(["gap>0.0"])[0].says == "ruled out"
+    data.to_csv(tmp_path / "log.csv", index=False)
+    asked = [
+        "audit",
+        str(tmp_path / "log.csv"),
+        "--human",
+        "person",
+        "--fail-if",
+        "gap>0",
+        "--fail-if",
+        "brier>0.1",
+    ]
+    told = CliRunner().invoke(app, asked)
+    said = " ".join(told.output.split())
+    assert (
+        told.exit_code == 3
+        and "FOUND gap > 0: All rows" in said
+        and "corrected by people's verdicts." in said
+    )
+    assert "FOUND brier > 0.1: All rows" in said and "by the judge's word." in said
+    told = CliRunner().invoke(app, [*asked, "--json"])
+    assert [one["verdicts"] for one in json.loads(told.output)["conditions"]] == ["people", "judge"]
+
+
+def test_a_condition_on_many_groups_widens_the_corrected_interval() -> None:
+    found = calibrant.audit(frame(), ["task"], human="person")
+    for group, one in zip(found.groups, found.judged(["gap>0.0"]), strict=True):
+        assert (
+            isinstance(group.judge, JudgedGroup) and group.judge.found.gap_error is not None and one.estimate
+        )
+        reach = stats.t.ppf(1 - 0.05 / 4, group.judge.found.freedom) * group.judge.found.gap_error
+        assert one.estimate.high - one.estimate.value == pytest.approx(reach)
+        wanted = by_frame(frame()[frame()["task"] == group.by["task"]], level=0.975)
+        assert wanted.gap is not None
+        assert (one.estimate.low, one.estimate.high) == pytest.approx((wanted.gap.low, wanted.gap.high))
+
+
+def test_a_group_of_which_people_saw_few_rows_meets_no_condition() -> None:
+    """Its gap by the judge's word would be far beyond the bound."""
+    data = frame(seen=12).assign(confidence=0.99)
+    one, rows = calibrant.audit(data, human="person").judged(["gap>0.0", "n>1000"])
+    assert (one.says, one.estimate, one.verdicts) == ("too few", None, "people")
+    assert (rows.says, rows.verdicts) == ("found", None)
+    assert calibrant.audit(data).judged(["gap>0.0"])[0].says == "found"

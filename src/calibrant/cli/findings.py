@@ -36,7 +36,8 @@ def tell(said: Sequence[Judgement]) -> None:
             continue
         unsure = [one for one in mine if one.says == "not shown"]
         few = sum(one.says == "too few" for one in mine)
-        lacks = f" {few} of {len(mine)} have too few rows to tell." if few else ""
+        which = " that people saw" if mine[0].verdicts == "people" else ""
+        lacks = f" {few} of {len(mine)} have too few rows{which} to tell." if few else ""
         if unsure:
             told = "; ".join(map(_told, unsure[:3])) + (f"; and {len(unsure) - 3} more" if unsure[3:] else "")
             say(f"Not shown: {condition}. The interval does not lie beyond it: {told}.{lacks}")
@@ -53,4 +54,8 @@ def ended(said: Sequence[Judgement]) -> None:
 def _told(one: Judgement) -> str:
     from calibrant.phrasing.numbers import interval
 
-    return f"{one.group} {interval(one.estimate)}"
+    by = f", {_BY[one.verdicts]}" if one.verdicts else ""
+    return f"{one.group} {interval(one.estimate)}{by}"
+
+
+_BY = {"people": "corrected by people's verdicts", "judge": "by the judge's word"}

@@ -41,7 +41,8 @@ class Judged:
     `estimator` says what the correction is made with, `covariates` what it knew of the rows, and `trust` is its
     weight, from 0 (people alone) to 1. `by_people` is the accuracy by people's verdicts alone, `by_verdict` by those
     and the judge's verdict as it stands (PPI++). The variance of the accuracy is `per_label` / seen + `floor`; the
-    latter is what more of people's verdicts do not mend.
+    latter is what more of people's verdicts do not mend. Intervals at other levels (`interval`) are Student's with
+    `freedom` degrees, and the standard errors `accuracy_error` and `gap_error`.
     """
 
     rows: int
@@ -62,6 +63,22 @@ class Judged:
     by_verdict: Estimate
     per_label: float
     floor: float
+    accuracy_error: float
+    gap_error: float | None
+    freedom: float
+
+    def interval(self, measure: str, level: float) -> Estimate | None:
+        """The corrected "accuracy" or "gap" with its interval at another level; None for a gap without confidences.
+
+        >>> found = judged([0.9, 0.6] * 50, [1.0, 0.0] * 50, [1.0, 0.0] * 20 + [None] * 60)
+        >>> found.interval("gap", 0.95) == found.gap
+        True
+        """
+        if measure == "accuracy":
+            return student(self.accuracy.value, self.accuracy_error, self.freedom, level, 0.0)
+        if self.gap is None or self.gap_error is None:
+            return None
+        return student(self.gap.value, self.gap_error, self.freedom, level, -1.0)
 
     @property
     def narrower_than_people(self) -> float:
@@ -193,7 +210,16 @@ def judged(
         by_verdict=reach.accuracy(verdict),
         per_label=best.per_label,
         floor=best.variance - best.per_label / int(data.seen.sum()),
+        accuracy_error=reach.error(best.influence),
+        gap_error=None if (own := reach.gap_terms(best)) is None else reach.error(own),
+        freedom=reach.freedom,
     )
+
+
+def student(value: float, error: float, freedom: float, level: float, least: float) -> Estimate:
+    """A value between `least` and 1 with Student's interval."""
+    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    return Estimate(value, max(least, value - reach), min(1.0, value + reach))
 
 
 def _narrower(one: Estimate, other: Estimate) -> float:
@@ -236,21 +262,33 @@ class _Reach:
         return self._student(min(1.0, max(0.0, found.value)), found.influence, 0.0)
 
     def gap(self, found: _Corrected) -> Estimate | None:
+        c, terms = self.data.confidence, self.gap_terms(found)
+        return (
+            None if c is None or terms is None else self._student(float(c.mean()) - found.value, terms, -1.0)
+        )
+
+    def gap_terms(self, found: _Corrected) -> Floats | None:
+        """What each row adds to the error of the gap."""
         c = self.data.confidence
-        if c is None:
-            return None
-        return self._student(float(c.mean()) - found.value, (c - c.mean()) / len(c) - found.influence, -1.0)
+        return None if c is None else (c - c.mean()) / len(c) - found.influence
+
+    @property
+    def freedom(self) -> float:
+        """Of the rows' freedoms two went into the mean and the weight of the judge."""
+        if self.groups is None:
+            return max(float(self.data.cluster.max()), 1.0)
+        return max(_kish(self.data.w, self.groups) - 2, 1.0)
+
+    def error(self, terms: Floats) -> float:
+        """The standard error of what these are the terms of."""
+        used = 1 if self.groups is None else 2
+        variance = _product(terms, terms, self.data.cluster) * (self.freedom + used) / self.freedom
+        if self.groups is not None:
+            variance += self._imagined(terms, self.groups)
+        return float(np.sqrt(variance))
 
     def _student(self, value: float, terms: Floats, least: float) -> Estimate:
-        if self.groups is None:
-            df = float(self.data.cluster.max())
-            variance = _product(terms, terms, self.data.cluster) * (df + 1) / max(df, 1.0)
-        else:  # two of the rows' freedoms went into the mean and the weight of the judge
-            df = _kish(self.data.w, self.groups) - 2
-            variance = _product(terms, terms, self.data.cluster) * (df + 2) / max(df, 1.0)
-            variance += self._imagined(terms, self.groups)
-        reach = float(stats.t.ppf((1 + self.level) / 2, max(df, 1.0)) * np.sqrt(variance))
-        return Estimate(value, max(least, value - reach), min(1.0, value + reach))
+        return student(value, self.error(terms), self.freedom, self.level, least)
 
     def _imagined(self, terms: Floats, groups: NDArray[np.intp]) -> float:
         """The squared share of one cluster of which judge and people say the contrary, less the more are seen."""

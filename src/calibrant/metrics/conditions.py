@@ -20,9 +20,10 @@ from .proper_scores import brier, log_loss
 from .ranking import ranking
 from .smooth_ece import smooth_ece
 
-__all__ = ["MEASURES", "Condition", "Judgement", "Says", "conditions", "judged", "measured"]
+__all__ = ["MEASURES", "Condition", "Judgement", "Says", "Verdicts", "conditions", "judged", "measured"]
 
 Says = Literal["found", "not shown", "ruled out", "too few"]
+Verdicts = Literal["people", "judge"]
 Measure = Callable[[Tally, float], Estimate | None]
 
 _WRITTEN = re.compile(
@@ -77,19 +78,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a group shows of a condition: the estimate at the level that is shared by all groups, None with too few."""
+    """What a group shows of a condition: the estimate at the level that is shared by all groups, None with too few.
+
+    `verdicts` says whose the estimate rests on where there are two kinds: a judge's corrected by people's, or a judge's
+    as they stand.
+    """
 
     condition: Condition
     group: str
     estimate: Estimate | None
     says: Says
+    verdicts: Verdicts | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for `json.dumps`."""
         e = self.estimate
         return {
             "condition": str(self.condition), "group": self.group, "says": self.says,
-            "value": e and e.value, "low": e and e.low, "high": e and e.high,
+            "value": e and e.value, "low": e and e.low, "high": e and e.high, "verdicts": self.verdicts,
         }  # fmt: skip
 
 
@@ -99,19 +105,24 @@ def conditions(texts: Sequence[str], known: Collection[str]) -> list[Condition]:
 
 
 def judged(
-    asked: Sequence[Condition], groups: Sequence[str], estimate: Callable[[int, str, float], Estimate | None]
+    asked: Sequence[Condition],
+    groups: Sequence[str],
+    estimate: Callable[[int, str, float], Estimate | None],
+    verdicts: Callable[[str], Verdicts | None] = lambda _: None,
 ) -> list[Judgement]:
     """Every condition in every group, with at most one time in twenty a finding anywhere where there is nothing.
 
     Each interval is at the level 1 - 0.05 / groups, so that many groups do not make findings by themselves.
-    `estimate` gives that of the group with an index for a measure at a level, None where there are too few rows.
+    `estimate` gives that of the group with an index for a measure at a level, None where there are too few rows;
+    `verdicts` says on whose it rests.
     """
     level = 1 - 0.05 / max(len(groups), 1)
     found = []
     for condition in asked:
         for i, group in enumerate(groups):
             one = estimate(i, condition.measure, level)
-            found.append(Judgement(condition, group, one, "too few" if one is None else condition.met(one)))
+            says: Says = "too few" if one is None else condition.met(one)
+            found.append(Judgement(condition, group, one, says, verdicts(condition.measure)))
     return found
 
 
