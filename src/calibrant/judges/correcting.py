@@ -14,14 +14,12 @@ from ..errors import NotEnoughLabels, UnusableInput
 from ..metrics.intervals import Estimate
 from ..tally import Floats
 from .calibrating import calibrated
+from .rows import SHOWN, GradedRows, influences, kish, one_of, product
 
 __all__ = ["LEAST", "Estimator", "Judged", "judged"]
 
 LEAST = 20
 """Rows that a person must have seen; with fewer, the intervals do not cover."""
-SHOWN = 10.0
-"""So many contradictions between judge and people halve the one that is imagined."""
-
 Estimator = Literal["people", "verdict", "stated", "calibrated"]
 """What stands beside people's verdicts: nothing; the judge's verdict, 0 or 1; the number it states; the probability
 that people agree."""
@@ -179,12 +177,12 @@ def judged(
     """
     if not 0.0 < level < 1.0:
         raise UnusableInput(f"Expected a level between 0 and 1, such as 0.95; got {level!r}.")
-    data = _Rows.of(confidence, judge, human, covariates or {}, propensity, cluster)
+    data = GradedRows.of(confidence, judge, human, covariates or {}, propensity, cluster)
     _, groups = np.unique(data.cluster[data.seen], return_inverse=True)
     if (got := int(groups.max(initial=-1)) + 1) < LEAST:
         raise NotEnoughLabels("Correcting a judge by people's verdicts", LEAST, got)
     people, verdict, *others = _candidates(data)
-    best = _best([people, verdict, *others], _kish(data.w, groups))
+    best = _best([people, verdict, *others], kish(data.w, groups))
     f, y, said, w = data.judge, data.human[data.seen], data.judge[data.seen] >= 0.5, data.w
     reach, believed = _Reach(data, groups, level), _Reach(data, None, level)
     naive = _corrected(
@@ -241,20 +239,20 @@ class _Corrected:
 
     @property
     def variance(self) -> float:
-        return _product(self.influence, self.influence, self.cluster)
+        return product(self.influence, self.influence, self.cluster)
 
     @property
     def per_label(self) -> float:
         """What of the variance falls with the number of rows seen, times that number."""
         own = self.cluster[self.seen]
-        return min(self.variance, _product(self.residual, self.residual, own)) * len(own)
+        return min(self.variance, product(self.residual, self.residual, own)) * len(own)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
     """Intervals at a level of what is corrected by people's rows in `groups`; without these, of all rows' own mean."""
 
-    data: _Rows
+    data: GradedRows
     groups: NDArray[np.intp] | None
     level: float
 
@@ -277,12 +275,12 @@ class _Reach:
         """Of the rows' freedoms two went into the mean and the weight of the judge."""
         if self.groups is None:
             return max(float(self.data.cluster.max()), 1.0)
-        return max(_kish(self.data.w, self.groups) - 2, 1.0)
+        return max(kish(self.data.w, self.groups) - 2, 1.0)
 
     def error(self, terms: Floats) -> float:
         """The standard error of what these are the terms of."""
         used = 1 if self.groups is None else 2
-        variance = _product(terms, terms, self.data.cluster) * (self.freedom + used) / self.freedom
+        variance = product(terms, terms, self.data.cluster) * (self.freedom + used) / self.freedom
         if self.groups is not None:
             variance += self._imagined(terms, self.groups)
         return float(np.sqrt(variance))
@@ -292,85 +290,12 @@ class _Reach:
 
     def _imagined(self, terms: Floats, groups: NDArray[np.intp]) -> float:
         """The squared share of one cluster of which judge and people say the contrary, less the more are seen."""
-        total = np.bincount(groups, self.data.w)
-        one = float((total**2).mean() / total.sum() ** 2)
+        one = one_of(self.data.w, groups)
         shown = float((np.bincount(groups, terms[self.data.seen]) ** 2).sum()) / one
         return one / (1 + shown / SHOWN)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rows:
-    """The usable rows; `w` are the weights of those that a person saw, 1 on average."""
-
-    confidence: Floats | None
-    judge: Floats
-    human: Floats
-    seen: NDArray[np.bool_]
-    w: Floats
-    cluster: NDArray[np.intp]
-    covariates: Mapping[str, NDArray[Any]]
-    left_out: int
-
-    @classmethod
-    def of(
-        cls,
-        confidence: ArrayLike | None,
-        judge: ArrayLike,
-        human: ArrayLike,
-        covariates: Mapping[str, ArrayLike],
-        propensity: ArrayLike | None,
-        cluster: ArrayLike | None,
-    ) -> _Rows:
-        c = None if confidence is None else _column("confidence", confidence)
-        f, y = _column("judge", judge), _column("human", human)
-        drawn = np.ones(len(f)) if propensity is None else _column("propensity", propensity)
-        group: NDArray[Any] = np.arange(len(f)) if cluster is None else np.asarray(cluster)
-        known = {name: np.asarray(values) for name, values in covariates.items()}
-        given: dict[str, NDArray[Any] | None] = {
-            "confidence": c,
-            "human": y,
-            "propensity": drawn,
-            "cluster": group,
-        }
-        for name, values in (given | {f"the covariate {n}": v for n, v in known.items()}).items():
-            if values is not None and values.shape != f.shape:
-                raise UnusableInput(
-                    f"{name} must have {len(f)} values, one for each row; got {values.shape}."
-                )
-        usable = np.isfinite(f) & (True if c is None else np.isfinite(c))
-        seen = np.isfinite(y) & usable
-        if not (drawn[seen] > 0).all():
-            raise UnusableInput(
-                "Every row that a person saw needs a propensity above 0; give it, or leave it out."
-            )
-        w = 1.0 / drawn[seen]
-        _, code = np.unique(group.astype(str)[usable], return_inverse=True)
-        return cls(
-            confidence=None if c is None else c[usable],
-            judge=f[usable],
-            human=y[usable],
-            seen=seen[usable],
-            w=w / w.mean() if len(w) else w,
-            cluster=code,
-            covariates={name: values[usable] for name, values in known.items()},
-            left_out=int((~usable).sum()),
-        )
-
-
-def _column(name: str, values: ArrayLike) -> Floats:
-    try:
-        column = np.asarray(values, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError) as error:
-        raise UnusableInput(f"Expected numbers from 0 to 1 as {name}: {error}.") from error
-    if column.ndim != 1:
-        raise UnusableInput(f"Expected one {name} for each row; got an array of shape {column.shape}.")
-    known = column[~np.isnan(column)]
-    if ((known < 0) | (known > 1)).any():
-        raise UnusableInput(f"Expected {name} in [0, 1]; got {known[(known < 0) | (known > 1)][0]!r}.")
-    return column
-
-
-def _candidates(data: _Rows) -> list[_Corrected]:
+def _candidates(data: GradedRows) -> list[_Corrected]:
     """People alone, people with the judge's verdict, and with whatever else can be known of a row."""
     verdict = (data.judge >= 0.5).astype(np.float64)
     controls: dict[Estimator, Floats] = {"people": np.zeros(len(verdict)), "verdict": verdict}
@@ -389,29 +314,16 @@ def _best(found: list[_Corrected], rows: float) -> _Corrected:
     return fitted if fitted.variance < plain.variance * (1 - 2 / rows) else plain
 
 
-def _corrected(name: Estimator, data: _Rows, f: Floats) -> _Corrected:
-    rows, share = len(f), data.w / data.w.sum()
-    y, there = data.human[data.seen], f[data.seen]
-    people, beside = float(share @ y), float(share @ there)
-    own, control = np.zeros(rows), (f - f.mean()) / rows
-    own[data.seen] = share * (y - people)
-    control[data.seen] -= share * (there - beside)
-    square = _product(control, control, data.cluster)
-    trust = 0.0 if square <= 1e-20 else -_product(own, control, data.cluster) / square
+def _corrected(name: Estimator, data: GradedRows, f: Floats) -> _Corrected:
+    found = influences(data, f)
+    square = product(found.control, found.control, data.cluster)
+    trust = 0.0 if square <= 1e-20 else -product(found.own, found.control, data.cluster) / square
     trust = min(1.0, max(0.0, trust))
-    value = people + trust * (float(f.mean()) - beside)
-    residual = own[data.seen] - trust * share * (there - beside)
-    return _Corrected(name, trust, value, own + trust * control, residual, data.seen, data.cluster)
-
-
-def _product(a: Floats, b: Floats, cluster: NDArray[np.intp]) -> float:
-    return float(np.bincount(cluster, a) @ np.bincount(cluster, b))
-
-
-def _kish(w: Floats, groups: NDArray[np.intp]) -> float:
-    """As how many rows of equal weight the groups count."""
-    total = np.bincount(groups, w)
-    return float(total.sum() ** 2 / (total**2).sum())
+    influence = found.own + trust * found.control
+    residual = influence[data.seen] - trust * data.even[data.seen] * (f[data.seen] - data.even @ f)
+    return _Corrected(
+        name, trust, found.people + trust * found.more, influence, residual, data.seen, data.cluster
+    )
 
 
 def _wilson(hit: ArrayLike, w: Floats, groups: NDArray[np.intp], z: float) -> Estimate | None:
@@ -420,8 +332,8 @@ def _wilson(hit: ArrayLike, w: Floats, groups: NDArray[np.intp], z: float) -> Es
     if total <= 0:
         return None
     p = float(w @ values) / total
-    n = _kish(w, groups)
-    spread = _product(w * (values - p), w * (values - p), groups) / total**2
+    n = kish(w, groups)
+    spread = product(w * (values - p), w * (values - p), groups) / total**2
     if spread > 0:
         n = min(n, max(1.0, p * (1 - p) / spread))
     middle, reach = (p + z**2 / (2 * n)), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))

@@ -1,0 +1,142 @@
+"""The rows that a judge graded, some of them people too, and what each adds to the error of a corrected mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import UnusableInput
+from ..tally import Floats
+
+__all__ = ["SHOWN", "GradedRows", "Influences", "influences", "kish", "one_of", "product"]
+
+SHOWN = 10.0
+"""So many contradictions between judge and people halve the one that is imagined."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GradedRows:
+    """The usable rows of a log that a judge graded, and some of them people.
+
+    `w` are the weights of the rows that a person saw, 1 on average, and `even` the shares of all rows in a mean, whose
+    sum is 1.
+    """
+
+    confidence: Floats | None
+    judge: Floats
+    human: Floats
+    seen: NDArray[np.bool_]
+    w: Floats
+    even: Floats
+    cluster: NDArray[np.intp]
+    covariates: Mapping[str, NDArray[Any]]
+    left_out: int
+
+    @classmethod
+    def of(
+        cls,
+        confidence: ArrayLike | None,
+        judge: ArrayLike,
+        human: ArrayLike,
+        covariates: Mapping[str, ArrayLike],
+        propensity: ArrayLike | None,
+        cluster: ArrayLike | None,
+        weight: Floats | None = None,
+    ) -> GradedRows:
+        """Checked, without the rows that cannot be used. A row counts for its `weight` in every mean.
+
+        Raises `UnusableInput` for arrays that do not fit, lie outside their range, or a propensity of 0.
+        """
+        c = None if confidence is None else _column("confidence", confidence)
+        f, y = _column("judge", judge), _column("human", human)
+        drawn = np.ones(len(f)) if propensity is None else _column("propensity", propensity)
+        group: NDArray[Any] = np.arange(len(f)) if cluster is None else np.asarray(cluster)
+        known = {name: np.asarray(values) for name, values in covariates.items()}
+        given: dict[str, NDArray[Any] | None] = {
+            "confidence": c,
+            "human": y,
+            "propensity": drawn,
+            "cluster": group,
+        }
+        for name, values in (given | {f"the covariate {n}": v for n, v in known.items()}).items():
+            if values is not None and values.shape != f.shape:
+                raise UnusableInput(
+                    f"{name} must have {len(f)} values, one for each row; got {values.shape}."
+                )
+        usable = np.isfinite(f) & (True if c is None else np.isfinite(c))
+        seen = np.isfinite(y) & usable
+        if not (drawn[seen] > 0).all():
+            raise UnusableInput(
+                "Every row that a person saw needs a propensity above 0; give it, or leave it out."
+            )
+        counts = np.ones(len(f)) if weight is None else weight
+        w = counts[seen] / drawn[seen]
+        _, code = np.unique(group.astype(str)[usable], return_inverse=True)
+        return cls(
+            confidence=None if c is None else c[usable],
+            judge=f[usable],
+            human=y[usable],
+            seen=seen[usable],
+            w=w / w.mean() if len(w) else w,
+            even=counts[usable] / counts[usable].sum() if usable.any() else counts[usable],
+            cluster=code,
+            covariates={name: values[usable] for name, values in known.items()},
+            left_out=int((~usable).sum()),
+        )
+
+
+def _column(name: str, values: ArrayLike) -> Floats:
+    try:
+        column = np.asarray(values, dtype=np.float64)  # None becomes NaN
+    except (TypeError, ValueError) as error:
+        raise UnusableInput(f"Expected numbers from 0 to 1 as {name}: {error}.") from error
+    if column.ndim != 1:
+        raise UnusableInput(f"Expected one {name} for each row; got an array of shape {column.shape}.")
+    known = column[~np.isnan(column)]
+    if ((known < 0) | (known > 1)).any():
+        raise UnusableInput(f"Expected {name} in [0, 1]; got {known[(known < 0) | (known > 1)][0]!r}.")
+    return column
+
+
+@dataclass(frozen=True, slots=True)
+class Influences:
+    """The mean of people's grades, what f adds to it at the weight 1, and what each row adds to the errors of both.
+
+    The mean corrected with the weight t is `people` + t `more`, its error the sum of `own` + t `control` over rows.
+    """
+
+    people: float
+    more: float
+    own: Floats
+    control: Floats
+
+
+def influences(data: GradedRows, f: Floats) -> Influences:
+    """Linearised, of the mean that f, a number for each row, corrects."""
+    share, y, there = data.w / data.w.sum(), data.human[data.seen], f[data.seen]
+    people, beside, everywhere = float(share @ y), float(share @ there), float(data.even @ f)
+    own, control = np.zeros(len(f)), (f - everywhere) * data.even
+    own[data.seen] = share * (y - people)
+    control[data.seen] -= share * (there - beside)
+    return Influences(people, everywhere - beside, own, control)
+
+
+def product(a: Floats, b: Floats, cluster: NDArray[np.intp]) -> float:
+    """The sum over clusters of what a and b come to there."""
+    return float(np.bincount(cluster, a) @ np.bincount(cluster, b))
+
+
+def kish(w: Floats, groups: NDArray[np.intp]) -> float:
+    """As how many rows of equal weight the groups count."""
+    total = np.bincount(groups, w)
+    return float(total.sum() ** 2 / (total**2).sum())
+
+
+def one_of(w: Floats, groups: NDArray[np.intp]) -> float:
+    """The squared share of one group, by its weight, on average."""
+    total = np.bincount(groups, w)
+    return float((total**2).mean() / total.sum() ** 2)
