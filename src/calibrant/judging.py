@@ -63,8 +63,10 @@ class Judging(Shown):
         name = group_name(dict(zip(self.by, key, strict=True)))
         if isinstance(one, str):
             return [f"{name}: {one}"]
-        lines = [f"{name}: {judged_told(one.found)}", *leanings_told(one.leanings)]
-        return lines + ([needed_told(one.needed, one.found.seen)] if one.needed else [])
+        lines = [judged_told(one.found), *leanings_told(one.leanings)]
+        lines += [needed_told(one.needed, one.found.seen)] if one.needed else []
+        alone = len(self.log.groups) == 1  # of several, each line says which group it is about
+        return [line if alone and at else f"{name}: {line}" for at, line in enumerate(lines)]
 
 
 def judge(

@@ -9,6 +9,7 @@ import typer
 
 from .findings import FailIf, ended, tell
 from .options import AsJson, By, Clustered, LogPath, asked_of, columns, command
+from .reports import Markdown, Report, say_reports, write_sheet
 from .terminal import print_json, print_next
 
 
@@ -32,6 +33,8 @@ def compare_command(
     ] = 0.1,
     delta: Annotated[float, typer.Option(help="Probability with which that promise may fail.")] = 0.1,
     labels: Clustered,
+    report: Report = None,
+    markdown: Markdown = None,
     fail_if: FailIf = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,11 +62,16 @@ def compare_command(
     )
     said = found.judged(fail_if or [])
     steps = after_compare(asked_of(log, by, labels), between, other)
+    if report or markdown:
+        from calibrant.report import comparison_sheet
+
+        write_sheet(comparison_sheet(found), report, markdown, steps)
     if as_json:
         told = found.to_dict() | {"conditions": [one.to_dict() for one in said]}
         print_json(told | {"next": [step.to_dict() for step in steps]})
     else:
         print_comparison(found)
+        say_reports(report, markdown)
         tell(said)
         print_next(steps)
     ended(said)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson, By, Clustered, LogPath, People, asked_of, columns, command
+from .reports import Markdown, Report, say_reports, write_sheet
 from .terminal import print_aside, print_json, print_next, say
 
 
@@ -23,6 +24,8 @@ def judge_command(
         str | None,
         typer.Option(help="What the judge said of the same rows before: a column, or a log, joined by --on."),
     ] = None,
+    report: Report = None,
+    markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:
     """Set a judge's verdicts against people's: how many are right, whom it favours, whether it has changed."""
@@ -33,6 +36,10 @@ def judge_command(
         log, human, by=columns(by), earlier=earlier, **asdict(labels), **people(),
     )  # fmt: skip
     steps = after_judge(asked_of(log, by, labels), human)
+    if report or markdown:
+        from calibrant.report import judging_sheet
+
+        write_sheet(judging_sheet(found), report, markdown, steps)
     if as_json:
         print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
         return
@@ -41,4 +48,5 @@ def judge_command(
     print_aside(found.log.unusable, found.log.notes)
     for line in found.sentences():
         say(line)
+    say_reports(report, markdown)
     print_next(steps)

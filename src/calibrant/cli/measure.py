@@ -25,6 +25,7 @@ from .options import (
     columns,
     command,
 )
+from .reports import Markdown, Report, say_reports
 from .terminal import print_json, print_next, say
 
 
@@ -39,8 +40,8 @@ def audit_command(
         str | None, typer.Option(help="Column of people's verdicts, where the verdict column is a judge's.")
     ] = None,
     people: People,
-    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
+    report: Report = None,
+    markdown: Markdown = None,
     fail_if: FailIf = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,8 +76,7 @@ def audit_command(
         print_json(told | {"next": [step.to_dict() for step in steps]})
     else:
         print_audit(found)
-        for path in filter(None, (report, markdown)):
-            say(f"Report: {path}")
+        say_reports(report, markdown)
         tell(said)
         print_next(steps)
     ended(said)

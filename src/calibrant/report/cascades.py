@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..phrasing.numbers import percent
-from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, Chart, alt, coloured, dressed, plot
+from ..phrasing.numbers import fixed, percent
+from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, Chart, alt, coloured, dressed, headed, plot
 
 __all__ = ["cost_quality"]
 
 _HEIGHT = 300
-_BESIDE = ({"align": "left", "dx": 8, "dy": 16}, {"align": "right", "dx": -8, "dy": -14})
 _NAMES = {"cascade": BLUE, "random order": MUTED}
 
 
@@ -46,55 +45,36 @@ def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:
     key = coloured("line:N", _NAMES, symbolType="stroke", symbolStrokeWidth=3)
     dash = alt.StrokeDash("line:N", legend=None, scale=alt.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
     lines = plot(rows).mark_line(strokeWidth=2.5).encode(x=at_x, y=at_y, color=key, strokeDash=dash)
-    layers = [band, lines, *_models(told, x), *_chosen(told, x)]
-    return alt.layer(*layers).properties(width=SIZE, height=_HEIGHT)
+    layers = [band, lines, _models(told, x), *_chosen(told, x)]
+    return alt.layer(*layers).properties(width=SIZE, height=_HEIGHT, title=headed("", *_key(told)))
 
 
-def _models(told: Mapping[str, Any], x: str) -> list[Any]:
-    """The two models by themselves: a level line, and its name at the end where the curve is not."""
+def _key(told: Mapping[str, Any]) -> list[str]:
+    """What the marks are; in the picture the words would cover the curve."""
+    names = told["models"]
+    small, large = fixed(told["small_accuracy"]), fixed(told["large_accuracy"])
+    seen, hoped = (told["chosen"][which]["accuracy"] for which in ("realised", "predicted"))
+    return [
+        f"■  left: {names['small']} alone {small}; right: {names['large']} alone {large}",
+        f"●  chosen, as seen: {fixed(seen)};  ◇  as predicted: {fixed(hoped)}",
+    ]
+
+
+def _models(told: Mapping[str, Any], x: str) -> Any:
+    """The two models by themselves, at the ends."""
     first, last = told["curve"][0], told["curve"][-1]
     rows = [
-        {x: first[x], "accuracy": told["small_accuracy"], "name": told["models"]["small"]},
-        {x: last[x], "accuracy": told["large_accuracy"], "name": told["models"]["large"]},
-    ]
+        {x: first[x], "accuracy": told["small_accuracy"]}, {x: last[x], "accuracy": told["large_accuracy"]},
+    ]  # fmt: skip
     dots = plot(rows).mark_point(filled=True, shape="square", size=90, color=INK, opacity=1)
-    labels = [
-        plot([row]).mark_text(**where, fontSize=13, color=INK, limit=SIZE - 40).encode(text="name:N")
-        for row, where in zip(rows, _BESIDE, strict=True)
-    ]
-    return [layer.encode(x=f"{x}:Q", y="accuracy:Q") for layer in (dots, *labels)]
+    return dots.encode(x=f"{x}:Q", y="accuracy:Q")
 
 
 def _chosen(told: Mapping[str, Any], x: str) -> list[Any]:
     """The chosen point as these rows show it and as it was predicted, each with its intervals both ways."""
     seen = _crossed(told["chosen"]["realised"], x, VERMILION, {"filled": True, "stroke": "white"})
     hoped = _crossed(told["chosen"]["predicted"], x, INK, {"shape": "diamond", "filled": False})
-    points = [told["chosen"][which] for which in ("realised", "predicted")]
-    words = zip(("chosen, as seen", "as predicted"), (VERMILION, INK), points, _places(told, x), strict=True)
-    labels = [
-        plot([{x: at[x], "accuracy": at["accuracy"]}])
-        .mark_text(**where, fontSize=13, color=colour, text=text)
-        .encode(x=f"{x}:Q", y="accuracy:Q")
-        for text, colour, at, where in words
-    ]
-    return [*hoped, *seen, *labels]
-
-
-def _places(told: Mapping[str, Any], x: str) -> list[dict[str, Any]]:
-    """Where the words beside both points stand: over the upper one and under the lower one, and inwards.
-
-    At the ends, where the models' names stand, both stand under the point: below is no curve.
-    """
-    seen, hoped = told["chosen"]["realised"], told["chosen"]["predicted"]
-    start, end = (told["curve"][i][x] for i in (0, -1))
-    at = (seen[x] - start) / (end - start) if end > start else 0.5
-    inwards = {"align": "left", "dx": 10} if at < 0.5 else {"align": "right", "dx": -10}
-    if 0.15 < at < 0.85:
-        rise = -16 if seen["accuracy"] > hoped["accuracy"] else 16
-        heights = (rise, -rise)
-    else:
-        heights = (32, 48) if at < 0.5 else (16, 32)
-    return [{**inwards, "dy": dy} for dy in heights]
+    return [*hoped, *seen]
 
 
 def _crossed(at: Mapping[str, Any], x: str, colour: str, style: Mapping[str, Any]) -> list[Any]:

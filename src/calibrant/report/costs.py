@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import UnusableInput
 from ..logs.keys import group_name
-from ..phrasing.numbers import percent
-from .drawing import BAND, BLUE, INK, SIZE, VERMILION, Chart, alt, dressed, plot, rounded
+from ..phrasing.numbers import half_up, percent
+from .drawing import BAND, BLUE, INK, SIZE, VERMILION, Chart, alt, dressed, headed, plot, rounded
 
 __all__ = ["cost_curves"]
 
@@ -48,8 +48,18 @@ def _cost_panel(group: Mapping[str, Any], *, single: bool) -> Any:
     band = base.mark_area(color=BAND, opacity=0.7, clip=True).encode(x=x, y=low, y2="high")
     line = base.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y)
     layers = alt.layer(band, *_level_marks(group, top, width, height), line, *_chosen(group))
-    title = alt.Title(group_name(group["by"]), fontSize=15, anchor="start", color=INK)
+    title = headed(group_name(group["by"]), *_told(group))
     return layers.properties(width=width, height=height, title=title)
+
+
+def _told(group: Mapping[str, Any]) -> list[str]:
+    """What was chosen; beside the dot the words would cover the curve."""
+    floor, sent = group["send_from"], group["automatic_share"]
+    if floor is None:
+        return []
+    return [
+        f"●  from {floor:.2f} on: costs {half_up(group['cost']['value']):,.0f}, {percent(sent['value'])} sent"
+    ]
 
 
 def _levels(group: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -93,12 +103,7 @@ def _chosen(group: Mapping[str, Any]) -> list[Any]:
     base = plot([{
         "threshold": rounded(floor), "cost": rounded(cost["value"]), "low": rounded(cost["low"]),
         "high": rounded(cost["high"]),
-        "text": f"{floor:.2f}: {cost['value']:,.0f}, {percent(group['automatic_share']['value'])} sent",
     }]).encode(x="threshold:Q")  # fmt: skip
     rule = base.mark_rule(color=INK, strokeWidth=2).encode(y="low:Q", y2="high")
     dot = base.mark_point(filled=True, size=110, color=INK, opacity=1, stroke="white").encode(y="cost:Q")
-    text = base.mark_text(
-        align="right" if floor > 0.5 else "left", dx=-8 if floor > 0.5 else 8, dy=22, fontSize=14,
-        fontWeight="bold", color=INK,
-    ).encode(y="cost:Q", text="text:N")  # fmt: skip
-    return [rule, dot, text]
+    return [rule, dot]

@@ -21,6 +21,8 @@ from ..plugins import require
 from . import charts, wording
 from .drawing import DARK_RULES, to_svg
 from .gaps import spread_chart
+from .judgings import judge_lines, judge_tables, people_asked
+from .sheet import Sheet
 from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from ..looking.asked import Step
     from ..tally import Tally
 
-__all__ = ["html"]
+__all__ = ["html", "sheet_html"]
 
 DETAILED = 12
 """So many groups get charts of their own; the table has all."""
@@ -82,7 +84,7 @@ def html(
     strips = {row["key"]: row["strip"] for row in reversed(rows)}
     small = [one.group for one in groups if one.group.too_few]
     spread = _spread(enough) if len(enough) > LISTED else None
-    page: str = _template().render(
+    page: str = _template("page.html.jinja").render(
         title=title or "Calibration audit",
         audit=audit,
         made=wording.made_line(made),
@@ -96,6 +98,8 @@ def html(
         spread=spread,
         spread_told=wording.SPREAD,
         steps=steps,
+        judge_lines=judge_lines(people_asked(audit)),
+        judge_tables=judge_tables(people_asked(audit)),
         sections=[
             _section(one, anchors[one.key], audit.bins, rows) | {"folded": at > 0 and len(enough) > OPEN}
             for at, one in enumerate(detailed)
@@ -113,14 +117,23 @@ def html(
     return page
 
 
+def sheet_html(sheet: Sheet, *, steps: Sequence[Step] = (), made: date | None = None) -> str:
+    """A report of sentences, charts and tables as one self-contained page; `made` is its date, today where None."""
+    page: str = _template("sheet.html.jinja").render(
+        title=sheet.title, made=wording.made_line(made), sheet=sheet, steps=steps, dark_rules=_markup(DARK_RULES),
+        drawn=[(one.title, _picture(one.chart, one.title), one.told) for one in sheet.charts],
+    )  # fmt: skip
+    return page
+
+
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     jinja2 = require("jinja2", "The HTML report", extra="report")
-    source = Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
     made = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return made.from_string(source)
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return made.get_template(name)
 
 
 def _picture(chart: Any, title: str) -> Any:

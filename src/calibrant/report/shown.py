@@ -7,9 +7,11 @@ from html import escape
 from typing import Any
 
 from ..auditing import Audit, Group
+from ..comparing.logs import Comparison
 from ..comparing.signals import SignalTable
 from ..errors import UnusableInput
 from ..fitted import Fitted, FittedGroup
+from ..judging import Judging
 from ..logs.keys import group_name
 from ..maps.calibration import CalibrationMap, MapSet
 from ..maps.groups import PooledMaps
@@ -22,13 +24,15 @@ from ..planning.thresholds import ThresholdPlan
 from ..tally import Tally
 from . import charts
 from .cascades import cost_quality
+from .comparisons import comparison_chart, comparison_sheet
 from .costs import cost_curves
 from .drawing import Chart, to_svg
 from .ensembles import ensemble_chart
 from .gaps import gap_chart
+from .judgings import judging_sheet
 from .maps import map_curves
 from .notebook import STYLE, cells, table
-from .page import html
+from .page import html, sheet_html
 from .pareto import front
 from .signals import ranking_chart
 from .thresholds import certified_risk
@@ -141,6 +145,11 @@ def _(thing: SignalTable) -> Chart:
     return ranking_chart(thing)
 
 
+@chart.register
+def _(thing: Comparison) -> Chart:
+    return comparison_chart(thing)
+
+
 @singledispatch
 def page(thing: Any) -> str:
     """The report of a result as one page: its lines, its chart where it has one, its table."""
@@ -155,6 +164,16 @@ def page(thing: Any) -> str:
         f'content="width=device-width, initial-scale=1"><title>{title}</title><style>{_PAGE}{STYLE}</style></head>'
         f'<body class="calibrant"><h1>{title}</h1>{words}{drawn}{table(cells(thing))}</body></html>\n'
     )
+
+
+@page.register
+def _(thing: Comparison) -> str:
+    return sheet_html(comparison_sheet(thing))
+
+
+@page.register
+def _(thing: Judging) -> str:
+    return sheet_html(judging_sheet(thing))
 
 
 @page.register

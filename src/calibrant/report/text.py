@@ -11,13 +11,15 @@ from ..logs.keys import group_name
 from ..phrasing.findings import cells, floor_told
 from . import wording
 from .charts import ACTIONS
+from .judgings import judge_lines, judge_tables, people_asked
+from .sheet import Sheet, Tabled
 from .wording import Bands, ReportGroup
 
 if TYPE_CHECKING:
     from ..auditing import Audit
     from ..looking.asked import Step
 
-__all__ = ["markdown"]
+__all__ = ["markdown", "sheet_markdown"]
 
 _COLUMNS = {
     "n_eff": "n_eff", "accuracy": "right", "confidence": "claimed", "gap": "gap, points", "ece": "ECE",
@@ -46,9 +48,10 @@ def markdown(
         _bullets([f"{what}: {n}" for what, n in wording.read_lines(audit)]),
         _plain(wording.counted(groups)),
         "\n".join(f"- {_answer(one)}" for one in groups) if groups else "No groups: nothing was measured.",
-        next_lines(steps),
+        _next(steps),
         _actions(groups, actions),
         _said(groups),
+        _judge(audit),
         "## Segments\n\n" + _segments(groups) if groups else "",
         "## How to read this\n\n" + _bullets([f"{name}: {text}" for name, text in wording.MEASURES[:9]]),
         "## What the numbers assume\n\n" + _bullets(wording.ASSUMPTIONS),
@@ -56,7 +59,40 @@ def markdown(
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def next_lines(steps: Sequence[Step]) -> str:
+def sheet_markdown(sheet: Sheet, *, steps: Sequence[Step] = (), made: date | None = None) -> str:
+    """A report of sentences, charts and tables as Markdown, without the charts; what came from a log is escaped."""
+    blocks = [
+        f"# {_plain(sheet.title)}",
+        wording.made_line(made),
+        _bullets(sheet.notes),
+        _bullets([f"{what}: {told}" for what, told in sheet.read.items()]),
+        f"## {sheet.heading}",
+        _bullets(sheet.lines),
+        _next(steps),
+        *(_tabled(one) for one in sheet.tables),
+        "## How to read this" if sheet.reading else "",
+        _bullets([f"{name}: {text}" for name, text in sheet.reading]),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _tabled(one: Tabled) -> str:
+    parts = (
+        f"## {_plain(one.title)}",
+        _table([head.lstrip(">") for head in one.heads], one.rows),
+        _plain(one.told),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _judge(audit: Audit) -> str:
+    asked = people_asked(audit)
+    lines = judge_lines(asked)
+    tables = [_tabled(one) for one in judge_tables(asked)]
+    return "\n\n".join(["## The judge's word against people's", _bullets(lines), *tables]) if lines else ""
+
+
+def _next(steps: Sequence[Step]) -> str:
     """The commands that come next, each with why."""
     each = [f"{step.why[:1].upper()}{step.why[1:]}:\n\n    {step.command}" for step in steps]
     return "## What to do next\n\n" + "\n\n".join(each) if steps else ""

@@ -8,7 +8,7 @@ from ..phrasing.numbers import percent
 from ..plans.certificates import Certificate
 from ..tally import Tally
 from .charts import risk_axes, thinned
-from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, Chart, alt, dressed, plot, rounded
+from .drawing import BLUE, INK, MUTED, SIZE, VERMILION, Chart, alt, dressed, headed, plot, rounded
 
 if TYPE_CHECKING:
     from ..planning.thresholds import ThresholdPlan
@@ -45,24 +45,21 @@ def _panel(one: Certificate, tally: Tally) -> Any:
     line = plot(rows).mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(**at)
     shown = plot(rows if len(rows) <= 40 else rows[-1:])
     dots = shown.mark_point(filled=True, size=50, color=BLUE, opacity=1).encode(**at)
-    limit = plot([{"risk": one.max_error, "text": f"promised: at most {one.max_error:g}"}])
-    large = {"fontSize": 14, "color": INK}
+    limit = plot([{"risk": one.max_error}])
     layers = [
-        line, dots,
+        line,
+        dots,
         limit.mark_rule(color=VERMILION, strokeDash=[6, 4], strokeWidth=1.5).encode(y="risk:Q"),
-        limit.mark_text(align="left", dy=-8, **large).encode(x=alt.XValue(6), y="risk:Q", text="text:N"),
-    ]  # fmt: skip
+    ]
+    told = [f"- - -  promised: at most {one.max_error:g}"]
     if one.certified:
-        told = f"score ≥ {one.threshold:.4g} sends {percent(share)}"
-        mark = plot([{"coverage": rounded(share), "risk": rounded(risk), "text": told}])
-        side = {"align": "left", "dx": 8} if share < 0.6 else {"align": "right", "dx": -8}
-        words = mark.mark_text(**side, fontWeight="bold", **large)
+        told.append(f"◆  score ≥ {one.threshold:.4g} sends {percent(share)}")
+        mark = plot([{"coverage": rounded(share), "risk": rounded(risk)}])
         layers += [
             mark.mark_rule(color=MUTED, strokeDash=[2, 3]).encode(x=at["x"]),
             mark.mark_point(filled=True, size=160, color=INK, opacity=1, shape="diamond").encode(**at),
-            words.encode(x=at["x"], y=alt.YValue(206), text="text:N"),
         ]
-    name = ", ".join(f"{k} {v}" for k, v in one.by.items()) or "all answers"
+    name = ", ".join(f"{k} {v}" for k, v in one.by.items()) or "All answers"
     state = "" if one.certified else ": cannot certify"
-    title = alt.TitleParams(f"{name}{state}", anchor="start", fontSize=15, color=INK, fontWeight="normal")
+    title = headed(f"{name}{state}", *told)
     return alt.layer(*layers).properties(width=SIZE, height=220, title=title)
