@@ -9,7 +9,7 @@ from ..metrics.findings import FEW, Finding
 from ..metrics.intervals import Estimate
 from .numbers import agreeing, fixed, half_up, interval, of_100, percent, points, span
 
-__all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told"]
+__all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told", "unit_told"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +39,20 @@ class Told:
 
 
 _NONE, _FEW = "No usable rows.", "Too few rows."
+_UNITS = {
+    "fraction": "a fraction from 0 to 1", "percent": "per cent", "1-5": "marks from 1 to 5",
+    "1-10": "marks from 1 to 10", "0-10": "marks from 0 to 10", "logprob": "log-probabilities", "logit": "logits",
+    "several": "several units, by group: see the notes",
+}  # fmt: skip
+
+
+def unit_told(scale: str) -> str:
+    """What a confidence is stated in, by the name of its scale.
+
+    >>> unit_told("percent"), unit_told("1-5")
+    ('per cent', 'marks from 1 to 5')
+    """
+    return _UNITS.get(scale, scale)
 
 
 def told(

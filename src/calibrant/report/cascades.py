@@ -11,6 +11,7 @@ from .drawing import BLUE, INK, MUTED, SIZE, SKY, VERMILION, Chart, alt, coloure
 __all__ = ["cost_quality"]
 
 _HEIGHT = 300
+_WHAT = {"large_share": "the share of large calls", "cost": "the mean cost of an answer"}
 _NAMES = {"cascade": BLUE, "random order": MUTED}
 
 
@@ -37,7 +38,7 @@ def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:
     low = min(told["chosen"]["predicted"]["accuracy_interval"][0], *(p["accuracy_low"] for p in curve))
     high = max(p["accuracy_high"] for p in curve)
     room = 0.08 * (high - low) or 0.01
-    at_x = alt.X(f"{x}:Q", title=title, axis=alt.Axis(tickCount=6), scale=alt.Scale(nice=False))
+    at_x = alt.X(f"{x}:Q", title=title, axis=alt.Axis(tickCount=4), scale=alt.Scale(nice=False))
     scale = alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
     at_y = alt.Y("accuracy:Q", title="share right", axis=alt.Axis(tickCount=5), scale=scale)
     low_y = alt.Y("accuracy_low:Q", title="share right", scale=scale)
@@ -46,7 +47,9 @@ def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:
     dash = alt.StrokeDash("line:N", legend=None, scale=alt.Scale(domain=list(_NAMES), range=[[1, 0], [5, 4]]))
     lines = plot(rows).mark_line(strokeWidth=2.5).encode(x=at_x, y=at_y, color=key, strokeDash=dash)
     layers = [band, lines, _models(told, x), *_chosen(told, x)]
-    return alt.layer(*layers).properties(width=SIZE, height=_HEIGHT, title=headed("", *_key(told)))
+    return alt.layer(*layers).properties(
+        width=SIZE, height=_HEIGHT, title=headed(f"Share right by {_WHAT[x]}", *_key(told))
+    )
 
 
 def _key(told: Mapping[str, Any]) -> list[str]:

@@ -75,7 +75,7 @@ def plot(rows: Rows) -> Chart:
 def coloured(field: str, colours: Mapping[str, str], *, shown: bool = True, **legend: Any) -> Any:
     """Colours by name, with their legend above the chart where it is shown."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    key = alt.Legend(title=None, orient="top", **{"columnPadding": 14, **legend}) if shown else None
+    key = alt.Legend(title=None, orient="top", **{"columnPadding": 22, **legend}) if shown else None
     return alt.Color(field, scale=scale, legend=key)
 
 
@@ -99,8 +99,9 @@ def dressed(chart: Any, description: str) -> Any:
         "aria": False,
         "font": "Helvetica, Arial, sans-serif",
         "axis": {"gridColor": GRID_LINE, "domainColor": MUTED, "tickColor": MUTED, "labelFlush": False,
-                 "titleFontWeight": "normal", **text},
-        "legend": {"labelColor": INK, "labelFontSize": 14, "labelLimit": 320, "offset": 6},
+                 "titleFontWeight": "normal", "titlePadding": 10, **text},
+        "legend": {"labelColor": INK, "labelFontSize": 14, "labelLimit": 320, "offset": 6,
+                   "titleColor": INK, "titleFontSize": 13, "titleFontWeight": "normal"},
         "view": {"stroke": MUTED},
     }  # fmt: skip
     return chart.properties(description=description, background="white", padding=8, config=config)

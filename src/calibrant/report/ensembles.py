@@ -32,7 +32,10 @@ def ensemble_chart(found: EnsemblePlan) -> Chart:
     shapes = alt.Scale(domain=list(kinds), range=["circle", "diamond", "square"])
     colour = coloured("kind:N", kinds, symbolType="circle", symbolSize=130)
     shape = alt.Shape("kind:N", scale=shapes, legend=None)
-    y = alt.Y("way:N", sort=None, axis=alt.Axis(title=None, labelLimit=260, ticks=False, domain=False))
+    y = alt.Y("way:N", sort=None, axis=alt.Axis(
+        title=None, labelLimit=260, ticks=False, domain=False,
+        minExtent=min(260, 9 * max(len(str(row["way"])) for row in rows)),
+    ))  # fmt: skip
     low, high = min(r["low"] for r in rows), max(r["high"] for r in rows)
     room = 0.12 * (high - low)
     x = alt.X("low:Q", title="share right (with 95 % interval)",

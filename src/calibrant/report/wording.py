@@ -13,7 +13,7 @@ from ..logs.keys import group_name
 from ..maps.track_record import TrackRecord
 from ..metrics.findings import FEW
 from ..phrasing.english import ENGLISH
-from ..phrasing.findings import change_told
+from ..phrasing.findings import change_told, unit_told
 from ..phrasing.numbers import percent
 from ..phrasing.phrases import phrase_of
 from ..types import Confidence, Probability, canonical
@@ -67,11 +67,6 @@ SPREAD = (
     "Confidence minus share right of every group with rows enough, from the lowest to the highest, with 95 % "
     "intervals. Of groups without any gap, one interval in twenty leaves out zero by chance."
 )
-_UNITS = {
-    "fraction": "a fraction from 0 to 1", "percent": "per cent", "1-5": "marks from 1 to 5",
-    "1-10": "marks from 1 to 10", "0-10": "marks from 0 to 10", "logprob": "log-probabilities", "logit": "logits",
-    "several": "several units, by group: see the notes",
-}  # fmt: skip
 
 
 def made_line(made: date | None = None) -> str:
@@ -193,7 +188,7 @@ def read_lines(audit: Audit) -> list[tuple[str, str]]:
     lines = [("file", audit.source)]
     lines += [(part, f"column {name!r}") for part, name in audit.columns.items() if name]
     lines += [
-        ("unit of the confidence", _UNITS.get(audit.scale, audit.scale)),
+        ("unit of the confidence", unit_told(audit.scale)),
         ("rows read", f"{audit.rows:,}"),
         ("rows used", f"{audit.used:,}" + _share(audit.used, audit.rows)),
     ]

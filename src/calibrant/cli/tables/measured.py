@@ -9,7 +9,7 @@ from calibrant.applying import Applied
 from calibrant.auditing import Audit, Group
 from calibrant.fitted import Fitted
 from calibrant.metrics.intervals import Estimate
-from calibrant.phrasing.findings import cells
+from calibrant.phrasing.findings import cells, unit_told
 from calibrant.phrasing.numbers import fixed, percent, points, span
 
 from ..terminal import print_read, say, table
@@ -28,6 +28,7 @@ def print_audit(found: Audit) -> None:
     say("")
     print_read(found.rows, found.used, found.unusable, ())
     print_columns({part: name for part, name in found.columns.items() if name})
+    say(f"Unit of the confidence: {unit_told(found.scale)}.")
     heads = ("group", ">n", ">right", ">claimed", ">ECE (floor)", ">smooth ECE", ">Brier", ">AUROC")
     table(heads, map(_audited, found.groups))
 
