@@ -25,7 +25,8 @@ import calibrant
 from calibrant.auditing import Audit
 from calibrant.cli import terminal
 from calibrant.cli.tables.measured import print_audit
-from calibrant.looking.asked import Asked, Step
+from calibrant.looking.asked import Asked
+from calibrant.looking.following import after_audit
 from calibrant.report import html
 
 IMAGES = Path(__file__).parent / "images"
@@ -85,10 +86,7 @@ def main(browser: str | None) -> None:
         log().to_csv("answers.csv", index=False)
         found = calibrant.audit("answers.csv", by=["task"])
         (IMAGES / "terminal.svg").write_text(terminal_svg(found), encoding="utf-8")
-        asked = Asked(log="answers.csv", by=("task",))
-        steps = [
-            Step(asked.line("fit", "-o", "maps.json"), "fit maps to honest probabilities, one for each task")
-        ]
+        steps = after_audit([group.finding for group in found.groups], Asked(log="answers.csv", by=("task",)))
         page = Path(folder) / "report.html"
         page.write_text(html(found, steps=steps, made=date(2026, 11, 29)), encoding="utf-8")
         for name, (width, height, screen) in SHOTS.items():

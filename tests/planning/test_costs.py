@@ -266,7 +266,7 @@ def test_a_chart_needs_a_group_and_a_known_ending(frame: pd.DataFrame, tmp_path:
         cost_curves([], wrong=1, review=1)
     told = plan_costs(frame, policy=POLICY, calibrator="platt").to_dict()["groups"]
     drawn_once = cost_curves(told, wrong=10, review=1)
-    assert "0.89: " in to_svg(drawn_once)
+    assert "from 0.89 on: costs " in to_svg(drawn_once)
     with pytest.raises(UnusableInput, match=r"\.svg, \.png, \.html"):
         save(drawn_once, tmp_path / "chart.pdf")
 
