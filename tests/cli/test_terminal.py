@@ -31,8 +31,11 @@ def test_a_line_every_ten_seconds_where_a_bar_cannot_be_redrawn(monkeypatch: pyt
 
 
 def test_what_earlier_runs_had_done_does_not_count_as_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    resumed = [(0.1, 1), (0.1, 200), (12.0, 210), (23.0, 220)]
-    assert shown(monkeypatch, resumed, 300)[-1] == "asking: 220 of 300, about 88 seconds left"
+    resumed = [(0.1, 1), (0.2, 200), (12.2, 212), (23.2, 223)]
+    assert shown(monkeypatch, resumed, 300) == [
+        "asking: 212 of 300, about 88 seconds left",
+        "asking: 223 of 300, about 77 seconds left",
+    ]
 
 
 def test_a_run_of_unknown_length_and_one_that_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,8 @@ _UNBROKEN = 10_000
 
 EVERY = 10.0
 """Seconds between two lines on how far a run is."""
+AT_ONCE = 1.0
+"""Seconds in which what earlier runs had done is passed over."""
 
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _UNBROKEN)
 err = Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _UNBROKEN)
@@ -60,13 +62,16 @@ class _Lines(Progress):
     """Progress in a file or a pipe, where a bar cannot be redrawn and would be seen at the end alone."""
 
     told: tuple[float, float] | None = None
-    """When the last line was written, and how much was done then."""
+    """When the last line was written, or the work began, and how much was done then."""
+    began: float | None = None
 
     def update(self, task_id: TaskID, **given: Any) -> None:
         """As of a bar; what earlier runs had done, and comes at once, does not count as pace."""
         super().update(task_id, **given)
         task, now = self.tasks[task_id], self.get_time()
-        if self.told is None:
+        if self.began is None:
+            self.began = now
+        if self.told is None or now - self.began < AT_ONCE:
             self.told = now, task.completed
         since, done = self.told
         if now - since < EVERY or task.finished or task.completed <= done:
