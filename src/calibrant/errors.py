@@ -71,6 +71,12 @@ class ColumnNotFound(UnusableInput):
         has = ", ".join(self.available[:SHOWN]) + more if self.available else "none"
         super().__init__(f"No column for {role!r}: looked for {looked}; the log has {has}. {advice}")
 
+    def offering(self, options: Iterable[str]) -> ColumnNotFound:
+        """The same error, which also names options of columns whose values may be meant."""
+        if shown := " or ".join(options):
+            self.args = (f"{self} By its values it may be: {shown}.",)
+        return self
+
 
 class NotEnoughLabels(UnusableInput):
     """An estimate was asked for that needs more labelled rows than there are."""

@@ -92,7 +92,7 @@ def test_named_words_leave_nothing_else_to_chance() -> None:
 def test_a_few_unread_verdicts_are_told_with_what_would_read_them() -> None:
     log = read_log(frame(["yes"] * 40 + ["no"] * 20 + ["unclear"] * 3))
     assert log.unusable == {"verdict is neither right nor wrong nor in [0, 1]": 3}
-    assert any("'unclear' x 3; --right unclear would read them" in note for note in log.notes)
+    assert any("'unclear' x 3; --wrong unclear, or --right or --partly" in note for note in log.notes)
 
 
 def test_a_column_that_turns_out_otherwise_than_it_began_is_refused() -> None:

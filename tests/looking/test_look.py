@@ -188,10 +188,10 @@ def test_what_is_refused_is_shown_with_what_it_would_say() -> None:
 
 def test_a_column_found_by_what_it_holds_is_not_the_graders_score() -> None:
     frame = (
-        world().rename(columns={"confidence": "sureness"}).assign(points=lambda f: f["correct"] * 0.5 + 0.25)
+        world().rename(columns={"confidence": "feeling"}).assign(points=lambda f: f["correct"] * 0.5 + 0.25)
     )
     ways = [dict(way.options) for way in calibrant.look(frame).ways]
-    assert {"confidence": "sureness"} in ways
+    assert {"confidence": "feeling"} in ways
     assert {"confidence": "points"} not in ways
 
 

@@ -21,6 +21,7 @@ from ..errors import UnusableInput
 from .keys import absent, distinct, key_text
 from .roles import CONVENTIONS
 from .sources import Block, Source
+from .spellings import by_spelling
 from .vocabulary import Named, reading_of, spelt
 
 __all__ = ["GOLD", "METRICS", "PREDICTIONS", "REFERENCES", "alike", "compared", "settled", "with_columns"]
@@ -83,14 +84,15 @@ def settled(
 
 
 def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, Any], list[str]]:
-    lower = {name.lower(): name for name in reversed(source.columns)}
+    lower = by_spelling(source.columns)
     played = {told.get(part) for part in ("confidence", "weight", "cluster")}
     held: Callable[[Sequence[str]], list[str]] = lambda names: [  # noqa: E731
         lower[name] for name in names if name in lower and lower[name] not in played
     ]
-    if held([name for name in CONVENTIONS["correct"] if name not in GOLD]):
-        return source, told, []
-    if metrics := held(METRICS):
+    if plain := held([name for name in CONVENTIONS["correct"] if name not in GOLD]):
+        lonely = not held(GOLD) and not held(REFERENCES)
+        return source, told, _answers_too(source, plain[0], held([*PREDICTIONS, *ANSWERS])) if lonely else []
+    if metrics := held(METRICS) or _within(source, played):
         if len(metrics) > 1:
             raise _torn(source, metrics, [quote(name) for name in metrics[:3]])
         note = f"The column {metrics[0]!r} was read as the verdict, found by its name."
@@ -122,6 +124,39 @@ def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, An
         f"Right is where {kind!r} equals {gold!r}, found by their names; --correct {quote(gold)} would read that as "
         "the verdict."
     ]  # fmt: skip
+
+
+def _answers_too(source: Source, name: str, beside: Sequence[str]) -> list[str]:
+    """A doubt, where a column called as verdicts are has the values of what a model chose: it may hold right answers.
+
+    Raises `UnusableInput` where they are no verdicts.
+    """
+    right = {alike(v) for v in distinct(source.first(name))} - {None}
+    words = {spelt(v): 1 for v in right}
+    reading = reading_of(words, Named())
+    readable = all(reading.grade(word) is not None for word in words)
+    for one in beside:
+        given = {alike(v) for v in distinct(source.first(one))} - {None}
+        if not given or 2 * len(given & right) < min(len(given), len(right)):
+            continue
+        option = f"--correct {quote(f'{one} == {name}')}"
+        if not readable:
+            raise UnusableInput(
+                f"{name!r} of {source.name} holds no verdicts but values of {one!r}: right answers, it seems. Compare "
+                f"the two: {option}. Where its words are verdicts, say what they mean: --right WORDS --wrong WORDS."
+            )
+        if len(given) <= 3:
+            return [
+                f"The column {name!r} was read as the verdict, and {one!r} has the same values: where {name!r} holds "
+                f"right answers, compare the two: {option}."
+            ]
+    return []
+
+
+def _within(source: Source, played: Collection[Any]) -> list[str]:
+    """The columns whose dotted name ends in that of a measure, as `metrics.accuracy` does."""
+    dotted = [name for name in source.columns if "." in name and name not in played]
+    return [name for name in dotted if name.rpartition(".")[2].lower() in METRICS]
 
 
 def _read_as(name: str) -> str:

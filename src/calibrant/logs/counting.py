@@ -46,6 +46,7 @@ class Counts:
     rows: int = 0
     used: int = 0
     unusable: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
     read_as: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     groups: dict[Key, Tally] = field(default_factory=dict)

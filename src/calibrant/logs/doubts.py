@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 
 import numpy as np
 
@@ -15,6 +16,8 @@ __all__ = ["doubts", "tells_the_verdict"]
 
 FEWEST = 20
 """Rows below which a perfect order is likely enough by chance."""
+REVERSED = 0.4
+"""AUROC below which an order that chance does not explain is the other way round."""
 
 
 def tells_the_verdict(tally: Tally) -> str | None:
@@ -49,6 +52,57 @@ def tells_the_verdict(tally: Tally) -> str | None:
     return None
 
 
+def _swapped(tally: Tally, roles: Roles) -> list[tuple[str, str]]:
+    """Whether the confidences are 0 and 1, and the verdicts shares."""
+    if (
+        tally.rows < FEWEST
+        or tally.score.tolist() != [0.0, 1.0]
+        or tally.hits2.sum() > 0.98 * tally.hits.sum()
+    ):
+        return []
+    return [
+        (
+            "The confidence holds nothing but 0 and 1, and the verdict shares between them",
+            f": are the two columns swapped? --confidence {quote(roles.correct)} --correct {quote(roles.confidence)}",
+        )
+    ]
+
+
+def _reversed(tally: Tally) -> list[tuple[str, str]]:
+    """Whether wrong answers have the higher confidences, beyond chance."""
+    hits, misses = tally.hits, tally.weight - tally.hits
+    right, wrong = hits.sum(), misses.sum()
+    if tally.rows < FEWEST or min(right, wrong) < 5 * tally.weight.sum() / tally.rows:
+        return []
+    order = np.argsort(tally.score)
+    below = np.cumsum(misses[order]) - misses[order] / 2
+    auroc = float((hits[order] * below).sum() / (right * wrong))
+    spread = np.sqrt((1 / right + 1 / wrong) * tally.weight.sum() / tally.rows / 12)
+    if auroc >= REVERSED or (0.5 - auroc) < 4 * spread:
+        return []
+    return [
+        (
+            f"Wrong answers have higher confidences than right ones (AUROC {auroc:.2f})",
+            ": does a higher number mean less sure (--scale uncertainty), or does the verdict say what is wrong "
+            "(--right and --wrong name its words)?",
+        )
+    ]
+
+
+def _one(tally: Tally) -> list[tuple[str, str]]:
+    """Whether every verdict is the same."""
+    rate = tally.hits.sum() / tally.weight.sum()
+    if tally.rows < FEWEST or 1e-12 < rate < 1 - 1e-12:
+        return []
+    side, other = ("right", "wrong") if rate > 0.5 else ("wrong", "right")
+    return [
+        (
+            f"All {tally.rows:,} answers with a verdict are {side}",
+            f": where an empty cell, or a missing row, stands for a {other} one, fill it in.",
+        )
+    ]
+
+
 def doubts(groups: Mapping[Key, Tally], roles: Roles) -> list[str]:
     """Sentences on the groups of a log that give reason to doubt what the columns are."""
     notes = []
@@ -59,6 +113,8 @@ def doubts(groups: Mapping[Key, Tally], roles: Roles) -> list[str]:
                 f"The confidence {roles.confidence!r} tells right from wrong without one mistake{where}: {why}. So "
                 "looks a grader's own score, not what a model is sure of; name the model's with --confidence."
             )
+        told = (*_swapped(tally, roles), *_reversed(tally), *_one(tally))
+        notes += [f"{what}{where}{then}" for what, then in told]
         at = tally.score == 0
         zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()
         if share >= 0.2 and tally.hits[at].sum() > 0.5 * zeros:

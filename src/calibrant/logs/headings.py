@@ -20,7 +20,9 @@ COMMA = re.compile(r"[-+]?\d*,\d+\s*%?")
 GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 TOTALS = (
     "total", "totals", "grand total", "sum", "average", "avg", "mean", "overall", "summary", "summe", "gesamt",
-    "mittelwert", "somme", "moyenne", "totale", "media", "promedio",
+    "mittelwert", "durchschnitt", "insgesamt", "somme", "moyenne", "totale", "media", "promedio", "suma", "média",
+    "soma", "gemiddelde", "totaal", "count", "итого", "среднее", "всего",
+    "合計", "平均", "总计", "總計", "合计", "합계", "평균",
 )  # fmt: skip
 
 
@@ -122,7 +124,8 @@ def is_total(row: Cells) -> bool:
     (True, True, False)
     """
     filled = [text for text in map(_text, row) if text]
-    return len(filled) > 1 and filled[0].rstrip(":").lower() in TOTALS
+    first = filled[0].rstrip(":").lower() if filled else ""
+    return len(filled) > 1 and (first in TOTALS or bool(re.fullmatch(r"n\s*=\s*\d+", first)))
 
 
 class Decimals:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..errors import ColumnNotFound, UnusableInput
 from .compared import settled
 from .joined import joined
 from .matrices import highest
 from .roles import NEEDED, Roles, roles_of
 from .sources import Source, open_source
+from .spellings import candidates, found_by_spelling, require_sense
 
 __all__ = ["labelled", "open_log"]
 
@@ -40,6 +42,21 @@ def open_log(
     and `UnusableInput` where it is in doubt what the verdict is.
     """
     source, told, derived = highest(labelled(log, named), named, needed)
+    told, spelt = found_by_spelling(source, told, needed)
     source, told, said = settled(source, told, needed)
-    roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
-    return source, roles, [*notes, *derived, *said]
+    try:
+        roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
+    except ColumnNotFound as error:
+        if named.get(error.role) is not None or error.role not in NEEDED:
+            raise
+        if len(source.columns) == 1:
+            raise UnusableInput(
+                f"{source.name} has one column only, called {source.columns[0]!r}. Where that is several, write them "
+                "with commas, semicolons, tabs or bars between."
+            ) from error
+        raise error.offering(
+            candidates(source, error.role, [one for one in told.values() if isinstance(one, str)])
+        ) from error
+    if "correct" in needed:
+        require_sense(source, roles.correct, roles.words)
+    return source, roles, [*notes, *derived, *spelt, *said]

@@ -21,10 +21,15 @@ from .repeats import Repeats, totals
 from .roles import Roles
 from .scales import Units, units_of
 from .sources import Block, Source
-from .values import CODE, REASONS, TOTAL, Column, Kind, propensities, scores, weights
-from .verdicts import Verdicts, verdicts
+from .values import CODE, NOT_A_NUMBER, PHRASES, REASONS, TOTAL, Column, Kind, propensities, scores, weights
+from .verdicts import MOST_WORDS, Verdicts, verdicts
+from .vocabulary import listed
 
 __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
+
+
+FEW_WORDS = 12
+"""Different words of a column of confidences that may be levels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,11 +147,13 @@ class Reader:
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
         self.read_as: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
         self.unreadable: dict[str, Counter[str]] = {name: Counter() for name in self.also}
         self.notes: list[str] = []
         self.held: dict[Key, dict[str, set[str | None]]] = {}
         self._lacking: dict[Key, Counter[str]] = {}
         self._units: dict[str, Units] = {}
+        self._between: tuple[int, int] = (0, -1)
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
         self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
 
@@ -177,6 +184,12 @@ class Reader:
             yield parsed
         for name, read in self._verdicts.items():
             self.notes += read.settled(name, self.source.name)
+        if self.unread:
+            self.notes.append(
+                f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."
+            )
+        if (last := self._summing()) is not None:
+            self.notes.append(last)
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -192,7 +205,7 @@ class Reader:
 
     def require_usable(self) -> None:
         """Raise `UnusableInput` where there was no row, or none that can be used."""
-        require_usable(self.source.name, self.rows, self.unusable, self.roles)
+        require_usable(self.source.name, self.rows, self.unusable, self.roles, self.unread)
 
     def constants(self, key: Key) -> dict[str, str]:
         """The stated columns of which a group's usable rows hold one value only."""
@@ -211,6 +224,8 @@ class Reader:
         keys, group = group_codes([block[name] for name in r.by], rows)
         apart = (keys, group) if self._apart == r.by else group_codes([block[n] for n in self._apart], rows)
         score = self._scores(r.confidence, block, *apart) if r.confidence else nothing
+        if (lost := score.why == CODE[NOT_A_NUMBER]).any():
+            self.unread.update(str(value) for value in block[r.confidence][lost].tolist()[:MOST_WORDS])
         grade = self._verdicts[r.correct](block[r.correct]) if r.correct else nothing
         weight = Column(np.ones(rows), nothing.why)
         if r.weight:
@@ -253,6 +268,15 @@ class Reader:
             found.read_as.update(part.read_as)
         return found
 
+    def _summing(self) -> str | None:
+        """A doubt, where the last row alone has a verdict between right and wrong."""
+        if self._between != (1, self.rows - 1) or self.rows <= FEW_WORDS:
+            return None
+        return (
+            f"The verdict of the last row alone lies between right and wrong, those of the {self.rows - 1:,} others do "
+            "not: does it sum them up? Then take it out."
+        )
+
     def _settle(self, name: str) -> Units:
         """Decide the unit of a column of scores, on all of it."""
         self._units[name] = units_of(self.source, name, self._apart, self._scale)
@@ -263,6 +287,8 @@ class Reader:
         self.rows += len(parsed)
         self.used += int(parsed.usable.sum())
         self.unusable += counted(parsed.why)
+        if len(parts := np.flatnonzero((parsed.grade > 0) & (parsed.grade < 1) & (parsed.grade != 0.5))):
+            self._between = self._between[0] + len(parts), int(parsed.row[parts[-1]])
         if self.repeats and (fine := parsed.usable).any():
             names = np.array([hash(key) for key in parsed.keys], np.int64)[parsed.group[fine]]
             items = {name: block[name][fine] for name in self.repeats.columns}
@@ -281,8 +307,10 @@ def counted(why: NDArray[np.int8]) -> Counter[str]:
     return Counter({reason: n for reason, n in zip(REASONS[1:], found[1:], strict=True) if n})
 
 
-def require_usable(name: str, rows: int, unusable: Mapping[str, int], roles: Roles) -> None:
-    """Raise `UnusableInput` where a log has no rows, or none that can be used."""
+def require_usable(
+    name: str, rows: int, unusable: Mapping[str, int], roles: Roles, unread: Mapping[str, int] | None = None
+) -> None:
+    """Raise `UnusableInput` where a log has no rows, or none that can be used; `unread` are confidences in words."""
     if not rows:
         raise UnusableInput(f"{name} has no rows. Expected one row per answer.")
     if sum(unusable.values()) == rows:
@@ -290,4 +318,22 @@ def require_usable(name: str, rows: int, unusable: Mapping[str, int], roles: Rol
         raise UnusableInput(
             f"None of the {rows} rows of {name} can be used: {reasons}. Name the right columns with "
             f"--confidence and --correct; read were {roles.confidence!r} and {roles.correct!r}."
+            f"{_in_words(unread, roles)}"
         )
+
+
+def _in_words(unread: Mapping[str, int] | None, roles: Roles) -> str:
+    """What would do for confidences that are words, such as High and Low."""
+    if not unread:
+        return ""
+    words = sorted(unread, key=lambda word: -unread[word])
+    levels = ", ".join(f"{word!r}: ..." for word in words[:4])
+    few = (
+        " Such a word has no number of its own. Write the share of right answers that each stands for into a column of "
+        f"numbers, in pandas df[{roles.confidence!r}].map({{{levels}}}), and name that with --confidence."
+    )
+    return (
+        f" The values of {roles.confidence!r} are {listed(unread)}. Expected numbers, shares such as 85% or 8/10, or "
+        f"phrases such as {', '.join(list(PHRASES)[:4])}."
+        f"{few if len(words) <= FEW_WORDS and all(word[:1].isalpha() for word in words) else ''}"
+    )

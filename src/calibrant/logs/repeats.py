@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..tally import Floats
+from .headings import TOTALS
 from .keys import absent
 from .roles import Roles
 from .sources import Block, Source
+from .spellings import by_spelling
 
 __all__ = ["Repeats", "item_columns", "repeats_told", "tied_together", "totals"]
 
 ITEMS = (
     "item_id", "question_id", "example_id", "doc_id", "custom_id", "sample_id", "prompt_id", "problem_id", 
-    "instance_id", "query_id", "case_id", "test_id", "qid", "testidx", "id", "task_id",
+    "instance_id", "query_id", "case_id", "test_id", "qid", "testidx", "id", "task_id", "uid", "uuid", "item",
+    "question_hash", "doc_hash", "prompt_hash", "question_idx", "question_index", "example_idx", "idx",
 )  # fmt: skip
-"""Columns that name an item, the first that is there, whatever its case."""
+"""Columns that name an item, the first that is there, however it is spelt."""
 SCOPES = (
     "task",
     "task_name",
@@ -37,10 +41,6 @@ SCOPES = (
 TEXTS = ("question", "prompt", "input", "query")
 EPOCHS = ("epoch", "sample", "run", "repeat", "trial", "seed", "attempt", "iteration", "rep")
 """With one of these an item may be told by its text."""
-TOTALS = frozenset(
-    ("total", "totals", "sum", "mean", "average", "avg", "overall", "summary", "gesamt", "summe", "somme")
-)
-"""What a line that sums the others up calls itself."""
 
 
 def item_columns(source: Source, roles: Roles) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def item_columns(source: Source, roles: Roles) -> tuple[str, ...]:
     >>> item_columns(rows_source("log", ["Task", "id", "p"], lambda: []), Roles())
     ('Task', 'id')
     """
-    lower = {name.lower(): name for name in reversed(source.columns)}
+    lower = by_spelling(source.columns)
     played = {roles.confidence, roles.correct, roles.weight}
     names = [lower[name] for name in ITEMS if name in lower]
     if any(name in lower for name in EPOCHS):
@@ -129,9 +129,7 @@ def repeats_told(repeats: Repeats | None, roles: Roles) -> tuple[list[str], tupl
     lead = f"{repeats.seen - items:,} of {repeats.seen:,} rows repeat the {name} of another row ({items:,} items)"
     if roles.untied:
         return [f"{lead} and count as independent, as --cluster none says.{alike}"], ()
-    said = (
-        f"{lead}, so rows of one item are tied together (--cluster {name}); --cluster none takes them apart."
-    )
+    said = f"{lead}, so rows of one item are tied together (--cluster {quote(name)}); --cluster none takes them apart."
     return [said + alike], repeats.columns
 
 

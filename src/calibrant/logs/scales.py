@@ -44,7 +44,7 @@ _UNSURE = re.compile(
     r"(?:^|[^a-z])(uncertainty|entropy|perplexity|ppl|nll|surprisal|variance|risk|std|doubt)(?:$|[^a-z])"
 )
 _LOGPROB = re.compile(r"log_?p(?:rob|robs|robability|robabilities)?(?:$|[^a-z])|log_?lik")
-_PERCENT = re.compile(r"percent(?!ile)|(?:^|[^a-z])pct(?:$|[^a-z])")
+_PERCENT = re.compile(r"percent(?!ile)|(?:^|[^a-z])pct(?:$|[^a-z])|[%％]")
 
 
 @dataclass
@@ -182,6 +182,8 @@ def settled(seen: _Seen, column: str) -> Unit | _Doubt:
         found = _with_negatives(seen, column, name)
     elif seen.most <= ROUNDING and _LOGPROB.search(name):
         found = Unit(scale="logprob", column=column)
+    elif _PERCENT.search(name) and seen.most <= 1 and not seen.silent:
+        found = _Doubt("its name says percent, and no number exceeds 1", ("fraction", "percent"))
     elif _PERCENT.search(name) and seen.stray(seen.counts["beyond"]):
         found = Unit(scale="percent", column=column)
     elif not seen.counts["above"]:
@@ -211,6 +213,8 @@ def _marked(seen: _Seen) -> bool:
 
 def _with_more_than_one(seen: _Seen, column: str) -> Unit | _Doubt:
     """Of numbers from 0 on, of which some exceed 1."""
+    if (rest := _without_mark(seen)) is not None:
+        return settled(rest, column)
     inside, above, beyond = (seen.counts[name] for name in ("inside", "above", "beyond"))
     if inside and seen.stray(above):
         return Unit(column=column)
@@ -233,13 +237,30 @@ def _with_more_than_one(seen: _Seen, column: str) -> Unit | _Doubt:
     return Unit(scale="percent", column=column, whole=not inside)
 
 
+def _without_mark(seen: _Seen) -> _Seen | None:
+    """What is left where all numbers beyond 100 are one, which then stands for none, such as 999; None where not."""
+    beyond, rest = seen.counts["beyond"], [value for value in seen.common if value <= 100]
+    marks = {value for value in seen.common if value > 100}
+    if (
+        not beyond
+        or not rest
+        or marks != {seen.most}
+        or set(str(seen.most)) - set("9.0")
+        or 2 * beyond > seen.numbers
+    ):
+        return None
+    counts = seen.counts - Counter(above=beyond, whole=beyond, beyond=beyond)
+    common = Counter({value: seen.common[value] for value in rest})
+    return _Seen(seen.numbers - beyond, seen.least, max(rest), counts, common)
+
+
 def _small(seen: _Seen) -> tuple[str, ...]:
     """What numbers up to 10 may be."""
     found = ["1-5"] if seen.least >= 1 and seen.most <= 5 else []
     found += ["1-10"] if seen.least >= 1 else []
     found += ["0-10", "percent"]
     whole = seen.counts["whole"] == seen.counts["above"] and not seen.counts["inside"]
-    return (*found, *(() if whole else ("uncertainty",)))
+    return (*found, *(() if whole else ("uncertainty", "logit")))
 
 
 def _known(source: Source, column: str) -> str | None:
@@ -275,6 +296,11 @@ def _named(source: Source, column: str, scale: str, seen: _Seen) -> Units:
             f"numbers {beyond}. {seen.told} Name another of: {', '.join(NAMES)}; or leave --scale out."
         )
     notes = [] if scale == "fraction" else [_read_as(column, unit)]
+    if scale == "percent" and seen.counts["above"] and not seen.stray(seen.counts["inside"]):
+        notes.append(
+            f"{seen.counts['inside']:,} numbers in {column!r} lie between 0 and 1 and count as less than 1 percent: "
+            "where they are fractions, write all in one unit."
+        )
     if unit.of.low >= 0 and unit.of.high > 1 and seen.numbers and seen.most <= 1:
         notes.append(
             f"No number in {column!r} exceeds 1, so {seen.most:g} became {unit.scores(np.array([seen.most]))[0]:.4g}: "

@@ -259,6 +259,10 @@ def _blocks(path: str, table: Table) -> Callable[[Sequence[str]], Iterator[Block
 
 def _column(column: Any) -> NDArray[Any]:
     kind = str(column.type)
+    if kind in ("binary", "large_binary"):
+        texts: NDArray[Any] = np.empty(len(column), dtype=object)
+        texts[:] = [None if cell is None else cell.decode(errors="replace") for cell in column.to_pylist()]
+        return texts
     if column.null_count and ("int" in kind or kind == "bool"):  # NumPy would make floats of them
         values: NDArray[Any] = np.empty(len(column), dtype=object)
         values[:] = column.to_pylist()

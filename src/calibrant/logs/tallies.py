@@ -114,7 +114,7 @@ def read_log(
     by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named, apart=apart)
     counts = _by_engine(opened, roles, scale) or _count_blocks(opened, roles, folds, scale)
-    require_usable(opened.name, counts.rows, counts.unusable, roles)
+    require_usable(opened.name, counts.rows, counts.unusable, roles, counts.unread)
     if counts.tied:
         roles = tied_together(roles, counts.tied)
         counts = replace(_count_blocks(opened, roles, folds, scale), repeated=counts.repeated)
@@ -151,7 +151,8 @@ def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -
     repeated, tied = repeats_told(reader.repeats, roles)
     return Counts(
         lost=reader.lost, repeated=repeated, tied=tied,
-        rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as, notes=reader.notes,
+        unread=reader.unread, notes=reader.notes,
+        rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as,
         groups=groups, folds=parts, constants={key: reader.constants(key) for key in groups}, empty=reader.empty,
         units={key: reader.unit(roles.confidence, key) for key in reader.groups},
     )  # fmt: skip

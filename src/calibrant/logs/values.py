@@ -64,7 +64,10 @@ REASONS = (
 """Why a value cannot be used, by number; 0 where it can."""
 CODE = {reason: code for code, reason in enumerate(REASONS)}
 
-_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:%|percent)\s*", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*(?:[%％]|per ?cent|pct|prozent|pour cent|por ciento)\.?\s*", re.IGNORECASE
+)
+_OF_MOST = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:/|out of)\s*(100?)\s*", re.IGNORECASE)
 _NAN = float("nan")
 
 
@@ -176,8 +179,8 @@ def numbers(values: NDArray[Any]) -> Column:
 def score_of(value: Any) -> tuple[float, str, str]:
     """A number as it stands, or the share that a text stands for; as what it was read, and why it cannot be.
 
-    >>> score_of(" 85 % "), score_of("85"), score_of("true")[2]
-    ((0.85, 'percent sign', ''), (85.0, 'number', ''), 'confidence is a boolean')
+    >>> score_of(" 85 % "), score_of("85"), score_of("8/10")[0], score_of("true")[2]
+    ((0.85, 'percent sign', ''), (85.0, 'number', ''), 0.8, 'confidence is a boolean')
     """
     text = value.strip().lower() if isinstance(value, str) else value
     if absent(text) or text in NOTHING:
@@ -194,6 +197,9 @@ def score_of(value: Any) -> tuple[float, str, str]:
         if with_sign:
             share = float(with_sign[1]) / 100
             return share, "percent sign", ABOVE_PERCENT if share > 1 else ""
+        if of_most := _OF_MOST.fullmatch(text):
+            share = float(of_most[1]) / float(of_most[2])
+            return share, "so many of 10 or 100", ABOVE if share > 1 else ""
         if text in PHRASES:
             return PHRASES[text], "phrase", ""
     return _NAN, "", NOT_A_NUMBER

@@ -13,7 +13,7 @@ from ..errors import UnusableInput
 from ..tally import Floats
 from .keys import absent
 from .values import BAD_VERDICT, CODE, NO_VERDICT, Column, coded, no_faults
-from .vocabulary import NOTHING, Named, Reading, example, listed, number_of, reading_of, spelt
+from .vocabulary import NOTHING, Named, Reading, example, listed, number_of, option_of, reading_of, spelt
 
 __all__ = ["MOST_WORDS", "Verdicts", "verdicts"]
 
@@ -109,8 +109,11 @@ class Verdicts:
         something else than the whole does.
         """
         unread = sum(self.unread.values())
-        advice = example([word for word, _ in self.unread.most_common()])
-        if 2 * unread > self.present:
+        words = [word for word, _ in self.unread.most_common()]
+        advice = example(words)
+        if 2 * unread <= self.present:
+            advice = self._other_side(name, where, words, unread)
+        else:
             raise UnusableInput(
                 f"{unread:,} of {self.present:,} verdicts in {name!r} of {where} cannot be read: "
                 f"{listed(self.unread)}. Say what the words mean, such as {advice} (and --partly for half right), or "
@@ -125,7 +128,8 @@ class Verdicts:
         notes = []
         if unread:
             notes.append(
-                f"Verdicts in {name!r} that were not read: {listed(self.unread)}; {advice} would read them."
+                f"Verdicts in {name!r} that were not read: {listed(self.unread)}; {advice}, or --right or --partly "
+                "with them, would read them."
             )
         if self.partly:
             notes.append(
@@ -133,6 +137,22 @@ class Verdicts:
                 "--wrong say otherwise."
             )
         return notes
+
+    def _other_side(self, name: str, where: str, words: Sequence[str], unread: int) -> str:
+        """The option that reads a few other words as wrong; raises where all that were read are of one side."""
+        reading = self._reading or reading_of(self.words, self.named)
+        sides = {grade for word in self.words if (grade := reading.grade(word)) is not None}
+        side = "right" if sides == {0.0} else "wrong"
+        advice = f"--{side} {option_of(words[:6])}"
+        if 20 * unread >= self.present and len(sides) == 1 and sides <= {0.0, 1.0} and not self.named:
+            read = [word for word in self.words if reading.grade(word) is not None]
+            raise UnusableInput(
+                f"All verdicts in {name!r} of {where} that can be read are {'right' if 1.0 in sides else 'wrong'} "
+                f"({listed({word: self.words[word] for word in read})}), and {unread:,} of {self.present:,} cannot be "
+                f"read: {listed(self.unread)}. Say what those mean: {advice}; or leave them out: "
+                f"--{'right' if 1.0 in sides else 'wrong'} {option_of(read[:6])}."
+            )
+        return advice
 
 
 def verdicts(values: NDArray[Any]) -> Column:

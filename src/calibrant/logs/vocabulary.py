@@ -22,12 +22,13 @@ __all__ = [
     "example",
     "listed",
     "number_of",
+    "option_of",
     "plain_word",
     "reading_of",
     "spelt",
 ]
 
-NOTHING = frozenset(("", "nan", "null", "none", "na", "n/a", "nil", "nat", "<na>", "#n/a", "-", "--"))
+NOTHING = frozenset(("", "nan", "null", "none", "na", "n/a", "nil", "nat", "<na>", "#n/a", "-", "--", "---"))
 """What stands for no verdict."""
 
 _RIGHT = """
@@ -262,10 +263,15 @@ def example(words: Sequence[str]) -> str:
     else:
         right, wrong = shown[:1], shown[1:]
     return " ".join(
-        f"--{name} {_quoted(several)}" for name, several in (("right", right), ("wrong", wrong)) if several
+        f"--{name} {option_of(several)}" for name, several in (("right", right), ("wrong", wrong)) if several
     )
 
 
-def _quoted(words: Sequence[str]) -> str:
+def option_of(words: Sequence[str]) -> str:
+    """Words as the value of an option, ready to paste.
+
+    >>> option_of(["I", "N"]), option_of(["not ok"])
+    ('I,N', "'not ok'")
+    """
     text = ",".join(words)
     return text if re.fullmatch(r"[\w,.+-]+", text) else "'" + text.replace("'", "'\\''") + "'"

@@ -243,7 +243,7 @@ def _with_parts(
         for part in PARTS:
             name = getattr(found.log.roles, part)
             for one in _of(name):
-                played[one] = (part, _why(part, one, source, asked))
+                played[one] = (part, _why(part, one, source, asked, compared=" == " in (name or "")))
     return {
         name: replace(one, part=played[name][0], why=played[name][1]) if name in played else one
         for name, one in columns.items()
@@ -255,12 +255,14 @@ def _of(name: str | None) -> list[str]:
     return [] if not name else [one.strip() for one in name.split(" == ")]
 
 
-def _why(part: str, name: str, source: Source, asked: Asked) -> str:
+def _why(part: str, name: str, source: Source, asked: Asked, *, compared: bool) -> str:
     if asked.named.get(part):
         return f"named with --{part}"
     if source.roles.get(part) == name:
         return "the format says so"
-    return "found by its name" if name.lower() in CONVENTIONS[part] else "compared, found by their names"
+    if compared:
+        return "compared, found by their names"
+    return "found by its name" if name.lower() in CONVENTIONS[part] else "found by its spelling"
 
 
 def _unit(log: Log | None) -> str:
