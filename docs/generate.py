@@ -6,6 +6,7 @@ python docs/generate.py [--check]
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,8 @@ from calibrant.cli import app
 from calibrant.cli.examples import EXAMPLES
 from calibrant.errors import UnusableInput
 from calibrant.logs.sources import Source, open_source
-from calibrant.logs.tallies import read_log
+from calibrant.logs.tallies import Log, read_log
+from calibrant.looking.settling import OPTION, unquoted
 from calibrant.plugins import about, names
 
 FOLDER = Path(__file__).parent
@@ -106,7 +108,40 @@ def tool_logs() -> str:
         if source.kind:
             parts = [_part(source, part) for part in ("correct", "confidence")]
             lines.append(f"| `{path.name}` | {source.kind} | {' | '.join(parts)} | {_read(path, source)} |")
-    return lesson + "\n".join(lines) + "\n"
+    return lesson + "\n".join([*lines, "", *readings()]) + "\n"
+
+
+def readings() -> Iterator[str]:
+    """What comes of every file that the tests read: as it is, or with the first option that its refusal names."""
+    yield "The files that the tests read, as they are or, where refused, with the first option that is named then:"
+    yield ""
+    yield "| file | option | claims | right | answers | said before any number |"
+    yield "|---|---|---|---|---|---|"
+    files = FOLDER.parent / "tests" / "logs" / "files"
+    for path in sorted(one for one in files.rglob("*") if one.is_file()):
+        yield f"| `{path.name}` | {' | '.join(_reading(path))} |"
+
+
+def _reading(path: Path) -> list[str]:
+    try:
+        return _numbers(read_log(path), "")
+    except UnusableInput as error:
+        said = _refused(path, error)
+        for option in OPTION.finditer(str(error)):
+            try:
+                return _numbers(
+                    read_log(path, **{option[1]: unquoted(option[2])}), f"`{option[0].rstrip('.')}`"
+                )
+            except UnusableInput:
+                continue
+        return ["", "", "", "", said]
+
+
+def _numbers(log: Log, option: str) -> list[str]:
+    [tally] = log.groups.values()
+    used = f"{tally.rows} of {log.rows}" if tally.rows < log.rows else str(log.rows)
+    notes = " ".join(log.notes).replace("|", "\\|")
+    return [option, f"{tally.mean_confidence:.3f}", f"{tally.accuracy:.3f}", used, notes]
 
 
 def _part(source: Source, part: str) -> str:
@@ -131,6 +166,7 @@ def _read(path: Path, source: Source) -> str:
 
 def _refused(path: Path, error: UnusableInput) -> str:
     said = str(error).replace(str(path), "it").partition(" Its columns are:")[0]
+    said = re.sub(r": looked for .*; the log has .*\. Name it", ". Name it", said)
     return f"refused: {said}".replace("|", "\\|")
 
 

@@ -52,7 +52,10 @@ def test_however_a_log_comes_in_blocks_it_reads_the_same(blocks: int) -> None:
     assert (reader.rows, reader.used, reader.notes) == (
         5,
         3,
-        ["The column 'c' was read as percent, 0 to 100."],
+        [
+            "The column 'c' was read as percent, 0 to 100.",
+            "Values in 'c' that are no numbers were not read: 'half' x 1.",
+        ],
     )
     assert reader.unusable == {"verdict missing": 1, "confidence is not a number": 1}
     assert reader.empty == {("c",): {"confidence is not a number": 1}}

@@ -11,6 +11,7 @@ from ..phrasing.numbers import of_100
 from ..tally import Tally
 from .keys import Key
 from .roles import Roles
+from .values import NO_VERDICT
 
 __all__ = ["doubts", "tells_the_verdict"]
 
@@ -89,31 +90,32 @@ def _reversed(tally: Tally) -> list[tuple[str, str]]:
     ]
 
 
-def _one(tally: Tally) -> list[tuple[str, str]]:
-    """Whether every verdict is the same."""
+def _alike(tally: Tally, empty: int) -> list[tuple[str, str]]:
+    """Whether every verdict is the same, and a twentieth of the rows or more have none."""
     rate = tally.hits.sum() / tally.weight.sum()
-    if tally.rows < FEWEST or 1e-12 < rate < 1 - 1e-12:
+    if tally.rows < FEWEST or 20 * empty < tally.rows or 1e-12 < rate < 1 - 1e-12:
         return []
     side, other = ("right", "wrong") if rate > 0.5 else ("wrong", "right")
     return [
         (
             f"All {tally.rows:,} answers with a verdict are {side}",
-            f": where an empty cell, or a missing row, stands for a {other} one, fill it in.",
+            f", and {empty:,} have none: where an empty cell stands for a {other} one, fill it in.",
         )
     ]
 
 
-def doubts(groups: Mapping[Key, Tally], roles: Roles) -> list[str]:
+def doubts(groups: Mapping[Key, Tally], roles: Roles, lost: Mapping[Key, Mapping[str, int]]) -> list[str]:
     """Sentences on the groups of a log that give reason to doubt what the columns are."""
     notes = []
     for key, tally in groups.items():
+        empty = lost.get(key, {}).get(NO_VERDICT, 0)
         where = f" ({', '.join(map(str, key))})" if key else ""
         if why := tells_the_verdict(tally):
             notes.append(
                 f"The confidence {roles.confidence!r} tells right from wrong without one mistake{where}: {why}. So "
                 "looks a grader's own score, not what a model is sure of; name the model's with --confidence."
             )
-        told = (*_swapped(tally, roles), *_reversed(tally), *_one(tally))
+        told = (*_swapped(tally, roles), *_reversed(tally), *_alike(tally, empty))
         notes += [f"{what}{where}{then}" for what, then in told]
         at = tally.score == 0
         zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()

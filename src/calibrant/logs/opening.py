@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def open_log(
     except ColumnNotFound as error:
         if named.get(error.role) is not None or error.role not in NEEDED:
             raise
-        if len(source.columns) == 1:
+        if len(source.columns) == 1 and re.search(r"\w[^\w.]+\w", source.columns[0]):
             raise UnusableInput(
                 f"{source.name} has one column only, called {source.columns[0]!r}. Where that is several, write them "
                 "with commas, semicolons, tabs or bars between."

@@ -100,7 +100,7 @@ def read_rows(
     return Rows(
         disordered=f"The column {time!r} of {opened.name}: {when}" if isinstance(when, str) else None,
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
-        notes=(*doubts(tallies, roles), *repeated, *parted, *guessed, *reader.notes, *pooled),
+        notes=(*doubts(tallies, roles, reader.lost), *repeated, *parted, *guessed, *reader.notes, *pooled),
         groups={key: _group(rows, at, roles, order, reader, key) for key, at in groups.items()}, empty=reader.empty,
     )  # fmt: skip
 

@@ -118,7 +118,7 @@ def read_log(
     if counts.tied:
         roles = tied_together(roles, counts.tied)
         counts = replace(_count_blocks(opened, roles, folds, scale), repeated=counts.repeated)
-    doubtful = doubts(counts.groups, roles)
+    doubtful = doubts(counts.groups, roles, counts.lost)
     return Log(
         source=opened.name, rows=counts.rows, used=counts.used, unusable=dict(counts.unusable),
         read_as=dict(counts.read_as), roles=roles, 

@@ -24,7 +24,7 @@ from ..tally import Tally, merged
 from .asked import Asked
 from .sampled import ColumnSeen
 
-__all__ = ["Settled", "Way", "likely", "settled"]
+__all__ = ["OPTION", "Settled", "Way", "likely", "settled", "unquoted"]
 
 MOST_TRIES = 14
 MOST_WAYS = 5
@@ -121,7 +121,7 @@ def _suggested(
     """Options that may settle it: those that the refusal names, and columns whose values may play the missing part."""
     words: dict[str, str] = {}
     for name, told in OPTION.findall(str(error)):
-        value = _unquoted(told).rstrip(".")
+        value = unquoted(told)
         if value in PLACEHOLDERS or not _possible(name, value, head):
             continue
         if name in WORDS:
@@ -142,8 +142,15 @@ def _lacking(error: CalibrantError) -> str:
     return found[1] if found else ""
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1].replace("'\\''", "'") if text[:1] in "'\"" and text[-1:] == text[:1] else text
+def unquoted(text: str) -> str:
+    """The value of an option as a shell would have it.
+
+    >>> unquoted("'a == b'"), unquoted("acc.")
+    ('a == b', 'acc')
+    """
+    return (
+        text[1:-1].replace("'\\''", "'") if text[:1] in "'\"" and text[-1:] == text[:1] else text.rstrip(".")
+    )
 
 
 def _possible(name: str, value: str, head: Source) -> bool:
