@@ -8,11 +8,11 @@ from typing import Any
 
 from ..errors import ColumnNotFound, UnusableInput
 from .compared import settled
+from .finding import candidates, found_by_spelling, require_sense
 from .joined import joined
 from .matrices import highest
 from .roles import NEEDED, Roles, roles_of
 from .sources import Source, open_source
-from .spellings import candidates, found_by_spelling, require_sense
 
 __all__ = ["labelled", "open_log"]
 
