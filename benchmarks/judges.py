@@ -1,6 +1,7 @@
 """How far people's few verdicts reach beside a judge's many, where the truth is known: coverage and width.
 
-python benchmarks/judges.py [RUNS]        # default 500, half an hour on one core; --quick: 20 runs of the first table
+python benchmarks/judges.py [RUNS]        # default 500, half an hour on one core; --quick: few runs of the first tables
+python benchmarks/judges.py --sides [RUNS]        # only of two sides compared, minutes
 
 Widths are set against those of people's verdicts alone and of PPI++ on the judge's verdict (Angelopoulos, Bates and
 Zrnic 2023, as published: a normal interval). The first world is the support example of truescore 0.7 (Apache-2.0),
@@ -12,12 +13,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.judges.contrasting import contrasted
 from calibrant.judges.correcting import Judged, judged
 from calibrant.judges.drifting import drifted
+from calibrant.metrics.differences import Difference
 from calibrant.metrics.intervals import Estimate
 
 Floats = NDArray[np.float64]
@@ -235,6 +239,154 @@ def cell(
     )
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Two sides, a before b: what people would say, what the judge says, a confidence, the item, and what is known."""
+
+    human: Floats
+    judge: Floats
+    confidence: Floats
+    item: NDArray[np.intp]
+    known: dict[str, NDArray[np.generic]]
+    truth: float
+    gap: float
+
+    @property
+    def second(self) -> NDArray[np.bool_]:
+        return np.arange(len(self.item)) >= len(self.item) // 2
+
+
+def two_sides(
+    rng: np.random.Generator,
+    n: int,
+    *,
+    spread: float = 1.5,
+    better: float = 0.3,
+    kind: float = 0.0,
+    fooled: float = 1.0,
+    strict: float = 1.0,
+    sensitivity: float = 0.95,
+    paired: bool = True,
+) -> Sides:
+    """Items that are as hard for both; the judge passes wrong answers the more the longer, and those of b by `kind`."""
+    z = 1.0 + spread * rng.standard_normal(n)
+    z = np.r_[z, z + better] if paired else np.r_[z, 1.0 + spread * rng.standard_normal(n) + better]
+    y, second = coins(rng, 1 / (1 + np.exp(-z)), 2 * n), np.repeat([False, True], n)
+    length = rng.standard_normal(2 * n)
+    passes = 1 / (1 + np.exp(strict - fooled * length - kind * second))
+    judge = np.where(y == 1, coins(rng, sensitivity, 2 * n), coins(rng, passes, 2 * n))
+    confidence = 1 / (1 + np.exp(-z - 0.3 * rng.standard_normal(2 * n)))
+    item = np.tile(np.arange(n), 2) if paired else np.arange(2 * n)
+    wide: dict[str, NDArray[np.generic]] = {"length": np.round(np.exp(5 + 0.5 * length))}
+    return Sides(y, judge, confidence, item, wide, *differences_of(spread, better))
+
+
+@cache
+def differences_of(spread: float, better: float) -> tuple[float, float]:
+    """The true differences in accuracy and gap, b less a, by Gauss and Hermite's quadrature."""
+    at, share = np.polynomial.hermite_e.hermegauss(200)
+    share = share / share.sum()
+
+    def mean(shift: float, wide: float) -> float:
+        return float(share @ (1 / (1 + np.exp(-(1.0 + shift + wide * at)))))
+
+    right = mean(better, spread) - mean(0.0, spread)
+    noisy = float(np.hypot(spread, 0.3))
+    return right, mean(better, noisy) - mean(0.0, noisy) - right
+
+
+PAIRS: dict[str, tuple[dict[str, float | bool], str]] = {
+    "the same items, much alike": ({"spread": 3.0}, "both answers"),
+    "the same items, little alike": ({"spread": 0.5}, "both answers"),
+    "the same items, no difference": ({"better": 0.0}, "both answers"),
+    "people saw other items of each": ({"spread": 3.0}, "apart"),
+    "other items": ({"paired": False}, "apart"),
+    "the judge prefers b": ({"kind": 2.5, "fooled": 0.0}, "both answers"),
+    "the judge prefers b, other items": ({"kind": 2.5, "fooled": 0.0, "paired": False}, "apart"),
+    "a judge hardly ever wrong": (
+        {"fooled": 0.0, "strict": 5.0, "sensitivity": 0.995, "spread": 3.0},
+        "both answers",
+    ),
+    "what it fails, four times as often": ({}, "often"),
+}
+SEEN_OF_EACH = (40, 100, 400)
+
+
+def shown_of(
+    sides: Sides, seen: int, how: str, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], Floats | None]:
+    """Which rows people saw, `seen` of each side, and with what probability where it is not the same."""
+    n = len(sides.item) // 2
+    if how == "both answers":
+        return np.tile(np.isin(np.arange(n), rng.choice(n, seen, replace=False)), 2), None
+    if how == "apart":
+        return np.concatenate([np.isin(np.arange(n), rng.choice(n, seen, replace=False)) for _ in "ab"]), None
+    chance = np.where(sides.judge >= 0.5, 1.0, 4.0)
+    chance = np.clip(2 * seen * chance / chance.sum(), 0, 1)
+    return rng.random(2 * n) < chance, chance
+
+
+@dataclass(frozen=True)
+class PairCell:
+    """What many comparisons in one world came to; widths are of the difference in accuracy."""
+
+    covers: float
+    covers_gap: float
+    naive: float
+    width: float
+    people: float
+
+
+def pair_cell(name: str, seen: int, runs: int, rng: np.random.Generator, n: int = 1000) -> PairCell:
+    """Shares of intervals that hold the true differences, and mean widths; `naive` is how far the judge is off."""
+    world, how = PAIRS[name]
+    found = []
+    while len(found) < runs:
+        sides = two_sides(rng, n, **world)  # type: ignore[arg-type]
+        chosen, chance = shown_of(sides, seen, how, rng)
+        if min(chosen[:n].sum(), chosen[n:].sum()) < 20:
+            continue
+        one = contrasted(
+            sides.confidence, sides.judge, np.where(chosen, sides.human, np.nan), sides.second,
+            paired=bool(world.get("paired", True)), covariates=sides.known, propensity=chance, cluster=sides.item,
+        )  # fmt: skip
+        found.append((sides, one))
+
+    def holds(of: Difference | None, truth: float) -> bool:
+        return of is not None and of.interval().low <= truth <= of.interval().high
+
+    def width(of: Difference) -> float:
+        return of.interval().high - of.interval().low
+
+    return PairCell(
+        covers=float(np.mean([holds(one.accuracy, s.truth) for s, one in found])),
+        covers_gap=float(np.mean([holds(one.gap, s.gap) for s, one in found])),
+        naive=float(np.mean([one.naive_accuracy - s.truth for s, one in found])),
+        width=float(np.mean([width(one.accuracy) for _, one in found])),
+        people=float(np.mean([width(one.by_people) for _, one in found])),
+    )
+
+
+def sides_table(runs: int, sizes: tuple[int, ...] = SEEN_OF_EACH) -> None:
+    """Differences of two sides with 1,000 answers each."""
+    rng = np.random.default_rng(2)
+    told = " / ".join(map(str, sizes))
+    print(
+        f"\n| two sides, {told} of 1,000 seen of each | covers | gap covers | width | narrower than people | "
+        "judge off by |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name in PAIRS:
+        cells = [pair_cell(name, seen, runs, rng) for seen in sizes]
+        print(
+            f"| {name} | {' / '.join(f'{c.covers:.3f}' for c in cells)} | "
+            f"{' / '.join(f'{c.covers_gap:.3f}' for c in cells)} | {' / '.join(f'{c.width:.3f}' for c in cells)} | "
+            f"{' / '.join(f'{100 * (1 - c.width / c.people):.0f}' for c in cells)} % | "
+            f"{100 * cells[-1].naive:+.1f} points |",
+            flush=True,
+        )  # fmt: skip
+
+
 def example_table() -> None:
     rows, labelled = support_example()
     found, classic = one(rows, np.isin(np.arange(4000), labelled))
@@ -248,7 +400,11 @@ def example_table() -> None:
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    runs = 20 if quick else int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    counts = [int(one) for one in sys.argv[1:] if one.isdigit()]
+    runs = 5 if quick else counts[0] if counts else 500
+    if "--sides" in sys.argv:
+        sides_table(runs)
+        return
     rng = np.random.default_rng(1)
     example_table()
     print(
@@ -264,6 +420,7 @@ def main() -> None:
             f"{c.people:.4f} | {100 * (1 - c.ratio):.0f} % |", flush=True,
         )  # fmt: skip
     if quick:
+        sides_table(2, (40,))
         return
     print(
         f"\n| world, of 2,000 | drawn | covers, {' / '.join(map(str, SEEN))} seen | narrower than people alone |"
@@ -277,6 +434,7 @@ def main() -> None:
             f"| {name} | {how} | {' / '.join(f'{c.covers:.3f}' for c in cells)} | "
             f"{' / '.join(f'{100 * (1 - c.width / c.people):.0f}' for c in cells)} % |", flush=True,
         )  # fmt: skip
+    sides_table(runs)
     streams()
 
 

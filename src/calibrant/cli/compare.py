@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .findings import FailIf, ended, tell
-from .options import AsJson, By, Clustered, LogPath, asked_of, columns, command
+from .options import AsJson, By, Clustered, Known, LogPath, asked_of, columns, command
 from .reports import Markdown, Report, say_reports, write_sheet
 from .terminal import print_json, print_next
 
@@ -33,6 +33,10 @@ def compare_command(
     ] = 0.1,
     delta: Annotated[float, typer.Option(help="Probability with which that promise may fail.")] = 0.1,
     labels: Clustered,
+    human: Annotated[
+        str | None, typer.Option(help="Column of people's verdicts, where the verdict column is a judge's.")
+    ] = None,
+    people: Known,
     report: Report = None,
     markdown: Markdown = None,
     fail_if: FailIf = None,
@@ -43,13 +47,14 @@ def compare_command(
     Differences are of the second less the first. Ends with status 3 where a condition of --fail-if is met.
     """
     from calibrant.comparing.logs import compare
+    from calibrant.comparing.people import CORRECTED
     from calibrant.looking.following import after_compare
     from calibrant.metrics.conditions import conditions
     from calibrant.metrics.differences import DIFFERENCES
 
     from .tables.comparisons import print_comparison
 
-    conditions(fail_if or [], DIFFERENCES)  # before any work
+    conditions(fail_if or [], CORRECTED if human else DIFFERENCES)  # before any work
     found = compare(
         log,
         other,
@@ -58,10 +63,12 @@ def compare_command(
         item=item,
         max_error=max_error,
         delta=delta,
+        human=human,
+        **people(),
         **asdict(labels),
     )
     said = found.judged(fail_if or [])
-    steps = after_compare(asked_of(log, by, labels), between, other)
+    steps = after_compare(asked_of(log, by, labels), between, other, human)
     if report or markdown:
         from calibrant.report import comparison_sheet
 

@@ -144,22 +144,32 @@ class Priced(Columns):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class People:
-    """What people's verdicts say of a judge's: where more about them is."""
+class Known:
+    """Where more about people's verdicts, and about how a judge errs, is."""
 
     human_propensity: str | None = option("Column of the probability with which a person was shown the row.")
     covariates: str | None = option(
         "Columns, with commas, that may tell how the judge errs; none for none. Else those of usual names."
-    )
-    width: float | None = option(
-        "Say how many of people's verdicts an interval so wide takes, such as 0.04.", min=0.0, max=1.0
     )
 
     def __call__(self) -> dict[str, Any]:
         """The arguments that they are."""
         named = None if self.covariates is None else columns(self.covariates)
         named = [] if named == ["none"] else named
-        return {"human_propensity": self.human_propensity, "covariates": named, "width": self.width}
+        return {"human_propensity": self.human_propensity, "covariates": named}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class People(Known):
+    """The same, and how sure one wants to be."""
+
+    width: float | None = option(
+        "Say how many of people's verdicts an interval so wide takes, such as 0.04.", min=0.0, max=1.0
+    )
+
+    def __call__(self) -> dict[str, Any]:
+        """The arguments that they are."""
+        return {**Known.__call__(self), "width": self.width}
 
 
 KEY = "env:NAME: where the key of that server is."

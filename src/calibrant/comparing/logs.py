@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Misuse
+from ..errors import Misuse, UnusableInput
 from ..guarantees.certifying import certify
+from ..judges.contrasting import Contrasted
 from ..logs.keys import Key, group_name
 from ..metrics.conditions import Judgement, conditions, judged
 from ..metrics.differences import DIFFERENCES, Difference, Sample, differences
@@ -17,7 +18,9 @@ from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import agreeing, fixed, of_100, points, span
 from ..shown import Shown
-from .pairs import Pair, Rows, Side, matched, read_side, sides_between
+from .pairs import Human, Pair, Rows, Side, matched, read_side, sides_between
+from .people import CORRECTED, corrected, doubts, lacking, measures
+from .people import told as told_by
 from .verdicts import LEVEL, holm
 
 __all__ = ["Change", "Comparison", "Contrast", "compare"]
@@ -45,6 +48,7 @@ class Contrast:
     """Side `b` against side `a` in one group of answers, all where `by` is empty.
 
     `items` are the independent units behind the differences, of both sides together; `reason` says why there are none.
+    `people` says what the differences rest on where people's verdicts correct a judge's.
     """
 
     a: Side
@@ -55,6 +59,7 @@ class Contrast:
     rows: tuple[int, int]
     changes: tuple[Change, ...]
     reason: str | None = None
+    people: Contrasted | None = None
 
     @property
     def group(self) -> str:
@@ -74,9 +79,10 @@ class Contrast:
         )
         first = self.changes[0].difference
         digits = agreeing(first.b, first.a, digits=1)
+        by, word = told_by(self.people) if self.people else ("", "")
         told = (
-            f"{self.group}: right {of_100(first.b, digits)} of 100 against {of_100(first.a, digits)}, on {how} "
-            f"(difference {_points(first, digits)})"
+            f"{self.group}: {by}right {of_100(first.b, digits)} of 100 against {of_100(first.a, digits)}, on {how} "
+            f"(difference {_points(first, digits)}{word})"
         )
         shown = [f"{_WORDS[c.measure]} {_side(c)}" for c in self.changes if c.shown]
         left = [_WORDS[c.measure] for c in self.changes if not c.shown]
@@ -88,19 +94,24 @@ class Contrast:
         return {
             "a": self.a.name, "b": self.b.name, "by": self.by, "paired": self.paired, "items": self.items,
             "rows": list(self.rows), "reason": self.reason, "sentence": self.sentence,
+            "people": self.people and self.people.to_dict(),
             "measures": {one.measure: one.to_dict() for one in self.changes},
         }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Shown):
-    """The sides, the first of which the others are held against, and their contrasts: of all answers, then by group."""
+    """The sides, the first of which the others are held against, and their contrasts: of all answers, then by group.
+
+    `human` is the column of people's verdicts, where these correct a judge's.
+    """
 
     sides: tuple[Side, ...]
     contrasts: tuple[Contrast, ...]
     max_error: float
     delta: float
     notes: tuple[str, ...]
+    human: str | None = None
 
     def _told(self) -> list[str]:
         return [*(f"Note: {note}" for note in self.notes), *(one.sentence for one in self.contrasts)]
@@ -117,10 +128,15 @@ class Comparison(Shown):
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What the contrasts say of conditions such as "accuracy<-0.02", on differences b - a.
 
-        Raises `Misuse` for what is no condition.
+        Raises `Misuse` for what is no condition; with people's verdicts only accuracy and gap are compared.
         """
-        asked = conditions(texts, DIFFERENCES)
-        return judged(asked, [one.group for one in self.contrasts], self._estimate)
+        asked = conditions(texts, CORRECTED if self.human else DIFFERENCES)
+        return judged(
+            asked,
+            [one.group for one in self.contrasts],
+            self._estimate,
+            lambda _: "people" if self.human else None,
+        )
 
     def _estimate(self, at: int, measure: str, level: float) -> Estimate | None:
         found = {one.measure: one.difference for one in self.contrasts[at].changes}
@@ -130,7 +146,7 @@ class Comparison(Shown):
         """Plain values, ready for `json.dumps`."""
         return {
             "sides": [side.to_dict() for side in self.sides], "max_error": self.max_error, "delta": self.delta,
-            "notes": list(self.notes), "contrasts": [one.to_dict() for one in self.contrasts],
+            "human": self.human, "notes": list(self.notes), "contrasts": [one.to_dict() for one in self.contrasts],
         }  # fmt: skip
 
 
@@ -143,6 +159,9 @@ def compare(
     item: str | None = None,
     max_error: float = 0.1,
     delta: float = 0.1,
+    human: str | None = None,
+    human_propensity: str | None = None,
+    covariates: Sequence[str] | None = None,
     **named: Any,
 ) -> Comparison:
     """Compare two logs, or the parts of one, on what they got right and what their confidence is worth.
@@ -164,12 +183,17 @@ def compare(
         What was asked. Guessed from common conventions where None.
     max_error, delta : float, between 0 and 1
         Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`.
+    human, human_propensity, covariates : column names
+        With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are any, as
+        for `calibrant.audit`: only accuracy and gap are compared, as people's verdicts correct them
+        (`calibrant.judges.contrasting`). A confidence is not needed then.
     named : confidence, correct, weight, cluster, right, partly, wrong, labels, on, as for `calibrant.audit`
 
     Raises
     ------
     Misuse, ColumnNotFound, UnusableInput
-        Both or neither of `b` and `between`; a column that is not there; a log that cannot be read.
+        Both or neither of `b` and `between`; a column that is not there; a log that cannot be read; people's verdicts
+        on fewer than 20 items of a side.
 
     Examples
     --------
@@ -185,28 +209,52 @@ def compare(
         raise Misuse(
             "Expected a second log, or --between COLUMN (between in Python) in one log: one of the two."
         )
+    if human is None and (human_propensity or covariates):
+        raise Misuse(
+            "human_propensity and covariates are about people's verdicts; name their column as human too."
+        )
+    people = (
+        None
+        if human is None
+        else Human(human, human_propensity, None if covariates is None else tuple(covariates))
+    )
     if between is not None:
-        read, notes = sides_between(a, between, by, item, named)
+        read, notes = sides_between(a, between, by, item, named, people)
     else:
-        made = [read_side(one, None, by, item, named) for one in (a, b)]
+        made = [read_side(one, by, item, named, people) for one in (a, b)]
         notes = tuple(dict.fromkeys(note for *_, told in made for note in told))
         read = [(side, rows) for side, rows, _ in made]
         if read[0][0].name == read[1][0].name:
             read = [(replace(side, name=name), rows) for name, (side, rows) in zip("ab", read, strict=True)]
-    contrasts, said = [], list(notes)
+    contrasts, said = [], [*notes, *_doubts(read, human)]
     for side, rows in read[1:]:
         pair = matched(read[0][1], rows)
         said += [f"{side.name} against {read[0][0].name}: {note}" for note in pair.notes]
         contrasts += _contrasts(read[0][0], side, pair, by, max_error, delta)
-    if any(one.changes and min(*_coverage(one)) == 0.0 for one in contrasts):
+    if human is not None and not any(one.changes for one in contrasts):
+        raise UnusableInput(" ".join(one.sentence for one in contrasts if not one.by))
+    if human is None and any(one.changes and min(*_coverage(one)) == 0.0 for one in contrasts):
         said.append(
             f"Where no threshold can be certified at {max_error:g} wrong, nothing is sent: coverage 0, and none is "
             "compared where both sides have none. More labels may certify one."
         )
     return Comparison(
         sides=tuple(side for side, _ in read), contrasts=_shown(contrasts), max_error=max_error, delta=delta,
-        notes=tuple(dict.fromkeys(said)),
+        notes=tuple(dict.fromkeys(said)), human=human,
     )  # fmt: skip
+
+
+def _doubts(read: Sequence[tuple[Side, Rows]], human: str | None) -> list[str]:
+    """What is to be said of people's verdicts before any number."""
+    if human is None:
+        return []
+    first = read[0][0].columns
+    also = "and gap are" if "confidence" in first else "is"
+    note = (
+        f"Accuracy {also} corrected by people's verdicts in {human!r}, those in {first['correct']!r} are a judge's. "
+        "Brier score, AUROC and coverage would believe the judge, so they are not compared."
+    )
+    return [note, *(line for side, rows in read for line in doubts(side.name, rows, human))]
 
 
 def _contrasts(
@@ -216,27 +264,38 @@ def _contrasts(
     groups: list[Key | None] = [None, *sorted({*pair.a.group, *pair.b.group}, key=str)] if by else [None]
     made = []
     for key in groups:
-        samples, counts = [], []
-        for rows, units in zip((pair.a, pair.b), pair.units, strict=True):
-            at = np.array([key is None or one == key for one in rows.group], bool)
-            counts.append(int(at.sum()))
-            samples.append(_sample(rows.at(at), units[at], max_error, delta))
+        at = [np.array([key is None or g == key for g in rows.group], bool) for rows in (pair.a, pair.b)]
+        kept = pair.a.at(at[0]), pair.b.at(at[1])
+        units = pair.units[0][at[0]], pair.units[1][at[1]]
         where = {} if key is None else dict(zip(by, key, strict=True))
-        units_of = [set(one.unit.tolist()) for one in samples]
+        units_of = [set(one.tolist()) for one in units]
         items = len(units_of[0] & units_of[1]) if pair.paired else min(map(len, units_of))
         base = Contrast(
-            a=a, b=b, by=where, paired=pair.paired, items=items, rows=(counts[0], counts[1]), changes=()
+            a=a, b=b, by=where, paired=pair.paired, items=items, rows=(len(kept[0]), len(kept[1])), changes=()
         )
         if items < FEW:
             what = "shared items" if pair.paired else "items on the smaller side"
             made.append(replace(base, reason=f"too few: {items:,} {what}; {FEW:.0f} are needed"))
             continue
+        if kept[0].people is not None:
+            made.append(_by_people(base, kept, units))
+            continue
+        samples = [_sample(rows, own, max_error, delta) for rows, own in zip(kept, units, strict=True)]
         found = differences(*samples, paired=pair.paired)
         if all(one.threshold is None for one in samples):
             del found["coverage"]  # nothing is sent on either side
         changes = tuple(Change(measure=name, difference=one) for name, one in found.items())
         made.append(replace(base, changes=changes))
     return made
+
+
+def _by_people(base: Contrast, sides: tuple[Rows, Rows], units: tuple[Any, Any]) -> Contrast:
+    """The contrast with the differences that people's verdicts correct, or with why there are none."""
+    if (missing := lacking(sides, units)) is not None:
+        return replace(base, reason=missing.reason((base.a.name, base.b.name)))
+    found = corrected(sides, units, paired=base.paired)
+    changes = tuple(Change(measure=name, difference=one) for name, one in measures(found).items())
+    return replace(base, changes=changes, people=found)
 
 
 def _sample(rows: Rows, units: Any, max_error: float, delta: float) -> Sample:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound, Misuse, UnusableInput
 from ..logs.keys import Key, group_codes, key_text
 from ..logs.opening import labelled, open_log
+from ..logs.people import People, Seen
 from ..logs.reader import Parsed, Reader
 from ..logs.sources import Source
 from ..logs.values import as_is
 from ..metrics.findings import FEW
 from ..tally import Floats
 
-__all__ = ["ITEMS", "Pair", "Rows", "Side", "matched", "read_side", "sides_between"]
+__all__ = ["ITEMS", "Human", "Pair", "Rows", "Side", "matched", "read_side", "sides_between"]
 
 TEXTS = ("question", "prompt", "input")
 ITEMS = ("item_id", "doc_id", "question_id", "example_id", "custom_id", "testIdx", "id", "item", *TEXTS)
@@ -46,7 +47,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The usable rows of a side: scores, grades and weights of shape (rows,), items and clusters as text, groups."""
+    """The usable rows of a side: scores, grades and weights of shape (rows,), items and clusters as text, groups.
+
+    `people` has what they said of some of the rows, where the grades are a judge's; the scores are then NaN where the
+    log has none.
+    """
 
     score: Floats
     grade: Floats
@@ -54,6 +59,7 @@ class Rows:
     item: NDArray[Any] | None
     cluster: NDArray[Any] | None
     group: list[Key]
+    people: Seen | None = None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -62,7 +68,17 @@ class Rows:
         """The rows at these indices, or where true."""
         item, cluster = (None if x is None else x[where] for x in (self.item, self.cluster))
         group = [self.group[i] for i in np.arange(len(self))[where].tolist()]
-        return Rows(self.score[where], self.grade[where], self.weight[where], item, cluster, group)
+        people = None if self.people is None else self.people.at(where)
+        return Rows(self.score[where], self.grade[where], self.weight[where], item, cluster, group, people)
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """The columns of people's verdicts and of the probability with which they saw a row, and of what else is known."""
+
+    column: str
+    propensity: str | None = None
+    covariates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +95,19 @@ class Pair:
 
 
 def read_side(
-    log: Any, name: str | None, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
+    log: Any, by: Sequence[str], item: str | None, named: Mapping[str, str | None], human: Human | None = None
 ) -> tuple[Side, Rows, tuple[str, ...]]:
     """A log as one side. Raises `UnusableInput` where it cannot be read, or no row can be used."""
-    side, parsed, items, notes = _read(labelled(log, named), by, item, named)
-    told = replace(side, name=name) if name else side
-    return told, _rows(parsed, items, clustered="cluster" in side.columns), notes
+    return _read(labelled(log, named), by, item, named, human)
 
 
 def sides_between(
-    log: Any, column: str, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
+    log: Any,
+    column: str,
+    by: Sequence[str],
+    item: str | None,
+    named: Mapping[str, str | None],
+    human: Human | None = None,
 ) -> tuple[list[tuple[Side, Rows]], tuple[str, ...]]:
     """The rows of each value of a column as a side, in the order in which the values come.
 
@@ -96,8 +115,7 @@ def sides_between(
     """
     if column in by:
         raise Misuse(f"{column} tells the sides apart, so it cannot part them as well: leave it out of by.")
-    side, parsed, items, notes = _read(labelled(log, named), (*by, column), item, named)
-    rows = _rows(parsed, items, clustered="cluster" in side.columns)
+    side, rows, notes = _read(labelled(log, named), (*by, column), item, named, human)
     values = [key[-1] for key in rows.group]
     names = list(dict.fromkeys(values))
     if len(names) < 2:
@@ -108,7 +126,7 @@ def sides_between(
     made = []
     for value in names:
         own = rows.at(np.array([one == value for one in values]))
-        own = Rows(own.score, own.grade, own.weight, own.item, own.cluster, [key[:-1] for key in own.group])
+        own = replace(own, group=[key[:-1] for key in own.group])
         made.append((replace(side, name=f"no {column}" if value is None else value, used=len(own)), own))
     return made, notes
 
@@ -160,21 +178,25 @@ def _evened(side: Rows) -> Rows:
     return replace(side, weight=side.weight / count[code])
 
 
-def _rows(parsed: Parsed, items: NDArray[Any] | None, *, clustered: bool) -> Rows:
-    group = [parsed.keys[i] for i in parsed.group.tolist()]
-    return Rows(
-        parsed.score, parsed.grade, parsed.weight, items, parsed.cluster if clustered else None, group
-    )
-
-
 def _read(
-    source: Source, by: Sequence[str], item: str | None, named: Mapping[str, str | None]
-) -> tuple[Side, Parsed, NDArray[Any] | None, tuple[str, ...]]:
-    source, roles, guessed = open_log(source, by, named)
+    source: Source, by: Sequence[str], item: str | None, named: Mapping[str, str | None], human: Human | None
+) -> tuple[Side, Rows, tuple[str, ...]]:
+    if human is None:
+        source, roles, guessed = open_log(source, by, named)
+        people = None
+    else:
+        source, roles, guessed = open_log(source, by, named, apart=human.propensity, needed=("correct",))
+        if human.column == roles.correct:
+            raise UnusableInput(
+                f"{human.column!r} was read as the judge's verdict in {source.name}; name that column with --correct."
+            )
+        people = People.of(source, roles, human.column, human.propensity, human.covariates, apart=by)
     columns = _items(source, item)
     signals = ["signal"] if "signal" in source.columns and "signal" not in by else []
-    reader = Reader(source, roles, also=dict.fromkeys(columns, as_is), stated=signals)
+    also = dict.fromkeys(columns, as_is) | (people.also if people else {})
+    reader = Reader(source, roles, also=also, stated=signals)
     parsed = reader.whole()
+    seen, said = people.seen(reader, parsed) if people else (None, ())
     reader.require_usable()
     held = {str(v) for one in reader.held.values() for v in one.get("signal", ())}
     if len(held) > 1:
@@ -183,12 +205,16 @@ def _read(
             "them with --between signal, or keep one in the log."
         )
     told = {"confidence": roles.confidence, "correct": roles.correct, "weight": roles.weight,
-            "cluster": roles.cluster, "item": ",".join(columns)}  # fmt: skip
+            "cluster": roles.cluster, "item": ",".join(columns),
+            "human": human and human.column, "human_propensity": human and human.propensity}  # fmt: skip
     side = Side(
         name=source.name, source=source.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable),
         columns={part: name for part, name in told.items() if name},
     )  # fmt: skip
-    return side, parsed, _labels(parsed, columns), (*guessed, *reader.notes)
+    group = [parsed.keys[i] for i in parsed.group.tolist()]
+    cluster = parsed.cluster if roles.cluster else None
+    rows = Rows(parsed.score, parsed.grade, parsed.weight, _labels(parsed, columns), cluster, group, seen)
+    return side, rows, (*guessed, *reader.notes, *said)
 
 
 def _items(source: Source, item: str | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,18 @@ class GradedRows:
             covariates={name: values[usable] for name, values in known.items()},
             left_out=int((~usable).sum()),
         )
+
+    def at(self, where: NDArray[np.bool_]) -> GradedRows:
+        """The rows where true, as if there were no others; clusters keep their codes."""
+        w, even = self.w[where[self.seen]], self.even[where]
+        return replace(
+            self,
+            confidence=None if self.confidence is None else self.confidence[where],
+            judge=self.judge[where], human=self.human[where], seen=self.seen[where],
+            w=w / w.mean() if len(w) else w, even=even / even.sum() if len(even) else even,
+            cluster=self.cluster[where],
+            covariates={name: values[where] for name, values in self.covariates.items()},
+        )  # fmt: skip
 
 
 def _column(name: str, values: ArrayLike) -> Floats:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..phrasing.numbers import of_100, percent, points, several, span
-from .correcting import Judged
+from .correcting import Estimator, Judged
 from .drifting import Drift
 from .labels import Needed
 from .leaning import Leaning
 
-__all__ = ["drift_told", "judged_told", "leanings_told", "needed_told"]
+__all__ = ["beside", "drift_told", "judged_told", "leanings_told", "needed_told"]
 
-_BESIDE = {
+_BESIDE: dict[Estimator, str] = {
     "people": "nothing else",
     "verdict": "the judge's verdict",
     "stated": "the number that the judge states",
     "calibrated": "the judge's word calibrated on them",
 }
+
+
+def beside(estimator: Estimator) -> str:
+    """What stands beside people's verdicts, in words."""
+    return _BESIDE[estimator]
 
 
 def judged_told(found: Judged) -> str:
@@ -37,7 +42,7 @@ def judged_told(found: Judged) -> str:
     ]
     return (
         f"The judge says {of_100(found.naive_accuracy.value)} of 100 are right; by people's verdicts on "
-        f"{several(found.seen, 'row')} of {found.rows:,} and {_BESIDE[found.estimator]}{known} it is "
+        f"{several(found.seen, 'row')} of {found.rows:,} and {beside(found.estimator)}{known} it is "
         f"{of_100(found.accuracy.value)} (95 % interval {span(found.accuracy, 1, scale=100)}), {worth}{more}. "
         f"It sees {' and '.join(kinds)} as people do."
     )

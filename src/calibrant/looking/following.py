@@ -129,10 +129,13 @@ def after_plan(command: str, asked: Asked, to: str | None, *further: str) -> tup
     return (Step("calibrant serve CONFIG.toml --check", why, later=True),)
 
 
-def after_compare(asked: Asked, between: str | None, other: str | None) -> tuple[Step, ...]:
+def after_compare(
+    asked: Asked, between: str | None, other: str | None, human: str | None = None
+) -> tuple[Step, ...]:
     """After a comparison: each side by itself."""
     side = asked.also([between]) if between else asked.of(other or asked.log)
-    return (Step(side.line("audit"), "each side by itself" if between else "the second by itself"),)
+    people = ("--human", human) if human else ()
+    return (Step(side.line("audit", *people), "each side by itself" if between else "the second by itself"),)
 
 
 def after_signals(asked: Asked) -> tuple[Step, ...]:
