@@ -154,6 +154,20 @@ def test_few_of_people_s_verdicts_are_refused_with_how_many_more() -> None:
     assert reasons[None] is None and "too few of people's verdicts" in str(reasons["rare"])
 
 
+def test_one_verdict_joined_to_both_answers_is_doubted(tmp_path: Path) -> None:
+    """A file of people's verdicts by the item alone says the same of both sides, so that they never differ."""
+    a, b = logs(10)
+    a[["id", "person"]].to_csv(tmp_path / "people.csv", index=False)
+    bare = [frame.drop(columns="person") for frame in (a, b)]
+    found = calibrant.compare(*bare, human="person", labels=tmp_path / "people.csv", on="id")
+    assert any(
+        "People's verdicts of both sides are the same on all 250 items" in note for note in found.notes
+    )
+    assert not any("are the same on all" in note for note in calibrant.compare(a, b, human="person").notes)
+    same = calibrant.compare(a, b.assign(correct=a.correct))
+    assert any("The verdicts of both sides are the same on all 900 items" in note for note in same.notes)
+
+
 def test_what_is_refused() -> None:
     a, b = logs(8)
     with pytest.raises(Misuse, match="name their column as human"):

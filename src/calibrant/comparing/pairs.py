@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ColumnNotFound, Misuse, UnusableInput
+from ..judges.correcting import LEAST
 from ..logs.keys import Key, group_codes, key_text
 from ..logs.opening import labelled, open_log
 from ..logs.people import People, Seen
@@ -153,10 +154,39 @@ def matched(a: Rows, b: Rows) -> Pair:
             f"Compared on the {len(both):,} items that both answered; left aside {apart[0]:,} and {apart[1]:,} rows "
             "of items that only one did."
         )
+    notes += _alike(one, other)
     labels = [side.item if side.cluster is None or a.cluster is None or b.cluster is None else side.cluster
               for side in (one, other)]  # fmt: skip
     _, codes = np.unique(np.concatenate([np.asarray(x, str) for x in labels]), return_inverse=True)
     return Pair(one, other, (codes[: len(one)], codes[len(one) :]), True, len(both), apart, tuple(notes))
+
+
+def _alike(a: Rows, b: Rows) -> list[str]:
+    """A doubt, where both sides have the same verdict on every item: mostly one verdict was joined to both answers."""
+    kinds = [("The verdicts", a.grade, b.grade)]
+    if a.people is not None and b.people is not None:
+        kinds.append(("People's verdicts", a.people.human, b.people.human))
+    told = []
+    for what, *grades in kinds:
+        one, other = (_by_item(side.item, grade) for side, grade in zip((a, b), grades, strict=True))
+        items = one.keys() & other.keys()
+        if (
+            len(items) >= LEAST
+            and len({one[i] for i in items}) > 1
+            and all(one[i] == other[i] for i in items)
+        ):
+            told.append(
+                f"{what} of both sides are the same on all {len(items):,} items that have one on both. Where they were "
+                "joined by the item alone, they are about one answer, and say nothing of a difference: join them by "
+                "what tells the sides apart as well, such as --on model,id, or give each log its own."
+            )
+    return told
+
+
+def _by_item(item: NDArray[Any] | None, grade: Floats) -> dict[str, float]:
+    """The last grade of each item that has one."""
+    known = np.isfinite(grade)
+    return {} if item is None else dict(zip(item[known].tolist(), grade[known].tolist(), strict=True))
 
 
 def _unpaired(a: Rows, b: Rows, shared: int, why: str) -> Pair:
