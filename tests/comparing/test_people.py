@@ -187,11 +187,13 @@ def test_the_command(tmp_path: Path) -> None:
     a.to_csv(tmp_path / "a.csv", index=False)
     b.to_csv(tmp_path / "b.csv", index=False)
     asked = ["compare", str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--human", "person", "--fail-if"]
-    told = CliRunner().invoke(app, [*asked, "accuracy>0.2"])
+    report = tmp_path / "report.md"
+    told = CliRunner().invoke(app, [*asked, "accuracy>0.2", "--markdown", str(report)])
     said = " ".join(told.output.split())
     assert told.exit_code == 0, told.output
     assert "by people's verdicts on 250 rows of each" in said and "Not found: accuracy > 0.2." in said
     assert f"calibrant audit {tmp_path / 'b.csv'} --human person" in said
+    assert "the judge says +" in report.read_text() and "Coverage:" not in report.read_text()
     assert CliRunner().invoke(app, [*asked[:3], "--fail-if", "accuracy>0.2"]).exit_code == 3
     told = CliRunner().invoke(app, [*asked, "accuracy<0.2", "--covariates", "none", "--json"])
     read = json.loads(told.output)

@@ -130,5 +130,5 @@ def comparison_sheet(found: Comparison) -> Sheet:
         lines=[one.sentence for one in found.contrasts],
         charts=[Drawn(title=title, chart=comparison_chart(found), told=READ)] if drawn else [],
         tables=[Tabled(title="Both sides", heads=heads, rows=rows, told=READ)] if rows else [],
-        reading=READING,
+        reading=[one for one in READING if one[0] != "Coverage" or not found.human],
     )  # fmt: skip
