@@ -130,6 +130,28 @@ def gives_the_same_map_of_the_same_rows_and_from_its_json(make: Make) -> Iterato
         yield "the map that its JSON gives is another"
 
 
+def stays_within_its_interval_at_every_score(make: Make) -> Iterator[str]:
+    """Of scores down to the least above 0 and up to the last below 1, everything is a number, and p in its interval.
+
+    A likelihood of a long answer is such a score: exp(-733). A higher one gets no lower probability, unless the
+    calibrator says `ascends = False`.
+    """
+    ends = np.array([0.0, 5e-324, 1e-323, 1e-320, np.exp(-733.0), 1e-300, 1e-16, 0.1, 0.9, 1 - 2.0**-53, 1.0])
+    near = np.concatenate([ends, np.nextafter(ends, 0.5), 3e-324 * np.arange(40), 1e-321 * np.arange(40)])
+    at = np.unique(np.concatenate([near, np.linspace(0, 1, 101)]))
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        place = rng.integers(0, len(ends), 200)
+        fitted = make().fit(Tally.of(ends[place], rng.random(200) < (place + 1) / (len(ends) + 1)))
+        p, raw, (low, high) = fitted(at), fitted.curve(at), fitted.interval(at)
+        if not np.isfinite([p, raw, low, high]).all() or raw.min() < -1e-9 or raw.max() > 1 + 1e-9:
+            yield "at extreme scores its curve leaves [0, 1] or is no number"
+        elif not np.all((low <= p) & (p <= high)):
+            yield "at extreme scores a probability lies outside of its interval"
+        elif getattr(make(), "ascends", True) and (fall := np.diff(p).min()) < -1e-9:
+            yield f"between extreme scores the probability falls by {-fall:.3g} as the score rises"
+
+
 def needs_labels(make: Make) -> Iterator[str]:
     """`NotEnoughLabels` where there are no rows at all."""
     try:

@@ -134,7 +134,7 @@ class Steps:
     def _at(self, scores: Floats, values: str) -> Floats:
         knots, held = self._arrays["score"], self._arrays[values]
         if self.linear:
-            return np.interp(scores, knots, held)
+            return _between(scores, knots, held)
         where = np.searchsorted(knots, scores * (1 + NEAR), side="right") - 1
         return held[np.maximum(where, 0)]
 
@@ -149,6 +149,19 @@ class Steps:
     def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "steps", **asdict(self)}
+
+
+def _between(scores: Floats, knots: Floats, held: Floats) -> Floats:
+    """Linear between ascending knots, by how far a score is along the way.
+
+    By a slope, as `numpy.interp` has it, it would overflow between knots that are less than 1e-308 apart, as are those
+    of long answers' likelihoods.
+    """
+    if len(knots) == 1:
+        return np.full(len(scores), held[0])
+    left = np.clip(np.searchsorted(knots, scores, side="right") - 1, 0, len(knots) - 2)
+    way = np.clip((scores - knots[left]) / (knots[left + 1] - knots[left]), 0.0, 1.0)
+    return held[left] * (1 - way) + held[left + 1] * way
 
 
 @dataclass(frozen=True, kw_only=True)
