@@ -55,9 +55,10 @@ Row = dict[str, Any]
 class Applied:
     """How many rows got a probability, why the others did not, and how many got each action.
 
-    `scale` is the unit in which scores were read, "several" where the maps have more than one.
-    `ignored` counts the rows of signals that no blend knows, `stood_in` those of groups without a map of their own,
-    by what the map that stood in is for, `replaced` those whose log held a value already in a column of that name.
+    `scale` is the unit in which scores were read, "several" where the maps have more than one. `ignored` counts the
+    rows of signals that no blend knows, `stood_in` those of groups without a map of their own, by what the map that
+    stood in is for, `few` those by maps of fewer than 50 labels, by their number, `replaced` those whose log held a
+    value already in a column of that name.
     """
 
     scale: str = "fraction"
@@ -67,6 +68,7 @@ class Applied:
     actions: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     stood_in: Counter[str] = field(default_factory=Counter)
+    few: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +78,7 @@ class Applied:
             "uncalibrated": dict(self.uncalibrated), "actions": dict(self.actions),
             **({"ignored": dict(self.ignored)} if self.ignored else {}),
             **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
+            **({"few": dict(self.few)} if self.few else {}),
             **({"replaced": dict(self.replaced)} if self.replaced else {}),
         }  # fmt: skip
 
@@ -369,6 +372,8 @@ def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, 
     row.update(zip(ADDED, values, strict=True))
     summary.rows += 1
     summary.actions[str(decision.action)] += 1
+    if confidence.few:
+        summary.few[str(confidence.verdicts)] += 1
     if confidence.stand_in is not None:
         summary.stood_in[confidence.stand_in] += 1
     if confidence.reason is None:

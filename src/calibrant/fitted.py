@@ -26,6 +26,7 @@ from .phrasing.numbers import fixed, several
 from .plugins import find
 from .shown import Shown, flat
 from .tally import Floats, Tally, merged
+from .types import FEW
 
 __all__ = ["FOLDS", "Fitted", "FittedGroup", "cross_fitted", "known", "rows_of", "scores_of"]
 
@@ -269,6 +270,21 @@ class Fitted(Shown):
         moved = [g.after for g in self.groups if g.after is not None]
         return scores_of(merged(moved)) if moved else None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of what was read, and of maps on few labelled answers."""
+        thin = [
+            (group_name(g.by), g.tally.rows) for g in self.groups if g.map is not None and g.tally.rows < FEW
+        ]
+        if not thin:
+            return self.log.notes
+        named = ", ".join(f"{name} ({n})" for name, n in thin[:8]) + (" ..." if len(thin) > 8 else "")
+        return (
+            *self.log.notes,
+            f"Maps on fewer than {FEW} labelled answers: {named}. Their intervals are wide; the policy bands reads the "
+            "low ends by itself, and every answer says so. Label more before you rely on them.",
+        )
+
     def total(self) -> dict[str, Any] | None:
         """Before and after of all groups that have an after, their rows together; None where none has."""
         measured = [(g.tally, g.after) for g in self.groups if g.after is not None]
@@ -304,14 +320,14 @@ class Fitted(Shown):
         worst = self.worst_segment()
         return {
             "source": self.log.source, "rows": self.log.rows, "used": self.log.used,
-            "unusable": self.log.unusable, "scale": self.log.scale, "notes": list(self.log.notes),
+            "unusable": self.log.unusable, "scale": self.log.scale, "notes": list(self.notes),
             "columns": self.log.roles.told,
             "groups": [g.to_dict() for g in self.groups], "total": self.total(),
             **({"fallbacks": fallbacks} if fallbacks else {}), **({"worst_segment": worst} if worst else {}),
         }  # fmt: skip
 
     def _told(self) -> list[str]:
-        notes = [f"Note: {note}" for note in self.log.notes]
+        notes = [f"Note: {note}" for note in self.notes]
         if len(self.groups) == 1:
             return [*notes, *self.groups[0]._told()]
         head = f"{len(self)} maps by {self._each}, {several(sum(g.tally.rows for g in self.groups), 'label')}"

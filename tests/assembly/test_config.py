@@ -66,7 +66,7 @@ def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
     (tmp_path / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
     measured("steers").save(tmp_path / "posture.json")
     config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"}, tmp_path)
-    bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "p"}
+    bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "auto"}
     assert config.release.way("shop").policy.settings == bands
     assert config.models["model"].settings["price"].prompt == 0.15
     assert config.release.way("law").policy.settings == bands | {"answer": 0.95}

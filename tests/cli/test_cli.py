@@ -157,7 +157,7 @@ def test_ask_takes_any_model_route_and_policy_by_name(tmp_path: Path) -> None:
     plain = strict(calibrant(*asked).stdout)
     assert (plain["completion"]["text"], plain["policy"]) == (
         "4",
-        "Bands(answer=0.85, disclaim=0.6, review=0.4, use='p')",
+        "Bands(answer=0.85, disclaim=0.6, review=0.4, use='auto')",
     )
     other = ("--policy", "expected_cost:wrong=10:review=1", "--route", 'chain:plan=["Step by step."]')
     told = strict(calibrant(*asked, *other).stdout)

@@ -121,7 +121,10 @@ def apply_command(
     to: Annotated[Path, typer.Option("--out", "-o", help="Where to write: .parquet, .csv or .jsonl.")],
     policy: PolicyName = "bands",
     use: Annotated[
-        Literal["p", "low"] | None, typer.Option(help="What the bands read: p, or low for the careful end.")
+        Literal["p", "low", "auto"] | None,
+        typer.Option(
+            help="What the bands read: p, low for the careful end, or auto: low while labels are few."
+        ),
     ] = None,
     confidence: Confidence = None,
     scale: Annotated[

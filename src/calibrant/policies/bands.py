@@ -15,7 +15,8 @@ class Bands:
     """Above `answer`: send it. Above `disclaim`: send it with a disclaimer. Above `review`: a person first.
 
     At or below `review` a person takes over. `use` says whether the bands read the calibrated probability
-    itself ("p") or the low end of its interval ("low"), which is careful while labels are few.
+    itself ("p") or the low end of its interval ("low"); "auto" is careful while labels are few: the low end where fewer
+    than 50 are behind the map, else the probability.
 
     Examples
     --------
@@ -29,7 +30,7 @@ class Bands:
     answer: float = 0.85
     disclaim: float = 0.60
     review: float = 0.40
-    use: Literal["p", "low"] = "p"
+    use: Literal["p", "low", "auto"] = "auto"
 
     def __post_init__(self) -> None:
         if not 0 <= self.review <= self.disclaim <= self.answer <= 1:
@@ -37,8 +38,8 @@ class Bands:
                 f"Bands must ascend within [0, 1]: review {self.review} <= disclaim {self.disclaim} <= "
                 f"answer {self.answer} does not hold."
             )
-        if self.use not in ("p", "low"):
-            raise ValueError(f"Bands read 'p' or 'low', not {self.use!r}.")
+        if self.use not in ("p", "low", "auto"):
+            raise ValueError(f"Bands read 'p', 'low' or 'auto', not {self.use!r}.")
 
     @property
     def edges(self) -> tuple[float, ...]:
@@ -47,12 +48,13 @@ class Bands:
 
     def decide(self, confidence: Confidence) -> Decision:
         """The action of the band, and the sentence that says why; no probability means hand off."""
-        value = confidence.p if self.use == "p" else confidence.low
+        careful = self.use == "low" or (self.use == "auto" and confidence.few)
+        value = confidence.low if careful else confidence.p
         if value is None:
             why = f"No calibrated probability ({confidence.reason}): handed to a person."
             return Decision(action=Action.HAND_OFF, threshold=None, why=why)
         name = "calibrated probability of being right"
-        name = f"The {name}" if self.use == "p" else f"The low end of the {name}"
+        name = f"The low end of the {name}" if careful else f"The {name}"
         for action, threshold, then in (
             (Action.ANSWER, self.answer, "answer"),
             (Action.DISCLAIM, self.disclaim, "answer with a disclaimer"),

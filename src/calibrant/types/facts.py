@@ -30,11 +30,13 @@ class Decision:
     why: str
 
     def noting(self, confidence: Confidence) -> Decision:
-        """The same decision, which says so where the confidence is by a map that stood in."""
-        if confidence.stand_in is None:
-            return self
-        said = f"There is no map for exactly this; the one for {confidence.stand_in} stood in."
-        return replace(self, why=f"{self.why} {said}")
+        """The same decision, which says so where a map stood in, or rests on few labelled answers."""
+        said = [self.why]
+        if confidence.stand_in is not None:
+            said.append(f"There is no map for exactly this; the one for {confidence.stand_in} stood in.")
+        if confidence.few:
+            said.append(f"The map rests on {confidence.verdicts} labelled answers only.")
+        return replace(self, why=" ".join(said))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,7 +54,7 @@ def _of(by: Mapping[str, str | None]) -> str:
 
 def print_fitted(fitted: Fitted) -> None:
     """What could not be used, from which columns, and a line for each map."""
-    print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.log.notes)
+    print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.notes)
     print_columns(fitted.log.roles.told)
     groups = [(_of(group.by), group.to_dict()) for group in fitted.groups]
     heads = ("group", "calibrator", ">n", ">ECE before", ">after", ">Brier before", ">after", "map")
@@ -125,6 +125,8 @@ def print_applied(done: Applied) -> None:
         say(f"  {n:,} scores of {signal} did not count: no blend was fitted on it.")
     for level, n in done.stood_in.most_common(8):
         say(f"  {n:,} are of groups without a map; the one for {level} stood in.")
+    for labels, n in done.few.most_common(8):
+        say(f"  {n:,} got theirs from a map that rests on {labels} labelled answers only: see its interval.")
     for column, n in done.replaced.items():
         say(f"  {n:,} rows held something in {column} before, which was replaced.")
     say("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
