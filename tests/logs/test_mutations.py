@@ -332,6 +332,25 @@ right("ids that begin anew in each task", again.assign(Task=["a"] * N + ["b"] * 
 right("ids that begin anew", again, "200 of 400 rows repeat the id", rows=2 * N)
 right("epochs", pd.concat([TRUE.assign(epoch=i) for i in range(3)]), "repeat the id", rows=3 * N)
 
+refused("weights that are words", TRUE.assign(weight="heavy"), "as weight 'weight'")
+right("a status beside a verdict", TRUE.assign(status=np.where(RIGHT, "ok", "error")))
+right(
+    "a row of units",
+    pd.concat([pd.DataFrame([{"confidence": "(0-1)", "correct": "(y/n)"}]), TRUE]),
+    "'(0-1)' x 1",
+)
+refused(
+    "two times of asking",
+    sure(float, "confidence_before").assign(confidence_after=0.5),
+    "--confidence confidence_before",
+)
+refused(
+    "a number of what is wrong",
+    TRUE.assign(correct=SURE).rename(columns={"correct": "error_rate"}),
+    "holds numbers",
+    options={"correct": "error_rate"},
+)
+
 # Files of text.
 right("an index", TRUE.reset_index().to_csv(index=False))
 right("an index without a name", TRUE.to_csv())

@@ -167,4 +167,5 @@ def _judges(source: Source, name: str) -> bool:
         return False
     grades = Verdicts()(values).values
     known = grades[np.isfinite(grades)]
-    return 10 * len(known) >= 9 * len(values) > 0 and bool(known.min() < 0.5 < known.max())
+    plain = set(known.tolist()) <= {0.0, 0.5, 1.0}
+    return plain and 10 * len(known) >= 9 * len(values) > 0 and bool(known.min() < 0.5 < known.max())

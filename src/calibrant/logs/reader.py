@@ -317,7 +317,8 @@ def require_usable(
         reasons = "; ".join(f"{n} x {why}" for why, n in unusable.items())
         raise UnusableInput(
             f"None of the {rows} rows of {name} can be used: {reasons}. Name the right columns with "
-            f"--confidence and --correct; read were {roles.confidence!r} and {roles.correct!r}."
+            f"--confidence and --correct; read were {roles.confidence!r} and {roles.correct!r}"
+            f"{f', as weight {roles.weight!r}: --weight names another' if roles.weight else ''}."
             f"{_in_words(unread, roles)}"
         )
 
