@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .errors import ColumnNotFound, UnusableInput
 from .judges.drifting import Drift, drifted
 from .judges.telling import drift_told, judged_told, leanings_told, needed_told
@@ -14,9 +16,10 @@ from .logs.joined import joined
 from .logs.judged import JudgedGroup, JudgedLog, judged_log
 from .logs.keys import Key, group_name, listed
 from .logs.opening import open_log
-from .logs.reader import Reader, every
+from .logs.reader import Parsed, Reader, every
 from .logs.roles import Roles
 from .logs.sources import Source
+from .logs.times import seconds_of
 from .shown import Shown, flat
 from .tally import Floats
 
@@ -78,6 +81,7 @@ def judge(
     covariates: str | Sequence[str] | None = None,
     width: float | None = None,
     earlier: Any = None,
+    time: str | None = None,
     **named: Any,
 ) -> Judging:
     """Set a judge's verdicts against those of people; the log needs no confidence.
@@ -99,6 +103,9 @@ def judge(
     earlier : column name, data frame, path or store URL
         What the judge said of the same rows before: a column of this log, or another log with the same column of
         verdicts, joined by the columns `on`.
+    time : column name
+        In whose order the rows are compared with `earlier`, so that one may look again as the log grows; shuffled where
+        None.
     named : columns by role, and words
         As in `audit`: correct, the judge's verdict; confidence, that in the answers, which is not guessed; cluster;
         the words of verdicts, right, partly and wrong; labels, a second log that has people's verdicts, and on.
@@ -132,25 +139,40 @@ def judge(
     columns = {"correct": roles.correct, "human": human}
     columns |= {n: c for n, c in (("confidence", roles.confidence), ("cluster", roles.cluster)) if c}
     read = replace(read, notes=(*notes, *read.notes))
-    drift = None if earlier is None else _drift(source, roles, human, earlier, named.get("on"))
+    drift = None if earlier is None else _drift(source, roles, human, earlier, named.get("on"), time)
     return Judging(source=source.name, columns=columns, log=read, by=by, drift=drift)
 
 
-def _drift(source: Source, roles: Roles, human: str, earlier: Any, on: str | None) -> Drift:
-    """Of the rows that both runs hold, in the order of the later one."""
-    people, later = (_grades(source, replace(roles, correct=name)) for name in (human, roles.correct))
+def _drift(source: Source, roles: Roles, human: str, earlier: Any, on: str | None, time: str | None) -> Drift:
+    """Of the rows that both runs hold, in the order of a column of times, else in one of their own."""
+    people, later = (_rows(source, replace(roles, correct=name)).grade for name in (human, roles.correct))
     if isinstance(earlier, str) and earlier in source.columns:
-        return drifted(_grades(source, replace(roles, correct=earlier)), later, people)
-    if on is None:
+        before = _rows(source, replace(roles, correct=earlier)).grade
+    elif on is None:
         said = f"a column of {source.name} or " if isinstance(earlier, str | Path) else ""
         raise UnusableInput(
             f"Expected as earlier {said}a log, and with a log the column that both have and by which rows are joined: "
             f"--on COLUMN. The columns of {source.name} are {', '.join(source.columns)}."
         )
-    return drifted(_grades(joined(source, earlier, on), roles), later, people)
+    else:
+        before = _rows(joined(source, earlier, on), roles).grade
+    tied = _rows(source, roles).cluster if roles.tied else None
+    return drifted(before, later, people, cluster=tied, time=None if time is None else _times(source, time))
 
 
-def _grades(source: Source, roles: Roles) -> Floats:
+def _rows(source: Source, roles: Roles) -> Parsed:
     if roles.correct not in source.columns:
         raise ColumnNotFound("correct", [roles.correct], source.columns)
-    return Reader(source, Roles(correct=roles.correct, words=roles.words)).whole(every).grade
+    asked = Roles(correct=roles.correct, words=roles.words, cluster=roles.cluster, tied=roles.tied)
+    return Reader(source, asked).whole(every)
+
+
+def _times(source: Source, time: str) -> Floats:
+    if time not in source.columns:
+        raise ColumnNotFound("time", [time], source.columns)
+    found = seconds_of(np.concatenate([np.asarray(block[time], object) for block in source.blocks([time])]))
+    if isinstance(found, str):
+        raise UnusableInput(
+            f"The column {time!r} of {source.name} gives no order: {found}. Leave out --time."
+        )
+    return found

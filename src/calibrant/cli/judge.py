@@ -24,6 +24,10 @@ def judge_command(
         str | None,
         typer.Option(help="What the judge said of the same rows before: a column, or a log, joined by --on."),
     ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(help="Column in whose order rows are compared with --earlier; shuffled without."),
+    ] = None,
     report: Report = None,
     markdown: Markdown = None,
     as_json: AsJson = False,
@@ -33,7 +37,7 @@ def judge_command(
     from calibrant.looking.following import after_judge
 
     found = judge(
-        log, human, by=columns(by), earlier=earlier, **asdict(labels), **people(),
+        log, human, by=columns(by), earlier=earlier, time=time, **asdict(labels), **people(),
     )  # fmt: skip
     steps = after_judge(asked_of(log, by, labels), human)
     if report or markdown:

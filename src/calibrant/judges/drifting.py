@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..metrics.intervals import Estimate
@@ -28,11 +29,15 @@ class Drift:
     `kinder` is the mean of (later less earlier verdict), `better` how much more often it agrees with people now, None
     where they saw too few of the rows. Both intervals hold together, at `level`, however often one looks: after
     every row, until something is found. `since` counts the rows after which the first of them left out 0, None
-    where none does. `flipped` is the share of rows on which the verdict is another, either way.
+    where none does. `flipped` is the share of rows on which the verdict is another, either way. Where rows belong
+    together, in `clusters`, both are means over clusters of the means in each. `ordered` says how the rows were
+    taken: "time", or "shuffled".
     """
 
     rows: int
+    clusters: int
     seen: int
+    ordered: str
     kinder: Estimate
     better: Estimate | None
     flipped: float
@@ -50,19 +55,30 @@ class Drift:
 
 
 def drifted(
-    earlier: ArrayLike, later: ArrayLike, human: ArrayLike | None = None, *, level: float = 0.95
+    earlier: ArrayLike,
+    later: ArrayLike,
+    human: ArrayLike | None = None,
+    *,
+    cluster: ArrayLike | None = None,
+    time: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> Drift:
-    """Compare a judge's verdicts on the same rows, in the order in which they were judged again.
+    """Compare a judge's verdicts on the same rows, in an order that knows nothing of the verdicts.
 
     Rows without one of the two verdicts are left out. Each interval is a confidence sequence at 1 - (1 - level) / 2
-    (one where no person saw the rows), so that both hold at once.
+    (one where no person saw the rows), so that both hold at once. The order of a log is not used: in one sorted by a
+    verdict or a score an unchanged judge would look first kinder, then stricter. Without `time` the rows are shuffled
+    by a digest of all of them, so always alike, and the intervals hold for one look; to look again as a log grows
+    takes its times.
 
     Parameters
     ----------
     earlier, later : shape (n,), in [0, 1]
     human : shape (n,), in [0, 1]; NaN where no person saw the row
+    cluster : shape (n,), equal for rows that are not independent: one bet for each on its mean difference
+    time : shape (n,), numbers by which the rows (clusters, by their last row) are ordered; rows without one come last
 
-    Raises `NotEnoughLabels` below 20 rows with both verdicts.
+    Raises `NotEnoughLabels` below 20 rows (clusters) with both verdicts.
 
     Examples
     --------
@@ -76,40 +92,78 @@ def drifted(
     >>> found.kinder.high < 0, found.better.high < 0, found.since < 200
     (True, True, True)
     """
-    f, g = (np.asarray(values, np.float64) for values in (earlier, later))
-    y = np.full(len(f), np.nan) if human is None else np.asarray(human, np.float64)
-    if not f.shape == g.shape == y.shape or f.ndim != 1:
-        raise UnusableInput(
-            f"earlier, later and human must have one value a row; got shapes {f.shape}, {g.shape} and {y.shape}."
-        )
+    f, g, y, group, at = _columns(earlier, later, human, cluster, time)
     if not 0.0 < level < 1.0:
         raise UnusableInput(f"Expected a level between 0 and 1, such as 0.95; got {level!r}.")
     both = np.isfinite(f) & np.isfinite(g)
-    f, g, y = f[both], g[both], y[both]
+    f, g, y, at = f[both], g[both], y[both], at[both]
     if ((np.minimum(f, g) < 0) | (np.maximum(f, g) > 1)).any():
         raise UnusableInput("Expected the judge's verdicts, earlier and later, in [0, 1].")
-    if len(f) < LEAST:
-        raise NotEnoughLabels("Comparing a judge with what it said before", LEAST, len(f))
-    seen = np.flatnonzero(np.isfinite(y))
-    with_people = len(seen) >= LEAST
+    _, code = np.unique(group[both], return_inverse=True)
+    # The seed is drawn from all that is there: one shuffle for all sorted logs would always put the same ranks first
+    seed = int.from_bytes(blake2b(np.r_[code, f, g, y].tobytes(), digest_size=16).digest())
+    turn = _turns(code, None if time is None else at, seed)
+    clusters = int(turn.max(initial=-1)) + 1
+    if clusters < LEAST:
+        raise NotEnoughLabels("Comparing a judge with what it said before", LEAST, clusters)
+    seen = np.isfinite(y)
+    with_people = len(np.unique(turn[seen])) >= LEAST
     alpha = (1 - level) / (2 if with_people else 1)
-    kinder, first = _differences(g - f, alpha)
-    better, since = None, [] if first is None else [first]
+    kinder, first = _differences(g - f, turn, alpha)
+    better, since = None, [first]
     if with_people:
-        better, at = _differences((np.abs(f - y) - np.abs(g - y))[seen], alpha)
-        since += [] if at is None else [int(seen[at - 1]) + 1]
+        better, first = _differences((np.abs(f - y) - np.abs(g - y))[seen], turn[seen], alpha)
+        since.append(first)
+    last = min((one for one in since if one is not None), default=None)
     return Drift(
-        rows=len(f), seen=len(seen), kinder=kinder, better=better,
-        flipped=float(((f >= 0.5) != (g >= 0.5)).mean()), since=min(since, default=None), level=level,
+        rows=len(f), clusters=clusters, seen=int(seen.sum()), ordered="shuffled" if time is None else "time",
+        kinder=kinder, better=better, flipped=float(((f >= 0.5) != (g >= 0.5)).mean()),
+        since=None if last is None else int((turn <= last).sum()), level=level,
     )  # fmt: skip
 
 
-def _differences(d: Floats, alpha: float) -> tuple[Estimate, int | None]:
+def _columns(
+    earlier: ArrayLike,
+    later: ArrayLike,
+    human: ArrayLike | None,
+    cluster: ArrayLike | None,
+    time: ArrayLike | None,
+) -> tuple[Floats, Floats, Floats, NDArray[Any], Floats]:
+    f, g = (np.asarray(values, np.float64) for values in (earlier, later))
+    y, at = (
+        np.full(len(f), np.nan) if values is None else np.asarray(values, np.float64)
+        for values in (human, time)
+    )
+    group = np.arange(len(f)) if cluster is None else np.asarray(cluster)
+    if f.ndim != 1 or not f.shape == g.shape == y.shape == at.shape == group.shape:
+        raise UnusableInput(
+            "earlier, later, human, cluster and time must have one value a row; got shapes "
+            f"{f.shape}, {g.shape}, {y.shape}, {group.shape} and {at.shape}."
+        )
+    return f, g, y, group, at
+
+
+def _turns(code: NDArray[np.intp], time: Floats | None, seed: int) -> NDArray[np.intp]:
+    """When the cluster of each row comes: by the time of its last row, else drawn."""
+    drawn = np.random.default_rng(seed).permutation(int(code.max(initial=-1)) + 1)
+    if time is None:
+        return np.asarray(drawn[code], np.intp)
+    last = np.full(len(drawn), -np.inf)
+    np.maximum.at(last, code, np.where(np.isfinite(time), time, np.inf))
+    turn = np.empty(len(drawn), np.intp)
+    turn[np.lexsort((drawn, last))] = np.arange(len(drawn))  # ties too must not follow the log
+    return turn[code]
+
+
+def _differences(d: Floats, turn: NDArray[np.intp], alpha: float) -> tuple[Estimate, int | None]:
+    """The mean over clusters with its interval, and the turn at which it first leaves out 0."""
+    turns, code = np.unique(turn, return_inverse=True)
+    d = np.bincount(code, d) / np.bincount(code)
     low, high = sequence((d + 1) / 2, alpha)
     out = np.flatnonzero((low > 0.5) | (high < 0.5))
     mean = float(d.mean())
     ends = 2 * float(low[-1]) - 1, 2 * float(high[-1]) - 1
-    return Estimate(mean, min(mean, ends[0]), max(mean, ends[1])), int(out[0]) + 1 if len(out) else None
+    return Estimate(mean, min(mean, ends[0]), max(mean, ends[1])), int(turns[out[0]]) if len(out) else None
 
 
 def sequence(x: Floats, alpha: float) -> tuple[Floats, Floats]:

@@ -89,7 +89,7 @@ def needed_told(found: Needed, seen: int) -> str:
 
 def drift_told(found: Drift) -> str:
     """Whether a judge has changed, in words."""
-    often = "95 % however often one looks"
+    often = "95 % after every row" if found.ordered == "time" else "95 %"
     kinder = f"kinder by {points(found.kinder.value, 1, signed=True)} ({span(found.kinder, 1, scale=100, signed=True)}"
     people = (
         "" if found.better is None
@@ -101,4 +101,12 @@ def drift_told(found: Drift) -> str:
         else "The judge is not shown to have changed"
     )  # fmt: skip
     flipped = f"{percent(found.flipped)} of its verdicts are others"
-    return f"{head}: on the same {found.rows:,} rows {kinder}, {often}){people}; {flipped}."
+    within = "" if found.clusters == found.rows else f" of {found.clusters:,} clusters"
+    taken = (
+        "in the order of time" if found.ordered == "time"
+        else "shuffled, as their order in the log may follow the verdicts"
+    )  # fmt: skip
+    return (
+        f"{head}: on the same {found.rows:,} rows{within} {kinder}, {often}){people}; {flipped}. "
+        f"Rows were taken {taken}."
+    )
