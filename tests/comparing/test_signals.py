@@ -384,7 +384,7 @@ def test_the_benchmark_of_the_verdicts_runs() -> None:
 
 
 def test_the_chart_has_a_line_for_each_signal_whose_name_begins_alike() -> None:
-    names = [f"likelihood_semantic_entropy_of:samples={k}:same=judge" for k in range(1, 19)]
+    names = [f"likelihood_semantic_entropy:samples={k}:same=judge" for k in range(1, 19)]
     wide = answers(400, **{name: 0.5 + 0.1 * k for k, name in enumerate(names)})
     wide["domain"] = np.where(wide.item_id % 2 == 0, "professional_law_and_jurisprudence: set 1", "art")
     chart = ranking_chart(compare_signals(wide, ["domain"], scores=names))

@@ -174,7 +174,8 @@ def _others(seen: _Seen, unit: Unit) -> list[str]:
 def settled(seen: _Seen, column: str) -> Unit | _Doubt:
     """The unit of numbers that are like this, or why it cannot be told."""
     name = column.lower()
-    if _UNSURE.search(name) and column not in names("signals"):  # whose scores are higher where surer
+    signal = column.partition(":")[0] in names("signals")  # whose scores are higher where surer
+    if _UNSURE.search(name) and not signal:
         return _Doubt("its name says that a higher number is less sure", ("uncertainty", "fraction"))
     if not seen.numbers:
         return Unit(column=column)
