@@ -16,6 +16,7 @@ import numpy as np
 from .errors import UnusableInput
 from .files.writing import check_apart, writing
 from .fitted import Fitted
+from .logs.binary import WHERE, with_predicted
 from .logs.keys import Key, absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
@@ -186,8 +187,12 @@ def _applied(
 ) -> Applied:
     """Give each row its probability and what is to be done with it, and hand it to `out`."""
     policy = policy or find("policies", "bands")()
-    source = log if isinstance(log, Source) else open_source(log)
-    fitted_on = maps.column if maps.column in source.columns else None
+    opened = log if isinstance(log, Source) else open_source(log)
+    source = with_predicted(opened, confidence or maps.column)
+    made = WHERE.fullmatch(
+        maps.column or ""
+    )  # of a probability and a prediction: without both there is no score
+    fitted_on = maps.column if made or maps.column in source.columns else None
     known = {"confidence": confidence or fitted_on}
     column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
@@ -195,7 +200,7 @@ def _applied(
     summary, book = Applied(scale=units.told), Phrasebook.of(maps, policy)
     blended = _blended(source, maps, column, units, summary) if maps.blends else None
     single = bool(maps.groups or maps.fallbacks) or blended is None
-    columns = [name for name in source.columns if name not in source.inside]
+    columns = [name for name in opened.columns if name not in source.inside]
     also = dict.fromkeys([*columns, *([source.whole] if source.whole else [])], as_is)
     own = {name: name.lower() for name in columns if name.lower() in ADDED}
     renamed = any(name != low for name, low in own.items())
@@ -204,7 +209,7 @@ def _applied(
     with _opened(out, list(names)) as writer:
         roles = Roles(confidence=column, by=tuple(stated))
         for block in Reader(source, roles, also=also, units=units.of_group):
-            rows = _rows(source, block)
+            rows = _rows(opened, block)
             if renamed:
                 rows = [{own.get(n, n): v for n, v in row.items()} for row in rows]
             tried = [] if blended is None else [list(islice(blended, len(rows)))]

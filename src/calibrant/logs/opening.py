@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..errors import ColumnNotFound, UnusableInput
+from .binary import of_predicted
 from .compared import settled
 from .finding import candidates, found_by_spelling, require_sense
 from .joined import joined
@@ -45,6 +46,7 @@ def open_log(
     source, told, derived = highest(labelled(log, named), named, needed)
     told, spelt = found_by_spelling(source, told, needed)
     source, told, said = settled(source, told, needed)
+    source, told, turned = of_predicted(source, told, needed)
     try:
         roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
     except ColumnNotFound as error:
@@ -60,4 +62,4 @@ def open_log(
         ) from error
     if "correct" in needed:
         require_sense(source, roles.correct, roles.words)
-    return source, roles, [*notes, *derived, *spelt, *said]
+    return source, roles, [*notes, *turned, *derived, *spelt, *said]

@@ -116,7 +116,7 @@ class Verdicts:
         else:
             raise UnusableInput(
                 f"{unread:,} of {self.present:,} verdicts in {name!r} of {where} cannot be read: "
-                f"{listed(self.unread)}. Say what the words mean, such as {advice} (and --partly for half right), or "
+                f"{listed(self.unread)}. Say what the words mean, such as {advice} (half right is --partly=WORDS), or "
                 "name another column with --correct; to compare answers with right answers: --correct 'ANSWER == GOLD'."
             )
         whole = reading_of(self.words, self.named)

@@ -36,7 +36,7 @@ OPTION = re.compile(
     r"('(?:[^']|'\\'')*'|\"[^\"]*\"|[^\s;,()]+(?:,[^\s;,()]+)*)"
 )
 """An option that a refusal names, and its value."""
-PLACEHOLDERS = {"COLUMN", "RIGHT", "WRONG", "ANSWER == GOLD"}
+PLACEHOLDERS = {"COLUMN", "WORDS", "RIGHT", "WRONG", "ANSWER == GOLD"}
 WORDS = ("right", "partly", "wrong")
 
 SURE = re.compile(
@@ -156,6 +156,8 @@ def unquoted(text: str) -> str:
 def _possible(name: str, value: str, head: Source) -> bool:
     if name in ("confidence", "correct", "by", "cluster"):
         both = value.split(" == ")
+        if " where " in value and value not in head.columns:  # a probability where a prediction is a class
+            return value.partition(" where ")[0] in head.columns
         return all(one in head.columns for one in both) if len(both) == 2 else value in head.columns
     return True
 
