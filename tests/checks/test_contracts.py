@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 import calibrant
 from calibrant import checks
@@ -152,15 +153,17 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     frame.to_json(folder / "log.jsonl", orient="records", lines=True)
     frame.to_json(folder / "log.json", orient="records")
     pq.write_table(pa.table(frame), folder / "log.parquet")
+    feather.write_feather(pa.table(frame), folder / "log.arrow")
     store = SqlStore(str(folder / "log.db"))
     store.add(FACTS)
     store.close()
-    written = Path(__file__).parents[1] / "logs" / "files" / "tools"
+    written = Path(__file__).parents[1] / "logs" / "files"
     return [
         frame,
         frame.to_dict("records"),
         *sorted(folder.iterdir()),
-        *(p for p in sorted(written.iterdir()) if p.stem not in REFUSED),
+        written / "answers.xlsx",
+        *(p for p in sorted((written / "tools").iterdir()) if p.stem not in REFUSED),
     ]
 
 
