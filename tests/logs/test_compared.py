@@ -117,3 +117,10 @@ def test_any_two_columns_can_be_compared_by_name_everywhere() -> None:
     assert right(log.assign(**{"said == key": 0}), correct="said == key") == 0.0
     missing = log.assign(key=[None] * 10 + list(LETTERS[10:]))
     assert read_log(missing, correct="said == key").unusable == {"verdict missing": 10}
+
+
+def test_a_letter_is_the_same_in_any_form() -> None:
+    forms = ["B", "(B)", "B.", "Answer: B", "The answer is (B).", "answer: C"] * 10
+    log = frame(prediction=forms, label=["B", "B", "B", "B", "B", "C"] * 10, other=["C"] * 60)
+    assert right(log, correct="prediction == label") == 1.0
+    assert right(log, correct="prediction == other") == pytest.approx(1 / 6)

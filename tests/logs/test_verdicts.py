@@ -143,3 +143,21 @@ def test_a_map_names_the_columns_it_was_fitted_on() -> None:
     assert fitted.to_dict()["columns"] == {"confidence": "confidence", "correct": "score_choice"}
     assert fitted.groups[0].map is not None
     assert fitted.groups[0].map.statistics["verdict"] == "score_choice"
+
+
+def test_one_side_and_empty_cells_are_refused_with_both_readings() -> None:
+    log = pd.DataFrame({"confidence": [0.5, 0.9] * 40, "correct": [None, 1] * 40})
+    with pytest.raises(UnusableInput, match=r"--right 1 --wrong EMPTY\. .*Then --right 1, or .*--labels"):
+        read_log(log)
+    assert read_log(log, right="1", wrong="EMPTY").groups[()].accuracy == 0.5
+    assert read_log(log, right="1").used == 40
+
+
+def test_words_are_offered_either_way_and_shares_are_grades() -> None:
+    log = pd.DataFrame({"confidence": [0.5, 0.9] * 40, "verdict": ["same", "different"] * 40})
+    with pytest.raises(
+        UnusableInput, match="--right same --wrong different or --right different --wrong same"
+    ):
+        read_log(log)
+    shares = log.assign(verdict=["2/3", "3/3"] * 40)
+    assert read_log(shares).groups[()].accuracy == pytest.approx(5 / 6, abs=1e-5)

@@ -58,6 +58,10 @@ METRICS = (
 )
 """Names of measures that are verdicts, where no column has a plainer name."""
 NAMED = re.compile(r"\s*(.+?)\s*==\s*(.+?)\s*")
+CHOSEN = re.compile(
+    r"\W*(?:(?:the |my )?(?:correct |final |right )?(?:answer|option|choice)(?: is)?)?\W*([a-z])\W*", re.I
+)
+"""An answer that says no more than the letter of an option."""
 FEW = 20
 """Different values that a column of classes may have, and a column of free answers exceeds."""
 
@@ -223,8 +227,15 @@ def compared(source: Source, answer: str, gold: str) -> tuple[Source, str]:
     """The source with a column that is true where both are equal, and its name."""
     name = f"{answer} == {gold}"
 
+    right = distinct(source.first(gold)) - {None}
+    letters = all(re.fullmatch(r"[A-Za-z]", str(one).strip()) for one in right)
+
+    def said(value: Any) -> str | None:
+        chosen = CHOSEN.fullmatch(value) if letters and isinstance(value, str) else None
+        return alike(chosen[1] if chosen else value)
+
     def made(block: Block) -> NDArray[Any]:
-        pairs = zip(map(alike, block[answer].tolist()), map(alike, block[gold].tolist()), strict=True)
+        pairs = zip(map(said, block[answer].tolist()), map(alike, block[gold].tolist()), strict=True)
         return np.fromiter((None if None in (a, b) else a == b for a, b in pairs), object, len(block[answer]))
 
     return with_columns(source, {name: ((answer, gold), made)}), name

@@ -183,7 +183,7 @@ class Reader:
             self._count(parsed, block)
             yield parsed
         for name, read in self._verdicts.items():
-            self.notes += read.settled(name, self.source.name)
+            self.notes += read.settled(name, self.source.name, judged=name == self.roles.correct)
         if self.unread:
             self.notes.append(
                 f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."

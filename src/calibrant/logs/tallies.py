@@ -29,6 +29,7 @@ from .repeats import item_columns, repeats_told, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
 from .scales import units_of
 from .sources import Source
+from .vocabulary import EMPTY
 
 __all__ = ["Log", "read_log"]
 
@@ -133,6 +134,8 @@ def read_log(
 def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None:
     """A long file counted by the engine that reads it; None where it must be read row by row."""
     if not (source.table and (source.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None):
+        return None
+    if EMPTY.lower() in roles.words.meaning:
         return None
     units = units_of(source, roles.confidence, roles.by, scale)
     if not countable(units):

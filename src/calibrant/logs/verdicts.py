@@ -13,12 +13,26 @@ from ..errors import UnusableInput
 from ..tally import Floats
 from .keys import absent
 from .values import BAD_VERDICT, CODE, NO_VERDICT, Column, coded, no_faults
-from .vocabulary import NOTHING, Named, Reading, example, listed, number_of, option_of, reading_of, spelt
+from .vocabulary import (
+    EMPTY,
+    NOTHING,
+    Named,
+    Reading,
+    either,
+    example,
+    listed,
+    number_of,
+    option_of,
+    reading_of,
+    spelt,
+)
 
 __all__ = ["MOST_WORDS", "Verdicts", "verdicts"]
 
 MOST_WORDS = 10_000
 """Different words of a column of verdicts that are counted; a column of more holds something else."""
+FEWEST = 20
+"""Verdicts below which all may be of one side by chance."""
 
 
 class Verdicts:
@@ -36,7 +50,7 @@ class Verdicts:
         self.named = named or Named()
         self.words: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
-        self.present = self.partly = 0
+        self.present = self.partly = self.empty = 0
         self._reading: Reading | None = None
 
     def __call__(self, values: NDArray[Any]) -> Column:
@@ -78,6 +92,7 @@ class Verdicts:
         for value, word, n in zip(values, words, counts, strict=True):
             grade = None if word is None else self._reading.grade(word)
             self.present += n if word is not None else 0
+            self.empty += n if word is None else 0
             if (
                 word is not None
                 and grade is None
@@ -95,28 +110,30 @@ class Verdicts:
         return told
 
     def _word(self, value: Any) -> str | None:
+        nothing = EMPTY.lower() if EMPTY.lower() in self.named.meaning else None
         if isinstance(value, float | np.floating) and not np.isfinite(value):
-            return None
+            return nothing
         if absent(value):
-            return None
+            return nothing
         word = spelt(value.item() if isinstance(value, np.generic) else value)
-        return None if word in NOTHING and word not in self.named.meaning else word
+        return nothing if word in NOTHING and word not in self.named.meaning else word
 
-    def settled(self, name: str, where: str) -> list[str]:
-        """Notes on the column `name` of the log `where`, once it is read whole.
+    def settled(self, name: str, where: str, *, judged: bool = True) -> list[str]:
+        """Notes on the column `name` of the log `where`; `judged` where all rows should have one.
 
         Raises `UnusableInput` where most of its verdicts could not be read, or where its first rows made a word mean
         something else than the whole does.
         """
-        unread = sum(self.unread.values())
+        unread, ways = sum(self.unread.values()), either(self.unread, self.empty)
         words = [word for word, _ in self.unread.most_common()]
-        advice = example(words)
+        if judged and " == " not in name:  # what is compared says itself which answers were wrong
+            self._require_both(name, where)
         if 2 * unread <= self.present:
             advice = self._other_side(name, where, words, unread)
         else:
             raise UnusableInput(
                 f"{unread:,} of {self.present:,} verdicts in {name!r} of {where} cannot be read: "
-                f"{listed(self.unread)}. Say what the words mean, such as {advice} (half right is --partly=WORDS), or "
+                f"{listed(self.unread)}. Say what the words mean, such as {ways} (half right is --partly=WORDS), or "
                 "name another column with --correct; to compare answers with right answers: --correct 'ANSWER == GOLD'."
             )
         whole = reading_of(self.words, self.named)
@@ -137,6 +154,22 @@ class Verdicts:
                 "--wrong say otherwise."
             )
         return notes
+
+    def _require_both(self, name: str, where: str) -> None:
+        """Raise where all verdicts are of one side, and a twentieth of the cells or more are empty."""
+        reading = self._reading or reading_of(self.words, self.named)
+        sides = {reading.grade(word) for word in self.words}
+        if self.named or sides not in ({0.0}, {1.0}) or self.present < FEWEST:
+            return
+        if 20 * self.empty < self.present + self.empty:
+            return
+        side, other = ("right", "wrong") if sides == {1.0} else ("wrong", "right")
+        held = option_of(list(self.words)[:6])
+        raise UnusableInput(
+            f"All {self.present:,} verdicts in {name!r} of {where} are {side}, and {self.empty:,} rows have none. "
+            f"Does an empty cell stand for a {other} answer? Then --{side} {held} --{other} EMPTY. Were those not "
+            f"judged? Then --{side} {held}, or join their verdicts: --labels FILE --on ID."
+        )
 
     def _other_side(self, name: str, where: str, words: Sequence[str], unread: int) -> str:
         """The option that reads a few other words as wrong; raises where all that were read are of one side."""

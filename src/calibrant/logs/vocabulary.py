@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from ..errors import UnusableInput
 
 __all__ = [
+    "EMPTY",
     "NOTHING",
     "Named",
     "Reading",
+    "either",
     "example",
     "listed",
     "number_of",
@@ -30,6 +32,9 @@ __all__ = [
 
 NOTHING = frozenset(("", "nan", "null", "none", "na", "n/a", "nil", "nat", "<na>", "#n/a", "-", "--", "---"))
 """What stands for no verdict."""
+
+EMPTY = "EMPTY"
+"""What a person writes for the cells that are empty, where they say something: `--wrong EMPTY`."""
 
 _RIGHT = """
 true yes right correct pass passed success successful succeeded accept
@@ -162,9 +167,15 @@ def spelt(value: object) -> str:
 def number_of(text: str) -> float | None:
     """The number that a text is, None where it is none.
 
-    >>> number_of(" 1.0"), number_of("one"), number_of("nan")
-    (1.0, None, None)
+    A share such as 2/3 is one.
+
+    >>> number_of(" 1.0"), number_of("one"), number_of("nan"), number_of("3/4")
+    (1.0, None, None, 0.75)
     """
+    if (share := re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)) and 0 < int(share[2]) >= int(
+        share[1]
+    ):
+        return int(share[1]) / int(share[2])
     try:
         found = float(text)
     except ValueError:
@@ -257,14 +268,48 @@ def example(words: Sequence[str]) -> str:
     """
     shown = [word for word in words if "," not in word and len(word) <= 40][:6] or ["RIGHT", "WRONG"]
     if all(number_of(word) is not None for word in shown):
-        shown = sorted(shown, key=lambda word: -float(word))
+        shown = sorted(shown, key=lambda word: -(number_of(word) or 0))
         right = shown[: max(1, len(shown) // 2)]
-        wrong = sorted(shown[len(right) :], key=float)
+        wrong = sorted(shown[len(right) :], key=lambda word: number_of(word) or 0)
     else:
         right, wrong = shown[:1], shown[1:]
     return " ".join(
         f"--{name} {option_of(several)}" for name, several in (("right", right), ("wrong", wrong)) if several
     )
+
+
+def either(words: Mapping[str, int], empty: int = 0) -> str:
+    """Options that would read such words one way and the other, for nothing but a person tells which is right.
+
+    Of one word, the cells that are empty are the other side. Words of a fiftieth of the cells are left out.
+
+    >>> either({"1": 208, "2": 92}), either({"x": 69}, empty=131)
+    ('--right 2 --wrong 1 or --right 1 --wrong 2', '--right x --wrong EMPTY or --right EMPTY --wrong x')
+    """
+    total = sum(words.values())
+    held = [w for w, n in sorted(words.items(), key=lambda one: -one[1]) if 50 * n > total and "," not in w]
+    held = [word for word in held if len(word) <= 40][:6]
+    if not held:
+        return example([])
+    if len(held) == 1:
+        first, rest = held, [EMPTY] if empty else []
+    elif all(number_of(word) is not None for word in held):
+        held.sort(key=lambda word: -(number_of(word) or 0))
+        first, rest = held[: len(held) // 2], sorted(held[len(held) // 2 :], key=lambda w: number_of(w) or 0)
+        if {"0", "1"} < set(held):  # a third mark beside right and wrong, such as 9 for "cannot say"
+            others = sorted(set(held) - {"0", "1"})
+            return f"--right 1 --wrong 0 or --right 1 --wrong {option_of(['0', *others])} or {_sides(first, rest)}"
+    elif all(_is_letter(word) for word in map(spelt, held)):
+        held.sort()
+        first, rest = held[: max(1, len(held) // 2)], held[max(1, len(held) // 2) :]
+    else:
+        first, rest = held[:1], held[1:]
+    return f"{_sides(first, rest)} or {_sides(rest, first)}"
+
+
+def _sides(right: Sequence[str], wrong: Sequence[str]) -> str:
+    given = (("right", right), ("wrong", wrong))
+    return " ".join(f"--{name} {option_of(several)}" for name, several in given if several)
 
 
 def option_of(words: Sequence[str]) -> str:

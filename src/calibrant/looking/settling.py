@@ -124,8 +124,11 @@ def _suggested(
         value = unquoted(told)
         if value in PLACEHOLDERS or not _possible(name, value, head):
             continue
-        if name in WORDS:
-            words.setdefault(name, value)
+        if name in WORDS and name in words:  # another reading begins
+            yield words
+            words = {name: value}
+        elif name in WORDS:
+            words[name] = value
         else:
             yield {name: value}
     if words:
