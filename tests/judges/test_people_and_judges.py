@@ -161,6 +161,19 @@ def test_leanings_are_found_and_none_invented() -> None:
     assert shown <= 10
 
 
+def test_a_part_that_is_more_often_right_is_no_favourite() -> None:
+    """Sensitivity .95 and specificity .6 everywhere: only how many are right differs between the models."""
+    shown = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        strong = rng.random(800) < 0.5
+        human = (rng.random(800) < np.where(strong, 0.85, 0.45)).astype(float)
+        said = (rng.random(800) < np.where(human == 1, 0.95, 0.4)).astype(float)
+        (found,) = leanings(said, human, {"model": np.where(strong, "strong", "weak").astype(object)})
+        shown += found.shown
+    assert shown <= 4
+
+
 def test_orders_are_compared_on_the_same_items_and_need_no_people() -> None:
     rng = np.random.default_rng(5)
     item = np.repeat(np.arange(100), 2)
@@ -202,6 +215,28 @@ def test_as_many_labels_as_were_said_do(bench: Any) -> None:
     assert "out of reach" in needed_told(out, 150)
     with pytest.raises(UnusableInput, match="width between 0 and 1"):
         needed(pilot, 4.0)
+
+
+def test_a_pilot_without_contradictions_promises_little() -> None:
+    right = (np.random.default_rng(0).random(4000) < 0.7).astype(float)
+    pilot = judged(None, right, np.where(np.arange(4000) < 60, right, np.nan))
+    plan = needed(pilot, 0.04)
+    assert plan.labels and plan.low and plan.high
+    assert 60 < plan.low < 150 < plan.labels < 400 < plan.high
+    assert "About half of all draws" in needed_told(plan, 60)
+
+
+def test_rows_shown_rarely_keep_their_doubt() -> None:
+    """A judge wrong on 3 of 100 that it passes, of which one in fifty is shown: often none of the errors is."""
+    covers = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        said = (rng.random(2000) < 0.85).astype(float)
+        human = (rng.random(2000) < np.where(said == 1, 0.97, 0.05)).astype(float)
+        chance = np.where(said == 1, 0.02, 1.0)
+        found = judged(None, said, np.where(rng.random(2000) < chance, human, np.nan), propensity=chance)
+        covers += found.accuracy.low <= 0.85 * 0.97 + 0.15 * 0.05 <= found.accuracy.high
+    assert covers >= 36
 
 
 # Has it changed.

@@ -39,7 +39,8 @@ class Judged:
     `estimator` says what the correction is made with, `covariates` what it knew of the rows, and `trust` is its
     weight, from 0 (people alone) to 1. `by_people` is the accuracy by people's verdicts alone, `by_verdict` by those
     and the judge's verdict as it stands (PPI++). The variance of the accuracy is `per_label` / seen + `floor`; the
-    latter is what more of people's verdicts do not mend. Intervals at other levels (`interval`) are Student's with
+    latter is what more of people's verdicts do not mend. To it comes an imagined contradiction, `imagined` / seen^2
+    until contradictions are seen (`needed`). Intervals at other levels (`interval`) are Student's with
     `freedom` degrees, and the standard errors `accuracy_error` and `gap_error`.
     """
 
@@ -61,6 +62,7 @@ class Judged:
     by_verdict: Estimate
     per_label: float
     floor: float
+    imagined: float
     accuracy_error: float
     gap_error: float | None
     freedom: float
@@ -132,7 +134,8 @@ def judged(
     The interval is Student's, on two degrees of freedom less than there are rows seen (by Kish's effective
     number with weights; clusters instead of rows where given), with the variance of the linearised
     estimate. To it one imagined row (cluster) is added on which judge and people contradict each other: a judge
-    that made no error on 30 rows may still make some. It counts for less the more contradictions were seen.
+    that made no error on 30 rows may still make some. It has the weight of the rows that were shown most rarely, and
+    counts for less the more contradictions were seen among such.
     Sensitivity, specificity and agreement have Wilson intervals. What all of them cover is in the documentation
     (Judges).
 
@@ -208,6 +211,7 @@ def judged(
         by_verdict=reach.accuracy(verdict),
         per_label=best.per_label,
         floor=best.variance - best.per_label / int(data.seen.sum()),
+        imagined=one_of(data.w, groups) * int(data.seen.sum()) ** 2,
         accuracy_error=reach.error(best.influence),
         gap_error=None if (own := reach.gap_terms(best)) is None else reach.error(own),
         freedom=reach.freedom,

@@ -10,6 +10,7 @@ from scipy import stats
 
 from ..errors import UnusableInput
 from .correcting import Judged
+from .rows import SHOWN
 
 __all__ = ["Needed", "needed"]
 
@@ -19,7 +20,8 @@ class Needed:
     """Rows that people must see in all, those they saw already included, for an interval of `width`.
 
     `labels` is None where people's verdicts on all rows would not do: `least_width` is what those come to, and only
-    more rows help. `low` and `high` is the range that so small a pilot leaves open (90 %).
+    more rows help. Else about half of all draws of so many rows reach the width. `low` and `high` is the range that
+    so small a pilot leaves open (90 %).
     `by_people` is the number without the judge.
     """
 
@@ -39,8 +41,10 @@ def needed(found: Judged, width: float) -> Needed:
     """How many rows people must see until the interval of the accuracy, from end to end, is `width` wide.
 
     The rows they saw are the pilot. Its variance is `per_label` / labels + `floor`, and the first part is all that
-    further verdicts change, as long as the rows are drawn at random from the same ones. How well the pilot knows
-    `per_label` follows from chi-squared, on no more degrees of freedom than twice the contradictions that it saw.
+    further verdicts change, as long as the rows are drawn at random from the same ones. The imagined contradiction
+    is counted as `judged` will count it, and of the number that the pilot saw the median of what it may stand for
+    (Jeffreys) is taken. How well it knows `per_label` follows from the exact (Poisson) interval of their number: at
+    none, up to 3 in as many rows.
 
     Raises `UnusableInput` for a width outside 0 to 1.
 
@@ -60,20 +64,26 @@ def needed(found: Judged, width: float) -> Needed:
             f"got {width!r}."
         )
     p = found.by_people.value
-    contradictions = max(2 * found.per_label * found.seen, 1.0)
-    df = min(found.seen - 2.0, contradictions)
-    ends = [found.per_label * df / float(stats.chi2.ppf(at, df)) for at in (0.95, 0.05)]
+    contradictions = found.per_label * found.seen / found.imagined
+    counts = (
+        float(stats.chi2.ppf(0.5, 2 * contradictions + 1)) / 2,
+        float(stats.chi2.ppf(0.05, 2 * contradictions)) / 2 if contradictions > 0 else 0.0,
+        float(stats.chi2.ppf(0.95, 2 * contradictions + 2)) / 2,
+    )
+    middle, *ends = (count * found.imagined / found.seen for count in counts)
     done = found.accuracy.high - found.accuracy.low <= width
-    labels, low, high = (found.seen if done else _rows(one, found, width) for one in (found.per_label, *ends))
+    labels, low, high = (found.seen if done else _rows(one, found, width) for one in (middle, *ends))
     return Needed(
         width=width, labels=labels, low=low, high=high,
-        by_people=_rows(p * (1 - p), found, width, floor=0.0), least_width=_width(found.rows, found.per_label, found),
+        by_people=_rows(p * (1 - p), found, width, floor=0.0), least_width=_width(found.rows, middle, found),
     )  # fmt: skip
 
 
 def _width(labels: int, per_label: float, found: Judged, floor: float | None = None) -> float:
-    variance = per_label / labels + (found.floor if floor is None else floor)
-    return float(2 * stats.t.ppf((1 + found.level) / 2, labels - 2) * math.sqrt(variance))
+    freedom = max((found.freedom + 2) * labels / found.seen - 2, 1.0)
+    variance = (per_label / labels + (found.floor if floor is None else floor)) * (freedom + 2) / freedom
+    variance += found.imagined / labels**2 / (1 + per_label * labels / found.imagined / SHOWN)
+    return float(2 * stats.t.ppf((1 + found.level) / 2, freedom) * math.sqrt(variance))
 
 
 def _rows(per_label: float, found: Judged, width: float, floor: float | None = None) -> int | None:

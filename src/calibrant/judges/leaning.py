@@ -26,7 +26,8 @@ SHOWN = 10.0
 class Leaning:
     """How much kinder a judge is to a part of the rows than to the others, as people see them.
 
-    `difference` is the mean of (judge less people) in the `part` less that in the rest: above 0 is kinder. Its
+    `difference` is the mean of (judge less people) in the `part` less that in the rest, among answers on which people
+    say the same: above 0 is kinder. A part with more wrong answers is no favourite because those are misjudged. Its
     interval is simultaneous: with the probability `level` all of those that are returned together hold.
     `part` says which rows of the `column`, `seen` how many there, and `others` elsewhere, people saw. Of items that
     were judged in both orders (`paired`) it is the judge's verdict less that on the same item the other way
@@ -75,6 +76,8 @@ def leanings(
 ) -> tuple[Leaning, ...]:
     """Compare the judge's error in each part of the rows with that in the others, the largest shown first.
 
+    Answers right for people and wrong ones are compared apart, and both differences pooled (Mantel and Haenszel).
+
     Of a column of numbers, the half of the rows above the median is set against the rest; of texts each of the
     commonest twelve values against all others. Parts of which people saw fewer than ten rows are not compared.
     With m comparisons each interval is Student's at 1 - (1 - level) / m (Bonferroni), from the variance of the
@@ -104,7 +107,7 @@ def leanings(
     for name, values in columns.items():
         for part, inside, known in _parts(values):
             paired = _paired(judge, inside, known, group) if name in orders and cluster is not None else None
-            one = paired or _compared(judge - human, inside, known & np.isfinite(human), w, group)
+            one = paired or _compared(judge, human, inside, known & np.isfinite(human), w, group)
             if one is not None:
                 found.append(replace(one, column=name, part=part))
     each = 1 - (1 - level) / max(len(found), 1)
@@ -143,26 +146,50 @@ def _parts(values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool_], NDArr
 
 
 def _compared(
-    error: Floats, inside: NDArray[np.bool_], at: NDArray[np.bool_], w: Floats, group: NDArray[np.intp]
+    judge: Floats,
+    human: Floats,
+    inside: NDArray[np.bool_],
+    at: NDArray[np.bool_],
+    w: Floats,
+    group: NDArray[np.intp],
 ) -> _Found | None:
-    terms, one, values, sizes = np.zeros(len(w)), 0.0, [], []
-    for part in (inside & at, ~inside & at):
-        total = np.bincount(group[part], w[part])
-        total = total[total > 0]
-        sizes.append(float(total.sum() ** 2 / (total**2).sum()) if len(total) else 0.0)
-        if sizes[-1] < LEAST:
-            return None
-        share = w[part] / w[part].sum()
-        values.append(float(share @ error[part]))
-        own = share * (error[part] - values[-1])
-        terms[part] += own if len(values) == 1 else -own
-        row = 1 / sizes[-1] ** 2
-        one += row / (1 + float((np.bincount(group[part], own) ** 2).sum()) / row / SHOWN)
+    """Among the answers right for people and among the wrong ones, pooled with the weights of Mantel and Haenszel."""
+    right, strata = human >= 0.5, []
+    for same in (at & right, at & ~right):
+        parts = inside & same, ~inside & same
+        if all(part.any() for part in parts):
+            one, other = (float(w[part].sum()) for part in parts)
+            strata.append((one * other / (one + other), parts))
+    sizes = [
+        _size(w, group, np.logical_or.reduce([np.zeros(len(w), bool), *(parts[side] for _, parts in strata)]))
+        for side in (0, 1)
+    ]
+    if (n := min(sizes)) < LEAST:
+        return None
+    terms, difference, rows = np.zeros(len(w)), 0.0, [0.0, 0.0]
+    for weight, parts in strata:
+        pooled = weight / sum(each for each, _ in strata)
+        for side, part in enumerate(parts):
+            share = pooled * w[part] / w[part].sum()
+            error = judge[part] - human[part]
+            mean = float(share @ error) / pooled
+            terms[part] = (1 - 2 * side) * share * (error - mean)
+            difference += (1 - 2 * side) * pooled * mean
+            rows[side] = max(rows[side], (pooled / _size(w, group, part)) ** 2)
+    imagined = sum(
+        row / (1 + float((np.bincount(group[of], terms[of]) ** 2).sum()) / row / SHOWN)
+        for row, of in zip(rows, (inside & at, ~inside & at), strict=True)
+    )
     sums = np.bincount(group, terms)
-    n = float(min(sizes))
-    spread = float(np.sqrt((sums @ sums) * n / (n - 1) + one))
+    spread = float(np.sqrt((sums @ sums) * n / (n - len(strata)) + imagined))
     counts = [len(np.unique(group[part])) for part in (inside & at, ~inside & at)]
-    return _Found("", "", values[0] - values[1], spread, n - 1, counts[0], counts[1])
+    return _Found("", "", difference, spread, n - len(strata), counts[0], counts[1])
+
+
+def _size(w: Floats, group: NDArray[np.intp], part: NDArray[np.bool_]) -> float:
+    """As how many clusters of equal weight the rows of a part count."""
+    total = np.bincount(group[part], w[part])
+    return float(total.sum() ** 2 / (total**2).sum()) if total.any() else 0.0
 
 
 def _paired(

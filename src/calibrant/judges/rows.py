@@ -149,6 +149,10 @@ def kish(w: Floats, groups: NDArray[np.intp]) -> float:
 
 
 def one_of(w: Floats, groups: NDArray[np.intp]) -> float:
-    """The squared share of one group, by its weight, on average."""
+    """The squared share of one group, on average; of groups of the rows that were shown most rarely, where some were.
+
+    With equal weights that is all of them. An error that was not seen weighs most where hardly anybody looked.
+    """
     total = np.bincount(groups, w)
-    return float((total**2).mean() / total.sum() ** 2)
+    rarest = float(w.max() ** 2 / (w**2).mean())
+    return float((total**2).mean() / total.sum() ** 2) * rarest

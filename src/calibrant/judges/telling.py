@@ -79,10 +79,11 @@ def needed_told(found: Needed, seen: int) -> str:
     if found.labels <= seen:
         return f"{wide} is there already."
     most = f" to {found.high:,}" if found.high else " or more"
-    ends = "" if found.low is None else f" ({found.low:,}{most}, as far as {seen:,} rows tell)"
+    ends = "" if found.low is None else f" (90 %: {found.low:,}{most}, as far as {seen:,} rows tell)"
     alone = "more rows than there are" if found.by_people is None else f"{found.by_people:,}"
     return (
         f"{wide} takes people's verdicts on about {found.labels:,} rows in all{ends}; by people alone {alone}. "
+        "About half of all draws of so many reach that width. "
         f"Draw {found.labels - seen:,} more at random from the rows without one."
     )
 
