@@ -129,6 +129,19 @@ def test_verdicts_may_come_from_a_second_file(tmp_path: Path) -> None:
     assert found.contrasts[0].changes[0].difference.a == pytest.approx(1 - b.correct.mean())
 
 
+def test_certified_coverages_are_told_and_their_difference_is_not_judged() -> None:
+    a, b = log(1, 1.0, n=600), log(2, 2.0, n=600)
+    found = calibrant.compare(a, b, max_error=0.2)
+    one = found.contrasts[0]
+    for share, frame in zip(one.coverage or (), (a, b), strict=True):
+        made = calibrant.certify(frame.confidence, frame.correct, max_error=0.2, delta=0.1)
+        assert made.threshold is not None and share == (frame.confidence >= made.threshold).mean() > 0
+    assert "coverage" not in changes(found) and "so their difference is not judged" in one.sentence
+    assert one.to_dict()["coverage"] == dict(zip("ab", one.coverage or (), strict=True))
+    with pytest.raises(Misuse, match="chosen on each log"):
+        found.judged(["coverage<-0.05"])
+
+
 def test_few_items_are_not_compared() -> None:
     a, b = log(1, task=["rare"] * 10 + ["usual"] * 290), log(2, task=["rare"] * 10 + ["usual"] * 290)
     found = calibrant.compare(a, b, by="task")
@@ -175,6 +188,8 @@ def test_the_command_ends_with_a_finding_only_where_one_is_shown(run: Run, tmp_p
     assert status == 0 and "Not shown: accuracy < 0. The interval does not lie beyond it" in said
     assert "Not found: brier > 0.5." in said
     assert run("compare", a, b, "--fail-if", "l2>0")[0] == 2
+    status, said = run("compare", a, b, "--fail-if", "coverage<0")
+    assert status == 2 and "not judged" in said
     assert run("compare", a)[0] == 2
     assert run("compare", a, tmp_path / "none.csv")[0] == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from calibrant.errors import Misuse
 from calibrant.metrics.conditions import MEASURES, Condition, judged, measured
@@ -80,3 +81,56 @@ def test_accuracy_covers_and_many_healthy_groups_make_few_findings() -> None:
         false += any(one.says == "found" for one in said)
     assert np.mean(held) > 0.93
     assert false <= 7  # of 60 at the bound itself, where each group alone would be one time in forty
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 40), (39, 40), (50, 50), (170, 200)])
+@pytest.mark.parametrize("level", [0.95, 0.995, 0.9983])
+def test_accuracy_has_the_exact_binomial_interval(right: int, n: int, level: float) -> None:
+    one = measured(Tally.of(np.full(n, 0.9), np.arange(n) < right), "accuracy", level)
+    exact = stats.binomtest(right, n).proportion_ci(level)
+    assert one is not None and (one.low, one.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_copies_of_a_cluster_do_not_narrow_its_accuracy() -> None:
+    right = np.arange(60) < 45
+    once = measured(Tally.of(np.full(60, 0.9), right, cluster=np.arange(60)), "accuracy", 0.95)
+    ten = [np.repeat(one, 10) for one in (np.full(60, 0.9), right, np.arange(60))]
+    often = measured(Tally.of(ten[0], ten[1], cluster=ten[2]), "accuracy", 0.95)
+    assert once is not None and often is not None
+    assert (often.low, often.high) == pytest.approx((once.low, once.high), abs=0.003)
+
+
+def test_a_group_without_a_wrong_answer_is_not_sure_of_its_losses() -> None:
+    good = Tally.of(np.full(60, 0.98), np.ones(60))
+    brier = measured(good, "brier", 0.95)
+    assert brier is not None and brier.high > 0.0196  # what it is where 0.98 are right
+    assert measured(good, "log_loss", 0.95) is None
+
+
+def test_losses_have_the_interval_of_their_rows() -> None:
+    """With many rows pseudo-rows and Student's quantile vanish: mean and 1.96 standard errors of the row losses."""
+    rng = np.random.default_rng(2)
+    c = np.round(rng.beta(4, 2, 20_000), 3).clip(0.001, 0.999)
+    for g in ((rng.random(len(c)) < c).astype(float), np.round(rng.random(len(c)), 1)):
+        rows = {"brier": (c - g) ** 2, "log_loss": -g * np.log(c) - (1 - g) * np.log1p(-c)}
+        for name, loss in rows.items():
+            one = measured(Tally.of(c, g), name, 0.95)
+            half = 1.96 * loss.std() / np.sqrt(len(c))
+            assert one is not None and one.value == pytest.approx(loss.mean())
+            wider = 1.0 if name == "log_loss" or set(g) == {0.0, 1.0} else 1.6
+            assert 0.99 * half < (one.high - one.low) / 2 < 1.02 * wider * half
+
+
+def test_many_sure_groups_seldom_make_a_finding() -> None:
+    rng = np.random.default_rng(3)
+    found = dict.fromkeys(("accuracy<0.98", "brier<0.0196", "brier>0.0196"), 0)
+    for _ in range(60):
+        tallies = [Tally.of(np.full(50, 0.98), rng.random(50) < 0.98) for _ in range(10)]
+        for text in found:
+            said = judged(
+                [Condition.of(text, MEASURES)],
+                list("abcdefghij"),
+                lambda i, m, level, of=tallies: measured(of[i], m, level),
+            )
+            found[text] += any(one.says == "found" for one in said)
+    assert max(found.values()) <= 7, found

@@ -12,11 +12,9 @@ from calibrant.metrics.ranking import auroc, placements, ranking
 from calibrant.tally import Tally
 
 
-def side(
-    score: np.ndarray, grade: np.ndarray, unit: np.ndarray | None = None, threshold: float | None = 0.8
-) -> Sample:
+def side(score: np.ndarray, grade: np.ndarray, unit: np.ndarray | None = None) -> Sample:
     units = np.arange(len(score)) if unit is None else unit
-    return Sample(np.asarray(score, float), np.asarray(grade, float), np.ones(len(score)), units, threshold)
+    return Sample(np.asarray(score, float), np.asarray(grade, float), np.ones(len(score)), units)
 
 
 def of_table(both: int, first: int, second: int, neither: int) -> tuple[Sample, Sample]:
@@ -88,7 +86,7 @@ def test_the_bootstrap_of_items_gives_about_these_intervals() -> None:
 
     def measures(s: Sample, at: np.ndarray) -> list[float]:
         c, g = s.score[at], s.grade[at]
-        return [g.mean(), (c - g).mean(), ((c - g) ** 2).mean(), auroc(Tally.of(c, g)), (c >= 0.8).mean()]
+        return [g.mean(), (c - g).mean(), ((c - g) ** 2).mean(), auroc(Tally.of(c, g))]
 
     draws = []
     for _ in range(400):
@@ -120,14 +118,14 @@ def test_pairs_that_are_alike_tell_more_than_two_samples() -> None:
     a, b = world(np.random.default_rng(1), 300, 1, shared=True, ability=(1.0, 1.2), bias=(0.0, 0.0))
     paired, apart = (differences(a, b, paired=how) for how in (True, False))
     assert paired["accuracy"].error < apart["accuracy"].error
-    assert paired["coverage"].error < 0.8 * apart["coverage"].error
+    assert paired["brier"].error < apart["brier"].error
 
 
 def test_copies_of_an_item_tell_nothing_new() -> None:
     a, b = world(np.random.default_rng(2), 80, 1, shared=True, ability=(1.0, 1.5), bias=(0.3, 0.0))
     ten = [side(np.repeat(s.score, 10), np.repeat(s.grade, 10), np.repeat(s.unit, 10)) for s in (a, b)]
     once, often = differences(a, b, paired=True), differences(*ten, paired=True)
-    for name in ("accuracy", "gap", "brier", "coverage"):
+    for name in ("accuracy", "gap", "brier"):
         assert often[name].error == pytest.approx(once[name].error)
     assert often["auroc"].error == pytest.approx(once["auroc"].error, rel=0.05)
 
@@ -142,11 +140,10 @@ def test_placements_have_the_variance_of_the_ranking() -> None:
     assert np.sqrt((placed.moves**2).sum() + placed.extra) == pytest.approx(ranked.error * steep, rel=0.01)
 
 
-def test_nothing_to_rank_and_nothing_sent() -> None:
-    a, b = side(np.full(50, 0.9), np.ones(50), threshold=None), side(np.full(50, 0.9), np.ones(50))
+def test_nothing_to_rank() -> None:
+    a, b = side(np.full(50, 0.9), np.ones(50)), side(np.full(50, 0.9), np.ones(50))
     found = differences(a, b, paired=True)
     assert "auroc" not in found
-    assert (found["coverage"].a, found["coverage"].b) == (0.0, 1.0)
     assert (
         found["accuracy"].p == 1.0
         and found["accuracy"].interval().low < 0 < found["accuracy"].interval().high

@@ -48,7 +48,8 @@ class Contrast:
     """Side `b` against side `a` in one group of answers, all where `by` is empty.
 
     `items` are the independent units behind the differences, of both sides together; `reason` says why there are none.
-    `people` says what the differences rest on where people's verdicts correct a judge's.
+    `people` says what the differences rest on where people's verdicts correct a judge's. `coverage` is the share of
+    either side's answers above the threshold certified on them, 0 where none is: their difference is not judged.
     """
 
     a: Side
@@ -60,6 +61,7 @@ class Contrast:
     changes: tuple[Change, ...]
     reason: str | None = None
     people: Contrasted | None = None
+    coverage: tuple[float, float] | None = None
 
     @property
     def group(self) -> str:
@@ -87,7 +89,15 @@ class Contrast:
         shown = [f"{_WORDS[c.measure]} {_side(c)}" for c in self.changes if c.shown]
         left = [_WORDS[c.measure] for c in self.changes if not c.shown]
         told += f"; shown: {', '.join(shown)}" if shown else "; no difference is shown"
-        return told + (f"; not shown: {', '.join(left)}." if shown and left else ".")
+        told += f"; not shown: {', '.join(left)}" if shown and left else ""
+        return f"{told}.{self._sent}"
+
+    @property
+    def _sent(self) -> str:
+        if self.coverage is None or self.by or not any(self.coverage):
+            return ""
+        a, b = (fixed(share) for share in self.coverage)
+        return f" Certified coverage {b} against {a}: chosen on each log, so their difference is not judged."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
@@ -95,6 +105,7 @@ class Contrast:
             "a": self.a.name, "b": self.b.name, "by": self.by, "paired": self.paired, "items": self.items,
             "rows": list(self.rows), "reason": self.reason, "sentence": self.sentence,
             "people": self.people and self.people.to_dict(),
+            "coverage": self.coverage and dict(zip("ab", self.coverage, strict=True)),
             "measures": {one.measure: one.to_dict() for one in self.changes},
         }  # fmt: skip
 
@@ -123,6 +134,9 @@ class Comparison(Shown):
             for change in one.changes:
                 told = {{"a": "value_a", "b": "value_b"}.get(n, n): v for n, v in change.to_dict().items()}
                 rows.append({**sides, "measure": change.measure, **told})
+            if one.coverage:
+                a, b = one.coverage
+                rows.append({**sides, "measure": "coverage", "value_a": a, "value_b": b})
         return rows
 
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
@@ -182,7 +196,9 @@ def compare(
     item : column name, or several with commas
         What was asked. Guessed from common conventions where None.
     max_error, delta : float, between 0 and 1
-        Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`.
+        Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`. It is
+        told of both sides. Their difference is not judged: each threshold is chosen on its own log, and that choice
+        differs more between two logs of one model than what two models would differ by.
     human, human_propensity, covariates : column names
         With `human`, the verdicts of `correct` are a judge's and that column holds people's, where there are any, as
         for `calibrant.audit`: only accuracy and gap are compared, as people's verdicts correct them
@@ -233,10 +249,10 @@ def compare(
         contrasts += _contrasts(read[0][0], side, pair, by, max_error, delta)
     if human is not None and not any(one.changes for one in contrasts):
         raise UnusableInput(" ".join(one.sentence for one in contrasts if not one.by))
-    if human is None and any(one.changes and min(*_coverage(one)) == 0.0 for one in contrasts):
+    if any(one.coverage and min(one.coverage) == 0.0 for one in contrasts):
         said.append(
-            f"Where no threshold can be certified at {max_error:g} wrong, nothing is sent: coverage 0, and none is "
-            "compared where both sides have none. More labels may certify one."
+            f"Where no threshold can be certified at {max_error:g} wrong, nothing is sent: coverage 0. More labels may "
+            "certify one."
         )
     return Comparison(
         sides=tuple(side for side, _ in read), contrasts=_shown(contrasts), max_error=max_error, delta=delta,
@@ -280,12 +296,16 @@ def _contrasts(
         if kept[0].people is not None:
             made.append(_by_people(base, kept, units))
             continue
-        samples = [_sample(rows, own, max_error, delta) for rows, own in zip(kept, units, strict=True)]
+        samples = [
+            Sample(rows.score, rows.grade, rows.weight, own) for rows, own in zip(kept, units, strict=True)
+        ]
         found = differences(*samples, paired=pair.paired)
-        if all(one.threshold is None for one in samples):
-            del found["coverage"]  # nothing is sent on either side
+        coverage = (
+            _coverage(kept[0], units[0], max_error, delta),
+            _coverage(kept[1], units[1], max_error, delta),
+        )
         changes = tuple(Change(measure=name, difference=one) for name, one in found.items())
-        made.append(replace(base, changes=changes))
+        made.append(replace(base, changes=changes, coverage=coverage))
     return made
 
 
@@ -298,16 +318,15 @@ def _by_people(base: Contrast, sides: tuple[Rows, Rows], units: tuple[Any, Any])
     return replace(base, changes=changes, people=found)
 
 
-def _sample(rows: Rows, units: Any, max_error: float, delta: float) -> Sample:
-    if not len(rows):
-        return Sample(rows.score, rows.grade, rows.weight, units)
+def _coverage(rows: Rows, units: Any, max_error: float, delta: float) -> float:
+    """The share of answers above the threshold that is certified on them; 0 where none is."""
     repeated = units if len(np.unique(units)) < len(units) else None
     even = bool((rows.weight == rows.weight[0]).all())
     sent = certify(
         rows.score, rows.grade, max_error=max_error, delta=delta, cluster=repeated,
         weight=None if even or repeated is not None else rows.weight,
-    )  # fmt: skip
-    return Sample(rows.score, rows.grade, rows.weight, units, sent.threshold)
+    ).threshold  # fmt: skip
+    return 0.0 if sent is None else float(rows.weight @ (rows.score >= sent) / rows.weight.sum())
 
 
 def _shown(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:
@@ -331,7 +350,6 @@ _WORDS = {
     "gap": "gap",
     "brier": "Brier score",
     "auroc": "AUROC",
-    "coverage": "coverage",
 }
 
 
@@ -339,11 +357,6 @@ def _side(change: Change) -> str:
     value = change.difference.value
     digits = 4 if change.measure == "brier" else 3
     return f"{'higher' if value > 0 else 'lower'} by {fixed(abs(value), digits)}"
-
-
-def _coverage(one: Contrast) -> tuple[float, float]:
-    found = [change.difference for change in one.changes if change.measure == "coverage"]
-    return (found[0].a, found[0].b) if found else (0.0, 0.0)
 
 
 def _points(one: Difference, digits: int) -> str:

@@ -8,16 +8,17 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import stdtrit
+import numpy as np
+from scipy.special import betaincinv, stdtrit
 
 from ..errors import Misuse
-from ..tally import Tally
+from ..tally import Floats, Tally
 from .findings import FEW
 from .gap import gap
-from .intervals import Estimate, bootstrap
+from .intervals import Estimate
 from .l2 import l2
-from .proper_scores import brier, log_loss
-from .ranking import ranking
+from .proper_scores import LOG_LOSS_FLOOR, brier, log_loss
+from .ranking import LEAST_OF_EACH, ranking
 from .smooth_ece import smooth_ece
 
 __all__ = ["MEASURES", "Condition", "Judgement", "Says", "Verdicts", "conditions", "judged", "measured"]
@@ -26,6 +27,12 @@ Says = Literal["found", "not shown", "ruled out", "too few"]
 Verdicts = Literal["people", "judge"]
 Measure = Callable[[Tally, float], Estimate | None]
 
+_UNJUDGED = {
+    "coverage": " The threshold of a certified coverage is chosen on each log itself, and that choice is the noise, so "
+                "the difference of two is not judged: take brier, auroc or accuracy.",
+    "ece": " An ECE has no interval that covers: take smooth_ece or l2.",
+}  # fmt: skip
+_PSEUDO = 2.0  # right and as many wrong pseudo-rows
 _WRITTEN = re.compile(
     r"\s*(?:(abs)\(\s*)?([a-z_0-9]+)\s*(\))?\s*(<=?|>=?)\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*(%?)\s*"
 )
@@ -57,7 +64,7 @@ class Condition:
                 "--fail-if once for each."
             )
         if found[2] not in known:
-            also = " An ECE has no interval that covers: take smooth_ece or l2." if "ece" in found[2] else ""
+            also = next((why for name, why in _UNJUDGED.items() if name in found[2]), "")
             raise Misuse(f"No condition is judged on {found[2]!r}.{also} Known: {', '.join(known)}.")
         return cls(found[2], found[4][0] == ">", bound / 100 if found[6] else bound, bool(found[1]))
 
@@ -145,12 +152,70 @@ def _number(text: str) -> float | None:
 
 
 def _accuracy(tally: Tally, level: float) -> Estimate:
-    """Wilson's interval on the effective number of rows, with Student's quantile for that of clusters."""
-    n, p = tally.n_eff, tally.accuracy
-    t = float(stdtrit(max((tally.clusters or n) - 1, 1.0), 0.5 + level / 2))
-    middle = (p + t * t / (2 * n)) / (1 + t * t / n)
-    half = t / (1 + t * t / n) * math.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
-    return Estimate(p, min(p, middle - half), max(p, middle + half))
+    """Clopper and Pearson's interval on the effective number of rows, fewer where the clusters are (Korn and Graubard).
+
+    An interval of Wilson's is too short at the small levels that many groups share.
+    """
+    p, tail = tally.accuracy, (1 - level) / 2
+    n = tally.n_eff
+    if tally.clusters:
+        n *= float(stdtrit(max(n - 1, 1.0), tail) / stdtrit(max(tally.clusters - 1, 1), tail)) ** 2
+    right, wrong = n * p, n * (1 - p)
+    low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
+    high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
+    return Estimate(p, min(p, low), max(p, high))
+
+
+def _brier(tally: Tally, level: float) -> Estimate:
+    """The Brier score between pseudo-rows; grades between 0 and 1 lie as far apart as they can, as in `bootstrap`."""
+    s, r = tally.score, tally.rate
+    noise = r * (1 - r)
+    spread = np.divide(tally.hits2 / tally.weight - r**2, noise, out=np.zeros_like(r), where=noise > 1e-15)
+    f = np.clip(spread, 0.0, 1.0)
+    squared = f * (r * (1 - s) ** 4 + (1 - r) * s**4) + (1 - f) * (r - s) ** 4
+    c = tally.mean_confidence
+    low, high = _mean(tally, tally.residual2 / tally.weight, squared, ((1 - c) ** 2, c**2), level)
+    value = brier(tally)
+    return Estimate(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
+
+
+def _log_loss(tally: Tally, level: float) -> Estimate | None:
+    """The log loss between pseudo-rows; None with fewer than five of either kind, since one row may cost 34 nats."""
+    if tally.n_eff * min(tally.accuracy, 1 - tally.accuracy) < LEAST_OF_EACH - 1e-9:
+        return None
+    cost, otherwise = _nats(tally.score)
+    apart, r = cost - otherwise, tally.rate
+    squared = otherwise**2 + 2 * otherwise * apart * r + apart**2 * tally.hits2 / tally.weight
+    pseudo = _nats(np.array([tally.mean_confidence]))
+    of_pseudo = float(pseudo[0][0]), float(pseudo[1][0])
+    low, high = _mean(tally, otherwise + apart * r, squared, of_pseudo, level)
+    value = log_loss(tally)
+    return Estimate(value, max(min(low, value), 0.0), max(high, value))
+
+
+def _nats(score: Floats) -> tuple[Floats, Floats]:
+    """The log loss of a right and of a wrong answer at each score."""
+    c = np.clip(score, LOG_LOSS_FLOOR, 1 - LOG_LOSS_FLOOR)
+    return -np.log(c), -np.log1p(-c)
+
+
+def _mean(
+    tally: Tally, mean: Floats, squared: Floats, pseudo: tuple[float, float], level: float
+) -> tuple[float, float]:
+    """Student's interval of a mean loss with two right and two wrong pseudo-rows among the rows, as in `gap`.
+
+    `mean` and `squared` are of the loss and of its square at each score, `pseudo` is the loss of a right and of a wrong
+    pseudo-row. Without them a group that has no wrong answer would have an interval of no width.
+    """
+    value = float(tally.weight @ mean) / tally.total
+    about = np.maximum(squared - 2 * value * mean + value**2, 0.0)
+    variance = float(tally.weight2 @ about / tally.weight2.sum())
+    n, k = tally.n_eff, 2 * _PSEUDO
+    middle = (n * value + _PSEUDO * sum(pseudo)) / (n + k)
+    squares = n * (variance + (value - middle) ** 2) + _PSEUDO * sum((one - middle) ** 2 for one in pseudo)
+    freedom = tally.clusters - 1 if tally.clusters else n + k - 1
+    reach = float(stdtrit(max(freedom, 1.0), 0.5 + level / 2)) * math.sqrt(squares / (n + k - 1) / (n + k))
+    return middle - reach, middle + reach
 
 
 def _auroc(tally: Tally, level: float) -> Estimate | None:
@@ -161,10 +226,10 @@ def _auroc(tally: Tally, level: float) -> Estimate | None:
 MEASURES: dict[str, Measure] = {
     "accuracy": _accuracy,
     "auroc": _auroc,
-    "brier": lambda tally, level: bootstrap(tally, brier, level=level),
+    "brier": _brier,
     "gap": lambda tally, level: gap(tally, level=level),
     "l2": lambda tally, level: l2(tally, level=level),
-    "log_loss": lambda tally, level: bootstrap(tally, log_loss, level=level),
+    "log_loss": _log_loss,
     "n": lambda tally, _: Estimate(float(tally.rows), float(tally.rows), float(tally.rows)),
     "smooth_ece": lambda tally, level: smooth_ece(tally, level=level),
 }

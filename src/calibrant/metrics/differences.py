@@ -15,14 +15,14 @@ from .ranking import LEAST_OF_EACH, placements
 
 __all__ = ["DIFFERENCES", "Difference", "Sample", "differences"]
 
-DIFFERENCES = ("accuracy", "gap", "brier", "auroc", "coverage")
+DIFFERENCES = ("accuracy", "gap", "brier", "auroc")
 """The measures that are compared, by their names in JSON."""
 _HALF = 0.5**0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Answers of one side: arrays of shape (rows,), and the score from which answers are sent, None where none are.
+    """Answers of one side: arrays of shape (rows,).
 
     `unit` are whole numbers from 0, equal for rows that are not independent, on both sides alike.
     """
@@ -31,7 +31,6 @@ class Sample:
     grade: Floats
     weight: Floats
     unit: NDArray[np.intp]
-    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +66,14 @@ class Difference:
 
 
 def differences(a: Sample, b: Sample, *, paired: bool) -> dict[str, Difference]:
-    """Accuracy, gap (confidence less accuracy), Brier score, AUROC and coverage of two sides.
+    """Accuracy, gap (confidence less accuracy), Brier score and AUROC of two sides.
 
     Variances are of sums over units, linearised (Liang and Zeger 1986): with `paired` of a unit's rows on both
     sides together, so that what is alike on both cancels; else of each side by itself, with Welch's degrees of freedom.
     Pseudo-rows keep shares near 0 and 1 covered, after Agresti and Min (2005) for pairs, Agresti and Caffo (2000) for
     independent sides. The AUROC's variance is that of DeLong, DeLong and Clarke-Pearson (1988), by units (Obuchowski
-    1997); it is left out where a side has fewer than five right or wrong answers. Coverage, the share of answers with a
-    score at the threshold or above, is of these two thresholds, as if they were known beforehand.
+    1997); it is left out where a side has fewer than five right or wrong answers. Coverage above a certified threshold
+    is not among them: the threshold is chosen on the same rows, and its noise is most of what a difference would be.
 
     >>> rng = np.random.default_rng(0)
     >>> right = rng.random(400) < 0.7
@@ -122,10 +121,7 @@ def _values(name: str, side: Sample) -> tuple[Floats, tuple[float, ...]]:
     claimed = float(side.weight @ side.score / side.weight.sum())
     if name == "gap":
         return side.score - side.grade, (claimed, claimed - 1.0)
-    if name == "brier":
-        return (side.score - side.grade) ** 2, ((1 - claimed) ** 2, claimed**2)
-    least = np.inf if side.threshold is None else side.threshold
-    return (side.score >= least).astype(np.float64), (0.0, 1.0)
+    return (side.score - side.grade) ** 2, ((1 - claimed) ** 2, claimed**2)
 
 
 def _ranked(side: Sample) -> _Part | None:

@@ -29,7 +29,6 @@ _TITLES = {
     "gap": ("Gap, points", 100.0, "see the table for both sides"),
     "brier": ("Brier score", 1.0, "less is better"),
     "auroc": ("AUROC", 1.0, "more is better"),
-    "coverage": ("Share sent at the promise, points", 100.0, "more is better"),
 }
 _COLOURS = {"shown": VERMILION, "not shown": BLUE}
 READING = (
@@ -38,7 +37,7 @@ READING = (
     ("Gap", "Mean confidence minus the share of right answers. Its difference says which way it moved, not which is "
             "better."),
     ("Coverage", "The share of answers above a threshold that is certified, on these rows, to let through no more "
-                 "wrong ones than promised."),
+                 "wrong ones than promised. Chosen on each log, so their difference is not judged."),
 )  # fmt: skip
 
 
@@ -107,11 +106,13 @@ def _cells(one: Contrast, found: Comparison) -> list[list[str]]:
     made = []
     for change in one.changes:
         d, digits = change.difference, 4 if change.measure == "brier" else 3
-        name = f"coverage at {found.max_error:g} wrong" if change.measure == "coverage" else change.measure
         p = "<0.001" if d.p < 0.0005 else fixed(d.p)
         values = [fixed(d.a, digits), fixed(d.b, digits), fixed(d.value, digits, signed=True)]
         shown = "shown" if change.shown else "not shown"
-        made.append([name, *values, span(d.interval(), digits, signed=True), p, shown])
+        made.append([change.measure, *values, span(d.interval(), digits, signed=True), p, shown])
+    if one.coverage:
+        values = [fixed(share) for share in one.coverage]
+        made.append([f"coverage at {found.max_error:g} wrong", *values, "", "", "", "not judged"])
     return made
 
 
