@@ -149,6 +149,12 @@ def test_few_items_are_not_compared() -> None:
     assert reasons[None] is None and "too few: 10 shared items" in str(reasons["rare"])
 
 
+def test_clusters_that_hold_most_rows_are_few() -> None:
+    talk = np.r_[np.zeros(200, int), np.arange(1, 101)]
+    found = calibrant.compare(log(1, talk=talk), log(2, talk=talk), cluster="talk")
+    assert "worth 2 of even size; 30 are needed" in str(found.contrasts[0].reason)
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     a = log(1)
     with pytest.raises(Misuse, match="second log, or --between"):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from calibrant.metrics.differences import Sample, differences
+from calibrant.metrics.differences import Sample, differences, effective_units
 from calibrant.metrics.ranking import auroc, placements, ranking
 from calibrant.tally import Tally
 
@@ -128,6 +128,21 @@ def test_copies_of_an_item_tell_nothing_new() -> None:
     for name in ("accuracy", "gap", "brier"):
         assert often[name].error == pytest.approx(once[name].error)
     assert often["auroc"].error == pytest.approx(once["auroc"].error, rel=0.05)
+
+
+def test_a_few_units_that_hold_most_rows_do_not_show_a_difference_by_chance() -> None:
+    rng = np.random.default_rng(6)
+    size = np.r_[180, 90, np.full(88, 4)]
+    unit, shown = np.repeat(np.arange(90), size), {True: 0, False: 0}
+    for paired in shown:
+        for _ in range(200):
+            sides = [
+                side(np.full(len(unit), 0.7), rng.random(len(unit)) < rng.beta(1.4, 0.6, 90)[unit], unit)
+                for _ in "ab"
+            ]
+            shown[paired] += differences(sides[0], sides[1], paired=paired)["accuracy"].p < 0.05
+    assert max(shown.values()) <= 18  # 10 expected
+    assert effective_units(sides, paired=True) == pytest.approx(len(unit) ** 2 / (size**2).sum())
 
 
 def test_placements_have_the_variance_of_the_ranking() -> None:

@@ -13,7 +13,7 @@ from ..guarantees.certifying import certify
 from ..judges.contrasting import Contrasted
 from ..logs.keys import Key, group_name
 from ..metrics.conditions import Judgement, conditions, judged
-from ..metrics.differences import DIFFERENCES, Difference, Sample, differences
+from ..metrics.differences import DIFFERENCES, Difference, Sample, differences, effective_units
 from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import agreeing, fixed, of_100, points, span
@@ -289,16 +289,18 @@ def _contrasts(
         base = Contrast(
             a=a, b=b, by=where, paired=pair.paired, items=items, rows=(len(kept[0]), len(kept[1])), changes=()
         )
-        if items < FEW:
+        samples = [
+            Sample(rows.score, rows.grade, rows.weight, own) for rows, own in zip(kept, units, strict=True)
+        ]
+        worth = effective_units(samples, paired=pair.paired) if items else 0.0
+        if min(items, worth + 1e-9) < FEW:
+            uneven = f", worth {worth:,.0f} of even size" if items >= FEW else ""
             what = "shared items" if pair.paired else "items on the smaller side"
-            made.append(replace(base, reason=f"too few: {items:,} {what}; {FEW:.0f} are needed"))
+            made.append(replace(base, reason=f"too few: {items:,} {what}{uneven}; {FEW:.0f} are needed"))
             continue
         if kept[0].people is not None:
             made.append(_by_people(base, kept, units))
             continue
-        samples = [
-            Sample(rows.score, rows.grade, rows.weight, own) for rows, own in zip(kept, units, strict=True)
-        ]
         found = differences(*samples, paired=pair.paired)
         coverage = (
             _coverage(kept[0], units[0], max_error, delta),

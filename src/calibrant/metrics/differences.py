@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..tally import Floats
 from .intervals import Estimate
 from .ranking import LEAST_OF_EACH, placements
 
-__all__ = ["DIFFERENCES", "Difference", "Sample", "differences"]
+__all__ = ["DIFFERENCES", "Difference", "Sample", "differences", "effective_units"]
 
 DIFFERENCES = ("accuracy", "gap", "brier", "auroc")
 """The measures that are compared, by their names in JSON."""
@@ -70,6 +70,7 @@ def differences(a: Sample, b: Sample, *, paired: bool) -> dict[str, Difference]:
 
     Variances are of sums over units, linearised (Liang and Zeger 1986): with `paired` of a unit's rows on both
     sides together, so that what is alike on both cancels; else of each side by itself, with Welch's degrees of freedom.
+    Units count as many as they are effectively (`effective_units`): a few that hold most rows tell little.
     Pseudo-rows keep shares near 0 and 1 covered, after Agresti and Min (2005) for pairs, Agresti and Caffo (2000) for
     independent sides. The AUROC's variance is that of DeLong, DeLong and Clarke-Pearson (1988), by units (Obuchowski
     1997); it is left out where a side has fewer than five right or wrong answers. Coverage above a certified threshold
@@ -90,15 +91,35 @@ def differences(a: Sample, b: Sample, *, paired: bool) -> dict[str, Difference]:
     return made
 
 
+def effective_units(sides: Sequence[Sample], *, paired: bool) -> float:
+    """Effective number of units, (sum of w)^2 / sum of w^2 (Kish 1965): of both sides together, or of the poorer one.
+
+    >>> even = Sample(np.ones(6), np.ones(6), np.ones(6), np.array([0, 0, 1, 1, 2, 2]))
+    >>> uneven = Sample(np.ones(6), np.ones(6), np.ones(6), np.array([0, 0, 0, 0, 1, 2]))
+    >>> effective_units((even, even), paired=True), round(effective_units((even, uneven), paired=False), 9)
+    (3.0, 2.0)
+    """
+    shares = [_by_unit(one, one.weight / one.weight.sum()) if len(one.unit) else {} for one in sides]
+    return _effective(*shares) if paired else min(_effective(one) for one in shares)
+
+
+def _effective(*shares: Mapping[int, float]) -> float:
+    """Kish's effective number of units, each with its mean share of the weight of the sides."""
+    units = sorted(set().union(*shares))
+    held = np.array([sum(one.get(u, 0.0) for one in shares) for u in units])
+    return float(held.sum() ** 2 / (held**2).sum()) if len(held) else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A measure of one side: its value, what each unit moves it by, and its pseudo-rows.
+    """A measure of one side: its value, what each unit moves it by and holds of the weight, and its pseudo-rows.
 
     `middle`, `extra` and `freedom` are of the AUROC, whose pseudo-rows are within it already.
     """
 
     value: float
     moves: Mapping[int, float]
+    shares: Mapping[int, float]
     pseudo: tuple[float, ...]
     middle: float
     extra: float = 0.0
@@ -111,7 +132,8 @@ def _parts(name: str, side: Sample) -> _Part | None:
     values, pseudo = _values(name, side)
     total = float(side.weight.sum())
     mean = float(side.weight @ values) / total
-    return _Part(mean, _by_unit(side, side.weight * (values - mean) / total), pseudo, mean)
+    shares = _by_unit(side, side.weight / total)
+    return _Part(mean, _by_unit(side, side.weight * (values - mean) / total), shares, pseudo, mean)
 
 
 def _values(name: str, side: Sample) -> tuple[Floats, tuple[float, ...]]:
@@ -129,7 +151,8 @@ def _ranked(side: Sample) -> _Part | None:
     if placed is None or min(placed.right, placed.wrong) < LEAST_OF_EACH - 1e-9:
         return None
     freedom = min(placed.right, placed.wrong) - 0.75  # the fewer of the two kinds, its pseudo-row counted
-    return _Part(placed.value, _by_unit(side, placed.moves), (), placed.middle, placed.extra, freedom)
+    shares = _by_unit(side, side.weight / side.weight.sum())
+    return _Part(placed.value, _by_unit(side, placed.moves), shares, (), placed.middle, placed.extra, freedom)
 
 
 def _by_unit(side: Sample, moves: Floats) -> dict[int, float]:
@@ -142,7 +165,7 @@ def _joined(a: _Part, b: _Part) -> Difference:
     apart = np.array([b.moves.get(u, 0.0) - a.moves.get(u, 0.0) for u in sorted(units)])
     reach = _HALF * sum(abs(one.pseudo[1] - one.pseudo[0]) / 2 for one in (a, b) if one.pseudo)
     pseudo = (-reach, reach) if a.pseudo else ()  # which differ as Agresti and Min's four halves of a pair do
-    middle, variance, freedom = _drawn(b.middle - a.middle, apart, pseudo)
+    middle, variance, freedom = _drawn(b.middle - a.middle, apart, pseudo, _effective(a.shares, b.shares))
     freedom = min(freedom, a.freedom, b.freedom)
     return Difference(
         a.value, b.value, middle, float(np.sqrt(variance + a.extra + b.extra)), max(freedom, 1.0)
@@ -151,7 +174,11 @@ def _joined(a: _Part, b: _Part) -> Difference:
 
 def _apart(a: _Part, b: _Part) -> Difference:
     middles, variances, freedoms = zip(
-        *(_drawn(one.middle, np.array(list(one.moves.values())), one.pseudo) for one in (a, b)), strict=True
+        *(
+            _drawn(one.middle, np.array(list(one.moves.values())), one.pseudo, _effective(one.shares))
+            for one in (a, b)
+        ),
+        strict=True,
     )
     spread = [v + one.extra for v, one in zip(variances, (a, b), strict=True)]
     free = [min(f, one.freedom) for f, one in zip(freedoms, (a, b), strict=True)]
@@ -162,9 +189,9 @@ def _apart(a: _Part, b: _Part) -> Difference:
     return Difference(a.value, b.value, middles[1] - middles[0], float(np.sqrt(total)), max(welch, 1.0))
 
 
-def _drawn(value: float, moves: Floats, pseudo: tuple[float, ...]) -> tuple[float, float, float]:
-    """A mean over units with pseudo-units among them: the mean, its variance, its degrees of freedom."""
-    n, k = len(moves), len(pseudo)
+def _drawn(value: float, moves: Floats, pseudo: tuple[float, ...], n: float) -> tuple[float, float, float]:
+    """A mean over n effective units with pseudo-units among them: the mean, its variance, its degrees of freedom."""
+    k = len(pseudo)
     middle = (n * value + sum(pseudo)) / (n + k)
     squares = n * n * float((moves**2).sum()) + n * (value - middle) ** 2 * (k > 0)
     squares += sum((one - middle) ** 2 for one in pseudo)
