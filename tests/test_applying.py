@@ -97,3 +97,22 @@ def test_an_empty_frame_and_what_is_no_map() -> None:
     with pytest.raises(UnusableInput, match=r"what calibrant\.fit gave"):
         calibrant.apply([0.5], frame())  # type: ignore[call-overload]
     assert list(calibrant.apply(FITTED, frame().iloc[:1]).columns) == ["id", "confidence", "name", *ADDED]
+
+
+def test_another_column_than_the_fitted_one_is_refused_unless_its_unit_is_known() -> None:
+    answers = pd.DataFrame({"unsure": [0.1, 0.4] * 100, "correct": [1, 1, 1, 0] * 50})
+    unsure = calibrant.fit(answers, confidence="unsure", scale="uncertainty")
+    for named in (None, "confidence"):
+        with pytest.raises(UnusableInput, match="--confidence confidence --scale fraction"):
+            calibrant.apply(unsure, frame(), confidence=named)
+    read = calibrant.apply(unsure, frame(), confidence="confidence", scale="fraction")
+    assert listed(read, "p")[0] > listed(read, "p")[1]
+    same = calibrant.apply(unsure, pd.DataFrame({"Unsure": [0.1, 0.4], "confidence": [0.2, 0.3]}))
+    np.testing.assert_allclose(same["p"], listed(read, "p")[:2])
+
+
+def test_a_column_of_another_name_and_the_same_unit_is_read_with_a_note(tmp_path: Path) -> None:
+    fitted = calibrant.fit(frame().assign(correct=[1, 1, 1, 0]).loc[[0, 1, 2, 3] * 25])
+    done = calibrant.apply(fitted, frame().rename(columns={"confidence": "score"}), tmp_path / "out.csv")
+    assert done.calibrated == 4 and "'score' was read in its place" in done.notes[0]
+    assert calibrant.apply(fitted, frame(), tmp_path / "out.csv").notes == []

@@ -17,6 +17,7 @@ from .errors import UnusableInput
 from .files.writing import check_apart, writing
 from .fitted import Fitted
 from .logs.binary import WHERE, with_predicted
+from .logs.fitted_on import fitted_on, of_another
 from .logs.keys import Key, absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
@@ -59,7 +60,7 @@ class Applied:
     `scale` is the unit in which scores were read, "several" where the maps have more than one. `ignored` counts the
     rows of signals that no blend knows, `stood_in` those of groups without a map of their own, by what the map that
     stood in is for, `few` those by maps of fewer than 50 labels, by their number, `replaced` those whose log held a
-    value already in a column of that name.
+    value already in a column of that name; `notes` say what is to be known before any number.
     """
 
     scale: str = "fraction"
@@ -71,6 +72,7 @@ class Applied:
     stood_in: Counter[str] = field(default_factory=Counter)
     few: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -81,6 +83,7 @@ class Applied:
             **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
             **({"few": dict(self.few)} if self.few else {}),
             **({"replaced": dict(self.replaced)} if self.replaced else {}),
+            **({"notes": self.notes} if self.notes else {}),
         }  # fmt: skip
 
 
@@ -147,7 +150,8 @@ def apply(
 
     Scores are read in the unit of their map, from the column that it was fitted on where the log has it: what else
     stands in the log changes no row's number. `scale` says that the log states them in another unit. A log of which
-    many numbers cannot be of that unit is refused with `UnusableInput`, and nothing is written.
+    many numbers cannot be of that unit is refused with `UnusableInput`, and nothing is written. So is one without that
+    column, unless another, found by its name, is by its own reading in the same unit: a note then says so.
 
     What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
     where they are in such a column (`p`), stay as `score`.
@@ -192,12 +196,12 @@ def _applied(
     made = WHERE.fullmatch(
         maps.column or ""
     )  # of a probability and a prediction: without both there is no score
-    fitted_on = maps.column if made or maps.column in source.columns else None
-    known = {"confidence": confidence or fitted_on}
+    known = {"confidence": confidence or (maps.column if made else fitted_on(source, maps.column))}
     column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence
+    notes = [] if isinstance(log, Source) else of_another(source, column, maps, confidence, scale)
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])
     units = _Units(source, column, maps, tuple(stated), scale)
-    summary, book = Applied(scale=units.told), Phrasebook.of(maps, policy)
+    summary, book = Applied(scale=units.told, notes=[*source.notes, *notes]), Phrasebook.of(maps, policy)
     blended = _blended(source, maps, column, units, summary) if maps.blends else None
     single = bool(maps.groups or maps.fallbacks) or blended is None
     columns = [name for name in opened.columns if name not in source.inside]

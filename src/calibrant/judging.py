@@ -123,7 +123,10 @@ def judge(
     answers and 68 of 100 wrong answers as people do.
     """
     by = (by,) if isinstance(by, str) else tuple(by)
-    source, roles, notes = open_log(log, by, named, apart=human_propensity, needed=("correct",))
+    told = (
+        named if earlier is None or named.get("labels") else {**named, "on": None}
+    )  # that joins the earlier run
+    source, roles, notes = open_log(log, by, told, apart=human_propensity, needed=("correct",))
     if human == roles.correct:
         raise UnusableInput(f"{human!r} was read as the judge's verdict; name that column with --correct.")
     if not named.get("confidence"):  # a number beside a verdict may as well be the judge's

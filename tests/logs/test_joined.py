@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import calibrant
-from calibrant.errors import ColumnNotFound, UnusableInput
+from calibrant.errors import ColumnNotFound, Misuse, UnusableInput
 from calibrant.logs.rows import read_rows
 from calibrant.logs.tallies import read_log
 
@@ -64,3 +64,8 @@ def test_a_label_for_several_rows_is_said() -> None:
     assert any(
         "100 labels stand for several rows" in n for n in read_log(twice, labels=LABELS, on="id").notes
     )
+
+
+def test_columns_to_join_on_without_labels_are_a_misuse() -> None:
+    with pytest.raises(Misuse, match="add --labels FILE"):
+        calibrant.audit([{"id": 1, "confidence": 0.5, "correct": 1}], on="id")

@@ -134,3 +134,18 @@ def test_many_sure_groups_seldom_make_a_finding() -> None:
             )
             found[text] += any(one.says == "found" for one in said)
     assert max(found.values()) <= 7, found
+
+
+@pytest.mark.parametrize(
+    "text", ["gap>5", "abs(gap)>5", "brier>25", "accuracy>90", "accuracy<-2", "gap>1", "auroc>700%"]
+)
+def test_a_bound_that_no_fraction_reaches_is_a_misuse(text: str) -> None:
+    with pytest.raises(Misuse, match="it is a fraction, and"):
+        Condition.of(text, MEASURES)
+    with pytest.raises(Misuse, match=r"0\.05 stands for 5 points, as in 'gap>0\.05'"):
+        Condition.of("gap>5", MEASURES)
+
+
+@pytest.mark.parametrize("text", ["accuracy<1", "n<200", "log_loss>2", "gap>-1", "accuracy<90%"])
+def test_a_bound_that_can_be_reached_is_none(text: str) -> None:
+    assert Condition.of(text, MEASURES).measure in MEASURES

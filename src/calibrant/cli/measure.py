@@ -132,7 +132,10 @@ def apply_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add the calibrated probability, its interval and the action to every row of a log."""
+    """Add the calibrated probability, its interval and the action to every row of a log.
+
+    Ends with status 1 where no row got a probability.
+    """
     from calibrant.applying import apply
     from calibrant.assembly.building import one_way
     from calibrant.looking.following import after_apply
@@ -147,7 +150,9 @@ def apply_command(
     steps = after_apply(str(to))
     if as_json:
         print_json({**done.to_dict(), "out": str(to), "next": [step.to_dict() for step in steps]})
-        return
-    print_applied(done)
-    say(f"Written: {to}")
-    print_next(steps)
+    else:
+        print_applied(done)
+        say(f"Written: {to}")
+        print_next(steps)
+    if not done.calibrated:
+        raise typer.Exit(1)

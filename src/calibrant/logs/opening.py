@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..errors import ColumnNotFound, UnusableInput
+from ..errors import ColumnNotFound, Misuse, UnusableInput
 from .binary import of_predicted
 from .compared import settled
 from .finding import candidates, found_by_spelling, require_sense
@@ -25,8 +25,12 @@ def labelled(log: Any, named: Mapping[str, Any]) -> Source:
     """
     if isinstance(log, Source):
         return log
-    source = open_source(log)
     labels = named.get("labels")
+    if labels is None and named.get("on"):
+        raise Misuse(
+            f"--on {named['on']} joins the file that --labels names, and none is named: add --labels FILE."
+        )
+    source = open_source(log)
     return source if labels is None else joined(source, labels, named.get("on"))
 
 

@@ -33,6 +33,9 @@ _UNJUDGED = {
     "ece": " An ECE has no interval that covers: take smooth_ece or l2.",
 }  # fmt: skip
 _PSEUDO = 2.0  # right and as many wrong pseudo-rows
+UNBOUNDED = ("n", "log_loss")
+"""Measures that may exceed 1; all others, and their differences, lie within 1 of 0."""
+
 _WRITTEN = re.compile(
     r"\s*(?:(abs)\(\s*)?([a-z_0-9]+)\s*(\))?\s*(<=?|>=?)\s*([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)\s*(%?)\s*"
 )
@@ -66,7 +69,15 @@ class Condition:
         if found[2] not in known:
             also = next((why for name, why in _UNJUDGED.items() if name in found[2]), "")
             raise Misuse(f"No condition is judged on {found[2]!r}.{also} Known: {', '.join(known)}.")
-        return cls(found[2], found[4][0] == ">", bound / 100 if found[6] else bound, bool(found[1]))
+        bound = bound / 100 if found[6] else bound
+        out = abs(bound) > 1 or bound == (1 if found[4][0] == ">" else -1)
+        if found[2] not in UNBOUNDED and out:
+            raise Misuse(
+                f"No {found[2]} lies beyond {bound:g}, so {text!r} would never tell anything: it is a fraction, and "
+                f"{abs(bound) / 100:g} stands for {abs(bound):g} {'points' if 'gap' in found[2] else 'of 100'}, as in "
+                f"'{found[2]}{found[4]}{bound / 100:g}' or '{found[2]}{found[4]}{bound:g}%'."
+            )
+        return cls(found[2], found[4][0] == ">", bound, bool(found[1]))
 
     def __str__(self) -> str:
         name = f"abs({self.measure})" if self.size else self.measure

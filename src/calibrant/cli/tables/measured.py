@@ -118,6 +118,8 @@ def _print_blend(name: str, blend: Mapping[str, Any]) -> None:
 
 def print_applied(done: Applied) -> None:
     """How many rows got a probability, why the others did not, and what is to be done with the answers."""
+    for note in done.notes:
+        say(note)
     say(f"{done.calibrated:,} of {done.rows:,} rows got a calibrated probability.")
     for why, n in done.uncalibrated.most_common():
         say(f"  {n:,} did not: {why}")
