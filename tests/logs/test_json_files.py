@@ -175,3 +175,13 @@ def test_an_object_of_many_keys_is_no_row_of_columns(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text((json.dumps(row) + "\n") * 4)
     assert open_source(path).columns == ["confidence", "correct", "tokens"]
+
+
+def test_a_list_that_the_file_does_not_close_is_told(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
+    text = json.dumps(ROWS, indent=1)
+    whole.write_text(text + "\n")
+    cut.write_text(text[: text.index("},", len(text) // 2) + 2])
+    assert open_source(whole).notes == ()
+    told = open_source(cut).notes
+    assert told and told[0].startswith("The file ends within its list")

@@ -15,6 +15,8 @@ from calibrant.logs.tables import broken_rows, objects_source
 
 __all__ = ["JsonObjects"]
 
+UNCLOSED = "The file ends within its list: rows behind its end are missing. Fetch it again."
+
 
 class JsonObjects:
     """JSON: a list of objects, objects one after the other, or one object with rows or columns in it."""
@@ -36,14 +38,26 @@ class JsonObjects:
                 raise UnusableInput(f"{name}: such a file has no parts to name after a #.")
             rows, notes = rows_within(name, document, log.part)
             return replace(objects_in_memory(log.text, rows), notes=tuple(notes))
+        cut = (UNCLOSED,) if _unclosed(log) else ()
         try:
-            return objects_source(log.text, "read_json_objects")
+            rows_of = objects_source(log.text, "read_json_objects")
+            return replace(rows_of, notes=(*cut, *rows_of.notes))
         except UnusableInput:
             if log.record is None or not Path(log.text).is_file():
                 raise
         found = list(_objects(Path(log.text).read_text(encoding="utf-8", errors="replace")))
         source = objects_in_memory(log.text, found)
-        return replace(source, notes=broken_rows(sum(one is None for one in found)))
+        return replace(source, notes=(*cut, *broken_rows(sum(one is None for one in found))))
+
+
+def _unclosed(log: Given) -> bool:
+    """Whether a list begins that the end of the file does not close, as after a broken download."""
+    path = Path(log.text)
+    if not log.beginning.lstrip().startswith("[") or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        return not file.read().rstrip(b"\0 \t\r\n").endswith(b"]")
 
 
 def _holds_more(log: Given) -> bool:
