@@ -480,6 +480,7 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "is_less_sure_where_weights_differ": [altered(before=evened), lambda: Grouping(evened)],
         "gives_the_same_map_of_the_same_rows_and_from_its_json": [altered(after=blurred)],
         "needs_labels": [Hopeful],
+        "stays_within_its_interval_at_every_score": [Descending],
     },
     "policies": {
         "decides_at_every_probability_and_says_why": [Yes],

@@ -74,7 +74,7 @@ def test_terminal_and_report_agree(tmp_path: object, rows: int, few: bool) -> No
     found = calibrant.audit(path)
     shown = CliRunner().invoke(app, ["audit", path]).stdout
     assert found.groups[0].sentence in shown
-    table = shown.splitlines()[-1]
+    table = shown.partition("Next:")[0].rstrip().splitlines()[-1]
     finding = found.groups[0].finding
     assert finding is not None and finding.auroc is not None
     for number in (finding.auroc, finding.brier, finding.ece.value):

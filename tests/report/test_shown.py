@@ -122,7 +122,7 @@ def test_frames_are_of_the_kind_that_is_asked_for(results: list[Shown]) -> None:
 
 
 def test_charts_and_pages(results: list[Shown]) -> None:
-    without = {"CertificateSet", "Certificate", "Comparison"}
+    without = {"CertificateSet", "Certificate"}
     for one in results:
         empty = isinstance(one, calibrant.Tally) and not one.rows
         if type(one).__name__ in without or empty:

@@ -36,7 +36,7 @@ class Auto:
     --------
     >>> import calibrant
     >>> m = calibrant.fit([0.95, 0.9, 0.8, 0.6] * 50, [1, 1, 0, 0] * 50)
-    >>> sorted(m.statistics["weights"])
+    >>> sorted(m.map.statistics["weights"])
     ['beta', 'platt', 'venn_abers']
     """
 
