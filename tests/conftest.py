@@ -1,8 +1,9 @@
-"""Real parts that several tests share: a PostgreSQL server from a wheel, and a store of each kind."""
+"""Real parts that several tests share: a PostgreSQL server from a wheel, a store of each kind, the commands."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import uuid
 import warnings
@@ -62,3 +63,24 @@ def store(store_url: str) -> Iterator[SqlStore]:
     made = SqlStore(store_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Runs a command as the console script does, without the start of a process; its status and what it said."""
+
+    def ran(*arguments: object) -> tuple[int, str]:
+        from calibrant import cli
+
+        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
+        status = 0
+        try:
+            cli.run()
+        except SystemExit as left:
+            status = int(left.code or 0)
+        printed = capsys.readouterr()
+        return status, " ".join((printed.out + printed.err).split())
+
+    return ran

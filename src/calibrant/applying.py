@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, overload
@@ -51,6 +52,8 @@ ADDED = (
 it to people."""
 
 Row = dict[str, Any]
+SETTLED = 65_536
+"""Confidences whose action and phrase are kept: what a model states has a few dozen values."""
 
 
 @dataclass(kw_only=True)
@@ -210,6 +213,7 @@ def _applied(
     renamed = any(name != low for name, low in own.items())
     kept = column in own and "score" not in (name.lower() for name in columns)
     names = dict.fromkeys([*(own.get(n, n) for n in columns), *(["score"] if kept else []), *ADDED])
+    values_of = lru_cache(SETTLED)(partial(_values, policy=policy, book=book))
     with _opened(out, list(names)) as writer:
         roles = Roles(confidence=column, by=tuple(stated))
         for block in Reader(source, roles, also=also, units=units.of_group):
@@ -221,7 +225,7 @@ def _applied(
             for row, found in zip(rows, zip(*tried, strict=True), strict=True):
                 if kept:
                     row["score"] = row.pop(own[column], None)
-                _decide(row, _best(found), policy, book, summary)
+                _settle(row, best := _best(found), values_of(best), summary)
             writer.write(rows)
     return summary
 
@@ -371,16 +375,20 @@ def _blended(
     return (done[i] for i in answers.row.tolist())
 
 
-def _decide(row: Row, confidence: Confidence, policy: Policy, book: Phrasebook, summary: Applied) -> None:
+def _values(confidence: Confidence, *, policy: Policy, book: Phrasebook) -> tuple[Any, ...]:
+    """What is added to a row of this confidence."""
     decision = policy.decide(confidence).noting(confidence)
-    values = (
+    return (
         confidence.p, confidence.low, confidence.high, str(decision.action), decision.why, confidence.map_id,
         confidence.reason, book.phrase(confidence, decision).text,
     )  # fmt: skip
+
+
+def _settle(row: Row, confidence: Confidence, values: tuple[Any, ...], summary: Applied) -> None:
     summary.replaced.update(name for name in ADDED if not absent(row.get(name)))
     row.update(zip(ADDED, values, strict=True))
     summary.rows += 1
-    summary.actions[str(decision.action)] += 1
+    summary.actions[row["action"]] += 1
     if confidence.few:
         summary.few[str(confidence.verdicts)] += 1
     if confidence.stand_in is not None:

@@ -41,11 +41,11 @@ class Shown:
 
     def _told(self) -> Sequence[str]:
         """What it is and its main number, in one line or a few."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: only what is shown knows it
 
     def _rows(self) -> Sequence[Row]:
         """Its table: plain values, one row for each part."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract, too
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: " + "\n  ".join(lines(self._told())) + ">"

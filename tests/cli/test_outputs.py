@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,23 +22,6 @@ from calibrant.files.writing import check_apart
 from calibrant.logs.sources import open_source
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command as the console script does, without the start of a process; its status and what it said."""
-
-    def ran(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
-        status = 0
-        try:
-            cli.run()
-        except SystemExit as left:
-            status = int(left.code or 0)
-        printed = capsys.readouterr()
-        return status, " ".join((printed.out + printed.err).split())
-
-    return ran
 
 
 @pytest.fixture

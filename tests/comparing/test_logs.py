@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from scipy.special import expit
 
 import calibrant
-from calibrant import cli
 from calibrant.errors import ColumnNotFound, Misuse, UnusableInput
 
 Run = Callable[..., tuple[int, str]]
@@ -167,21 +165,6 @@ def test_what_cannot_be_compared_is_refused() -> None:
         calibrant.compare(a, a, item="nothing")
     with pytest.raises(UnusableInput, match="mixes the signals"):
         calibrant.compare(a.assign(signal=["x", "y"] * 150), a)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def ran(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
-        status = 0
-        try:
-            cli.run()
-        except SystemExit as left:
-            status = int(left.code or 0)
-        printed = capsys.readouterr()
-        return status, " ".join((printed.out + printed.err).split())
-
-    return ran
 
 
 def test_the_command_ends_with_a_finding_only_where_one_is_shown(run: Run, tmp_path: Path) -> None:

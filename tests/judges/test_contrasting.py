@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -18,16 +17,6 @@ from calibrant.judges.contrasting import Contrasted, contrasted
 from calibrant.judges.correcting import judged
 
 WHERE = Path(__file__).parents[2] / "benchmarks" / "judges.py"
-
-
-@pytest.fixture(scope="module")
-def bench() -> Any:
-    spec = importlib.util.spec_from_file_location("bench_judges_of_sides", WHERE)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def sides(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +22,6 @@ from calibrant.judges.labels import needed
 from calibrant.judges.leaning import leanings
 from calibrant.judges.telling import drift_told, leanings_told, needed_told
 from calibrant.judging import judge
-
-WHERE = Path(__file__).parents[2] / "benchmarks" / "judges.py"
-
-
-@pytest.fixture(scope="module")
-def bench() -> Any:
-    spec = importlib.util.spec_from_file_location("bench_judges", WHERE)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
 
 # The word of a judge, calibrated.
 

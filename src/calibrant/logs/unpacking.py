@@ -90,7 +90,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise UnusableInput(
             f"{path} cannot be unpacked: {error}. It may be cut off; copy or download it again."
         ) from error
-    except NotImplementedError as error:  # of a .zip
+    except NotImplementedError as error:  # zipfile raises it of a method that it does not know
         raise UnusableInput(
             f"{path} is packed in a way that cannot be opened ({error}): unpack it first."
         ) from error

@@ -21,7 +21,12 @@ def member_names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as opened:
             return opened.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ):  # the last: of a later version of ZIP
         return []
 
 
