@@ -29,7 +29,7 @@ from calibrant.looking.asked import Asked
 from calibrant.looking.following import after_audit
 from calibrant.report import html
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parent / "pictures"
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
 DARK, LIGHT = 0, 1
 """What a page is told of the reader's screen."""
