@@ -92,6 +92,10 @@ def headed(title: str, *lines: str) -> Any:
     )  # fmt: skip
 
 
+PADDING = {"left": 24, "top": 8, "right": 12, "bottom": 8}
+"""Room for labels in a reader's font, which may be wider than the one that the drawing was measured in."""
+
+
 def dressed(chart: Any, description: str) -> Any:
     """The common look."""
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 15, "titleFontSize": 15}
@@ -104,7 +108,7 @@ def dressed(chart: Any, description: str) -> Any:
                    "titleColor": INK, "titleFontSize": 13, "titleFontWeight": "normal"},
         "view": {"stroke": MUTED},
     }  # fmt: skip
-    return chart.properties(description=description, background="white", padding=8, config=config)
+    return chart.properties(description=description, background="white", padding=PADDING, config=config)
 
 
 def to_svg(chart: Any, *, title: str = "", styled: bool = True) -> str:
