@@ -132,13 +132,14 @@ def test_decimal_commas_between_commas_are_read_where_only_one_column_can_hold_t
 def test_rows_of_another_length_are_counted_and_said(tmp_path: Path) -> None:
     text = (
         "answer,confidence,correct\n"
-        + "Rome,0.8,1\n" * 30
+        + "Rome,0.8,1\n" * 20
+        + "Rome,0.8,0\n" * 10
         + "Bern, I think,0.4,0\n"
         + "Oslo,0.9\n\n"
         + "Lima,0.8,1,\n"
     )
     rows = read(tmp_path / "log.csv", text)
-    assert (rows.rows, rows.used, levels(rows)) == (33, 31, (0.8, 1.0))
+    assert (rows.rows, rows.used, levels(rows)) == (33, 31, (0.8, 0.677))
     assert rows.unusable == {"confidence missing or NaN": 1, "verdict missing": 1}
     assert any("1 rows have more fields than the header, the first in line 32" in note for note in rows.notes)
     assert any("1 rows have fewer fields" in note for note in rows.notes)
