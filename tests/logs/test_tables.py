@@ -1,5 +1,6 @@
 """The same rows are the same log, whatever holds them; and what lies in columns of tables."""
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable
@@ -155,16 +156,67 @@ def test_frames_with_names_that_are_no_texts_or_come_twice() -> None:
         read_rows(pd.DataFrame([[0.8, 1, 0]] * 4, columns=["confidence", "correct", "correct"]))
 
 
-def test_databases_that_are_no_stores_say_how_to_read_them(tmp_path: Path) -> None:
-    with duckdb.connect(tmp_path / "a.db") as database:
-        database.execute("CREATE TABLE answers (confidence DOUBLE)")
-    with pytest.raises(UnusableInput, match=r"database of DuckDB.*COPY \(FROM answers\)"):
-        open_source(tmp_path / "a.db")
-    other = sqlite3.connect(tmp_path / "b.db")
-    other.execute("CREATE TABLE answers (confidence REAL)")
-    other.close()
-    with pytest.raises(UnusableInput, match=r"no store of calibrant: it has answers.*sqlite3 -csv -header"):
-        open_source(tmp_path / "b.db")
+def database(kind: str, path: Path, tables: dict[str, pd.DataFrame]) -> Path:
+    """A database with these tables, written by SQLite or by DuckDB."""
+    if kind == "sqlite":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            for name, frame in tables.items():
+                frame.to_sql(name, connection, index=False)
+    else:
+        with duckdb.connect(path) as connection:
+            for name, frame in tables.items():
+                connection.register("frame", frame)
+                connection.execute(f'CREATE TABLE "{name}" AS FROM frame')
+    return path
+
+
+ANSWERS = pd.DataFrame({"id": range(20), "confidence": [0.9, 0.6] * 10, "correct": [1, 1, 0, 1] * 5})
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+class TestDatabases:
+    def test_its_one_table_of_answers_is_read_whatever_else_it_holds(self, kind: str, tmp_path: Path) -> None:
+        path = database(kind, tmp_path / "app", {"a log": ANSWERS})
+        rows = read_rows(path)
+        assert (rows.used, levels(rows), rows.notes) == (20, (0.75, 0.75), ())
+        users = pd.DataFrame({"id": [1], "name": ["x"]})
+        path = database(kind, tmp_path / "more", {"users": users, "answers": ANSWERS})
+        rows = read_rows(path)
+        assert (rows.used, rows.notes[0]) == (20, "Of the tables answers, users, 'answers' was read.")
+
+    def test_of_several_one_is_named_behind_its_path(self, kind: str, tmp_path: Path) -> None:
+        path = database(
+            kind, tmp_path / "app", {"may": ANSWERS, "june": ANSWERS[:8], "notes": ANSWERS[["id"]]}
+        )
+        with pytest.raises(UnusableInput, match=r"several tables: june, may.*app#june"):
+            open_source(path)
+        assert read_rows(f"{path}#june").used == 8
+        with pytest.raises(UnusableInput, match=r"no table .july..*It has: june, may"):
+            open_source(f"{path}#july")
+
+    def test_it_is_not_changed_and_others_may_have_it_open(self, kind: str, tmp_path: Path) -> None:
+        path = database(kind, tmp_path / "app.db", {"answers": ANSWERS})
+        before = path.read_bytes()
+        assert read_rows(path).used == 20
+        assert path.read_bytes() == before
+        assert [one.name for one in tmp_path.iterdir()] == ["app.db"]
+
+    def test_without_rows_or_tables_it_says_so(self, kind: str, tmp_path: Path) -> None:
+        path = database(kind, tmp_path / "app", {"answers": ANSWERS[:0]})
+        with pytest.raises(UnusableInput, match="no rows"):
+            read_rows(path)
+
+
+def test_a_sqlite_database_that_is_being_written_is_read(tmp_path: Path) -> None:
+    path = database("sqlite", tmp_path / "app", {"answers": ANSWERS})
+    with contextlib.closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("INSERT INTO answers VALUES (20, 1.0, 1)")
+        writer.commit()
+        assert read_rows(path).used == 21
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(UnusableInput, match="cut off"):
+        read_rows(path)
 
 
 HEADER = ["id", "confidence", "correct"]

@@ -19,8 +19,8 @@ from .nesting import MOST, fields_of
 from .sources import BLOCK_ROWS, Block, Source
 
 __all__ = [
-    "Table", "arrow_source", "broken_rows", "class_names", "objects_source", "quoted", "readable", "table_source",
-    "text_source",
+    "Table", "arrow_source", "broken_rows", "class_names", "database_source", "objects_source", "quoted", "readable",
+    "table_source", "tables_of", "text_source",
 ]  # fmt: skip
 
 SHORT = "strlen({0}) < 24 AND {0} LIKE '%,%'"
@@ -63,6 +63,33 @@ def arrow_source(name: str, table: Any) -> Source:
     connection, sql = _connected(name, "log")
     connection.register("log", table)
     return _typed(name, Table(connection, sql, {}, table), class_names(table.schema))
+
+
+def tables_of(path: str) -> dict[str, list[str]]:
+    """The tables and views of a database of the engine, each with its columns; those of a schema as `schema.table`."""
+    connection = _attached(path)
+    found: dict[str, list[str]] = {}
+    with readable(path):
+        told = connection.execute(
+            "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+            "WHERE database_name = 'log' AND NOT internal ORDER BY schema_name, table_name, column_index"
+        ).fetchall()
+    for schema, table, column in told:
+        found.setdefault(table if schema == "main" else f"{schema}.{table}", []).append(column)
+    return found
+
+
+def database_source(path: str, table: str) -> Source:
+    """The rows of a table, called as `tables_of` does, of a database of the engine, which is not changed."""
+    schema, _, name = table.rpartition(".")
+    return _typed(path, Table(_attached(path), f"log.{quoted(schema or 'main')}.{quoted(name)}", {}), {})
+
+
+def _attached(path: str) -> Any:
+    connection, _ = _connected(path, "")
+    with readable(path):
+        connection.execute(f"ATTACH {_text(path)} AS log (READ_ONLY)")
+    return connection
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:

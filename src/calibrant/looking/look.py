@@ -222,6 +222,8 @@ def _written(text: str) -> str:
     ):
         if given.head.startswith(sign):
             return what
+    if given.head[8:12] == b"DUCK":
+        return "a database"
     start = given.beginning.lstrip()[:1]
     if given.record is not None and given.on_a_line:
         return "JSON lines"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from calibrant.errors import StoreError, UnusableInput
+from calibrant.errors import UnusableInput
 from calibrant.logs.sources import Claim, Given, Source, rows_source
 from calibrant.plugins import require
 from calibrant.records.opening import open_store
@@ -19,18 +19,13 @@ class Store:
     def claim(self, log: Given) -> Claim:
         """By the mark of a SQLite file; by its ending; by an address, whatever its scheme."""
         by_name = "://" in log.text or log.ending in (".db", ".sqlite", ".sqlite3")
-        if log.head.startswith(b"SQLite format 3\0") or _of_duckdb(log):
+        if log.head.startswith(b"SQLite format 3\0"):
             return Claim.SYNTAX
         return Claim.NAME if by_name else Claim.NONE
 
     def open(self, log: Given) -> Source:
         """A row for each signal of a record, with its verdict."""
         name, url = _shown(log.text), log.text
-        if _of_duckdb(log):
-            raise UnusableInput(
-                f"{name} is a database of DuckDB, and no log. Write the rows to a file: "
-                f"duckdb {name} \"COPY (FROM answers) TO 'answers.parquet'\""
-            )
 
         def rows() -> Iterator[Mapping[str, Any]]:
             store = open_store(url, readonly=True)
@@ -39,24 +34,12 @@ class Store:
             finally:
                 store.close()
 
-        try:
-            columns = _columns(url)
-        except StoreError as error:
-            if not log.head or "no store" not in str(error):
-                raise
-            raise UnusableInput(
-                f"{name} is no log: {error} To read a table of it, write that to a file: "
-                f"sqlite3 -csv -header {name} 'SELECT * FROM answers' > answers.csv"
-            ) from error
+        columns = _columns(url)
         if not columns:
             raise UnusableInput(
                 f"{name} has no records yet. `calibrant elicit`, `ask` and `serve` write them."
             )
         return rows_source(name, columns, rows)
-
-
-def _of_duckdb(log: Given) -> bool:
-    return log.head[8:12] == b"DUCK"
 
 
 def _columns(url: str) -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from calibrant.errors import UnusableInput
-from calibrant.logs.headings import Heading, heading_of, is_total
-from calibrant.logs.roles import CONVENTIONS
+from calibrant.logs.headings import heading_of, is_total
+from calibrant.logs.parts import part_of
 from calibrant.logs.sources import Claim, Given, Source, rows_source
 from calibrant.plugins import require
 
@@ -38,7 +38,9 @@ class Workbook:
         """Values as the cells hold them, a percent as its fraction; a merged cell holds for each of its rows."""
         name = log.name or log.text
         sheets, merged = _sheets(log, name)
-        chosen, which = _chosen(name, log.part, sheets)
+        chosen, which = part_of(
+            log.text, log.part, {one: _names(rows) for one, rows in sheets.items()}, "sheet"
+        )
         rows = sheets[chosen]
         heading = heading_of(name, rows)
         answers = [row for row in rows[heading.at + 1 :] if any(cell is not None for cell in row)]
@@ -92,30 +94,12 @@ def _filled(rows: list[list[Any]], ranges: Any) -> int:
     return len(several)
 
 
-def _chosen(name: str, part: str, sheets: Sheets) -> tuple[str, list[str]]:
-    """The sheet that is meant, and what is said of the choice."""
-    known = ", ".join(sheets)
-    if part:
-        if part not in sheets:
-            raise UnusableInput(f"{name} has no sheet {part!r} with anything in it. It has: {known}.")
-        return part, []
-    fitting = list(sheets) if len(sheets) == 1 else [one for one, rows in sheets.items() if _fits(rows)]
-    if len(fitting) != 1:
-        raise UnusableInput(
-            f"{name} has several sheets: {known}. Say which one has the answers, as in "
-            f"'{name}#{(fitting or list(sheets))[0]}'."
-        )
-    return fitting[0], [f"Of the sheets {known}, {fitting[0]!r} was read."] if len(sheets) > 1 else []
-
-
-def _fits(rows: list[list[Any]]) -> bool:
-    """Whether its columns have the usual names of a confidence and a verdict."""
+def _names(rows: list[list[Any]]) -> list[str]:
+    """The names of a sheet's columns, none where it has no header."""
     try:
-        heading: Heading = heading_of("", rows)
+        return list(heading_of("", rows).names)
     except UnusableInput:
-        return False
-    names = {name.lower() for name in heading.names}
-    return all(names & set(CONVENTIONS[role]) for role in ("confidence", "correct"))
+        return []
 
 
 def _hidden(path: str, sheet: str) -> list[str]:
