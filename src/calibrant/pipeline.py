@@ -34,6 +34,8 @@ class Pipeline:
     release : what is deployed; or the living objects, where some of them are in no release
     store : takes the records; closed with the pipeline
     models : by the names that the release has for them; closed with the pipeline
+    names : those by which clients may call a model, each with its name in `models`; where not given, the models that
+        the release asks, as these call themselves
     clock : gives seconds since the epoch
     new_id : gives an unused id
     """
@@ -43,6 +45,7 @@ class Pipeline:
         release: Release | Live,
         store: Store,
         models: Mapping[str, Model],
+        names: Mapping[str, str] | None = None,
         *,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
@@ -50,24 +53,32 @@ class Pipeline:
         self.store, self.clock, self.new_id = store, clock, new_id
         self._writer = Writer(store)
         self._models: dict[str, Model] = {}
+        self._names: Mapping[str, str] | None = None
         self._owned: list[Model] = []
-        self.promote(release, models)
+        self.promote(release, models, names)
 
-    def promote(self, release: Release | Live, models: Mapping[str, Model] | None = None) -> None:
+    def promote(
+        self,
+        release: Release | Live,
+        models: Mapping[str, Model] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         """Answer by another release from the next question on; those under way are answered by theirs to the end.
 
-        `models` are added to those at hand, or take the place of those of their names. Whatever is at hand is kept
-        until the pipeline is closed, since a question may be under way on it. Raises `UnusableInput`, and changes
-        nothing, where the release asks a model that is not there or its settings contradict each other.
+        `models` are added to those at hand, or take the place of those of their names; `names` take the place of those
+        that clients may use, where given. Whatever is at hand is kept until the pipeline is closed, since a question
+        may be under way on it. Raises `UnusableInput`, and changes nothing, where the release asks a model that is not
+        there or its settings contradict each other.
         """
         at_hand = self._models | dict(models or {})
-        live = release if isinstance(release, Live) else Live.of(release, at_hand)
+        names = self._names if names is None else names
+        live = release if isinstance(release, Live) else Live.of(release, at_hand, names)
         self._owned += [one for one in at_hand.values() if not any(one is known for known in self._owned)]
-        self._models, self.live = at_hand, live
+        self._models, self._names, self.live = at_hand, names, live
 
-    def way(self, task: str | None) -> LiveWay:
-        """How a question of this task is answered if it begins now."""
-        return self.live.way(task)
+    def way(self, task: str | None, model: str | None = None) -> LiveWay:
+        """How a question of this task is answered if it begins now, by the model that a client names (`Live.way`)."""
+        return self.live.way(task, model)
 
     async def answer(
         self, question: Question, ask: Ask, record_id: str | None = None, way: LiveWay | None = None

@@ -574,7 +574,7 @@ def test_a_bug_is_a_500_with_the_record_id(gateway: Maker, caplog: pytest.LogCap
 
 
 def test_models_are_listed(gateway: Maker) -> None:
-    assert [model.id for model in gateway().client.models.list()] == ["tiny"]
+    assert [model.id for model in gateway().client.models.list()] == ["tiny", "calibrant"]
 
 
 # ------------------------------------------------------------------ feedback

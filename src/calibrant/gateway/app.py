@@ -7,7 +7,7 @@ import hmac
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -24,7 +24,7 @@ from calibrant.formats.chat.replies import error_body
 from calibrant.formats.chat.requests import ChatRequest, chat_request
 from calibrant.formats.chat.streams import Chunks
 from calibrant.pipeline import Pipeline
-from calibrant.releases.live import LiveWay
+from calibrant.releases.live import LiveWay, task_in
 from calibrant.types import Delta, Json, Question, Record, Verdict
 
 from . import wire
@@ -66,10 +66,6 @@ def create_app(pipeline: Pipeline, *, key: str | None = None, body_limit: int = 
     )
 
 
-WHICHEVER = "calibrant"
-"""The name by which a client asks for the model of its task without knowing what it is called."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Gateway:
     pipeline: Pipeline
@@ -78,13 +74,8 @@ class _Gateway:
     async def chat(self, request: Request) -> ASGIApp:
         chat = chat_request(await _json(request, self.body_limit))
         question = question_of(chat, request.headers)
-        way = self.pipeline.way(question.task)
-        name = way.model.name
-        if chat.model not in (name, WHICHEVER):
-            known = f"{name}, or {WHICHEVER!r} for whichever is configured"
-            raise BadRequest(
-                f"No model {chat.model!r} here. Known: {known}.", "model", 404, "model_not_found"
-            )
+        question = replace(question, task=task_in(chat.model) or question.task)
+        way = self.pipeline.way(question.task, chat.model)
         record_id = request.state.record_id = self.pipeline.new_id()
         if chat.stream:
             return self._streamed(question, chat, record_id, way)
@@ -99,9 +90,10 @@ class _Gateway:
         return _EventStream(pieces, wire.Events(chunks, way.book), headers, hold=way.hold)
 
     async def models(self, _: Request) -> Response:
-        live = self.pipeline.live
-        names = dict.fromkeys(way.model.name for way in (live.default, *live.tasks.values()))
-        told = [{"id": name, "object": "model", "created": 0, "owned_by": "calibrant"} for name in names]
+        told = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "calibrant"}
+            for name in self.pipeline.live.known
+        ]
         return _answer({"object": "list", "data": told})
 
     async def feedback(self, request: Request) -> Response:

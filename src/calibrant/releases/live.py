@@ -12,7 +12,7 @@ from ..arguments import arguments
 from ..asking.assessing import Assessor
 from ..dialogue.forms import formed, lined, shaped
 from ..dialogue.prompts import Prompt
-from ..errors import UnusableInput
+from ..errors import BadRequest, UnusableInput
 from ..maps.calibration import MapSet
 from ..phrasing.phrases import Phrasebook
 from ..plugins import find
@@ -20,10 +20,13 @@ from ..protocols import Model, Policy, Route, Signal
 from ..types import Ask, Question
 from .release import Part, Release, Way
 
-__all__ = ["GIVEN", "Live", "LiveWay", "Parts", "made", "signals_made"]
+__all__ = ["GIVEN", "WHICHEVER", "Live", "LiveWay", "Parts", "made", "signals_made", "task_in"]
 
 GIVEN: Mapping[str, tuple[str, ...]] = {"routes": ("model", "models", "assessor", "assessors", "others")}
 """What the constructors of a family are given beside their settings."""
+
+WHICHEVER = "calibrant"
+"""The name by which a client asks for the way of its task without knowing what models it asks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,28 +115,95 @@ class LiveWay:
         return self.assessor.model
 
 
+def task_in(model: str | None) -> str | None:
+    """The task whose way is asked for as if it were a model; None for the name of a model.
+
+    >>> task_in("calibrant/law"), task_in("calibrant"), task_in("my-model")
+    ('law', None, None)
+    """
+    lead, _, task = (model or "").partition("/")
+    return task or None if lead == WHICHEVER else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
-    """A way for each task that has its own, and one for all others."""
+    """A way for each task that has its own, and one for all others.
+
+    `names` are those by which clients may call a model, each with the name that the deployment has for it; `alone`
+    holds by task (None for all others) and that name the way on which this model answers by itself.
+    """
 
     default: LiveWay
     tasks: Mapping[str, LiveWay] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    alone: Mapping[tuple[str | None, str], LiveWay] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, release: Release, models: Mapping[str, Model], *, where: str = "[{}]") -> Live:
+    def of(
+        cls,
+        release: Release,
+        models: Mapping[str, Model],
+        names: Mapping[str, str] | None = None,
+        *,
+        where: str = "[{}]",
+    ) -> Live:
         """The living objects of a release, which asks `models` by their names.
 
-        Raises `UnusableInput`, which calls what is set for all tasks by `where`, as a section of a file if not given.
+        Without `names` clients call the models that the release asks as these call themselves. Raises `UnusableInput`,
+        which calls what is set for all tasks by `where`, as a section of a file if not given.
         """
         id = release.release_id
-        return cls(
-            default=_living(release.default, models, id, where),
-            tasks={t: _living(way, models, id, f"[task.{t}.{{}}]") for t, way in release.tasks.items()},
-        )
+        default = _living(release.default, models, id, where)
+        tasks = {t: _living(way, models, id, f"[task.{t}.{{}}]") for t, way in release.tasks.items()}
+        ways = ((None, release.default, default), *((t, release.tasks[t], tasks[t]) for t in tasks))
+        if names is None:
+            asked = dict.fromkeys(name for _, way, _ in ways for _, name in way.models)
+            names = {models[name].name: name for name in reversed(asked)}  # of two of one name the first
+            names = dict(reversed(names.items()))
+        alone = {
+            (task, name): living if _is_alone(way, name) else _living(_alone(way, name), models, id, where)
+            for task, way, living in ways
+            for name in dict.fromkeys(names.values())
+        }
+        return cls(default=default, tasks=tasks, names=names, alone=alone)
 
-    def way(self, task: str | None) -> LiveWay:
-        """How the questions of a task are answered."""
-        return self.tasks.get(task or "", self.default)
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All that a client may name as its model: "calibrant", a task as "calibrant/TASK", and the models."""
+        own = self.names or (way.model.name for way in (self.default, *self.tasks.values()))
+        return tuple(dict.fromkeys((*own, WHICHEVER, *(f"{WHICHEVER}/{task}" for task in self.tasks))))
+
+    def way(self, task: str | None, model: str | None = None) -> LiveWay:
+        """How the questions of a task are answered, where a client names a model by that one alone.
+
+        "calibrant" names none, and "calibrant/TASK" that task, whatever `task` says. Raises `BadRequest` for a name
+        that is not known.
+        """
+        task = task_in(model) or task
+        way = self.tasks.get(task or "", self.default)
+        if model is None or model.partition("/")[0] == WHICHEVER:
+            return way
+        if (name := self.names.get(model)) is not None:
+            return self.alone.get((task, name)) or self.alone[None, name]
+        if model == way.model.name:  # of objects that no release holds
+            return way
+        known = ", ".join(self.known)
+        raise BadRequest(f"No model {model[:100]!r} here. Known: {known}.", "model", 404, "model_not_found")
+
+
+def _is_alone(way: Way, name: str) -> bool:
+    return [own for _, own in way.models] == [name]
+
+
+def _alone(way: Way, name: str) -> Way:
+    """The way with this model in place of its own.
+
+    A route of several models, or one that holds what was fitted on answers of others, is no way of this one: it is
+    asked in a single call then.
+    """
+    if len(way.models) == 1 and not way.route.files:
+        return replace(way, models=((way.models[0][0], name),))
+    return replace(way, route=Part(kind="single"), models=(("model", name),))
 
 
 def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> LiveWay:
