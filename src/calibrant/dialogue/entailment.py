@@ -13,7 +13,7 @@ from ..errors import NoScore
 from ..types import Ask, Completion, Cost, Message, Question, Replies
 from .asks import TOP, together, tokens_in
 from .claims import claims_in
-from .tokens import judged, mass, plain, weighable
+from .tokens import first_word, judged, mass, plain, weighable
 
 __all__ = [
     "PROMPTS",
@@ -258,7 +258,7 @@ def _meant(word: str) -> Stand | None:
 
 def _weightiest(said: Completion) -> Stand | None:
     """The stand whose word is likeliest at the first token, of which it may be the beginning."""
-    first = next((token for token in said.tokens or () if plain(token.text)), None)
+    first = first_word(said)
     if first is None:
         return None
     found: dict[Stand, float] = mass(first, _meant)

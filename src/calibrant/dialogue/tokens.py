@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
 from ..errors import NoScore
 from ..types import Completion, Token
+from .spelling import AROUND, holding, spelling
 
 __all__ = [
     "AROUND",
     "LEAST_MASS",
     "alternatives",
     "covering",
+    "first_word",
     "judged",
     "likelihood",
     "likelihood_of",
@@ -28,35 +29,78 @@ __all__ = [
     "weighable",
     "weighed",
     "with_alternatives",
-    "without_end",
 ]
-
-END_OF_TEXT = re.compile(r"\s*|<\|.*\|>|</?s>|<eos>|<end_of_turn>")
-"""Tokens behind the answer that say nothing about it."""
 
 LEAST_MASS = 0.05
 """Below this probability of all words that were asked for, their shares are noise and are not read."""
 
-AROUND = " \t\n\r().,:;*\"'`[]{}#"
-"""What may stand around a word or a letter within one token."""
+LEAST = -9999.0
+"""Stands for a log-probability that is not known, or for one of minus infinity."""
+
+ROUNDING = 1e-3
+"""How far above 0 a log-probability can be by rounding."""
 
 Meaning = TypeVar("Meaning", bound=Hashable)
 
 
 def spoken(completion: Completion) -> tuple[Token, ...]:
-    """The tokens of the answer without what ends the text; raises `NoScore` where there are none.
+    """The tokens that spell the answer, or its calls of tools; raises `NoScore` where none do.
+
+    Tokens of other text (reasoning, another answer, a part of this one) say nothing of the answer, nor do numbers
+    that are no log-probabilities; what ends the text does not count.
 
     >>> [token.text for token in spoken(Completion(text="4", model="m", tokens=(Token("4", -0.1),)))]
     ['4']
     """
+    if completion.finish_reason == "content_filter":
+        raise NoScore("The answer was refused or withheld, so its tokens are not those of an answer.")
     if completion.tokens is None:
-        raise NoScore("The answer carries no log-probabilities; ask a server that gives them.")
-    tokens = without_end(completion.tokens, completion.text)
-    if not tokens:
+        raise NoScore(NO_CALLS if completion.tool_calls else NONE)
+    if not completion.text.strip() and not completion.tool_calls:
         raise NoScore("The answer is empty, so there is no token to be sure of.")
-    if any([math.isnan(token.logprob) for token in tokens]):  # a list takes half the time of a generator
-        raise NoScore("A log-probability of the answer is not a number.")
+    tokens = _calling(completion) if completion.tool_calls else spelling(completion.tokens, completion.text)
+    if tokens is None:
+        raise NoScore(_unspelt(completion))
+    _check(tokens)
     return tokens
+
+
+NONE = "The answer carries no log-probabilities; ask a server that gives them."
+NO_CALLS = "The log-probabilities do not hold the tool calls; the server gives them for text alone."
+
+
+def _calling(completion: Completion) -> tuple[Token, ...] | None:
+    """The tokens that hold what the answer says, then each call: its name, where there is one, and its arguments."""
+    parts = [(completion.text, True)] if completion.text.strip() else []
+    for call in completion.tool_calls:
+        bare = call.arguments.strip() in ("", "{}")
+        parts += [(call.name, bare), (call.arguments, not bare)]
+    return holding(completion.tokens or (), parts)
+
+
+def _unspelt(completion: Completion) -> str:
+    if completion.tool_calls:
+        return NO_CALLS
+    said = "".join(["".join(token.text.split()) for token in completion.tokens or ()])
+    whole = "".join(completion.text.split())
+    if said and said != whole and said in whole:
+        return "The log-probabilities cover only a part of the answer, so they do not tell how sure it is."
+    return (
+        "The log-probabilities do not spell the answer: they are those of other text, such as its reasoning."
+    )
+
+
+def _check(tokens: Sequence[Token]) -> None:
+    """Raises `NoScore` for what is no log-probability of a token that was said."""
+    values = [token.logprob for token in tokens]  # a list takes half the time of a generator
+    if any([math.isnan(value) for value in values]):
+        raise NoScore("A log-probability of the answer is not a number.")
+    if max(values, default=0.0) > ROUNDING:
+        raise NoScore("A number of the answer's tokens lies above 0, so it is no log-probability.")
+    if min(values, default=0.0) <= LEAST:
+        raise NoScore(
+            f"The server does not know how likely a token of the answer was ({LEAST:g} stands for it)."
+        )
 
 
 def with_alternatives(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -69,23 +113,9 @@ def with_alternatives(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         raise NoScore(
             "The answer carries no alternatives to its tokens; ask a server that gives top_logprobs."
         )
+    if any([weight > ROUNDING for token in tokens for _, weight in token.top]):
+        raise NoScore("A number of an alternative to a token lies above 0, so it is no log-probability.")
     return tokens
-
-
-def without_end(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...]:
-    """The tokens but for end-of-text marks and white space behind the answer.
-
-    A mark with which the text itself ends belongs to the answer.
-
-    >>> [token.text for token in without_end((Token("Paris", 0.0), Token("</s>", -1.0)), "Paris")]
-    ['Paris']
-    """
-    end = len(tokens)
-    while end and END_OF_TEXT.fullmatch(last := tokens[end - 1].text):
-        if last.strip() and text.endswith(last):
-            break
-        end -= 1
-    return tokens[:end]
 
 
 def logprob_sum(tokens: Sequence[Token]) -> float:
@@ -146,7 +176,8 @@ def offset_of(text: str, tokens: Sequence[Token], start: int = 0) -> int | None:
 def covering(tokens: Sequence[Token], start: int, end: int) -> tuple[int, ...]:
     """Indices of the tokens that hold at least one of the characters from `start` up to `end`.
 
-    Positions count in the tokens' own text, one after the other.
+    Positions count in the tokens' own text, one after the other. A token without text is the beginning of the
+    letter behind it.
 
     >>> covering((Token("{", 0.0), Token('"a": 1', 0.0), Token("2", 0.0), Token("}", 0.0)), 6, 8)
     (1, 2)
@@ -154,7 +185,9 @@ def covering(tokens: Sequence[Token], start: int, end: int) -> tuple[int, ...]:
     ends = list(accumulate(len(token.text) for token in tokens))
     begins = [0, *ends]
     return tuple(
-        i for i, stop in enumerate(ends) if begins[i] < min(stop, end) and max(begins[i], start) < stop
+        i
+        for i, stop in enumerate(ends)
+        if begins[i] < end and (start < stop if begins[i] < stop else start <= stop)
     )
 
 
@@ -168,7 +201,7 @@ def alternatives(token: Token) -> dict[str, float]:
     """
     listed = [*token.top] + [(token.text, token.logprob)] * (token.text not in dict(token.top))
     weights: dict[str, float] = {}
-    for text, logprob in listed:
+    for text, logprob in dict.fromkeys(listed):  # some servers list the token itself twice
         share = 0.0 if math.isnan(logprob) else math.exp(min(0.0, logprob))
         weights[text] = weights.get(text, 0.0) + share  # two tokens can look alike
     total = math.fsum(weights.values())
@@ -197,13 +230,25 @@ def mass(token: Token, meaning: Callable[[str], Meaning | None]) -> dict[Meaning
     return found
 
 
+def first_word(said: Completion) -> Token | None:
+    """The token of the reply's first word; None without one, and where the log-probabilities are of other text.
+
+    >>> first_word(Completion(text="(A)", model="m", tokens=(Token("(", 0.0), Token("A", -0.1), Token(")", 0.0)))).text
+    'A'
+    """
+    tokens = spelling(said.tokens or (), said.text) or ()
+    first = next((token for token in tokens if plain(token.text)), None)
+    beyond = first is not None and max([first.logprob, *[weight for _, weight in first.top]]) > ROUNDING
+    return None if beyond else first
+
+
 def weighable(said: Completion) -> bool:
     """Whether the reply lists alternatives to its first word, so that `weighed` can say more than the word.
 
     >>> weighable(Completion(text="Yes", model="m", tokens=(Token("Yes", math.log(0.6)),)))
     False
     """
-    first = _first(said)
+    first = first_word(said)
     return first is not None and any(text != first.text for text, _ in first.top)
 
 
@@ -222,7 +267,9 @@ def weighed(said: Completion, words: Mapping[str, bool]) -> float:
     """
     if not said.tokens:
         raise NoScore("The reply carries no log-probabilities; ask a server that gives them.")
-    first = _first(said)
+    first = first_word(said)
+    if first is None and plain(said.text):
+        raise NoScore("The log-probabilities of the reply are not those of its words.")
     if first is not None and not first.top:
         raise NoScore(
             "The reply carries no alternatives to its tokens; ask a server that gives top_logprobs."
@@ -258,10 +305,6 @@ def judged(said: Completion, words: Mapping[str, bool]) -> float:
 def _neither(said: Completion, words: Mapping[str, bool]) -> NoScore:
     wanted = " or ".join(repr(word) for word in words)
     return NoScore(f"Expected {wanted}, the model said {said.text[:80]!r}.")
-
-
-def _first(said: Completion) -> Token | None:
-    return next((token for token in said.tokens or () if plain(token.text)), None)
 
 
 def _unlisted(token: Token) -> float:

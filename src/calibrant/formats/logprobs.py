@@ -1,41 +1,116 @@
-"""Tokens with their log-probabilities, as the chat and Responses formats write them, both ways. No I/O."""
+"""Tokens with their log-probabilities, as servers write them, both ways. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from ..types import Token
 
-__all__ = ["entries_of", "tokens_from"]
+__all__ = ["entries_of", "tokens_from", "tokens_within"]
 
 LEAST_LOGPROB = -9999.0
 """Stands for a log-probability of minus infinity, which JSON cannot carry; servers use the same number."""
 
+ROUNDING = 1e-3
+"""How far above 0 rounding lifts a certainty; a higher number stays as it came, so that it can be told."""
 
-def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
-    """The tokens in a list of log-probabilities, or in none.
+UNREADABLE = re.compile("|".join(("\ufffd", r"\\x[0-9a-fA-F]{2}", r"\Atoken_id:\d+\Z", r"\A\Z")))
+"""What stands in place of a token's text that is no text by itself; its bytes then say what it is."""
+OCTET = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
-    >>> tokens_from([{"token": "4", "logprob": None}])
-    (Token(text='4', logprob=-9999.0, top=()),)
+
+def tokens_within(logprobs: Any) -> tuple[Token, ...]:
+    """The tokens in the member `logprobs` of a choice, in the shapes that servers give it; none where it has none.
+
+    Those of a refusal where there are none of content; the lists side by side of the completions format; a bare
+    list of entries. Numbers without the texts of their tokens say nothing.
+
+    >>> tokens_within({"tokens": ["Par", "is"], "token_logprobs": [-0.1, 0.0], "top_logprobs": [{"Par": -0.1}, None]})
+    (Token(text='Par', logprob=-0.1, top=(('Par', -0.1),)), Token(text='is', logprob=0.0, top=()))
+    >>> tokens_within({"content": None, "refusal": [{"token": "No", "logprob": -0.2}]})
+    (Token(text='No', logprob=-0.2, top=()),)
     """
+    if isinstance(logprobs, list):
+        return tokens_from(logprobs)
+    if not isinstance(logprobs, Mapping):
+        return ()
+    for name in ("content", "refusal"):
+        if isinstance(entries := logprobs.get(name), list) and entries:
+            return tokens_from(entries)
+    texts, values, tops = [logprobs.get(name) for name in ("tokens", "token_logprobs", "top_logprobs")]
+    if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values):
+        return ()
+    sides = tops if isinstance(tops, list) else []
     return tuple(
         [
-            Token(*_weighed(entry), tuple([_weighed(other) for other in entry.get("top_logprobs") or ()]))
-            for entry in entries or ()
+            Token(str(text), _number(value), _listed(top))
+            for text, value, top in zip_longest(texts, values, sides[: len(texts)])
         ]
     )
 
 
-def _weighed(entry: Any) -> tuple[str, float]:
+def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
+    """The tokens in a list of log-probabilities; none where an entry is no token.
+
+    What is no number is not one here either (NaN), so that a single one costs no answer.
+
+    >>> tokens_from([{"token": "4", "logprob": None}])
+    (Token(text='4', logprob=-9999.0, top=()),)
+    >>> tokens_from([-0.1, -0.2])
+    ()
+    """
+    made = list[Token]()
+    for entry in entries or ():
+        if not isinstance(entry, Mapping) or "token" not in entry:
+            return ()
+        made.append(Token(_text(entry), _number(entry.get("logprob")), _listed(entry.get("top_logprobs"))))
+    return tuple(made)
+
+
+def _listed(top: Any) -> tuple[tuple[str, float], ...]:
+    """The alternatives to a token, as a list of entries or by their texts."""
+    if isinstance(top, Mapping):
+        return tuple([(str(text), _number(value)) for text, value in top.items()])
+    others = (
+        [one for one in top if isinstance(one, Mapping) and "token" in one] if isinstance(top, list) else []
+    )
+    return tuple([(_text(other), _number(other.get("logprob"))) for other in others])
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    r"""The token's text, from its bytes where it is none: parts of a letter as ``\xe2\x82``.
+
+    >>> _text({"token": "token_id:19", "bytes": [52]}), _text({"token": "\ufffd", "bytes": [226, 130]})
+    ('4', '\\xe2\\x82')
+    """
+    text, octets = str(entry["token"]), entry.get("bytes")
+    if not octets or not UNREADABLE.search(text):
+        return text
+    try:
+        return bytes(octets).decode(errors="backslashreplace")
+    except (TypeError, ValueError):
+        return text
+
+
+def _number(stated: Any) -> float:
     """Null is how some servers write minus infinity; rounding can lift a certainty above zero."""
-    stated = entry.get("logprob")
-    logprob = LEAST_LOGPROB if stated is None else min(0.0, max(LEAST_LOGPROB, float(stated)))
-    return str(entry["token"]), logprob
+    if stated is None:
+        return LEAST_LOGPROB
+    try:
+        value = float(stated)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    if value > ROUNDING:
+        return value if math.isfinite(value) else math.nan
+    return value if math.isnan(value) else min(0.0, max(LEAST_LOGPROB, value))
 
 
 def entries_of(tokens: Iterable[Token], top: int) -> list[dict[str, Any]]:
-    """The log-probabilities as a list, each with so many alternatives at the most.
+    """The log-probabilities as a list, each with so many alternatives at the most; null is what is not a number.
 
     >>> entries_of([Token("4", -0.5, (("4", -0.5), ("5", -2.0)))], top=1)[0]["top_logprobs"]
     [{'token': '4', 'logprob': -0.5, 'bytes': [52]}]
@@ -47,4 +122,21 @@ def entries_of(tokens: Iterable[Token], top: int) -> list[dict[str, Any]]:
 
 
 def _entry(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode(errors="replace"))}
+    octets = text.encode(errors="replace")
+    if b"\\x" in octets:
+        octets = _octets(octets)
+    return {"token": text, "logprob": None if math.isnan(logprob) else logprob, "bytes": list(octets)}
+
+
+def _octets(written: bytes) -> bytes:
+    r"""The bytes that a part of a letter stands for; a text that is whole as it stands is that text.
+
+    >>> _octets(rb"\xe2\x82"), _octets(rb"\x41")
+    (b'\xe2\x82', b'\\x41')
+    """
+    made = OCTET.sub(lambda found: bytes([int(found[1], 16)]), written)
+    try:
+        made.decode()
+    except UnicodeDecodeError:
+        return made
+    return written

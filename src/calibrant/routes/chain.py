@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
-from math import isnan
 from time import perf_counter
 from typing import ClassVar
 
@@ -12,8 +11,8 @@ from calibrant.asking.asker import Asker, Budget
 from calibrant.asking.assessing import Assessor
 from calibrant.asking.meter import Meter, total
 from calibrant.dialogue.asks import carrying
-from calibrant.dialogue.tokens import likelihood_of
-from calibrant.errors import ModelError, ModelUnavailable, UnusableInput
+from calibrant.dialogue.tokens import likelihood_of, spoken
+from calibrant.errors import ModelError, ModelUnavailable, NoScore, UnusableInput
 from calibrant.plans.steps import StepSeen, Trajectory
 from calibrant.plans.trajectories import TrajectoryMap
 from calibrant.protocols import Model, Route
@@ -201,9 +200,8 @@ class _Run:
                 retry = True
         tool = None if move.tool is None else move.tool(completion)
         sure, p, extra = await self._sure(move, completion)
-        logprobs = tuple(min(t.logprob, 0.0) for t in completion.tokens or () if not isnan(t.logprob))
         seen = StepSeen(
-            confidence=sure, logprobs=logprobs or None,
+            confidence=sure, logprobs=_logprobs(completion),
             tokens=completion.usage.completion_tokens or None, retry=retry,
             tool_error=None if tool is None else tool.error,
         )  # fmt: skip
@@ -243,6 +241,14 @@ class _Run:
         scored = next((r for r in self.readings if r.score is not None), None)
         self.kinds |= {scored.signal} if scored else set()
         return (float(scored.score) if scored and scored.score is not None else None), None, extra
+
+
+def _logprobs(completion: Completion) -> tuple[float, ...] | None:
+    """Of the tokens that spell what the step says; None where they are not known."""
+    try:
+        return tuple([min(token.logprob, 0.0) for token in spoken(completion)])
+    except NoScore:
+        return None
 
 
 def _told(completion: Completion, tool: ToolResult | None) -> str:

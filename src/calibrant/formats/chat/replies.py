@@ -10,7 +10,7 @@ from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token, ToolCall, Usage
 from ..completions import beyond, charged, further
 from ..failures import excerpt, expecting
-from ..logprobs import entries_of, tokens_from
+from ..logprobs import entries_of, tokens_within
 from .requests import tool_call_bodies
 
 __all__ = [
@@ -99,7 +99,7 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
 
 def tokens_in(choice: Mapping[str, Any]) -> tuple[Token, ...]:
     """The tokens that a choice gives log-probabilities of."""
-    return tokens_from((choice.get("logprobs") or {}).get("content"))
+    return tokens_within(choice.get("logprobs"))
 
 
 def usage_from(usage: Mapping[str, Any] | None) -> Usage:
