@@ -124,9 +124,11 @@ def test_other_items_are_two_corrections_of_their_own() -> None:
     judge, human, second, item = sides(4)
     found = contrasted(None, judge, human, second, paired=False, cluster=item)
     assert found.estimator == "verdict"
-    alone = [judged(None, judge[at], human[at]).by_verdict for at in (~second, second)]
+    corrected = [judged(None, judge[at], human[at]) for at in (~second, second)]
+    alone = [one.by_verdict for one in corrected]
     assert found.accuracy.value == pytest.approx(alone[1].value - alone[0].value, abs=1e-6)
-    errors = [(e.high - e.value) / stats.t.ppf(0.975, 118) for e in alone]
+    assert [one.estimator for one in corrected] == ["verdict", "verdict"]
+    errors = [one.accuracy_error for one in corrected]
     assert found.accuracy.error == pytest.approx(np.hypot(*errors), rel=1e-6)
     assert 118 <= found.accuracy.freedom <= 236
 

@@ -149,3 +149,18 @@ def test_a_bound_that_no_fraction_reaches_is_a_misuse(text: str) -> None:
 @pytest.mark.parametrize("text", ["accuracy<1", "n<200", "log_loss>2", "gap>-1", "accuracy<90%"])
 def test_a_bound_that_can_be_reached_is_none(text: str) -> None:
     assert Condition.of(text, MEASURES).measure in MEASURES
+
+
+def test_several_conditions_share_one_error_rate() -> None:
+    """Each at the bound that holds in truth; conditions on one measure share an interval, that on rows has none."""
+    brier = float(np.mean([(c - 0.02) * (1 - c) ** 2 + (1.02 - c) * c**2 for c in (0.62, 0.92)]))
+    bounds = {"accuracy": 0.75, "gap": 0.02, "brier": brier, "n": 200}
+    asked = [Condition(name, above, bound) for name, bound in bounds.items() for above in (False, True)]
+    rng, false, runs = np.random.default_rng(5), 0, 300
+    for _ in range(runs):
+        c = np.where(rng.random(200) < 0.5, 0.62, 0.92)
+        tally = Tally.of(c, rng.random(200) < c - 0.02)
+        said = judged(asked, ["all"], lambda _, m, level, of=tally: measured(of, m, level))
+        assert {one.level for one in said} == {1 - 0.05 / 3}
+        false += any(one.says == "found" for one in said)
+    assert false <= 20  # 5 % of 300 are 15; each at 95 % by itself there would be 10 %

@@ -43,6 +43,8 @@ def tell(said: Sequence[Judgement]) -> None:
             say(f"Not shown: {condition}. The interval does not lie beyond it: {told}.{lacks}")
         else:
             say(f"Not found: {condition}.{lacks}")
+    if said and (level := said[0].level) > 0.95:
+        say(f"Intervals of conditions are at {100 * level:.4g} %, so that all of them hold together at 95 %.")
 
 
 def ended(said: Sequence[Judgement]) -> None:

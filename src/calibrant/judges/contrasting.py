@@ -16,7 +16,7 @@ from ..metrics.differences import Difference
 from ..tally import Floats
 from .calibrating import calibrated
 from .correcting import LEAST, Estimator
-from .rows import SHOWN, GradedRows, influences, kish, one_of
+from .rows import GradedRows, imagined, influences, kish, one_of
 
 __all__ = ["Contrasted", "contrasted"]
 
@@ -198,18 +198,15 @@ class _Found:
         if self.paired:
             freedom = max(min(n) - 2, 1.0)
             apart, shown = moves[1] - moves[0], self.seen[1] - self.seen[0]
-            return float(apart @ apart) * (freedom + 2) / freedom + _imagined(sum(ones), shown), freedom
+            more = imagined(sum(ones), float(shown @ shown) / sum(ones))
+            return float(apart @ apart) * (freedom + 2) / freedom + more, freedom
         free = [max(one - 2, 1.0) for one in n]
         parts = [
-            float(move @ move) * (df + 2) / df + _imagined(one, shown)
+            float(move @ move) * (df + 2) / df + imagined(one, float(shown @ shown) / one)
             for move, df, one, shown in zip(moves, free, ones, self.seen, strict=True)
         ]
         total = sum(parts)
         return total, total**2 / sum(part**2 / df for part, df in zip(parts, free, strict=True))
-
-
-def _imagined(one: float, shown: Floats) -> float:
-    return one / (1 + float(shown @ shown) / one / SHOWN)
 
 
 def _units(side: GradedRows) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ from ..errors import NotEnoughLabels, UnusableInput
 from ..metrics.intervals import Estimate
 from ..tally import Floats
 from .calibrating import calibrated
-from .rows import SHOWN, GradedRows, influences, kish, one_of, product
+from .rows import GradedRows, imagined, influences, kish, lump, one_of, product, skew
 
 __all__ = ["LEAST", "Estimator", "Judged", "judged"]
 
@@ -41,7 +41,8 @@ class Judged:
     and the judge's verdict as it stands (PPI++). The variance of the accuracy is `per_label` / seen + `floor`; the
     latter is what more of people's verdicts do not mend. To it comes an imagined contradiction, `imagined` / seen^2
     until contradictions are seen (`needed`). Intervals at other levels (`interval`) are Student's with
-    `freedom` degrees, and the standard errors `accuracy_error` and `gap_error`.
+    `freedom` degrees, and the standard errors `accuracy_error` and `gap_error`, but each end lies t^2 / 2 times `lump`
+    further out and t^2 / 2 times `skew` further up, for the gap further down.
     """
 
     rows: int
@@ -66,6 +67,8 @@ class Judged:
     accuracy_error: float
     gap_error: float | None
     freedom: float
+    lump: float
+    skew: float
 
     def interval(self, measure: str, level: float) -> Estimate | None:
         """The corrected "accuracy" or "gap" with its interval at another level; None for a gap without confidences.
@@ -75,10 +78,12 @@ class Judged:
         True
         """
         if measure == "accuracy":
-            return student(self.accuracy.value, self.accuracy_error, self.freedom, level, 0.0)
+            return student(
+                self.accuracy.value, self.accuracy_error, self.freedom, level, 0.0, (self.lump, self.skew)
+            )  # fmt: skip
         if self.gap is None or self.gap_error is None:
             return None
-        return student(self.gap.value, self.gap_error, self.freedom, level, -1.0)
+        return student(self.gap.value, self.gap_error, self.freedom, level, -1.0, (self.lump, -self.skew))
 
     @property
     def narrower_than_people(self) -> float:
@@ -135,7 +140,9 @@ def judged(
     number with weights; clusters instead of rows where given), with the variance of the linearised
     estimate. To it one imagined row (cluster) is added on which judge and people contradict each other: a judge
     that made no error on 30 rows may still make some. It has the weight of the rows that were shown most rarely, and
-    counts for less the more contradictions were seen among such.
+    counts for less the more contradictions were seen among such. Where but a few were, each end lies further out by
+    up to t^2 / 2 such rows, and where they go one way both ends lie further there, as Wilson's do: Student's interval
+    alone would miss an accuracy near 1, or a judge that hardly ever errs.
     Sensitivity, specificity and agreement have Wilson intervals. What all of them cover is in the documentation
     (Judges).
 
@@ -215,13 +222,19 @@ def judged(
         accuracy_error=reach.error(best.influence),
         gap_error=None if (own := reach.gap_terms(best)) is None else reach.error(own),
         freedom=reach.freedom,
+        lump=reach.bent(best)[0],
+        skew=reach.bent(best)[1],
     )
 
 
-def student(value: float, error: float, freedom: float, level: float, least: float) -> Estimate:
-    """A value between `least` and 1 with Student's interval."""
-    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    return Estimate(value, max(least, value - reach), min(1.0, value + reach))
+def student(
+    value: float, error: float, freedom: float, level: float, least: float, bent: tuple[float, float]
+) -> Estimate:
+    """A value between `least` and 1 with Student's interval, longer by a `lump` and shifted by a `skew`."""
+    t = float(stats.t.ppf((1 + level) / 2, freedom))
+    longer, up = (t**2 / 2 * one for one in bent)
+    reach = t * error + longer
+    return Estimate(value, max(least, value + min(0.0, up - reach)), min(1.0, value + max(0.0, up + reach)))
 
 
 def _narrower(one: Estimate, other: Estimate) -> float:
@@ -261,13 +274,15 @@ class _Reach:
     level: float
 
     def accuracy(self, found: _Corrected) -> Estimate:
-        return self._student(min(1.0, max(0.0, found.value)), found.influence, 0.0)
+        value = min(1.0, max(0.0, found.value))
+        return self._student(value, found.influence, 0.0, self.bent(found))
 
     def gap(self, found: _Corrected) -> Estimate | None:
         c, terms = self.data.confidence, self.gap_terms(found)
-        return (
-            None if c is None or terms is None else self._student(float(c.mean()) - found.value, terms, -1.0)
-        )
+        if c is None or terms is None:
+            return None
+        longer, up = self.bent(found)
+        return self._student(float(c.mean()) - found.value, terms, -1.0, (longer, -up))
 
     def gap_terms(self, found: _Corrected) -> Floats | None:
         """What each row adds to the error of the gap."""
@@ -286,17 +301,24 @@ class _Reach:
         used = 1 if self.groups is None else 2
         variance = product(terms, terms, self.data.cluster) * (self.freedom + used) / self.freedom
         if self.groups is not None:
-            variance += self._imagined(terms, self.groups)
+            variance += imagined(*self._shown(terms, self.groups))
         return float(np.sqrt(variance))
 
-    def _student(self, value: float, terms: Floats, least: float) -> Estimate:
-        return student(value, self.error(terms), self.freedom, self.level, least)
+    def bent(self, found: _Corrected) -> tuple[float, float]:
+        """The `lump` and the `skew` of the accuracy, because contradictions are few or go one way."""
+        if self.groups is None:
+            return 0.0, 0.0
+        seen = np.bincount(self.groups, found.influence[self.data.seen]).astype(np.float64)
+        one, shown = self._shown(found.influence, self.groups)
+        return lump(one, shown), skew(seen, one, shown)
 
-    def _imagined(self, terms: Floats, groups: NDArray[np.intp]) -> float:
-        """The squared share of one cluster of which judge and people say the contrary, less the more are seen."""
+    def _student(self, value: float, terms: Floats, least: float, bent: tuple[float, float]) -> Estimate:
+        return student(value, self.error(terms), self.freedom, self.level, least, bent)
+
+    def _shown(self, terms: Floats, groups: NDArray[np.intp]) -> tuple[float, float]:
+        """The squared share of a cluster of which judge and people say the contrary, and how many such were seen."""
         one = one_of(self.data.w, groups)
-        shown = float((np.bincount(groups, terms[self.data.seen]) ** 2).sum()) / one
-        return one / (1 + shown / SHOWN)
+        return one, float((np.bincount(groups, terms[self.data.seen]) ** 2).sum()) / one
 
 
 def _candidates(data: GradedRows) -> list[_Corrected]:

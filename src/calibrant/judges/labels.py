@@ -10,7 +10,7 @@ from scipy import stats
 
 from ..errors import UnusableInput
 from .correcting import Judged
-from .rows import SHOWN
+from .rows import imagined, lump
 
 __all__ = ["Needed", "needed"]
 
@@ -72,7 +72,11 @@ def needed(found: Judged, width: float) -> Needed:
     )
     middle, *ends = (count * found.imagined / found.seen for count in counts)
     done = found.accuracy.high - found.accuracy.low <= width
-    labels, low, high = (found.seen if done else _rows(one, found, width) for one in (middle, *ends))
+    # No contradiction may take a few rows more than one does, which an interval is lengthened less for
+    low, labels, high = sorted(
+        (found.seen if done else _rows(one, found, width) for one in (middle, *ends)),
+        key=lambda rows: math.inf if rows is None else rows,
+    )
     return Needed(
         width=width, labels=labels, low=low, high=high,
         by_people=_rows(p * (1 - p), found, width, floor=0.0), least_width=_width(found.rows, middle, found),
@@ -82,8 +86,9 @@ def needed(found: Judged, width: float) -> Needed:
 def _width(labels: int, per_label: float, found: Judged, floor: float | None = None) -> float:
     freedom = max((found.freedom + 2) * labels / found.seen - 2, 1.0)
     variance = (per_label / labels + (found.floor if floor is None else floor)) * (freedom + 2) / freedom
-    variance += found.imagined / labels**2 / (1 + per_label * labels / found.imagined / SHOWN)
-    return float(2 * stats.t.ppf((1 + found.level) / 2, freedom) * math.sqrt(variance))
+    one, shown = found.imagined / labels**2, per_label * labels / found.imagined
+    t = float(stats.t.ppf((1 + found.level) / 2, freedom))
+    return 2 * t * math.sqrt(variance + imagined(one, shown)) + t**2 * lump(one, shown)
 
 
 def _rows(per_label: float, found: Judged, width: float, floor: float | None = None) -> int | None:

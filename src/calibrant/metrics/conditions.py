@@ -96,7 +96,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a group shows of a condition: the estimate at the level that is shared by all groups, None with too few.
+    """What a group shows of a condition: the estimate, None with too few rows, at the `level` that all share.
 
     `verdicts` says whose the estimate rests on where there are two kinds: a judge's corrected by people's, or a judge's
     as they stand.
@@ -107,6 +107,7 @@ class Judgement:
     estimate: Estimate | None
     says: Says
     verdicts: Verdicts | None = None
+    level: float = 0.95
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for `json.dumps`."""
@@ -114,6 +115,7 @@ class Judgement:
         return {
             "condition": str(self.condition), "group": self.group, "says": self.says,
             "value": e and e.value, "low": e and e.low, "high": e and e.high, "verdicts": self.verdicts,
+            "level": self.level,
         }  # fmt: skip
 
 
@@ -130,17 +132,23 @@ def judged(
 ) -> list[Judgement]:
     """Every condition in every group, with at most one time in twenty a finding anywhere where there is nothing.
 
-    Each interval is at the level 1 - 0.05 / groups, so that many groups do not make findings by themselves.
+    Each interval is at the level 1 - 0.05 / (groups x measures) (Bonferroni), so that neither many groups nor many
+    conditions make findings by themselves. Conditions on one measure share its interval; the number of rows has none.
     `estimate` gives that of the group with an index for a measure at a level, None where there are too few rows;
     `verdicts` says on whose it rests.
+
+    >>> asked = conditions(["gap>0.05", "gap<-0.05", "brier>0.3", "n<30"], MEASURES)
+    >>> judged(asked, ["a", "b"], lambda *_: None)[0].level
+    0.9875
     """
-    level = 1 - 0.05 / max(len(groups), 1)
+    measures = {one.measure for one in asked} - {"n"}
+    level = 1 - 0.05 / max(len(groups) * len(measures), 1)
     found = []
     for condition in asked:
         for i, group in enumerate(groups):
             one = estimate(i, condition.measure, level)
             says: Says = "too few" if one is None else condition.met(one)
-            found.append(Judgement(condition, group, one, says, verdicts(condition.measure)))
+            found.append(Judgement(condition, group, one, says, verdicts(condition.measure), level))
     return found
 
 
