@@ -200,6 +200,11 @@ def _applied(
         maps.column or ""
     )  # of a probability and a prediction: without both there is no score
     known = {"confidence": confidence or (maps.column if made else fitted_on(source, maps.column))}
+    if lacking := [name for name in maps.by if name not in source.columns]:
+        raise UnusableInput(
+            f"The maps are parted by {', '.join(maps.by)}, and {source.name} has no column {', '.join(lacking)}; "
+            f"it has {', '.join(source.columns)}. Name its columns as the log was named that the maps were fitted on."
+        )
     column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence
     notes = [] if isinstance(log, Source) else of_another(source, column, maps, confidence, scale)
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])

@@ -3,7 +3,8 @@
 CalibrantError
   UnusableInput          a log, a file or an array that cannot be used as it is
     Misuse               options or arguments that cannot be meant, whatever the log holds
-    ColumnNotFound
+    ColumnNotFound       no column is called as is usual
+      NoSuchColumn       a column that somebody named is not there, which is a Misuse as well
     NotEnoughLabels
     BadRequest           a client's request that cannot be served as it is
   UnknownName            no extension of that name
@@ -76,6 +77,23 @@ class ColumnNotFound(UnusableInput):
         if shown := " or ".join(options):
             self.args = (f"{self} By its values it may be: {shown}.",)
         return self
+
+
+class NoSuchColumn(ColumnNotFound, Misuse):
+    """A column that somebody named is not there; the command line ends with status 2.
+
+    >>> str(NoSuchColumn("by", ["tasks"], ["task", "p"]))
+    "No column for 'by': looked for tasks; the log has task, p. Name it with --by COLUMN. Did you mean 'task'?"
+    """
+
+    def __init__(
+        self, role: str, wanted: Iterable[str], available: Iterable[str], *, option: bool = True
+    ) -> None:
+        super().__init__(role, wanted, available, option=option)
+        lower = {name.lower(): name for name in self.available}
+        near = [get_close_matches(one.lower(), lower, n=1) for one in self.wanted]
+        if meant := " and ".join(repr(lower[found[0]]) for found in near if found):
+            self.args = (f"{self} Did you mean {meant}?",)
 
 
 class NotEnoughLabels(UnusableInput):

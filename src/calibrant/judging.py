@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ColumnNotFound, UnusableInput
+from .errors import ColumnNotFound, NoSuchColumn, UnusableInput
 from .judges.drifting import Drift, drifted
 from .judges.telling import drift_told, judged_told, leanings_told, needed_told
 from .logs.joined import joined
@@ -172,7 +172,7 @@ def _rows(source: Source, roles: Roles) -> Parsed:
 
 def _times(source: Source, time: str) -> Floats:
     if time not in source.columns:
-        raise ColumnNotFound("time", [time], source.columns)
+        raise NoSuchColumn("time", [time], source.columns)
     found = seconds_of(np.concatenate([np.asarray(block[time], object) for block in source.blocks([time])]))
     if isinstance(found, str):
         raise UnusableInput(

@@ -107,7 +107,9 @@ class Columns:
     correct: str | None = option("Column of the verdict: right or wrong, or a grade.")
     weight: str | None = option("Column of 1 / the probability of having been labelled.")
     scale: ScaleName | None = option("Unit of the confidence, where the log leaves doubt.")  # noqa: RUF009
-    right: str | None = option("Words of the verdict that mean right, with commas: C,CORRECT.")
+    right: str | None = option(
+        "Words of the verdict that mean right, with commas: C,CORRECT or '\"Yes, fully\",OK'."
+    )
     partly: str | None = option("Words of the verdict that count as half right.")
     labels: str | None = option("A second file that has the verdicts, joined by --on.")
     on: str | None = option("Columns to join --labels on: id, or task,id, or custom_id=id.")

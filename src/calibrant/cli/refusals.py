@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from calibrant.errors import Misuse, UnusableInput
+from calibrant.errors import ColumnNotFound, Misuse, UnusableInput
 
 __all__ = ["note_what_works"]
 
@@ -17,10 +17,11 @@ READ = ("confidence", "correct", "weight", "cluster", "scale", "right", "partly"
 def note_what_works(error: UnusableInput, command: str, given: Mapping[str, Any]) -> None:
     """Add to the error, as notes, a short look at the log that the command was to read."""
     log = given.get("log")
-    if isinstance(error, Misuse) or not isinstance(log, str) or log == "":
+    misused = isinstance(error, Misuse) and not isinstance(error, ColumnNotFound)
+    if misused or not isinstance(log, str) or log == "":
         return
     from calibrant.looking import look
-    from calibrant.looking.asked import PRICED, TAKES
+    from calibrant.looking.asked import PRICED, TAKES, Asked, as_path
 
     from .options import columns
 
@@ -33,7 +34,7 @@ def note_what_works(error: UnusableInput, command: str, given: Mapping[str, Any]
     parted = columns(by) if "by" in TAKES[command] else []
     found = look(log, parted, **named)
     if found.files or (found.readable and not found.refusal):
-        error.add_note(f"What this log supports: calibrant look {quote(log)}")
+        error.add_note(f"What this log supports: {Asked(log=log).line('look')}")
         return
     for line in found.short():
         error.add_note(line)
@@ -42,10 +43,12 @@ def note_what_works(error: UnusableInput, command: str, given: Mapping[str, Any]
         error.add_note("What works:" if len(ways) == 1 else "What works, whichever is meant:")
     for way, step in zip(found.ways, found.next, strict=False):
         if way in ways:
-            error.add_note(f"  {_again(sys.argv[1:], way.options, priced=command in PRICED)}")
+            error.add_note(
+                f"  {_again(_plain(sys.argv[1:], as_path), way.options, priced=command in PRICED)}"
+            )
             error.add_note(f"      {step.why}")
     if found.readable:
-        error.add_note(f"More: calibrant look {quote(log)}")
+        error.add_note(f"More: {Asked(log=log).line('look')}")
 
 
 def _again(typed: Sequence[str], options: Mapping[str, str], *, priced: bool) -> str:
@@ -62,6 +65,14 @@ def _again(typed: Sequence[str], options: Mapping[str, str], *, priced: bool) ->
             continue
         kept.append(word)
     return " ".join(map(quote, [*kept, *(part for flag in flags.items() for part in flag)]))
+
+
+def _plain(typed: Sequence[str], as_path: Callable[[str], str]) -> list[str]:
+    """What was typed, without the -- behind which nothing is an option, so that options can be added."""
+    if "--" not in typed:
+        return list(typed)
+    at = list(typed).index("--")
+    return [*typed[:at], *map(as_path, typed[at + 1 :])]
 
 
 def _value(typed: Sequence[str], flag: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColumnNotFound, Misuse, UnusableInput
+from ..errors import Misuse, NoSuchColumn, UnusableInput
 from ..logs.keys import Key, absent, group_codes, listed
 from ..logs.opening import labelled, open_log
 from ..logs.reader import Parsed, Reader, counted, every
@@ -158,7 +158,7 @@ def _wide(
     named: Mapping[str, str | None],
 ) -> Answers:
     if missing := [name for name in scores_in if name not in source.columns]:
-        raise ColumnNotFound("scores", missing, source.columns)
+        raise NoSuchColumn("scores", missing, source.columns)
     known = list(scores_in) or [name for name in source.columns if name in names("signals")]
     needed = ("correct",) if known else ("confidence", "correct")
     source, roles, notes = open_log(source, by, named, needed=needed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColumnNotFound, Misuse, UnusableInput
+from ..errors import Misuse, NoSuchColumn, UnusableInput
 from ..judges.correcting import LEAST
 from ..logs.keys import Key, group_codes, key_text
 from ..logs.opening import labelled, open_log
@@ -116,7 +116,10 @@ def sides_between(
     """
     if column in by:
         raise Misuse(f"{column} tells the sides apart, so it cannot part them as well: leave it out of by.")
-    side, rows, notes = _read(labelled(log, named), (*by, column), item, named, human)
+    source = labelled(log, named)
+    if column not in source.columns:
+        raise NoSuchColumn("between", [column], source.columns)
+    side, rows, notes = _read(source, (*by, column), item, named, human)
     values = [key[-1] for key in rows.group]
     names = list(dict.fromkeys(values))
     if len(names) < 2:
@@ -252,7 +255,7 @@ def _items(source: Source, item: str | None) -> tuple[str, ...]:
     if item is not None:
         names = (item,) if item in source.columns else tuple(one.strip() for one in item.split(","))
         if missing := [name for name in names if name not in source.columns]:
-            raise ColumnNotFound("item", missing, source.columns)
+            raise NoSuchColumn("item", missing, source.columns)
         return names
     found = source.roles.get("item") or next((name for name in ITEMS if name in source.columns), None)
     if found is None:

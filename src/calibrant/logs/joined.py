@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ColumnNotFound, UnusableInput
+from ..errors import NoSuchColumn, UnusableInput
 from .keys import Key, key_text
 from .roles import CONVENTIONS, matched
 from .sources import Block, Source, open_source
@@ -105,7 +105,7 @@ def _pairs(source: Source, labels: Source, on: str | None) -> tuple[list[str], l
         right.append(other.strip() if equals or other else mine.strip())
     for names, held in ((left, source), (right, labels)):
         if missing := [name for name in names if name not in held.columns]:
-            raise ColumnNotFound("on", missing, held.columns)
+            raise NoSuchColumn("on", missing, held.columns)
     return left, right
 
 

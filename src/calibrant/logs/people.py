@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..errors import ColumnNotFound, UnusableInput
+from ..errors import NoSuchColumn, UnusableInput
 from ..judges.calibrating import is_text
 from ..phrasing.numbers import of_100
 from ..tally import Floats
@@ -86,7 +86,7 @@ class People:
         wanted = [("human", human), ("human-propensity", propensity)]
         for role, name in [*wanted, *(("covariates", name) for name in covariates or ())]:
             if name is not None and name not in source.columns:
-                raise ColumnNotFound(role, [name], source.columns)
+                raise NoSuchColumn(role, [name], source.columns)
         if covariates is not None:
             return cls(
                 human=human, propensity=propensity, covariates=tuple(covariates), answer=None, named=True

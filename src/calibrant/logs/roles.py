@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from shlex import quote
 
-from ..errors import ColumnNotFound, UnusableInput
+from ..errors import ColumnNotFound, NoSuchColumn, UnusableInput
 from ..types import Fingerprint
 from .keys import distinct
 from .sources import Source
@@ -99,7 +99,7 @@ def matched(
         else:
             name = told if told in available else lower.get(told.lower())
             if name is None:
-                raise ColumnNotFound(role, [told], list(available))
+                raise NoSuchColumn(role, [told], list(available))
         if name is not None:
             found[role] = name
     return found
@@ -170,7 +170,7 @@ def roles_of(
         if role not in found:
             raise ColumnNotFound(role, CONVENTIONS[role], source.columns)
     if missing := [name for name in by if name not in source.columns]:
-        raise ColumnNotFound("by", missing, source.columns)
+        raise NoSuchColumn("by", missing, source.columns)
     for role in (r for r in ("weight", "cluster") if not named.get(r) and not (r == "cluster" and tied)):
         while role in found and distinct(source.first(found[role])) <= {None}:
             available.remove(found[role])
@@ -239,5 +239,5 @@ def _tied(cluster: str | None, available: list[str]) -> tuple[str, ...]:
         return () if cluster is None else (cluster,)
     tied = tuple(name.strip() for name in cluster.split(","))
     if not set(tied) <= set(available):
-        raise ColumnNotFound("cluster", [cluster], available)
+        raise NoSuchColumn("cluster", [cluster], available)
     return tied

@@ -7,6 +7,7 @@ name with `right`, `partly` and `wrong` goes before all that.
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from collections import Counter
@@ -28,6 +29,7 @@ __all__ = [
     "plain_word",
     "reading_of",
     "spelt",
+    "words_of",
 ]
 
 NOTHING = frozenset(("", "nan", "null", "none", "na", "n/a", "nil", "nat", "<na>", "#n/a", "-", "--", "---"))
@@ -114,15 +116,20 @@ class Named:
     def of(cls, **words: str | Iterable[object] | None) -> Named:
         """From words with commas between, or several; raises `UnusableInput` where one is to mean two things.
 
+        A word that holds a comma itself stands in double quotes.
+
         >>> Named.of(right="C, Correct", wrong=["I", 0]).right == {"c", "correct"}
         True
+        >>> sorted(Named.of(right='"Yes, fully",ok').right)
+        ['ok', 'yes, fully']
         """
         found = {kind: _parted(given) for kind, given in words.items() if given is not None}
         seen = Counter(word for several in found.values() for word in several)
         if twice := sorted(word for word, n in seen.items() if n > 1):
             raise UnusableInput(
                 f"Expected each word of a verdict to mean one thing, but {', '.join(map(repr, twice))} stands in two "
-                "of --right, --partly and --wrong. Name it in one of them."
+                "of --right, --partly and --wrong. Name it in one of them; words with a comma in them stand in double "
+                "quotes: --right '\"yes, fully\",ok'."
             )
         return cls(**found)
 
@@ -144,7 +151,13 @@ class Named:
 
 def _parted(given: str | Iterable[object]) -> frozenset[str]:
     """Words as they are compared; a number in one spelling, whichever type it has."""
-    several = given.split(",") if isinstance(given, str) else list(given)
+    if isinstance(given, str):
+        flat = " ".join(given.split())
+        several = (
+            next(csv.reader([flat], skipinitialspace=True)) if flat.count('"') % 2 == 0 else flat.split(",")
+        )
+    else:
+        several = list(given)
     words = (spelt(one) for one in several)
     return frozenset(word for word in words if word)
 
@@ -266,7 +279,7 @@ def example(words: Sequence[str]) -> str:
     >>> example(["3", "1", "5"]), example(["C", "I", "P"])
     ('--right 5 --wrong 1,3', '--right C --wrong I,P')
     """
-    shown = [word for word in words if "," not in word and len(word) <= 40][:6] or ["RIGHT", "WRONG"]
+    shown = [word for word in words if len(word) <= 40][:6] or ["RIGHT", "WRONG"]
     if all(number_of(word) is not None for word in shown):
         shown = sorted(shown, key=lambda word: -(number_of(word) or 0))
         right = shown[: max(1, len(shown) // 2)]
@@ -287,7 +300,7 @@ def either(words: Mapping[str, int], empty: int = 0) -> str:
     ('--right 2 --wrong 1 or --right 1 --wrong 2', '--right x --wrong EMPTY or --right EMPTY --wrong x')
     """
     total = sum(words.values())
-    held = [w for w, n in sorted(words.items(), key=lambda one: -one[1]) if 50 * n > total and "," not in w]
+    held = [w for w, n in sorted(words.items(), key=lambda one: -one[1]) if 50 * n > total]
     held = [word for word in held if len(word) <= 40][:6]
     if not held:
         return example([])
@@ -312,11 +325,21 @@ def _sides(right: Sequence[str], wrong: Sequence[str]) -> str:
     return " ".join(f"--{name} {option_of(several)}" for name, several in given if several)
 
 
+def words_of(words: str | Iterable[object]) -> str:
+    """Words with commas between, each that holds a comma itself in double quotes; a text as it is."""
+    if isinstance(words, str):
+        return words
+    return ",".join(
+        '"' + one.replace('"', '""') + '"' if "," in one or one.startswith('"') else one
+        for one in map(str, words)
+    )
+
+
 def option_of(words: Sequence[str]) -> str:
     """Words as the value of an option, ready to paste.
 
-    >>> option_of(["I", "N"]), option_of(["not ok"])
-    ('I,N', "'not ok'")
+    >>> option_of(["I", "N"]), option_of(["not ok"]), option_of(["yes, fully", "ok"])
+    ('I,N', "'not ok'", '\'"yes, fully",ok\'')
     """
-    text = ",".join(words)
+    text = words_of(words)
     return text if re.fullmatch(r"[\w,.+-]+", text) else "'" + text.replace("'", "'\\''") + "'"

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Any
 
-__all__ = ["TAKES", "Asked", "Step"]
+from ..logs.vocabulary import words_of
+
+__all__ = ["TAKES", "Asked", "Step", "as_path"]
 
 WORDS = ("right", "partly", "wrong")
 COLUMNS = ("confidence", "correct", "weight", "scale", *WORDS, "labels", "on")
@@ -69,13 +71,13 @@ class Asked:
     def line(self, command: str, *further: str, before: Sequence[str] = (), by: bool = True) -> str:
         """The command on this log, with those of the options that it takes, and further ones."""
         takes = TAKES[command]
-        told = ["calibrant", *command.split(), *before, self.log]
+        told = ["calibrant", *command.split(), *map(as_path, (*before, self.log))]
         if by and self.by and "by" in takes:
             told += ["--by", ",".join(_listed(name) for name in self.by)]
         for name, value in self.named.items():
             if value is not None and name in takes:
                 flag = "wrong-words" if name == "wrong" and command in PRICED else name.replace("_", "-")
-                told += [f"--{flag}", str(value)]
+                told += [f"--{flag}", words_of(value) if name in WORDS else str(value)]
         return " ".join(map(quote, [*told, *further]))
 
     def of(self, log: str) -> Asked:
@@ -86,6 +88,15 @@ class Asked:
         """With further columns to part by, and with options in place of those of the same name."""
         kept = dict.fromkeys((*self.by, *by))
         return replace(self, by=tuple(kept), named={**self.named, **named})
+
+
+def as_path(text: str) -> str:
+    """The name of a file, so that it is not taken for an option.
+
+    >>> as_path("-x.csv"), as_path("logs/-x.csv")
+    ('./-x.csv', 'logs/-x.csv')
+    """
+    return f"./{text}" if text.startswith("-") else text
 
 
 def _listed(name: str) -> str:

@@ -24,10 +24,10 @@ MISCALIBRATED = ("over-confident", "under-confident", "miscalibrated")
 def beside(log: str, what: str) -> str:
     """The name of a file that is made of a log, where the command runs.
 
-    >>> beside("logs/my answers.csv.gz", "maps.json"), beside("logs/*.csv", "maps.json")
-    ('my answers_maps.json', 'maps.json')
+    >>> beside("logs/my answers.csv.gz", "maps.json"), beside("logs/*.csv", "maps.json"), beside("-x.csv", "maps.json")
+    ('my answers_maps.json', 'maps.json', 'x_maps.json')
     """
-    name = Path(log.rpartition("://")[2].partition("#")[0]).name.partition(".")[0]
+    name = Path(log.rpartition("://")[2].partition("#")[0]).name.partition(".")[0].lstrip("-")
     return what if not name or set(name) & set("*?[]") else f"{name}_{what}"
 
 

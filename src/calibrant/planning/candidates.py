@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ColumnNotFound
+from ..errors import NoSuchColumn
 from ..logs.keys import Key, group_codes, listed
 from ..logs.opening import labelled, open_log
 from ..logs.reader import Reader
@@ -88,7 +88,7 @@ def read_candidates(
     columns = listed(of) or tuple(name for name in DEFAULT if name in opened.columns)
     missing = [name for name in columns if name not in opened.columns]
     if missing:
-        raise ColumnNotFound("of", missing, opened.columns)
+        raise NoSuchColumn("of", missing, opened.columns)
     opened, roles, guessed = open_log(opened, columns, named)
     item = roles.tied or tuple(n for n in ITEM if n in opened.columns)
     if "item_id" not in item and not roles.cluster:

@@ -1,0 +1,132 @@
+"""What a refusal or a note offers works when it is pasted, whatever the file is called and whatever is in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import calibrant
+
+Run = Callable[..., tuple[int, str]]
+
+
+def answers(**columns: object) -> pd.DataFrame:
+    score = [0.55, 0.7, 0.85, 0.95] * 30
+    return pd.DataFrame({"id": range(120), "confidence": score, "correct": [0, 1, 1, 1, 1, 0] * 20}).assign(
+        **columns
+    )
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command as the console script does; its status and its lines."""
+
+    def ran(*arguments: str) -> tuple[int, str]:
+        from calibrant import cli
+
+        monkeypatch.setattr(sys, "argv", ["calibrant", *arguments])
+        try:
+            cli.run()
+        except SystemExit as left:
+            printed = capsys.readouterr()
+            return int(left.code or 0), printed.out + printed.err
+        raise AssertionError("a command ends with a status")
+
+    return ran
+
+
+def offered(output: str) -> list[list[str]]:
+    """The commands that stand on lines of their own."""
+    lines = [line.strip() for line in output.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("calibrant ")]
+
+
+def pasted(lines: Run, output: str) -> list[tuple[list[str], int, str]]:
+    return [(command, *lines(*command)) for command in offered(output)]
+
+
+@pytest.mark.parametrize("name", ["-x.csv", "my log.csv", "it's.csv"])
+def test_files_of_any_name_are_named_so_that_the_next_command_takes_them(
+    lines: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers().to_csv(name, index=False)
+    status, output = lines("audit", "--", name)
+    found = pasted(lines, output)
+    assert status == 0
+    assert len(found) == 2
+    assert [one for one in found if one[1]] == []
+    maps = next(one for one in os.listdir() if one.endswith("maps.json"))
+    assert not maps.startswith("-")
+    assert pasted(lines, lines("fit", "-o", maps, "--", name)[1])[0][1] == 0
+
+
+WORDED = answers(correct=["Yes, fully", "Yes, in part", 'No, "not" it'] * 40)
+
+
+def test_words_with_commas_are_offered_so_that_they_can_be_pasted(
+    lines: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    WORDED.to_csv("-w.csv", index=False)
+    status, output = lines("audit", "--", "-w.csv")
+    found = pasted(lines, output)
+    assert status == 1
+    assert len(found) == 3
+    assert {code for _, code, _ in found} == {0}
+    right = calibrant.audit("./-w.csv", right=["Yes, fully"], wrong=["Yes, in part", 'No, "not" it'])
+    assert right.groups[0].tally.accuracy == pytest.approx(1 / 3)
+    again = calibrant.audit("./-w.csv", right='"Yes, fully"', wrong='"Yes, in part","No, ""not"" it"')
+    assert again.groups[0].tally.accuracy == pytest.approx(1 / 3)
+    assert (
+        calibrant.look("./-w.csv", right=["Yes, fully"]).next[0].command.endswith("--right '\"Yes, fully\"'")
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--by", "Nope"], ["--confidence", "Nope"], ["--correct", "Nope"], ["--weight", "Nope"], ["--cluster", "Nope"],
+        ["--cluster", "id,Nope"], ["--human", "Nope"], ["--labels", "log.csv", "--on", "Nope"], ["--correct", "Nope == id"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_column_that_somebody_named_and_is_not_there_is_a_misuse(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers().to_csv("log.csv", index=False)
+    status, output = run("audit", "log.csv", *options)
+    assert status == 2
+    assert "Nope" in output
+    assert "the log has id, confidence, correct" in " ".join(output.split())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compare", "log.csv", "--between", "Nope"], ["compare", "log.csv", "log.csv", "--item", "Nope"],
+        ["fit", "log.csv", "--by", "Nope"], ["plan", "costs", "log.csv", "--wrong", "9", "--review", "1", "--by", "Nope"],
+        ["plan", "pareto", "log.csv", "--of", "Nope"], ["plan", "chain", "log.csv", "--confidence", "Nope"],
+        ["plan", "thresholds", "log.csv", "--max-error", "0.1", "--by", "Nope"], ["signals", "log.csv", "--by", "Nope"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_so_it_is_with_every_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers().to_csv("log.csv", index=False)
+    status, output = run(*command)
+    assert (status, "Nope" in output) == (2, True)
+
+
+def test_a_column_spelt_nearly_so_is_meant() -> None:
+    with pytest.raises(calibrant.errors.Misuse, match="Did you mean 'correct'"):
+        calibrant.audit(answers(), correct="Corect")
