@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -42,20 +43,20 @@ def lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 def offered(output: str) -> list[list[str]]:
-    """The commands that stand on lines of their own."""
-    lines = [line.strip() for line in output.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("calibrant ")]
+    """The commands that stand at the end of a line."""
+    found = re.findall(r"^(?:[^\n]*: |\s*)(calibrant .*)$", output, re.M)
+    return [shlex.split(line)[1:] for line in found]
 
 
 def pasted(lines: Run, output: str) -> list[tuple[list[str], int, str]]:
     return [(command, *lines(*command)) for command in offered(output)]
 
 
-@pytest.mark.parametrize("name", ["-x.csv", "my log.csv", "it's.csv"])
 def test_files_of_any_name_are_named_so_that_the_next_command_takes_them(
-    lines: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    lines: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    name = "-it's my log.csv"
     answers().to_csv(name, index=False)
     status, output = lines("audit", "--", name)
     found = pasted(lines, output)
@@ -93,7 +94,8 @@ def test_words_with_commas_are_offered_so_that_they_can_be_pasted(
     "options",
     [
         ["--by", "Nope"], ["--confidence", "Nope"], ["--correct", "Nope"], ["--weight", "Nope"], ["--cluster", "Nope"],
-        ["--cluster", "id,Nope"], ["--human", "Nope"], ["--labels", "log.csv", "--on", "Nope"], ["--correct", "Nope == id"],
+        ["--cluster", "id,Nope"], ["--human", "Nope"],
+        ["--labels", "log.csv", "--on", "Nope"], ["--correct", "Nope == id"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -112,7 +114,8 @@ def test_a_column_that_somebody_named_and_is_not_there_is_a_misuse(
     "command",
     [
         ["compare", "log.csv", "--between", "Nope"], ["compare", "log.csv", "log.csv", "--item", "Nope"],
-        ["fit", "log.csv", "--by", "Nope"], ["plan", "costs", "log.csv", "--wrong", "9", "--review", "1", "--by", "Nope"],
+        ["fit", "log.csv", "--by", "Nope"],
+        ["plan", "costs", "log.csv", "--wrong", "9", "--review", "1", "--by", "Nope"],
         ["plan", "pareto", "log.csv", "--of", "Nope"], ["plan", "chain", "log.csv", "--confidence", "Nope"],
         ["plan", "thresholds", "log.csv", "--max-error", "0.1", "--by", "Nope"], ["signals", "log.csv", "--by", "Nope"],
     ],

@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import UnusableInput
 
@@ -151,6 +152,7 @@ class Named:
 
 def _parted(given: str | Iterable[object]) -> frozenset[str]:
     """Words as they are compared; a number in one spelling, whichever type it has."""
+    several: list[Any]
     if isinstance(given, str):
         flat = " ".join(given.split())
         several = (
