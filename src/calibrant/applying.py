@@ -18,7 +18,7 @@ from .errors import UnusableInput
 from .files.writing import check_apart, writing
 from .fitted import Fitted
 from .logs.binary import WHERE, with_predicted
-from .logs.fitted_on import fitted_on, of_another
+from .logs.fitted_on import fitted_on, of_another, require_parts
 from .logs.keys import Key, absent
 from .logs.pivots import side_by_side
 from .logs.reader import Parsed, Reader
@@ -200,11 +200,7 @@ def _applied(
         maps.column or ""
     )  # of a probability and a prediction: without both there is no score
     known = {"confidence": confidence or (maps.column if made else fitted_on(source, maps.column))}
-    if lacking := [name for name in maps.by if name not in source.columns]:
-        raise UnusableInput(
-            f"The maps are parted by {', '.join(maps.by)}, and {source.name} has no column {', '.join(lacking)}; "
-            f"it has {', '.join(source.columns)}. Name its columns as the log was named that the maps were fitted on."
-        )
+    require_parts(source, maps.by)
     column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence
     notes = [] if isinstance(log, Source) else of_another(source, column, maps, confidence, scale)
     stated = dict.fromkeys([*maps.by, *(n for n in STATED if n in source.columns)])

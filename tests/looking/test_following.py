@@ -181,7 +181,7 @@ def test_a_refusal_shows_the_file_and_the_command_that_works(folder: Path) -> No
     frame = pd.read_csv("answers.csv").rename(columns={"confidence": "sureness"})
     frame.to_csv("odd.csv", index=False)
     done = process("audit", "odd.csv", "--bins", "7", "--confidence", "conf")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
     refusal, *below = done.stderr.splitlines()
     assert "No column for 'confidence'" in refusal

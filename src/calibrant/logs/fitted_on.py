@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from shlex import quote
 
 from ..errors import UnusableInput
@@ -10,7 +11,7 @@ from ..maps.units import SCALES
 from .scales import units_of
 from .sources import Source
 
-__all__ = ["fitted_on", "of_another"]
+__all__ = ["fitted_on", "of_another", "require_parts"]
 
 
 def fitted_on(source: Source, column: str | None) -> str | None:
@@ -55,3 +56,12 @@ def of_another(source: Source, column: str, maps: MapSet, named: str | None, sca
             f"read in its place, as {told if scale is None else SCALES[scale].told}. --confidence names another."
         ]
     )
+
+
+def require_parts(source: Source, by: Sequence[str]) -> None:
+    """Raise `UnusableInput` where a log lacks columns by which the maps are parted."""
+    if lacking := [name for name in by if name not in source.columns]:
+        raise UnusableInput(
+            f"The maps are parted by {', '.join(by)}, and {source.name} has no column {', '.join(lacking)}; it has "
+            f"{', '.join(source.columns)}. Name its columns as the log was named that the maps were fitted on."
+        )
