@@ -85,9 +85,8 @@ def test_words_with_commas_are_offered_so_that_they_can_be_pasted(
     assert right.groups[0].tally.accuracy == pytest.approx(1 / 3)
     again = calibrant.audit("./-w.csv", right='"Yes, fully"', wrong='"Yes, in part","No, ""not"" it"')
     assert again.groups[0].tally.accuracy == pytest.approx(1 / 3)
-    assert (
-        calibrant.look("./-w.csv", right=["Yes, fully"]).next[0].command.endswith("--right '\"Yes, fully\"'")
-    )
+    more = calibrant.look("./-w.csv", right=["Yes, fully"]).next[0].command
+    assert more.endswith(r"""--right '"Yes, fully"' --wrong '"Yes, in part","No, ""not"" it"'""")
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,8 @@ class Verdicts:
         Raises `UnusableInput` where most of its verdicts could not be read, or where its first rows made a word mean
         something else than the whole does.
         """
-        unread, ways = sum(self.unread.values()), either(self.unread, self.empty)
-        words = [word for word, _ in self.unread.most_common()]
+        unread, words = sum(self.unread.values()), [word for word, _ in self.unread.most_common()]
+        ways = self._further(words) if self.named else either(self.unread, self.empty)
         if judged and " == " not in name:  # what is compared says itself which answers were wrong
             self._require_both(name, where)
         if 2 * unread <= self.present:
@@ -154,6 +154,12 @@ class Verdicts:
                 "--wrong say otherwise."
             )
         return notes
+
+    def _further(self, words: Sequence[str]) -> str:
+        """The option that reads words beside those that were named: as the side of which fewer were named."""
+        side = "right" if self.named.wrong and not self.named.right else "wrong"
+        before = self.named.told.get(side, ())
+        return f"--{side} {option_of([*before, *words[: 6 + len(before)]])}"
 
     def _require_both(self, name: str, where: str) -> None:
         """Raise where all verdicts are of one side, and a twentieth of the cells or more are empty."""
