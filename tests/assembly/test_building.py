@@ -46,7 +46,7 @@ def test_samples_of_one_model_need_one_model(tmp_path: Path) -> None:
     [
         ({"route": {"kind": "ensemble"}, "models": {"a": upstream("one")}}, "at least two sections"),
         ({"route": {"kind": "ensemble"}, "model": upstream("one")}, r"instead of \[model\]"),
-        ({"route": {"kind": "ensemble", "samples": 5}, "models": {"a": upstream("one")}}, "add .model., or say which"),
+        ({"route": {"kind": "ensemble", "samples": 5}, "models": {n: upstream(n) for n in "xy"}}, "add .model., or"),
         ({"route": {"kind": "ensemble", "pool": "none.json"}, "models": {n: upstream(n) for n in "xy"}}, "none"),
         ({"route": {"kind": "self_correction", "margin": 2.0}, "model": upstream("one")}, "margin from 0 to 1"),
         ({"route": {"kind": "self_correction", "magrin": 0.1}, "model": upstream("one")}, "Did you mean 'margin'"),

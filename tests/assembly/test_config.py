@@ -22,6 +22,9 @@ from calibrant.plans.postures import MeasuredLevel, MeasuredPostures, Verdict
 from calibrant.policies.bands import Bands
 from calibrant.signals.verbalized import Verbalized
 
+KEYS = {
+    "CALIBRANT_KEY": "q8Zr-51xw-Kd0e-77ab", "MODEL_KEY": "b", "HOOK_SECRET": "Vw81-ppq0-44mK-zz9r", "LARGE_KEY": "k",
+}  # fmt: skip
 MODEL = {"kind": "openai_compatible", "url": "http://127.0.0.1:9/v1", "model": "tiny"}
 
 
@@ -65,7 +68,7 @@ def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
     MapSet().save(tmp_path / "maps.json")
     (tmp_path / "prompt.json").write_text('{"name": "brief", "system": "Be brief."}')
     measured("steers").save(tmp_path / "posture.json")
-    config = parse(tomllib.loads(example), {"CALIBRANT_KEY": "a", "MODEL_KEY": "b"}, tmp_path)
+    config = parse(tomllib.loads(example), KEYS, tmp_path)
     bands = {"answer": 0.85, "disclaim": 0.6, "review": 0.4, "use": "auto"}
     assert config.release.way("shop").policy.settings == bands
     assert config.models["model"].settings["price"].prompt == 0.15
@@ -76,7 +79,7 @@ def test_the_example_in_the_documentation_is_right(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ({"sever": {}}, r"unknown section 'sever'. Did you mean 'server'\? Known: server, model"),
+        ({"sever": {}}, r"unknown section 'sever'. Did you mean 'server'\? Known: server, keys, model"),
         ({"server": {"prot": 1}}, r"\[server\] has an unknown key 'prot'. Did you mean 'port'\?"),
         ({"server": 7}, r"Expected a section \[server\]"),
         ({"server": {"port": "80"}}, r"\[server\] port: expected a whole number, got '80'"),

@@ -467,7 +467,7 @@ def test_a_file_describes_a_cascade(tmp_path: Path) -> None:
         ({"route": {"plan": "p"}, "model": UPSTREAM}, r"\[route\] of kind single has an unknown key 'plan'"),
         ({"route": {"kind": "cascade", "plan": "p"}, "model": UPSTREAM}, r"instead of \[model\]"),
         ({"route": {"kind": "cascade", "plan": "p"}, "models": {"small": UPSTREAM}}, r"section \[models.large\]"),
-        ({"models": {"small": UPSTREAM}, "model": UPSTREAM}, r"No route asks \[models.small\]: .* or say model = "),
+        ({"models": {"small": UPSTREAM, "large": UPSTREAM}}, r"asks one model: add \[model\], or say which of"),
         ({"route": {"kind": "cascade", "plan": "p"}, "models": {"small": 1, "large": UPSTREAM}}, r"Expected a section"),
     ],
 )  # fmt: skip

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..asking.prompts import whole_reply
+from ..asking.upstream import Serving, Upstream
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
 from ..protocols import Model
 from ..releases.live import Live, Parts, made
 from ..releases.parts import comparing, kept, named, signal_parts
-from ..releases.release import Release, Way
+from ..releases.release import Part, Release, Way
 from .config import Config
+from .deployed import names_of
 from .postures import posture_notes
 
 __all__ = ["build", "built", "one_way"]
@@ -33,14 +37,30 @@ def build(config: Config) -> Pipeline:
     return Pipeline(live, made("stores", config.store, "[store]", Parts(folder=config.folder)), models)
 
 
-def built(config: Config) -> tuple[Live, dict[str, Model], list[str]]:
-    """What answers, its models, and what is to be said of its postures. Makes no file and asks nothing."""
+def built(
+    config: Config, at_hand: Mapping[str, Model] | None = None
+) -> tuple[Live, dict[str, Model], list[str]]:
+    """What answers, its models, and what is to be said of its postures. Makes no file and asks nothing.
+
+    The models `at_hand` are taken as they are, by their names.
+    """
     parts = Parts(folder=config.folder)
     models = {
-        name: made("models", part, f"the model {name!r}", parts) for name, part in config.models.items()
+        name: (at_hand or {}).get(name)
+        or _asked(made("models", part, f"the model {name!r}", parts), part, config.serving[name])
+        for name, part in config.models.items()
     }
     notes = posture_notes(config.release, models, config.postures)
-    return Live.of(config.release, models), models, notes
+    names = names_of(models, config.serving, {name: model.name for name, model in models.items()})
+    return Live.of(config.release, models, names), models, notes
+
+
+def _asked(model: Model, part: Part, serving: Serving) -> Model:
+    """The model as the file says that it is to be asked; itself where nothing is said."""
+    if replace(serving, aliases=()) == Serving():
+        return model
+    seconds = part.settings.get("timeout")
+    return Upstream(model, serving, **({} if seconds is None else {"seconds": seconds}))
 
 
 def one_way(

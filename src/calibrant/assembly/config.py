@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..arguments import check_names, filled
+from ..asking.upstream import Serving
 from ..errors import UnusableInput
 from ..plans.postures import MeasuredPostures
 from ..records.opening import store_kind
 from ..releases.parts import part_of
 from ..releases.release import Part, Release
+from .deployed import ByTask, by_task, keys_of, models_of
+from .keys import Key
 from .postures import loaded_postures
+from .sections import Keeping, Observing, Server, Storing, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "load", "parse", "secret"]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Server:
-    """Where the gateway listens, and the key that its clients must show."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    key: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port is a number from 0 to 65535; got {self.port}.")
-        if self.key == "":
-            raise ValueError("key is empty. Leave it out, or give one of 16 characters or more.")
-        if self.key is not None and len(self.key) < 16 and not _is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host!r} can be reached from other machines, and key is shorter than 16 characters."
-            )
-        if self.key is None and not _is_loopback(self.host):
-            raise ValueError(
-                f"host {self.host!r} can be reached from other machines, and there is no key. "
-                'Add key = "env:CALIBRANT_KEY" under [server], or listen on host = "127.0.0.1".'
-            )
+SECTIONS = (
+    "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
+    "task", "webhooks", "observing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,15 +35,23 @@ class Config:
     """Everything that the file says, checked: what is deployed, and where its models and its store are.
 
     `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
-    release has for them. `postures` is what was measured of postures. A path in the settings of the store starts at
-    `folder`.
+    release has for them, and `serving` says by the same names how each is asked. `keys` are those of clients, that of
+    [server] among them; where there are none, everybody on this machine may ask. `storing` says when a record counts as
+    kept, `keeping` what of it is kept, and `webhooks` who is told, both by task. `postures` is what was measured of
+    postures. A path in the settings of the store starts at `folder`.
     """
 
     server: Server
+    keys: tuple[Key, ...]
     models: Mapping[str, Part]
+    serving: Mapping[str, Serving]
     store: Part
+    storing: Storing
     release: Release
     folder: Path
+    keeping: ByTask[Keeping]
+    webhooks: ByTask[Webhooks | None]
+    observing: Observing
     postures: tuple[MeasuredPostures, ...] = ()
 
 
@@ -72,6 +64,14 @@ def load(path: str | Path) -> Config:
         host = "127.0.0.1"
         port = 8080
         key = "env:CALIBRANT_KEY"                   # clients show it; needed beyond loopback
+        task = "qa"                                 # of requests that state none; domain likewise
+
+        [keys.search]                               # a key of its own for a team: `calibrant key search`
+        hash = "sha256:4f2d1f0a5c7a1a0c3f3f4d0a9e5e1f0a2b3c4d5e6f708192a3b4c5d6e7f80910"
+        roles = ["client"]                          # or "reviewer", "admin"
+        tasks = ["qa", "law"]                       # those that it may ask for; task and domain are its defaults
+        requests_per_minute = 600
+        budget = 20.0                               # US dollars a day
 
         [model]
         kind = "openai_compatible"                  # or "embedded"; then the settings of that kind
@@ -79,9 +79,34 @@ def load(path: str | Path) -> Config:
         model = "my-model"
         api_key = "env:MODEL_KEY"
         price = { prompt = 0.15, completion = 0.6 } # US dollars per million tokens
+        aliases = ["gpt-4o-mini"]                   # further names by which clients may call it
+        retries = 2                                 # further attempts where the server is overloaded or away
+        fallbacks = ["spare"]                       # who answers where it fails, by status or by time
+        fallback_on = [429, 500, 502, 503, 504]
+        at_once = 32                                # calls; also requests_per_minute, tokens_per_minute
+
+        [models.spare]                              # clients may name it too: "spare"
+        kind = "openai_compatible"
+        url = "http://localhost:8001/v1"
+        model = "spare-model"
+        abilities = { logprobs = false }            # not asked for them
 
         [store]
         url = "calibrant.db"                        # or "postgresql://user@host/name"
+        durability = "record"                       # before the answer leaves; or "relaxed"
+        spool = "spool"                             # a folder for records while the database is away
+
+        [records]
+        content = "stored"                          # of questions and answers; or "hashed", "left_out"
+        keep_days = 90                              # then their content is erased
+
+        [webhooks]                                  # told of answers that wait for a person
+        url = "https://hooks.example.org/calibrant"
+        secret = "env:HOOK_SECRET"                  # signs what is sent
+        events = ["review", "hand_off"]
+
+        [observing]
+        log = "json"                                # or "text"
 
         [confidence]
         signals = ["mean_logprob", "verbalized"]    # the first with a score and a map decides
@@ -115,6 +140,7 @@ def load(path: str | Path) -> Config:
         posture = "cautious"
         gate = "hold"
         policy = { kind = "bands", answer = 0.95 }
+        records = { content = "hashed" }
     """
     path = Path(path)
     try:
@@ -135,46 +161,38 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     """
     taken: set[str] = set()
     sections = {name: _resolved(value, name, environment, taken) for name, value in table.items()}
-    known = (
-        "server",
-        "model",
-        "models",
-        "peer",
-        "judge",
-        "route",
-        "store",
-        "confidence",
-        "policy",
-        "stream",
-        "task",
-    )
-    check_names("the file", sections, known, "section")
+    check_names("the file", sections, SECTIONS, "section")
     for name, section in sections.items():
         _check_section(name, section)
+
+    def is_secret(place: str) -> bool:
+        return any(f"{one}.".startswith(f"{place}.") for one in taken)
+
     server = filled(Server, sections.get("server", {}), "[server]")
-    release = release_of(
-        sections, folder, lambda place: any(f"{one}.".startswith(f"{place}.") for one in taken)
-    )
-    models = {name: (f"[{name}]", sections[name]) for name in ("model", "peer", "judge") if name in sections}
-    for name, section in sections.get("models", {}).items():
-        if name in models:
-            raise UnusableInput(f"[models.{name}] and [{name}] have one name: rename the first.")
-        models[name] = f"[models.{name}]", section
-    store = sections.get("store") or {"url": "calibrant.db"}
+    models, serving = models_of(sections, folder)
+    release = release_of(sections, folder, is_secret)
+    store = {"url": "calibrant.db"} | dict(sections.get("store", {}))
+    storing = {one.name: store.pop(one.name) for one in fields(Storing) if one.name in store}
     return Config(
         server=server,
-        models={name: part_of("models", section, where, folder) for name, (where, section) in models.items()},
-        store=part_of("stores", {"kind": store_kind(str(store.get("url", "")))} | store, "[store]", folder),
+        keys=keys_of(sections, server, is_secret),
+        models=models,
+        serving=serving,
+        store=part_of("stores", {"kind": store_kind(str(store["url"]))} | store, "[store]", folder),
+        storing=filled(Storing, storing, "[store]"),
         release=release,
         folder=folder,
         postures=loaded_postures(sections.get("confidence", {}).get("posture_measured", ()), folder),
+        keeping=by_task(Keeping, sections, "records", Keeping()),
+        webhooks=by_task(Webhooks, sections, "webhooks", None),
+        observing=filled(Observing, sections.get("observing", {}), "[observing]"),
     )
 
 
 def _check_section(name: str, section: Any) -> None:
     if not isinstance(section, dict):
         raise UnusableInput(f"Expected a section [{name}], got {name.rpartition('.')[2]} = {section!r}.")
-    for inner in section if name in ("models", "task") else ():
+    for inner in section if name in ("models", "task", "keys") else ():
         _check_section(f"{name}.{inner}", section[inner])
 
 
@@ -185,13 +203,6 @@ def secret(text: str | None, option: str) -> str | None:
     if not text.startswith("env:"):
         raise UnusableInput(f"Expected {option} env:NAME, the environment variable that holds the key.")
     return str(_resolved(text, option, os.environ, set()))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], taken: set[str]) -> Any:

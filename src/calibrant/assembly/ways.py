@@ -53,7 +53,7 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSection:
-    """What a task has of its own; the rest is as for all others."""
+    """What a task has of its own; the rest is as for all others. Its records and webhooks are no part of a release."""
 
     signals: tuple[str, ...] | None = None
     maps: str | None = None
@@ -64,6 +64,12 @@ class TaskSection:
     prompt: str | None = None
     policy: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
+    records: Mapping[str, Any] | None = None
+    webhooks: Mapping[str, Any] | None = None
+
+
+BESIDE = frozenset({"records", "webhooks"})
+"""What a task's section holds beside its way."""
 
 
 def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -> Release:
@@ -93,6 +99,8 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
     tasks = {}
     for task, section in ({task: {} for task in postures} | sections.get("task", {})).items():
         own, place = filled(TaskSection, section, f"[task.{task}]"), f"task.{task}"
+        if task not in postures and section and BESIDE.issuperset(section):
+            continue  # no way of its own
         posture, same = own.posture or postures.get(task), own.same or usual.same
         given = file.own(own, place, same)
         if own.signals is not None or posture or own.same:
@@ -104,7 +112,6 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
         tasks[task] = replace(default, **given)
     for way in (default, *tasks.values()):
         _check_comparing(way)
-    file.models.check_all_asked(default, tasks)
     return Release(default=default, tasks=tasks)
 
 
@@ -193,7 +200,8 @@ class _Models:
     def one(self, given: Section, where: str) -> tuple[tuple[str, str], ...]:
         """The one that a route names as its `model`, [model] where it names none."""
         check_names(where, given, ["model"], "key")
-        name = given.get("model", "model")
+        usual = self.several_named[0] if len(self.several_named) == 1 == len(self.known) else "model"
+        name = given.get("model", usual)
         if name not in self.known and "model" not in given:
             if not self.several_named:
                 raise UnusableInput(
@@ -224,21 +232,6 @@ class _Models:
             raise UnusableInput(f"{where} needs at least two sections [models.*].")
         order = [*roles, *(role for role in names if role not in roles)]
         return tuple((role, names[role]) for role in order)
-
-    def check_all_asked(self, default: Way, tasks: Mapping[str, Way]) -> None:
-        """Raise `UnusableInput` for a model that no route asks."""
-        asked = {name for way in (default, *tasks.values()) for _, name in way.models}
-        for name in self.known:
-            if name not in asked and name == "model":
-                raise UnusableInput(
-                    f"A route of kind {default.route.kind} has sections [models.*] instead of [model]: "
-                    "leave [model] out."
-                )
-            if name not in asked:
-                raise UnusableInput(
-                    f"No route asks [models.{name}]: add [route] with a kind that asks several, or say "
-                    f'model = "{name}" there, or leave it out.'
-                )
 
     def _check(self, names: list[Any], where: str) -> None:
         for name in names:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, MutableMapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from calibrant.assembly.keys import hash_of
 from calibrant.errors import BadRequest, CalibrantError
 from calibrant.formats.chat.replies import error_body
 from calibrant.formats.chat.requests import ChatRequest, chat_request
@@ -40,11 +40,17 @@ BODY_LIMIT = 8 * 2**20
 Pieces = AsyncGenerator[Delta | Record, None]
 
 
-def create_app(pipeline: Pipeline, *, key: str | None = None, body_limit: int = BODY_LIMIT) -> Starlette:
+def create_app(
+    pipeline: Pipeline,
+    *,
+    key: str | None = None,
+    hashes: Collection[str] = (),
+    body_limit: int = BODY_LIMIT,
+) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
-    `key` is what clients show as a bearer token; `body_limit` is in bytes. A request is answered by the release that
-    was deployed when it came, also where another one is promoted meanwhile.
+    `key` is what clients show as a bearer token, or one whose hash is among `hashes`; `body_limit` is in bytes. A
+    request is answered by the release that was deployed when it came, also where another one is promoted meanwhile.
     """
     gateway = _Gateway(pipeline=pipeline, body_limit=body_limit)
 
@@ -60,7 +66,9 @@ def create_app(pipeline: Pipeline, *, key: str | None = None, body_limit: int = 
             Route("/v1/feedback", gateway.feedback, methods=["POST"]),
             Route("/healthz", _health),
         ],
-        middleware=[Middleware(_Entrance, key=key)],
+        middleware=[
+            Middleware(_Entrance, hashes=frozenset(hashes) | {hash_of(key) for key in (key,) if key})
+        ],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
@@ -156,8 +164,8 @@ class _EventStream:
 class _Entrance:
     """What every request passes: the key is checked, and whatever goes wrong leaves as an OpenAI error."""
 
-    def __init__(self, app: ASGIApp, key: str | None) -> None:
-        self._app, self._key = app, key
+    def __init__(self, app: ASGIApp, hashes: frozenset[str]) -> None:
+        self._app, self._hashes = app, hashes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -182,10 +190,12 @@ class _Entrance:
                 await _answer(body, status=status, headers=extra)(scope, receive, send)
 
     def _check_key(self, scope: Scope) -> None:
-        if self._key is None or scope["path"] == "/healthz":
+        if not self._hashes or scope["path"] == "/healthz":
             return
         shown = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(shown, f"Bearer {self._key}".encode()):
+        # Looked up by its digest, so that the time taken tells nothing of a key.
+        scheme, _, key = shown.decode("latin-1").partition(" ")
+        if scheme != "Bearer" or hash_of(key) not in self._hashes:
             raise BadRequest(
                 "Expected this gateway's key: Authorization: Bearer KEY.", status=401, code="invalid_api_key"
             )

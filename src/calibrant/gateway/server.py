@@ -17,7 +17,7 @@ PATIENCE = 30
 def serve(config: Config) -> None:
     """Serve until interrupted. The configuration has seen to it that only loopback goes without a key."""
     uvicorn = require("uvicorn", "The gateway", "gateway")
-    app = create_app(build(config), key=config.server.key)
+    app = create_app(build(config), hashes=[key.hash for key in config.keys])
     uvicorn.run(
         app,
         host=config.server.host,

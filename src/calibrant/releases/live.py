@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from pathlib import Path
@@ -12,12 +12,13 @@ from ..arguments import arguments
 from ..asking.assessing import Assessor
 from ..dialogue.forms import formed, lined, shaped
 from ..dialogue.prompts import Prompt
-from ..errors import BadRequest, UnusableInput
+from ..errors import BadRequest, ModelError, UnusableInput
 from ..maps.calibration import MapSet
 from ..phrasing.phrases import Phrasebook
 from ..plugins import find
 from ..protocols import Model, Policy, Route, Signal
 from ..types import Ask, Question
+from .fallbacks import Fallbacks, Tried
 from .release import Part, Release, Way
 
 __all__ = ["GIVEN", "WHICHEVER", "Live", "LiveWay", "Parts", "made", "signals_made", "task_in"]
@@ -160,12 +161,18 @@ class Live:
             asked = dict.fromkeys(name for _, way, _ in ways for _, name in way.models)
             names = {models[name].name: name for name in reversed(asked)}  # of two of one name the first
             names = dict(reversed(names.items()))
+        needed = {name for one in models.values() for name in getattr(one, "fallbacks", ())}
         alone = {
             (task, name): living if _is_alone(way, name) else _living(_alone(way, name), models, id, where)
             for task, way, living in ways
-            for name in dict.fromkeys(names.values())
+            for name in dict.fromkeys((*names.values(), *sorted(needed)))
         }
-        return cls(default=default, tasks=tasks, names=names, alone=alone)
+        return cls(
+            default=_falling_back(default, None, alone),
+            tasks={task: _falling_back(way, task, alone) for task, way in tasks.items()},
+            names=names,
+            alone={(task, name): _falling_back(way, task, alone) for (task, name), way in alone.items()},
+        )
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -204,6 +211,16 @@ def _alone(way: Way, name: str) -> Way:
     if len(way.models) == 1 and not way.route.files:
         return replace(way, models=((way.models[0][0], name),))
     return replace(way, route=Part(kind="single"), models=(("model", name),))
+
+
+def _falling_back(way: LiveWay, task: str | None, alone: Mapping[tuple[str | None, str], LiveWay]) -> LiveWay:
+    """The way, on which others answer where its model fails, if that model says who."""
+    others = tuple(alone[task, name] for name in getattr(way.model, "fallbacks", ()))
+    if not others:
+        return way
+    first, *rest = (Tried(one.route, one.assessor) for one in (way, *others))
+    fails_by: Callable[[ModelError], bool] = way.model.fails_by  # type: ignore[attr-defined]
+    return replace(way, route=Fallbacks(first=first, others=tuple(rest), fails_by=fails_by))
 
 
 def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> LiveWay:

@@ -1,0 +1,134 @@
+"""What the sections of a configuration hold that no release does: where and how it is served."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+__all__ = ["Keeping", "Observing", "Server", "Storing", "Webhooks", "is_loopback"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """Where the gateway listens, what it takes of its clients, and what holds where they state nothing.
+
+    Attributes
+    ----------
+    host, port : where it listens
+    key : of all clients, with every role; keys of their own are in [keys.NAME]
+    task, domain : of requests that state none
+    cors : addresses of web pages that may ask ("https://chat.example.org"), "*" for all
+    body_limit : bytes of a request
+    depth_limit : how deep the JSON of a request may be nested
+    at_once, streams_at_once : requests, and streams among them, that are served at the same time
+    request_seconds, stream_seconds : how long an answer may take, and a streamed one
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    key: str | None = None
+    task: str | None = None
+    domain: str | None = None
+    cors: tuple[str, ...] = ()
+    body_limit: int = 8 * 2**20
+    depth_limit: int = 100
+    at_once: int = 1000
+    streams_at_once: int = 1000
+    request_seconds: float = 600.0
+    stream_seconds: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port is a number from 0 to 65535; got {self.port}.")
+        for name in (
+            "body_limit", "depth_limit", "at_once", "streams_at_once", "request_seconds", "stream_seconds",
+        ):  # fmt: skip
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is a number above 0; got {getattr(self, name)!r}.")
+        for origin in self.cors:
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+                raise ValueError(
+                    f'cors lists addresses such as "https://chat.example.org", without a path; got {origin!r}.'
+                )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Storing:
+    """When a record counts as kept, and where it is kept while the database is away.
+
+    `durability` is "record", on the disk before its answer leaves, or "relaxed". `spool` is a folder.
+    """
+
+    durability: Literal["record", "relaxed"] = "record"
+    spool: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keeping:
+    """What is kept of the records of a task, and for how long.
+
+    `content` is "stored", "hashed" or "left_out"; after `keep_days` days the content is erased, None keeps it.
+    """
+
+    content: Literal["stored", "hashed", "left_out"] = "stored"
+    keep_days: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep_days is not None and not 0 < self.keep_days < 1e6:
+            raise ValueError(f"keep_days is a number of days above 0; got {self.keep_days!r}.")
+
+
+HOOKS = ("review", "hand_off", "alarm")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Webhooks:
+    """Where it is told that an answer waits for a person, was handed off, or that something is wrong.
+
+    `secret` signs what is sent.
+    """
+
+    url: str
+    secret: str
+    events: tuple[Literal["review", "hand_off", "alarm"], ...] = HOOKS  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        _check_address("url", self.url)
+        if len(self.secret) < 16:
+            raise ValueError("secret is shorter than 16 characters. Make one: calibrant key.")
+
+    def __repr__(self) -> str:
+        return f"Webhooks(url={self.url!r}, events={self.events!r})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observing:
+    """Where traces go (`otlp`, the address of a collector), and how the log is written."""
+
+    otlp: str | None = None
+    log: Literal["json", "text"] = "text"
+
+    def __post_init__(self) -> None:
+        if self.otlp is not None:
+            _check_address("otlp", self.otlp)
+
+
+def _check_address(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{name} is an address such as https://hooks.example.org/calibrant; got {url!r}.")
