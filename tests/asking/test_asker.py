@@ -525,8 +525,9 @@ def test_canonical_json_of_texts_is_that_of_the_encoder(value: object) -> None:
 def test_a_question_is_put_with_every_setting() -> None:
     settings = Ask(
         messages=(), samples=2, temperature=0.5, max_tokens=9, logprobs=True, top_logprobs=3, seed=4, stop=("x",),
-        extra='{"a":1}', model="peer",
+        extra='{"a":1}', model="peer", firm=(("seed", 4),),
     )  # fmt: skip
+    assert replace(settings, firm=()).key == settings.key
     assert all(getattr(settings, one.name) != one.default for one in fields(Ask))
     turns = (Message("user", "2 + 2?"),)
     assert put(Question(id="q", messages=turns), settings) == replace(settings, messages=turns)

@@ -44,7 +44,11 @@ SHOWN = Ask(messages=(), logprobs=True, top_logprobs=3)
 @given(ASKS)
 def test_a_request_says_what_the_ask_does(ask: Ask) -> None:
     asked = chat_request(request_body(ask, "m", stream=True))
-    assert asked == ChatRequest(ask=ask, model="m", stream=True, include_usage=True)
+    firm = dict(asked.ask.firm)
+    assert all(getattr(ask, name) == value for name, value in firm.items())
+    assert ("temperature" in firm, "logprobs" in firm) == (ask.temperature is not None, bool(ask.depth))
+    loose = replace(asked, ask=replace(asked.ask, firm=()))
+    assert loose == ChatRequest(ask=ask, model="m", stream=True, include_usage=True)
 
 
 @given(COMPLETIONS)

@@ -207,14 +207,6 @@ def test_refused_logprobs_are_asked_for_once() -> None:
     assert all(completion.text == "Paris" and completion.tokens is None for completion in made)
 
 
-def test_dropped_logprobs_are_asked_for_once() -> None:
-    async def answer(_: web.Request, __: dict[str, Any]) -> web.Response:
-        return web.json_response(reply(logprobs=None))
-
-    bodies, _ = remembered(answer)
-    assert ["logprobs" in body for body in bodies] == [True, False, False]
-
-
 def test_the_newer_name_of_the_token_limit_is_learnt() -> None:
     async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
         if "max_tokens" in body:
@@ -393,6 +385,10 @@ def gives(kind: str, logprobs: bool = True) -> Handler:
     return answer
 
 
+def names(model: Any) -> set[str]:
+    return {one.name for one in model.taught}
+
+
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -459,9 +455,100 @@ def test_every_client_streams_and_notices_a_cut(kind: str) -> None:
     asyncio.run(run())
 
 
+def with_(**extra: Any) -> Ask:
+    return replace(ASK, extra=canonical(extra))
+
+
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+def test_what_one_request_taught_is_for_its_like_alone(kind: str) -> None:
+    """Some models give log-probabilities only without reasoning."""
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        thinks = body.get("reasoning_effort") == "high" or body.get("reasoning") == {"effort": "high"}
+        if thinks and ("logprobs" in body or "include" in body):
+            return web.json_response(
+                {"error": {"message": "logprobs are not supported with reasoning"}}, status=400
+            )
+        return web.json_response(KINDS[kind][2](not thinks))
+
+    async def run() -> None:
+        async with served(kind, answer) as (model, server):
+            for _ in range(2):
+                assert (await model.complete(with_(reasoning_effort="high")))[0].tokens is None
+            assert len(server.bodies) == 3  # the second was asked without at once
+            assert model.gives_logprobs is None
+            for ask in (ASK, with_(reasoning_effort="low"), with_(tools=[tool])):
+                assert (await model.complete(ask))[0].tokens
+            assert len(server.bodies) == 6 and model.gives_logprobs is True
+            (lesson,) = model.taught
+            assert "high" in str(lesson.like) and "400" in lesson.why
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+def test_what_the_caller_stated_is_asked_for_or_its_error_told(kind: str) -> None:
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        for name in ("logprobs", "include", "temperature"):
+            if name in body:
+                return web.json_response(
+                    {"error": {"message": f"Unsupported: {name} (logprobs)"}}, status=400
+                )
+        return web.json_response(KINDS[kind][2](False))
+
+    async def run() -> None:
+        async with served(kind, answer) as (model, server):
+            assert (await model.complete(ASK))[0].text == "Paris"
+            assert names(model) == {"logprobs", "temperature"}
+            for firm in ("logprobs", True), ("temperature", 0.0):
+                before = len(server.bodies)
+                with pytest.raises(ModelRefused, match="Unsupported"):
+                    await model.complete(replace(ASK, firm=(firm,)))
+                assert len(server.bodies) == before + 1
+            before = len(server.bodies)
+            assert (await model.complete(ASK))[0].text == "Paris" and len(server.bodies) == before + 1
+
+    asyncio.run(run())
+
+
+def test_a_client_is_given_as_many_alternatives_as_it_asks_for_or_the_error() -> None:
+    async def answer(_: web.Request, body: dict[str, Any]) -> web.Response:
+        if body.get("top_logprobs", 0) > 5:
+            return web.json_response({"error": "top_logprobs must be at most 5"}, status=400)
+        return web.json_response(chat(True))
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, server):
+            few = replace(ASK, top_logprobs=10, firm=(("top_logprobs", 3),))
+            assert (await model.complete(few))[0].tokens and server.bodies[-1]["top_logprobs"] == 5
+            with pytest.raises(ModelRefused):
+                await model.complete(replace(ASK, top_logprobs=10, firm=(("top_logprobs", 7),)))
+
+    asyncio.run(run())
+
+
+def test_answers_without_log_probabilities_turn_them_off_for_nobody() -> None:
+    given = [False] * 4 + [True, False, False, True]
+
+    async def answer(_: web.Request, __: dict[str, Any]) -> web.Response:
+        return web.json_response(chat(given.pop(0)))
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, server):
+            told = []
+            for _ in range(8):
+                await model.complete(ASK)
+                told.append((model.gives_logprobs, names(model) == {"logprobs"}))
+            assert told == [(None, False)] * 2 + [(False, True)] * 2 + [(True, False)] * 4
+            assert all("logprobs" in body for body in server.bodies)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("kind", ["chat", "responses"])
 @pytest.mark.parametrize("refuses", [True, False])
-def test_logprobs_that_are_not_given_are_asked_for_once(kind: str, refuses: bool) -> None:
+def test_logprobs_that_are_refused_are_asked_for_once(kind: str, refuses: bool) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.Response:
         if refuses and ("logprobs" in body or "include" in body):
             error = {"message": "Unsupported parameter", "param": "top_logprobs, logprobs"}
@@ -473,8 +560,10 @@ def test_logprobs_that_are_not_given_are_asked_for_once(kind: str, refuses: bool
             for _ in range(3):
                 assert (await model.complete(ASK))[0].tokens is None
             asked = ["logprobs" in body or "include" in body for body in server.bodies]
-            assert asked == [True, False, False] + [False] * refuses
-            assert model.gives_logprobs is False and "logprobs" in model.refused
+            assert asked == ([True, False, False, False] if refuses else [True] * 3)
+            (lesson,) = model.taught
+            assert model.gives_logprobs is False and lesson.name == "logprobs"
+            assert lesson.left_out is refuses and lesson.until - lesson.since == (3600 if refuses else 300)
 
     asyncio.run(run())
 
@@ -495,7 +584,7 @@ def test_a_refused_temperature_is_dropped_but_a_wrong_one_is_not(kind: str) -> N
         async with served(kind, answer) as (model, _):
             with pytest.raises(ModelRefused):
                 await model.complete(replace(ASK, max_tokens=99))
-            assert (await model.complete(ASK))[0].text == "Paris" and model.refused == {"temperature"}
+            assert (await model.complete(ASK))[0].text == "Paris" and names(model) == {"temperature"}
             assert model.requests == 3
 
     asyncio.run(run())
@@ -520,9 +609,9 @@ def test_what_a_reasoning_model_refuses_is_made_up_for() -> None:
         async with served("chat", answer) as (model, server):
             made = await model.complete(replace(ASK, samples=3, seed=1, stop=("is",)))
             assert [one.text for one in made] == ["Par"] * 3
-            assert model.refused == {"n", "stop", "seed"} and len(server.bodies) == 6
+            assert names(model) == {"n", "stop", "seed"} and len(server.bodies) == 6
             (only,) = [delta async for delta in model.stream(replace(ASK, stop=("r",)))]
-            assert only.text == "Pa" and len(server.bodies) == 7
+            assert only.text == "Pa" and len(server.bodies) == 8  # a stream is another like
 
     asyncio.run(run())
 

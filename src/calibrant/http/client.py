@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from ..types import Ask, Completion, Delta, Price
-from .endpoint import Dispensable, Endpoint, Reply
+from .endpoint import Endpoint, Reply
 from .loop import gathered
+from .taught import Dispensable, Taught
 
 __all__ = ["Client"]
 
@@ -73,9 +74,9 @@ class Client(ABC):
         return False
 
     @property
-    def refused(self) -> frozenset[str]:
-        """What the server turned out not to take, so that it is asked without for an hour."""
-        return self._endpoint.refused
+    def taught(self) -> tuple[Taught, ...]:
+        """What the server turned out not to take or give: for which requests, why, since and until when."""
+        return self._endpoint.taught
 
     @property
     def requests(self) -> int:
@@ -94,7 +95,7 @@ class Client(ABC):
     async def once(self, ask: Ask) -> tuple[Completion, ...]:
         """One call: as many samples of an Ask as the server gives in one, at least one."""
         start = time.perf_counter()
-        reply = await self._endpoint.whole(partial(self._sent, ask))
+        reply = await self._endpoint.whole(partial(self._sent, ask), firm=ask.firm)
         return self._read(ask, reply, start)[: ask.samples]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
@@ -104,7 +105,8 @@ class Client(ABC):
         """
         start, streams = time.perf_counter(), self._streams(ask)
         assembler = self._assembler(ask)
-        async with self._endpoint.post(partial(self._sent, ask, stream=streams), stream=streams) as reply:
+        build = partial(self._sent, ask, stream=streams)
+        async with self._endpoint.post(build, stream=streams, firm=ask.firm) as reply:
             if reply.body is not None:  # the server does not stream
                 (whole, *_) = self._read(ask, reply, start)
                 yield Delta(whole.text, whole)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,83 +16,27 @@ from ..files.jsontext import decoded, encoded, whole_text
 from ..formats.failures import failure, message_in, status_in
 from ..plugins import require
 from ..types import Ask, Completion
+from .taught import INFERRED, LOGPROBS, SAID, Dispensable, Lessons, Like, Taught
 
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = [
-    "FEW",
-    "LOGPROBS",
-    "MANY_LOGPROBS",
-    "TEMPERATURE",
-    "Dispensable",
-    "Endpoint",
-    "Reply",
-]
+__all__ = ["Endpoint", "Reply"]
 
 Body = dict[str, Any]
-
-UNSUPPORTED = re.compile(
-    r"unsupported|not[ _]support|n't support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed"
-    r"|not available|not implemented|\bextra|forbidden|deprecated|cannot find|may only|only (the default|1\b)",
-    re.IGNORECASE,
-)
-"""How servers say that they do not have a field at all; a value out of range is said otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dispensable:
-    """Something in a request that a server may refuse and an honest answer can be had without.
-
-    An error is about it when the request holds one of `fields` (above `above`, where that is given) and
-    the error's words match the pattern `named`. With `unsupported` they must also say that the field is not
-    known, since a value that is out of range is for the caller to mend.
-    """
-
-    name: str
-    named: str
-    fields: tuple[str, ...]
-    above: int | None = None
-    unsupported: bool = True
-
-    def refused_by(self, words: str, body: Mapping[str, Any]) -> bool:
-        """Whether the words of an error refuse this in that request."""
-        held = [body[field] for field in self.fields if field in body]
-        if self.above is not None:
-            held = [value for value in held if isinstance(value, int) and value > self.above]
-        said = re.search(self.named, words, re.IGNORECASE | re.DOTALL) is not None
-        return bool(held) and said and (not self.unsupported or UNSUPPORTED.search(words) is not None)
-
-
-FEW = 5
-"""Alternatives of a token that every server gives which gives any."""
-
-MANY_LOGPROBS = Dispensable(
-    name=f"top_logprobs above {FEW}",
-    named=r"(?=.*log[-_ ]?prob).*(\b(max|maximum|greater|most|less|between|exceeds?|range|limit)\b|<=|≤)",
-    fields=("top_logprobs",),
-    above=FEW,
-    unsupported=False,
-)
-LOGPROBS = Dispensable(
-    name="logprobs",
-    named=r"log[-_ ]?prob",
-    fields=("logprobs", "top_logprobs", "include"),
-    unsupported=False,
-)
-TEMPERATURE = Dispensable(name="temperature", named=r"\btemperature\b", fields=("temperature",))
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a server answered: a whole body, or where that is None a stream of events.
 
-    `without` names what the request was made without.
+    `without` names what the request was made without, `like` in what it is like others.
     """
 
     body: Body | None
     without: frozenset[str]
     response: aiohttp.ClientResponse
+    like: Like
 
     async def events(self) -> AsyncGenerator[Body, None]:
         """The data of each server-sent event, up to [DONE]; lines may be of any length."""
@@ -107,15 +51,18 @@ class Reply:
                     yield _decoded(data)
 
 
-LEFT_OUT = 3600.0
-"""Seconds for which is left out what a server refused; then it is tried again, since servers change."""
+NOTHING = frozenset[str]()
+MOST_LIKES = 256
+"""Kinds of requests of which is kept what their answers came with; with more it begins anew."""
+MISSES = 3
+"""Answers in a row without log-probabilities after which they are taken not to be given."""
 
 
 class Endpoint:
     """One address that requests are posted to. Foreign errors leave as `ModelError`.
 
-    What the server refuses of what can be dispensed with is left out, and once an answer was had without
-    it, it is not sent again for an hour.
+    What the server refuses of what can be dispensed with is left out, unless the caller stated it, and once an answer
+    was had without it, it is not sent again in requests like that one for an hour.
 
     Parameters
     ----------
@@ -142,39 +89,44 @@ class Endpoint:
         self._dispensable = tuple(dispensable)
         self._may_lack_logprobs = LOGPROBS in self._dispensable
         self._session: aiohttp.ClientSession | None = None
-        self._seen_logprobs, self._misses = False, 0
-        self._refused: dict[str, float] = {}
+        self._giving, self._misses = set[Like](), Counter[Like]()
+        self.lessons = Lessons(clock)
         self.requests, self.served = 0, False
 
     @property
-    def refused(self) -> frozenset[str]:
-        """What the server turned out not to take within the last hour, so that it is left out."""
-        now = self._clock()
-        return frozenset(name for name, until in self._refused.items() if now < until)
-
-    def refuse(self, *names: str) -> None:
-        """Leave these out for an hour."""
-        self._refused |= dict.fromkeys(names, self._clock() + LEFT_OUT)
+    def taught(self) -> tuple[Taught, ...]:
+        """What the server turned out not to take or give, as far as it holds now."""
+        return self.lessons.taught
 
     @property
     def gives_logprobs(self) -> bool | None:
-        """Whether the server gives log-probabilities; None while that is not known."""
-        if LOGPROBS.name in self.refused:
-            return False
-        return True if self._seen_logprobs else None
+        """Whether the server gives log-probabilities, at least with some settings; None while that is not known."""
+        if self._giving:
+            return True
+        lacking = self.lessons and any(one.name == LOGPROBS.name and one.like.bare for one in self.taught)
+        return False if lacking else None
 
-    async def whole(self, build: Callable[[Collection[str]], Body]) -> Reply:
-        """Post what `build` makes, given the names of what is to be left out, and read the whole reply."""
-        async with self.post(build) as reply:
+    async def whole(
+        self, build: Callable[[Collection[str]], Body], *, firm: Collection[tuple[str, Any]] = ()
+    ) -> Reply:
+        """Post what `build` makes, given the names of what is to be left out, and read the whole reply.
+
+        What is `firm` (`Ask.firm`) is not left out.
+        """
+        async with self.post(build, firm=firm) as reply:
             return reply
 
     @asynccontextmanager
     async def post(
-        self, build: Callable[[Collection[str]], Body], *, stream: bool = False
+        self,
+        build: Callable[[Collection[str]], Body],
+        *,
+        stream: bool = False,
+        firm: Collection[tuple[str, Any]] = (),
     ) -> AsyncIterator[Reply]:
         """As `whole`, but a stream is read inside."""
         try:
-            reply = await self._served(build, stream)
+            reply = await self._served(build, stream, firm)
             async with reply.response:
                 yield reply
         except (TimeoutError, OSError, _aiohttp().ClientError) as error:
@@ -187,42 +139,57 @@ class Endpoint:
             self._session = None
 
     def notice(self, ask: Ask, reply: Reply, completion: Completion) -> None:
-        """Learn from an answer whether this server gives log-probabilities.
+        """Learn from an answer whether this server gives log-probabilities to requests like the one that brought it.
 
-        Once is enough of a server that never gave any, of one that did three in a row; an answer that
-        is empty, withheld or a call of a tool says nothing. One that has them disproves what was learnt.
+        An answer that is empty, withheld or a call of a tool says nothing. Three in a row without are told as a
+        lesson, for a few minutes; such requests ask for them all the same, which costs nothing.
         """
         wanted = (ask.logprobs or ask.top_logprobs) and self._may_lack_logprobs
         if not wanted or LOGPROBS.name in reply.without:
             return
         if completion.tokens is not None:
-            self._seen_logprobs, self._misses = True, 0
-            self._refused.pop(LOGPROBS.name, None)
+            if len(self._giving) >= MOST_LIKES:
+                self._giving.clear()
+            self._giving.add(reply.like)
+            self._misses.pop(reply.like, None)
+            self.lessons.forget(LOGPROBS.name, reply.like)
             return
         if not completion.text or completion.tool_calls or completion.finish_reason == "content_filter":
             return
-        self._misses += 1
-        if not self._seen_logprobs or self._misses >= 3:
-            self.refuse(LOGPROBS.name)
+        if len(self._misses) >= MOST_LIKES:
+            self._misses.clear()
+        self._misses[reply.like] += 1
+        if self._misses[reply.like] % MISSES == 0:
+            why = f"{self._misses[reply.like]} answers in a row came without"
+            self._giving.discard(reply.like)
+            self.lessons.learn(LOGPROBS.name, reply.like, why, INFERRED, left_out=False)
 
-    async def _served(self, build: Callable[[Collection[str]], Body], stream: bool) -> Reply:
+    async def _served(
+        self, build: Callable[[Collection[str]], Body], stream: bool, firm: Collection[tuple[str, Any]]
+    ) -> Reply:
         """The reply to the first request that is not refused for something dispensable."""
-        dropped: set[str] = set()
+        dropped: dict[str, str] = {}
+        kept = frozenset([one.name for one in self._dispensable if one.wanted(firm)]) if firm else NOTHING
+        like = Like.of(wish := build(NOTHING))
+        known = self.lessons.left_out(like) - kept if self.lessons else NOTHING
         while True:
-            without = self.refused | dropped
-            sent = build(without)
+            without = known | dropped.keys()
+            sent = build(without) if without else wish
             response = await self._post(sent, stream)
             try:
                 body, error = await _examined(response, stream)
                 if error is None:
-                    self.refuse(*dropped)  # only now: an error may quote a field it is not about
+                    for name, why in dropped.items():  # only now: an error may quote a field it is not about
+                        self.lessons.learn(name, like, why, SAID)
+                    if LOGPROBS.name in dropped:
+                        self._giving.discard(like)
                     self.served = True
-                    return Reply(body, without, response)
+                    return Reply(body, without, response, like)
                 status, said = error
-                name = self._refused_in(said, sent, without) if 400 <= status < 500 else None
-                if name is None:
+                about = self._refused_in(said, sent, without | kept) if 400 <= status < 500 else None
+                if about is None:
                     raise failure(status, said, _retry_after(response.headers))
-                dropped.add(name)
+                dropped[about] = f"the server answered {status} with it, and served the request without"
                 response.release()
             except BaseException:
                 response.close()

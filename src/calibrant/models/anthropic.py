@@ -9,7 +9,8 @@ from calibrant.formats.messages.replies import completion_from
 from calibrant.formats.messages.requests import request_body
 from calibrant.formats.messages.streams import Assembler
 from calibrant.http.client import Client
-from calibrant.http.endpoint import TEMPERATURE, Reply
+from calibrant.http.endpoint import Reply
+from calibrant.http.taught import TEMPERATURE
 from calibrant.types import Ask, Completion
 
 __all__ = ["Anthropic"]
@@ -22,8 +23,8 @@ class Anthropic(Client):
     """A model behind a URL that ends in ``/v1`` and has the path ``/messages``.
 
     Each sample is a call of its own. The format has no log-probabilities and no `seed`, which are left
-    out, and temperatures up to 1, to which higher ones are lowered. Where the server refuses the
-    temperature it is left out for an hour, and `refused` names it.
+    out, and temperatures up to 1, to which higher ones are lowered. Where the server refuses the temperature it is
+    left out of requests like that one for an hour (`taught`), unless the caller stated it (`Ask.firm`).
 
     The parameters are those of every `Client`; the key is sent as ``x-api-key``.
     Close it in the event loop that used it.

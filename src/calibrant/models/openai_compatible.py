@@ -11,7 +11,8 @@ from calibrant.formats.chat.requests import request_body
 from calibrant.formats.chat.streams import Assembler
 from calibrant.formats.completions import cut
 from calibrant.http.client import Client
-from calibrant.http.endpoint import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Dispensable, Reply
+from calibrant.http.endpoint import Reply
+from calibrant.http.taught import FEW, INFERRED, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Dispensable
 from calibrant.types import Ask, Completion, Delta
 
 __all__ = ["OpenAICompatible"]
@@ -23,6 +24,7 @@ DISPENSABLE = (
         named=r"^(?!.*(?<!top_)log[-_ ]?prob).*top_logprobs",  # and of nothing wider
         fields=("top_logprobs",),
         unsupported=False,
+        lost=("top_logprobs",),
     ),
     LOGPROBS,
     Dispensable(
@@ -33,7 +35,7 @@ DISPENSABLE = (
         name="max_tokens", named=r"\bmax_completion_tokens\b", fields=("max_tokens",), unsupported=False
     ),
     TEMPERATURE,
-    Dispensable(name="seed", named=r"\bseed\b", fields=("seed",)),
+    Dispensable(name="seed", named=r"\bseed\b", fields=("seed",), lost=("seed",)),
     Dispensable(name="stop", named=r"[`'\"]stop[`'\"]|\bstop (is|parameter|sequence)", fields=("stop",)),
     Dispensable(
         name="n",
@@ -48,10 +50,10 @@ DISPENSABLE = (
 class OpenAICompatible(Client):
     """A model behind a URL, such as ``http://localhost:8000/v1``.
 
-    What the server cannot do is noticed once and not asked for again within an hour: log-probabilities that it
-    refuses or drops, several answers in one call, the older name of the limit on tokens, and what
-    reasoning models refuse, which `refused` names. Without a temperature the server's own holds; where
-    `stop` is refused the answer is cut here.
+    What the server refuses is noticed once, and not asked for within an hour by requests like that one (`taught`):
+    log-probabilities, several answers in one call, the older name of the limit on tokens, and what reasoning models
+    refuse. Without a temperature the server's own holds; where `stop` is refused the answer is cut here. What the
+    caller stated (`Ask.firm`) is always asked for.
 
     The parameters are those of every `Client`; the key is sent as a bearer token.
     Close it in the event loop that used it.
@@ -64,14 +66,7 @@ class OpenAICompatible(Client):
     @property
     def gives_several(self) -> bool | None:
         """False once the server refused several answers in one call or gave too few; None before."""
-        return False if "n" in self._endpoint.refused else None
-
-    async def once(self, ask: Ask) -> tuple[Completion, ...]:
-        """One call: as many samples of an Ask as the server gives in one, at least one."""
-        made = await super().once(ask)
-        if len(made) < ask.samples:
-            self._endpoint.refuse("n")
-        return made
+        return False if any(one.name == "n" for one in self.taught) else None
 
     def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
         """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off."""
@@ -79,6 +74,9 @@ class OpenAICompatible(Client):
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
         made = completions(reply.body or {}, model=self.name, latency=latency, price=self._price)
+        if len(made) < ask.samples and "n" not in reply.without:
+            why = f"it gave {len(made)} answers of {ask.samples}"
+            self._endpoint.lessons.learn("n", reply.like, why, INFERRED)
         return tuple(cut(one, ask.stop) for one in made) if "stop" in reply.without else made
 
     def _assembler(self, _ask: Ask) -> Assembler:

@@ -10,7 +10,8 @@ from calibrant.formats.responses.replies import completion_from
 from calibrant.formats.responses.requests import request_body
 from calibrant.formats.responses.streams import Assembler
 from calibrant.http.client import Client
-from calibrant.http.endpoint import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Reply
+from calibrant.http.endpoint import Reply
+from calibrant.http.taught import FEW, LOGPROBS, MANY_LOGPROBS, TEMPERATURE
 from calibrant.types import Ask, Completion
 
 __all__ = ["OpenAIResponses"]
@@ -21,7 +22,7 @@ class OpenAIResponses(Client):
 
     Each sample is a call of its own. The format has no `stop`, so that an answer is cut here, and no
     `seed`, which is left out. Log-probabilities and the temperature, where the server refuses them, are
-    left out for an hour, and `refused` names them.
+    left out of requests like that one for an hour (`taught`), unless the caller stated them (`Ask.firm`).
 
     The parameters are those of every `Client`; the key is sent as a bearer token.
     Close it in the event loop that used it.

@@ -165,7 +165,8 @@ class Ask:
     A `temperature`, `max_tokens` or `seed` of None is the server's to decide. `model` names the role of another
     model that is to answer ("peer", "judge"); None is the model that is being measured. `extra` is canonical
     JSON of further request fields that are passed on as they are (tools, response_format ...); text, so
-    that an Ask stays hashable.
+    that an Ask stays hashable. `firm` are fields that whoever asks stated, with their values: a server that
+    refuses one of them gives its error, where it would else be asked without. It is no part of what is asked.
     """
 
     messages: tuple[Message, ...]
@@ -178,6 +179,7 @@ class Ask:
     stop: tuple[str, ...] = ()
     extra: str | None = None
     model: str | None = None
+    firm: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
@@ -214,7 +216,7 @@ class Ask:
 
     def _stated(self, *but: str) -> Json:
         """The fields not at their default, so that a new one changes no old address."""
-        told = [one for one in fields(self) if one.name not in but]
+        told = [one for one in fields(self) if one.name not in (*but, "firm")]
         stated = {one.name: value for one in told if (value := getattr(self, one.name)) != one.default}
         return stated | {"messages": [_turn(message) for message in self.messages]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import BadRequest
@@ -102,7 +102,7 @@ def chat_request(body: Json) -> ChatRequest:
     ask = _ask(body, tuple(_message(item, f"messages[{i}]") for i, item in enumerate(messages)))
     options = field_of(body, "stream_options", dict, {})
     return ChatRequest(
-        ask=ask,
+        ask=replace(ask, firm=_firm(ask)),
         model=field_of(body, "model", str, ""),
         stream=field_of(body, "stream", bool, False),
         include_usage=field_of(options, "include_usage", bool, False),
@@ -121,6 +121,13 @@ def _refuse_unserved(body: Json) -> None:
     for name in LOST:
         if body.get(name) not in EMPTY:
             raise BadRequest(f"{name} is not served. Use tools for functions; audio is not supported.", name)
+
+
+def _firm(ask: Ask) -> tuple[tuple[str, Any], ...]:
+    """What the client stated, and is not to be asked without."""
+    stated = {"temperature": ask.temperature, "seed": ask.seed}
+    wished = {"logprobs": ask.logprobs or None, "top_logprobs": ask.top_logprobs or None}
+    return tuple([(name, value) for name, value in (stated | wished).items() if value is not None])
 
 
 def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:
