@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -15,11 +24,15 @@ from .types import (
     Decision,
     Delta,
     Entry,
+    Erased,
     Fact,
+    Head,
     Question,
     Reading,
     Record,
     Verdict,
+    Verified,
+    Which,
 )
 
 if TYPE_CHECKING:
@@ -276,6 +289,18 @@ class Store(Protocol):
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One flat row per record and signal, joined with the verdict that counts: the columns of a log."""
+        ...
+
+    def verify(self, head: Head | None = None) -> Verified:
+        """Whether all that was added is there unchanged, and still leads to a `head` that somebody kept."""
+        ...
+
+    def erase(self, which: Which, *, time: float, new_id: Callable[[], str], why: str) -> Erased:
+        """Erase content, of records and of comments on them; an event says so. Scores, decisions and verdicts stay."""
+        ...
+
+    def ready(self) -> None:
+        """Return where something can be written now, else raise `StoreError` within seconds."""
         ...
 
     def close(self) -> None:

@@ -41,12 +41,16 @@ from calibrant.types import (
     Decision,
     Delta,
     Entry,
+    Event,
     Fact,
+    Head,
     Message,
     Question,
     Reading,
+    Record,
     Score,
     Verdict,
+    Verified,
     digest,
     scored,
 )
@@ -425,6 +429,22 @@ class Rowless(SqlStore):
         return iter(())
 
 
+class Trusting(SqlStore):
+    def verify(self, head: Head | None = None) -> Verified:
+        return SqlStore.verify(self)
+
+
+class Marking(SqlStore):
+    def record(self, record_id: str) -> Record | None:
+        found = SqlStore.record(self, record_id)
+        return found and replace(found, content="stored")
+
+
+class Noting(SqlStore):
+    def ready(self) -> None:
+        self.add([Event(id="ready", kind="alarm", time=0.0)])
+
+
 class Greedy(JsonLines):
     def claim(self, log: Given) -> Claim:
         return Claim.CONTENT
@@ -529,6 +549,9 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "has_one_order_that_can_be_followed": [new(Backwards)],
         "sets_a_state_only_where_nobody_else_did": [new(Rash)],
         "gives_the_rows_of_a_log": [new(Rowless)],
+        "proves_that_nothing_was_changed": [new(Trusting)],
+        "erases_content_and_nothing_else": [new(Marking)],
+        "says_whether_it_can_be_written": [new(Noting)],
     },
     "log_formats": {
         "claims_what_is_its_own_and_nothing_else": [Greedy],

@@ -18,6 +18,7 @@ from calibrant.cli.examples import EXAMPLES
 from calibrant.looking.asked import Asked
 from calibrant.looking.following import after_audit, after_fit, after_plan, after_thresholds
 from calibrant.metrics.findings import Finding
+from calibrant.stores.sql import SqlStore
 from calibrant.tally import Tally
 
 ASK = ("elicit", "ask", "demo", "serve", "posture", "redteam", "refine")
@@ -41,6 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             }
         )  # fmt: skip
 
+    SqlStore("calibrant.db").close()
     answers(1).to_csv("answers.csv", index=False)
     answers(2).to_csv("later.csv", index=False)
     answers(1).drop_duplicates("item_id")[["item_id", "correct"]].to_csv("labels.csv", index=False)

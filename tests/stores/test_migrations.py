@@ -219,5 +219,5 @@ def test_a_store_of_a_later_version_is_refused(store: SqlStore, store_url: str) 
     with closing(connect(store_url)) as connection:
         connection.execute("UPDATE meta SET value = '9' WHERE name = 'schema_version'")
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"version 9; .* up to 2.*pip install --upgrade"):
+        with pytest.raises(StoreError, match=r"version 9; .* up to 3.*pip install --upgrade"):
             SqlStore(store_url, readonly=readonly)

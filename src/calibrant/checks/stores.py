@@ -8,7 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StoreError
-from ..types import Assignment, Completion, Event, Fact, Message, Question, Reading, Record, Verdict, score
+from ..types import (
+    Assignment,
+    Completion,
+    Event,
+    Fact,
+    Head,
+    Message,
+    Question,
+    Reading,
+    Record,
+    Verdict,
+    Which,
+    score,
+)  # fmt: skip
 from .promises import Make
 
 FIRST = Record(
@@ -105,6 +118,55 @@ def gives_the_rows_of_a_log(make: Make) -> Iterator[str]:
             ("second", None, None),
         ]:
             yield f"two records with two readings, one judged with propensity 1/4, are the rows {rows}"
+
+
+def proves_that_nothing_was_changed(make: Make) -> Iterator[str]:
+    """`verify` counts what was added and gives a head; a later one still leads to it, and to no other."""
+    with closing(make()) as store:
+        store.add(FACTS[:2])
+        first = store.verify()
+        store.add(FACTS[2:])
+        later = store.verify(first.head)
+        if (first.entries, later.entries, first.broken, later.broken) != (2, len(FACTS), None, None):
+            yield f"of {len(FACTS)} facts, two of them first, it verified {first!r}, then {later!r}"
+        other = Head(2, "0" * 64)
+        if store.verify(other).broken is None or store.verify(replace(other, position=99)).broken is None:
+            yield "it took a head that is none of its own"
+
+
+def erases_content_and_nothing_else(make: Make) -> Iterator[str]:
+    """After `erase` question, answer and comments are gone, what was measured is there, and an event says so."""
+    with closing(make()) as store:
+        store.add((*FACTS, replace(TOLD, id="v3", comment="Paris it is.")))
+        done = store.erase(Which(records=("r1",)), time=7.0, new_id=lambda: "e2", why="asked for")
+        gone, other = store.record("r1"), store.record("r2")
+        if (done.records, done.verdicts) != (1, 1) or other != SECOND:
+            yield f"of two records and one comment it erased {done!r}, and the other record is {other!r}"
+        told = [
+            one
+            for one in (gone, *store.verdicts("r1"), *_past(store))
+            if "Paris" in repr(one) and one != SECOND
+        ]
+        if told:
+            yield f"the answer is still told: {told!r}"
+        if gone.readings != FIRST.readings or gone.content != "erased" or gone.question.messages:
+            yield f"the record that was erased is {gone!r}"
+        store.add((FIRST,))
+        if store.record("r1") != gone:
+            yield "a record that is delivered again after its erasure came back"
+        if not any(isinstance(one, Event) and one.kind == "erasure" for one in _past(store)):
+            yield "no event of kind erasure says so"
+        if (found := store.verify()).broken is not None:
+            yield f"after an erasure it verified {found!r}"
+
+
+def says_whether_it_can_be_written(make: Make) -> Iterator[str]:
+    """`ready` returns where all is well, however often, and adds nothing to the past."""
+    with closing(make()) as store:
+        store.ready()
+        store.ready()
+        if _past(store):
+            yield f"asked whether it is ready it added {_past(store)!r}"
 
 
 def _past(store: Any, cursor: int = 0) -> list[Fact]:

@@ -11,7 +11,21 @@ from calibrant import __version__
 from calibrant.cli.terminal import err, out
 from calibrant.errors import CalibrantError, Misuse, UnknownName
 
-from . import ask, compare, extend, judge, look, measure, plan, posture, redteam, refine, serve, signals
+from . import (
+    ask,
+    compare,
+    extend,
+    judge,
+    look,
+    measure,
+    plan,
+    posture,
+    redteam,
+    refine,
+    serve,
+    signals,
+    store,
+)
 from .options import app
 
 __all__ = [
@@ -29,6 +43,7 @@ __all__ = [
     "run",
     "serve",
     "signals",
+    "store",
 ]
 
 

@@ -36,6 +36,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "ask": ("calibrant ask 'What is the capital of Peru?'",),
     "demo": ("calibrant demo --limit 40 -o demo",),
     "serve": ("calibrant serve calibrant.toml --check",),
+    "verify": ("calibrant verify calibrant.db",),
+    "erase": ("calibrant erase calibrant.db --older-than 90d",),
     "posture": ("calibrant posture world_facts --estimate",),
     "redteam": ("calibrant redteam world_facts --estimate",),
     "refine": ("calibrant refine world_facts --limit 200 --estimate",),

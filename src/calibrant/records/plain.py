@@ -267,10 +267,11 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     """A record as JSON values (version 1); `record_from_dict` is its inverse."""
     completion, confidence, decision = record.completion, record.confidence, record.decision
     shallow = _shallow(record)
+    # As those were written that knew of none, so that adding one again changes nothing.
     if record.release is None:
-        del shallow[
-            "release"
-        ]  # as those were written that knew of none, so that adding one again changes nothing
+        del shallow["release"]
+    if record.content == "stored":
+        del shallow["content"]
     return shallow | {
         "question": question_to_dict(record.question),
         "completion": None if completion is None else completion_to_dict(completion),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from calibrant.plugins import require
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
-__all__ = ["connected", "our_errors", "write_ahead"]
+__all__ = ["connected", "our_errors", "wiped", "write_ahead"]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
@@ -53,6 +54,10 @@ def connected(url: str, *, readonly: bool) -> Engine:
             connect_args={"connect_timeout": 10},
         )
         return made
+    if readonly and not os.path.exists(str(address.database)):
+        raise StoreError(
+            f"There is no file {address.database}. Name the file of a store, as [store] url does."
+        )
     made = sa.create_engine(address, connect_args={"timeout": WAIT})
     sa.event.listen(made, "connect", _prepare_reader if readonly else _prepare_writer)
     sa.event.listen(made, "begin", _begin)
@@ -80,7 +85,7 @@ def _address(url: str) -> URL:
 
 def _prepare_writer(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
@@ -110,3 +115,24 @@ def write_ahead(engine: Engine) -> None:
                 time.sleep(0.01)
             else:
                 return
+
+
+def wiped(engine: Engine) -> bool:
+    """Write a SQLite file anew, so that nothing deleted is left in it; whether that was done to the end.
+
+    PostgreSQL is told to use the room again; what its disk, its log and its copies hold is the server's affair.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM records, verdicts, links")
+        return True
+    with closing(engine.raw_connection()) as connection:
+        try:
+            connection.execute("VACUUM").close()
+            with closing(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")) as told:
+                busy = told.fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+    return not busy

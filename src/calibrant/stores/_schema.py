@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from calibrant.errors import StoreError
 from calibrant.plugins import require
 
+from ._chain import seal
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["migrate", "newest", "read_version"]
+__all__ = ["migrate", "newest", "queue", "read_version"]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
@@ -140,7 +142,68 @@ def _lay_the_past(connection: Connection) -> None:
         _execute(connection, ENTER[kind], table=table)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_lay_records_and_verdicts, _lay_the_past)
+CHAIN = (
+    """CREATE TABLE links (
+        position {position} PRIMARY KEY REFERENCES entries (position),
+        fact TEXT NOT NULL,
+        private TEXT,
+        salt TEXT,
+        chain TEXT NOT NULL
+    )""",
+    "CREATE INDEX entries_by_id ON entries (id, kind)",
+    "ALTER TABLE records ADD COLUMN content TEXT",
+    "ALTER TABLE records ADD COLUMN erased TEXT REFERENCES events (id)",
+    "ALTER TABLE verdicts ADD COLUMN erased TEXT REFERENCES events (id)",
+    "CREATE INDEX records_with_content ON records (time, id) WHERE erased IS NULL",
+)
+
+# The one change that is let through: content goes, and the event that says so is named. What was written before there
+# was a column for content has it in its body.
+ERASURE = {
+    "records": "OLD.erased IS NULL AND NEW.erased IS NOT NULL AND NEW.content IS NULL AND {same} "
+    "AND (OLD.content IS NULL OR NEW.body = OLD.body)",
+    "verdicts": "OLD.erased IS NULL AND NEW.erased IS NOT NULL AND NEW.comment IS NULL AND {same}",
+    "links": "OLD.salt IS NOT NULL AND NEW.salt IS NULL AND {same}",
+}
+STAYS = {
+    "records": ("id", "time", "question_id", "task", "domain", "model", "schema_version"),
+    "verdicts": ("id", "record_id", "grade", "judge", "time", "propensity", "source", "assignment"),
+    "links": ("position", "fact", "private", "chain"),
+}
+GUARD_BUT_ERASURE = {
+    "sqlite": (
+        "DROP TRIGGER {table}_refuse_update",
+        "CREATE TRIGGER {table}_refuse_update BEFORE UPDATE ON {table} WHEN NOT ({erasure}) "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only: nothing is updated'); END",
+    ),
+    "postgresql": (
+        "DROP TRIGGER {table}_refuse ON {table}",
+        "CREATE TRIGGER {table}_refuse BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION calibrant_refuse()",
+        "CREATE TRIGGER {table}_refuse_update BEFORE UPDATE ON {table} FOR EACH ROW WHEN (NOT ({erasure})) "
+        "EXECUTE FUNCTION calibrant_refuse()",
+    ),
+}
+
+
+def _chain_up(connection: Connection) -> None:
+    """Version 3: a chain over all entries, content in a column of its own, and erasure as the one change."""
+    kind = connection.dialect.name
+    _execute(connection, CHAIN, position={"sqlite": "INTEGER", "postgresql": "BIGINT"}[kind])
+    _execute(connection, GUARD[kind], table="links", key="position")
+    alike = {"sqlite": "IS", "postgresql": "IS NOT DISTINCT FROM"}[kind]
+    for table, stays in STAYS.items():
+        same = " AND ".join(f"NEW.{name} {alike} OLD.{name}" for name in stays)
+        erasure = ERASURE[table].replace("{same}", same)
+        _execute(connection, GUARD_BUT_ERASURE[kind], table=table, erasure=erasure)
+    dialect = require(f"sqlalchemy.dialects.{kind}", "A store of records", "store")
+    seal(connection, {}, dialect.insert)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _lay_records_and_verdicts,
+    _lay_the_past,
+    _chain_up,
+)
 """Step n brings a store from version n to version n + 1."""
 
 
@@ -186,7 +249,12 @@ def newest() -> int:
 def migrate(connection: Connection) -> None:
     """Bring the store to the newest version, inside the caller's transaction, one opener at a time."""
     if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is such a lock already
-        _execute(connection, ("SELECT pg_advisory_xact_lock(hashtext('calibrant'))",))
+        if read_version(connection) > 1:  # writers take their table first, then the queue: so does this
+            _execute(
+                connection,
+                ("LOCK TABLE records, assignments, verdicts, events, entries IN ACCESS EXCLUSIVE MODE",),
+            )
+        queue(connection)
     version = read_version(connection)
     if version == 0:
         _execute(connection, ("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",))
@@ -198,6 +266,12 @@ def migrate(connection: Connection) -> None:
         ("UPDATE meta SET value = '{newest}' WHERE name = 'schema_version'",),
         newest=str(newest()),
     )
+
+
+def queue(connection: Connection) -> None:
+    """Be the only writer until the transaction ends. SQLite's BEGIN IMMEDIATE sees to that already."""
+    if connection.dialect.name == "postgresql":
+        _execute(connection, ("SELECT pg_advisory_xact_lock(hashtext('calibrant'))",))
 
 
 def _execute(connection: Connection, statements: Iterable[str], **names: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 from calibrant.errors import DifferentContent, StoreError, UnknownAssignment, UnknownRecord, WrongAssignment
 from calibrant.plugins import require
 from calibrant.protocols import Parts
-from calibrant.records.plain import record_from_dict, rows_of
-from calibrant.types import Entry, Fact, Record, Verdict
+from calibrant.records.plain import rows_of
+from calibrant.types import Entry, Erased, Event, Fact, Head, Record, Verdict, Verified, Which
 
-from ._connections import connected, our_errors, write_ahead
+from ._chain import seal
+from ._connections import connected, our_errors, wiped, write_ahead
+from ._erasing import erase_some
 from ._schema import migrate, newest, read_version
-from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, table
+from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, kinds_of
+from ._verifying import verified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -64,10 +67,8 @@ class SqlStore:
             except BaseException:
                 self.close()
                 raise
-        of_verdicts = [
-            column.name for column in VERDICTS.c if column.name != "assignment" or self._version > 1
-        ]
-        self._verdicts = table("verdicts", *of_verdicts)
+        self._kinds = kinds_of(self._version)
+        self._records, self._verdicts = self._kinds[Record], self._kinds[Verdict]
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], parts: Parts) -> Self:
@@ -85,28 +86,36 @@ class SqlStore:
         where an assignment is of another record or says another propensity than the verdict, and
         `DifferentContent` where the same id says something else.
         """
+        source = iter(facts)
         with self._write() as connection:
-            for kind, rows in _by_kind(facts):
-                if kind.table in (ASSIGNMENTS, VERDICTS):
-                    _check_records(connection, {row["record_id"] for row in rows})
-                if kind.table is VERDICTS:
-                    _issue(connection, rows)
-                self._add(connection, kind, rows)
+            while batch := list(islice(source, BATCH)):
+                written: dict[tuple[str, str], Row] = {}
+                for kind, rows in _by_kind(batch):
+                    if kind.table in (ASSIGNMENTS, VERDICTS):
+                        _check_records(connection, {row["record_id"] for row in rows})
+                    if kind.table is VERDICTS:
+                        _issue(connection, rows)
+                    written |= self._add(connection, kind, rows)
+                if written:
+                    seal(connection, written, self._insert)
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
+        table = self._records.table
         with self._read() as connection:
-            found = sa.select(RECORDS.c.body).where(RECORDS.c.id == record_id)
-            body = connection.execute(found).scalar()
-        return None if body is None else record_from_dict(json.loads(body))
+            found = (
+                connection.execute(sa.select(table).where(table.c.id == record_id)).mappings().one_or_none()
+            )
+        record: Any = found and self._records.from_row(dict(found))
+        return record  # type: ignore[no-any-return]
 
     def verdicts(self, record_id: str) -> tuple[Verdict, ...]:
         """All verdicts on a record, the earliest first."""
-        verdicts = self._verdicts
+        verdicts = self._verdicts.table
         found = sa.select(verdicts).where(verdicts.c.record_id == record_id)
         with self._read() as connection:
             rows = connection.execute(found.order_by(verdicts.c.time, verdicts.c.id)).mappings()
-            return tuple(Verdict(**row) for row in rows)
+            return tuple(map(self._verdicts.from_row, rows))  # type: ignore[arg-type]
 
     def since(self, cursor: int = 0) -> Iterator[Entry]:
         """What came after an entry's position, in the one order of all facts; from the beginning with 0.
@@ -146,16 +155,14 @@ class SqlStore:
         `judge`, `source`, `weight` = 1/propensity, None where nobody judged or nobody knows the propensity, and
         `propensity_from`, as of the verdict. Streamed in bounded memory; reads one snapshot, however long it takes.
         """
-        query = _joined(self._verdicts)
+        query = _joined(self._records.table, self._verdicts.table)
         # The result is closed before its connection, also when the reader stops early.
         with (
             self._read() as connection,
             closing(connection.execution_options(yield_per=BATCH).execute(query)) as result,
         ):
-            for body, *values in result:
-                judged = dict(zip(self._verdicts.c.keys(), values, strict=True))
-                verdict = None if judged["id"] is None else Verdict(**judged)
-                yield from _flat(record_from_dict(json.loads(body)), verdict)
+            for row in result:
+                yield from self._flat(row)
 
     def columns(self) -> list[str]:
         """All columns that `rows` has: those of every record, then what the steps of some tell as data.
@@ -164,14 +171,16 @@ class SqlStore:
         """
         found = dict.fromkeys(next(self.rows(), {}))
         if found:
-            routed = sa.select(RECORDS.c.body).where(RECORDS.c.body.contains('"steps":[{', autoescape=True))
+            table = self._records.table
+            routed = sa.select(table).where(table.c.body.contains('"steps":[{', autoescape=True))
             with (
                 self._read() as connection,
                 closing(connection.execution_options(yield_per=BATCH).execute(routed)) as result,
             ):
-                for (body,) in result:
-                    for step in json.loads(body)["steps"]:
-                        found |= dict.fromkeys(step.get("detail", ()))
+                for row in result.mappings():
+                    record: Any = self._records.from_row(dict(row))
+                    for step in record.steps:
+                        found |= dict.fromkeys(step.detail)
         return list(found)
 
     def counts(self) -> dict[str, int]:
@@ -183,6 +192,47 @@ class SqlStore:
         }
         with self._read() as connection:
             return {name: int(connection.execute(query).scalar_one()) for name, query in numbers.items()}
+
+    def verify(self, head: Head | None = None) -> Verified:
+        """Follow the chain from its first entry, in bounded memory, up to the first place where it does not hold.
+
+        Where it holds and leads to a `head` that somebody kept, nothing up to there was changed, removed or put in.
+        """
+        if self._version < 3:
+            raise StoreError(
+                "This store is of an older version, which kept no chain. Open a copy of it for writing once: "
+                "the chain is made then, over what is there."
+            )
+        return verified(self._read, head)
+
+    def erase(self, which: Which, *, time: float, new_id: Callable[[], str], why: str) -> Erased:
+        """Erase the content of records and the comments on them, a few hundred at a time; events name them and say why.
+
+        Scores, confidences, decisions and verdicts stay, and the chain holds. A SQLite file is then written anew, since
+        what is deleted in one can still be read there; `wiped` is False where another process hinders that.
+        """
+        records = verdicts = 0
+
+        def enter(connection: Connection, event: Event) -> None:
+            ((kind, rows),) = _by_kind([event])
+            seal(connection, self._add(connection, kind, rows), self._insert)
+
+        def event_of(about: str | None, data: Mapping[str, Any]) -> Event:
+            return Event(id=new_id(), kind="erasure", time=time, about=about, data={"why": why, **data})
+
+        while True:
+            with self._write() as connection:
+                some = erase_some(connection, which, event_of, enter)
+            if some == (0, 0):
+                break
+            records, verdicts = records + some[0], verdicts + some[1]
+        with our_errors():
+            return Erased(records, verdicts, not records + verdicts or wiped(self._engine))
+
+    def ready(self) -> None:
+        """Return where something can be written now: a small write is made, and on the disk, when this returns."""
+        version, _ = self.state("ready")
+        self.set_state("ready", None, version)
 
     def close(self) -> None:
         """Give back the connections."""
@@ -205,8 +255,8 @@ class SqlStore:
                 migrate(connection)
         return newest()
 
-    def _add(self, connection: Connection, kind: FactTable, rows: list[Row]) -> None:
-        """Insert what is new; what was there already must say the same."""
+    def _add(self, connection: Connection, kind: FactTable, rows: list[Row]) -> dict[tuple[str, str], Row]:
+        """Insert what is new, and give it; what was there already must say the same."""
         insert = self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
         added = set(connection.execute(insert, rows).scalars())
         there = {row["id"]: row for row in rows if row["id"] not in added}
@@ -214,6 +264,22 @@ class SqlStore:
             for row in _found(connection, kind.table, there):
                 if not kind.same(there[row["id"]], row):
                     raise DifferentContent(kind.table.name, row["id"])
+        return {(kind.table.name, row["id"]): row for row in rows if row["id"] in added}
+
+    def _flat(self, row: Any) -> Iterator[Row]:
+        """The rows of a log for a row of `_joined`."""
+        many = len(self._records.table.c)
+        record: Any = self._records.from_row(dict(zip(self._records.table.c.keys(), row[:many], strict=True)))
+        judged = dict(zip(self._verdicts.table.c.keys(), row[many:], strict=True))
+        verdict: Any = None if judged["id"] is None else self._verdicts.from_row(judged)
+        extra = {
+            "judge": verdict and verdict.judge,
+            "source": verdict and verdict.source,
+            "weight": 1.0 / verdict.propensity if verdict and verdict.propensity else None,
+            "propensity_from": verdict and verdict.propensity_from,
+        }
+        for flat in rows_of(record, verdict):
+            yield flat | extra
 
     def _page(self, cursor: int) -> list[Entry]:
         if self._version < 2:
@@ -227,7 +293,7 @@ class SqlStore:
             places = connection.execute(after).all()
             facts = {
                 (kind.table.name, row["id"]): kind.from_row(row)
-                for kind in KINDS.values()
+                for kind in self._kinds.values()
                 if (ids := [place.id for place in places if place.kind == kind.table.name])
                 for row in _found(connection, kind.table, ids)
             }
@@ -245,22 +311,18 @@ class SqlStore:
 
 
 def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[FactTable, list[Row]]]:
-    """Rows in batches, of each kind apart, no id twice."""
-    source = iter(facts)
-    while batch := list(islice(source, BATCH)):
-        rows: dict[type[Fact], dict[str, Row]] = {one: {} for one in KINDS}
-        for fact in batch:
-            if type(fact) not in KINDS:
-                raise TypeError(
-                    f"Expected a Record, Assignment, Verdict or Event; got a {type(fact).__name__}."
-                )
-            kind = KINDS[type(fact)]
-            row = kind.to_row(fact)
-            if not kind.same(row, rows[type(fact)].setdefault(row["id"], row)):
-                raise DifferentContent("the batch", row["id"])
-        for one, of_id in rows.items():
-            if of_id:
-                yield KINDS[one], list(of_id.values())
+    """Rows of each kind apart, no id twice."""
+    rows: dict[type[Fact], dict[str, Row]] = {one: {} for one in KINDS}
+    for fact in facts:
+        if type(fact) not in KINDS:
+            raise TypeError(f"Expected a Record, Assignment, Verdict or Event; got a {type(fact).__name__}.")
+        kind = KINDS[type(fact)]
+        row = kind.to_row(fact)
+        if not kind.same(row, rows[type(fact)].setdefault(row["id"], row)):
+            raise DifferentContent("the batch", row["id"])
+    for one, of_id in rows.items():
+        if of_id:
+            yield KINDS[one], list(of_id.values())
 
 
 def _found(connection: Connection, of: Any, ids: Iterable[str]) -> Any:
@@ -289,30 +351,19 @@ def _issue(connection: Connection, verdicts: list[Row]) -> None:
         row["propensity"] = assignment["propensity"]
 
 
-def _joined(verdicts: Any) -> Any:
+def _joined(records: Any, verdicts: Any) -> Any:
     """Every record with the verdict that counts, oldest record first; both sides follow an index."""
     other = verdicts.alias("other")
     issued = [other.c.assignment.is_(None)] if "assignment" in verdicts.c else []
     latest = (
         sa.select(other.c.id)
-        .where(other.c.record_id == RECORDS.c.id)
+        .where(other.c.record_id == records.c.id)
         .order_by(*issued, other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
     return (
-        sa.select(RECORDS.c.body, *[column.label(f"verdict_{column.name}") for column in verdicts.c])
-        .select_from(RECORDS.outerjoin(verdicts, verdicts.c.id == latest))
-        .order_by(RECORDS.c.time, RECORDS.c.id)
+        sa.select(*records.c, *[column.label(f"verdict_{column.name}") for column in verdicts.c])
+        .select_from(records.outerjoin(verdicts, verdicts.c.id == latest))
+        .order_by(records.c.time, records.c.id)
     )
-
-
-def _flat(record: Record, verdict: Verdict | None) -> Iterator[Row]:
-    extra = {
-        "judge": verdict and verdict.judge,
-        "source": verdict and verdict.source,
-        "weight": 1.0 / verdict.propensity if verdict and verdict.propensity else None,
-        "propensity_from": verdict and verdict.propensity_from,
-    }
-    for flat in rows_of(record, verdict):
-        yield flat | extra

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
@@ -9,7 +10,10 @@ from typing import Literal
 from .asks import Completion, Json, Question
 from .confidences import Confidence, Reading, Step
 
-__all__ = ["Action", "Assignment", "Decision", "Entry", "Event", "Fact", "Record", "Verdict"]
+__all__ = [
+    "Action", "Assignment", "Broken", "Decision", "Entry", "Erased", "Event", "Fact", "Head", "Record", "Verdict",
+    "Verified", "Which",
+]  # fmt: skip
 
 
 class Action(StrEnum):
@@ -43,7 +47,8 @@ class Decision:
 class Record:
     """Everything needed to explain a decision later. Written once, never changed.
 
-    `release` is the id of the `calibrant.releases.release.Release` that answered, None where there was none.
+    `release` is the id of the `calibrant.releases.release.Release` that answered, None where there was none. `content`
+    says what is there of question and answer: "stored", all; "hashed", their SHA-256; "left_out" and "erased", nothing.
     """
 
     id: str
@@ -58,6 +63,7 @@ class Record:
     error: str | None = None
     release: str | None = None
     version: int = 1
+    content: Literal["stored", "hashed", "left_out", "erased"] = "stored"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,3 +146,87 @@ class Entry:
 
     position: int
     fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a store's chain: the position of its last entry, and the digest that stands for all up to it.
+
+    Whoever keeps it elsewhere can tell later that nothing before it was changed or cut off. Raises `ValueError`.
+
+    >>> str(Head.of(f"12:{'a' * 64}"))[:8]
+    '12:aaaaa'
+    """
+
+    position: int
+    chain: str
+
+    @classmethod
+    def of(cls, text: str) -> Head:
+        """As `str` writes it."""
+        position, _, chain = text.strip().partition(":")
+        if not (position.isascii() and position.isdigit() and re.fullmatch("[0-9a-f]{64}", chain)):
+            raise ValueError(
+                f"Expected a head as `calibrant verify` prints it, POSITION:DIGEST; got {text!r}."
+            )
+        return cls(int(position), chain)
+
+    def __str__(self) -> str:
+        return f"{self.position}:{self.chain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Where a chain does not hold first: the position, kind and id of the entry as far as they are known, and why."""
+
+    position: int
+    kind: str | None
+    id: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of following a chain: the number of entries that hold, how many of them are erased, and the end.
+
+    `broken` is the first place where it does not hold, None where all does; `head` is then None.
+    """
+
+    entries: int
+    erased: int
+    head: Head | None
+    broken: Broken | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Which:
+    """Records whose content is to be erased: those for which all holds that is stated; raises `ValueError` for nothing.
+
+    `records` and `questions` are ids, `before` is in seconds since the epoch, `tasks` are the tasks that they are of
+    and `other_tasks` those that they are not of; `mentions` is a text that their content holds, as it stands there.
+    """
+
+    records: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    before: float | None = None
+    tasks: tuple[str, ...] = ()
+    other_tasks: tuple[str, ...] = ()
+    mentions: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.records or self.questions or self.before is not None or self.tasks or self.mentions):
+            raise ValueError(
+                "Expected which records: their ids, their questions, before when, their tasks, or what they mention."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many records lost their content, and how many further verdicts their comment.
+
+    `wiped` says whether the file holds nothing of it any more, as far as the store can tell.
+    """
+
+    records: int
+    verdicts: int
+    wiped: bool
