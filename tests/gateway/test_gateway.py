@@ -53,10 +53,9 @@ from ..upstream import Upstream
 
 SERVE = """
 import sys
-from calibrant.assembly.config import load
+from pathlib import Path
 from calibrant.gateway.server import serve
-from calibrant.releases.live import Live, LiveWay
-serve(load(sys.argv[1]))
+serve(Path(sys.argv[1]))
 """
 KEY = "a-key-of-some-length"
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "2 + 2?"}]}

@@ -20,7 +20,7 @@ from .config import Config
 from .deployed import names_of
 from .postures import posture_notes
 
-__all__ = ["build", "built", "one_way"]
+__all__ = ["build", "built", "deployed", "one_way"]
 
 LOG = logging.getLogger("calibrant.assembly")
 
@@ -31,10 +31,16 @@ def build(config: Config) -> Pipeline:
     Which postures do not steer, and which were not measured, goes to the log `calibrant.assembly`. Raises
     `UnusableInput`, also for a posture that was measured as reversed.
     """
+    return deployed(config)[0]
+
+
+def deployed(config: Config) -> tuple[Pipeline, dict[str, Model]]:
+    """The same, with its models by the names of the configuration."""
     live, models, notes = built(config)  # before the store, which makes a file
     for note in notes:
         LOG.warning(note)
-    return Pipeline(live, made("stores", config.store, "[store]", Parts(folder=config.folder)), models)
+    store = made("stores", config.store, "[store]", Parts(folder=config.folder))
+    return Pipeline(live, store, models, live.names), models
 
 
 def built(

@@ -22,7 +22,7 @@ from .postures import loaded_postures
 from .sections import Keeping, Observing, Server, Storing, Webhooks
 from .ways import release_of
 
-__all__ = ["Config", "load", "parse", "secret"]
+__all__ = ["Config", "is_set", "load", "parse", "secret"]
 
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
@@ -203,6 +203,11 @@ def secret(text: str | None, option: str) -> str | None:
     if not text.startswith("env:"):
         raise UnusableInput(f"Expected {option} env:NAME, the environment variable that holds the key.")
     return str(_resolved(text, option, os.environ, set()))
+
+
+def is_set(name: str) -> bool:
+    """Whether the environment has a value of that name."""
+    return bool(os.environ.get(name))
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], taken: set[str]) -> Any:

@@ -14,6 +14,7 @@ from calibrant.errors import CalibrantError, Misuse, UnknownName
 from . import (
     ask,
     compare,
+    deploy,
     extend,
     judge,
     look,
@@ -32,6 +33,7 @@ __all__ = [
     "app",
     "ask",
     "compare",
+    "deploy",
     "extend",
     "judge",
     "look",

@@ -35,6 +35,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "ask": ("calibrant ask 'What is the capital of Peru?'",),
     "demo": ("calibrant demo --limit 40 -o demo",),
+    "init": (
+        "calibrant init",
+        "calibrant init --url http://localhost:8000/v1 --model my-model --store calibrant.db -o gateway.toml",
+    ),
+    "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
     "verify": ("calibrant verify calibrant.db",),
     "erase": ("calibrant erase calibrant.db --older-than 90d",),

@@ -264,7 +264,8 @@ def _parted(work: Callable[..., None], makes: Sequence[str], command: str) -> Ca
             made |= {f"--out, its {one},": Path(folder, one) for one in makes}
         check_apart(made, [v for n, v in given.items() if n not in writes and isinstance(v, str | Path)])
         for path in () if asks or makes else made.values():
-            check_writable(path)
+            if "://" not in str(path):
+                check_writable(path)
         told = dict(given)
         for name, kind in groups.items():
             given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})

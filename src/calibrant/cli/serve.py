@@ -24,15 +24,18 @@ def serve_command(
         ),
     ] = False,
 ) -> None:
-    """Serve an OpenAI-compatible endpoint whose answers carry their calibrated confidence."""
-    from calibrant.assembly.config import load
+    """Serve an OpenAI-compatible endpoint whose answers carry their calibrated confidence.
 
+    What the file says later on is served from then on, without a request being dropped.
+    """
     if check:
+        from calibrant.assembly.config import load
+
         _check(load(config))
         return
     from calibrant.gateway.server import serve
 
-    serve(load(config))
+    serve(config)
 
 
 def _check(config: Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, MutableMapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,19 +44,30 @@ def create_app(
     pipeline: Pipeline,
     *,
     key: str | None = None,
-    hashes: Collection[str] = (),
+    hashes: set[str] | None = None,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     body_limit: int = BODY_LIMIT,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
-    `key` is what clients show as a bearer token, or one whose hash is among `hashes`; `body_limit` is in bytes. A
-    request is answered by the release that was deployed when it came, also where another one is promoted meanwhile.
+    `key` is what clients show as a bearer token, or one whose hash is among `hashes` when they ask; `body_limit` is in
+    bytes. What is `beside` runs as long as it serves. A request is answered by the release that was deployed when it
+    came, also where another one is promoted meanwhile.
     """
     gateway = _Gateway(pipeline=pipeline, body_limit=body_limit)
+    hashes = set() if hashes is None else hashes
+    if key is not None:
+        hashes.add(hash_of(key))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(one()) for one in beside]
+        for task in tasks:
+            task.add_done_callback(_said)
         yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await pipeline.close()
 
     return Starlette(
@@ -66,12 +77,16 @@ def create_app(
             Route("/v1/feedback", gateway.feedback, methods=["POST"]),
             Route("/healthz", _health),
         ],
-        middleware=[
-            Middleware(_Entrance, hashes=frozenset(hashes) | {hash_of(key) for key in (key,) if key})
-        ],
+        middleware=[Middleware(_Entrance, hashes=hashes)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
+
+
+def _said(task: asyncio.Task[None]) -> None:
+    """What runs beside ends with the server; where it ends before, the log says why."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        LOG.error("What runs beside the gateway stopped", exc_info=error)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +179,7 @@ class _EventStream:
 class _Entrance:
     """What every request passes: the key is checked, and whatever goes wrong leaves as an OpenAI error."""
 
-    def __init__(self, app: ASGIApp, hashes: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, hashes: set[str]) -> None:
         self._app, self._hashes = app, hashes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

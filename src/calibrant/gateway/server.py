@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
-from calibrant.assembly.building import build
-from calibrant.assembly.config import Config
+import socket
+from pathlib import Path
+
+from calibrant.assembly.building import deployed
+from calibrant.assembly.config import Config, load
+from calibrant.assembly.sections import Server
+from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
 from .app import create_app
+from .reloading import Reloader
 
 __all__ = ["serve"]
 
 PATIENCE = 30
 """Seconds that answers under way are given when the server is told to stop."""
 
+KEPT_ALIVE = 75
+"""Seconds for which an idle connection is kept: longer than balancers keep theirs, who then meet no closed one."""
 
-def serve(config: Config) -> None:
-    """Serve until interrupted. The configuration has seen to it that only loopback goes without a key."""
+WAITING = 2048
+"""Connections that may wait to be taken."""
+
+
+def serve(path: Path) -> None:
+    """Serve what a file says until interrupted, and what it says later on from then on.
+
+    Raises `UnusableInput` where the file cannot be served or its port is taken. The configuration has seen to it that
+    only loopback goes without a key. One process: several are served side by side, each with its port, on one
+    PostgreSQL behind a balancer.
+    """
     uvicorn = require("uvicorn", "The gateway", "gateway")
-    app = create_app(build(config), hashes=[key.hash for key in config.keys])
-    uvicorn.run(
-        app,
-        host=config.server.host,
-        port=config.server.port,
-        access_log=False,
-        timeout_graceful_shutdown=PATIENCE,
-    )
+    config = load(path)
+    listener = _listener(config.server)
+    pipeline, models = deployed(config)
+    hashes = {key.hash for key in config.keys}
+
+    def apply(config: Config) -> None:
+        hashes.clear()
+        hashes.update(key.hash for key in config.keys)
+
+    reloader = Reloader(path, config, pipeline, models, apply)
+    app = create_app(pipeline, hashes=hashes, beside=[reloader.watch])
+    settings = uvicorn.Config(
+        app, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
+        timeout_keep_alive=KEPT_ALIVE, timeout_graceful_shutdown=PATIENCE,
+    )  # fmt: skip
+    with listener:
+        uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listener(server: Server) -> socket.socket:
+    """Listening already, so that a port which is taken is said before the store is made."""
+    try:
+        family, *_, address = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=WAITING)
+    except OSError as error:
+        raise UnusableInput(
+            f"[server]: cannot listen on {server.host}, port {server.port}: {error.strerror}. Stop what listens there, "
+            "or take another port."
+        ) from error

@@ -1,0 +1,137 @@
+"""The configuration read again while the gateway serves: when its file changes, or on SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from calibrant.asking.upstream import Serving
+from calibrant.assembly.building import built
+from calibrant.assembly.config import Config, load
+from calibrant.errors import CalibrantError
+from calibrant.pipeline import Pipeline
+from calibrant.protocols import Model
+
+__all__ = ["Reloader"]
+
+LOG = logging.getLogger("calibrant.gateway")
+
+EVERY = 1.0
+"""Seconds between two looks at the file."""
+
+Seen = tuple[int, int, int] | None
+
+
+class Reloader:
+    """Deploys what the file says now, between two requests and whole; what cannot be deployed leaves all as it was.
+
+    A file counts once it was the same at two looks, so that one that is still being written is not read. Models whose
+    sections say the same keep their connections. The files that it names (maps, certificates, prompts) are read again
+    with it; to have them read alone, send SIGHUP.
+
+    Parameters
+    ----------
+    path : the file
+    config : what it said at the start
+    pipeline : what answers; its models are those of `config`
+    models : those, by their names
+    apply : is given each new configuration once it answers
+    every : seconds between two looks
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        pipeline: Pipeline,
+        models: Mapping[str, Model],
+        apply: Callable[[Config], None],
+        *,
+        every: float = EVERY,
+    ) -> None:
+        self.config = config
+        self._path, self._pipeline, self._apply, self._every = path, pipeline, apply, every
+        self._models = dict(models)
+        self._read = self._seen()
+        self._asked = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_signal_handler(signal.SIGHUP, self._asked.set)
+        except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+            LOG.info("Here SIGHUP is not listened to; a change of the file is seen.")
+        last = self._read
+        while True:
+            try:
+                await asyncio.wait_for(self._asked.wait(), self._every)
+            except TimeoutError:
+                now = self._seen()
+                if now is not None and now == last != self._read:
+                    await self.reload()
+                last = now
+            else:
+                self._asked.clear()
+                await self.reload()
+
+    async def reload(self) -> bool:
+        """Deploy what the file says; False, with a line in the log that says why, where that cannot be."""
+        self._read = self._seen()
+        try:
+            # Off the loop, since maps may be large; requests are answered meanwhile.
+            config = await asyncio.to_thread(load, self._path)
+            config, at_hand = self._kept(config)
+            live, models, notes = await asyncio.to_thread(built, config, at_hand)
+        except (CalibrantError, OSError) as error:
+            LOG.error("%s was changed and cannot be served; what was deployed stays: %s", self._path, error)
+            return False
+        for note in notes:
+            LOG.warning(note)
+        before = self.config.release.release_id
+        self._pipeline.promote(live, models, live.names)
+        self._models, self.config = models, config
+        self._apply(config)
+        LOG.info("%s was read again: release %s (before: %s)", self._path, config.release.release_id, before)
+        return True
+
+    def _kept(self, config: Config) -> tuple[Config, dict[str, Model]]:
+        """What is to be deployed, without what takes a restart, and the models that stay as they are."""
+        old = self.config
+        where = {"host": (old.server.host, config.server.host), "port": (old.server.port, config.server.port)}
+        changed = [f"[server] {name}" for name, (was, now) in where.items() if was != now]
+        changed += [
+            f"[{name}]"
+            for name, was, now in (
+                ("store", (old.store, old.storing), (config.store, config.storing)),
+                ("observing", old.observing, config.observing),
+            )
+            if was != now
+        ]
+        if changed:
+            LOG.warning("%s takes a restart: what was at the start stays.", " and ".join(changed))
+        server = replace(config.server, host=old.server.host, port=old.server.port)
+        kept = replace(config, server=server, store=old.store, storing=old.storing, observing=old.observing)
+        at_hand = {
+            name: self._models[name]
+            for name, part in kept.models.items()
+            if part == old.models.get(name) and _asked_alike(kept.serving[name], old.serving[name])
+        }
+        return kept, at_hand
+
+    def _seen(self) -> Seen:
+        """What tells one state of the file from another; None while there is none."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _asked_alike(one: Serving, other: Serving) -> bool:
+    return replace(one, aliases=()) == replace(other, aliases=())
