@@ -13,13 +13,14 @@ from ..arguments import check_names, filled
 from ..asking.upstream import Serving
 from ..errors import UnusableInput
 from ..plans.postures import MeasuredPostures
+from ..records.content import Keeping
 from ..records.opening import store_kind
 from ..releases.parts import part_of
 from ..releases.release import Part, Release
 from .deployed import ByTask, by_task, keys_of, models_of
 from .keys import Key
 from .postures import loaded_postures
-from .sections import Keeping, Observing, Server, Storing, Webhooks
+from .sections import Observing, Server, Storing, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["Keeping", "Observing", "Server", "Storing", "Webhooks", "is_loopback"]
+__all__ = ["Observing", "Server", "Storing", "Webhooks", "is_loopback"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,21 +76,6 @@ class Storing:
 
     durability: Literal["record", "relaxed"] = "record"
     spool: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Keeping:
-    """What is kept of the records of a task, and for how long.
-
-    `content` is "stored", "hashed" or "left_out"; after `keep_days` days the content is erased, None keeps it.
-    """
-
-    content: Literal["stored", "hashed", "left_out"] = "stored"
-    keep_days: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.keep_days is not None and not 0 < self.keep_days < 1e6:
-            raise ValueError(f"keep_days is a number of days above 0; got {self.keep_days!r}.")
 
 
 HOOKS = ("review", "hand_off", "alarm")
