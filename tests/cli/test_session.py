@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -87,6 +88,11 @@ def test_a_run_that_a_limit_ends_concludes_nothing_and_goes_on_later(
     assert whole["stopped"] is None
     assert whole["calls"] + most == len(server.bodies)
     assert call(command, *given)["calls"] == 0
+    for step in whole["next"]:
+        words = shlex.split(step["command"])[1:]
+        pasted = CliRunner().invoke(app, words)
+        assert pasted.exit_code == 0, (step, pasted.output, pasted.exception)
+    assert whole["next"][0]["command"].startswith("calibrant elicit questions.jsonl --model m --url http")
     if result is not None:
         assert json.loads(Path(result).read_text())["stopped"] is None
 

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from calibrant.errors import UnusableInput
 from calibrant.fitting import fit_log
 from calibrant.logs.rows import Rows, read_rows
 from calibrant.logs.sources import open_source
+from calibrant.logs.tables import _column as column_of
 from calibrant.logs.tallies import read_log
 from calibrant.plugins import find
 
@@ -267,3 +270,27 @@ class TestWorkbooks:
         path.write_bytes((FILES / "answers.xlsx").read_bytes()[:4000])
         with pytest.raises(UnusableInput, match=r"log\.xlsx cannot be"):
             read_rows(path)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1.5, None, 2.0, None]), pa.array([1.5, None, 2.0, None]).slice(1), pa.array([1.5, 2.0], pa.float32()),
+        pa.array([None, None], pa.float64()), pa.array([], pa.float64()), pa.array([], pa.string()),
+        pa.array([1, 2, 3], pa.uint16()).slice(1), pa.array([True, False, True]).slice(1), pa.array([], pa.bool_()),
+        pa.array(["a", None, "b"] * 2000).slice(1), pa.array([f"x{i}" for i in range(3000)]), pa.array(["a", None]),
+    ],
+)  # fmt: skip
+def test_a_column_is_what_arrow_makes_of_it_without_pandas(column: pa.Array) -> None:
+    made, wanted = column_of(column), column.to_numpy(zero_copy_only=False)
+    assert made.dtype == wanted.dtype
+    np.testing.assert_array_equal(made, wanted)
+
+
+def test_reading_a_log_loads_neither_pandas_nor_distributions(tmp_path: Path) -> None:
+    rows = "".join(f"{i % 10 / 10},{i % 2},{'ab'[i % 2]}\n" for i in range(3000))
+    (tmp_path / "log.csv").write_text(f"confidence,correct,task\n{rows}")
+    code = "import sys, calibrant; calibrant.audit('log.csv', 'task'); calibrant.look('log.csv')\n"
+    code += "assert not {'pandas', 'scipy.stats'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

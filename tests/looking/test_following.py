@@ -141,6 +141,7 @@ CHAINS = (
     "calibrant plan pareto answers.csv --of model",
     "calibrant plan chain steps.jsonl",
     "calibrant plan retrieval documents.jsonl",
+    "calibrant plan correction attempts.jsonl --wrong 0.5 --second-p second_p",
     "calibrant judge answers.csv --human human",
 )
 

@@ -25,8 +25,9 @@ from .options import (
     Questions,
     SignalNames,
     command,
+    put_to,
 )
-from .terminal import out, print_json, say
+from .terminal import out, print_json, print_next, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,6 +124,7 @@ def ask_command(
     from calibrant.asking.documents import read_documents, with_documents, with_passages
     from calibrant.asking.prompts import check_evidence
     from calibrant.assembly.building import one_way
+    from calibrant.looking.following import after_ask
     from calibrant.pipeline import Pipeline
     from calibrant.records.opening import open_store
     from calibrant.records.plain import record_to_dict
@@ -163,11 +165,14 @@ def ask_command(
 
     record, book = asyncio.run(work())
     words = None if record.confidence is None else book.phrase(record.confidence, record.decision)
+    steps = after_ask(put_to("", given), signals, str(maps) if maps else None)
     if as_json:
-        print_json({**record_to_dict(record), **({} if words is None else _told(words))})
+        told = {} if words is None else _told(words)
+        print_json({**record_to_dict(record), **told, "next": [step.to_dict() for step in steps]})
         return
     _print_answer(record, words, answer_tokens)
     say(f"Record {record.id} in {store}.")
+    print_next(steps)
 
 
 def _print_answer(record: Record, words: Phrase | None, answer_tokens: int) -> None:

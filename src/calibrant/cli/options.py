@@ -76,6 +76,15 @@ Posture = Annotated[
 ]
 
 
+def put_to(questions: str, given: OneModel) -> Asked:
+    """Questions and the model that they were put to, for the commands that come next."""
+    from calibrant.looking.asked import Asked
+
+    named = {one.name: getattr(given, one.name) for one in fields(given)}
+    usual = {one.name: one.default for one in fields(given)}
+    return Asked(log=questions, named={name: of for name, of in named.items() if of != usual[name]})
+
+
 def asked_of(log: str, by: str, labels: Any, **further: str | None) -> Asked:
     """A log and how it was said to be read, for the commands that come next."""
     from calibrant.looking.asked import Asked

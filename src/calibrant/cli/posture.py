@@ -12,8 +12,8 @@ from calibrant.dialogue.posture import POSTURES
 from calibrant.plugins import find
 from calibrant.protocols import Signal
 
-from .options import AnswerTokens, AsJson, ManyCalls, Questions, command
-from .terminal import print_json, say
+from .options import AnswerTokens, AsJson, ManyCalls, Questions, command, put_to
+from .terminal import print_json, print_next, say
 
 
 @command("posture")
@@ -33,6 +33,7 @@ def posture_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure whether postures, from very cautious to very bold, steer a stated confidence, and how far."""
+    from calibrant.looking.following import after_posture
     from calibrant.posturing import postures
     from calibrant.releases.parts import signals_named
 
@@ -58,9 +59,13 @@ def posture_command(
     )  # fmt: skip
     if out:
         found.measured.save(out)
+    steers = [one.level for one in found.levels if one.verdict == "steers"]
+    steps = after_posture(put_to(questions, given), signal, steers, str(out) if out else None)
     if as_json:
-        print_json(found.to_dict() | spending_fields(spent) | {"stopped": None})
+        told = {"stopped": None, "next": [step.to_dict() for step in steps]}
+        print_json(found.to_dict() | spending_fields(spent) | told)
         return
     print_postures(found, spent)
     if out:
         say(f"Written: {out}")
+    print_next(steps)

@@ -13,9 +13,9 @@ from calibrant.files.writing import write
 from calibrant.plugins import find, names
 from calibrant.protocols import Signal
 
-from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, columns, command
+from .options import AnswerTokens, AsJson, GraderName, ManyCalls, Questions, columns, command, put_to
 from .plan.shared import chart_of
-from .terminal import err, print_json, say
+from .terminal import err, print_json, print_next, say
 
 
 @command("redteam", makes=("redteam.json", "calls.jsonl"))
@@ -58,6 +58,7 @@ def redteam_command(
     as_json: AsJson = False,
 ) -> None:
     """Attack a model's confidence, and measure what moves it and which defence helps. Resumes."""
+    from calibrant.looking.following import after_redteam
     from calibrant.redteaming.attempts import planned
     from calibrant.redteaming.trial import redteam
 
@@ -85,8 +86,10 @@ def redteam_command(
     body = found.to_dict() | spending_fields(spent) | {"stopped": None}
     result = to / "redteam.json"
     write(result, json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1))
+    usual = [name for name in columns(signals) if name != "in_line"]
+    steps = after_redteam(put_to(questions, given), usual, str(to))
     if as_json:
-        print_json(body)
+        print_json({**body, "next": [step.to_dict() for step in steps]})
     else:
         print_redteam(found)
         print_spending(spent)
@@ -98,6 +101,8 @@ def redteam_command(
         save(attack_chart(body), chart, title="What attacks do to the confidence")
         if not as_json:
             say(f"Chart: {chart}")
+    if not as_json:
+        print_next(steps)
 
 
 def _signals(text: str, same: str | None) -> dict[str, Signal]:

@@ -13,9 +13,9 @@ from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import Misuse
 from calibrant.files.writing import write
 
-from .options import AnswerTokens, AsJson, Documents, GraderName, ManyCalls, Questions, command
+from .options import AnswerTokens, AsJson, Documents, GraderName, ManyCalls, Questions, command, put_to
 from .plan.shared import chart_of
-from .terminal import print_json, say
+from .terminal import print_json, print_next, say
 
 
 @command("refine", makes=("refine.json", "prompt.json", "calls.jsonl"))
@@ -55,6 +55,7 @@ def refine_command(
     as_json: AsJson = False,
 ) -> None:
     """Search for a prompt whose confidence is worth more; choose on some questions, report on others."""
+    from calibrant.looking.following import after_refine
     from calibrant.refining.search import at_most, refine
     from calibrant.refining.selection import BRIER, Objective
     from calibrant.releases.parts import grader_named, signals_named
@@ -91,11 +92,15 @@ def refine_command(
         from calibrant.report.refinements import before_and_after
 
         save(before_and_after(body), chart, title="Confidence before and after")
+    steps = after_refine(
+        put_to(questions, given), signal, *(str(one) if one else None for one in (folder, documents))
+    )
     if as_json:
-        print_json(body)
+        print_json({**body, "next": [step.to_dict() for step in steps]})
         return
     print_refinement(found, spent)
     if folder:
         say(f"The winner is in {folder / 'prompt.json'}: use it with elicit or ask --prompt FILE.")
     if chart:
         say(f"Chart: {chart}")
+    print_next(steps)

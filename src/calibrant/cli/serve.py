@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import AsJson, command
-from .terminal import print_json, progress, say
+from .terminal import print_json, print_next, progress, say
 
 if TYPE_CHECKING:
     from calibrant.assembly.config import Config
@@ -56,6 +56,7 @@ def demo_command(
 ) -> None:
     """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""
     from calibrant.demo import demo
+    from calibrant.looking.following import after_demo
 
     from .tables.demonstrations import print_demo, print_first
 
@@ -65,7 +66,9 @@ def demo_command(
             folder, limit=limit, progress=lambda n, of: bar.update(task, completed=n, total=of),
             first=lambda _: None if as_json else print_first(_),
         )  # fmt: skip
+    steps = after_demo(str(found.log))
     if as_json:
-        print_json(found.to_dict())
-    else:
-        print_demo(found)
+        print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
+        return
+    print_demo(found)
+    print_next(steps)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
-from scipy.stats import rankdata
 
 from ..errors import UnusableInput
 from ..fits.newton import Grades, newton
@@ -122,6 +121,8 @@ def _standard(values: Floats) -> Floats:
 
 def _numbers(values: Floats) -> list[tuple[Floats, float]]:
     """A line in normal scores that may bend at the quartiles, and an effect of being missing."""
+    from scipy.stats import rankdata  # loaded on use: it takes longer than the rest of the core
+
     known = np.isfinite(values)
     if not known.any():
         return []

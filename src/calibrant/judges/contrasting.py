@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.optimize import lsq_linear
+from scipy.special import stdtrit
 
 from ..errors import NotEnoughLabels
 from ..metrics.differences import Difference
@@ -166,7 +165,7 @@ class _Found:
     def reach(self) -> float:
         """Half the width of the interval."""
         variance, freedom = self._spread(self.moves)
-        return float(stats.t.ppf((1 + _EVERY) / 2, freedom) * np.sqrt(variance))
+        return float(stdtrit(freedom, (1 + _EVERY) / 2) * np.sqrt(variance))
 
     def accuracy(self) -> Difference:
         a, b = (min(1.0, max(0.0, one)) for one in self.value)
@@ -237,6 +236,8 @@ def _by_item(cluster: NDArray[np.intp], of: Floats, size: int) -> Floats:
 
 def _trusts(own: Floats, control: Floats) -> tuple[float, float]:
     """The weights in [0, 1] of both controls with which the sum of squares is smallest."""
+    from scipy.optimize import lsq_linear  # loaded on use
+
     scale = np.sqrt((control**2).sum(axis=0))
     if (scale <= 1e-10).all():
         return 0.0, 0.0

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..metrics.intervals import Estimate
@@ -198,7 +198,7 @@ def judged(
     naive = _corrected(
         "stated", replace(data, human=f, seen=np.ones(len(f), bool), w=np.ones(len(f))), 0.0 * f
     )
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     return Judged(
         rows=len(f),
         seen=int(data.seen.sum()),
@@ -231,7 +231,7 @@ def student(
     value: float, error: float, freedom: float, level: float, least: float, bent: tuple[float, float]
 ) -> Estimate:
     """A value between `least` and 1 with Student's interval, longer by a `lump` and shifted by a `skew`."""
-    t = float(stats.t.ppf((1 + level) / 2, freedom))
+    t = float(stdtrit(freedom, (1 + level) / 2))
     longer, up = (t**2 / 2 * one for one in bent)
     reach = t * error + longer
     return Estimate(value, max(least, value + min(0.0, up - reach)), min(1.0, value + max(0.0, up + reach)))

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy import stats
+from scipy.special import gammaincinv, stdtrit
 
 from ..errors import UnusableInput
 from .correcting import Judged
@@ -66,9 +66,9 @@ def needed(found: Judged, width: float) -> Needed:
     p = found.by_people.value
     contradictions = found.per_label * found.seen / found.imagined
     counts = (
-        float(stats.chi2.ppf(0.5, 2 * contradictions + 1)) / 2,
-        float(stats.chi2.ppf(0.05, 2 * contradictions)) / 2 if contradictions > 0 else 0.0,
-        float(stats.chi2.ppf(0.95, 2 * contradictions + 2)) / 2,
+        float(gammaincinv(contradictions + 0.5, 0.5)),
+        float(gammaincinv(contradictions, 0.05)) if contradictions > 0 else 0.0,
+        float(gammaincinv(contradictions + 1, 0.95)),
     )
     middle, *ends = (count * found.imagined / found.seen for count in counts)
     done = found.accuracy.high - found.accuracy.low <= width
@@ -87,7 +87,7 @@ def _width(labels: int, per_label: float, found: Judged, floor: float | None = N
     freedom = max((found.freedom + 2) * labels / found.seen - 2, 1.0)
     variance = (per_label / labels + (found.floor if floor is None else floor)) * (freedom + 2) / freedom
     one, shown = found.imagined / labels**2, per_label * labels / found.imagined
-    t = float(stats.t.ppf((1 + found.level) / 2, freedom))
+    t = float(stdtrit(freedom, (1 + found.level) / 2))
     return 2 * t * math.sqrt(variance + imagined(one, shown)) + t**2 * lump(one, shown)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..metrics.intervals import Estimate
 from ..tally import Floats
@@ -116,7 +116,7 @@ def leanings(
 
 
 def _told(one: _Found, each: float, level: float) -> Leaning:
-    reach = float(stats.t.ppf((1 + each) / 2, one.df)) * one.spread
+    reach = float(stdtrit(one.df, (1 + each) / 2)) * one.spread
     ends = Estimate(one.value, max(-2.0, one.value - reach), min(2.0, one.value + reach))
     return Leaning(
         column=one.column, part=one.part, difference=ends, seen=one.seen, others=one.others, level=level,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr
 
 from ..errors import NoSuchColumn, UnusableInput
 from ..judges.calibrating import is_text
@@ -189,7 +189,7 @@ def unlike(judge: NDArray[Any], human: NDArray[Any], name: str) -> str:
     if min(len(there), len(elsewhere)) < 20:
         return ""
     spread = np.sqrt(there.var() / len(there) + elsewhere.var() / len(elsewhere) + 1 / len(there) ** 2)
-    if 2 * stats.norm.sf(abs(there.mean() - elsewhere.mean()) / spread) > _UNLIKE:
+    if 2 * ndtr(-abs(there.mean() - elsewhere.mean()) / spread) > _UNLIKE:
         return ""
     return (
         f"The judge calls {of_100(float(there.mean()))} of 100 right on the rows with a verdict in {name!r}, and "

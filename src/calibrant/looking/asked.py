@@ -31,8 +31,9 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "plan chain": CLUSTERED,
     "plan correction": ("weight", "cluster", *WORDS, "labels", "on"),
     "plan retrieval": CLUSTERED,
+    "elicit": ("model", "url", "api", "api_key", "price", "timeout", "free_form", "same"),
 }
-"""Which of the options that say how a log is read each command takes."""
+"""Which of the options that say how a log is read, or which model is asked, each command takes."""
 
 PRICED = ("plan costs", "plan correction")
 """Commands whose --wrong is a price; words that mean wrong have another option there."""
@@ -75,9 +76,11 @@ class Asked:
         if by and self.by and "by" in takes:
             told += ["--by", ",".join(_listed(name) for name in self.by)]
         for name, value in self.named.items():
-            if value is not None and name in takes:
+            if value is not None and value is not False and name in takes:
                 flag = "wrong-words" if name == "wrong" and command in PRICED else name.replace("_", "-")
-                told += [f"--{flag}", words_of(value) if name in WORDS else str(value)]
+                told.append(f"--{flag}")
+                if value is not True:  # a switch has no value
+                    told.append(words_of(value) if name in WORDS else str(value))
         return " ".join(map(quote, [*told, *further]))
 
     def of(self, log: str) -> Asked:

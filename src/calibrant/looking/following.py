@@ -12,8 +12,9 @@ from ..metrics.findings import FEW, Finding
 from .asked import Asked, Step
 
 __all__ = [
-    "after_apply", "after_audit", "after_check", "after_compare", "after_costs", "after_elicit", "after_fit",
-    "after_judge", "after_pareto", "after_plan", "after_signals", "after_thresholds", "beside",
+    "after_apply", "after_ask", "after_audit", "after_check", "after_compare", "after_costs", "after_demo",
+    "after_elicit", "after_fit", "after_judge", "after_pareto", "after_plan", "after_posture", "after_redteam",
+    "after_refine", "after_signals", "after_thresholds", "beside",
 ]  # fmt: skip
 
 WRONG = 0.1
@@ -173,3 +174,56 @@ def after_elicit(log: str, signals: int) -> tuple[Step, ...]:
     asked = Asked(log=log)
     steps = [Step(asked.line("audit"), "how far the confidence can be trusted")]
     return (*steps, *([Step(asked.line("signals"), "which signal works where")] if signals > 1 else []))
+
+
+def after_demo(log: str) -> tuple[Step, ...]:
+    """After the demonstration: its log by hand."""
+    asked = Asked(log=log)
+    return (
+        Step(asked.also(["signal", "domain"]).line("audit"), "the same log, measured by hand"),
+        Step(asked.line("signals"), "which of its signals works where"),
+    )
+
+
+def after_ask(asked: Asked, signals: str, maps: str | None) -> tuple[Step, ...]:
+    """After one question without maps: what they are fitted on; nothing where there are some."""
+    if maps is not None:
+        return ()
+    line = asked.of("QUESTIONS.jsonl").line("elicit", "-o", "records.jsonl", "--signals", signals)
+    why = "once there are questions with known answers: the log to fit maps on, for ask --maps"
+    return (Step(line, why, later=True),)
+
+
+def after_posture(asked: Asked, signal: str, steers: Collection[str], to: str | None) -> tuple[Step, ...]:
+    """After postures were measured: the first level that does as it is told, on the same questions; else none."""
+    level = next(iter(sorted(steers)), "neutral")
+    line = asked.line("elicit", "-o", f"{level}.jsonl", "--signals", signal, "--posture", level)
+    why = (
+        "a log under a posture that works, to measure it" if steers else "a log without a posture: none works"
+    )
+    steps = [Step(line, why)]
+    if to is not None:
+        why = f"once a configuration names {to} as what was measured of its postures"
+        steps.append(Step("calibrant serve CONFIG.toml --check", why, later=True))
+    return tuple(steps)
+
+
+def after_redteam(asked: Asked, signals: Sequence[str], folder: str) -> tuple[Step, ...]:
+    """After attacks: the same questions as a log, on which a map or a threshold can be fitted."""
+    if not signals:
+        return ()
+    to = str(Path(folder) / "records.jsonl")
+    line = asked.line("elicit", "-o", to, "--signals", ",".join(signals))
+    return (Step(line, "the same questions as a log: which signal is worth defending, and its map"),)
+
+
+def after_refine(
+    asked: Asked, signal: str, folder: str | None, documents: str | None = None
+) -> tuple[Step, ...]:
+    """After a prompt was chosen and kept: the questions under it."""
+    if folder is None:
+        return ()
+    prompt, to = (str(Path(folder) / name) for name in ("prompt.json", "records.jsonl"))
+    read = ("--documents", documents) if documents else ()
+    line = asked.line("elicit", "-o", to, "--signals", signal, "--prompt", prompt, *read)
+    return (Step(line, "a log under the winner, to fit maps on"),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr
 
 from ..tally import Floats
 from .intervals import Estimate
@@ -78,13 +78,15 @@ def trend(values: Floats) -> Trend:
     >>> trend(np.array([[0.1, 0.2, 0.9]] * 8)), trend(np.full((8, 3), 0.5))
     (Trend(value=1.0, p=...), Trend(value=0.0, p=1.0))
     """
+    from scipy.stats import rankdata  # loaded on use: it takes longer than the rest of the core
+
     conditions = values.shape[1]
     place = np.arange(conditions) - (conditions - 1) / 2
-    ranks = stats.rankdata(values, axis=1) - (conditions + 1) / 2
+    ranks = rankdata(values, axis=1) - (conditions + 1) / 2
     spread = (ranks**2).sum(axis=1)
     most = float(np.sqrt(spread * (place**2).sum()).sum())
     if most == 0.0:
         return Trend(0.0, 1.0)
     seen = float((ranks @ place).sum())
     deviation = math.sqrt(float((place**2).sum() * spread.sum()) / (conditions - 1))
-    return Trend(round(seen / most, 12), float(2 * stats.norm.sf(abs(seen) / deviation)))
+    return Trend(round(seen / most, 12), float(2 * ndtr(-abs(seen) / deviation)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ..errors import NotEnoughLabels
 from ..fits.logistic import fit_logistic
@@ -206,7 +206,7 @@ def _mean(values: Floats, weight: Floats, code: NDArray[np.intp]) -> Estimate:
     sums = np.bincount(code, share * (values - value))
     clusters = len(np.unique(code))
     error = float(np.sqrt((sums**2).sum() * clusters / max(clusters - 1, 1)))
-    half = float(student.ppf(0.975, max(clusters - 1, 1))) * error
+    half = float(stdtrit(max(clusters - 1, 1), 0.975)) * error
     return Estimate(value, value - half, value + half)
 
 

@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
-from scipy.stats import binomtest
+from scipy.special import bdtr, logit
 
 from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
@@ -125,7 +124,7 @@ def outcome(
         before=float(weight @ before / weight.sum()), after=float(weight @ after / weight.sum()),
         gain=_gain(change, weight, [a.cluster or a.item for a in attempts]),
         mending=_share(mended, mended + spoiled),
-        sign_test=float(binomtest(mended, mended + spoiled).pvalue) if mended + spoiled else 1.0,
+        sign_test=min(1.0, 2 * float(bdtr(min(mended, spoiled), mended + spoiled, 0.5))),
         calls=_mean([a.calls for a in attempts], doubted), tokens=_mean([a.tokens for a in attempts], doubted),
         cost=_mean([a.cost for a in attempts], doubted),
     )  # fmt: skip

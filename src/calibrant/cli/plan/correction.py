@@ -10,9 +10,11 @@ import typer
 
 from calibrant.errors import UnusableInput
 
-from ..options import AsJson, LogPath, command, finite, option
-from ..terminal import print_json, say
+from ..options import AsJson, LogPath, asked_of, command, finite, option
+from ..terminal import print_json, print_next, say
 from .shared import plan
+
+COLUMNS = ("first_p", "first_correct", "second_p", "second_correct")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,11 @@ class Attempts:
     labels: str | None = option("A second file that has the verdicts, joined by --on.")
     on: str | None = option("Columns to join --labels on: id, or task,id, or custom_id=id.")
     wrong_words: str | None = option("Words of the verdicts that mean wrong, with commas: I,N.")
+
+    def named(self) -> dict[str, str | None]:
+        """How the log is read, by role."""
+        told = asdict(self)
+        return {**told, "wrong": told.pop("wrong_words")}
 
 
 @command("correction", plan)
@@ -53,6 +60,7 @@ def correction_command(
     as_json: AsJson = False,
 ) -> None:
     """At which confidence does another try pay? What second answers mend, spoil and cost, from a log of both."""
+    from calibrant.looking.following import after_plan
     from calibrant.planning.corrections import plan_correction_log
 
     from ..tables.seconds import print_correction
@@ -65,9 +73,21 @@ def correction_command(
                 "margin by. Name their column with --second-p, or leave --out away."
             )
         found.plan.save(to)
+    kept = str(to) if to else None
+    steps = after_plan("plan correction", asked_of(log, "", attempts), kept, *_pairs(attempts, wrong))
+    steps = steps if found.rule == "guard" else ()  # another cannot be kept
     if as_json:
-        print_json({**found.to_dict(), "out": str(to) if to else None})
+        print_json({**found.to_dict(), "out": kept, "next": [step.to_dict() for step in steps]})
         return
     print_correction(found)
     if to:
         say(f"Plan: {to}" + ("" if found.plan.threshold else ", which never tries again"))
+    print_next(steps)
+
+
+def _pairs(attempts: Attempts, wrong: float | None) -> list[str]:
+    """The columns of both attempts and the price, as they were named."""
+    named = {name: getattr(attempts, name) for name in COLUMNS}
+    named["wrong"] = None if wrong is None else f"{wrong:g}"
+    told = ((f"--{name.replace('_', '-')}", value) for name, value in named.items() if value is not None)
+    return [part for pair in told for part in pair]
