@@ -21,7 +21,7 @@ from calibrant.metrics.findings import Finding
 from calibrant.stores.sql import SqlStore
 from calibrant.tally import Tally
 
-ASK = ("elicit", "ask", "demo", "init", "serve", "posture", "redteam", "refine")
+ASK = ("elicit", "ask", "demo", "init", "doctor", "serve", "posture", "redteam", "refine")
 """Commands that ask a model or serve one: their examples are only read, or run with --estimate."""
 
 

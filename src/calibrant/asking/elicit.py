@@ -21,7 +21,7 @@ from .asker import Asker, Interrupted, Spending
 from .sinks import Growing, Sink
 from .steps import Steps
 
-__all__ = ["ElicitSummary", "elicit", "read"]
+__all__ = ["ElicitSummary", "elicit", "marks", "read"]
 
 UNGRADED = "no grade, for there is no reference to grade against"
 UNDECIDED = (
@@ -56,7 +56,7 @@ async def read(
 
 
 def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
-    detail = _marks(signal, question)
+    detail = marks(signal, question)
     found = steps.found
     if found is None:
         found = Reading(reason=str(steps.missing), detail=getattr(steps.missing, "detail", {}))
@@ -66,8 +66,8 @@ def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading
     return Reading(signal=name, score=found.score, reason=found.reason, detail={**found.detail, **detail})
 
 
-def _marks(signal: Signal, question: Question) -> dict[str, Any]:
-    """The fingerprint; of an answer that was asked for in a form, or by a prompt, it is another."""
+def marks(signal: Signal, question: Question) -> dict[str, Any]:
+    """The fingerprint of a signal; of an answer that was asked for in a form, or by a prompt, it is another."""
     prompt, parameters = getattr(signal, "fingerprint", (None, None))  # one from elsewhere may come without
     put = mark_of(question) + ("" if question.put_by is None else f"+prompt:{question.put_by[:8]}")
     return {"prompt": prompt, "parameters": f"{parameters or ''}{put}" if put else parameters}
@@ -262,7 +262,7 @@ class _Run:
         if completion is None:
             reason = error or "The model gave no reply."
             readings = tuple(
-                Reading(signal=name, score=None, reason=reason, detail=_marks(signal, question))
+                Reading(signal=name, score=None, reason=reason, detail=marks(signal, question))
                 for name, signal in self.signals.items()
             )
         else:

@@ -12,8 +12,8 @@ import typer
 
 from calibrant.errors import Misuse, ModelError, UnusableInput
 
-from .options import command
-from .terminal import err, say
+from .options import FOUND, AsJson, command
+from .terminal import err, print_json, say
 
 FILE = "calibrant.toml"
 
@@ -129,3 +129,26 @@ def key_command(
     say(f"[keys.{shown}]")
     say(f'hash = "{hash_of(key)}"')
     say('roles = ["client"]  # or "reviewer", "admin"')
+
+
+@command("doctor")
+def doctor_command(
+    config: Annotated[Path, typer.Argument(metavar="FILE", help="The gateway's TOML file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Prove a gateway's file: ask every model, write to the store, hold maps against both, and say what answers cost.
+
+    Ends with status 3 where something would not work.
+    """
+    from calibrant.assembly.config import load
+    from calibrant.doctor.diagnosing import diagnose
+
+    found = asyncio.run(diagnose(load(config)))
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        from .tables.doctor import print_diagnosis
+
+        print_diagnosis(found, config)
+    if found.worst == "fail":
+        raise typer.Exit(FOUND)

@@ -39,6 +39,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "calibrant init",
         "calibrant init --url http://localhost:8000/v1 --model my-model --store calibrant.db -o gateway.toml",
     ),
+    "doctor": ("calibrant doctor calibrant.toml", "calibrant doctor calibrant.toml --json"),
     "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
     "verify": ("calibrant verify calibrant.db",),
