@@ -161,9 +161,30 @@ class WrongFingerprint(CalibrantError):
 
 
 class ModelError(CalibrantError):
-    """A model call failed."""
+    """A model call failed.
+
+    Of what the server stated: the `status` of its answer, `retry_after`, its own wish in seconds, and of an error body
+    the words in `said`, `kind` (its type), `param` (the field at fault) and its code, which then is this error's.
+    """
 
     code = "model_error"
+
+    def __init__(
+        self,
+        message: str,
+        retry_after: float | None = None,
+        status: int | None = None,
+        *,
+        said: str | None = None,
+        code: str | None = None,
+        kind: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        self.retry_after, self.status = retry_after, status
+        self.said, self.kind, self.param = said, kind, param
+        if code is not None:
+            self.code = code
+        super().__init__(message)
 
 
 class ModelRefused(ModelError):
@@ -179,16 +200,9 @@ class ModelDenied(ModelRefused):
 
 
 class ModelUnavailable(ModelError):
-    """Overloaded, down, timed out, or the reply was cut off: worth another try.
-
-    `retry_after` is the server's own wish in seconds and `status` that of its answer, where it stated one.
-    """
+    """Overloaded, down, timed out, or the reply was cut off: worth another try."""
 
     code = "model_unavailable"
-
-    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
-        self.retry_after, self.status = retry_after, status
-        super().__init__(message)
 
 
 class BudgetSpent(CalibrantError):

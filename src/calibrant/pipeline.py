@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
+from .asking.asker import Asker
 from .asking.writing import Writer
 from .errors import ModelError
-from .protocols import Model, Store
+from .http.loop import gathered, merged
+from .protocols import Model, Several, Store
 from .releases.live import Live, LiveWay
 from .releases.release import Release
-from .types import Answered, Ask, Completion, Delta, Question, Record
+from .types import Answered, Ask, Completion, Delta, Question, Record, ToolCall
 
 __all__ = ["Pipeline"]
 
@@ -87,41 +90,86 @@ class Pipeline:
 
         `way` is what the caller took from `way`, if it began with the question earlier.
         """
-        record_id, way = record_id or self.new_id(), way or self.way(question.task)
-        question, ask = way.put(question, ask)
-        async with self._failure_recorded(record_id, question, way, []):
-            answered = await way.route.answer(question, ask, way.assessor.needs)
-            record = await self._judged(record_id, question, way, answered)
-        await self._writer.add([record])
-        return record
+        ids = (record_id or self.new_id(),)
+        return (await self._answered(question, replace(ask, samples=1), ids, way or self.way(question.task)))[
+            0
+        ]
+
+    async def answers(
+        self, question: Question, ask: Ask, record_ids: tuple[str, ...], way: LiveWay | None = None
+    ) -> tuple[Record, ...]:
+        """As `answer`, `ask.samples` answers with a record and a confidence each.
+
+        A route that has several from one call (its `several`) is asked for them at once, any other for each by itself.
+        """
+        way = way or self.way(question.task)
+        if len(record_ids) == 1 or isinstance(way.route, Several):
+            return await self._answered(question, ask, record_ids, way)
+        runs = (self.answer(question, ask.part(i, 1), id, way) for i, id in enumerate(record_ids))
+        return tuple(await gathered(runs))
 
     def stream(
         self, question: Question, ask: Ask, record_id: str | None = None, way: LiveWay | None = None
     ) -> AsyncGenerator[Delta | Record, None]:
         """The answer's pieces as they come, then the Record. Close it to stop the model."""
-        return self._streamed(question, ask, record_id or self.new_id(), way or self.way(question.task))
+        ids = (record_id or self.new_id(),)
+        return self._streamed(question, replace(ask, samples=1), ids, way or self.way(question.task))
+
+    def streams(
+        self, question: Question, ask: Ask, record_ids: tuple[str, ...], way: LiveWay | None = None
+    ) -> AsyncGenerator[Delta | Record, None]:
+        """As `stream`, the pieces of several answers with the `index` of theirs, and a Record for each."""
+        way = way or self.way(question.task)
+        if len(record_ids) == 1 or isinstance(way.route, Several):
+            return self._streamed(question, ask, record_ids, way)
+        return self._each_streamed(question, ask, record_ids, way)
+
+    async def _answered(
+        self, question: Question, ask: Ask, ids: tuple[str, ...], way: LiveWay
+    ) -> tuple[Record, ...]:
+        question, ask = way.put(question, ask)
+        pieces: list[Delta] = []
+        async with self._failure_recorded(ids, question, way, pieces):
+            needs = way.assessor.needs
+            if len(ids) > 1 and isinstance(way.route, Several):
+                answered = await way.route.several(question, ask, needs)
+            else:
+                answered = (await way.route.answer(question, ask, needs),)
+            pieces += [Delta(completion=one.completion, index=i) for i, one in enumerate(answered)]
+            records = await self._all_judged(ids, question, way, answered)
+        await self._writer.add(records)
+        return records
 
     async def _streamed(
-        self, question: Question, ask: Ask, record_id: str, way: LiveWay
+        self, question: Question, ask: Ask, ids: tuple[str, ...], way: LiveWay
     ) -> AsyncGenerator[Delta | Record, None]:
         pieces: list[Delta] = []
         question, ask = way.put(question, ask)
-        async with self._failure_recorded(record_id, question, way, pieces):
-            answered: Answered | None = None
+        async with self._failure_recorded(ids, question, way, pieces):
+            answered: dict[int, Answered] = {}
             async with aclosing(way.route.stream(question, ask, way.assessor.needs)) as parts:
                 async for part in parts:
                     if isinstance(part, Answered):
-                        answered = part
+                        answered[part.index] = part
                     else:
                         pieces.append(part)
                         yield part
-            if answered is None:
+            if len(answered) < len(ids):
                 raise ModelError(
                     "The model's stream ended without its completion. Report this to the model's author."
                 )
-            record = await self._judged(record_id, question, way, answered)
-        await self._writer.add([record])
-        yield record
+            records = await self._all_judged(ids, question, way, [one for _, one in sorted(answered.items())])
+        await self._writer.add(records)
+        for record in records:
+            yield record
+
+    async def _each_streamed(
+        self, question: Question, ask: Ask, ids: tuple[str, ...], way: LiveWay
+    ) -> AsyncGenerator[Delta | Record, None]:
+        runs = [self._streamed(question, ask.part(i, 1), (id,), way) for i, id in enumerate(ids)]
+        async with aclosing(merged(runs)) as pieces:
+            async for index, piece in pieces:
+                yield replace(piece, index=index) if isinstance(piece, Delta) else piece
 
     async def close(self) -> None:
         """Give back the connections and memory of all models that there were, and the store."""
@@ -129,10 +177,21 @@ class Pipeline:
             await model.close()
         self.store.close()
 
-    async def _judged(self, record_id: str, question: Question, way: LiveWay, answered: Answered) -> Record:
+    async def _all_judged(
+        self, ids: tuple[str, ...], question: Question, way: LiveWay, answered: Sequence[Answered]
+    ) -> tuple[Record, ...]:
+        if len(ids) == 1:
+            return (await self._judged(ids[0], question, way, answered[0]),)
+        asker = way.assessor.asker()  # samples are shared among the answers to a question
+        judged = (self._judged(id, question, way, one, asker) for id, one in zip(ids, answered, strict=True))
+        return tuple(await gathered(judged))
+
+    async def _judged(
+        self, record_id: str, question: Question, way: LiveWay, answered: Answered, asker: Asker | None = None
+    ) -> Record:
         readings, confidence = answered.readings, answered.confidence
         if confidence is None:
-            readings, confidence = await way.assessor.assess(question, answered.completion)
+            readings, confidence = await way.assessor.assess(question, answered.completion, asker)
         return Record(
             id=record_id,
             time=self.clock(),
@@ -148,22 +207,28 @@ class Pipeline:
 
     @asynccontextmanager
     async def _failure_recorded(
-        self, record_id: str, question: Question, way: LiveWay, pieces: list[Delta]
+        self, ids: tuple[str, ...], question: Question, way: LiveWay, pieces: list[Delta]
     ) -> AsyncIterator[None]:
         try:
             yield
         except (ModelError, asyncio.CancelledError, GeneratorExit) as error:
-            reason = str(error) if isinstance(error, ModelError) else ABANDONED
-            failed = Record(
-                id=record_id,
-                time=self.clock(),
-                question=question,
-                completion=_so_far(pieces, way.model.name),
-                policy=repr(way.policy),
-                error=reason,
-                release=way.release,
-            )
-            await self._writer.add([failed])
+            if isinstance(error, ModelError):
+                reason = str(error)
+            else:
+                reason = str(error.args[0]) if error.args else ABANDONED
+            failed = [
+                Record(
+                    id=record_id,
+                    time=self.clock(),
+                    question=question,
+                    completion=_so_far([piece for piece in pieces if piece.index == i], way.model.name),
+                    policy=repr(way.policy),
+                    error=reason,
+                    release=way.release,
+                )
+                for i, record_id in enumerate(ids)
+            ]
+            await self._writer.add(failed)
             raise
 
 
@@ -171,5 +236,28 @@ def _so_far(pieces: list[Delta], model: str) -> Completion | None:
     """What had been said when a stream broke off."""
     if pieces and pieces[-1].completion is not None:
         return pieces[-1].completion
-    text = "".join(piece.text for piece in pieces)
-    return Completion(text=text, model=model, finish_reason="cut_off") if text else None
+    text = "".join([piece.text for piece in pieces])
+    refusal = "".join([piece.refusal for piece in pieces])
+    reasoning = "".join([piece.reasoning for piece in pieces])
+    calls = _calls_so_far(pieces)
+    if not (text or refusal or reasoning or calls):
+        return None
+    return Completion(
+        text=text or refusal, model=model, tool_calls=calls, finish_reason="cut_off", reasoning=reasoning,
+        refusal=bool(refusal) and not text,
+    )  # fmt: skip
+
+
+def _calls_so_far(pieces: list[Delta]) -> tuple[ToolCall, ...]:
+    fragments = [fragment for piece in pieces for fragment in piece.calls]
+    return tuple(
+        [
+            ToolCall(
+                *("".join([getattr(one, part) for one in fragments if one.place == place]) for part in PARTS)
+            )
+            for place in sorted({one.place for one in fragments})
+        ]
+    )
+
+
+PARTS = ("id", "name", "arguments")

@@ -104,7 +104,8 @@ class Model(Protocol):
 
     One that may need several calls for an Ask has two members more, so that an Asker can limit, count and
     keep each call by itself: `once(ask)`, which makes one call and gives the samples that came of it, at
-    least one, and `gives_several`, False where that is never more than one and None while that is not known.
+    least one, and `gives_several`, False where that is never more than one, None while not known. With
+    `streams_several` a stream gives all samples of an Ask, apart by `Delta.index`.
 
     For the command line a class may say which format its servers speak (`speaks = "chat"`, for `--api`; else the name
     of its kind) or how the files end that it runs (`endings = (".gguf",)`).
@@ -200,12 +201,17 @@ class Route(Protocol):
             yield piece
 
 
-class Policy(Protocol):
-    """From a confidence to an action.
+@runtime_checkable
+class Several(Protocol):
+    """A route that has `ask.samples` answers from one call where it can; its `stream` then gives as many."""
 
-    One that also tells `edges`, the probabilities at which its action changes, has its answers worded so that
-    no rounded number or phrase lies beyond an edge that the probability did not pass.
-    """
+    async def several(self, question: Question, ask: Ask, needs: frozenset[str]) -> tuple[Answered, ...]:
+        """As many answers as the Ask has samples."""
+
+
+class Policy(Protocol):
+    """From a confidence to an action. One that also tells `edges`, the probabilities at which its action changes, has
+    its answers worded so that no rounded number or phrase lies beyond an edge that the probability did not pass."""
 
     def decide(self, confidence: Confidence) -> Decision:
         """Decide; without a probability the most careful action, with the reason."""

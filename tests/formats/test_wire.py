@@ -133,15 +133,20 @@ def chunk(**delta: Any) -> dict[str, Any]:
 def test_a_stream_is_put_together() -> None:
     assembler = Assembler("m", Price(prompt=1.0, completion=1.0))
     token = {"content": [{"token": "Par", "logprob": -0.5}]}
-    texts = [
+    fed = [
         assembler.feed(chunk(role="assistant", content=None)),
         assembler.feed({"choices": [{"delta": {"content": "Par"}, "logprobs": token}]}),
-        assembler.feed({"choices": [{"index": 1, "delta": {"content": "another answer"}}]}),
+        assembler.feed(
+            {"choices": [{"index": 1, "delta": {"content": "another answer"}, "finish_reason": "stop"}]}
+        ),
         assembler.feed({"choices": [{"delta": {"content": "is"}, "finish_reason": "stop"}]}),
         assembler.feed({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 2}}),
     ]
-    done = assembler.finish(latency=0.1)
-    assert texts == ["", "Par", "", "is", ""]
+    done, other = assembler.finish(latency=0.1)
+    assert [[(piece.index, piece.text) for piece in pieces] for pieces in fed] == [
+        [(0, "")], [(0, "Par")], [(1, "another answer")], [(0, "is")], []
+    ]  # fmt: skip
+    assert (other.text, other.usage) == ("another answer", Usage())
     assert (done.text, done.usage, done.finish_reason) == ("Paris", Usage(10, 2), "stop")
     assert done.tokens == (Token("Par", -0.5),)
     assert done.cost == pytest.approx(12e-6)
@@ -163,7 +168,7 @@ def test_what_a_stream_says_of_its_sureness_is_kept_as_of_a_whole_reply(
     assembler.feed(chunk(content="Paris"))
     assembler.feed({"choices": [{"delta": {}, "finish_reason": "stop"} | choice]})
     assembler.feed({"choices": [{"delta": {}, "confidence": None}]})
-    assert assembler.finish(0.0).extra == kept
+    assert [done.extra for done in assembler.finish(0.0)] == [kept]
     message = {"content": "Paris", **choice.get("delta", {})}
     assert one({"choices": [{"message": message, **choice}]}).extra == kept
 
@@ -178,7 +183,8 @@ def test_fragments_of_tool_calls_are_joined() -> None:
     )
     assembler.feed(chunk(tool_calls=[{"index": 0, "function": {"arguments": ":1}"}}]))
     assembler.feed({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
-    assert assembler.finish(0.0).tool_calls == (ToolCall("c", "look", '{"a":1}'), ToolCall("d", "stop", "{}"))
+    (done,) = assembler.finish(0.0)
+    assert done.tool_calls == (ToolCall("c", "look", '{"a":1}'), ToolCall("d", "stop", "{}"))
 
 
 def test_a_stream_that_is_cut_off_is_no_answer() -> None:

@@ -262,7 +262,8 @@ def streamed(handler: Handler) -> list[Delta]:
 
 def test_a_stream_gives_pieces_and_then_the_whole() -> None:
     *pieces, last = streamed(events(piece("Par"), piece("x" * 300_000), piece("is", "stop")))
-    assert [len(delta.text) for delta in pieces] == [3, 300_000, 2]
+    assert [len(delta.text) for delta in pieces] == [0, 3, 300_000, 2], "first that the server has begun"
+    assert all(len(delta.tokens) == 1 for delta in pieces[1:]), "log-probabilities come with their pieces"
     assert last.completion is not None and last.completion.text.endswith("is")
     assert last.completion.tokens is not None and len(last.completion.tokens) == 3
 
@@ -285,6 +286,7 @@ def test_a_stream_can_be_left_early() -> None:
         async with Server(events(*[piece("word ")] * 50)) as server:
             model = OpenAICompatible(server.url, "tiny")
             async with aclosing(model.stream(ASK)) as deltas:
+                assert (await anext(deltas)).empty
                 text = (await anext(deltas)).text
             await model.close()
             return text
@@ -770,7 +772,7 @@ def test_one_odd_reply_says_nothing_of_log_probabilities() -> None:
     async def run() -> None:
         async with served("chat", answer) as (model, _):
             (refusal,) = await model.complete(ASK)
-            assert refusal.finish_reason == "content_filter" and model.gives_logprobs is None
+            assert refusal.refusal and model.gives_logprobs is None
             await model.complete(ASK)
             assert model.gives_logprobs is None
             assert (await model.complete(ASK))[0].tokens and model.gives_logprobs

@@ -7,7 +7,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -288,7 +287,7 @@ def _lettered(messages: tuple[Message, ...], options: Sequence[str]) -> tuple[Me
     if _yes_no(options) or shows_letters(text, len(options)):
         return messages
     shown = "\n".join(f"{letter}) {option}" for letter, option in zip(ascii_uppercase, options, strict=False))
-    asked = replace(messages[last], content=f"{text}\n{shown}")
+    asked = messages[last].saying(f"{text}\n{shown}")
     return (*messages[:last], asked, *messages[last + 1 :])
 
 

@@ -168,7 +168,7 @@ class Upstream:
                     async with aclosing(deltas):
                         async for delta in deltas:
                             begun = begun or delta != Delta()
-                            if delta.completion is not None:
+                            if delta.completion is not None and not delta.index:  # which states what all used
                                 used(delta.completion)
                             yield delta
                 return

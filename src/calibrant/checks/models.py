@@ -48,7 +48,10 @@ def streams_what_it_answers(make: Make) -> Iterator[str]:
     *pieces, last = _used(make, streamed)
     if last.completion is None or any(piece.completion for piece in pieces):
         yield "the last piece of its stream, and no other, is to carry the completion"
-    elif "".join(piece.text for piece in (*pieces, last)).strip() != last.completion.text.strip():
+    elif (
+        "".join(piece.text + piece.refusal for piece in (*pieces, last)).strip()
+        != last.completion.text.strip()
+    ):
         yield f"its pieces do not make up the text {last.completion.text!r}"
 
 

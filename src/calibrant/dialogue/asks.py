@@ -136,7 +136,7 @@ def last_turn(question: Question, change: Callable[[str], str]) -> Question:
     if not turns:
         return question
     messages = list(question.messages)
-    messages[turns[-1]] = replace(messages[turns[-1]], content=change(messages[turns[-1]].content))
+    messages[turns[-1]] = messages[turns[-1]].saying(change(messages[turns[-1]].content))
     return replace(question, messages=tuple(messages))
 
 

@@ -150,7 +150,7 @@ def lined(question: Question, messages: Sequence[Message]) -> tuple[Message, ...
     if line is None or not turns or messages[turns[-1]].content.endswith(f"\n\n{line}"):
         return tuple(messages)
     put = list(messages)
-    put[turns[-1]] = replace(put[turns[-1]], content=f"{put[turns[-1]].content}\n\n{line}")
+    put[turns[-1]] = put[turns[-1]].saying(f"{put[turns[-1]].content}\n\n{line}")
     return tuple(put)
 
 

@@ -79,7 +79,7 @@ class Prompt:
         messages = list(last_turn(question, lambda text: self._turn(question, text)).messages)
         if self.system is not None:
             if messages and messages[0].role == "system":
-                messages[0] = replace(messages[0], content=f"{messages[0].content}\n{self.system}")
+                messages[0] = messages[0].saying(f"{messages[0].content}\n{self.system}")
             else:
                 messages.insert(0, Message("system", self.system))
         settings = question.settings

@@ -50,7 +50,7 @@ def with_context(question: Question, context: str) -> Question:
     old, metadata = context_of(shown(question)), {**question.metadata, "context": context}
     if not old:
         return shown(replace(question, metadata=metadata))
-    messages = tuple(replace(m, content=m.content.replace(old, context)) for m in shown(question).messages)
+    messages = tuple(m.saying(m.content.replace(old, context)) for m in shown(question).messages)
     return replace(question, messages=messages, metadata=metadata)
 
 
@@ -64,7 +64,7 @@ def without_context(question: Question) -> Question:
     context = context_of(question)
     if not context:
         return question
-    messages = tuple(replace(m, content=_cut(m.content, context)) for m in question.messages)
+    messages = tuple(m.saying(_cut(m.content, context)) for m in question.messages)
     metadata = {name: value for name, value in question.metadata.items() if name != "context"}
     return replace(question, messages=messages, metadata=metadata)
 
@@ -84,7 +84,7 @@ def with_system(question: Question, text: str) -> Question:
     """
     first, *rest = question.messages or (Message("user", ""),)
     if first.role == "system":
-        return replace(question, messages=(replace(first, content=f"{first.content} {text}"), *rest))
+        return replace(question, messages=(first.saying(f"{first.content} {text}"), *rest))
     return replace(question, messages=(Message("system", text), *question.messages))
 
 

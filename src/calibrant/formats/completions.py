@@ -10,7 +10,7 @@ from ..types import Completion, Price, Token, Usage, canonical
 
 __all__ = ["beyond", "charged", "cut", "further"]
 
-MOST_BEYOND = 8192
+MOST_BEYOND = 65536
 """Bytes of further members that a completion keeps."""
 
 
@@ -42,7 +42,7 @@ def charged(completion: Completion, usage: Usage, price: Price | None) -> Comple
 
 
 def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | None:
-    """Canonical JSON of the members that a format does not know, or None; the smallest first up to 8 kB.
+    """Canonical JSON of the members that a format does not know, or None; the smallest first up to 64 kB.
 
     >>> beyond({"id": "x", "confidence": 0.9}, {"id"})
     '{"confidence":0.9}'

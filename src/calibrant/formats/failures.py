@@ -42,15 +42,28 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
     ModelDenied('The server answered 401: no key. Check the key that the server expects.')
     """
     message = f"The server answered {status}: {message_in(body)}"
+    stated = _stated(body)
     if status in PASSING or status >= 500:
-        return ModelUnavailable(message, retry_after, status)
+        return ModelUnavailable(message, retry_after, status, **stated)
     advice = {
         401: ". Check the key that the server expects.",
         403: ". Check what the key is allowed to do.",
         404: ". Check the model's name and that the URL ends in /v1.",
     }
     kind = ModelRefused if status in REFUSING else ModelDenied
-    return kind(message.rstrip(".") + advice[status] if status in advice else message)
+    return kind(
+        message.rstrip(".") + advice[status] if status in advice else message, retry_after, status, **stated
+    )
+
+
+def _stated(body: Any) -> dict[str, str | None]:
+    """What an error body says of its error: its words, and code, type and field where they are texts or numbers."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(error, Mapping):
+        return {"said": message_in(body)}
+    named = {"code": error.get("code"), "kind": error.get("type"), "param": error.get("param")}
+    told = {name: str(value) for name, value in named.items() if isinstance(value, str | int) and value}
+    return {"said": message_in(body), **told}
 
 
 @contextmanager

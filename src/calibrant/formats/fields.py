@@ -21,7 +21,7 @@ def field_of(body: Json, name: str, kind: type | tuple[type, ...], default: Any)
         return default
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         words = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
-        raise BadRequest(f"Expected {name} to be of type {words}, got {value!r}.", name)
+        raise BadRequest(f"Expected {name} to be of type {words}, got {value!r:.100}.", name)
     return value
 
 

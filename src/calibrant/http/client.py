@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
@@ -18,14 +19,14 @@ __all__ = ["Client"]
 
 
 class Assembling(Protocol):
-    """Puts a streamed answer together."""
+    """Puts a stream together: one answer, or where the format can, several."""
 
-    def feed(self, piece: Mapping[str, Any], /) -> str:
-        """Take one event, give the text to pass on."""
+    def feed(self, piece: Mapping[str, Any], /) -> tuple[Delta, ...]:
+        """Take one event, give the pieces to pass on."""
         ...
 
-    def finish(self, latency: float) -> Completion:
-        """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
+    def finish(self, latency: float) -> tuple[Completion, ...]:
+        """The whole completions; raises `ModelUnavailable` when the stream ended before an answer did."""
         ...
 
 
@@ -99,7 +100,8 @@ class Client(ABC):
         return self._read(ask, reply, start)[: ask.samples]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
-        """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off.
+        """Answer piece by piece, first an empty one once the server has begun; raises `ModelUnavailable` when the
+        stream is cut off.
 
         In one piece where the answer has to be cut here, since a piece that was passed on cannot be.
         """
@@ -108,16 +110,19 @@ class Client(ABC):
         build = partial(self._sent, ask, stream=streams)
         async with self._endpoint.post(build, stream=streams, firm=ask.firm) as reply:
             if reply.body is not None:  # the server does not stream
-                (whole, *_) = self._read(ask, reply, start)
-                yield Delta(whole.text, whole)
+                made = self._read(ask, reply, start)[: ask.samples]
+                for index, whole in enumerate(made):
+                    yield replace(Delta.of(whole, index), completion=whole)
                 return
+            yield Delta()
             async with aclosing(reply.events()) as events:
                 async for event in events:
-                    if text := assembler.feed(event):
-                        yield Delta(text)
-            completion = assembler.finish(time.perf_counter() - start)
-            self._endpoint.notice(ask, reply, completion)
-        yield Delta(completion=completion)
+                    for piece in assembler.feed(event):
+                        yield piece
+            made = assembler.finish(time.perf_counter() - start)
+            self._notice(ask, reply, made)
+        for index, whole in enumerate(made):
+            yield Delta(completion=whole, index=index)
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -130,8 +135,12 @@ class Client(ABC):
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
         made = self._completions(ask, reply, time.perf_counter() - start)
-        self._endpoint.notice(ask, reply, made[0])
+        self._notice(ask, reply, made)
         return made
+
+    def _notice(self, ask: Ask, reply: Reply, made: tuple[Completion, ...]) -> None:
+        """Learn from what came of a call."""
+        self._endpoint.notice(ask, reply, made[0])
 
     def _headers(self, api_key: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {api_key}"} if api_key else {}

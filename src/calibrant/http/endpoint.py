@@ -154,7 +154,8 @@ class Endpoint:
             self._misses.pop(reply.like, None)
             self.lessons.forget(LOGPROBS.name, reply.like)
             return
-        if not completion.text or completion.tool_calls or completion.finish_reason == "content_filter":
+        withheld = completion.refusal or completion.finish_reason == "content_filter"
+        if not completion.text or completion.tool_calls or withheld:
             return
         if len(self._misses) >= MOST_LIKES:
             self._misses.clear()

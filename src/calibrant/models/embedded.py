@@ -101,14 +101,15 @@ class Embedded:
         assembler = Assembler(self.name, FREE)
         try:
             while (chunk := await pieces.get()) is not None:
-                if text := assembler.feed(chunk):
-                    yield Delta(text)
+                for piece in assembler.feed(chunk):
+                    yield piece
         finally:
             stopped.set()
             await asyncio.wait([work])
         if error := work.result():
             completions(error, model=self.name, latency=0.0)  # raises what the error stands for
-        yield Delta(completion=assembler.finish(time.perf_counter() - start))
+        (done, *_) = assembler.finish(time.perf_counter() - start)
+        yield Delta(completion=done)
 
     async def close(self) -> None:
         """Wait for calls under way, and give the memory back when nobody else uses the same weights."""

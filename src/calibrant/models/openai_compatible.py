@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from calibrant.formats.chat.streams import Assembler
 from calibrant.formats.completions import cut
 from calibrant.http.client import Client
 from calibrant.http.endpoint import Reply
+from calibrant.http.loop import merged
 from calibrant.http.taught import FEW, INFERRED, LOGPROBS, MANY_LOGPROBS, TEMPERATURE, Dispensable
 from calibrant.types import Ask, Completion, Delta
 
@@ -34,6 +36,7 @@ DISPENSABLE = (
     Dispensable(
         name="max_tokens", named=r"\bmax_completion_tokens\b", fields=("max_tokens",), unsupported=False
     ),
+    Dispensable(name="metadata", named=r"\bmetadata\b", fields=("metadata",), unsupported=False),
     TEMPERATURE,
     Dispensable(name="seed", named=r"\bseed\b", fields=("seed",), lost=("seed",)),
     Dispensable(name="stop", named=r"[`'\"]stop[`'\"]|\bstop (is|parameter|sequence)", fields=("stop",)),
@@ -68,16 +71,38 @@ class OpenAICompatible(Client):
         """False once the server refused several answers in one call or gave too few; None before."""
         return False if any(one.name == "n" for one in self.taught) else None
 
-    def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
-        """Answer piece by piece; raises `ModelUnavailable` when the stream is cut off."""
-        return super().stream(replace(ask, samples=1))
+    @property
+    def streams_several(self) -> bool:
+        """Whether one stream gives all samples of an Ask, as far as is known."""
+        return self.gives_several is not False
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Delta, None]:
+        """Answer piece by piece, the samples of an Ask together; raises `ModelUnavailable` when the stream is cut off.
+
+        Where the server gives fewer than asked for, the others follow, each from a call of its own.
+        """
+        had = 0
+        async with aclosing(super().stream(ask)) as pieces:
+            async for piece in pieces:
+                if piece.index < ask.samples:
+                    had += piece.completion is not None
+                    yield piece
+        if had == ask.samples:
+            return
+        rest = [super(OpenAICompatible, self).stream(ask.part(i, 1)) for i in range(had, ask.samples)]
+        async with aclosing(merged(rest)) as more:
+            async for number, piece in more:
+                yield replace(piece, index=had + number)
 
     def _completions(self, ask: Ask, reply: Reply, latency: float) -> tuple[Completion, ...]:
         made = completions(reply.body or {}, model=self.name, latency=latency, price=self._price)
+        return tuple(cut(one, ask.stop) for one in made) if "stop" in reply.without else made
+
+    def _notice(self, ask: Ask, reply: Reply, made: tuple[Completion, ...]) -> None:
+        super()._notice(ask, reply, made)
         if len(made) < ask.samples and "n" not in reply.without:
             why = f"it gave {len(made)} answers of {ask.samples}"
             self._endpoint.lessons.learn("n", reply.like, why, INFERRED)
-        return tuple(cut(one, ask.stop) for one in made) if "stop" in reply.without else made
 
     def _assembler(self, _ask: Ask) -> Assembler:
         return Assembler(self.name, self._price)

@@ -74,6 +74,11 @@ COLUMNS = (
 """The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
 
 
+LATER_COUNTS = ("cached_tokens", "reasoning_tokens", "details")
+LATER_MEMBERS = ("reasoning", "refusal", "message", "choice", "system_fingerprint", "service_tier")
+"""What a usage and a completion have said since records were first kept."""
+
+
 def rows_of(record: Record, verdict: Verdict | None = None) -> Iterator[dict[str, Any]]:
     """One flat row per signal of a record; a record without readings gives one row with its error.
 
@@ -148,12 +153,17 @@ def _message_to_json(message: Message) -> dict[str, Any]:
         data["tool_calls"] = [_shallow(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         data["tool_call_id"] = message.tool_call_id
+    if message.parts is not None:
+        data["parts"] = message.parts
+    if message.extra is not None:
+        data["extra"] = message.extra
     return data
 
 
 def _message_from_json(data: Mapping[str, Any]) -> Message:
     calls = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))
-    return Message(data["role"], data["content"], calls, data.get("tool_call_id"))
+    further = (data.get("tool_call_id"), data.get("parts"), data.get("extra"))
+    return Message(data["role"], data["content"], calls, *further)
 
 
 def question_to_dict(question: Question) -> dict[str, Any]:
@@ -185,10 +195,13 @@ def question_from_dict(data: Mapping[str, Any]) -> Question:
 
 
 def completion_to_dict(completion: Completion) -> dict[str, Any]:
-    """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`."""
+    """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`.
+
+    What earlier versions knew nothing of is left out where it says nothing.
+    """
     tokens = completion.tokens
     usage = completion.usage
-    return {
+    data = {
         "text": completion.text,
         "model": completion.model,
         "tokens": None
@@ -196,11 +209,13 @@ def completion_to_dict(completion: Completion) -> dict[str, Any]:
         else [[t.text, _stated(t.logprob), _pairs(t.top) if t.top else []] for t in tokens],
         "tool_calls": [_shallow(call) for call in completion.tool_calls],
         "finish_reason": completion.finish_reason,
-        "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
+        "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+        | {name: value for name in LATER_COUNTS if (value := getattr(usage, name))},
         "cost": completion.cost,
         "latency": completion.latency,
         "extra": completion.extra,
     }
+    return data | {name: value for name in LATER_MEMBERS if (value := getattr(completion, name))}
 
 
 def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:

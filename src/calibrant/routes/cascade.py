@@ -120,7 +120,7 @@ class Cascade:
                 async with aclosing(deltas):
                     async for delta in deltas:
                         told = delta.completion or told
-                        if delta.text or (told is not None and not _empty(told)):
+                        if not delta.empty or (told is not None and not _empty(told)):
                             began = True
                             yield delta
             except ModelError as error:

@@ -82,7 +82,7 @@ def prompts(*texts: str) -> Plan:
         turns = list(ask.messages)
         for i, text in enumerate(texts):
             if i == 0 and turns and turns[-1].role == "user":
-                turns[-1] = replace(turns[-1], content=f"{turns[-1].content}\n\n{text}")
+                turns[-1] = turns[-1].saying(f"{turns[-1].content}\n\n{text}")
             else:
                 turns.append(Message("user", text))
             taken = yield Move(ask=replace(ask, messages=tuple(turns)), name=f"step {i + 1}")

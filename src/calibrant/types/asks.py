@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import NoScore
-from ..files.addresses import digest
+from ..files.addresses import canonical, digest
 
 __all__ = [
-    "Ask", "Completion", "Delta", "Json", "Message", "Price", "Question", "Replies", "Sampling", "Token",
-    "ToolCall", "Usage",
+    "Ask", "CallPiece", "Completion", "Delta", "Json", "Message", "Price", "Question", "Replies", "Sampling",
+    "Token", "ToolCall", "Usage",
 ]  # fmt: skip
 
 Json = Mapping[str, Any]
@@ -29,12 +30,71 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation, all of it in the chat format's terms.
+
+    `content` is its text. Where that does not say all of it, `parts` is canonical JSON of the content as it came:
+    a list with images, sound or marks in it, or null. `extra` is canonical JSON of the members beyond those that
+    have a field here (name, refusal, reasoning_content ...). Both go to the model as they came.
+    """
 
     role: str
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    parts: str | None = None
+    extra: str | None = None
+
+    @property
+    def body(self) -> Any:
+        """The content as a JSON value: its text, or what `parts` holds.
+
+        >>> Message("user", "hi").body, Message("assistant", "", parts="null").body
+        ('hi', None)
+        """
+        return self.content if self.parts is None else json.loads(self.parts)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members beyond.
+
+        >>> Message("user", "hi", extra='{"name":"Ana"}').members
+        {'name': 'Ana'}
+        """
+        members: dict[str, Any] = json.loads(self.extra) if self.extra else {}
+        return members
+
+    def saying(self, content: str) -> Message:
+        """The same turn with another text; images and whatever else is no text stay where they are.
+
+        What is put before or behind the text so far becomes a part of its own; any other text stands where the
+        first one stood.
+
+        >>> shown = Message("user", "What is it?", parts='[{"text":"What is it?","type":"text"},{"type":"image_url"}]')
+        >>> [part.get("text") for part in shown.saying("What is it? Be brief.").body]
+        ['What is it?', None, ' Be brief.']
+        """
+        parts = self.body if self.parts is not None else None
+        if not isinstance(parts, list):
+            return replace(self, content=content, parts=None)
+        if content.startswith(self.content):
+            parts = [*parts, *_text_part(content[len(self.content) :])]
+        elif content.endswith(self.content):
+            parts = [*_text_part(content[: -len(self.content)]), *parts]
+        else:
+            at = next((i for i, part in enumerate(parts) if _is_text(part)), 0)
+            before, behind = (
+                [part for part in some if not _is_text(part)] for some in (parts[:at], parts[at:])
+            )
+            parts = [*before, *_text_part(content), *behind]
+        return replace(self, content=content, parts=canonical(parts))
+
+
+def _text_part(text: str) -> list[Any]:
+    return [{"type": "text", "text": text}] if text else []
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str) or (isinstance(part, dict) and part.get("type") == "text")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,15 +160,37 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens read and written."""
+    """Tokens read and written; of those read `cached_tokens` came from a cache, and `reasoning_tokens` of those
+    written were thought.
+
+    `details` is canonical JSON of what else the server counted, in the chat format's terms, as it came.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    details: str | None = None
 
     @property
     def total(self) -> int:
         """Both together."""
         return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        """Those of several calls; what only one of them counted beyond is kept.
+
+        >>> Usage(7, 3) + Usage(7, 5, details='{"cost":0.1}')
+        Usage(prompt_tokens=14, completion_tokens=8, cached_tokens=0, reasoning_tokens=0, details='{"cost":0.1}')
+        """
+        counted = [one.details for one in (self, other) if one.details]
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            counted[0] if len(counted) == 1 else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +218,10 @@ class Price:
 class Completion:
     """What a model answered. `tokens` is None where the server gave no log-probabilities.
 
-    `extra` is canonical JSON of what the server sent beyond the chat format, such as a probability of its own.
+    `reasoning` is what the model thought aloud before its answer. With `refusal` the text says why there is no answer.
+    `extra` is canonical JSON of what the server sent beyond the chat format, such as a probability of its own;
+    `message` and `choice` are canonical JSON of further members of the message and of the choice around it
+    (annotations, sound ...), to be given back as they came.
     """
 
     text: str
@@ -148,14 +233,70 @@ class Completion:
     cost: float | None = None
     latency: float = 0.0
     extra: str | None = None
+    reasoning: str = ""
+    refusal: bool = False
+    message: str | None = None
+    choice: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A fragment of a tool call that is being written: of the call at that place among the answer's calls.
+
+    `id` and `name` are there once, in the first; `arguments` are what is to be added. `extra` is canonical JSON of
+    further members of the call.
+    """
+
+    place: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed answer; the last piece carries the whole `completion`."""
+    """A piece of a streamed answer; the last piece carries the whole `completion`.
+
+    `tokens` are those that spell its text. `message` is canonical JSON of further members. Where several answers are
+    streamed together, `index` says of which this is a piece, and each ends with its completion. A piece that says
+    nothing tells that the model has begun.
+    """
 
     text: str = ""
     completion: Completion | None = None
+    _: KW_ONLY
+    reasoning: str = ""
+    refusal: str = ""
+    calls: tuple[CallPiece, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    message: str | None = None
+    index: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether it adds nothing to the answer."""
+        return not (self.text or self.reasoning or self.refusal or self.calls or self.message)
+
+    @classmethod
+    def of(cls, whole: Completion, index: int = 0) -> Delta:
+        """The one piece that says all of an answer, but for its end.
+
+        >>> Delta.of(Completion(text="4", model="m")).text
+        '4'
+        """
+        calls = enumerate(whole.tool_calls)
+        return cls(
+            "" if whole.refusal else whole.text,
+            reasoning=whole.reasoning,
+            refusal=whole.text if whole.refusal else "",
+            calls=tuple(CallPiece(i, call.id, call.name, call.arguments) for i, call in calls),
+            tokens=whole.tokens or (),
+            message=whole.message,
+            index=index,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,6 +366,8 @@ def _turn(message: Message) -> list[Any]:
     turn: list[Any] = [message.role, message.content]
     if message.tool_calls or message.tool_call_id is not None:
         turn += [[[call.id, call.name, call.arguments] for call in message.tool_calls], message.tool_call_id]
+    if message.parts is not None or message.extra is not None:
+        turn.append({"parts": message.parts, "extra": message.extra})
     return turn
 
 

@@ -172,14 +172,17 @@ class Step:
 class Answered:
     """What a route came to. `confidence` is None where the route did not look: the pipeline then does.
 
-    `steps` tell how it came there; a route of one call needs none.
+    `steps` tell how it came there; a route of one call needs none. `index` is that of its pieces, where several answers
+    are streamed together.
     """
 
     completion: Completion
     readings: tuple[Reading, ...] = ()
     confidence: Confidence | None = None
     steps: tuple[Step, ...] = ()
+    index: int = 0
 
     def pieces(self) -> tuple[Delta, Delta, Answered]:
         """What a stream gives where nothing could be sent before the whole answer was there."""
-        return Delta(self.completion.text), Delta(completion=self.completion), self
+        said = Delta.of(self.completion, self.index)
+        return said, Delta(completion=self.completion, index=self.index), self

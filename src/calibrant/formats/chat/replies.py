@@ -1,20 +1,22 @@
-"""Chat completions: a reply read into completions, and a completion written as one. No I/O."""
+"""Chat completions: a reply read into completions, and completions written as one. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...errors import ModelUnavailable
-from ...types import Ask, Completion, Price, Token, ToolCall, Usage
+from ...types import Ask, Completion, Price, Token, Usage, canonical
+from ..calls import call_bodies, call_from, is_plain
 from ..completions import beyond, charged, further
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
-from .requests import tool_call_bodies
 
 __all__ = [
-    "ADVICE", "FORMAT", "completions", "error_body", "frame", "logprobs_body", "reply_body", "sureness",
+    "ADVICE", "CHOICE", "FORMAT", "READ", "REASONING", "beside", "body_members", "choice_body", "completions",
+    "error_body", "frame", "kept", "logprobs_body", "named_members", "reasoning_in", "reply_body", "sureness",
     "text_from", "tokens_in", "usage_body", "usage_from",
 ]  # fmt: skip
 
@@ -23,6 +25,15 @@ FORMAT = frozenset((
     "timings", "obfuscation",
 ))  # fmt: skip
 """Members of a chat completion and its pieces, and two that say nothing of the answer."""
+
+CHOICE = frozenset(("index", "message", "delta", "logprobs", "finish_reason"))
+"""Members of a choice that are read."""
+
+REASONING = ("reasoning_content", "reasoning")
+"""By what names a message has what the model thought aloud; the first is the one by which it is given back."""
+
+READ = frozenset(("role", "content", "refusal", "tool_calls", *REASONING))
+"""Members of a message that are read."""
 
 SURENESS = frozenset(("confidence", "probability"))
 """What some servers say of a single answer, in its choice or its message."""
@@ -48,29 +59,71 @@ def completions(
         said = further(body, FORMAT)
         made = [_completion(choice, model, latency, said) for choice in choices]
         usage = _used(body, choices)
+        named = body_members(body)
     if not made:
         raise ModelUnavailable(
             f"Expected a chat completion, got one without choices: {excerpt(body)}. {ADVICE}"
         )
+    if named:
+        fingerprint, tier = named.get("system_fingerprint"), named.get("service_tier")
+        made = [replace(one, system_fingerprint=fingerprint, service_tier=tier) for one in made]
     return charged(made[0], usage, price), *made[1:]
 
 
 ADVICE = "Check that the URL is that of an OpenAI-compatible server, ending in /v1."
 
 
+def body_members(body: Mapping[str, Any]) -> dict[str, str]:
+    """What a reply or a piece of a streamed one says of the server that a completion has a field for."""
+    named = {name: body.get(name) for name in ("system_fingerprint", "service_tier")}
+    return {name: value for name, value in named.items() if isinstance(value, str)}
+
+
 def _completion(choice: Mapping[str, Any], model: str, latency: float, said: Mapping[str, Any]) -> Completion:
     message = choice["message"]
-    text = text_from(message.get("content"))
-    refusal = "" if text else text_from(message.get("refusal"))
+    content, calls = message.get("content"), message.get("tool_calls") or ()
+    text, refusal = text_from(content), text_from(message.get("refusal"))
+    own = further(message, READ)
+    if not all([is_plain(call) for call in calls]):
+        own["tool_calls"] = calls
+    if text and refusal:
+        own["refusal"] = refusal
+    made = tuple([call_from(call) for call in calls])
+    refused = bool(refusal) and not text
+    if content != _content(text, calls=bool(made), refused=refused):
+        own["content"] = content
+    reasoning, names = reasoning_in(message)
     return Completion(
         text=text or refusal,
         model=model,
         tokens=tokens_in(choice) or None,
-        tool_calls=tuple(_tool_call(call) for call in message.get("tool_calls") or ()),
-        finish_reason="content_filter" if refusal else choice.get("finish_reason") or "stop",
+        tool_calls=made,
+        finish_reason=choice.get("finish_reason") or "stop",
         latency=latency,
         extra=beyond({**said, **sureness(choice, message)}),
+        reasoning=reasoning,
+        refusal=refused,
+        message=kept(own | names),
+        choice=kept(further(choice, CHOICE)),
     )
+
+
+def kept(members: Mapping[str, Any]) -> str | None:
+    """Canonical JSON of further members, or None where there are none; what is said of sureness is kept elsewhere.
+
+    >>> kept({"annotations": []}), kept({"confidence": 1})
+    ('{"annotations":[]}', None)
+    """
+    told = {name: value for name, value in members.items() if name not in SURENESS}
+    return canonical(told) if told else None
+
+
+def reasoning_in(message: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """What the model thought aloud, and where it goes by other names than the usual one: these, without text."""
+    told = {name: text for name in REASONING if isinstance(text := message.get(name), str) and text}
+    if not told:
+        return "", {}
+    return next(iter(told.values())), {} if told.keys() == {REASONING[0]} else dict.fromkeys(told, "")
 
 
 def sureness(choice: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,12 +142,7 @@ def text_from(content: Any) -> str:
         return ""
     if isinstance(content, str):
         return content
-    return "".join(part.get("text") or "" for part in content)
-
-
-def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    function = call["function"]
-    return ToolCall(str(call.get("id") or ""), str(function["name"]), str(function.get("arguments") or ""))
+    return "".join([part if isinstance(part, str) else part.get("text") or "" for part in content])
 
 
 def tokens_in(choice: Mapping[str, Any]) -> tuple[Token, ...]:
@@ -103,10 +151,28 @@ def tokens_in(choice: Mapping[str, Any]) -> tuple[Token, ...]:
 
 
 def usage_from(usage: Mapping[str, Any] | None) -> Usage:
-    """Tokens as the format counts them."""
+    """Tokens as the format counts them.
+
+    >>> usage_from({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8}}).cached_tokens
+    8
+    """
     if not usage:
         return Usage()
-    return Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+    read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    more = further(usage, ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if usage.get("total_tokens") not in (None, read + written):
+        more["total_tokens"] = usage["total_tokens"]  # some count there what was thought
+    if not more:
+        return Usage(read, written)
+    cached = _count(more, "prompt_tokens_details", "cached_tokens")
+    thought = _count(more, "completion_tokens_details", "reasoning_tokens")
+    return Usage(read, written, cached, thought, canonical(more))
+
+
+def _count(usage: Mapping[str, Any], details: str, name: str) -> int:
+    told = usage.get(details)
+    count = told.get(name) if isinstance(told, dict) else None
+    return count if isinstance(count, int) else 0
 
 
 def _used(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> Usage:
@@ -116,24 +182,63 @@ def _used(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> Usag
     return replace(usage, completion_tokens=shown) if shown > usage.completion_tokens > 0 else usage
 
 
-def reply_body(completion: Completion, ask: Ask, *, id: str, time: float) -> dict[str, Any]:
-    """The body of a chat completion, with log-probabilities where the Ask is for them; `time` in seconds.
+def reply_body(done: Sequence[Completion], ask: Ask, *, id: str, time: float) -> dict[str, Any]:
+    """The body of a chat completion with a choice for each, with log-probabilities where the Ask is for them.
+
+    `time` is in seconds. Usage is that of all together.
 
     >>> done = Completion(text="4", model="tiny")
-    >>> reply_body(done, Ask(messages=()), id="chatcmpl-1", time=0.0)["choices"][0]["message"]["content"]
+    >>> reply_body([done], Ask(messages=()), id="chatcmpl-1", time=0.0)["choices"][0]["message"]["content"]
     '4'
     """
-    message: dict[str, Any] = {"role": "assistant", "content": completion.text, "refusal": None}
-    if completion.tool_calls:
-        message |= {"content": completion.text or None, "tool_calls": tool_call_bodies(completion.tool_calls)}
-    choice = {
-        "index": 0,
-        "message": message,
-        "logprobs": logprobs_body(completion, ask),
-        "finish_reason": completion.finish_reason,
+    first = done[0]
+    whole = beside(first) | frame("chat.completion", first.model, id=id, time=time)
+    usage = first.usage if len(done) == 1 else sum([one.usage for one in done], Usage())
+    return whole | {
+        "choices": [choice_body(one, ask, index) for index, one in enumerate(done)],
+        "usage": usage_body(usage),
+        **named_members(first),
     }
-    whole = frame("chat.completion", completion.model, id=id, time=time)
-    return whole | {"choices": [choice], "usage": usage_body(completion.usage)}
+
+
+def choice_body(done: Completion, ask: Ask, index: int = 0) -> dict[str, Any]:
+    """A completion as a choice of a reply."""
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": _content(done.text, calls=bool(done.tool_calls), refused=done.refusal),
+        "refusal": done.text if done.refusal else None,
+    }
+    if done.tool_calls:
+        message["tool_calls"] = call_bodies(done.tool_calls)
+    own = json.loads(done.message) if done.message else {}
+    if done.reasoning:
+        names = [name for name in REASONING if name in own] or REASONING[:1]
+        own |= dict.fromkeys(names, done.reasoning)
+    choice = json.loads(done.choice) if done.choice else {}
+    return choice | {
+        "index": index,
+        "message": message | own,
+        "logprobs": logprobs_body(done.tokens, ask),
+        "finish_reason": done.finish_reason,
+    }
+
+
+def _content(text: str, *, calls: bool, refused: bool) -> str | None:
+    """What stands as content where nothing else is known: a message that is calls or a refusal has none."""
+    return None if refused or (calls and not text) else text
+
+
+def beside(done: Completion) -> dict[str, Any]:
+    """What the server sent beside the choices, but for what it says of sureness."""
+    if done.extra is None:
+        return {}
+    return {name: value for name, value in json.loads(done.extra).items() if name not in SURENESS}
+
+
+def named_members(done: Completion) -> dict[str, str]:
+    """What the server said of itself, where it did."""
+    named = {"system_fingerprint": done.system_fingerprint, "service_tier": done.service_tier}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def frame(kind: str, model: str, *, id: str, time: float) -> dict[str, Any]:
@@ -141,28 +246,37 @@ def frame(kind: str, model: str, *, id: str, time: float) -> dict[str, Any]:
     return {"id": id, "object": kind, "created": int(time), "model": model}
 
 
-def logprobs_body(completion: Completion, ask: Ask) -> dict[str, Any] | None:
+def logprobs_body(tokens: Iterable[Token] | None, ask: Ask) -> dict[str, Any] | None:
     """Log-probabilities with as many alternatives as the Ask is for; None where it is for none, or there are none."""
-    if completion.tokens is None or not ask.logprobs:
+    if not tokens or not ask.logprobs:
         return None
-    return {"content": entries_of(completion.tokens, ask.top_logprobs), "refusal": None}
+    return {"content": entries_of(tokens, ask.top_logprobs), "refusal": None}
 
 
-def usage_body(usage: Usage) -> dict[str, int]:
-    """Tokens as the format counts them."""
-    return {
+def usage_body(usage: Usage) -> dict[str, Any]:
+    """Tokens as the format counts them, with what the server counted beyond.
+
+    >>> usage_body(Usage(9, 1, cached_tokens=8))["prompt_tokens_details"]
+    {'cached_tokens': 8}
+    """
+    body: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total,
     }
+    if usage.details is not None:
+        return {**body, **json.loads(usage.details)}
+    if usage.cached_tokens:
+        body["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens:
+        body["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return body
 
 
-def error_body(message: str, status: int, code: str, param: str | None = None) -> dict[str, Any]:
+def error_body(message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:
     """An error in OpenAI's shape.
 
-    >>> error_body("No such model.", 404, "model_not_found", "model")["error"]["type"]
-    'invalid_request_error'
+    >>> error_body("No such model.", "invalid_request_error", "model_not_found", "model")["error"]["param"]
+    'model'
     """
-    kinds = {401: "authentication_error", 502: "upstream_error", 503: "store_error", 504: "upstream_error"}
-    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import BadRequest
 from ...types import Ask, Json, Message, ToolCall, canonical
+from ..calls import arguments_text, call_bodies, call_from, is_plain
 from ..fields import field_of, text_of
 
-__all__ = ["ChatRequest", "chat_request", "request_body", "tool_call_bodies"]
+__all__ = ["ChatRequest", "chat_request", "request_body"]
 
-OWN = (
-    *("model", "messages", "stream", "stream_options", "n", "temperature", "max_tokens"),
-    *("logprobs", "top_logprobs", "seed", "stop", "metadata"),
-)
+OWN = frozenset((
+    "model", "messages", "stream", "stream_options", "n", "temperature", "max_tokens", "logprobs",
+    "top_logprobs", "seed", "stop", "metadata",
+))  # fmt: skip
 """Request fields that become fields of the nouns; all others go to the model as they are."""
 
-LOST = ("functions", "function_call", "audio")
-"""Request fields whose effect on the reply could not be given back."""
+TURN = frozenset(("role", "content", "tool_calls", "tool_call_id"))
+"""Members of a message that become fields of the noun; all others go to the model as they are."""
 
-EMPTY: tuple[Any, ...] = (None, "", [], {})
+MOST_CHOICES = 128
+"""Answers to one request: the format's own limit."""
 
 
 def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any]:
@@ -58,34 +60,27 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
 
 
 def _message_body(message: Message) -> dict[str, Any]:
-    data: dict[str, Any] = {"role": message.role, "content": message.content}
+    data: dict[str, Any] = {"role": message.role, "content": message.body}
     if message.tool_calls:
-        data["tool_calls"] = tool_call_bodies(message.tool_calls)
+        data["tool_calls"] = call_bodies(message.tool_calls)
     if message.tool_call_id is not None:
         data["tool_call_id"] = message.tool_call_id
-    return data
-
-
-def tool_call_bodies(calls: Iterable[ToolCall]) -> list[dict[str, Any]]:
-    """Calls of tools as a message has them."""
-    return [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for call in calls
-    ]
+    return data | message.members if message.extra else data
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatRequest:
     """A chat request, understood: what is asked, and in which form the reply is to come.
 
-    Log-probabilities are for the client's eyes where `ask.logprobs` says so. `metadata` are its own short texts.
+    Log-probabilities are for the client's eyes where `ask.logprobs` says so, and `ask.samples` is how many choices it
+    wants. `metadata` is what it says of the request itself.
     """
 
     ask: Ask
     model: str
     stream: bool = False
     include_usage: bool = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def chat_request(body: Json) -> ChatRequest:
@@ -95,32 +90,18 @@ def chat_request(body: Json) -> ChatRequest:
     >>> asked.ask.messages[0].content, asked.ask.seed, asked.ask.temperature, asked.stream
     ('2 + 2?', 7, None, False)
     """
-    _refuse_unserved(body)
     messages = field_of(body, "messages", list, [])
     if not messages:
         raise BadRequest("Expected messages, a list with at least one message.", "messages")
-    ask = _ask(body, tuple(_message(item, f"messages[{i}]") for i, item in enumerate(messages)))
+    ask = _ask(body, tuple([_message(item, f"messages[{i}]") for i, item in enumerate(messages)]))
     options = field_of(body, "stream_options", dict, {})
     return ChatRequest(
         ask=replace(ask, firm=_firm(ask)),
         model=field_of(body, "model", str, ""),
         stream=field_of(body, "stream", bool, False),
         include_usage=field_of(options, "include_usage", bool, False),
-        metadata={
-            text_of(name, "metadata"): text_of(value, f"metadata.{name}")
-            for name, value in field_of(body, "metadata", dict, {}).items()
-        },
+        metadata=field_of(body, "metadata", dict, {}),
     )
-
-
-def _refuse_unserved(body: Json) -> None:
-    if field_of(body, "n", int, 1) != 1:
-        raise BadRequest(
-            "Only n = 1 is served: each answer has a confidence of its own. Send n requests.", "n"
-        )
-    for name in LOST:
-        if body.get(name) not in EMPTY:
-            raise BadRequest(f"{name} is not served. Use tools for functions; audio is not supported.", name)
 
 
 def _firm(ask: Ask) -> tuple[tuple[str, Any], ...]:
@@ -134,50 +115,73 @@ def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:
     further = {name: value for name, value in body.items() if name not in OWN and value is not None}
     temperature = field_of(body, "temperature", (int, float), None)
     stop = field_of(body, "stop", (str, list), [])
-    top_logprobs = field_of(body, "top_logprobs", int, 0)
-    if not 0 <= top_logprobs <= 20:
-        raise BadRequest(f"Expected top_logprobs from 0 to 20, got {top_logprobs}.", "top_logprobs")
     return Ask(
         messages=messages,
+        samples=_within(body, "n", 1, 1, MOST_CHOICES),
         temperature=None if temperature is None else float(temperature),
         max_tokens=field_of(body, "max_tokens", int, None),
         logprobs=field_of(body, "logprobs", bool, False),
-        top_logprobs=top_logprobs,
+        top_logprobs=_within(body, "top_logprobs", 0, 0, 20),
         seed=field_of(body, "seed", int, None),
-        stop=(stop,) if isinstance(stop, str) else tuple(text_of(word, "stop") for word in stop),
+        stop=(stop,) if isinstance(stop, str) else tuple([text_of(word, "stop") for word in stop]),
         extra=canonical(further) if further else None,
     )
 
 
+def _within(body: Json, name: str, default: int, least: int, most: int) -> int:
+    value: int = field_of(body, name, int, default)
+    if not least <= value <= most:
+        raise BadRequest(f"Expected {name} from {least} to {most}, got {value}.", name)
+    return value
+
+
 def _message(item: Any, where: str) -> Message:
     if not isinstance(item, dict):
-        raise BadRequest(f"Expected an object with role and content at {where}, got {item!r}.", where)
-    if item.get("name") not in EMPTY:
-        raise BadRequest(f"{where}.name is not carried to the model. Write the name into the content.", where)
+        raise BadRequest(f"Expected an object with role and content at {where}, got {item!r:.100}.", where)
+    content, calls = item.get("content"), field_of(item, "tool_calls", list, [])
+    text, parts = _content(content, f"{where}.content")
+    further = {name: value for name, value in item.items() if name not in TURN and value is not None}
+    if not all(isinstance(call, dict) and is_plain(call) for call in calls):
+        further["tool_calls"] = [_with_text(call, where) for call in calls]
     return Message(
         role=text_of(item.get("role"), f"{where}.role"),
-        content=_content(item.get("content"), f"{where}.content"),
-        tool_calls=tuple(_tool_call(call, where) for call in field_of(item, "tool_calls", list, [])),
+        content=text,
+        tool_calls=tuple([_tool_call(call, where) for call in calls]),
         tool_call_id=field_of(item, "tool_call_id", str, None),
+        parts=parts,
+        extra=canonical(further) if further else None,
     )
 
 
-def _content(content: Any, where: str) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
+def _content(content: Any, where: str) -> tuple[str, str | None]:
+    """Its text, and the content as it came where that says more."""
+    if isinstance(content, str):
+        return content, None
+    if content is None:
+        return "", "null"
     parts = content if isinstance(content, list) else [content]
-    if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
-        raise BadRequest(
-            f"{where} has a part that is not text. Only text is served, no images or sound.", where
-        )
-    return "".join(part["text"] for part in parts)
+    if not all(isinstance(part, str | dict) for part in parts):
+        raise BadRequest(f"Expected a text or a list of parts at {where}, got {content!r:.100}.", where)
+    texts = [part if isinstance(part, str) else part.get("text") for part in parts]
+    text = "".join([one for one in texts if isinstance(one, str)])
+    single = len(parts) == 1 and isinstance(parts[0], dict) and parts[0] == {"type": "text", "text": text}
+    return text, None if single else canonical(parts)
 
 
 def _tool_call(call: Any, where: str) -> ToolCall:
     try:
-        function = call["function"]
-        return ToolCall(str(call["id"]), str(function["name"]), str(function["arguments"]))
-    except (KeyError, TypeError) as error:
+        return call_from(call)
+    except (KeyError, TypeError, AttributeError) as error:
         raise BadRequest(
-            f"Expected tool calls with id and function (name, arguments) at {where}, got {call!r}.", where
+            f"Expected tool calls with id and function (name, arguments) at {where}, got {call!r:.100}.",
+            where,
         ) from error
+
+
+def _with_text(call: Any, where: str) -> Any:
+    """A call as it came, its arguments as the text that the format wants."""
+    _tool_call(call, where)
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return call
+    return call | {"function": function | {"arguments": arguments_text(function.get("arguments"))}}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...types import Ask, Completion, Price, Token
+from ...types import Ask, Completion, Delta, Price, Token
 from ..failures import cut_off, expecting, failure, status_in
 from ..logprobs import tokens_from
 from .replies import ADVICE, completion_from
@@ -17,16 +17,16 @@ __all__ = ["Assembler"]
 class Assembler:
     """Puts a streamed response together.
 
-    Feed it each event as decoded JSON; it gives back the text to pass on, and at the end the whole
+    Feed it each event as decoded JSON; it gives back the pieces to pass on, and at the end the whole
     completion.
 
     >>> assembler = Assembler("tiny", Ask(messages=()))
-    >>> assembler.feed({"type": "response.output_text.delta", "delta": "Paris", "logprobs": []})
-    'Paris'
+    >>> [piece.text for piece in assembler.feed({"type": "response.output_text.delta", "delta": "Paris"})]
+    ['Paris']
     >>> assembler.feed({"type": "response.completed", "response": {"status": "completed", "output": []}})
-    ''
-    >>> assembler.finish(latency=0.2).text
-    'Paris'
+    ()
+    >>> [done.text for done in assembler.finish(latency=0.2)]
+    ['Paris']
     """
 
     def __init__(self, model: str, ask: Ask, price: Price | None = None) -> None:
@@ -35,8 +35,8 @@ class Assembler:
         self._tokens: list[Token] = []
         self._response: Mapping[str, Any] | None = None
 
-    def feed(self, event: Mapping[str, Any]) -> str:
-        """Take one event, give its text ("" for most that carry something else).
+    def feed(self, event: Mapping[str, Any]) -> tuple[Delta, ...]:
+        """Take one event, give its pieces.
 
         Raises what `failure` says when the event is an error, `ModelUnavailable` when it is no event.
         """
@@ -48,12 +48,13 @@ class Assembler:
             if kind in ("response.completed", "response.incomplete", "response.failed"):
                 self._response = dict(event["response"])
             if kind not in ("response.output_text.delta", "response.refusal.delta"):
-                return ""
+                return ()
             self._text.append(str(event["delta"]))
-            self._tokens += tokens_from(event.get("logprobs"))
-            return self._text[-1]
+            tokens = tokens_from(event.get("logprobs"))
+            self._tokens += tokens
+            return (Delta(self._text[-1], tokens=tokens),)
 
-    def finish(self, latency: float) -> Completion:
+    def finish(self, latency: float) -> tuple[Completion]:
         """The whole completion; raises `ModelUnavailable` when the stream ended before the answer did."""
         text = "".join(self._text)
         if self._response is None:
@@ -62,4 +63,4 @@ class Assembler:
             self._response, self._ask, model=self._model, latency=latency, price=self._price
         )
         # Some servers send the pieces but not the whole again.
-        return replace(done, text=done.text or text, tokens=done.tokens or tuple(self._tokens) or None)
+        return (replace(done, text=done.text or text, tokens=done.tokens or tuple(self._tokens) or None),)

@@ -1,0 +1,172 @@
+"""Answers over HTTP, whole, streamed and held back: the same for all wires."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from calibrant.pipeline import Pipeline
+from calibrant.releases.live import LiveWay, task_in
+from calibrant.types import Delta, Record
+
+from .bodies import answered, read
+from .given import Given, first_headers, given, headers
+from .wires import Asked, Begun, Events, Wire
+
+__all__ = ["Answering"]
+
+GRACE = 1.0
+"""Seconds for which nothing is sent of a stream, so that what fails at once leaves with a status of its own."""
+
+SILENCE = 5.0
+"""Seconds after which a stream that has nothing to say says so: clients and proxies give up on silent ones."""
+
+WAITING = b": waiting\n\n"
+"""A comment, which clients pass over."""
+
+Pieces = AsyncGenerator[Delta | Record, None]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answering:
+    """Answers requests by a pipeline."""
+
+    pipeline: Pipeline
+    body_limit: int
+
+    def endpoint(self, wire: Wire) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
+        """What answers requests of a format."""
+
+        async def endpoint(request: Request) -> ASGIApp:
+            request.state.wire = wire
+            body = await read(request, self.body_limit)
+            return await self._answer(wire, wire.parse(body, request.headers), request)
+
+        return endpoint
+
+    async def _answer(self, wire: Wire, asked: Asked, request: Request) -> ASGIApp:
+        question = replace(asked.question, task=task_in(asked.model) or asked.question.task)
+        way = self.pipeline.way(question.task, asked.model)
+        ids = tuple([self.pipeline.new_id() for _ in range(asked.ask.samples)])
+        request.state.record_id, request.state.hold = ids[0], way.hold
+        if asked.stream:
+            pieces = self.pipeline.streams(question, asked.ask, ids, way)
+            begun = Begun(record_id=ids[0], model=way.model.name, time=self.pipeline.clock())
+            return _EventStream(pieces, wire.events(asked, begun), way, ids)
+        records = await _while_there(request.receive, self.pipeline.answers(question, asked.ask, ids, way))
+        shown = [given(record, hold=way.hold, book=way.book) for record in records]
+        return answered(wire.reply(asked, shown), headers=headers(records))
+
+
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, Found]) -> Found:
+    """What the work gives; it is ended when the client leaves."""
+    task, over = asyncio.current_task(), False
+    assert task is not None  # requests are served in tasks
+
+    def left(_: object) -> None:
+        if not over:
+            task.cancel()
+
+    leaving = asyncio.ensure_future(_left(receive))
+    leaving.add_done_callback(left)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if leaving.done() and not leaving.cancelled():
+            task.uncancel()
+            raise ClientDisconnect from None
+        raise
+    finally:
+        over = True
+        await _ended(leaving)
+
+
+class _EventStream:
+    """A streamed answer. Reads the pieces only while the client is there, and closes them when it leaves.
+
+    The headers leave as soon as the model has begun, or after a second; while there is nothing to tell, comments do.
+    """
+
+    def __init__(self, pieces: Pieces, events: Events, way: LiveWay, ids: Sequence[str]) -> None:
+        self._pieces, self._events, self._way, self._ids = pieces, events, way, ids
+        self._headers = first_headers(ids[0], way.release)
+        self._one_by_one, self._started, self._at = asyncio.Lock(), False, 0.0
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        self._send, self._at = send, asyncio.get_running_loop().time()
+        waiting = asyncio.ensure_future(self._wait())
+        sending = asyncio.ensure_future(self._send_held() if self._way.hold else self._send_as_it_comes())
+        leaving = asyncio.ensure_future(_left(receive))
+        async with aclosing(self._pieces):
+            try:
+                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _ended(leaving, waiting, sending)
+        if not sending.cancelled():
+            sending.result()  # raises what went wrong while sending
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _send_as_it_comes(self) -> None:
+        shown: list[Given] = []
+        async for piece in self._pieces:
+            if isinstance(piece, Record):
+                shown.append(self._given(piece))
+                said = self._events.end(shown[-1], self._ids.index(piece.id))
+            else:
+                said = self._events.piece(piece)
+            if said or not self._started:
+                await self._say(said)
+        await self._say(self._events.close(shown))
+
+    async def _send_held(self) -> None:
+        records = [piece async for piece in self._pieces if isinstance(piece, Record)]
+        self._headers = headers(records)
+        shown, said = [self._given(record) for record in records], []
+        for index, one in enumerate(shown):
+            said += [self._events.piece(Delta.of(one.completion, index)), self._events.end(one, index)]
+        await self._say(b"".join([*said, self._events.close(shown)]))
+
+    def _given(self, record: Record) -> Given:
+        return given(record, hold=self._way.hold, book=self._way.book)
+
+    async def _wait(self) -> None:
+        """Says that there is nothing to say yet, where there is not for a while."""
+        clock, patience = asyncio.get_running_loop().time, GRACE
+        while True:
+            await asyncio.sleep(max(0.0, self._at + patience - clock()))
+            if clock() - self._at >= patience:
+                await self._say(WAITING)
+            patience = SILENCE if self._started else GRACE
+
+    async def _say(self, events: bytes) -> None:
+        async with self._one_by_one:
+            if not self._started:
+                self._started = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": self._head()})
+            self._at = asyncio.get_running_loop().time()
+            if events:
+                await self._send({"type": "http.response.body", "body": events, "more_body": True})
+
+    def _head(self) -> list[tuple[bytes, bytes]]:
+        shown = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        return [(name.encode(), value.encode()) for name, value in (shown | self._headers).items()]
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    """End what is still under way, and wait until it has."""
+    if left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

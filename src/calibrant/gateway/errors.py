@@ -1,0 +1,169 @@
+"""What leaves as an error. The one door through which anything that comes from elsewhere reaches a client. No I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from calibrant.errors import (
+    BadRequest,
+    CalibrantError,
+    ModelDenied,
+    ModelError,
+    ModelRefused,
+    StoreError,
+    StoreRefused,
+    UnknownAssignment,
+    UnknownRecord,
+)
+
+__all__ = ["Failure", "failure_of", "filtered"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """An error as a client is told of it: `kind` is what OpenAI calls its type, `param` the field at fault."""
+
+    status: int
+    message: str
+    kind: str
+    code: str | None
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+PASSED = frozenset({400, 404, 408, 409, 413, 422, 425, 429})
+"""Statuses of a model's server that are about the request or the moment, and so for the client to act on."""
+
+BUSY = frozenset({503, 529})
+
+KINDS = {401: "authentication_error", 502: "upstream_error", 503: "store_error", 504: "upstream_error"}
+
+INTERNAL = "An error in the gateway; its log says which."
+AWAY = "The store is not at hand, so there is no answer. The gateway's log says why."
+"""What is wrong with a database is not the client's to know, and names hosts and users."""
+
+LATE = "The model did not answer in time. Try again, or ask for fewer tokens."
+DENIED = (
+    "The model's server does not take this gateway's requests. Its operator finds why in the gateway's log."
+)
+BROKEN = "The model gave no answer that can be used. The gateway's log and the record say why."
+REFUSED = "The model's server refused the request{}. What it said is kept with the record."
+
+
+def failure_of(error: Exception, *, hold: bool = False) -> Failure:
+    """What a client is told of an error; `hold` where the gate is shut, so that no words of a model may pass.
+
+    >>> from calibrant.formats.failures import failure
+    >>> said = {"error": {"message": "Too long, see https://a.b/c.", "code": "context_length_exceeded"}}
+    >>> told = failure_of(failure(400, said))
+    >>> told.status, told.code, told.message
+    (400, 'context_length_exceeded', 'Too long, see [...]')
+    """
+    if isinstance(error, ModelError):
+        return _of_model(error, hold)
+    if isinstance(error, BadRequest):
+        kind = KINDS.get(error.status, "invalid_request_error")
+        return Failure(status=error.status, message=str(error), kind=kind, code=error.code, param=error.param)
+    if isinstance(error, StoreRefused):
+        status = {UnknownRecord: 404, UnknownAssignment: 404}.get(type(error), 409)
+        return Failure(status=status, message=str(error), kind="invalid_request_error", code=error.code)
+    if isinstance(error, StoreError):
+        return Failure(status=503, message=AWAY, kind=KINDS[503], code=error.code)
+    code = error.code if isinstance(error, CalibrantError) else "internal_error"
+    return Failure(status=500, message=INTERNAL, kind="server_error", code=code)
+
+
+def _of_model(error: ModelError, hold: bool) -> Failure:
+    """Status, code, type and field as the model's server stated them, so that clients act as they would on it."""
+    status, own = _status(error), type(error).code
+    if (
+        isinstance(error, ModelDenied) and status == 502
+    ):  # whose key is wrong there is not the client's concern
+        code, kind = own, None
+    else:
+        code, kind = _name(error.code) or own, _name(error.kind)
+    stated = code if code != own else None
+    usual = "invalid_request_error" if status < 500 else "upstream_error"
+    return Failure(
+        status=status,
+        message=_words(error, status, stated, hold),
+        kind=kind or ("rate_limit_error" if status == 429 else usual),
+        code=code,
+        param=error.param if error.param and FIELD.fullmatch(error.param) else None,
+        headers=_headers(error, status),
+    )
+
+
+def _status(error: ModelError) -> int:
+    if isinstance(error.__cause__, TimeoutError) or error.status == 504:
+        return 504
+    if error.status == 404 and error.code == type(error).code and error.kind is None:
+        return 502  # a page that is not there, which is our address, and no model
+    if error.status in PASSED:
+        return error.status or 502
+    return 503 if error.status in BUSY else 502
+
+
+def _words(error: ModelError, status: int, stated: str | None, hold: bool) -> str:
+    if status in PASSED:
+        if error.said and not hold:
+            return filtered(error.said)
+        return REFUSED.format(f" ({stated})" if stated else "")
+    if status == 504:
+        return LATE
+    return DENIED if isinstance(error, ModelDenied) else BROKEN
+
+
+def _headers(error: ModelError, status: int) -> dict[str, str]:
+    """Whether and when to try again, in the words that OpenAI's clients follow."""
+    if isinstance(error, ModelRefused):
+        return {"x-should-retry": "false"}
+    if error.retry_after is not None and status in (408, 429, 503):
+        seconds = max(0.0, error.retry_after)
+        return {"retry-after": f"{math.ceil(seconds)}", "retry-after-ms": f"{math.ceil(1000 * seconds)}"}
+    return {}
+
+
+MOST = 400
+"""Characters of a server's words that are passed on; some repeat the whole request."""
+
+FIELD = re.compile(r"[\w.\[\]$-]{1,100}")
+NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
+
+PRIVATE = re.compile(
+    r"""
+      \b[a-z][a-z0-9+.-]*://\S+                                   # addresses
+    | \S*\*{2,}\S*                                                # what a server has masked itself
+    | \b(?:bearer|basic)\s+\S+
+    | \b(?:api[-_ ]?key|token|secret|password|authorization)\s*[=:]\s*\S+
+    | \b(?:org|proj|user|acct|req|key|sk|pk|rk|gsk|xai|hf|AKIA|AIza|ghp)[-_]\w[\w-]{3,}
+    | \beyJ[\w-]{8,}[\w.-]*                                       # signed tokens
+    | \b(?=[\w+/-]*[0-9])(?=[\w+/-]*[A-Za-z])[\w+/-]{24,}={0,2}   # long and of letters and digits
+    | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b
+    | \[[0-9a-f:]{3,}\](?::\d+)?
+    | \blocalhost\b(?::\d+)?
+    | \b(?:[a-z0-9-]+\.)+(?:com|net|org|io|ai|dev|cloud|local|internal|svc|lan|corp|co)\b(?::\d+)?(?:/\S*)?
+    | \b[a-z][a-z0-9.-]*:\d{2,5}\b
+    | (?<![\w.])(?:/[\w.-]+){3,}                                  # paths
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What a server's words may hold that is none of a client's business."""
+
+
+def filtered(words: str) -> str:
+    """A server's words without keys, addresses and paths, and not too many of them.
+
+    >>> filtered("Incorrect key sk-abc***xyz at http://10.0.0.7:8000/v1. Ask localhost:80")
+    'Incorrect key [...] at [...] Ask [...]'
+    """
+    text = PRIVATE.sub("[...]", " ".join(words[: 4 * MOST].split()))
+    return text if len(text) <= MOST else f"{text[:MOST]}..."
+
+
+def _name(value: str | None) -> str | None:
+    """A code or a type, where it is one and not a text."""
+    return value if value and NAME.fullmatch(value) and not PRIVATE.search(value) else None
