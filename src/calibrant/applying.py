@@ -25,6 +25,7 @@ from .logs.reader import Parsed, Reader
 from .logs.roles import STATED, Roles, roles_of
 from .logs.scales import check_units, units_of
 from .logs.sources import Source, open_source
+from .logs.told import with_told
 from .logs.values import REASONS, as_is
 from .logs.written import RowsFile, check_ending
 from .maps.blends import BlendMap
@@ -195,10 +196,8 @@ def _applied(
     """Give each row its probability and what is to be done with it, and hand it to `out`."""
     policy = policy or find("policies", "bands")()
     opened = log if isinstance(log, Source) else open_source(log)
-    source = with_predicted(opened, confidence or maps.column)
-    made = WHERE.fullmatch(
-        maps.column or ""
-    )  # of a probability and a prediction: without both there is no score
+    source = with_told(with_predicted(opened, confidence or maps.column), confidence or maps.column)
+    made = WHERE.fullmatch(maps.column or "")  # of two columns, without both of which there is no score
     known = {"confidence": confidence or (maps.column if made else fitted_on(source, maps.column))}
     require_parts(source, maps.by)
     column = roles_of(source, maps.by, known, needed=("confidence",))[0].confidence

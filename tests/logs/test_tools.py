@@ -50,6 +50,11 @@ READ: list[tuple[str, dict[str, str], tuple[int, float, float], str]] = [
     ("helm.json", {"correct": "exact_match"}, (6, 0.7417, 0.6667), "per-instance statistics of HELM"),
     ("openai_evals.jsonl", {}, (6, 0.8, 0.6667), "records of an OpenAI evals run"),
     ("langfuse_scores.csv", {}, (8, 0.775, 0.625), "scores exported from Langfuse"),
+    ("label_studio.json", {}, (12, 0.775, 0.6667), "annotations of Label Studio"),
+    ("label_studio_min.json", {}, (12, 0.7667, 0.6667), "annotations of Label Studio"),
+    ("label_studio.csv", {}, (12, 0.7667, 0.6667), "annotations of Label Studio"),
+    ("argilla.json", {}, (13, 0.7538, 0.6154), "records of Argilla"),
+    ("prodigy.jsonl", {}, (11, 0.7818, 0.6364), "annotations of Prodigy"),
 ]  # fmt: skip
 
 
@@ -464,3 +469,29 @@ def test_plain_logs_are_nobodys() -> None:
         ["response", "confidence", "correct"],
     ):
         assert not open_source([dict.fromkeys(columns, 1)] * 2).kind
+
+
+def test_results_of_uqlm_in_columns_are_those_of_its_frame(tmp_path: Path) -> None:
+    data = {
+        "prompts": ["?"] * 4, "responses": ["x"] * 4, "sampled_responses": [["x", "x"], ["y", "n"]] * 2,
+        "exact_match": [1.0, 0.5] * 2, "correct": [1, 1, 0, 1],
+    }  # fmt: skip
+    (tmp_path / "a").write_text(
+        json.dumps({"data": data, "metadata": {"num_responses": 2, "scorers": ["exact_match"]}})
+    )
+    log = read_log(tmp_path / "a")
+    assert (open_source(tmp_path / "a").kind, means(log)) == ("results of uqlm", (4, 0.75, 0.75))
+
+
+def test_a_table_of_mlflow_has_metrics_of_a_version(tmp_path: Path) -> None:
+    columns = ["inputs", "outputs", "exact_match/v1/score", "confidence/v1/score", "token_count"]
+    data = [[f"q{i}", "a", i % 2, 0.8, 3] for i in range(10)]
+    (tmp_path / "eval_results_table.json").write_text(json.dumps({"columns": columns, "data": data}))
+    log = read_log(tmp_path / "eval_results_table.json")
+    assert (log.roles.correct, means(log)) == ("exact_match/v1/score", (10, 0.8, 0.5))
+    data = [["q", "I am 70 % sure.", i % 2, i % 3 / 3, 3] for i in range(10)]
+    columns[3] = "toxicity/v1/score"
+    (tmp_path / "b.json").write_text(json.dumps({"columns": columns, "data": data}))
+    with pytest.raises(UnusableInput, match=r"--correct exact_match/v1/score or --correct toxicity/v1/score"):
+        read_log(tmp_path / "b.json")
+    assert means(read_log(tmp_path / "b.json", correct="exact_match/v1/score")) == (10, 0.7, 0.5)

@@ -91,11 +91,11 @@ def _split(document: Object) -> Rows | None:
 def _columns(document: Object) -> Rows | None:
     """Lists of values that are alike in length, a column each; what is one value beside them holds for every row."""
     lists = {key: value for key, value in document.items() if isinstance(value, list)}
-    plain = all(not isinstance(one, Mapping | list) for value in lists.values() for one in value[:100])
+    plain = [value for value in lists.values() if not any(map(_deep, value[:100]))]
     rest = {key: value for key, value in document.items() if key not in lists}
-    if len({len(value) for value in lists.values()}) != 1 or not plain or any(map(_deep, rest.values())):
+    if len({len(value) for value in lists.values()}) != 1 or any(map(_deep, rest.values())):
         return None
-    if len(lists) < 2 or not next(iter(lists.values())):
+    if len(plain) < 2 or not next(iter(lists.values())):  # in others may be samples, or what lies deeper
         return None
     return [{**rest, **dict(zip(lists, row, strict=True))} for row in zip(*lists.values(), strict=True)]
 

@@ -14,6 +14,7 @@ from .joined import joined
 from .matrices import highest
 from .roles import NEEDED, Roles, roles_of
 from .sources import Source, open_source
+from .told import told_by_answers, with_told
 
 __all__ = ["labelled", "open_log"]
 
@@ -47,10 +48,12 @@ def open_log(
     `named` may also hold `labels`, a second file, and `on`, the columns that it is joined on. Raises as `roles_of`,
     and `UnusableInput` where it is in doubt what the verdict is.
     """
-    source, told, derived = highest(labelled(log, named), named, needed)
+    source = with_told(labelled(log, named), named.get("confidence"))
+    source, told, derived = highest(source, named, needed)
     told, spelt = found_by_spelling(source, told, needed)
     source, told, said = settled(source, told, needed)
     source, told, turned = of_predicted(source, told, needed)
+    source, told, answered = told_by_answers(source, told, needed)
     try:
         roles, notes = roles_of(source, by, told, apart=apart, needed=needed)
     except ColumnNotFound as error:
@@ -66,4 +69,4 @@ def open_log(
         ) from error
     if "correct" in needed:
         require_sense(source, roles.correct, roles.words)
-    return source, roles, [*notes, *turned, *derived, *spelt, *said]
+    return source, roles, [*notes, *turned, *answered, *derived, *spelt, *said]

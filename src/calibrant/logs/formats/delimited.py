@@ -53,9 +53,8 @@ class Delimited:
 
 def _is_text(log: Given) -> bool:
     start = log.beginning.lstrip()[:1]
-    return (
-        b"\0" not in log.head and start not in ("", "{", "<") and not log.beginning.lstrip().startswith("[{")
-    )
+    listed = re.match(r"\s*\[\s*\{", log.beginning)
+    return b"\0" not in log.head and start not in ("", "{", "<") and not listed
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Results of MLflow's `genai.evaluate`."""
+"""Results of MLflow's `genai.evaluate`, and tables of `evaluate`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,10 @@ from calibrant.logs.sureness import Sure, chosen_way, stated_in
 __all__ = ["Mlflow"]
 
 VALUE = "/value"
+OF_TABLE = re.compile(r"/v\d+/score")
+"""How the columns of metrics end in the table of `evaluate`, as in `exact_match/v1/score`."""
 DROPPED = ("trace", "spans", "assessments", "tags", "trace_metadata", "request", "response")
+ASKED, ANSWERS = ("request", "inputs"), ("response", "outputs")
 NO_CONFIDENCE = (
     "Its scorers say how right a response is. Let the response state a confidence, add a scorer called confidence, or "
     "name a column with --confidence COLUMN."
@@ -20,35 +24,37 @@ NO_CONFIDENCE = (
 
 
 class Mlflow:
-    """Results of MLflow's `genai.evaluate` (`result_df`): of several scorers one is to be chosen."""
+    """Results of MLflow (`genai.evaluate`, `evaluate`): of several scorers, or metrics, one is to be chosen."""
 
     def knows(self, columns: Sequence[str]) -> bool:
-        """By a trace's id beside values of assessments."""
-        return "trace_id" in columns and any(name.endswith(VALUE) for name in columns)
+        """By a trace's id beside values of assessments, or by metrics of a version."""
+        traced = "trace_id" in columns and any(name.endswith(VALUE) for name in columns)
+        return traced or any(_metric(name) for name in columns)
 
     def read(self, source: Source) -> Source:
         """A scorer's value is the verdict; an expectation is the gold answer; a response may state its confidence."""
         rows = nested_rows(source)
-        values = [name for name in source.columns if name.endswith(VALUE)]
+        values = {name: bare for name in source.columns if (bare := _metric(name))}
         gold = _expectations(rows)
-        scorers = [name for name in values if name.removesuffix(VALUE) not in gold]
-        sure = saying(name.removesuffix(VALUE) for name in scorers)
-        named = [f"{name}{VALUE}" for name in sure] or saying(
-            n for n in source.columns if not n.endswith(VALUE)
+        scorers = [name for name, bare in values.items() if bare not in gold]
+        sure = saying(values[name] for name in scorers)
+        named = [name for name in scorers if values[name] in sure] or saying(
+            n for n in source.columns if n not in values
         )
-        _, derived, said = chosen_way(_said(row.get("response")) for row in rows)
+        asked, answer = (next((n for n in names if n in source.columns), "") for names in (ASKED, ANSWERS))
+        _, derived, said = chosen_way(_said(row.get(answer)) for row in rows)
         flat = [
             {k: v for k, v in row.items() if k not in DROPPED}
-            | {name: _text(row[name]) for name in ("request", "response") if name in row}
+            | {name: _text(row[name]) for name in (asked, answer) if name in row}
             for row in rows
         ]
         if not named and said:
             flat = [{**row, "confidence": one} for row, one in zip(flat, derived, strict=True)]
         return tool_source(
-            source.name, "results of MLflow's genai.evaluate", flat,
+            source.name, f"results of MLflow's {'' if answer == 'outputs' else 'genai.'}evaluate", flat,
             {
                 "correct": [n for n in scorers if n not in named and graded(row.get(n) for row in rows)],
-                "confidence": named or "confidence", "item": "request", "answer": "response", "time": "request_time",
+                "confidence": named or "confidence", "item": asked, "answer": answer, "time": "request_time",
                 "reference": [f"{name}{VALUE}" for name in gold if f"{name}{VALUE}" in values][:1],
             },
             lacking={
@@ -57,6 +63,14 @@ class Mlflow:
             },
             notes=[] if named else said,
         )  # fmt: skip
+
+
+def _metric(column: str) -> str:
+    """The name of the scorer or metric that a column holds the values of, "" where it is none's."""
+    if column.endswith(VALUE):
+        return column.removesuffix(VALUE)
+    found = OF_TABLE.search(column)
+    return column[: found.start()] if found and found.end() == len(column) else ""
 
 
 def _expectations(rows: Sequence[Mapping[str, Any]]) -> list[str]:

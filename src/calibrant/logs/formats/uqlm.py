@@ -19,6 +19,8 @@ SCORERS = (
     "bleurt", "semantic_density", "ensemble_score", "avg", "max", "min", "median",
 )  # fmt: skip
 """Its confidences, from 0 to 1, higher is surer. `exact_match` is one here: the share of samples that are the same."""
+ANSWERS, PROMPTS = ("response", "responses"), ("prompt", "prompts")
+"""Columns as `to_df` and `to_dict` name them."""
 JUDGE = re.compile(r"judge_\d+")
 VERDICTS = re.compile(r"(?:response|answer|is)?_?(?:correct|correctness|right|grade|verdict)", re.I)
 NO_VERDICT = (
@@ -28,21 +30,22 @@ NO_VERDICT = (
 
 
 class Uqlm:
-    """Results of uqlm (`to_df`): its scorers are confidences, of which one is chosen; the verdict is the user's own."""
+    """Results of uqlm (`to_df`, `to_dict`): its scorers are confidences, one to be chosen; verdicts are the user's."""
 
     def knows(self, columns: Sequence[str]) -> bool:
         """By a response with samples, log-probabilities or judges beside it, and a scorer."""
         there = set(columns)
         how = there & {"sampled_responses", "logprob", "logprobs", "judge_1", "ensemble_score"}
-        return "response" in there and bool(how) and bool(_scorers(columns))
+        return bool(there & set(ANSWERS)) and bool(how) and bool(_scorers(columns))
 
     def read(self, source: Source) -> Source:
         """The table as it is."""
         told = [name for name in source.columns if VERDICTS.fullmatch(name)]
         verdicts = [name for name in told if graded(source.first(name).tolist())]
         roles, choices = parts(
-            confidence=_scorers(source.columns), correct=verdicts, answer="response",
-            item="prompt" if "prompt" in source.columns else (),
+            confidence=_scorers(source.columns), correct=verdicts,
+            answer=[name for name in ANSWERS if name in source.columns][:1],
+            item=[name for name in PROMPTS if name in source.columns][:1],
         )  # fmt: skip
         lacking = {} if verdicts else {"correct": NO_VERDICT}
         return replace(
