@@ -74,8 +74,12 @@ class ColumnNotFound(UnusableInput):
 
     def offering(self, options: Iterable[str]) -> ColumnNotFound:
         """The same error, which also names options of columns whose values may be meant."""
-        if shown := " or ".join(options):
-            self.args = (f"{self} By its values it may be: {shown}.",)
+        shown = " or ".join(options)
+        return self.adding(f"By its values it may be: {shown}.") if shown else self
+
+    def adding(self, advice: str) -> ColumnNotFound:
+        """The same error, with further advice."""
+        self.args = (f"{self} {advice}",)
         return self
 
 

@@ -198,3 +198,62 @@ def test_an_audit_ends_with_a_finding_after_its_report_is_written(run: Run, tmp_
     assert status == 0 and {one["says"] for one in told} == {"ruled out"} and len(told) == 2
     status, said = run("audit", file, "--fail-if", "gapp>0.2")
     assert status == 2 and "Known: accuracy" in said
+
+
+def questions(frame: pd.DataFrame, start: int = 0) -> pd.DataFrame:
+    return frame.assign(question=[f"What is {i + start}?" for i in range(len(frame))])
+
+
+class TestWhatWasAsked:
+    def test_row_numbers_of_a_shuffled_file_give_way_to_the_questions(self) -> None:
+        old, new = questions(log(1)), questions(log(2, 0.6))
+        shuffled = new.sample(frac=1, random_state=3).assign(id=range(300))
+        right, found = calibrant.compare(old, new), calibrant.compare(old, shuffled)
+        assert [c[0] for c in changes(found).values()] == pytest.approx(
+            [c[0] for c in changes(right).values()]
+        )
+        interval = found.contrasts[0].changes[0].difference.interval()
+        same = right.contrasts[0].changes[0].difference.interval()
+        assert (interval.low, interval.high) == pytest.approx((same.low, same.high))
+        assert any("Paired on 'question', 300 texts" in note and "--item id" in note for note in found.notes)
+        assert [side.columns["item"] for side in found.sides] == ["question", "question"]
+        by_id = calibrant.compare(old, shuffled, item="id")
+        assert by_id.sides[1].columns["item"] == "id"
+        assert by_id.contrasts[0].changes[0].difference.interval().high != pytest.approx(
+            interval.high, abs=1e-4
+        )
+
+    def test_row_numbers_of_other_questions_are_refused(self) -> None:
+        with pytest.raises(UnusableInput, match=r"row numbers.*differs in 300 of 300.*--item id"):
+            calibrant.compare(questions(log(1)), questions(log(2), 1000))
+        named = questions(log(2), 1000).assign(id=[f"q{i}" for i in range(300)])
+        found = calibrant.compare(questions(log(1)).assign(id=named["id"]), named)
+        assert any("300 have another 'question'" in note for note in found.notes)
+
+    def test_a_few_other_texts_and_texts_that_come_twice(self) -> None:
+        old, new = questions(log(1)), questions(log(2))
+        new.loc[:9, "question"] = "Mended"
+        found = calibrant.compare(old, new)
+        assert any("10 have another 'question'" in note for note in found.notes)
+        shuffled = new.sample(frac=1, random_state=3).assign(id=range(300))
+        assert calibrant.compare(old, shuffled).contrasts[0].items == 290
+
+    def test_ids_that_no_other_log_has_give_way_too(self) -> None:
+        both = pd.concat([questions(log(1)), questions(log(2))]).assign(
+            model=["a"] * 300 + ["b"] * 300, id=range(600)
+        )
+        assert calibrant.compare(both, between="model").contrasts[0].paired
+        lacking = questions(log(2)).drop(columns="id")
+        assert calibrant.compare(questions(log(1)), lacking).contrasts[0].items == 300
+
+
+def test_columns_that_two_logs_name_differently() -> None:
+    old, new = log(1), log(2).rename(columns={"correct": "passed it", "confidence": "how", "id": "nr"})
+    found = calibrant.compare(
+        old, new, correct="correct=passed it", confidence="confidence=how", item="id=nr"
+    )
+    assert found.contrasts[0].items == 300
+    with pytest.raises(ColumnNotFound, match=r"second log.*--correct correct=COLUMN"):
+        calibrant.compare(old, new, confidence="confidence=how")
+    with pytest.raises(ColumnNotFound, match=r"first log.*--correct 'COLUMN=passed it'"):
+        calibrant.compare(old, new, confidence="confidence=how", correct="passed it")

@@ -18,6 +18,7 @@ from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import agreeing, fixed, of_100, points, span
 from ..shown import Shown
+from .asked import by_what_was_asked
 from .pairs import Human, Pair, Rows, Side, matched, read_side, sides_between
 from .people import CORRECTED, corrected, doubts, lacking, measures
 from .people import told as told_by
@@ -194,7 +195,8 @@ def compare(
         Also in each group of their values. What is called shown has one error rate of 5 % for each measure over all
         groups (Holm), and one over all whole logs.
     item : column name, or several with commas
-        What was asked. Guessed from common conventions where None.
+        What was asked. Guessed from common conventions where None; ids that stand for other texts in the two logs, as
+        row numbers of shuffled files do, then give way to the texts, or are refused.
     max_error, delta : float, between 0 and 1
         Coverage is the share of answers that a threshold certified at these would send: see `calibrant.certify`. It is
         told of both sides. Their difference is not judged: each threshold is chosen on its own log, and that choice
@@ -204,6 +206,7 @@ def compare(
         for `calibrant.audit`: only accuracy and gap are compared, as people's verdicts correct them
         (`calibrant.judges.contrasting`). A confidence is not needed then.
     named : confidence, correct, weight, cluster, right, partly, wrong, labels, on, as for `calibrant.audit`
+        A column that the two logs name differently is `first=second`, as `correct="ok=passed"`; `item` too.
 
     Raises
     ------
@@ -237,16 +240,20 @@ def compare(
     if between is not None:
         read, notes = sides_between(a, between, by, item, named, people)
     else:
-        made = [read_side(one, by, item, named, people) for one in (a, b)]
+        first = read_side(a, by, item, named, people)
+        made = [first, read_side(b, by, item, named, people, after=first[0].columns)]
         notes = tuple(dict.fromkeys(note for *_, told in made for note in told))
         read = [(side, rows) for side, rows, _ in made]
         if read[0][0].name == read[1][0].name:
             read = [(replace(side, name=name), rows) for name, (side, rows) in zip("ab", read, strict=True)]
     contrasts, said = [], [*notes, *_doubts(read, human)]
-    for side, rows in read[1:]:
-        pair = matched(read[0][1], rows)
-        said += [f"{side.name} against {read[0][0].name}: {note}" for note in pair.notes]
-        contrasts += _contrasts(read[0][0], side, pair, by, max_error, delta)
+    sides = [read[0][0]]
+    for one in read[1:]:
+        (reference, base), (side, rows), agreed = by_what_was_asked(read[0], one)
+        pair = matched(base, rows)
+        said += [f"{side.name} against {reference.name}: {note}" for note in (*agreed, *pair.notes)]
+        contrasts += _contrasts(reference, side, pair, by, max_error, delta)
+        sides = [reference if len(read) == 2 else sides[0], *sides[1:], side]
     if human is not None and not any(one.changes for one in contrasts):
         raise UnusableInput(" ".join(one.sentence for one in contrasts if not one.by))
     if any(one.coverage and min(one.coverage) == 0.0 for one in contrasts):
@@ -255,7 +262,7 @@ def compare(
             "certify one."
         )
     return Comparison(
-        sides=tuple(side for side, _ in read), contrasts=_shown(contrasts), max_error=max_error, delta=delta,
+        sides=tuple(sides), contrasts=_shown(contrasts), max_error=max_error, delta=delta,
         notes=tuple(dict.fromkeys(said)), human=human,
     )  # fmt: skip
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Misuse, NoSuchColumn, UnusableInput
+from ..errors import ColumnNotFound, Misuse, NoSuchColumn, UnusableInput
 from ..judges.correcting import LEAST
 from ..logs.keys import Key, group_codes, key_text
 from ..logs.opening import labelled, open_log
@@ -22,7 +24,10 @@ from ..tally import Floats
 
 __all__ = ["ITEMS", "Human", "Pair", "Rows", "Side", "matched", "read_side", "sides_between"]
 
-TEXTS = ("question", "prompt", "input")
+TEXTS = ("question", "prompt", "input", "query", "problem", "user_input")
+OF_EACH = ("confidence", "correct", "weight", "cluster", "item")
+EACH = re.compile(r"\s*([^=]+?)\s*=\s*([^=]+?)\s*")
+"""A column of the first log, and that of the second."""
 ITEMS = ("item_id", "doc_id", "question_id", "example_id", "custom_id", "testIdx", "id", "item", *TEXTS)
 """Usual names of a column that says what was asked, in the order in which one is taken."""
 
@@ -51,7 +56,8 @@ class Rows:
     """The usable rows of a side: scores, grades and weights of shape (rows,), items and clusters as text, groups.
 
     `people` has what they said of some of the rows, where the grades are a judge's; the scores are then NaN where the
-    log has none.
+    log has none. `asked` has the texts of what was asked, of the column `asked_in`, which tell whether ids name the
+    same; None where items were named.
     """
 
     score: Floats
@@ -61,16 +67,23 @@ class Rows:
     cluster: NDArray[Any] | None
     group: list[Key]
     people: Seen | None = None
+    asked: NDArray[Any] | None = None
+    asked_in: str = ""
 
     def __len__(self) -> int:
         return len(self.score)
 
     def at(self, where: NDArray[Any]) -> Rows:
         """The rows at these indices, or where true."""
-        item, cluster = (None if x is None else x[where] for x in (self.item, self.cluster))
+        item, cluster, asked = (
+            None if x is None else x[where] for x in (self.item, self.cluster, self.asked)
+        )
         group = [self.group[i] for i in np.arange(len(self))[where].tolist()]
         people = None if self.people is None else self.people.at(where)
-        return Rows(self.score[where], self.grade[where], self.weight[where], item, cluster, group, people)
+        return replace(
+            self, score=self.score[where], grade=self.grade[where], weight=self.weight[where], item=item,
+            cluster=cluster, group=group, people=people, asked=asked,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +109,44 @@ class Pair:
 
 
 def read_side(
-    log: Any, by: Sequence[str], item: str | None, named: Mapping[str, str | None], human: Human | None = None
+    log: Any,
+    by: Sequence[str],
+    item: str | None,
+    named: Mapping[str, str | None],
+    human: Human | None = None,
+    *,
+    after: Mapping[str, str] | None = None,
 ) -> tuple[Side, Rows, tuple[str, ...]]:
-    """A log as one side. Raises `UnusableInput` where it cannot be read, or no row can be used."""
-    return _read(labelled(log, named), by, item, named, human)
+    """A log as one side; where it is the second, `after` has the columns of the first.
+
+    Of a column that is named `FIRST=SECOND` the first side reads one, the second the other.
+
+    Raises `UnusableInput` where it cannot be read, or no row can be used.
+    """
+    source = labelled(log, named)
+
+    def own(name: str | None) -> str | None:
+        found = None if name is None or name in source.columns else EACH.fullmatch(name)
+        return name if found is None else found[1 if after is None else 2]
+
+    told = {role: own(name) if role in OF_EACH else name for role, name in named.items()}
+    human = human and replace(
+        human, column=own(human.column) or human.column, propensity=own(human.propensity)
+    )
+    try:
+        return _read(source, by, own(item), told, human)
+    except ColumnNotFound as error:
+        if error.role not in OF_EACH:
+            raise
+        name = named.get(error.role)
+        if name is not None and EACH.fullmatch(name):
+            raise
+        known = name or (after or {}).get(error.role, "FIRST")
+        each = f"COLUMN={known}" if name and after is None else f"{known}=COLUMN"
+        which = "first" if after is None else "second"
+        raise error.adding(
+            f"That is the {which} log, {source.name}. Where the two name it differently: --{error.role} {quote(each)}."
+        ) from error
 
 
 def sides_between(
@@ -224,9 +271,9 @@ def _read(
                 f"{human.column!r} was read as the judge's verdict in {source.name}; name that column with --correct."
             )
         people = People.of(source, roles, human.column, human.propensity, human.covariates, apart=by)
-    columns = _items(source, item)
+    columns, asked = _items(source, item), _text(source, item)
     signals = ["signal"] if "signal" in source.columns and "signal" not in by else []
-    also = dict.fromkeys(columns, as_is) | (people.also if people else {})
+    also = dict.fromkeys([*columns, *([asked] if asked else [])], as_is) | (people.also if people else {})
     reader = Reader(source, roles, also=also, stated=signals)
     parsed = reader.whole()
     seen, said = people.seen(reader, parsed) if people else (None, ())
@@ -246,7 +293,9 @@ def _read(
     )  # fmt: skip
     group = [parsed.keys[i] for i in parsed.group.tolist()]
     cluster = parsed.cluster if roles.cluster else None
-    rows = Rows(parsed.score, parsed.grade, parsed.weight, _labels(parsed, columns), cluster, group, seen)
+    texts = np.array([_spelt(value) for value in parsed.also[asked].tolist()], object) if asked else None
+    rows = Rows(parsed.score, parsed.grade, parsed.weight, _labels(parsed, columns), cluster, group, seen, texts,
+                asked or "")  # fmt: skip
     return side, rows, (*guessed, *reader.notes, *said)
 
 
@@ -263,6 +312,18 @@ def _items(source: Source, item: str | None) -> tuple[str, ...]:
     task = source.roles.get("task", "task")
     told = task in source.columns and found not in TEXTS  # tasks may number theirs alike
     return (task, found) if told else (found,)
+
+
+def _text(source: Source, item: str | None) -> str | None:
+    """The column of what was asked, where no column was named for that."""
+    ends = {name.rpartition(".")[2].lower(): name for name in reversed(source.columns)}
+    return None if item is not None else next((ends[name] for name in TEXTS if name in ends), None)
+
+
+def _spelt(value: Any) -> str | None:
+    """A text without what does not matter: capitals, and how its words are parted."""
+    text = key_text(value)
+    return None if text is None else " ".join(text.split()).casefold() or None
 
 
 def _labels(parsed: Parsed, columns: Sequence[str]) -> NDArray[Any] | None:
