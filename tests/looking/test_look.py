@@ -122,7 +122,9 @@ def test_options_that_commands_take_are_theirs() -> None:
             command = command.commands[word]
         known = {flag for one in command.params for flag in one.opts}
         for option in takes:
-            flag = "--wrong-words" if option == "wrong" and name in PRICED else f"--{option}"
+            flag = (
+                "--wrong-words" if option == "wrong" and name in PRICED else f"--{option.replace('_', '-')}"
+            )
             assert flag in known, f"calibrant {name} has no {flag}"
 
 
