@@ -182,6 +182,26 @@ def test_retries_come_before_the_next_model(tmp_path: Path) -> None:
     asyncio.run(made.close())
 
 
+@BOTH
+def test_several_choices_all_come_of_the_model_that_answered(stream: bool, tmp_path: Path) -> None:
+    first, second = Failing("a", *[away(503)] * (3 if stream else 1)), Failing("b")
+    made = pipeline(tmp_path, first, second)
+    question, asked = Question(id="q", messages=ASKED), Ask(messages=ASKED, samples=3, temperature=1.0)
+
+    async def asking() -> list[Record]:
+        ids = ("r0", "r1", "r2")
+        if not stream:
+            return list(await made.answers(question, asked, ids))
+        return [part async for part in made.streams(question, asked, ids) if isinstance(part, Record)]
+
+    records = asyncio.run(asking())
+    assert [record.completion.model for record in records if record.completion] == ["b"] * 3
+    assert [record.id for record in records] == ["r0", "r1", "r2"]
+    assert all(record.steps[0].outcome == "failed: status 503" for record in records)
+    assert stream or first.asks == 1, "it is not tried for each of them"
+    asyncio.run(made.close())
+
+
 def test_who_names_a_model_is_answered_by_its_fallbacks_too_and_those_have_none(tmp_path: Path) -> None:
     made = pipeline(tmp_path, Failing("a", away(500)), Failing("b"))
     assert ask(made, model="a").completion.model == "b"  # type: ignore[union-attr]

@@ -208,7 +208,7 @@ class Upstream:
 
         def used(*made: Completion) -> None:
             nonlocal spent
-            spent = sum(one.usage.total for one in made)
+            spent += sum(one.usage.total for one in made)
 
         if throttle is not None:
             tokens = _tokens_of(ask) if throttle.counts_tokens else 0

@@ -87,7 +87,11 @@ def checks_of_keys(config: Config) -> Iterator[Check]:
     """Who may ask, and for what."""
     server = config.server
     if not config.keys:
-        yield Check("ok", "[server]", f"Without keys: only this machine reaches {server.host}.")
+        yield Check(
+            "ok",
+            "[server]",
+            f"Without keys: who reaches {server.host} may ask, also through a proxy here.",
+        )
     else:
         yield Check(
             "ok", "[keys]", f"{len(config.keys)} key{'s' if len(config.keys) > 1 else ''}, none of them weak."

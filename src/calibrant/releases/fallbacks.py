@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from ..asking.assessing import Assessor
 from ..errors import ModelError
-from ..protocols import Route
+from ..protocols import Route, Several
 from ..types import Answered, Ask, Delta, Question, Step
 
-__all__ = ["Fallbacks", "Tried"]
+__all__ = ["Fallbacks", "SeveralFallbacks", "Tried"]
 
 LOG = logging.getLogger("calibrant.releases")
 
@@ -89,6 +89,24 @@ class Fallbacks:
                 if begun:
                     raise
                 failures.note(one, error)
+        raise failures.first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeveralFallbacks(Fallbacks):
+    """The same, of routes that have several answers from one call: they all come of one model."""
+
+    async def several(self, question: Question, ask: Ask, needs: frozenset[str]) -> tuple[Answered, ...]:
+        """As many answers as the Ask has samples, of the first that does not fail."""
+        failures = _Failures(self)
+        for one in failures.each():
+            assert isinstance(one.route, Several)  # what this is made of
+            try:
+                answered = await one.route.several(question, ask, needs)
+            except ModelError as error:
+                failures.note(one, error)
+                continue
+            return tuple([await failures.judged(one, question, each) for each in answered])
         raise failures.first
 
 

@@ -16,9 +16,9 @@ from ..errors import BadRequest, ModelError, UnusableInput
 from ..maps.calibration import MapSet
 from ..phrasing.phrases import Phrasebook
 from ..plugins import find
-from ..protocols import Model, Policy, Route, Signal
+from ..protocols import Model, Policy, Route, Several, Signal
 from ..types import Ask, Question
-from .fallbacks import Fallbacks, Tried
+from .fallbacks import Fallbacks, SeveralFallbacks, Tried
 from .release import Part, Release, Way
 
 __all__ = ["GIVEN", "WHICHEVER", "Live", "LiveWay", "Parts", "made", "signals_made", "task_in"]
@@ -220,7 +220,9 @@ def _falling_back(way: LiveWay, task: str | None, alone: Mapping[tuple[str | Non
         return way
     first, *rest = (Tried(one.route, one.assessor) for one in (way, *others))
     fails_by: Callable[[ModelError], bool] = way.model.fails_by  # type: ignore[attr-defined]
-    return replace(way, route=Fallbacks(first=first, others=tuple(rest), fails_by=fails_by))
+    together = all(isinstance(one.route, Several) for one in (first, *rest))
+    kind = SeveralFallbacks if together else Fallbacks
+    return replace(way, route=kind(first=first, others=tuple(rest), fails_by=fails_by))
 
 
 def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> LiveWay:
