@@ -63,8 +63,9 @@ class Applied:
 
     `scale` is the unit in which scores were read, "several" where the maps have more than one. `ignored` counts the
     rows of signals that no blend knows, `stood_in` those of groups without a map of their own, by what the map that
-    stood in is for, `few` those by maps of fewer than 50 labels, by their number, `replaced` those whose log held a
-    value already in a column of that name; `notes` say what is to be known before any number.
+    stood in is for, `few` those by maps of fewer than 50 labels, by their number, `cautioned` those asked for otherwise
+    than the answers of their map, or cut off, by what is said of them, `replaced` those whose log held a value already
+    in a column of that name; `notes` say what is to be known before any number.
     """
 
     scale: str = "fraction"
@@ -75,18 +76,17 @@ class Applied:
     ignored: Counter[str] = field(default_factory=Counter)
     stood_in: Counter[str] = field(default_factory=Counter)
     few: Counter[str] = field(default_factory=Counter)
+    cautioned: Counter[str] = field(default_factory=Counter)
     replaced: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
+        counted = ("ignored", "stood_in", "few", "cautioned", "replaced")
         return {
             "scale": self.scale, "rows": self.rows, "calibrated": self.calibrated,
             "uncalibrated": dict(self.uncalibrated), "actions": dict(self.actions),
-            **({"ignored": dict(self.ignored)} if self.ignored else {}),
-            **({"stood_in": dict(self.stood_in)} if self.stood_in else {}),
-            **({"few": dict(self.few)} if self.few else {}),
-            **({"replaced": dict(self.replaced)} if self.replaced else {}),
+            **{name: dict(held) for name in counted if (held := getattr(self, name))},
             **({"notes": self.notes} if self.notes else {}),
         }  # fmt: skip
 
@@ -391,9 +391,9 @@ def _settle(row: Row, confidence: Confidence, values: tuple[Any, ...], summary: 
     summary.actions[row["action"]] += 1
     if confidence.few:
         summary.few[str(confidence.verdicts)] += 1
-    if confidence.stand_in is not None:
-        summary.stood_in[confidence.stand_in] += 1
-    if confidence.reason is None:
-        summary.calibrated += 1
-    else:
+    for told, counts in ((confidence.caution, summary.cautioned), (confidence.stand_in, summary.stood_in)):
+        if told is not None:
+            counts[told] += 1
+    summary.calibrated += confidence.reason is None
+    if confidence.reason is not None:
         summary.uncalibrated[confidence.reason] += 1

@@ -28,6 +28,7 @@ from .maps.track_record import TrackRecord
 from .plugins import find
 from .tally import Floats, Tally
 from .types import Fingerprint
+from .types.asked import merged
 
 __all__ = ["Fitted", "fit", "fit_log"]
 
@@ -353,7 +354,8 @@ def _fit_blend(
         for name in ("model", "task", "domain")
         if len(values := {getattr(mark, name) for mark in asked.values()}) == 1
     }
-    mark = Fingerprint.of({**shared, **by})
+    together = merged(mark.asked_with for mark in asked.values())
+    mark = Fingerprint.of({**shared, "asked_with": together, **by})
     p, single = cross_fit_signals(
         find("calibrators", "blend")(), find("calibrators", "auto")(), scores, grade, weight, cluster, FOLDS
     )

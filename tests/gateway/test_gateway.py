@@ -697,7 +697,8 @@ def test_an_answer_that_was_given_outlives_a_killed_gateway(upstream: Upstream, 
     assert confidence["p"] == pytest.approx(2.718281828**-0.2)
     assert (confidence["action"], confidence["why"]) == (
         "disclaim",
-        "The calibrated probability of being right, 0.82, is above 0.60: answer with a disclaimer.",
+        "The calibrated probability of being right, 0.82, is above 0.60: answer with a disclaimer. The map may "
+        "not hold for this answer: it does not say how its answers were asked for.",
     )
     store = SqlStore(str(tmp_path / "calibrant.db"))
     assert store.record(confidence["record_id"]) is not None

@@ -89,4 +89,5 @@ def fingerprint(question: Question, completion: Completion, reading: Reading) ->
         parameters=reading.detail.get("parameters"),
         task=question.task,
         domain=question.domain,
+        asked_with=reading.detail.get("asked_with"),
     )

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from ..dialogue.asked import asked_with, ended_with
 from ..dialogue.asks import ANSWER, carrying, put
 from ..dialogue.forms import mark_of
 from ..dialogue.prompts import NO_LAST_LINE, SEED, Prompt, final_answer
@@ -43,20 +44,26 @@ async def read(
     """Read all signals at once, in the order of the mapping, named by its keys.
 
     Each reading's detail carries the digests `prompt` and `parameters` of its signal where it has a
-    fingerprint, `calls` and `call_tokens`, which are the Asks that were answered (a call each, more of a
-    model that gives one sample a call; whoever made them first) and what they read and wrote, and
+    fingerprint, `asked_with` where the question states it, `calls` and `call_tokens`, which are the Asks that
+    were answered (a call each, more of a model that gives one sample a call; whoever made them first) and what
+    they read and wrote, and
     `interrupted` where one failed that may succeed another time. A failed call, or an optional package that
     is not installed, gives a reading without a score; a bug in a signal raises.
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
     await asyncio.gather(*(steps.answered(asker) for steps in begun))
     return tuple(
-        [_reading(question, *item, steps) for item, steps in zip(signals.items(), begun, strict=True)]
+        [
+            _reading(question, completion, *item, steps)
+            for item, steps in zip(signals.items(), begun, strict=True)
+        ]
     )
 
 
-def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading]) -> Reading:
-    detail = marks(signal, question)
+def _reading(
+    question: Question, completion: Completion, name: str, signal: Signal, steps: Steps[Reading]
+) -> Reading:
+    detail = marks(signal, question, completion)
     found = steps.found
     if found is None:
         found = Reading(reason=str(steps.missing), detail=getattr(steps.missing, "detail", {}))
@@ -66,11 +73,18 @@ def _reading(question: Question, name: str, signal: Signal, steps: Steps[Reading
     return Reading(signal=name, score=found.score, reason=found.reason, detail={**found.detail, **detail})
 
 
-def marks(signal: Signal, question: Question) -> dict[str, Any]:
-    """The fingerprint of a signal; of an answer that was asked for in a form, or by a prompt, it is another."""
+def marks(signal: Signal, question: Question, completion: Completion | None = None) -> dict[str, Any]:
+    """The fingerprint of a signal; of an answer that was asked for in a form, or by a prompt, it is another.
+
+    `asked_with` is among it where it is known how the answer was asked for.
+    """
     prompt, parameters = getattr(signal, "fingerprint", (None, None))  # one from elsewhere may come without
     put = mark_of(question) + ("" if question.put_by is None else f"+prompt:{question.put_by[:8]}")
-    return {"prompt": prompt, "parameters": f"{parameters or ''}{put}" if put else parameters}
+    asked = question.asked_with
+    if completion is not None:
+        asked = ended_with(asked, completion)
+    found = {"prompt": prompt, "parameters": f"{parameters or ''}{put}" if put else parameters}
+    return found | ({} if asked is None else {"asked_with": asked})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -240,7 +254,7 @@ class _Run:
         replies = await self.asker.ask(ask)
         if isinstance(replies, Interrupted):
             raise _AnotherTime(replies.reason)
-        record = await self._record(record_id, question, replies)
+        record = await self._record(record_id, question, replies, asked_with(ask))
         for reading in record.readings:
             if reading.detail.get("interrupted"):
                 raise _AnotherTime(reading.reason)
@@ -255,18 +269,19 @@ class _Run:
                     self.late[record_id] = there.text, grade
         await self._leave(record, verdict)
 
-    async def _record(self, record_id: str, question: Question, replies: Replies) -> Record:
+    async def _record(self, record_id: str, question: Question, replies: Replies, asked: str) -> Record:
+        marked = replace(question, asked_with=asked)
         whole = replies.completions[0] if replies.completions else None
         completion = None if whole is None else final_answer(self.prompt, whole)
         error = replies.reason if completion or not whole else NO_LAST_LINE
         if completion is None:
             reason = error or "The model gave no reply."
             readings = tuple(
-                Reading(signal=name, score=None, reason=reason, detail=marks(signal, question))
+                Reading(signal=name, score=None, reason=reason, detail=marks(signal, marked))
                 for name, signal in self.signals.items()
             )
         else:
-            readings = await read(self.signals, question, completion, self.asker)
+            readings = await read(self.signals, marked, completion, self.asker)
         return Record(
             id=record_id,
             time=self.clock(),

@@ -22,6 +22,7 @@ __all__ = ["release_of"]
 
 Section = Mapping[str, Any]
 Gate = Literal["trail", "hold"]
+AskedWith = Literal["fitted", "any"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +33,8 @@ class ConfidenceFrom:
     "default" for all others. `same` names who is asked whether two answers say the same, where the texts alone do not
     tell, by signals and routes that compare answers. `format` is the form that answers are asked for in, by kind or by
     name; where it is not stated, questions are put as clients send them. `prompt` is a file: what `calibrant refine`
-    found, or a text that is a system message.
+    found, or a text that is a system message. `asked_with` says whether maps take answers to any system prompt and
+    limit of tokens ("any"), or only such as they were fitted on.
     """
 
     signals: tuple[str, ...] = ("mean_logprob",)
@@ -42,6 +44,7 @@ class ConfidenceFrom:
     same: Same = None
     format: str | None = None
     prompt: str | None = None
+    asked_with: AskedWith = "fitted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +65,7 @@ class TaskSection:
     gate: Gate | None = None
     format: str | None = None
     prompt: str | None = None
+    asked_with: AskedWith | None = None
     policy: Mapping[str, Any] | None = None
     route: Mapping[str, Any] | None = None
     records: Mapping[str, Any] | None = None
@@ -88,7 +92,7 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
     postures = dict(usual.posture)
     default = Way(
         signals=_signals(usual.signals, postures.pop("default", None), usual.same, "[confidence]"),
-        maps=file.maps(usual.maps) or MapSet(),
+        maps=replace(file.maps(usual.maps) or MapSet(), asked_with=usual.asked_with),
         policy=file.policy(sections.get("policy", {}), "policy"),
         others={role: role for role in ("peer", "judge") if role in sections},
         gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
@@ -109,6 +113,8 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
             given["signals"] = _signals(names, posture, same, f"[{where}]")
         if own.same and "route" not in given:
             given |= file.route(sections.get("route", {}), "route", own.same)
+        maps = given.get("maps", default.maps)
+        given["maps"] = replace(maps, asked_with=own.asked_with or usual.asked_with)
         tasks[task] = replace(default, **given)
     for way in (default, *tasks.values()):
         _check_comparing(way)

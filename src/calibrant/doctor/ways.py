@@ -269,6 +269,9 @@ def _confidence(place: _Place, config: Config, domain: str | None) -> Confidence
     """What an answer with a score of every signal gets there."""
     asked = replace(_question(config, place.task), domain=domain)
     question, _ = place.way.put(asked, Ask(messages=asked.messages))
+    question = replace(
+        question, asked_with=None
+    )  # system prompt and limit of tokens are the clients' to send
     readings = tuple(
         Reading(signal=name, score=score(0.5), detail=marks(signal, question))
         for name, signal in place.way.assessor.signals.items()

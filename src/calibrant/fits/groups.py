@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..maps.calibration import CalibrationMap
 from ..maps.matching import Key, Scope
-from ..tally import Tally, merged
+from ..tally import Tally
+from ..tally import merged as added
 from ..types import Fingerprint
+from ..types.asked import merged
 
 if TYPE_CHECKING:
     from ..calibrators.pooled import Pooled
@@ -79,7 +81,7 @@ def cross_fit_groups(
         moved: dict[Key, list[Tally]] = {}
         for fold in range(count):
             rests = {
-                rest: merged([t for f, t in parts.get(whole, {}).items() if f != fold])
+                rest: added([t for f, t in parts.get(whole, {}).items() if f != fold])
                 for rest, whole in kind.keys.items()
             }
             if not any(t.rows for t in rests.values()):
@@ -91,7 +93,7 @@ def cross_fit_groups(
                 if part is not None:
                     moved.setdefault(whole, []).append(part.moved(made[rest](part.score)))
         found |= moved
-    return {key: merged(tallies) for key, tallies in found.items()}
+    return {key: added(tallies) for key, tallies in found.items()}
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,13 @@ class _Kind:
         free = self.names[len(prefix) :]
         if not marks or any(n in free or len({m.get(n) for m in marks}) > 1 for n in NEVER_ANOTHER):
             return None
-        return {
+        alike: dict[str, str | None] = {
             n: v
             for n, v in marks[0].items()
             if n not in free and v is not None and all(m.get(n) == v for m in marks)
         }
+        asked = merged(m.get("asked_with") for m in marks)
+        return alike if asked is None else {**alike, "asked_with": asked}
 
 
 def _kinds(groups: LabelledGroups) -> list[_Kind]:

@@ -89,6 +89,7 @@ def confidence_body(record: Record, *, book: Phrasebook = PLAIN) -> dict[str, An
         "domain": record.question.domain,
         "map_id": confidence and confidence.map_id,
         "stand_in": confidence and confidence.stand_in,
+        "caution": confidence and confidence.caution,
         "signal": mark and mark.signal,
         "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
         "route": [asdict(step) for step in record.steps],

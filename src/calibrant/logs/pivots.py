@@ -21,7 +21,7 @@ from ..types import Fingerprint
 from .keys import Key, group_codes, listed
 from .opening import open_log
 from .reader import Reader, every
-from .roles import STATED, Roles
+from .roles import STATED, Roles, shared
 from .sources import Source
 from .values import as_is
 
@@ -159,6 +159,5 @@ def _asked(stated: list[Stated], group: list[int]) -> dict[tuple[int, str], Fing
             if name in one and name != "signal":
                 values.setdefault(name, set()).add(one[name])
     return {
-        place: Fingerprint(**{n: only for n, v in values.items() if len(v) == 1 for only in v})
-        for place, values in held.items()
+        place: Fingerprint(**{n: shared(n, v) for n, v in values.items()}) for place, values in held.items()
     }

@@ -18,7 +18,7 @@ from ..maps.units import FRACTION, Unit
 from ..tally import Floats
 from .keys import Key, cluster_ids, distinct, group_codes
 from .repeats import Repeats, totals
-from .roles import Roles
+from .roles import Roles, shared
 from .scales import Units, units_of
 from .sources import Block, Source
 from .values import CODE, NOT_A_NUMBER, PHRASES, REASONS, TOTAL, Column, Kind, propensities, scores, weights
@@ -210,7 +210,7 @@ class Reader:
     def constants(self, key: Key) -> dict[str, str]:
         """The stated columns of which a group's usable rows hold one value only."""
         held = self.held.get(key, {})
-        return {n: only for n, v in held.items() if len(v) == 1 and (only := next(iter(v))) is not None}
+        return {n: only for n, v in held.items() if (only := shared(n, v)) is not None}
 
     def unit(self, name: str, key: Key) -> Unit:
         """The unit of the scores of a group of the columns `apart`, decided on the first call."""

@@ -8,6 +8,7 @@ from shlex import quote
 
 from ..errors import ColumnNotFound, NoSuchColumn, UnusableInput
 from ..types import Fingerprint
+from ..types.asked import merged
 from .keys import distinct
 from .sources import Source
 from .vocabulary import Named
@@ -21,6 +22,7 @@ __all__ = [
     "mixed_signals",
     "parted_by_signal",
     "roles_of",
+    "shared",
 ]
 
 CONVENTIONS: Mapping[str, tuple[str, ...]] = {
@@ -78,6 +80,17 @@ class Roles:
         """Distinct columns needed."""
         wanted = [self.confidence, self.correct, self.weight, *self.tied, *self.by]
         return list(dict.fromkeys(name for name in wanted if name))
+
+
+def shared(name: str, values: Collection[str | None]) -> str | None:
+    """What rows with these values of a column `STATED` state together: the only one, or how all of them were asked for.
+
+    >>> shared("model", {"a"}), shared("model", {"a", "b"}), shared("asked_with", {"system none; tokens 4"})
+    ('a', None, 'system none')
+    """
+    if name == "asked_with":
+        return merged(values)
+    return next(iter(values)) if len(values) == 1 else None
 
 
 def matched(

@@ -19,7 +19,7 @@ from .keys import Key, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader
 from .repeats import item_columns, repeats_told, tied_together
-from .roles import STATED, Roles, parted_by_signal
+from .roles import STATED, Roles, parted_by_signal, shared
 from .times import seconds_of
 from .values import as_is
 
@@ -124,9 +124,10 @@ def _pooled(reader: Reader) -> list[str]:
 def _group(
     rows: Parsed, at: NDArray[np.intp], roles: Roles, order: Floats, reader: Reader, key: Key
 ) -> GroupRows:
+    held = reader.held[key]
     return GroupRows(
         scores=rows.score[at], grades=rows.grade[at], weights=rows.weight[at] if roles.weight else None,
         clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).all() else None,
-        constants={n: next(iter(v)) for n, v in reader.held[key].items() if len(v) == 1},
-        mixed=frozenset(n for n, v in reader.held[key].items() if len(v) > 1),
+        constants={n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
+        mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)),
     )  # fmt: skip

@@ -26,6 +26,7 @@ from ..files.sealed import Kind, Sealed
 from ..shown import Shown
 from ..tally import Floats
 from ..types import Fingerprint
+from ..types.asked import refusals
 from .curves import Curve, curve_from_dict
 from .evidence import Evidence
 from .matching import Stated
@@ -233,18 +234,22 @@ class BlendMap(Shown, Sealed):
             self, signals=signals, fingerprint=fingerprint, statistics=statistics, units=units or self.units
         )
 
-    def differences(self, stated: Mapping[str, Stated]) -> list[str]:
+    def differences(self, stated: Mapping[str, Stated], *, asked_any: bool = False) -> list[str]:
         """In what the scores of signals, of each of which this is known, are not such as the blend was fitted on.
 
-        Signals that the blend does not use are not looked at.
+        Signals that the blend does not use are not looked at. How the answer was asked for is that of all its signals,
+        and not looked at where `asked_any`.
         """
-        return [
+        found = [
             f"{one.name}'s {off}"
             for one in self.signals
             for off in replace(self.fingerprint, prompt=one.prompt, parameters=one.parameters).differences(
-                stated.get(one.name, {})
+                stated.get(one.name, {}), asked_any=True
             )
         ]
+        asked = [] if asked_any else [stated[n].get("asked_with") for n in self.names if n in stated]
+        off = [one for text in asked for one in refusals(self.fingerprint.asked_with, text)]
+        return found + list(dict.fromkeys(off))
 
 
 def _checked(name: str, scores: ArrayLike, rows: int) -> Floats:

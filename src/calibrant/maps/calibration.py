@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,7 +156,8 @@ class MapSet(Shown):
     `blends` take the signals of an answer together; where one fits an answer it goes before the other maps.
     `fallbacks` stand in for groups without a map: the one of (("task", "maths"),) for a domain of maths that was
     not seen, the one of () for any task; the one that states most goes first. None stands in for a group that has a
-    map, also where that map refuses the scores.
+    map, also where that map refuses the scores. A map refuses answers to another system prompt, or cut off at another
+    limit, than those that it was fitted on; with `asked_with` "any" it takes them, and its confidences say so.
 
     >>> import calibrant
     >>> from calibrant.types import Fingerprint
@@ -172,6 +173,7 @@ class MapSet(Shown):
     groups: tuple[tuple[Key, CalibrationMap], ...] = ()
     blends: tuple[tuple[Key, BlendMap], ...] = ()
     fallbacks: tuple[tuple[Scope, CalibrationMap], ...] = ()
+    asked_with: Literal["fitted", "any"] = "fitted"
 
     @cached_property
     def _index(self) -> dict[Key, CalibrationMap]:
@@ -208,13 +210,17 @@ class MapSet(Shown):
     def match(self, stated: Stated) -> Match[CalibrationMap]:
         """The map for a score of which `stated` is known, perhaps one that stands in; or None and what does not fit."""
         return _with_advice(matched(
-            "map", self.by, self._index, stated, lambda one: one.fingerprint.differences(stated), self.fallbacks
+            "map", self.by, self._index, stated,
+            lambda one: one.fingerprint.differences(stated, asked_any=self.asked_with == "any"), self.fallbacks,
         ))  # fmt: skip
 
     def match_blend(self, stated: Mapping[str, Stated]) -> Match[BlendMap]:
         """The blend for an answer, by what is known of each signal that has a score; or None and what does not fit."""
         by = [name for name in self.by if name != "signal"]
-        match = matched("blend", by, self._blends, _alike(stated), lambda one: one.differences(stated))
+        match = matched(
+            "blend", by, self._blends, _alike(stated),
+            lambda one: one.differences(stated, asked_any=self.asked_with == "any"),
+        )  # fmt: skip
         if match.found is None or any(name in stated for name in match.found.names):
             return _with_advice(match)
         return Match(reason=f"none of {', '.join(match.found.names)} has a score")
@@ -230,7 +236,8 @@ class MapSet(Shown):
         assert match.found is not None
         free = () if match.scope is None else [n for n in self.by if n not in dict(match.scope)]
         mark = {**match.found.fingerprint.stated, **stated, **dict.fromkeys(free)}
-        return _confidences(match.found, scores, mark, match.stand_in)
+        caution = match.found.fingerprint.cautions(stated)
+        return _confidences(match.found, scores, mark, match.stand_in, caution)
 
     def blend_confidences(
         self, match: Match[BlendMap], scores: Mapping[str, ArrayLike], stated: Mapping[str, Stated]
@@ -240,7 +247,8 @@ class MapSet(Shown):
         used = [name for name in match.found.names if name in stated]
         whole = {"signal": " + ".join(used), "prompt": None, "parameters": None}
         mark = {**match.found.fingerprint.stated, **_alike(stated), **whole}
-        return _confidences(match.found, {name: scores[name] for name in used}, mark)
+        caution = match.found.fingerprint.cautions(_alike(stated))
+        return _confidences(match.found, {name: scores[name] for name in used}, mark, caution=caution)
 
     def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
         """Calibrate a reading with the map that is for its fingerprint, or say why none is."""
@@ -273,6 +281,8 @@ class MapSet(Shown):
                 content[name] = [{"group": list(g), "map": m.to_dict()} for g, m in kind]
         if self.fallbacks:
             content["fallbacks"] = [{"where": dict(where), "map": m.to_dict()} for where, m in self.fallbacks]
+        if self.asked_with == "any":
+            content["asked_with"] = self.asked_with
         return content
 
     def to_json(self) -> str:
@@ -312,6 +322,7 @@ class MapSet(Shown):
             groups=tuple((tuple(e["group"]), one(e["map"])) for e in data["maps"]),
             blends=tuple((tuple(e["group"]), blend(e["map"])) for e in data.get("blends", ())),
             fallbacks=tuple((tuple(e["where"].items()), one(e["map"])) for e in data.get("fallbacks", ())),
+            asked_with=data.get("asked_with", "fitted"),
         )
 
     @classmethod
@@ -360,12 +371,16 @@ def _alike(stated: Mapping[str, Stated]) -> Stated:
 
 
 def _confidences(
-    made: CalibrationMap | BlendMap, scores: Any, mark: Stated, stand_in: str | None = None
+    made: CalibrationMap | BlendMap,
+    scores: Any,
+    mark: Stated,
+    stand_in: str | None = None,
+    caution: str | None = None,
 ) -> Iterator[Confidence]:
     fingerprint = Fingerprint.of(mark)
     low, high = made.interval(scores)
     for p, *ends in zip(made(scores).tolist(), low.tolist(), high.tolist(), strict=True):
         yield Confidence(
             p=Probability(p), low=ends[0], high=ends[1], map_id=made.map_id, fingerprint=fingerprint,
-            verdicts=made.evidence.rows, stand_in=stand_in,
+            verdicts=made.evidence.rows, stand_in=stand_in, caution=caution,
         )  # fmt: skip

@@ -70,8 +70,10 @@ COLUMNS = (
     "tokens",
     "p",
     "finish_reason",
+    "asked_with",
 )
-"""The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how."""
+"""The columns of a log, in order. `prompt` and `parameters` are digests of what the signal asked and how, and
+`asked_with` tells how the answer was asked for."""
 
 
 LATER_COUNTS = ("cached_tokens", "reasoning_tokens", "details")
@@ -134,6 +136,7 @@ def _row(
         "tokens": detail.get("call_tokens"),
         "p": record.confidence and record.confidence.p,
         "finish_reason": completion and completion.finish_reason,
+        "asked_with": detail.get("asked_with"),
     }
     return row | {name: value for name, value in told.items() if name not in row}
 
@@ -170,7 +173,7 @@ def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
     settings = question.settings.stated
     shallow = _shallow(question)
-    for name in ("format", "put_by"):
+    for name in ("format", "put_by", "asked_with"):
         if shallow[name] is None:
             del shallow[name]  # as those were written that knew of none
     return shallow | {
@@ -260,7 +263,10 @@ def _confidence_from_json(data: Mapping[str, Any]) -> Confidence:
 
 def _confidence_to_json(confidence: Confidence) -> dict[str, Any]:
     mark = confidence.fingerprint
-    return _shallow(confidence) | {"fingerprint": None if mark is None else _shallow(mark)}
+    data = _shallow(confidence) | {"fingerprint": None if mark is None else mark.to_dict()}
+    if confidence.caution is None:
+        del data["caution"]  # as those were written that knew of none
+    return data
 
 
 def _reading_from_json(data: Mapping[str, Any]) -> Reading:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..arguments import arguments
 from ..asking.assessing import Assessor
+from ..dialogue.asked import asked_with
 from ..dialogue.forms import formed, lined, shaped
 from ..dialogue.prompts import Prompt
 from ..errors import BadRequest, ModelError, UnusableInput
@@ -100,9 +101,12 @@ class LiveWay:
 
         A question is never taken to be put by another prompt, whatever it states. Where the request carries a form of
         the server's (tools, `response_format`), or the route has prompts of its own for what the answer is to be like,
-        no form is asked for.
+        no form is asked for. The question tells how it is asked, for who reads signals of its answer.
         """
-        question = replace(question, put_by=None)
+        formal, asked = self._put(replace(question, put_by=None), ask)
+        return replace(formal, asked_with=asked_with(asked)), asked
+
+    def _put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
         if self.prompt is not None:
             question, ask = self.prompt.asks(question, ask)
         if shaped(ask.extra) or getattr(self.route, "asks_otherwise", False):

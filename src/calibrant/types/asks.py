@@ -127,7 +127,8 @@ class Question:
     `references` holds acceptable answers where they are known (a labelled question), else is empty; `settings`
     say how its answers are drawn, where it has a wish. `format` is the form that its answer is asked for in (see
     `calibrant.dialogue.forms`): "by_kind", a form by name, or "free" and None for as it stands. `put_by` is the digest
-    of the prompt around it (`calibrant.dialogue.prompts`), None where there is none.
+    of the prompt around it (`calibrant.dialogue.prompts`), None where there is none. `asked_with` is how it was put in
+    full (`calibrant.dialogue.asked`), for who reads signals of its answer; None where that is not known.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Question:
     settings: Sampling = Sampling()
     format: str | None = None
     put_by: str | None = None
+    asked_with: str | None = None
 
     @property
     def text(self) -> str:

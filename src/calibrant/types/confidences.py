@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
+from .asked import cautions, refusals
 from .asks import Completion, Delta, Json
 
 __all__ = [
@@ -86,11 +87,15 @@ def scored(value: float, **detail: Any) -> Reading:
     return Reading(score=score(value), detail=detail)
 
 
+ASKED = "asked_with"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fingerprint:
     """What a score is a score of. None means: not stated, so any.
 
-    `prompt` is a digest of the instructions, `parameters` one of the signal's own settings.
+    `prompt` is a digest of the instructions, `parameters` one of the signal's own settings. `asked_with` tells how the
+    answers were asked for: system prompt, limit of tokens and so on (`calibrant.types.asked`).
     """
 
     model: str | None = None
@@ -99,6 +104,7 @@ class Fingerprint:
     parameters: str | None = None
     task: str | None = None
     domain: str | None = None
+    asked_with: str | None = None
 
     @classmethod
     def of(cls, known: Mapping[str, Any]) -> Fingerprint:
@@ -107,18 +113,34 @@ class Fingerprint:
 
     @property
     def stated(self) -> dict[str, str | None]:
-        """Its fields as what is known of a live score: None is known to be none."""
-        return {name: getattr(self, name) or None for name in self.__slots__}
+        """Its fields as what is known of a live score: None is known to be none, but of `asked_with` not known."""
+        told = {name: getattr(self, name) or None for name in self.__slots__}
+        return told if self.asked_with else {n: v for n, v in told.items() if n != ASKED}
 
-    def differences(self, stated: Mapping[str, str | None]) -> list[str]:
+    def to_dict(self) -> dict[str, str | None]:
+        """Plain values; how answers were asked for only where it is known, so that older files keep their ids."""
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return told if self.asked_with else {n: v for n, v in told.items() if n != ASKED}
+
+    def differences(self, stated: Mapping[str, str | None], *, asked_any: bool = False) -> list[str]:
         """Fields stated on this side that are known to be otherwise; what `stated` does not hold is not compared.
+
+        How answers were asked for is compared part by part (`calibrant.types.asked.refusals`), and not where
+        `asked_any`.
 
         >>> mine = Fingerprint(model="a", task="t")
         >>> mine.differences({"model": "b"}), mine.differences(Fingerprint(model="a").stated)
         (["model is 'b', not 'a'"], ["task is None, not 't'"])
         """
-        pairs = [(name, value, stated.get(name, value)) for name, value in self.stated.items()]
-        return [f"{n} is {theirs!r}, not {mine!r}" for n, mine, theirs in pairs if mine not in (None, theirs)]
+        pairs = [
+            (name, value, stated.get(name, value)) for name, value in self.stated.items() if name != ASKED
+        ]
+        off = [f"{n} is {theirs!r}, not {mine!r}" for n, mine, theirs in pairs if mine not in (None, theirs)]
+        return off if asked_any else off + refusals(self.asked_with, stated.get(ASKED))
+
+    def cautions(self, stated: Mapping[str, str | None]) -> str | None:
+        """What is to be known where scores of which this is `stated` were asked for otherwise; None for nothing."""
+        return "; ".join(cautions(self.asked_with, stated.get(ASKED))) or None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +148,9 @@ class Confidence:
     """A calibrated probability with its evidence, or None with a reason.
 
     `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it. `stand_in` says
-    what its map is for, where that stood in for a group without a map of its own ("task law, any domain").
+    what its map is for, where that stood in for a group without a map of its own ("task law, any domain"). `caution`
+    says in what the answer was asked for otherwise than those of the map, or that this is not known, or that it was
+    cut off.
     """
 
     p: Probability | None
@@ -137,6 +161,7 @@ class Confidence:
     verdicts: int = 0
     reason: str | None = None
     stand_in: str | None = None
+    caution: str | None = None
 
     def __post_init__(self) -> None:
         if (self.p is None) == (self.reason is None):

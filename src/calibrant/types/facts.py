@@ -34,10 +34,12 @@ class Decision:
     why: str
 
     def noting(self, confidence: Confidence) -> Decision:
-        """The same decision, which says so where a map stood in, or rests on few labelled answers."""
+        """The same decision, which says so where a map stood in, rests on few answers, or may not be for this one."""
         said = [self.why]
         if confidence.stand_in is not None:
             said.append(f"There is no map for exactly this; the one for {confidence.stand_in} stood in.")
+        if confidence.caution is not None:
+            said.append(f"The map may not hold for this answer: {confidence.caution}.")
         if confidence.few:
             said.append(f"The map rests on {confidence.verdicts} labelled answers only.")
         return replace(self, why=" ".join(said))

@@ -129,6 +129,8 @@ def print_applied(done: Applied) -> None:
         say(f"  {n:,} are of groups without a map; the one for {level} stood in.")
     for labels, n in done.few.most_common(8):
         say(f"  {n:,} got theirs from a map that rests on {labels} labelled answers only: see its interval.")
+    for caution, n in done.cautioned.most_common(8):
+        say(f"  {n:,} got theirs from a map that may not hold for them: {caution}.")
     for column, n in done.replaced.items():
         say(f"  {n:,} rows held something in {column} before, which was replaced.")
     say("Actions: " + ", ".join(f"{name} {n:,}" for name, n in done.actions.most_common()))
