@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from ..errors import NoScore
 from ..types import Ask, Completion, Cost, Question, Reading, Replies, scored
 from .agreement import Comparing, grouped, open_pairs, pairs_at_most
+from .answered import calls_in, told
 from .asks import sample_ask
 from .entailment import Same
 
@@ -116,17 +117,48 @@ def pooled(
 ) -> Generator[Ask | tuple[Ask, ...], Any, tuple[tuple[Completion, ...], Pool]]:
     """The samples that an Ask brings, all of them and pooled with the answer: for a signal's ``yield from``.
 
-    Raises `NoScore` for an empty answer, and where fewer than `least` samples say anything.
+    Calls of tools are compared as such. Raises `NoScore` for an answer that is empty or was refused, and where fewer
+    than `least` samples say anything.
     """
-    if not completion.text.strip():
-        raise NoScore("The answer is empty, so nothing can agree with it.")
+    told(completion)
     drawn: Replies = yield ask
     done = drawn.completions[: ask.samples]
-    if sum(bool(sample.text.strip()) for sample in done) < least:
+    if sum(_speaks(sample) for sample in done) < least:
         few = "No sample says anything." if least == 1 else f"Fewer than {least} samples say anything."
         raise NoScore(drawn.reason or few)
-    made = yield from pool(question, completion.text, [sample.text for sample in done], same)
+    if any(one.tool_calls for one in (completion, *done)):
+        made = yield from _pool_of_calls(question, completion, done, same)
+    else:
+        made = yield from pool(question, completion.text, [sample.text for sample in done], same)
     return done, made
+
+
+def _speaks(completion: Completion) -> bool:
+    return bool(completion.text.strip() or completion.tool_calls)
+
+
+def _pool_of_calls(
+    question: Question, completion: Completion, samples: Sequence[Completion], same: Same
+) -> Generator[tuple[Ask, ...], tuple[Replies, ...], Pool]:
+    """As `pool`, where some call tools: equal calls are one group, whatever is said beside them; words are another."""
+    kept = tuple(i for i, sample in enumerate(samples) if _speaks(sample))
+    every = [completion, *[samples[i] for i in kept]]
+    words = [i for i, one in enumerate(every) if not one.tool_calls]
+    found = yield from grouped(question, [every[i].text for i in words], same)
+    keys: list[str | int] = [calls_in(one) for one in every]
+    for i, label in zip(words, found.labels, strict=True):
+        keys[i] = label
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    own, *groups = [numbers[key] for key in keys]
+    said = [calls_in(one) or one.text for one in every]
+    return Pool(
+        answer=said[0],
+        texts=tuple(said[1:]),
+        groups=tuple(groups),
+        own=own,
+        kept=kept,
+        undecided=found.undecided,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

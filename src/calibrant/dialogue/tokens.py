@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ..errors import NoScore
 from ..types import Completion, Token
+from .answered import told
 from .spelling import AROUND, holding, spelling
 
 __all__ = [
@@ -52,13 +53,10 @@ def spoken(completion: Completion) -> tuple[Token, ...]:
     >>> [token.text for token in spoken(Completion(text="4", model="m", tokens=(Token("4", -0.1),)))]
     ['4']
     """
-    if completion.finish_reason == "content_filter":
-        raise NoScore("The answer was refused or withheld, so its tokens are not those of an answer.")
-    if completion.tokens is None:
+    there = told(completion).tokens
+    if there is None:
         raise NoScore(NO_CALLS if completion.tool_calls else NONE)
-    if not completion.text.strip() and not completion.tool_calls:
-        raise NoScore("The answer is empty, so there is no token to be sure of.")
-    tokens = _calling(completion) if completion.tool_calls else spelling(completion.tokens, completion.text)
+    tokens = _calling(completion) if completion.tool_calls else spelling(there, completion.text)
     if tokens is None:
         raise NoScore(_unspelt(completion))
     _check(tokens)
@@ -66,7 +64,10 @@ def spoken(completion: Completion) -> tuple[Token, ...]:
 
 
 NONE = "The answer carries no log-probabilities; ask a server that gives them."
-NO_CALLS = "The log-probabilities do not hold the tool calls; the server gives them for text alone."
+NO_CALLS = (
+    "The log-probabilities do not hold the tool calls; the server gives them for text alone. self_consistency compares "
+    "tool calls without them, and verbalized asks about them."
+)
 
 
 def _calling(completion: Completion) -> tuple[Token, ...] | None:

@@ -42,7 +42,7 @@ def asked_of(ask: Ask, stated: Mapping[str, Any], headers: Mapping[str, str]) ->
         task=task,
         domain=domain,
         metadata={**metadata, **_kind(metadata)},
-        settings=Sampling(max_tokens=ask.max_tokens or OPEN_TOKENS, stop=ask.stop),
+        settings=Sampling(max_tokens=ask.max_tokens or OPEN_TOKENS, stop=ask.stop, extra=ask.extra),
     )
     own = {name: value for name, value in metadata.items() if name not in OURS}
     if own:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from calibrant.answers.kinds import inert, options_of
 from calibrant.answers.options import chosen
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import JUDGE, TOP, together, tokens_in
 from calibrant.dialogue.claims import claims_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
@@ -77,7 +78,10 @@ class ClaimSupport(Fingerprinted):
         self, question: Question, completion: Completion
     ) -> Generator[tuple[Ask, ...], tuple[Replies, ...], Reading]:
         """The claims that have evidence, all at once; all of them must be readable."""
-        passages, claims = passages_of(question), claims_in(_spelled(question, completion.text), self.claims)
+        passages, claims = (
+            passages_of(question),
+            claims_in(_spelled(question, words_in(completion)), self.claims),
+        )
         if not passages:
             raise NoScore(
                 "The question has no passages to set the answer against: metadata.context or metadata.documents."

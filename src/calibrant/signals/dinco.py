@@ -13,6 +13,7 @@ from calibrant.answers.kinds import options_of
 from calibrant.answers.options import chosen
 from calibrant.answers.same import sameness
 from calibrant.dialogue.agreement import entailment, open_pairs, pairs_at_most
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import JUDGE, TOP, judge_ask, together, tokens_in
 from calibrant.dialogue.samples import Pool, Sampled
 from calibrant.dialogue.tokens import weighed
@@ -87,10 +88,11 @@ class Dinco(Sampled):
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples, then other answers where these and the options are too few, then all candidates at once."""
+        answer = words_in(completion)
         done, made = yield from self.drawn(question, completion)
         options = options_of(question)
-        rivals = yield from self._rivals(question, completion.text, made)
-        named = [_spelled(one, options) for one in (completion.text, *rivals)]
+        rivals = yield from self._rivals(question, answer, made)
+        named = [_spelled(one, options) for one in (answer, *rivals)]
         judged = yield from together(
             judge_ask(question, one, INSTRUCTION, max_tokens=2, logprobs=True, top_logprobs=TOP)
             for one in named

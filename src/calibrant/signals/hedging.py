@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from calibrant.answers.values import concluded
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.likelihoods import PHRASES
 from calibrant.errors import NoScore
@@ -136,9 +137,7 @@ class Hedging(Fingerprinted):
         return digest([]), digest([LEXICON, UNHEDGED, IGNORANCE, SHORT, WHOLE])
 
     def read(self, question: Question, completion: Completion) -> Reading:
-        own = SAID_BY_OTHERS.sub(" ", completion.text.replace("\u2019", "'"))
-        if not completion.text.strip():
-            raise NoScore("The answer is empty.")
+        own = SAID_BY_OTHERS.sub(" ", words_in(completion).replace("\u2019", "'"))
         if len(WORD.findall(own)) > SHORT and not ENGLISH.search(own):
             raise NoScore("The answer has no known word of English, and hedges are known in English only.")
         found = hedges(sentence_of_the_answer(own))

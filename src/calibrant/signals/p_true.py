@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.answers.kinds import inert
+from calibrant.dialogue.answered import answer_in
 from calibrant.dialogue.asks import JUDGE, TOP, sample_ask, tokens_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.orders import in_both_orders
@@ -61,14 +62,14 @@ class PTrue(Fingerprinted):
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """The samples where they are shown, then one call for each order at the same time; both must be readable."""
-        ideas = ""
+        answer, ideas = answer_in(completion), ""
         if self.shown:
             drawn = yield sample_ask(question, self.shown)
             if not drawn.completions:
                 raise NoScore(drawn.reason or "The model gave no samples.")
             ideas = shown_ideas([sample.text for sample in drawn.completions[: self.shown]])
         both = yield from in_both_orders(
-            question, completion.text, INSTRUCTION, ORDERS, {"ideas": ideas},
+            question, answer, INSTRUCTION, ORDERS, {"ideas": ideas},
             max_tokens=2, logprobs=True, top_logprobs=TOP,
         )  # fmt: skip
         first, second = [weighed(said, words) for said, words in both]

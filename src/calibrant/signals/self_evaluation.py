@@ -7,6 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from calibrant.dialogue.answered import answer_in
 from calibrant.dialogue.asks import JUDGE, tokens_in
 from calibrant.dialogue.fingerprinted import Fingerprinted
 from calibrant.dialogue.orders import in_both_orders
@@ -48,7 +49,7 @@ class SelfEvaluation(Fingerprinted):
     def read(self, question: Question, completion: Completion) -> Generator[tuple[Ask, ...], Any, Reading]:
         """One call for each order, both at the same time; both must be readable."""
         both = yield from in_both_orders(
-            question, completion.text, INSTRUCTION, ORDERS,
+            question, answer_in(completion), INSTRUCTION, ORDERS,
             max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs,
         )  # fmt: skip
         first, second = [judged(said, words) for said, words in both]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from calibrant.dialogue.answered import answer_in
 from calibrant.dialogue.asks import JUDGE, judge_ask, whole
 from calibrant.dialogue.posture import Insisting
 from calibrant.dialogue.stated import parse_confidence
@@ -37,7 +38,7 @@ class SelfProbing(Insisting):
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0, and a second one where the first states no number."""
-        ask = judge_ask(question, completion.text, self.put[1], max_tokens=self.max_tokens)
+        ask = judge_ask(question, answer_in(completion), self.put[1], max_tokens=self.max_tokens)
         said, stated = yield from self.insisted(ask, lambda reply: parse_confidence(whole(reply).text))
         if stated is None:
             raise NoScore(f"Expected a last line 'Confidence: 0.8', the model said {said.text[-80:]!r}.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from calibrant.dialogue.agreement import Comparing, grouped, open_pairs, pairs_at_most
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import again_ask, together, tokens_in
 from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import MEANT, POSTURES
@@ -76,6 +77,7 @@ class SteerConf(Comparing):
 
     def read(self, question: Question, completion: Completion) -> Generator[tuple[Ask, ...], Any, Reading]:
         """One call for each level, all at the same time."""
+        answer = words_in(completion)
         levels = yield from together(
             again_ask(question, prompt, temperature=self.temperature, max_tokens=self.max_tokens)
             for prompt in self.prompts
@@ -89,7 +91,7 @@ class SteerConf(Comparing):
                 levels[unread].reason
                 or f"Expected an answer and a confidence, the model said {said[unread]!r:.80}."
             )
-        found = yield from grouped(question, [completion.text, *(answer for answer, _ in read)], self.same)
+        found = yield from grouped(question, [answer, *(other for other, _ in read)], self.same)
         groups = found.labels
         stated = [confidence for _, confidence in read]
         best, election = elected(claims, groups[1:])

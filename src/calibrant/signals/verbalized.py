@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from calibrant.dialogue.amounts import parse_probability
+from calibrant.dialogue.answered import answer_in
 from calibrant.dialogue.asks import JUDGE, judge_ask
 from calibrant.dialogue.posture import Insisting
 from calibrant.errors import NoScore
@@ -40,7 +41,7 @@ class Verbalized(Insisting):
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0, and a second one where the first states no number."""
-        ask = judge_ask(question, completion.text, self.put[1], max_tokens=self.max_tokens)
+        ask = judge_ask(question, answer_in(completion), self.put[1], max_tokens=self.max_tokens)
         said, stated = yield from self.insisted(ask, _stated)
         if stated is None:
             raise NoScore(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibrant.dialogue.agreement import Comparing, compared, open_pairs
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import again_ask, whole
 from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import Insisting
@@ -52,6 +53,7 @@ class VerbalizedReasoned(Comparing, Insisting):
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """One call at temperature 0, and a second one where the first ends without both lines."""
+        given = words_in(completion)
         ask = again_ask(question, self.put[0], max_tokens=self.max_tokens)
         said, claim = yield from self.insisted(ask, lambda reply: parse_claim(whole(reply).text))
         if claim is None:
@@ -59,6 +61,6 @@ class VerbalizedReasoned(Comparing, Insisting):
                 f"Expected last lines 'Answer: ...' and 'Confidence: 0.8', the model said {said.text[-80:]!r}."
             )
         answer, stated = claim
-        found = yield from compared(question, completion.text, [answer], self.same)
+        found = yield from compared(question, given, [answer], self.same)
         own = stated if found.same[0] else 0.0
         return scored(own, best=answer, best_score=stated, said=said.text, **open_pairs(found.undecided))

@@ -9,6 +9,7 @@ from typing import Any
 
 from calibrant.answers.kinds import options_of
 from calibrant.dialogue.agreement import Comparing, compared, open_pairs
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import again_ask
 from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import Insisting
@@ -61,14 +62,14 @@ class VerbalizedTopK(Comparing, Insisting):
     def read(
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
-        options = len(options_of(question))
+        answer, options = words_in(completion), len(options_of(question))
         instruction = self.put[0].format(k=min(self.k, options) if options > 1 else self.k)
         ask = again_ask(question, instruction, max_tokens=self.max_tokens)
         said, stated = yield from self.insisted(ask, lambda reply: parse_distribution(reply.text))
         if stated is None:
             raise NoScore(f"Expected lines of a guess and a percentage, the model said {said.text[:80]!r}.")
         guessed = [guess for guess, _ in stated]
-        found = yield from compared(question, completion.text, guessed, self.same, most=self.pairs)
+        found = yield from compared(question, answer, guessed, self.same, most=self.pairs)
         own = [share for (_, share), alike in zip(stated, found.same, strict=True) if alike]
         guesses = [list(pair) for pair in stated]
         told = {"guesses": guesses, "named": bool(own), **open_pairs(found.undecided)}

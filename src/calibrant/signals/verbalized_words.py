@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from calibrant.dialogue.answered import answer_in
 from calibrant.dialogue.asks import JUDGE, judge_ask
 from calibrant.dialogue.likelihoods import parse_phrase
 from calibrant.dialogue.posture import Insisting
@@ -37,7 +38,7 @@ class VerbalizedWords(Insisting):
 
     def read(self, question: Question, completion: Completion) -> Generator[Ask, Replies, Reading]:
         """One call at temperature 0, and a second one where the first states no phrase."""
-        ask = judge_ask(question, completion.text, self.put[1], max_tokens=self.max_tokens)
+        ask = judge_ask(question, answer_in(completion), self.put[1], max_tokens=self.max_tokens)
         said, stated = yield from self.insisted(ask, lambda reply: parse_phrase(reply.text))
         if stated is None:
             raise NoScore(f"Expected one phrase of likelihood, the model said {said.text[:80]!r}.")

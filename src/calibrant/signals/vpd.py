@@ -9,6 +9,7 @@ from typing import Any
 
 from calibrant.answers.kinds import options_of
 from calibrant.dialogue.agreement import Comparing, compared, grouped, open_pairs
+from calibrant.dialogue.answered import words_in
 from calibrant.dialogue.asks import again_ask, tokens_in
 from calibrant.dialogue.entailment import Same
 from calibrant.dialogue.posture import Postured, postured
@@ -100,6 +101,7 @@ class Vpd(Comparing, Postured):
         self, question: Question, completion: Completion
     ) -> Generator[Ask | tuple[Ask, ...], Any, Reading]:
         """One Ask for all samples."""
+        answer = words_in(completion)
         replies: Replies = yield again_ask(
             question,
             self._instruction(len(options_of(question))),
@@ -112,11 +114,7 @@ class Vpd(Comparing, Postured):
         for one in replies.completions:
             stated = parse_distribution(one.text) or ()
             cut = one.finish_reason == "length"
-            its = (
-                (yield from compared(question, completion.text, [name for name, _ in stated]))
-                if cut
-                else None
-            )
+            its = (yield from compared(question, answer, [name for name, _ in stated])) if cut else None
             if stated and (its is None or any(its.same)):
                 valid.append(stated)
             else:
@@ -129,7 +127,7 @@ class Vpd(Comparing, Postured):
             )
         named = [pair for stated in valid for pair in stated]
         found = yield from grouped(
-            question, [completion.text, *("" if is_none_of_above(name) else name for name, _ in named)],
+            question, [answer, *("" if is_none_of_above(name) else name for name, _ in named)],
             self.same, self.pairs,
         )  # fmt: skip
         shares: dict[int, list[float]] = {}
