@@ -104,14 +104,28 @@ def test_numbers_that_are_no_log_probabilities_are_no_reading(logprob: float, wh
     assert told(behind) == ["Par"]
 
 
+@pytest.mark.parametrize(
+    ("texts", "counted"),
+    [
+        (["So", " it", " is", " Paris", "Par", "is"], PARIS),
+        (["So", " it", " is", " Paris", "\n", "Par", "is", "."], PARIS),
+        (["So", " it", " is", " Paris"], "do not spell"),
+        ([" it", " is", " Paris", "Paris"], "do not spell"),
+    ],
+)
+def test_reasoning_that_is_known_tells_where_the_answer_begins(texts: list[str], counted: Any) -> None:
+    found = told(done("Paris", *texts, reasoning="So it is Paris"))
+    assert counted in found if isinstance(counted, str) else found == counted
+
+
 def test_rounding_above_zero_is_certainty() -> None:
     assert likelihood_of(Completion(text="4", model="m", tokens=(Token("4", 1e-6),))) == 1.0
 
 
 def test_a_refusal_is_no_answer() -> None:
-    assert "refused or withheld" in told(
-        done("I cannot.", "I", " cannot", ".", finish_reason="content_filter")
-    )
+    marks: list[dict[str, Any]] = [{"finish_reason": "content_filter"}, {"refusal": True}]
+    for mark in marks:
+        assert "refused or withheld" in told(done("I cannot.", "I", " cannot", ".", **mark))
 
 
 CALL = ToolCall("1", "look", '{"q": "Paris"}')

@@ -530,6 +530,34 @@ def test_a_client_is_given_as_many_alternatives_as_it_asks_for_or_the_error() ->
     asyncio.run(run())
 
 
+def test_the_tokens_of_a_text_to_stop_at_are_none_of_the_answer() -> None:
+    entries = [
+        {"token": text, "logprob": -0.1, "top_logprobs": []}
+        for text in ("Par", "is", "\n\n", "Question", ":")
+    ]
+    choice = {"message": {"content": "Paris"}, "logprobs": {"content": entries}, "finish_reason": "stop"}
+    parts = [piece("Paris") | {}, piece("", "stop")]
+    for part, some in zip(parts, (entries[:2], entries[2:]), strict=True):
+        part["choices"][0]["logprobs"] = {"content": some}
+
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return (
+            await events(*parts)(request, body)
+            if body.get("stream")
+            else web.json_response({"choices": [choice]})
+        )
+
+    async def run() -> None:
+        async with served("chat", answer) as (model, _):
+            for stop, count in (("Question:",), 2), ((), 5), (("Answer:",), 5):
+                ask = replace(ASK, stop=stop)
+                (whole,) = await model.complete(ask)
+                *_, last = [delta async for delta in model.stream(ask)]
+                assert len(whole.tokens or ()) == len(last.completion.tokens or ()) == count
+
+    asyncio.run(run())
+
+
 def test_answers_without_log_probabilities_turn_them_off_for_nobody() -> None:
     given = [False] * 4 + [True, False, False, True]
 

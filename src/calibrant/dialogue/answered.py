@@ -12,7 +12,7 @@ __all__ = ["answer_in", "calls_in", "told", "words_in"]
 
 def told(completion: Completion) -> Completion:
     """The answer; raises `NoScore` for one that is empty, or was refused or withheld: nothing is to be said of it."""
-    if completion.finish_reason == "content_filter":
+    if completion.refusal or completion.finish_reason == "content_filter":
         raise NoScore("The answer was refused or withheld, so there is none to be sure of.")
     if not completion.text.strip() and not completion.tool_calls:
         raise NoScore("The answer is empty, so there is nothing to be sure of.")

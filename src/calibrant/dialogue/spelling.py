@@ -29,12 +29,13 @@ AROUND = " \t\n\r().,:;*\"'`[]{}#"
 REPLACED = re.compile("(\ufffd+)")
 
 
-def spelling(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...] | None:
+def spelling(tokens: tuple[Token, ...], text: str, reasoning: str = "") -> tuple[Token, ...] | None:
     """The tokens that spell the text, or None where they do not.
 
-    All of them, but for marks and white space around the answer, or those at the end where what comes before ends
-    with a mark of the chat template, such as ``</think>``. White space may be lacking between tokens, letters may be
-    written as bytes or in the alphabet of a tokenizer, which then are written out, so that the tokens can be read.
+    All of them, but for marks and white space around the answer, or those at the end where what comes before holds the
+    reasoning, or ends with a mark of the chat template, such as ``</think>``. White space may be lacking between
+    tokens, letters may be written as bytes or in the alphabet of a tokenizer, which then are written out, so that the
+    tokens can be read.
 
     >>> said = (Token("<think>", 0.0), Token("Hm", -1.0), Token("</think>", 0.0), Token("Par", -0.1), Token("is", 0.0))
     >>> [token.text for token in spelling(said, "Paris") or ()]
@@ -46,7 +47,7 @@ def spelling(tokens: tuple[Token, ...], text: str) -> tuple[Token, ...] | None:
     if "".join([token.text for token in own]).strip() == text.strip():
         return own
     for written in _writings(own):
-        if (place := _place(written, text)) is not None:
+        if (place := _place(written, text, reasoning)) is not None:
             first, last = place
             while first and own[first - 1].text and not written[first - 1].text:
                 first -= 1  # the beginning of a letter that is spread over tokens
@@ -100,7 +101,7 @@ def _bare(text: str) -> str:
     return "".join(text.split())
 
 
-def _place(tokens: tuple[Token, ...], text: str) -> tuple[int, int] | None:
+def _place(tokens: tuple[Token, ...], text: str, reasoning: str) -> tuple[int, int] | None:
     """Where the tokens begin and end that hold the text, with nothing but marks around it."""
     words, target = [_bare(token.text) for token in tokens], _bare(text)
     at = "".join(words).rfind(target)
@@ -110,7 +111,9 @@ def _place(tokens: tuple[Token, ...], text: str) -> tuple[int, int] | None:
     raw = "".join([token.text for token in tokens])
     spots = [i for i, letter in enumerate(raw) if not letter.isspace()]
     before, inside, after = raw[: spots[at]], raw[spots[at] : spots[end - 1] + 1], raw[spots[end - 1] + 1 :]
-    if OPENING.search(before) or (before.strip(AROUND) and not MARK.search(before)) or after.strip(AROUND):
+    thought = bool(reasoning.strip()) and _bare(reasoning) in _bare(before)
+    apart = thought or MARK.search(before) or not before.strip(AROUND)
+    if OPENING.search(before) or not apart or after.strip(AROUND):
         return None
     if not _spaced_alike(inside, text.strip(), {stop - at for stop in ends}):
         return None

@@ -56,7 +56,11 @@ def spoken(completion: Completion) -> tuple[Token, ...]:
     there = told(completion).tokens
     if there is None:
         raise NoScore(NO_CALLS if completion.tool_calls else NONE)
-    tokens = _calling(completion) if completion.tool_calls else spelling(there, completion.text)
+    tokens = (
+        _calling(completion)
+        if completion.tool_calls
+        else spelling(there, completion.text, completion.reasoning)
+    )
     if tokens is None:
         raise NoScore(_unspelt(completion))
     _check(tokens)
@@ -237,7 +241,7 @@ def first_word(said: Completion) -> Token | None:
     >>> first_word(Completion(text="(A)", model="m", tokens=(Token("(", 0.0), Token("A", -0.1), Token(")", 0.0)))).text
     'A'
     """
-    tokens = spelling(said.tokens or (), said.text) or ()
+    tokens = spelling(said.tokens or (), said.text, said.reasoning) or ()
     first = next((token for token in tokens if plain(token.text)), None)
     beyond = first is not None and max([first.logprob, *[weight for _, weight in first.top]]) > ROUNDING
     return None if beyond else first

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import Completion, Price, Token, Usage, canonical
 
-__all__ = ["beyond", "charged", "cut", "further"]
+__all__ = ["beyond", "charged", "cut", "further", "unstopped"]
 
 MOST_BEYOND = 65536
 """Bytes of further members that a completion keeps."""
@@ -34,6 +34,30 @@ def cut(completion: Completion, stop: Iterable[str]) -> Completion:
         spelt += token.text
     tokens = tuple(kept) if kept and spelt.startswith(text) else None
     return replace(completion, text=text, tokens=tokens, finish_reason="stop")
+
+
+def unstopped(completion: Completion, stop: Iterable[str]) -> Completion:
+    """The completion without the tokens of a text to stop at, which some servers give though the answer ends before it.
+
+    >>> tokens = (Token("4", -0.1), Token(" Q", -0.2), Token(":", 0.0))
+    >>> [token.text for token in unstopped(Completion(text="4", model="m", tokens=tokens), ["Q:"]).tokens or ()]
+    ['4']
+    """
+    said, tokens = completion.text.strip(), completion.tokens or ()
+    spelt = "".join([token.text for token in tokens]) if said else ""
+    if not said or spelt.rstrip().endswith(said):
+        return completion
+    at = spelt.rfind(said)
+    behind = spelt[at + len(said) :].lstrip()
+    if at < 0 or not any(text.strip() and behind.startswith(text.strip()) for text in stop):
+        return completion
+    kept, begin = list[Token](), 0
+    for token in tokens:
+        if begin >= at + len(said):
+            break
+        kept.append(token)
+        begin += len(token.text)
+    return replace(completion, tokens=tuple(kept))
 
 
 def charged(completion: Completion, usage: Usage, price: Price | None) -> Completion:

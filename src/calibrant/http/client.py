@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
+from ..formats.completions import unstopped
 from ..types import Ask, Completion, Delta, Price
 from .endpoint import Endpoint, Reply
 from .loop import gathered
@@ -119,7 +120,7 @@ class Client(ABC):
                 async for event in events:
                     for piece in assembler.feed(event):
                         yield piece
-            made = assembler.finish(time.perf_counter() - start)
+            made = self._ended(ask, assembler.finish(time.perf_counter() - start))
             self._notice(ask, reply, made)
         for index, whole in enumerate(made):
             yield Delta(completion=whole, index=index)
@@ -134,13 +135,16 @@ class Client(ABC):
         return [made for (made,) in each]
 
     def _read(self, ask: Ask, reply: Reply, start: float) -> tuple[Completion, ...]:
-        made = self._completions(ask, reply, time.perf_counter() - start)
+        made = self._ended(ask, self._completions(ask, reply, time.perf_counter() - start))
         self._notice(ask, reply, made)
         return made
 
     def _notice(self, ask: Ask, reply: Reply, made: tuple[Completion, ...]) -> None:
         """Learn from what came of a call."""
         self._endpoint.notice(ask, reply, made[0])
+
+    def _ended(self, ask: Ask, made: tuple[Completion, ...]) -> tuple[Completion, ...]:
+        return tuple([unstopped(one, ask.stop) for one in made]) if ask.stop else made
 
     def _headers(self, api_key: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {api_key}"} if api_key else {}
