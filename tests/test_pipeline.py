@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 import time
@@ -395,3 +396,53 @@ def test_a_stream_belongs_to_the_release_at_which_it_was_asked_for(make: Maker) 
     record = asyncio.run(streamed())
     assert (record.release, record.policy) == (None, "AnswerWithNumber()")
     assert answered(pipeline).release == careful.release_id
+
+
+def test_where_no_record_can_be_kept_no_model_is_asked(tmp_path: Path) -> None:
+    class Away(SqlStore):
+        away = False
+
+        def add(self, facts: Any) -> None:
+            if self.away:
+                raise StoreError("It is down.")
+            super().add(facts)
+
+        def ready(self) -> None:
+            if self.away:
+                raise StoreError("It is down.")
+
+    asked = []
+
+    def answer(ask: Ask) -> Any:
+        asked.append(ask)
+        return SURE
+
+    store = Away(str(tmp_path / "log.db"))
+    model = Scripted(answer)
+    assessor = Assessor(model=model, signals={}, maps=MapSet())
+    way = LiveWay(route=Single(model=model), assessor=assessor, policy=AnswerWithNumber())
+    pipeline = Pipeline(Live(default=way), store, {"model": model})
+
+    async def streamed() -> None:
+        await anext(pipeline.stream(QUESTION, ASK))
+
+    async def back() -> Record:
+        with contextlib.suppress(StoreError):
+            return await pipeline.answer(QUESTION, ASK)
+        await asyncio.sleep(0.05)
+        return await back()
+
+    async def work() -> None:
+        store.away = True
+        with pytest.raises(StoreError):
+            await pipeline.answer(QUESTION, ASK)
+        for call in (pipeline.answer(QUESTION, ASK), streamed()):
+            with pytest.raises(StoreError, match="down"):
+                await call
+        assert len(asked) == 1, "it was known by then"
+        store.away = False
+        assert (await asyncio.wait_for(back(), 10)).completion == SURE
+        await pipeline.close()
+
+    asyncio.run(work())
+    assert len(asked) == 2

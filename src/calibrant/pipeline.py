@@ -41,6 +41,7 @@ class Pipeline:
         the release asks, as these call themselves
     clock : gives seconds since the epoch
     new_id : gives an unused id
+    writer : writes to the store, where that is to be done otherwise than by default; closed with the pipeline
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class Pipeline:
         *,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        writer: Writer | None = None,
     ) -> None:
         self.store, self.clock, self.new_id = store, clock, new_id
-        self._writer = Writer(store)
+        self.writer = writer or Writer(store)
         self._models: dict[str, Model] = {}
         self._names: Mapping[str, str] | None = None
         self._owned: list[Model] = []
@@ -127,6 +129,7 @@ class Pipeline:
     async def _answered(
         self, question: Question, ask: Ask, ids: tuple[str, ...], way: LiveWay
     ) -> tuple[Record, ...]:
+        self.writer.check()  # where no record can be kept, nobody is asked
         question, ask = way.put(question, ask)
         pieces: list[Delta] = []
         async with self._failure_recorded(ids, question, way, pieces):
@@ -137,12 +140,13 @@ class Pipeline:
                 answered = (await way.route.answer(question, ask, needs),)
             pieces += [Delta(completion=one.completion, index=i) for i, one in enumerate(answered)]
             records = await self._all_judged(ids, question, way, answered)
-        await self._writer.add(records)
+        await self.writer.add(records)
         return records
 
     async def _streamed(
         self, question: Question, ask: Ask, ids: tuple[str, ...], way: LiveWay
     ) -> AsyncGenerator[Delta | Record, None]:
+        self.writer.check()
         pieces: list[Delta] = []
         question, ask = way.put(question, ask)
         async with self._failure_recorded(ids, question, way, pieces):
@@ -159,7 +163,7 @@ class Pipeline:
                     "The model's stream ended without its completion. Report this to the model's author."
                 )
             records = await self._all_judged(ids, question, way, [one for _, one in sorted(answered.items())])
-        await self._writer.add(records)
+        await self.writer.add(records)
         for record in records:
             yield record
 
@@ -175,6 +179,7 @@ class Pipeline:
         """Give back the connections and memory of all models that there were, and the store."""
         for model in self._owned:
             await model.close()
+        await self.writer.close()
         self.store.close()
 
     async def _all_judged(
@@ -228,7 +233,7 @@ class Pipeline:
                 )
                 for i, record_id in enumerate(ids)
             ]
-            await self._writer.add(failed)
+            await self.writer.add(failed)
             raise
 
 

@@ -279,10 +279,7 @@ class Store(Protocol):
         ...
 
     def since(self, cursor: int = 0) -> Iterator[Entry]:
-        """What came after an entry's position, in one order that is the same for everybody and never changes.
-
-        In bounded memory. What is committed late comes late: it never stands before an entry that was seen.
-        """
+        """What came after a position, in the one order: what is committed late never stands before what was seen."""
         ...
 
     def state(self, name: str) -> tuple[int, Any]:
@@ -301,7 +298,9 @@ class Store(Protocol):
         """Whether all that was added is there unchanged, and still leads to a `head` that somebody kept."""
         ...
 
-    def erase(self, which: Which, *, time: float, new_id: Callable[[], str], why: str) -> Erased:
+    def erase(
+        self, which: Which, *, time: float, new_id: Callable[[], str], why: str, wipe: bool = True
+    ) -> Erased:
         """Erase content, of records and of comments on them; an event says so. Scores, decisions and verdicts stay."""
         ...
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from ..asking.prompts import whole_reply
 from ..asking.upstream import Serving, Upstream
+from ..asking.writing import Writer
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
 from ..protocols import Model
+from ..records.spool import Spool
 from ..releases.live import Live, Parts, made
 from ..releases.parts import comparing, kept, named, signal_parts
 from ..releases.release import Part, Release, Way
@@ -40,7 +42,11 @@ def deployed(config: Config) -> tuple[Pipeline, dict[str, Model]]:
     for note in notes:
         LOG.warning(note)
     store = made("stores", config.store, "[store]", Parts(folder=config.folder))
-    return Pipeline(live, store, models, live.names), models
+    spool = None if config.storing.spool is None else Spool(config.folder / config.storing.spool)
+    writer = Writer(
+        store, keeping=config.keeping.of, relaxed=config.storing.durability == "relaxed", spool=spool
+    )
+    return Pipeline(live, store, models, live.names, writer=writer), models
 
 
 def built(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calibrant.errors import BadRequest
+from calibrant.errors import BadRequest, StoreError
 from calibrant.formats.fields import field_of, text_of
 from calibrant.pipeline import Pipeline
 from calibrant.types import Json, Verdict, digest
@@ -33,14 +33,18 @@ class Feedback:
         """A verdict by record id, which is kept with the propensity that was issued."""
         body = await read(request, self.body_limit)
         verdict = verdict_of(body, new_id=self.pipeline.new_id(), time=self.pipeline.clock())
-        kept = await asyncio.to_thread(self._kept, verdict)
+        await self.pipeline.writer.add([verdict])
+        kept = verdict if self.pipeline.writer.away else await asyncio.to_thread(self._kept, verdict)
         told = ("record_id", "grade", "source", "propensity", "propensity_from")
         return answered({"verdict_id": kept.id} | {name: getattr(kept, name) for name in told})
 
     def _kept(self, verdict: Verdict) -> Verdict:
-        """The verdict as the store keeps it."""
-        self.pipeline.store.add([verdict])
-        return next(one for one in self.pipeline.store.verdicts(verdict.record_id) if one.id == verdict.id)
+        """The verdict as the store keeps it; as it came where it is only on its way there."""
+        try:
+            found = self.pipeline.store.verdicts(verdict.record_id)
+        except StoreError:
+            return verdict
+        return next((one for one in found if one.id == verdict.id), verdict)
 
 
 def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:

@@ -13,6 +13,7 @@ from calibrant.plugins import require
 
 from .app import create_app
 from .reloading import Reloader
+from .retention import Retention
 
 __all__ = ["serve"]
 
@@ -39,12 +40,15 @@ def serve(path: Path) -> None:
     pipeline, models = deployed(config)
     hashes = {key.hash for key in config.keys}
 
+    retention = Retention(pipeline, config.keeping)
+
     def apply(config: Config) -> None:
+        pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
         hashes.clear()
         hashes.update(key.hash for key in config.keys)
 
     reloader = Reloader(path, config, pipeline, models, apply)
-    app = create_app(pipeline, hashes=hashes, beside=[reloader.watch])
+    app = create_app(pipeline, hashes=hashes, beside=[reloader.watch, pipeline.writer.watch, retention.watch])
     settings = uvicorn.Config(
         app, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
         timeout_keep_alive=KEPT_ALIVE, timeout_graceful_shutdown=PATIENCE,

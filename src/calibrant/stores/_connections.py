@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from calibrant.errors import StoreError, StoreRefused
 from calibrant.plugins import require
@@ -15,12 +17,15 @@ from calibrant.plugins import require
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
-__all__ = ["connected", "our_errors", "wiped", "write_ahead"]
+__all__ = ["connected", "our_errors", "unhurried", "wiped", "write_ahead"]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
 WAIT = 30.0
-"""Seconds to wait for another writer before giving up."""
+"""Seconds to wait for another that opens the store as well."""
+
+PATIENCE = 3.0
+"""Seconds after which a store that does not answer, or that another keeps locked, is taken to be away."""
 
 
 @contextmanager
@@ -51,17 +56,69 @@ def connected(url: str, *, readonly: bool) -> Engine:
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # so that who waited for another sees what it wrote
             execution_options={"postgresql_readonly": readonly},
-            connect_args={"connect_timeout": 10},
+            connect_args={"connect_timeout": round(PATIENCE)},
         )
+        sa.event.listen(made, "do_connect", _connect_patiently)
         return made
     if readonly and not os.path.exists(str(address.database)):
         raise StoreError(
             f"There is no file {address.database}. Name the file of a store, as [store] url does."
         )
-    made = sa.create_engine(address, connect_args={"timeout": WAIT})
+    made = sa.create_engine(address, connect_args={"timeout": PATIENCE})
     sa.event.listen(made, "connect", _prepare_reader if readonly else _prepare_writer)
     sa.event.listen(made, "begin", _begin)
     return made
+
+
+def _connect_patiently(_dialect: object, _record: object, args: Any, options: Any) -> Any:
+    return _patient().connect(*args, **options)
+
+
+@cache
+def _patient() -> Any:
+    """Connections to PostgreSQL that wait for the server no longer than their `patience`, with None for ever.
+
+    A server that is frozen, or gone without a word, answers nothing, and no limit of its own can help.
+    """
+    psycopg: Any = require("psycopg", "A store in PostgreSQL", "postgres")
+
+    class Patient(psycopg.Connection):  # type: ignore[misc]
+        patience: float | None = PATIENCE
+
+        def wait(self, steps: Any, *args: Any, **options: Any) -> Any:
+            return super().wait(self._bounded(steps), *args, **options)
+
+        def _bounded(self, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+            """The steps of a call, which are told every tenth of a second that nothing came."""
+            until = math.inf if self.patience is None else time.monotonic() + self.patience
+            try:
+                wanted = next(steps)
+                while True:
+                    came = yield wanted
+                    if not came and time.monotonic() > until:
+                        self.pgconn.finish()
+                        raise psycopg.OperationalError(
+                            f"the server did not answer for {self.patience:g} seconds"
+                        )
+                    wanted = steps.send(came)
+            except StopIteration as end:
+                return end.value
+
+    return Patient
+
+
+@contextmanager
+def unhurried(connection: Connection) -> Iterator[None]:
+    """Wait for a server as long as it takes: for what looks at all that is kept."""
+    driver: Any = connection.connection.driver_connection
+    if not hasattr(driver, "patience"):
+        yield
+        return
+    driver.patience = None
+    try:
+        yield
+    finally:
+        driver.patience = PATIENCE
 
 
 def _address(url: str) -> URL:

@@ -195,8 +195,7 @@ def _chain_up(connection: Connection) -> None:
         same = " AND ".join(f"NEW.{name} {alike} OLD.{name}" for name in stays)
         erasure = ERASURE[table].replace("{same}", same)
         _execute(connection, GUARD_BUT_ERASURE[kind], table=table, erasure=erasure)
-    dialect = require(f"sqlalchemy.dialects.{kind}", "A store of records", "store")
-    seal(connection, {}, dialect.insert)
+    seal(connection, {})
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (

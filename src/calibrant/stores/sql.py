@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,8 +16,9 @@ from calibrant.records.plain import rows_of
 from calibrant.types import Entry, Erased, Event, Fact, Head, Record, Verdict, Verified, Which
 
 from ._chain import seal
-from ._connections import connected, our_errors, wiped, write_ahead
+from ._connections import connected, our_errors, unhurried, wiped, write_ahead
 from ._erasing import erase_some
+from ._file import File
 from ._schema import migrate, newest, read_version
 from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, kinds_of
 from ._verifying import verified
@@ -61,6 +63,7 @@ class SqlStore:
         with our_errors():
             self._engine = connected(url, readonly=readonly)
             dialect = f"sqlalchemy.dialects.{self._engine.dialect.name}"
+            self._file = File(self._engine, lambda: self._opened(readonly))
             self._insert = require(dialect, "A store of records", "store").insert  # which knows ON CONFLICT
             try:
                 self._version = self._opened(readonly)
@@ -68,6 +71,10 @@ class SqlStore:
                 self.close()
                 raise
         self._kinds = kinds_of(self._version)
+        self._inserts = {  # made once: to make a statement takes as long as to carry it out
+            kind.table.name: self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
+            for kind in KINDS.values()
+        }
         self._records, self._verdicts = self._kinds[Record], self._kinds[Verdict]
 
     @classmethod
@@ -97,7 +104,7 @@ class SqlStore:
                         _issue(connection, rows)
                     written |= self._add(connection, kind, rows)
                 if written:
-                    seal(connection, written, self._insert)
+                    seal(connection, written)
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
@@ -158,7 +165,7 @@ class SqlStore:
         query = _joined(self._records.table, self._verdicts.table)
         # The result is closed before its connection, also when the reader stops early.
         with (
-            self._read() as connection,
+            self._read(hurry=False) as connection,
             closing(connection.execution_options(yield_per=BATCH).execute(query)) as result,
         ):
             for row in result:
@@ -174,7 +181,7 @@ class SqlStore:
             table = self._records.table
             routed = sa.select(table).where(table.c.body.contains('"steps":[{', autoescape=True))
             with (
-                self._read() as connection,
+                self._read(hurry=False) as connection,
                 closing(connection.execution_options(yield_per=BATCH).execute(routed)) as result,
             ):
                 for row in result.mappings():
@@ -190,7 +197,7 @@ class SqlStore:
             "verdicts": sa.select(sa.func.count()).select_from(VERDICTS),
             "judged": sa.select(sa.func.count(sa.distinct(VERDICTS.c.record_id))),
         }
-        with self._read() as connection:
+        with self._read(hurry=False) as connection:
             return {name: int(connection.execute(query).scalar_one()) for name, query in numbers.items()}
 
     def verify(self, head: Head | None = None) -> Verified:
@@ -203,31 +210,33 @@ class SqlStore:
                 "This store is of an older version, which kept no chain. Open a copy of it for writing once: "
                 "the chain is made then, over what is there."
             )
-        return verified(self._read, head)
+        return verified(partial(self._read, hurry=False), head)
 
-    def erase(self, which: Which, *, time: float, new_id: Callable[[], str], why: str) -> Erased:
+    def erase(
+        self, which: Which, *, time: float, new_id: Callable[[], str], why: str, wipe: bool = True
+    ) -> Erased:
         """Erase the content of records and the comments on them, a few hundred at a time; events name them and say why.
 
-        Scores, confidences, decisions and verdicts stay, and the chain holds. A SQLite file is then written anew, since
-        what is deleted in one can still be read there; `wiped` is False where another process hinders that.
+        Scores, confidences, decisions and verdicts stay, and the chain holds. With `wipe` a SQLite file is then written
+        anew, since traces of what is deleted can be left in one; `wiped` is False where another process hinders that.
         """
         records = verdicts = 0
 
         def enter(connection: Connection, event: Event) -> None:
             ((kind, rows),) = _by_kind([event])
-            seal(connection, self._add(connection, kind, rows), self._insert)
+            seal(connection, self._add(connection, kind, rows))
 
         def event_of(about: str | None, data: Mapping[str, Any]) -> Event:
             return Event(id=new_id(), kind="erasure", time=time, about=about, data={"why": why, **data})
 
         while True:
-            with self._write() as connection:
+            with self._write(hurry=False) as connection:
                 some = erase_some(connection, which, event_of, enter)
             if some == (0, 0):
                 break
             records, verdicts = records + some[0], verdicts + some[1]
         with our_errors():
-            return Erased(records, verdicts, not records + verdicts or wiped(self._engine))
+            return Erased(records, verdicts, wipe and wiped(self._engine))
 
     def ready(self) -> None:
         """Return where something can be written now: a small write is made, and on the disk, when this returns."""
@@ -236,11 +245,12 @@ class SqlStore:
 
     def close(self) -> None:
         """Give back the connections."""
+        self._file.close()
         self._engine.dispose()
 
     def _opened(self, readonly: bool) -> int:
         """The version of the store's schema, once it is one that can be read, or written."""
-        with self._read() as connection:
+        with self._read(hurry=False) as connection:
             version = read_version(connection)
         if readonly:
             if version == 0:
@@ -251,14 +261,14 @@ class SqlStore:
             return version
         write_ahead(self._engine)
         if version < newest():
-            with self._write() as connection:
+            with self._write(hurry=False) as connection:
                 migrate(connection)
+        self._file.opened()
         return newest()
 
     def _add(self, connection: Connection, kind: FactTable, rows: list[Row]) -> dict[tuple[str, str], Row]:
         """Insert what is new, and give it; what was there already must say the same."""
-        insert = self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
-        added = set(connection.execute(insert, rows).scalars())
+        added = set(connection.execute(self._inserts[kind.table.name], rows).scalars())
         there = {row["id"]: row for row in rows if row["id"] not in added}
         if there:
             for row in _found(connection, kind.table, there):
@@ -300,13 +310,23 @@ class SqlStore:
         return [Entry(place.position, facts[place.kind, place.id]) for place in places]
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with our_errors(), self._engine.begin() as connection:
+    def _write(self, *, hurry: bool = True) -> Iterator[Connection]:
+        self._file.check()
+        with (
+            our_errors(),
+            self._engine.begin() as connection,
+            nullcontext() if hurry else unhurried(connection),
+        ):
             yield connection
+        self._file.check()  # what went into a file that was removed meanwhile is in none
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with our_errors(), self._engine.connect() as connection:
+    def _read(self, *, hurry: bool = True) -> Iterator[Connection]:
+        with (
+            our_errors(),
+            self._engine.connect() as connection,
+            nullcontext() if hurry else unhurried(connection),
+        ):
             yield connection.execution_options(reading=True)
 
 
