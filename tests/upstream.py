@@ -1,7 +1,8 @@
 """A model server of the OpenAI chat format on a loopback port, which can also misbehave.
 
 What it does is told by the last message: "tools", "cut", "slow", "hang", "429", "500", "400"; anything
-else is answered with three tokens. It keeps the bodies that it was sent, and says whether a client left.
+else is answered with three tokens, or by a script. It keeps the bodies that it was sent, and says whether a client
+left.
 """
 
 from __future__ import annotations
@@ -21,6 +22,36 @@ TOOL_CALL = {
     "function": {"name": "weather", "arguments": '{"city": "Paris"}'},
 }
 
+Script = Callable[[web.Request, dict[str, Any]], Coroutine[Any, Any, web.StreamResponse]]
+
+
+def replying(status: int = 200, **body: Any) -> Script:
+    """A script that gives a body, whole."""
+
+    async def script(_: web.Request, __: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    return script
+
+
+def streaming(*pieces: dict[str, Any] | bytes | float) -> Script:
+    """A script that streams: choices, whole chunks, bytes as they are, and seconds to wait."""
+
+    async def script(request: web.Request, _: dict[str, Any]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for piece in pieces:
+            if isinstance(piece, float):
+                await asyncio.sleep(piece)
+            elif isinstance(piece, bytes):
+                await response.write(piece)
+            else:
+                chunk = piece if "choices" in piece else {"choices": [piece]}
+                await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        return response
+
+    return script
+
 
 class Upstream:
     """Start it, use `url`, stop it. Thread-safe to read from tests."""
@@ -28,6 +59,7 @@ class Upstream:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.left = threading.Event()
+        self.script: Script | None = None
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -60,6 +92,8 @@ class Upstream:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
+        if self.script is not None:
+            return await self.script(request, body)
         if not body["messages"]:
             return web.json_response({"error": {"message": "there is no message"}}, status=400)
         said = body["messages"][-1]["content"]

@@ -163,6 +163,7 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
 
         upstream.bodies.clear()
         upstream.left.clear()
+        upstream.script = None
         yield make
 
 

@@ -21,6 +21,9 @@ PREFIX = "chatcmpl-"
 """A reply's id is this and the id of its (first) record, so that feedback can name either."""
 
 
+MARK = "confidence"
+
+
 class Chat:
     """Chat completions, whole and streamed.
 
@@ -32,7 +35,7 @@ class Chat:
 
     def parse(self, body: Json, headers: Mapping[str, str]) -> Asked:
         """Understand a request; raises `BadRequest`."""
-        chat = chat_request(body)
+        chat = chat_request(_unmarked(body))
         question, ask = asked_of(chat.ask, chat.metadata, headers)
         return Asked(question=question, ask=ask, model=chat.model, stream=chat.stream, form=chat)
 
@@ -55,6 +58,18 @@ class Chat:
     def error_event(self, failure: Failure) -> bytes:
         """The same as an event; no [DONE] follows, and clients raise."""
         return event(self.error(failure))
+
+
+def _unmarked(body: Json) -> Json:
+    """The request without our confidence in its messages: clients send back what they were given, servers refuse it."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not any(isinstance(one, dict) and MARK in one for one in messages):
+        return body
+    bare = [
+        {name: value for name, value in one.items() if name != MARK} if isinstance(one, dict) else one
+        for one in messages
+    ]
+    return {**body, "messages": bare}
 
 
 class _Events:
