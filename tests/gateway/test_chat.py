@@ -10,7 +10,10 @@ from typing import Any
 import openai
 import pytest
 
+from calibrant.gateway.errors import filtered
+from calibrant.gateway.given import given
 from calibrant.pipeline import ABANDONED
+from calibrant.types import Action, Completion, Confidence, Decision, Question, Reading, Record, Step
 
 from ..upstream import Upstream, replying, streaming
 from .test_gateway import ASK, KEY, Gateway, Maker, extra, gateway, until, upstream, user
@@ -46,11 +49,12 @@ def test_all_that_a_request_says_reaches_the_model(gateway: Maker, upstream: Ups
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     odd = call | {"extra_content": {"google": {"thought_signature": "s"}}}
+    cached = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
     messages = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "What is it?"}, image], "name": "Ana"},
         {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": "hm"},
-        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": [cached]},
         {"role": "assistant", "content": "", "tool_calls": [odd]},
         {"role": "tool", "tool_call_id": "c1", "content": "a cat"},
         {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}]},
@@ -490,3 +494,45 @@ def test_a_client_that_leaves_a_request_that_is_not_streamed_ends_it(
             time.sleep(0.02)
     (record,) = until(made.records)
     assert (record.error, record.completion, record.decision) == (ABANDONED, None, None)
+
+
+# ------------------------------------------------------------------ the filter
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("Incorrect API key provided: sk-abcd...wxyz.", "Incorrect API key provided: [...]"),
+        ("Bad key AIzaSyA1234567890 here", "Bad key [...] here"),
+        ("Key ending in 'wxyz' is revoked", "Key [...] is revoked"),
+        ("Authorization: Bearer abc.def", "[...]"),
+        ("Cannot connect to vllm-7.models.svc:8000", "Cannot connect to [...]"),
+        ("No route to [fe80::1]:80 or 192.168.0.1", "No route to [...] or [...]"),
+        ("Error in /usr/lib/python3/site.py", "Error in [...]"),
+        ("Token: dGhpc0lzQVNlY3JldEtleQ12==", "[...]"),
+        (
+            "This model's maximum context length is 8192 tokens, see messages.[3].content: 1024 > 512",
+            "This model's maximum context length is 8192 tokens, see messages.[3].content: 1024 > 512",
+        ),
+        (
+            "claude-sonnet-4-5-20250929 takes no 'temperature'",
+            "claude-sonnet-4-5-20250929 takes no 'temperature'",
+        ),
+        ("x" * 10_000, "x" * 400 + "..."),
+    ],
+)
+def test_words_of_a_server_lose_what_is_private(words: str, left: str) -> None:
+    assert filtered(words) == left
+
+
+def test_reasons_and_steps_pass_the_same_filter() -> None:
+    said = "The server answered 401: no key sk-abcd1234 at http://10.0.0.1/v1."
+    record = Record(
+        id="r", time=0.0, question=Question(id="q", messages=()), completion=Completion(text="4", model="m"),
+        readings=(Reading(signal="agreement", score=None, reason=said),),
+        confidence=Confidence(p=None, reason=said), steps=(Step(name="ask", model="m", outcome=f"failed: {said}"),),
+        decision=Decision(action=Action.HAND_OFF, threshold=None, why=said),
+    )  # fmt: skip
+    told = json.dumps(given(record, hold=False).confidence)
+    assert "401" in told
+    assert not any(secret in told for secret in ("sk-", "10.0"))

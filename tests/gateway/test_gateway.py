@@ -47,6 +47,7 @@ from calibrant.types import (
     Reading,
     Record,
     Sampling,
+    Step,
     ToolCall,
 )
 
@@ -397,6 +398,11 @@ def test_a_reason_that_quotes_a_held_answer_is_held_too() -> None:
         readings=(Reading(signal="verbalized", score=None, reason=said),),
         confidence=Confidence(p=None, reason=said),
         decision=Decision(action=Action.HAND_OFF, threshold=None, why=f"No number ({said})."),
+        steps=(
+            Step(
+                name="look", model="m", outcome="butler; cook", detail={"second_answer": "butler", "p": 0.5}
+            ),
+        ),
     )
     wire, shut, open_ = Chat(), given(record, hold=True), given(record, hold=False)
     asked = wire.parse(ASK | {"logprobs": True}, {})

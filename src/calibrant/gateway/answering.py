@@ -52,7 +52,9 @@ class Answering:
         return endpoint
 
     async def _answer(self, wire: Wire, asked: Asked, request: Request) -> ASGIApp:
-        question = replace(asked.question, task=task_in(asked.model) or asked.question.task)
+        question, task = asked.question, task_in(asked.model)
+        if task is not None:
+            question = replace(question, task=task)
         way = self.pipeline.way(question.task, asked.model)
         ids = tuple([self.pipeline.new_id() for _ in range(asked.ask.samples)])
         request.state.record_id, request.state.hold = ids[0], way.hold

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from calibrant.errors import (
     BadRequest,
@@ -138,10 +139,12 @@ PRIVATE = re.compile(
       \b[a-z][a-z0-9+.-]*://\S+                                   # addresses
     | \S*\*{2,}\S*                                                # what a server has masked itself
     | \b(?:bearer|basic)\s+\S+
-    | \b(?:api[-_ ]?key|token|secret|password|authorization)\s*[=:]\s*\S+
-    | \b(?:org|proj|user|acct|req|key|sk|pk|rk|gsk|xai|hf|AKIA|AIza|ghp)[-_]\w[\w-]{3,}
-    | \beyJ[\w-]{8,}[\w.-]*                                       # signed tokens
-    | \b(?=[\w+/-]*[0-9])(?=[\w+/-]*[A-Za-z])[\w+/-]{24,}={0,2}   # long and of letters and digits
+    | \b(?:api[-_ ]?key|token|secret|password|authorization)\s*[=:]\s*(?:bearer\s|basic\s)?\S+
+    | \bend(?:s|ing)\s(?:in|with)\s\S+
+    | \b(?:org|proj|user|acct|req|key|sk|pk|rk|gsk|csk|xai|hf|nvapi|pplx|ghp|r8|fw|tgp)[-_]\w[\w.…-]{3,}
+    | \b(?:AKIA|AIza|eyJ)[\w-]{8,}[\w.-]*
+    | \b(?-i:(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])(?=[\w+/-]*[0-9]))[\w+/-]{20,}={0,2}
+    | \b(?=[a-z]*[0-9])[a-z0-9]{28,}\b
     | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b
     | \[[0-9a-f:]{3,}\](?::\d+)?
     | \blocalhost\b(?::\d+)?
@@ -154,6 +157,7 @@ PRIVATE = re.compile(
 """What a server's words may hold that is none of a client's business."""
 
 
+@lru_cache(1024)  # the same few reasons come with many answers
 def filtered(words: str) -> str:
     """A server's words without keys, addresses and paths, and not too many of them.
 

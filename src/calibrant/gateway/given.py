@@ -9,6 +9,8 @@ from typing import Any
 from calibrant.phrasing.phrases import Phrasebook
 from calibrant.types import Action, Completion, Confidence, Json, Record
 
+from .errors import filtered
+
 __all__ = ["HELD_TEXT", "Given", "confidence_body", "first_headers", "given", "headers"]
 
 HELD = frozenset({Action.REVIEW, Action.HAND_OFF})
@@ -84,28 +86,40 @@ def confidence_body(record: Record, *, book: Phrasebook = PLAIN) -> dict[str, An
         "frequency": words.frequency,
         "track_record": None if words.band is None else words.band.to_dict() | {"text": words.record},
         "action": decision and decision.action.value,
-        "why": decision and decision.why,
+        "why": decision
+        and (_said(decision.why) if confidence is None or confidence.p is None else decision.why),
         "task": record.question.task,
         "domain": record.question.domain,
         "map_id": confidence and confidence.map_id,
         "stand_in": confidence and confidence.stand_in,
         "caution": confidence and confidence.caution,
         "signal": mark and mark.signal,
-        "signals": {r.signal: {"score": r.score, "reason": r.reason} for r in record.readings},
-        "route": [asdict(step) for step in record.steps],
+        "signals": {r.signal: {"score": r.score, "reason": _said(r.reason)} for r in record.readings},
+        "route": [asdict(step) | {"outcome": _said(step.outcome)} for step in record.steps],
         "record_id": record.id,
         "release": record.release,
-        "reason": confidence and confidence.reason,
+        "reason": confidence and _said(confidence.reason),
     }
+
+
+def _said(words: str | None) -> str | None:
+    """A reason as it may leave: it may be that a call failed, in the words of a model's server."""
+    return words if words is None else filtered(words)
 
 
 _NONE = Confidence(p=None, reason="No signal was read.")
 
 
 def _without_reasons(record: Record) -> Record:
-    """A reason may quote what the model said, and so give away what is held."""
+    """A reason, and what came of a step, may quote what the model said, and so give away what is held."""
     confidence, decision = record.confidence, record.decision
     if confidence is not None and decision is not None and confidence.p is None:
         confidence, decision = replace(confidence, reason=KEPT), replace(decision, why=KEPT)
     readings = tuple(r if r.reason is None else replace(r, reason=KEPT) for r in record.readings)
-    return replace(record, confidence=confidence, decision=decision, readings=readings)
+    steps = tuple(replace(step, outcome=KEPT, detail=_numbers(step.detail)) for step in record.steps)
+    return replace(record, confidence=confidence, decision=decision, readings=readings, steps=steps)
+
+
+def _numbers(detail: Json) -> Json:
+    """Of what a step tells as data, what cannot quote an answer."""
+    return {name: value for name, value in detail.items() if isinstance(value, int | float)}
