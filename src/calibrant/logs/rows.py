@@ -6,7 +6,7 @@ Rules for values, names of columns and reasons are those of `read_log`. Memory g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,16 @@ from .values import as_is
 __all__ = ["GroupRows", "Rows", "read_rows"]
 
 TIMES = ("time", "judged_at", "created_at", "timestamp")
+JUDGED = ("judged_at", "labelled_at", "labeled_at", "label_at", "verdict_at", "label_time", "feedback_at")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GroupRows:
     """Arrays of shape (rows,): scores and grades in [0, 1], weights and cluster ids where the log has them.
 
-    `time` holds the rows' times in seconds where the log has a column of them that can be put in order. `constants` are
-    the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
+    `row` are their numbers in the log. `time` holds the rows' times in seconds where the log has a column of them that
+    can be put in order, `judged` those of their verdicts, NaN where it is not known. `constants` are the columns of a
+    fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
     """
 
     scores: Floats
@@ -43,6 +45,8 @@ class GroupRows:
     time: Floats | None
     constants: Mapping[str, str | None]
     mixed: frozenset[str] = frozenset()
+    row: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    judged: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +86,10 @@ def read_rows(
     items = () if roles.cluster else item_columns(opened, roles)
     told = opened.roles.get("time")
     time = told or next((name for name in TIMES if name in opened.columns), None)
+    late = next((name for name in JUDGED if name in opened.columns and name != time), None)
     reader = Reader(
-        opened, replace(roles, tied=roles.tied or items), items=items, also={time: as_is} if time else {},
+        opened, replace(roles, tied=roles.tied or items), items=items,
+        also={name: as_is for name in (time, late) if name},
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
         scale=scale,
     )  # fmt: skip
@@ -95,13 +101,16 @@ def read_rows(
     if tied:
         roles = tied_together(roles, tied)
     tallies = {key: Tally.of(rows.score[at], rows.grade[at]) for key, at in groups.items()}
-    when = seconds_of(rows.also[time]) if time else np.full(len(rows), np.nan)
-    order = np.full(len(rows), np.nan) if isinstance(when, str) else when
+    unknown = np.full(len(rows), np.nan)
+    when, told_at = (seconds_of(rows.also[name]) if name else unknown for name in (time, late))
+    order = unknown if isinstance(when, str) else when
+    judged = None if late is None or isinstance(told_at, str) else told_at
     return Rows(
         disordered=f"The column {time!r} of {opened.name}: {when}" if isinstance(when, str) else None,
         source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
         notes=(*doubts(tallies, roles, reader.lost), *repeated, *parted, *guessed, *reader.notes, *pooled),
-        groups={key: _group(rows, at, roles, order, reader, key) for key, at in groups.items()}, empty=reader.empty,
+        groups={key: _group(rows, at, roles, order, judged, reader, key) for key, at in groups.items()},
+        empty=reader.empty,
     )  # fmt: skip
 
 
@@ -122,12 +131,19 @@ def _pooled(reader: Reader) -> list[str]:
 
 
 def _group(
-    rows: Parsed, at: NDArray[np.intp], roles: Roles, order: Floats, reader: Reader, key: Key
+    rows: Parsed,
+    at: NDArray[np.intp],
+    roles: Roles,
+    order: Floats,
+    judged: Floats | None,
+    reader: Reader,
+    key: Key,
 ) -> GroupRows:
     held = reader.held[key]
     return GroupRows(
         scores=rows.score[at], grades=rows.grade[at], weights=rows.weight[at] if roles.weight else None,
         clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).all() else None,
         constants={n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
-        mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)),
+        mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)), row=rows.row[at],
+        judged=None if judged is None else judged[at],
     )  # fmt: skip

@@ -145,6 +145,19 @@ def after_signals(asked: Asked) -> tuple[Step, ...]:
     return (Step(line, "take the signals of each answer together"),)
 
 
+def after_watch(asked: Asked, alarms: int) -> tuple[Step, ...]:
+    """After a log was watched: new maps where there is an alarm, else the promises that stand on the old ones."""
+    if alarms:
+        to = beside(asked.log, "maps.json")
+        return (
+            Step(
+                asked.line("fit", "-o", to),
+                "new maps; leave out the rows before the change where it is sudden",
+            ),
+        )
+    return (Step(asked.line("audit"), "how far the confidence can be trusted, all rows together"),)
+
+
 def after_judge(asked: Asked, human: str) -> tuple[Step, ...]:
     """After a judge was held against people: the audit that its correction is for."""
     return (

@@ -1,0 +1,1 @@
+"""The past, label by label: what the monitors say of it, and what has changed."""

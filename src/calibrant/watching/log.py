@@ -1,0 +1,335 @@
+"""A log, label by label, as if one had looked after each: have its claims ceased to be true, when, what has changed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnusableInput
+from ..judges.drifting import sequence
+from ..logs.keys import group_name
+from ..logs.rows import GroupRows, read_rows
+from ..metrics.intervals import Estimate
+from ..monitors.calibration import ALPHA, TOLERANCE, Monitor
+from ..shown import Shown, flat
+from ..tally import Floats
+from .shifts import Kind, kind_of
+
+__all__ = ["Watched", "WatchedGroup", "watch"]
+
+SLOWEST = 0.98
+"""An answer counts once as much time has passed as this share of the verdicts takes, of right and of wrong answers."""
+
+_MOST = 20_000
+"""Values of the interval's sequence; of more, the means of as many parts are taken."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WatchedGroup(Shown):
+    """What the monitor of one group says.
+
+    `n` rows were watched; `alarm_at` of them had been seen at the alarm, and the stretch with the most evidence begins
+    after `change_point` of them; `log10_evidence` is the wealth at the end in powers of ten. `gap` is the mean of
+    (claim less verdict) since the change point, of all rows where there was no alarm, with an interval that holds at
+    all times at once for a stretch that is not picked by the rows themselves; `claimed` and `right` are the two means.
+    `kind` says what has changed. `immature` rows are too young to be watched, `left_out` came back to a cluster that
+    had been counted.
+    """
+
+    by: dict[str, str | None]
+    n: int
+    alarm_at: int | None
+    change_point: int | None
+    log10_evidence: float
+    gap: Estimate
+    claimed: float
+    right: float
+    kind: Kind
+    immature: int = 0
+    left_out: int = 0
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the claims have come apart from the verdicts by more than the tolerance."""
+        return self.alarm_at is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "by": self.by, "n": self.n, "alarm": self.alarm, "alarm_at": self.alarm_at,
+            "change_point": self.change_point, "log10_evidence": self.log10_evidence,
+            "gap": {"value": self.gap.value, "low": self.gap.low, "high": self.gap.high},
+            "claimed": self.claimed, "right": self.right, "kind": self.kind,
+            "immature": self.immature, "left_out": self.left_out,
+        }  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """What is said of the group."""
+        name, gap = group_name(self.by), self.gap
+        held = (
+            f"claims {100 * self.claimed:.0f} of 100, is right {100 * self.right:.0f} "
+            f"(gap {_points(gap.value)} points, {_points(gap.low)} to {_points(gap.high)}"
+        )
+        if not self.alarm:
+            moved = " Other answers come than did." if self.kind == "covariate" else ""
+            return f"{name}: no alarm; {held}; {self.n:,} labels). Evidence {self._evidence()}.{moved}"
+        since = f"since row {self.change_point:,} it " if self.change_point else "it "
+        told = f"{name}: ALARM at label {self.alarm_at:,}: {since}{held})."
+        return f"{told} Evidence {self._evidence()}. {_KINDS[self.kind]}"
+
+    def _evidence(self) -> str:
+        return f"1e{self.log10_evidence:.1f}"
+
+    def _told(self) -> list[str]:
+        return [self.sentence]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [flat(self.to_dict())]
+
+
+_KINDS: Mapping[Kind, str] = {
+    "concept": "Answers of the same confidence are right at another rate than before (concept shift): fit anew.",
+    "covariate": "Other answers come, of which each confidence means what it meant (covariate shift): the claims were "
+    "wrong there before.",
+    "none": "",
+    "unknown": "What has changed cannot be told: too few labels before or after.",
+}
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.0f}"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Watched(Shown):
+    """What was read of a log, and what the monitor of each group says, alarms first."""
+
+    source: str
+    rows: int
+    used: int
+    unusable: dict[str, int]
+    columns: dict[str, str]
+    notes: tuple[str, ...]
+    alpha: float
+    tolerance: float
+    ordered: str
+    groups: tuple[WatchedGroup, ...]
+
+    @property
+    def alarms(self) -> int:
+        """Groups with an alarm."""
+        return sum(group.alarm for group in self.groups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        return {
+            "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
+            "columns": self.columns, "notes": list(self.notes), "alpha": self.alpha, "tolerance": self.tolerance,
+            "ordered": self.ordered, "groups": [group.to_dict() for group in self.groups],
+        }  # fmt: skip
+
+    def _told(self) -> list[str]:
+        return [group.sentence for group in self.groups]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row for group in self.groups for row in group._rows()]
+
+
+def watch(
+    log: Any,
+    by: str | Sequence[str] = (),
+    *,
+    alpha: float = ALPHA,
+    tolerance: float = TOLERANCE,
+    **named: Any,
+) -> Watched:
+    """Watch a log in the order of its `time` column, else of its rows; its confidence is the claimed probability.
+
+    Each group has a `Monitor`, looked at after every label. Of several groups those are given an alarm that the e-BH
+    procedure rejects at `alpha` at some time: of alarms standing at any one time, at most that share is false in the
+    mean, whatever the groups have to do with each other; of one group, any alarm is false with at most that chance.
+    Where the log says when verdicts came beside when answers did, answers count in their own order, once enough time
+    has passed for 98 % of the slower kind of verdicts, since wrong answers may be told later than right ones.
+
+    Parameters
+    ----------
+    log : data frame, path or store URL
+    by : column names, or one
+    alpha, tolerance : those of `Monitor`
+    named : as `calibrant.audit` takes them: confidence, correct, cluster, scale, right, labels, on ...
+
+    Raises `ColumnNotFound` and `UnusableInput` as `calibrant.audit` does.
+
+    References
+    ----------
+    R. Wang, A. Ramdas, "False discovery rate control with e-values", JRSS B 84(3), 2022.
+
+    >>> import pandas
+    >>> rng = np.random.default_rng(0)
+    >>> right = rng.random(3000) < np.where(np.arange(3000) < 2000, 0.9, 0.7)
+    >>> (found,) = watch(pandas.DataFrame({"confidence": 0.9, "correct": right})).groups
+    >>> found.alarm, 2000 < found.alarm_at < 2200, found.gap.low < 0.2 < found.gap.high
+    (True, True, True)
+    """
+    Monitor(alpha=alpha, tolerance=tolerance)  # before any work
+    read = read_rows(log, by=by, **named)
+    if read.disordered:
+        raise UnusableInput(
+            f"{read.disordered}. A monitor needs the order in which answers came. Write the times in one of these "
+            "ways, or leave that column out of the log: then its rows are taken in their order."
+        )
+    timed = all(rows.time is not None for rows in read.groups.values())
+    told = [rows.judged for rows in read.groups.values() if rows.judged is not None]
+    latest = max((float(np.nanmax(one)) for one in told if np.isfinite(one).any()), default=np.inf)
+    parts = [_Part.of(rows, timed, latest) for rows in read.groups.values()]
+    alarms = _watched(parts, alpha, tolerance)
+    groups = [
+        part.group(dict(zip(read.roles.by, key, strict=True)), alarm)
+        for key, part, alarm in zip(read.groups, parts, alarms, strict=True)
+    ]
+    return Watched(
+        source=read.source, rows=read.rows, used=read.used, unusable=read.unusable, columns=read.roles.told,
+        notes=(*read.notes, *_notes(groups, timed, read.roles.weight)), alpha=alpha, tolerance=tolerance,
+        ordered="time" if timed else "rows",
+        groups=tuple(sorted(groups, key=lambda one: (not one.alarm, -one.log10_evidence))),
+    )  # fmt: skip
+
+
+def _notes(groups: Sequence[WatchedGroup], timed: bool, weight: str | None) -> Iterator[str]:
+    if not timed:
+        yield "Without a column of times for every row, rows are taken in their order."
+    if weight:
+        yield (
+            f"The weights of {weight!r} are not used: each verdict is a bet at its own confidence, so it does not "
+            "matter which confidences were judged more often. Rows that were chosen by anything else that tells right "
+            "from wrong would."
+        )
+    if young := sum(group.immature for group in groups):
+        yield f"{young:,} answers are left out as too young: not all of their verdicts can be there yet."
+    if back := sum(group.left_out for group in groups):
+        yield (
+            f"{back:,} rows came back to a cluster that had been counted, and are left out: that an item went as "
+            "before is no news. Where every row is to count, as of a fixed set that is asked every day: --cluster none."
+        )
+
+
+class _Part:
+    """The rows of one group in their order, and their monitor."""
+
+    def __init__(self, rows: GroupRows, order: NDArray[np.intp], place: Floats, young: int) -> None:
+        self.scores, self.grades, self.place = rows.scores[order], rows.grades[order], place
+        self.clusters = None if rows.clusters is None else rows.clusters[order]
+        self.young, self.monitor = young, Monitor()
+
+    @classmethod
+    def of(cls, rows: GroupRows, timed: bool, latest: float) -> _Part:
+        """Those of a group, without the ones whose verdicts are not all there by the `latest` verdict of the log."""
+        when = rows.time if timed and rows.time is not None else rows.row.astype(np.float64)
+        ripe = np.ones(len(when), bool)
+        if timed and rows.judged is not None and np.isfinite(rows.judged).any():
+            early = when <= np.median(when)  # of later ones only the quick verdicts may be there
+            ripe = when <= latest - _maturity((rows.judged - when)[early], rows.grades[early])
+        order = np.flatnonzero(ripe)
+        order = order[np.lexsort((rows.row[order], when[order]))]
+        return cls(rows, order, when[order], int((~ripe).sum()))
+
+    def group(self, by: dict[str, str | None], alarm_at: int | None) -> WatchedGroup:
+        """What is to be said of the group after its last row."""
+        monitor = self.monitor
+        change = monitor.change_point if alarm_at is not None else None
+        since = slice(change, None)
+        clusters = None if self.clusters is None else self.clusters[since]
+        claimed, right = (_means(values[since], clusters) for values in (self.scores, self.grades))
+        first = _firsts(self.clusters, len(self.scores))
+        return WatchedGroup(
+            by=by, n=len(self.scores), alarm_at=alarm_at, change_point=change,
+            log10_evidence=monitor.log10_evidence, gap=_gap(claimed - right),
+            claimed=float(claimed.mean()) if len(claimed) else float("nan"),
+            right=float(right.mean()) if len(right) else float("nan"),
+            kind=kind_of(
+                self.scores[first], self.grades[first],
+                None if change is None else int(np.searchsorted(first, change)),
+            ),
+            immature=self.young, left_out=monitor.left_out,
+        )  # fmt: skip
+
+
+def _maturity(delay: Floats, grades: Floats) -> float:
+    """The time by which nearly all verdicts are there, of the kind of answers whose verdicts take longer."""
+    kinds = [delay[side & np.isfinite(delay)] for side in (grades >= 0.5, grades < 0.5)]
+    return max((float(np.quantile(one, SLOWEST)) for one in kinds if len(one)), default=0.0)
+
+
+def _firsts(clusters: NDArray[Any] | None, rows: int) -> NDArray[np.intp]:
+    """The first row of each cluster, in order."""
+    if clusters is None:
+        return np.arange(rows)
+    return np.sort(np.unique(clusters, return_index=True)[1])
+
+
+def _means(values: Floats, clusters: NDArray[Any] | None) -> Floats:
+    """The mean of each cluster, in the order in which they first come."""
+    if clusters is None or not len(values):
+        return values
+    _, first, code = np.unique(clusters, return_index=True, return_inverse=True)
+    means = np.bincount(code, values) / np.bincount(code)
+    made: Floats = means[np.argsort(first)]
+    return made
+
+
+def _gap(residuals: Floats) -> Estimate:
+    """The mean with an interval that holds after every value."""
+    if not len(residuals):
+        return Estimate(float("nan"), -1.0, 1.0)
+    each = -(-len(residuals) // _MOST)
+    parts = np.add.reduceat(residuals, np.arange(0, len(residuals), each))
+    sizes = np.diff(np.r_[np.arange(0, len(residuals), each), len(residuals)])
+    low, high = sequence((parts / sizes + 1) / 2, 0.05)
+    mean = float(residuals.mean())
+    return Estimate(mean, min(mean, 2 * float(low[-1]) - 1), max(mean, 2 * float(high[-1]) - 1))
+
+
+def _watched(parts: Sequence[_Part], alpha: float, tolerance: float) -> list[int | None]:
+    """Rows that each group had seen when it was first rejected by e-BH, looked at after every label of all."""
+    for part in parts:
+        part.monitor = Monitor(alpha=alpha, tolerance=tolerance)
+    found: list[int | None] = [None] * len(parts)
+    for at, row in _merged(parts):
+        part = parts[at]
+        part.monitor.update(
+            float(part.scores[row]), float(part.grades[row]),
+            None if part.clusters is None else str(part.clusters[row]),
+        )  # fmt: skip
+        if found[at] is None and part.monitor.alarm:
+            _reject(parts, found, alpha)
+    for part in parts:
+        part.monitor.settle()
+    _reject(parts, found, alpha)
+    return found
+
+
+def _merged(parts: Sequence[_Part]) -> Iterator[tuple[int, int]]:
+    """Group and row, in the order of the whole log."""
+    place = np.concatenate([part.place for part in parts])
+    group = np.repeat(np.arange(len(parts)), [len(part.place) for part in parts])
+    row = np.concatenate([np.arange(len(part.place)) for part in parts])
+    order = np.argsort(place, kind="stable")
+    return zip(group[order].tolist(), row[order].tolist(), strict=True)
+
+
+def _reject(parts: Sequence[_Part], found: list[int | None], alpha: float) -> None:
+    """Give an alarm to those groups whose wealth is among the k largest, all k of which reach K / (k alpha)."""
+    loud = [at for at, part in enumerate(parts) if part.monitor.alarm]
+    loud.sort(key=lambda at: -parts[at].monitor.log10_evidence)
+    most = 0
+    for k, at in enumerate(loud, 1):
+        if parts[at].monitor.log10_evidence >= np.log10(len(parts) / (k * alpha)):
+            most = k
+    for at in loud if len(parts) == 1 else loud[:most]:
+        if found[at] is None:
+            found[at] = parts[at].monitor.alarm_at if len(parts) == 1 else parts[at].monitor.rows
