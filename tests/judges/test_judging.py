@@ -99,7 +99,7 @@ def test_by_hand() -> None:
     terms[:20] += (y - 0.6) / 20
     one = 1 / 20**2  # a row on which they contradict each other, less the more are seen
     square = float(terms[:20] @ terms[:20])
-    fewer = 1 / (1 + (square / one / 1.5) ** 2)  # because so few contradictions were seen
+    fewer = 1 / (1 + (square / one) ** 2)  # because so few contradictions were seen
     up = 2.10092**2 / 2 * (fewer / 20 + (1 - fewer) * float((terms[:20] ** 3).sum()) / square)
     reach = (
         2.10092 * np.sqrt(terms @ terms * 20 / 18 + one / (1 + square / one / 10)) + up

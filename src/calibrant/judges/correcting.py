@@ -126,10 +126,10 @@ def judged(
     f on all rows makes it precise and people's corrections make it right: it is unbiased for any judge. L is chosen
     so that the variance is smallest, within [0, 1] (power tuning; Angelopoulos et al. 2023b, section 6, there for
     equal propensities, here also for others, as in Zrnic and Candès 2024). Three f are tried, and the one with the
-    smallest variance is taken: the judge's verdict, 0 or 1 (this is PPI++); what it states, where that is a number
+    narrowest interval is taken: the judge's verdict, 0 or 1 (this is PPI++); what it states, where that is a number
     between; and the probability that people call the row right, given all of it, the confidence and the covariates,
     fitted on the rows they saw and predicted across ten folds (`calibrated`; taken where it saves more than 2 in
-    n of the variance). So the interval is never wider than
+    n of the squared width). So the interval is never wider than
     that of PPI++ on the verdict, and narrower where the judge knows more than it says, or is misled by something
     that is known.
 
@@ -192,9 +192,9 @@ def judged(
     if (got := int(groups.max(initial=-1)) + 1) < LEAST:
         raise NotEnoughLabels("Correcting a judge by people's verdicts", LEAST, got)
     people, verdict, *others = _candidates(data)
-    best = _best([people, verdict, *others], kish(data.w, groups))
     f, y, said, w = data.judge, data.human[data.seen], data.judge[data.seen] >= 0.5, data.w
     reach, believed = _Reach(data, groups, level), _Reach(data, None, level)
+    best = _best([people, verdict, *others], reach, kish(data.w, groups))
     naive = _corrected(
         "stated", replace(data, human=f, seen=np.ones(len(f), bool), w=np.ones(len(f))), 0.0 * f
     )
@@ -231,10 +231,15 @@ def student(
     value: float, error: float, freedom: float, level: float, least: float, bent: tuple[float, float]
 ) -> Estimate:
     """A value between `least` and 1 with Student's interval, longer by a `lump` and shifted by a `skew`."""
-    t = float(stdtrit(freedom, (1 + level) / 2))
-    longer, up = (t**2 / 2 * one for one in bent)
-    reach = t * error + longer
+    up = float(stdtrit(freedom, (1 + level) / 2)) ** 2 / 2 * bent[1]
+    reach = _half(error, freedom, level, bent[0])
     return Estimate(value, max(least, value + min(0.0, up - reach)), min(1.0, value + max(0.0, up + reach)))
+
+
+def _half(error: float, freedom: float, level: float, lumped: float) -> float:
+    """Half the width of Student's interval, longer by a `lump`."""
+    t = float(stdtrit(freedom, (1 + level) / 2))
+    return t * error + t**2 / 2 * lumped
 
 
 def _narrower(one: Estimate, other: Estimate) -> float:
@@ -304,6 +309,10 @@ class _Reach:
             variance += imagined(*self._shown(terms, self.groups))
         return float(np.sqrt(variance))
 
+    def half(self, found: _Corrected) -> float:
+        """Half the width of the interval of the accuracy, were there no ends of [0, 1]."""
+        return _half(self.error(found.influence), self.freedom, self.level, self.bent(found)[0])
+
     def bent(self, found: _Corrected) -> tuple[float, float]:
         """The `lump` and the `skew` of the accuracy, because contradictions are few or go one way."""
         if self.groups is None:
@@ -333,11 +342,11 @@ def _candidates(data: GradedRows) -> list[_Corrected]:
     return [_corrected(name, data, control) for name, control in controls.items()]
 
 
-def _best(found: list[_Corrected], rows: float) -> _Corrected:
-    """That of the least variance; a fit must save what chance may seem to save among so many rows."""
-    plain = min((one for one in found if one.name != "calibrated"), key=lambda one: one.variance)
+def _best(found: list[_Corrected], reach: _Reach, rows: float) -> _Corrected:
+    """The narrowest; a fit must save what chance may seem to save among so many rows."""
+    plain = min((one for one in found if one.name != "calibrated"), key=reach.half)
     fitted = next(one for one in found if one.name == "calibrated")
-    return fitted if fitted.variance < plain.variance * (1 - 2 / rows) else plain
+    return fitted if reach.half(fitted) ** 2 < reach.half(plain) ** 2 * (1 - 2 / rows) else plain
 
 
 def _corrected(name: Estimator, data: GradedRows, f: Floats) -> _Corrected:

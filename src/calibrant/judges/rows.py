@@ -18,7 +18,7 @@ __all__ = [
 
 SHOWN = 10.0
 """So many contradictions between judge and people halve the one that is imagined."""
-FEW = 1.5
+FEW = 1.0
 """So many halve what an interval is longer because contradictions are few."""
 
 
@@ -178,7 +178,7 @@ def lump(one: float, shown: float) -> float:
     usual, so that Student's interval misses the truth too often. With none of n seen it reaches t / n, and with this
     (t + t^2 / 2) / n, as far as Wilson's, which is about t^2 / n.
 
-    >>> lump(0.01, 0.0), lump(0.01, 1.5), round(lump(0.01, 15.0), 3)
+    >>> lump(0.01, 0.0), lump(0.01, 1.0), round(lump(0.01, 10.0), 3)
     (0.1, 0.05, 0.001)
     """
     return float(np.sqrt(one)) / (1 + (shown / FEW) ** 2)
