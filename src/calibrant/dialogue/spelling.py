@@ -26,6 +26,12 @@ ESCAPED = re.compile(rb"\\x([0-9a-fA-F]{2})|<0x([0-9a-fA-F]{2})>")
 """A byte that is no character by itself, as OpenAI and as SentencePiece write it."""
 AROUND = " \t\n\r().,:;*\"'`[]{}#"
 """What may stand around a word or a letter within one token."""
+ESCAPE, PIECE, FOREIGN = (
+    re.compile(r"\\x[0-9a-fA-F]{2}|<0x"),
+    re.compile("\u2581"),
+    re.compile("[\xa1-\u0143]"),
+)
+"""What a text holds that is written in bytes, in SentencePiece, in the alphabet of a byte-level tokenizer."""
 REPLACED = re.compile("(\ufffd+)")
 
 
@@ -103,12 +109,12 @@ def _bare(text: str) -> str:
 
 def _place(tokens: tuple[Token, ...], text: str, reasoning: str) -> tuple[int, int] | None:
     """Where the tokens begin and end that hold the text, with nothing but marks around it."""
-    words, target = [_bare(token.text) for token in tokens], _bare(text)
-    at = "".join(words).rfind(target)
+    raw, target = "".join([token.text for token in tokens]), _bare(text)
+    at = _bare(raw).rfind(target)
     if at < 0 or not target:
         return None
+    words = [_bare(token.text) for token in tokens]
     end, ends = at + len(target), list(accumulate(map(len, words)))
-    raw = "".join([token.text for token in tokens])
     spots = [i for i, letter in enumerate(raw) if not letter.isspace()]
     before, inside, after = raw[: spots[at]], raw[spots[at] : spots[end - 1] + 1], raw[spots[end - 1] + 1 :]
     thought = bool(reasoning.strip()) and _bare(reasoning) in _bare(before)
@@ -135,10 +141,10 @@ def _gaps(text: str) -> list[int]:
 def _writings(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, ...]]:
     """The tokens as they stand, then with bytes written out, then in the alphabets of tokenizers."""
     yield tokens
-    for octets in (_from_escapes, _from_pieces, _from_alphabet):
-        written = _written(tokens, octets)
-        if written != tokens:
-            yield written
+    raw = "".join([token.text for token in tokens])
+    for sign, octets in ((ESCAPE, _from_escapes), (PIECE, _from_pieces), (FOREIGN, _from_alphabet)):
+        if sign.search(raw):
+            yield _written(tokens, octets)
 
 
 def _written(tokens: tuple[Token, ...], octets: Callable[[str], bytes]) -> tuple[Token, ...]:
