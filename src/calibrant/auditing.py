@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 from .errors import UnusableInput
@@ -15,10 +16,15 @@ from .metrics.conditions import MEASURES, Judgement, Verdicts, conditions, judge
 from .metrics.findings import Finding
 from .metrics.intervals import Estimate
 from .phrasing.findings import Told, corrected, told
+from .phrasing.numbers import of_100
 from .shown import Shown, flat, lines
 from .tally import Tally
 
 __all__ = ["Audit", "Group", "audit"]
+
+
+LEVELS_SHOWN = 30
+"""Levels, of all groups together, of which a refusal tells how often they are right."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -247,13 +253,39 @@ def of_log(log: Log, bins: int = 15) -> Audit:
 
 
 def _require_shares(log: Log) -> None:
-    if any(unit.scale == "unbounded" for unit in log.units.values()):
-        raise UnusableInput(
-            f"{log.roles.confidence!r} in {log.source} holds an uncertainty without bounds, which is no probability: "
-            "it claims nothing that could be compared with how often answers are right. Fit a map first, `calibrant "
-            f"fit {log.source} --confidence {log.roles.confidence} --scale uncertainty -o maps.json`, which says what "
-            "the mapped probabilities are worth on rows that it had not seen."
+    """Raise `UnusableInput` where the scores only put answers in order; of levels, with how often each is right."""
+    if log.claims:
+        return
+    named = f" --confidence {quote(log.roles.confidence)} --correct {quote(log.roles.correct)}"
+    if log.scale == "levels":
+        what = f"levels in words, which claim no probability.{_of_levels(log)} None of them"
+        scale = "levels"
+    else:
+        what, scale = "an uncertainty without bounds, which is no probability. It", "uncertainty"
+    raise UnusableInput(
+        f"{log.roles.confidence!r} in {log.source} holds {what} claims anything that could be compared with how often "
+        f"answers are right. Fit a map first, which says what its probabilities are worth on rows that it had not "
+        f"seen: calibrant fit {quote(log.source)}{named} --scale {scale} -o maps.json"
+    )
+
+
+def _of_levels(log: Log) -> str:
+    """How often answers of each level are right, with a 95 % interval, the highest level first."""
+    roles = log.roles
+    cluster = "none" if roles.untied else roles.cluster
+    named: dict[str, Any] = {**roles.words.told, "weight": roles.weight, "cluster": cluster}
+    by, named["confidence"], named["correct"] = (*roles.by, roles.confidence), roles.confidence, roles.correct
+    each = read_log(log.opened, by=by, scale="levels", **named)
+    told = []
+    for key, tally in sorted(each.groups.items(), key=lambda one: (one[0][:-1], -one[1].mean_confidence))[
+        :LEVELS_SHOWN
+    ]:
+        found, where = measured(tally, "accuracy", 0.95), ", ".join(map(str, key))
+        between = f", {of_100(found.low)} to {of_100(found.high)}" if found else ""
+        told.append(
+            f"{where}: {of_100(tally.accuracy)} of 100 ({tally.rows:,} rows{between or ', too few for more'})"
         )
+    return f" Right are, with 95 % intervals, {'; '.join(told)}."
 
 
 def _corrected(found: Audit, log: Any, read: Log, human: str, propensity: str | None, **about: Any) -> Audit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -17,11 +18,12 @@ import calibrant
 Run = Callable[..., tuple[int, str]]
 
 
+RIGHT = ([0, 1, 1, 1, 1, 0, 1] * 18)[:120]
+
+
 def answers(**columns: object) -> pd.DataFrame:
     score = [0.55, 0.7, 0.85, 0.95] * 30
-    return pd.DataFrame({"id": range(120), "confidence": score, "correct": [0, 1, 1, 1, 1, 0] * 20}).assign(
-        **columns
-    )
+    return pd.DataFrame({"id": range(120), "confidence": score, "correct": RIGHT}).assign(**columns)
 
 
 @pytest.fixture
@@ -87,6 +89,42 @@ def test_words_with_commas_are_offered_so_that_they_can_be_pasted(
     assert again.groups[0].tally.accuracy == pytest.approx(1 / 3)
     more = calibrant.look("./-w.csv", right=["Yes, fully"]).next[0].command
     assert more.endswith(r"""--right '"Yes, fully"' --wrong '"Yes, in part","No, ""not"" it"'""")
+
+
+SURE = [0.55, 0.7, 0.85, 0.95, 0.99, 0.6] * 20
+DOUBTFUL = {
+    "odds": answers(confidence=[round(p / (1 - p), 2) for p in SURE]),
+    "permille": answers(confidence=[round(1000 * p) for p in SURE]),
+    "one of all": answers(confidence=[1 if p > 0.9 else round(100 * p) for p in SURE]),
+    "five": answers(confidence=[1, 3, 4, 5, 2, 5] * 20),
+    "logits": answers(confidence=[-1.5, 0.3, 2.5, 4.1, -0.2, 1.1] * 20),
+    "entropies": answers(confidence=[300.0, 20.5, 450.0, 99.0, 1.5, 0.2] * 20),
+    "mixed": answers(confidence=[0.5, 70, 0.9, 95, 60, 0.3] * 20),
+    "high": answers(confidence=["High", "Medium", "Low", "very high", "low", "HIGH"] * 20),
+    "nll": answers(nll=[-math.log(p) for p in SURE]).drop(columns="confidence"),
+    "ppl": answers(answerPerplexity=[1 / p for p in SURE]).drop(columns="confidence"),
+    "errorProb": answers(errorProb=[1 - p for p in SURE]).drop(columns="confidence"),
+    "risk in %": answers(risk=[round(100 - 100 * p) for p in SURE]).drop(columns="confidence"),
+    "hallucination": answers(hallucination_score=[1 - p for p in SURE]).drop(columns="confidence"),
+    "unlabelled words": answers(correct=["x, y", "z", "z"] * 40),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_every_command_that_a_refusal_offers_works(
+    lines: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    DOUBTFUL[name].to_csv("log.csv", index=False)
+    status, output = lines("audit", "log.csv")
+    found = pasted(lines, output)
+    assert (status, len(found) > 1) == (1, True)
+    assert [(command, said) for command, code, said in found if code] == []
+    told = output.partition("log.csv is ")[0]  # options of the sentence itself
+    for pair in re.findall(r"(--confidence \S+ )?--scale ([\w-]+)", told):
+        options = [*shlex.split(pair[0]), "--scale", pair[1]]
+        command = "fit" if pair[1] in ("uncertainty", "levels") else "audit"
+        assert lines(command, "log.csv", *options)[0] == 0, options
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,11 @@ def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
     return field(default=default, metadata={"option": typer.Option(*flags, help=about, **checks)})
 
 
-ScaleName = Literal["fraction", "percent", "1-5", "1-10", "0-10", "logprob", "logit", "uncertainty"]
+ScaleName = Literal[
+    "fraction", "percent", "1-5", "1-10", "0-10", "logprob", "logit", "permille", "odds", "nll", "perplexity",
+    "uncertainty",
+    "levels",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

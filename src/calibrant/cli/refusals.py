@@ -43,9 +43,9 @@ def note_what_works(error: UnusableInput, command: str, given: Mapping[str, Any]
         error.add_note("What works:" if len(ways) == 1 else "What works, whichever is meant:")
     for way, step in zip(found.ways, found.next, strict=False):
         if way in ways:
-            error.add_note(
-                f"  {_again(_plain(sys.argv[1:], as_path), way.options, priced=command in PRICED)}"
-            )
+            again = _again(_plain(sys.argv[1:], as_path), way.options, priced=command in PRICED)
+            unaudited = command == "audit" and not way.log.claims
+            error.add_note(f"  {step.command if unaudited else again}")
             error.add_note(f"      {step.why}")
     if found.readable:
         error.add_note(f"More: {Asked(log=log).line('look')}")

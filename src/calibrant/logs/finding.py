@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnusableInput
+from ..maps.units import SCALES
 from .keys import distinct
+from .numerals import Doubt, Seen, settled
 from .roles import CONVENTIONS, VAGUE
 from .sources import Source
 from .spellings import FURTHER, says_wrong, spelling
@@ -138,7 +140,7 @@ def candidates(source: Source, role: str, taken: Collection[str | None]) -> list
     if role == "confidence":
         fitting = [name for name in free if _sure(source, name)]
         fitting.sort(key=lambda name: not re.search(r"conf|prob|cert|sure|score|log", name.lower()))
-        return [f"--confidence {quote(name)}" for name in fitting[:SHOWN]]
+        return [f"--confidence {quote(name)}{_scaled(source, name)}" for name in fitting[:SHOWN]]
     judged = [name for name in free if _judges(source, name)]
     judged.sort(
         key=lambda name: not re.search(r"corr|right|pass|judg|grad|acc|match|verd|eval", name.lower())
@@ -158,6 +160,18 @@ def _sure(source: Source, name: str) -> bool:
     found = numbers(values).values
     found = found[np.isfinite(found)]
     return 10 * len(found) >= 5 * len(values) > 0 and len(np.unique(found)) > 2 and bool(found.max() <= 100)
+
+
+def _scaled(source: Source, name: str) -> str:
+    """The option that a column needs beside its name, as one whose higher numbers are less sure does."""
+    seen = Seen()
+    seen.add(numbers(source.first(name)).values)
+    told = settled(seen, name)
+    if not isinstance(told, Doubt):
+        return ""
+    ends = np.array([seen.least, seen.most])
+    fits = [one for one in told.options if not SCALES[one].outside(ends).any()]
+    return f" --scale {fits[0]}" if fits else ""
 
 
 def _judges(source: Source, name: str) -> bool:

@@ -67,6 +67,11 @@ class Log:
         scales = {unit.scale for unit in self.units.values()}
         return "several" if len(scales) > 1 else next(iter(scales), "fraction")
 
+    @property
+    def claims(self) -> bool:
+        """Whether its scores are probabilities, rather than places in an order."""
+        return all(unit.claims for unit in self.units.values())
+
     def parts(self, key: Key, count: int) -> list[Tally]:
         """A group's rows in about `count` parts that add up to it, clusters kept whole.
 

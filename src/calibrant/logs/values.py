@@ -25,6 +25,7 @@ from ..maps.units import FRACTION, Unit
 from ..phrasing.english import ENGLISH
 from ..tally import Floats
 from .keys import absent, key_text
+from .levels import place_of
 
 __all__ = [
     "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "WRONG", "Column",
@@ -96,6 +97,8 @@ def scores(values: NDArray[Any], unit: Unit = FRACTION) -> Column:
     """
     if values.dtype.kind == "b":
         return Column(np.full(len(values), _NAN), np.full(len(values), CODE[BOOLEAN], np.int8))
+    if unit.scale == "levels":
+        return _spread(values, _level_of)
     if values.dtype.kind in "fiu":
         bare = _decimals(values)
         found = Column(bare, no_faults(values), Counter({"number": int(np.isfinite(bare).sum())}))
@@ -203,6 +206,14 @@ def score_of(value: Any) -> tuple[float, str, str]:
         if text in PHRASES:
             return PHRASES[text], "phrase", ""
     return _NAN, "", NOT_A_NUMBER
+
+
+def _level_of(value: Any) -> tuple[float, str, str]:
+    """A level's place among others, as what it was read, and why it is none."""
+    if absent(value) or str(value).strip().lower() in ("", *NOTHING):
+        return _NAN, "", MISSING
+    found = place_of(value)
+    return (_NAN, "", NOT_A_NUMBER) if found is None else (found, "level in words", "")
 
 
 def _flag_of(value: Any) -> tuple[float, str, str]:

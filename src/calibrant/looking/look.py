@@ -17,7 +17,7 @@ from ..logs.tallies import Log
 from ..metrics.findings import Finding
 from ..phrasing.numbers import of_100
 from .asked import Asked, Step
-from .following import after_audit
+from .following import after_audit, beside
 from .sampled import (
     ColumnSeen,
     Grouping,
@@ -288,9 +288,13 @@ def _refused(found: Settled, read: Log | None, columns: Mapping[str, ColumnSeen]
 def _next(asked: Asked, found: Settled, uses: Sequence[Use]) -> tuple[Step, ...]:
     """The commands that come next: those that read it, else the audit and what the log is ready for."""
     if found.log is None and len(found.ways) != 1:
-        return tuple(Step(way.asked(asked).line("audit"), _reads(way)) for way in found.ways)
+        return tuple(Step(_measures(way, asked), _reads(way)) for way in found.ways)
     read = found.log or found.ways[0].log
     why = _reads(found.ways[0]) if found.log is None else "measure how far the confidence can be trusted"
+    if not read.claims:
+        return (
+            Step(asked.line("fit", "-o", beside(asked.log, "maps.json")), "find how often each is right"),
+        )
     steps = [Step(asked.line("audit"), why)]
     findings = [Finding.of(tally) for tally in list(read.groups.values())[:MOST_MEASURED]]
     ready = {one.name.partition(" ")[0]: one.command for one in uses if one.ready}
@@ -301,8 +305,17 @@ def _next(asked: Asked, found: Settled, uses: Sequence[Use]) -> tuple[Step, ...]
     return tuple(steps)
 
 
+def _measures(way: Way, asked: Asked) -> str:
+    """The command that a way is for: an audit, or a map where the scores claim no probability to be held against."""
+    of = way.asked(asked)
+    return of.line("audit") if way.log.claims else of.line("fit", "-o", beside(asked.log, "maps.json"))
+
+
 def _reads(way: Way) -> str:
     tally = way.tally
+    if not way.log.claims:
+        right = of_100(tally.accuracy)
+        return f"if that is meant: {tally.rows:,} rows in order, which claim no probability, right {right} of 100"
     return (
         f"if that is meant: {tally.rows:,} rows, claims {of_100(tally.mean_confidence)} of 100, right "
         f"{of_100(tally.accuracy)}"

@@ -36,6 +36,7 @@ OPTION = re.compile(
     r"('(?:[^']|'\\'')*'|\"[^\"]*\"|[^\s;,()]+(?:,[^\s;,()]+)*)"
 )
 """An option that a refusal names, and its value."""
+SCALED = re.compile(r" --scale ([\w-]+)")
 PLACEHOLDERS = {"COLUMN", "WORDS", "RIGHT", "WRONG", "ANSWER == GOLD"}
 WORDS = ("right", "partly", "wrong")
 
@@ -120,8 +121,11 @@ def _suggested(
 ) -> Iterator[dict[str, str]]:
     """Options that may settle it: those that the refusal names, and columns whose values may play the missing part."""
     words: dict[str, str] = {}
-    for name, told in OPTION.findall(str(error)):
-        value = unquoted(told)
+    text, beside = str(error), 0
+    for found in OPTION.finditer(text):
+        name, value = found[1], unquoted(found[2])
+        if found.start() < beside:
+            continue
         if value in PLACEHOLDERS or not _possible(name, value, head):
             continue
         if name in WORDS and name in words:  # another reading begins
@@ -129,6 +133,9 @@ def _suggested(
             words = {name: value}
         elif name in WORDS:
             words[name] = value
+        elif name == "confidence" and (scale := SCALED.match(text, found.end())):
+            beside = scale.end()
+            yield {name: value, "scale": scale[1]}
         else:
             yield {name: value}
     if words:

@@ -58,6 +58,8 @@ def labels_for_width(tally: Tally, width: float) -> int:
 def _audit(seen: Seen) -> Use:
     if seen.log is None:
         return _unaudited(seen)
+    if not seen.log.claims:
+        return seen.use("audit", False, "the confidence claims no probability: a map gives it one")
     all_rows = merged(seen.tallies)
     found = gap(all_rows)
     more = sum(labels_for_width(one, seen.width) for one in seen.tallies)

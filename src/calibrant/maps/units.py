@@ -7,9 +7,14 @@
     0-10         0 to 10                     x / 10
     logprob      log-probability, at most 0  exp(x); 0 is a probability of 1
     logit        log-odds                    1 / (1 + exp(-x))
+    permille     0 to 1000                   x / 1000
+    odds         right to wrong, from 0      x / (1 + x)
+    nll          negative log-likelihood     exp(-x)
+    perplexity   exp(nll), at least 1        1 / x
     uncertainty  higher is less sure         1 - x within [0, 1]; else `unbounded`
     unbounded    an uncertainty that is no   1 / (1 + exp(x)): in the right order, and a probability only after a map
                  share, such as an entropy
+    levels       words: high, medium, low    a place in their order, and a probability only after a map
 
 Nothing here depends on the other values of a log, so a row by itself reads as it does among others.
 """
@@ -58,10 +63,24 @@ SCALES: Mapping[str, Scale] = {
         scores=lambda x: np.exp(np.minimum(x, 0.0)),
     ),
     "logit": Scale(low=-np.inf, high=np.inf, told="log-odds", scores=lambda x: np.asarray(expit(x))),
+    "permille": Scale(low=0, high=1000, told="per mille, 0 to 1000", scores=lambda x: x / 1000),
+    "odds": Scale(low=0, high=np.inf, told="odds of being right, 3 as 3 to 1", scores=lambda x: x / (1 + x)),
+    "nll": Scale(
+        low=-ROUNDING, high=np.inf, told="negative log-likelihoods in nats, of which 0 is a probability of 1",
+        scores=lambda x: np.exp(-np.maximum(x, 0.0)),
+    ),
+    "perplexity": Scale(
+        low=1 - ROUNDING, high=np.inf, told="perplexities, of which 1 is a probability of 1",
+        scores=lambda x: 1 / np.maximum(x, 1.0),
+    ),
     "uncertainty": Scale(low=0, high=1, told="an uncertainty in [0, 1], as 1 less it", scores=lambda x: 1 - x),
     "unbounded": Scale(
         low=-np.inf, high=np.inf, scores=lambda x: np.asarray(expit(-x)),
         told="an uncertainty without bounds, which is no probability and only puts answers in order",
+    ),
+    "levels": Scale(
+        low=np.inf, high=-np.inf, scores=lambda x: np.full(len(x), np.nan),  # no number is one
+        told="levels in words, which are no probability and only put answers in order",
     ),
 }  # fmt: skip
 """By name; `unbounded` is what `uncertainty` comes to where values lie outside of [0, 1]."""
@@ -83,6 +102,11 @@ class Unit:
     scale: str = "fraction"
     column: str | None = None
     whole: bool = False
+
+    @property
+    def claims(self) -> bool:
+        """Whether its scores are probabilities, rather than places in an order."""
+        return self.scale not in ("unbounded", "levels")
 
     @property
     def of(self) -> Scale:
