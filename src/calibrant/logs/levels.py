@@ -21,8 +21,8 @@ _WORDS: Mapping[float, str] = {
     """,
     0.10: """
         very_low lowest extremely_low guess guessing pure_guess vl sehr_niedrig sehr_gering très_faible très_bas
-        très_basse muy_baja muy_bajo molto_bassa muito_baixa zeer_laag bardzo_niska очень_низкая очень_низкий 非常低 很低
-        極低 とても低い 매우_낮음
+        très_basse muy_baja muy_bajo molto_bassa muito_baixa zeer_laag bardzo_niska очень_низкая очень_низкий
+        非常低 很低 極低 とても低い 매우_낮음
     """,
     0.25: """
         low weak poor slight slightly slightly_confident a_little not_confident not_very_confident l niedrig
