@@ -66,3 +66,23 @@ def test_columns_that_do_not_add_up_or_name_other_classes_are_none_of_that() -> 
     lacking = pd.DataFrame(P, columns=["p_0", "p_1", "p_2"]).assign(y_true=TRUTH)
     lacking.loc[:9, "p_1"] = None
     assert read_log(lacking).unusable == {"confidence missing or NaN": 10}
+
+
+@pytest.mark.parametrize("classes", [["cat", "dog", "owl"], ["cat", "dog", "owl", "emu"]])
+@pytest.mark.parametrize("answers", ["label", "gold", "y_true"])
+def test_columns_that_are_called_as_the_classes_are_read(classes: list[str], answers: str) -> None:
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet(np.ones(len(classes)), 200).round(4)
+    gold = rng.choice(classes[:3], 200)
+    frame = pd.DataFrame(shares, columns=classes).assign(**{answers: gold}, row=range(200))
+    read = read_log(frame)
+    right = np.array(classes)[shares.argmax(axis=1)] == gold
+    assert read.groups[()].accuracy == pytest.approx(right.mean())
+    assert read.groups[()].mean_confidence == pytest.approx(shares.max(axis=1).mean(), abs=1e-3)
+    assert "highest of the" in " ".join(read.notes)
+
+
+def test_columns_that_do_not_add_up_are_no_classes() -> None:
+    frame = pd.DataFrame({"cat": [0.9, 0.8] * 20, "dog": [0.7, 0.1] * 20, "label": ["cat", "dog"] * 20})
+    with pytest.raises(UnusableInput):
+        read_log(frame)

@@ -158,7 +158,7 @@ noted(
     "was 0 stored where none could be read",
 )
 for what, words in {
-    "High/Medium/Low": ("High", "Medium", "Low"), "hoch/mittel/niedrig": ("hoch", "mittel", "niedrig"),
+    "green/amber/red": ("green", "amber", "red"), "Alpha/Beta/Gamma": ("Alpha", "Beta", "Gamma"),
 }.items():  # fmt: skip
     refused(
         f"words: {what}", sure(lambda c, words=words: words[0 if c >= 0.8 else 1 if c >= 0.6 else 2]),

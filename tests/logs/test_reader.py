@@ -54,6 +54,8 @@ def test_however_a_log_comes_in_blocks_it_reads_the_same(blocks: int) -> None:
         3,
         [
             "The column 'c' was read as percent, 0 to 100.",
+            "1 number is exactly 1 in 'c', read as 1 percent, and none lies between 1 and 10: where such a 1 stands "
+            "for all of it, write 100 in its place.",
             "Values in 'c' that are no numbers were not read: 'half' x 1.",
         ],
     )

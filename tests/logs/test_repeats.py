@@ -130,3 +130,70 @@ def test_a_line_of_totals_is_left_out_and_counted() -> None:
 def test_the_sentence_says_of_how_many_rows_it_is() -> None:
     log = pd.DataFrame({"confidence": [0.8] * 300, "correct": [1, 0] * 29 + [None] * 242})
     assert "58 of 300 rows" in calibrant.audit(log).groups[0].sentence
+
+
+def test_questions_that_repeat_tie_their_rows_together_where_no_id_does() -> None:
+    asked = [f"What is {i % 40} + 1?" for i in range(200)]
+    for columns in (
+        {"question": asked},
+        {"prompt": asked},
+        {"row_number": range(200), "id": range(200), "input": asked},
+    ):
+        log = answers(**columns).drop(columns="epoch")
+        name = list(columns)[-1]
+        found = calibrant.audit(log)
+        assert found.notes[0].startswith(f"160 of 200 rows repeat the {name} of another row (40 items)")
+        assert found.columns["cluster"] == name
+        assert found.groups[0].tally.n_eff < 60
+        rows = read_rows(log)
+        assert rows.groups[()].clusters is not None
+        assert len(set(rows.groups[()].clusters)) == 40
+        assert calibrant.audit(log, cluster="none").groups[0].tally.n_eff == 200
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"prompt": ["Answer the question."] * 200},
+        {"question": ["yes", "no"] * 100},
+        {"prompt": ["Is it good?", "Is it bad?", "Is it so?"] * 66 + [None] * 2},
+        {"question": [f"What is it about? {i % 40}" for i in range(200)],
+            "passage": [f"It is {i}" for i in range(200)]},
+        {"question": [f"What is {i}?" for i in range(200)], "prompt": ["Be short."] * 200},
+        {"answer": ["A", "B"] * 100},
+    ],
+    ids=["instruction", "choice", "form", "another passage", "beside an instruction", "answers"],
+)  # fmt: skip
+def test_instructions_choices_and_other_passages_are_no_repeated_questions(columns: dict[str, Any]) -> None:
+    log = answers(**columns).drop(columns="epoch")
+    assert read_log(log).roles.cluster is None
+    assert not read_log(log).notes
+
+
+@pytest.mark.parametrize("name", ["S{} subtotal", "Total S{}", "Mean of S{}:", "Zwischensumme {}", "小計{}"])
+def test_rows_that_sum_up_the_others_are_left_out_wherever_they_stand(name: str, tmp_path: Path) -> None:
+    part = answers(25, 1, section="S", question=[f"What is {i}?" for i in range(25)]).drop(columns="epoch")
+    summed = {"confidence": 0.75, "correct": 0.48, "question": None}
+    parts = [one for i in range(4) for one in (part, pd.DataFrame([{**summed, "section": name.format(i)}]))]
+    log = pd.concat(parts, ignore_index=True)[["section", "question", "confidence", "correct"]]
+    log["question"] = [f"{one} of {i}" if one else one for i, one in enumerate(log["question"])]
+    log.astype({"correct": float}).to_csv(tmp_path / "log.csv", index=False)
+    read = read_log(tmp_path / "log.csv")
+    assert (read.used, read.rows - read.used) == (100, 4) or (read.used, read.rows) == (100, 103)
+    assert read_rows(tmp_path / "log.csv").used == 100
+
+
+def test_rows_whose_task_is_a_sum_are_answers() -> None:
+    log = answers(40, 1).drop(columns="epoch")
+    log.insert(0, "task", ["sum", "mean"] * 20)
+    assert read_log(log).used == 40
+    graded = log.assign(correct=[0.25, 0.75] * 20)
+    assert read_log(graded).used == 40
+
+
+def test_a_few_verdicts_between_right_and_wrong_are_asked_about() -> None:
+    log = answers(100, 1).astype({"correct": float})
+    log.loc[[30, 61], "correct"] = [0.61, 0.58]
+    assert "2 of 100 verdicts lie between right and wrong" in " ".join(read_log(log).notes)
+    log.loc[:20, "correct"] = 0.3
+    assert not read_log(log).notes

@@ -76,7 +76,7 @@ def count_parquet(source: Source, roles: Roles, unit: Unit) -> Counts:
     with readable(source.name):
         grade = _grade(con, table, found[roles.correct], types[roles.correct], verdicts)
     counts = Counts()
-    if items := item_columns(source, roles):
+    for items in item_columns(source, roles)[:1]:
         with readable(source.name):
             counts.repeated += _repeats(con, table, [found[n] for n in (*roles.by, *items)], ",".join(items))
     sql = _query(roles, found, types, table, in_percent, grade)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UnusableInput
 
-__all__ = ["Decimals", "Heading", "heading_of", "is_total", "pointed"]
+__all__ = ["Decimals", "Heading", "heading_of", "is_total", "pointed", "sums_up"]
 
 Cells = Sequence[Any]
 
@@ -24,6 +24,25 @@ TOTALS = (
     "soma", "gemiddelde", "totaal", "count", "итого", "среднее", "всего",
     "合計", "平均", "总计", "總計", "合计", "합계", "평균",
 )  # fmt: skip
+
+
+_SUMS = "|".join(
+    map(
+        re.escape, (*TOTALS, "subtotal", "sub-total", "zwischensumme", "teilsumme", "sous-total", "subtotale")
+    )
+)
+SUMS_UP = re.compile(
+    rf"\W*(?:(?:{_SUMS})\b.{{0,40}}|.{{1,40}}\b(?:{_SUMS})\W*(?:\(.{{0,20}}\))?)|.*(?:小計|小计|소계).{{0,20}}"
+)
+
+
+def sums_up(text: str) -> bool:
+    """Whether the first cell of a row says that the row sums up others: it begins or ends so.
+
+    >>> [sums_up(one) for one in ("TOTAL", "S0 subtotal", "Mean of S1:", "Average (n=50)", "Summer", "What is a sum?")]
+    [True, True, True, True, False, True]
+    """
+    return len(text) <= 60 and SUMS_UP.fullmatch(text.strip().lower()) is not None
 
 
 @dataclass(frozen=True)

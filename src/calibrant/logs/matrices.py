@@ -88,7 +88,28 @@ def _classes(source: Source) -> dict[str, str]:
     for family in sorted(families.values(), key=len, reverse=True):
         if len(family) > 1 and _add_up(source, list(family.values())):
             return family
+    return _called_as_answers(source)
+
+
+def _called_as_answers(source: Source) -> dict[str, str]:
+    """Columns called as the values of a column of answers, with those beside them that make each row add up to 1."""
+    lower = {name.lower(): name for name in reversed(source.columns)}
+    for answers in (lower[name] for name in (*PREDICTIONS, *GOLD, *REFERENCES) if name in lower):
+        values = {alike(value) for value in distinct(source.first(answers))} - {None}
+        family = [name for name in source.columns if name != answers and alike(name) in values]
+        if not family or len(family) < len(values):
+            continue
+        shares = [name for name in source.columns if name in family or _shares(source, name)]
+        for columns in (family, shares):
+            if len(columns) > 1 and _add_up(source, columns):
+                return {name: name for name in columns}
     return {}
+
+
+def _shares(source: Source, name: str) -> bool:
+    """Whether a column holds nothing but numbers from 0 to 1."""
+    found = numbers(source.first(name)).values
+    return bool(len(found)) and bool(((found >= 0) & (found <= 1)).all())
 
 
 def _add_up(source: Source, columns: Sequence[str]) -> bool:

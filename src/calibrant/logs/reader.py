@@ -17,7 +17,7 @@ from ..errors import UnusableInput
 from ..maps.units import FRACTION, Unit
 from ..tally import Floats
 from .keys import Key, cluster_ids, distinct, group_codes
-from .repeats import Repeats, totals
+from .repeats import Repeats, has_epochs, totals
 from .roles import Roles, shared
 from .scales import Units, units_of
 from .sources import Block, Source
@@ -30,6 +30,8 @@ __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
 
 FEW_WORDS = 12
 """Different words of a column of confidences that may be levels."""
+MOST_SUMS = 0.05
+"""A share of verdicts between right and wrong that only rows which sum others up make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +116,8 @@ class Reader:
     roles : which of its columns play which part; what plays none is NaN, or weighs 1
     also : further columns, and of what kind each is
     stated : columns of which is noted which values the usable rows of each group hold
-    items : columns that name an item together, whose `repeats` in a group are counted
+    items : columns that name an item together, of each of which the `repeats` in a group are counted
+    summing : columns in which a row may say that it sums up others
     scale : the scale of all scores, one of `calibrant.logs.scales.NAMES`; None for what the whole of a column tells
     apart : columns whose groups may have units of their own; the columns `by` where None
     units : the unit of the scores of each group of `apart`, where it is known and not to be told by the log
@@ -136,14 +139,16 @@ class Reader:
         *,
         also: Mapping[str, Kind] | None = None,
         stated: Sequence[str] = (),
-        items: Sequence[str] = (),
+        items: Sequence[Sequence[str]] = (),
+        summing: Sequence[str] = (),
         scale: str | None = None,
         apart: Sequence[str] | None = None,
         units: Callable[[Key], Unit] | None = None,
     ) -> None:
         self.source, self.roles, self.also, self.stated = source, roles, also or {}, stated
         self._scale, self._apart, self._given = scale, roles.by if apart is None else tuple(apart), units
-        self.repeats = Repeats(items) if items else None
+        epochs = has_epochs(source)
+        self.repeats, self._summing = [Repeats(names, epochs=epochs) for names in items], summing
         self.rows = self.used = 0
         self.unusable: Counter[str] = Counter()
         self.read_as: Counter[str] = Counter()
@@ -174,8 +179,9 @@ class Reader:
 
     @property
     def _wanted(self) -> list[str]:
-        items = self.repeats.columns if self.repeats else ()
-        return list(dict.fromkeys([*self.roles.names, *self.stated, *self.also, *items, *self._apart]))
+        items = [name for one in self.repeats for name in one.columns]
+        wanted = (*self.roles.names, *self.stated, *self.also, *items, *self._summing, *self._apart)
+        return list(dict.fromkeys(wanted))
 
     def __iter__(self) -> Iterator[Parsed]:
         for block in self.source.blocks(self._wanted):
@@ -188,8 +194,8 @@ class Reader:
             self.notes.append(
                 f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."
             )
-        if (last := self._summing()) is not None:
-            self.notes.append(last)
+        if (doubt := self._sums()) is not None:
+            self.notes.append(doubt)
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -231,8 +237,8 @@ class Reader:
         if r.weight:
             weight = (propensities if r.inverse else weights)(block[r.weight])
         self.read_as += score.read_as
-        if self.repeats and rows and (summed := totals(block[self.repeats.columns[-1]])).any():
-            score.why[summed] = CODE[TOTAL]
+        for name in self._summing if rows else ():
+            score.why[totals(block[name], grade.values)] = CODE[TOTAL]
         also = {name: self._also(name, kind, block, *apart) for name, kind in self.also.items()}
         return Parsed(
             keys=keys, row=np.arange(self.rows, self.rows + rows), score=score.values, grade=grade.values,
@@ -268,13 +274,19 @@ class Reader:
             found.read_as.update(part.read_as)
         return found
 
-    def _summing(self) -> str | None:
-        """A doubt, where the last row alone has a verdict between right and wrong."""
-        if self._between != (1, self.rows - 1) or self.rows <= FEW_WORDS:
+    def _sums(self) -> str | None:
+        """A doubt, where a few rows alone have a verdict between right and wrong."""
+        several, last = self._between
+        if not several or self.rows <= FEW_WORDS or several > MOST_SUMS * self.rows:
             return None
+        if (several, last) == (1, self.rows - 1):
+            return (
+                f"The verdict of the last row alone lies between right and wrong, those of the {self.rows - 1:,} "
+                "others do not: does it sum them up? Then take it out."
+            )
         return (
-            f"The verdict of the last row alone lies between right and wrong, those of the {self.rows - 1:,} others do "
-            "not: does it sum them up? Then take it out."
+            f"{several:,} of {self.rows:,} verdicts lie between right and wrong, and the others do not: do those rows "
+            "sum others up? Then take them out."
         )
 
     def _settle(self, name: str) -> Units:
@@ -287,12 +299,17 @@ class Reader:
         self.rows += len(parsed)
         self.used += int(parsed.usable.sum())
         self.unusable += counted(parsed.why)
-        if len(parts := np.flatnonzero((parsed.grade > 0) & (parsed.grade < 1) & (parsed.grade != 0.5))):
+        if len(
+            parts := np.flatnonzero(
+                (parsed.grade > 0) & (parsed.grade < 1) & (parsed.grade != 0.5) & parsed.usable
+            )
+        ):
             self._between = self._between[0] + len(parts), int(parsed.row[parts[-1]])
         if self.repeats and (fine := parsed.usable).any():
             names = np.array([hash(key) for key in parsed.keys], np.int64)[parsed.group[fine]]
-            items = {name: block[name][fine] for name in self.repeats.columns}
-            self.repeats.see(items, names, parsed.score[fine], parsed.grade[fine])
+            for one in self.repeats:
+                items = {name: block[name][fine] for name in one.columns}
+                one.see(items, names, parsed.score[fine], parsed.grade[fine])
         for key, at in parsed.parts():
             self._lacking.setdefault(key, Counter()).update(counted(parsed.why[at]))
             if len(good := at[parsed.usable[at]]):

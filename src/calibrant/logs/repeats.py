@@ -11,18 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tally import Floats
-from .headings import TOTALS
+from .headings import TOTALS, sums_up
 from .keys import absent
 from .roles import Roles
 from .sources import Block, Source
 from .spellings import by_spelling
 
-__all__ = ["Repeats", "item_columns", "repeats_told", "tied_together", "totals"]
+__all__ = [
+    "Repeats",
+    "has_epochs",
+    "item_columns",
+    "repeats_told",
+    "summing_columns",
+    "tied_together",
+    "totals",
+]
 
 ITEMS = (
     "item_id", "question_id", "example_id", "doc_id", "custom_id", "sample_id", "prompt_id", "problem_id", 
     "instance_id", "query_id", "case_id", "test_id", "qid", "testidx", "id", "task_id", "uid", "uuid", "item",
-    "question_hash", "doc_hash", "prompt_hash", "question_idx", "question_index", "example_idx", "idx",
+    "question_hash", "doc_hash", "prompt_hash", "question_idx", "question_index", "example_idx", "idx", "answer_id",
+    "response_id", "completion_id", "trace_id",
 )  # fmt: skip
 """Columns that name an item, the first that is there, however it is spelt."""
 SCOPES = (
@@ -38,29 +47,44 @@ SCOPES = (
     "category",
 )
 """Columns within which items may be numbered anew."""
-TEXTS = ("question", "prompt", "input", "query")
+TEXTS = ("question", "query", "problem", "input", "user_input", "prompt", "instruction")
+"""Columns whose text tells an item where no id repeats."""
+CONTEXTS = (
+    "context", "contexts", "passage", "document", "article", "text", "choices", "options", "image", "file",
+    "retrieved_contexts",
+)  # fmt: skip
+"""What a question may be about: the same words about another passage are another question."""
+FEW_TEXTS = 20
+"""Different texts below which they may be instructions, or the choices of a form, unless few rows share each."""
 EPOCHS = ("epoch", "sample", "run", "repeat", "trial", "seed", "attempt", "iteration", "rep")
 """With one of these an item may be told by its text."""
 
 
-def item_columns(source: Source, roles: Roles) -> tuple[str, ...]:
-    """The columns that name an item together, none where there are no such columns.
+def item_columns(source: Source, roles: Roles) -> tuple[tuple[str, ...], ...]:
+    """The columns that name an item together, an id's before those of texts; none where there are no such columns.
 
     >>> from .sources import rows_source
-    >>> item_columns(rows_source("log", ["Task", "id", "p"], lambda: []), Roles())
-    ('Task', 'id')
+    >>> item_columns(rows_source("log", ["Task", "id", "question", "p"], lambda: []), Roles())
+    (('Task', 'id'), ('Task', 'question'))
     """
     lower = by_spelling(source.columns)
-    played = {roles.confidence, roles.correct, roles.weight}
-    names = [lower[name] for name in ITEMS if name in lower]
-    if any(name in lower for name in EPOCHS):
-        names += [lower[name] for name in TEXTS if name in lower]
+    played = {roles.confidence, roles.correct, roles.weight, *roles.by}
+
+    def here(names: Sequence[str]) -> list[str]:
+        return [lower[name] for name in names if name in lower and lower[name] not in played]
+
+    texts, ids = here(TEXTS), here(ITEMS)
     known = source.roles.get("item")
-    item = known if known in source.columns else next((name for name in names if name not in played), None)
-    if item is None:
-        return ()
-    scopes = [lower[name] for name in SCOPES if name in lower and lower[name] not in played]
-    return (*(name for name in scopes if name not in (item, *roles.by)), item)
+    first = [known] if known in source.columns else [*ids, *(texts if has_epochs(source) else [])][:1]
+    scopes, about = here(SCOPES), here(CONTEXTS)
+    found = [(*(scope for scope in scopes if scope != item), str(item)) for item in first]
+    said = [(*scopes, *about, text) for text in texts if text not in (*first, *about)]
+    return (*found, *(names for names in said if len(names) == len(set(names))))
+
+
+def has_epochs(source: Source) -> bool:
+    """Whether a column counts the samples of one item, so that few texts may be items."""
+    return any(name in by_spelling(source.columns) for name in EPOCHS)
 
 
 class Repeats:
@@ -74,8 +98,10 @@ class Repeats:
     (1, 2, 1)
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, epochs: bool = False) -> None:
         self.columns = tuple(columns)
+        self.epochs = epochs
+        self.told_by_text = columns[-1].lower() in TEXTS
         self._items: list[NDArray[np.uint64]] = []
         self._whole: list[NDArray[np.uint64]] = []
 
@@ -115,12 +141,12 @@ def _distinct(parts: Sequence[NDArray[np.uint64]]) -> int:
     return min(len(ordered), 1) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
-def repeats_told(repeats: Repeats | None, roles: Roles) -> tuple[list[str], tuple[str, ...]]:
+def repeats_told(several: Sequence[Repeats], roles: Roles) -> tuple[list[str], tuple[str, ...]]:
     """What is to be said of repeated items, and the columns by which their rows are to be tied together, if any."""
-    items = 0 if repeats is None else repeats.items
-    if repeats is None or items == repeats.seen:
+    repeats = next((one for one in several if _repeating(one)), None)
+    if repeats is None:
         return [], ()
-    name, copies = ",".join(repeats.columns), repeats.copies
+    items, name, copies = repeats.items, ",".join(repeats.columns), repeats.copies
     alike = (
         f" {copies:,} of them are copies of another row: same {name}, confidence and verdict."
         if copies
@@ -131,6 +157,13 @@ def repeats_told(repeats: Repeats | None, roles: Roles) -> tuple[list[str], tupl
         return [f"{lead} and count as independent, as --cluster none says.{alike}"], ()
     said = f"{lead}, so rows of one item are tied together (--cluster {quote(name)}); --cluster none takes them apart."
     return [said + alike], repeats.columns
+
+
+def _repeating(repeats: Repeats) -> bool:
+    """Whether items repeat; of texts, whether so many differ that each is an item, and no instruction."""
+    items, seen = repeats.items, repeats.seen
+    few = items < FEW_TEXTS and (items < 5 or seen > 5 * items)
+    return items < seen and not (repeats.told_by_text and few and not repeats.epochs)
 
 
 def tied_together(roles: Roles, columns: tuple[str, ...]) -> Roles:
@@ -174,13 +207,42 @@ def _lacking(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.fromiter(map(absent, listed), bool, len(listed))
 
 
-def totals(values: NDArray[Any], rows: int = 3) -> NDArray[np.bool_]:
-    """Which of a block's last rows sum the others up, by what they call themselves.
+def summing_columns(source: Source, roles: Roles) -> tuple[str, ...]:
+    """The columns in which a row may say that it sums up others: the first, and those that name an item."""
+    items = [names[-1] for names in item_columns(source, roles)[:1]]
+    played = {roles.confidence, roles.correct, roles.weight}
+    return tuple(name for name in dict.fromkeys([*items, *source.columns[:1]]) if name not in played)
 
-    >>> totals(np.array(["q1", "q2", " TOTAL"], object)).tolist()
+
+def totals(values: NDArray[Any], grade: Floats, rows: int = 3) -> NDArray[np.bool_]:
+    """Which of a block's rows sum others up, by what they call themselves.
+
+    That is one of the last; or where a few rows call themselves so, and most of them have a grade between right and
+    wrong, which hardly any other row has.
+
+    >>> totals(np.array(["q1", "q2", " TOTAL"], object), np.ones(3)).tolist()
     [False, False, True]
+    >>> grade = np.array([*[1, 0] * 4, 0.48, *[1, 0] * 4])
+    >>> totals(np.array([*["q"] * 8, "S0 subtotal", *["q"] * 8], object), grade).nonzero()[0].tolist()
+    [8]
     """
     found = np.zeros(len(values), bool)
-    for i, value in enumerate(values[-rows:].tolist(), start=max(0, len(values) - rows)):
-        found[i] = isinstance(value, str) and value.strip(" :.").lower() in TOTALS
+    if values.dtype.kind != "O":
+        return found
+    last = max(0, len(values) - rows)
+    before = set(map(str, values[:last].tolist()))  # what stands there too is a task or a topic
+    for i, value in enumerate(values[last:].tolist(), start=last):
+        found[i] = isinstance(value, str) and value not in before and value.strip(" :.").lower() in TOTALS
+    told = {
+        one: isinstance(one, str) and sums_up(one)
+        for one in {v for v in values.tolist() if isinstance(v, str)}
+    }
+    summing = np.fromiter(
+        (told.get(value, False) if isinstance(value, str) else False for value in values.tolist()),
+        bool,
+        len(values),
+    )
+    between = (grade > 0) & (grade < 1) & (grade != 0.5)
+    if 5 * summing.sum() <= len(values) and 10 * between[~summing].sum() <= (~summing).sum():
+        found |= summing & (2 * between[summing].sum() > summing.sum())
     return found

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats, Tally
 from .doubts import doubts
-from .keys import Key, listed
+from .keys import Key, cluster_ids, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader
-from .repeats import item_columns, repeats_told, tied_together
+from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, parted_by_signal, shared
 from .times import seconds_of
 from .values import as_is
@@ -87,9 +87,9 @@ def read_rows(
     told = opened.roles.get("time")
     time = told or next((name for name in TIMES if name in opened.columns), None)
     late = next((name for name in JUDGED if name in opened.columns and name != time), None)
+    also = [*(name for names in items for name in names), *(name for name in (time, late) if name)]
     reader = Reader(
-        opened, replace(roles, tied=roles.tied or items), items=items,
-        also={name: as_is for name in (time, late) if name},
+        opened, roles, items=items, summing=summing_columns(opened, roles), also=dict.fromkeys(also, as_is),
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
         scale=scale,
     )  # fmt: skip
@@ -100,6 +100,7 @@ def read_rows(
     repeated, tied = repeats_told(reader.repeats, roles)
     if tied:
         roles = tied_together(roles, tied)
+        rows = replace(rows, cluster=cluster_ids([rows.also[name] for name in tied], 0))
     tallies = {key: Tally.of(rows.score[at], rows.grade[at]) for key, at in groups.items()}
     unknown = np.full(len(rows), np.nan)
     when, told_at = (seconds_of(rows.also[name]) if name else unknown for name in (time, late))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..plugins import find, names
+from .broken import fault_in
 from .given import Claim, Given
 from .nesting import fields_of, value_at
 
@@ -107,6 +108,8 @@ def open_source(log: Any) -> Source:
 def plain_source(log: Any) -> Source:
     """The log as the files or the frame say it, before anybody looks at whose table it is."""
     given = Given.of(log)
+    if given.text and "://" not in given.text and (fault := fault_in(given.beginning, given.name)):
+        raise UnusableInput(fault)
     one = _claimed(given)
     files = _files(given)
     if len(files) > 1:

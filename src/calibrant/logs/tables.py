@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -227,8 +228,18 @@ def _further(connection: Any, sql: str, where: str, known: Collection[tuple[str,
 
 
 def _parsed(connection: Any, query: str) -> list[Mapping[str, Any]]:
-    rows = [json.loads(text) for (text,) in connection.execute(query).fetchall() if text is not None]
+    rows = [_loaded(text) for (text,) in connection.execute(query).fetchall() if text is not None]
     return [row for row in rows if isinstance(row, Mapping)]
+
+
+def _loaded(text: str) -> Any:
+    """The value of JSON that the engine took, which lets a comma stand before a bracket; None where that is not all."""
+    for one in (text, re.sub(r",(\s*[}\]])", r"\1", text)):
+        try:
+            return json.loads(one)
+        except ValueError:
+            continue
+    return None
 
 
 def _at(row: Any, path: Sequence[str]) -> Any:

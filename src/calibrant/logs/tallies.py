@@ -25,7 +25,7 @@ from .doubts import doubts
 from .keys import Key, listed
 from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
-from .repeats import item_columns, repeats_told, tied_together
+from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
 from .scales import units_of
 from .sources import Source
@@ -154,7 +154,8 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
 def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -> Counts:
     stated = [name for name in STATED if name in source.columns and name not in roles.by]
     items = () if roles.cluster else item_columns(source, roles)
-    reader = Reader(source, roles, stated=stated, items=items, scale=scale)
+    summing = summing_columns(source, roles)
+    reader = Reader(source, roles, stated=stated, items=items, summing=summing, scale=scale)
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
     repeated, tied = repeats_told(reader.repeats, roles)
     return Counts(

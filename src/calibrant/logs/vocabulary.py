@@ -340,8 +340,8 @@ def words_of(words: str | Iterable[object]) -> str:
 def option_of(words: Sequence[str]) -> str:
     """Words as the value of an option, ready to paste.
 
-    >>> option_of(["I", "N"]), option_of(["not ok"]), option_of(["yes, fully", "ok"])
-    ('I,N', "'not ok'", '\'"yes, fully",ok\'')
+    >>> print(option_of(["I", "N"]), option_of(["not ok"]), option_of(["yes, fully", "ok"]))
+    I,N 'not ok' '"yes, fully",ok'
     """
     text = words_of(words)
     return text if re.fullmatch(r"[\w,.+-]+", text) else "'" + text.replace("'", "'\\''") + "'"

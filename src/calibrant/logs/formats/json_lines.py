@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from calibrant.errors import UnusableInput
+from calibrant.logs.broken import no_json
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.tables import objects_source
 
@@ -38,7 +39,10 @@ class JsonLines:
         """Its values as texts, and each object whole; a broken line counts as a row in which nothing is."""
         found = objects_source(log.text, "read_ndjson_objects", skip_broken=True)
         if not found.columns:
-            raise UnusableInput(f"{log.text} cannot be read: no line of it is a JSON object.")
+            first = log.beginning.lstrip().partition("\n")[0]
+            raise UnusableInput(
+                f"No line of it is a JSON object. {no_json(first, log.name or log.text, whole=True)}"
+            )
         if not Path(log.text).is_file():
             return found
         objects = replace(found, objects=lambda: _lines(log.text))

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from calibrant.errors import UnusableInput
+from calibrant.logs.broken import no_json
 from calibrant.logs.documents import rows_within
 from calibrant.logs.sources import Claim, Given, Source, objects_in_memory
 from calibrant.logs.tables import broken_rows, objects_source
+from calibrant.logs.unpacking import HEAD
 
 __all__ = ["JsonObjects"]
 
@@ -42,9 +44,11 @@ class JsonObjects:
         try:
             rows_of = objects_source(log.text, "read_json_objects")
             return replace(rows_of, notes=(*cut, *rows_of.notes))
-        except UnusableInput:
-            if log.record is None or not Path(log.text).is_file():
+        except UnusableInput as error:
+            if not Path(log.text).is_file():
                 raise
+            if log.record is None:
+                raise UnusableInput(no_json(log.beginning, name, whole=len(log.head) < HEAD)) from error
         found = list(_objects(Path(log.text).read_text(encoding="utf-8", errors="replace")))
         source = objects_in_memory(log.text, found)
         return replace(source, notes=(*cut, *broken_rows(sum(one is None for one in found))))
