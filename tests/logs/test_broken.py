@@ -48,7 +48,7 @@ def test_what_is_offered_makes_json_of_it(name: str, tmp_path: Path, monkeypatch
         ("a.json", '[{"confidence": 0.9, "corr', "cut off"),
         ("a.json", '[{"confidence": 0.9 "correct": 1}]', r"line 1, column \d+: expecting ',' delimiter"),
         ("a.json", '[{"confidence": 0.9, // sure\n"correct": 1}]', "a comment, which JSON has not"),
-        ("a.jsonl", '{"confidence": 0.9 "correct": 1}\n{"confidence" 1}\n', "No line of it is a JSON object"),
+        ("a.jsonl", '{"confidence": 0.9 "correct": 1}\n{"confidence" 1}\n', "no line of it is a JSON object"),
     ],
 )
 def test_it_is_said_what_it_is_and_where_it_breaks(name: str, text: str, told: str, tmp_path: Path) -> None:

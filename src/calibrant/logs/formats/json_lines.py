@@ -41,7 +41,7 @@ class JsonLines:
         if not found.columns:
             first = log.beginning.lstrip().partition("\n")[0]
             raise UnusableInput(
-                f"No line of it is a JSON object. {no_json(first, log.name or log.text, whole=True)}"
+                f"{log.text} cannot be read: no line of it is a JSON object. {no_json(first, log.name or log.text, whole=True)}"
             )
         if not Path(log.text).is_file():
             return found
