@@ -40,9 +40,8 @@ class JsonLines:
         found = objects_source(log.text, "read_ndjson_objects", skip_broken=True)
         if not found.columns:
             first = log.beginning.lstrip().partition("\n")[0]
-            raise UnusableInput(
-                f"{log.text} cannot be read: no line of it is a JSON object. {no_json(first, log.name or log.text, whole=True)}"
-            )
+            why = no_json(first, log.name or log.text, whole=True)
+            raise UnusableInput(f"{log.text} cannot be read: no line of it is a JSON object. {why}")
         if not Path(log.text).is_file():
             return found
         objects = replace(found, objects=lambda: _lines(log.text))
