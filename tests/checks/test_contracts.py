@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -154,6 +157,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     frame.to_json(folder / "log.json", orient="records")
     pq.write_table(pa.table(frame), folder / "log.parquet")
     feather.write_feather(pa.table(frame), folder / "log.arrow")
+    with closing(sqlite3.connect(folder / "log.sqlite")) as database:
+        frame.to_sql("answers", database, index=False)
+    with duckdb.connect(folder / "log.duckdb") as database:
+        database.execute("CREATE TABLE answers AS FROM frame")
     store = SqlStore(str(folder / "log.db"))
     store.add(FACTS)
     store.close()
