@@ -19,8 +19,11 @@ import openai
 import pytest
 
 from calibrant.asking.assessing import Assessor
+from calibrant.assembly.keys import Key, hash_of
+from calibrant.assembly.sections import Server
 from calibrant.errors import BadRequest, StoreError
 from calibrant.formats.chat.requests import chat_request
+from calibrant.gateway.admission import Admission
 from calibrant.gateway.app import create_app
 from calibrant.gateway.asking import asked_of
 from calibrant.gateway.given import given, headers
@@ -157,7 +160,9 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
             pipeline = Pipeline(
                 Live(default=way), store(path), {"model": model}, new_id=lambda: f"r{next(numbers)}"
             )
-            url = stack.enter_context(served(create_app(pipeline, key=KEY, **settings)))
+            whole = Key(name="server", hash=hash_of(KEY), roles=("client", "reviewer", "admin"))
+            admission = Admission([whole], Server(**settings))
+            url = stack.enter_context(served(create_app(pipeline, admission=admission)))
             client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
             stack.callback(client.close)
             return Gateway(url, path, client)

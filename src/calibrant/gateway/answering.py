@@ -15,8 +15,10 @@ from calibrant.pipeline import Pipeline
 from calibrant.releases.live import LiveWay, task_in
 from calibrant.types import Delta, Record
 
+from .admission import Admission
 from .bodies import answered, read
 from .given import Given, first_headers, given, headers
+from .visits import Visit, visit_of
 from .wires import Asked, Begun, Events, Wire
 
 __all__ = ["Answering"]
@@ -39,14 +41,15 @@ class Answering:
     """Answers requests by a pipeline."""
 
     pipeline: Pipeline
-    body_limit: int
+    admission: Admission
 
     def endpoint(self, wire: Wire) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
         """What answers requests of a format."""
 
         async def endpoint(request: Request) -> ASGIApp:
             request.state.wire = wire
-            body = await read(request, self.body_limit)
+            visit_of(request).wire = type(wire).__name__.lower()
+            body = await read(request, self.admission.server.body_limit, self.admission.server.depth_limit)
             return await self._answer(wire, wire.parse(body, request.headers), request)
 
         return endpoint
@@ -55,14 +58,18 @@ class Answering:
         question, task = asked.question, task_in(asked.model)
         if task is not None:
             question = replace(question, task=task)
+        visit = visit_of(request)
+        question = self.admission.asked(visit, question, asked.ask, stream=asked.stream)
         way = self.pipeline.way(question.task, asked.model)
         ids = tuple([self.pipeline.new_id() for _ in range(asked.ask.samples)])
         request.state.record_id, request.state.hold = ids[0], way.hold
+        visit.model = way.model.name
         if asked.stream:
             pieces = self.pipeline.streams(question, asked.ask, ids, way)
             begun = Begun(record_id=ids[0], model=way.model.name, time=self.pipeline.clock())
-            return _EventStream(pieces, wire.events(asked, begun), way, ids)
+            return _EventStream(pieces, wire.events(asked, begun), way, ids, visit)
         records = await _while_there(request.receive, self.pipeline.answers(question, asked.ask, ids, way))
+        visit.records = records
         shown = [given(record, hold=way.hold, book=way.book) for record in records]
         return answered(wire.reply(asked, shown), headers=headers(records))
 
@@ -96,8 +103,10 @@ class _EventStream:
     The headers leave as soon as the model has begun, or after a second; while there is nothing to tell, comments do.
     """
 
-    def __init__(self, pieces: Pieces, events: Events, way: LiveWay, ids: Sequence[str]) -> None:
-        self._pieces, self._events, self._way, self._ids = pieces, events, way, ids
+    def __init__(
+        self, pieces: Pieces, events: Events, way: LiveWay, ids: Sequence[str], visit: Visit
+    ) -> None:
+        self._pieces, self._events, self._way, self._ids, self._visit = pieces, events, way, ids, visit
         self._headers = first_headers(ids[0], way.release)
         self._one_by_one, self._started, self._at = asyncio.Lock(), False, 0.0
 
@@ -110,7 +119,8 @@ class _EventStream:
             try:
                 await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await _ended(leaving, waiting, sending)
+                self._visit.left = leaving.done() and not sending.done()
+                await _ended(leaving, waiting, sending, why=self._visit.late)
         if not sending.cancelled():
             sending.result()  # raises what went wrong while sending
             await send({"type": "http.response.body", "body": b""})
@@ -119,6 +129,7 @@ class _EventStream:
         shown: list[Given] = []
         async for piece in self._pieces:
             if isinstance(piece, Record):
+                self._visit.records = [*self._visit.records, piece]
                 shown.append(self._given(piece))
                 said = self._events.end(shown[-1], self._ids.index(piece.id))
             else:
@@ -129,6 +140,7 @@ class _EventStream:
 
     async def _send_held(self) -> None:
         records = [piece async for piece in self._pieces if isinstance(piece, Record)]
+        self._visit.records = records
         self._headers = headers(records)
         shown, said = [self._given(record) for record in records], []
         for index, one in enumerate(shown):
@@ -161,11 +173,11 @@ class _EventStream:
         return [(name.encode(), value.encode()) for name, value in (shown | self._headers).items()]
 
 
-async def _ended(*tasks: asyncio.Future[Any]) -> None:
-    """End what is still under way, and wait until it has."""
+async def _ended(*tasks: asyncio.Future[Any], why: str | None = None) -> None:
+    """End what is still under way, and wait until it has; a record that is made then tells why."""
     if left := [task for task in tasks if not task.done()]:
         for task in left:
-            task.cancel()
+            task.cancel(why)
         await asyncio.wait(left)
 
 

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from calibrant.assembly.keys import hash_of
 from calibrant.formats.chat.replies import error_body
 from calibrant.pipeline import Pipeline
 
+from .admission import Admission
 from .answering import Answering
-from .bodies import BODY_LIMIT, answered
+from .bodies import answered
 from .entrance import Entrance
 from .feedback import Feedback
 from .wires import Wire
@@ -37,21 +37,18 @@ def create_app(
     pipeline: Pipeline,
     *,
     key: str | None = None,
-    hashes: set[str] | None = None,
+    admission: Admission | None = None,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
-    body_limit: int = BODY_LIMIT,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
-    `key` is what clients show as a bearer token, or one whose hash is among `hashes` when they ask; `body_limit` is in
-    bytes. What is `beside` runs as long as it serves. A request is answered by the release that was deployed when it
-    came, also where another one is promoted meanwhile.
+    `admission` says who may ask and how much; where it is not given everybody may who shows `key` as a bearer token.
+    What is `beside` runs as long as it serves. A request is answered by the release that was deployed when it came,
+    also where another one is promoted meanwhile.
     """
-    answering = Answering(pipeline=pipeline, body_limit=body_limit)
-    feedback = Feedback(pipeline=pipeline, body_limit=body_limit)
-    hashes = set() if hashes is None else hashes
-    if key is not None:
-        hashes.add(hash_of(key))
+    admission = admission or Admission.with_key(key)
+    answering = Answering(pipeline=pipeline, admission=admission)
+    feedback = Feedback(pipeline=pipeline, admission=admission)
 
     async def models(_: Request) -> Response:
         told = [
@@ -78,7 +75,7 @@ def create_app(
             Route("/v1/feedback", feedback.post, methods=["POST"]),
             Route("/healthz", _health),
         ],
-        middleware=[Middleware(Entrance, hashes=hashes)],
+        middleware=[Middleware(Entrance, admission=admission)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from calibrant.assembly.keys import hash_of
-from calibrant.errors import BadRequest, CalibrantError
+from calibrant.errors import CalibrantError, ModelUnavailable
 
+from .admission import Admission
 from .bodies import answered
 from .errors import Failure, failure_of
+from .visits import Visit
 from .wires import Wire
 from .wires.chat import Chat
 
@@ -24,57 +28,110 @@ LOG = logging.getLogger("calibrant.gateway")
 CHAT = Chat()
 """How errors are told where no wire is spoken."""
 
+LEFT = 499
+"""The status in logs and metrics of a request whose client left before its answer began, as nginx has it."""
+
+EXPOSED = (
+    "x-request-id", "x-calibrant-record-id", "x-calibrant-release", "x-calibrant-action", "x-calibrant-confidence",
+    "x-calibrant-held", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
+    "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", "retry-after",
+)  # fmt: skip
+"""Headers that a web page may read."""
+
 
 class Entrance:
-    """The key is checked, and whatever goes wrong leaves as an error of the client's format."""
+    """Lets requests in; whatever goes wrong leaves as an error of the client's format.
 
-    def __init__(self, app: ASGIApp, hashes: set[str]) -> None:
-        self._app, self._hashes = app, hashes
+    Each has an id, the client's own (`x-request-id`) or a new one, which stands in its reply. `seen` is told of it when
+    it is over.
+    """
+
+    def __init__(
+        self, app: ASGIApp, admission: Admission, seen: Callable[[Visit], None] = lambda _: None
+    ) -> None:
+        self._app, self._admission, self._seen = app, admission, seen
+        self._cors: CORSMiddleware | None = None
+        self._origins: tuple[str, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        started = False
+        origins = self._admission.server.cors
+        if origins and any(name == b"origin" for name, _ in scope["headers"]):
+            return await self._shared(origins)(scope, receive, send)
+        return await self._visited(scope, receive, send)
 
-        async def watched(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+    def _shared(self, origins: tuple[str, ...]) -> CORSMiddleware:
+        """What tells browsers which pages may ask; made anew when a configuration names others."""
+        if self._cors is None or self._origins != origins:
+            self._origins = origins
+            self._cors = CORSMiddleware(
+                self._visited, allow_origins=origins, allow_methods=("GET", "POST"), allow_headers=("*",),
+                expose_headers=EXPOSED,
+            )  # fmt: skip
+        return self._cors
 
+    async def _visited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        visit = Visit.begun(scope, headers)
+        scope.setdefault("state", {})["visit"] = visit
+        watched = _watched(visit, send)
         try:
-            self._check_key(scope)
-            await self._app(scope, receive, watched)
+            try:
+                self._admission.enter(visit, headers)
+                visit.limit(self._admission.server.request_seconds, "request_seconds")
+                await self._app(scope, receive, watched)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if visit.late is None or task is None:
+                    raise
+                task.uncancel()
+                raise ModelUnavailable(visit.late, status=504) from None
         except ClientDisconnect:
-            LOG.info("A client left before it had its answer")
+            visit.left = True
         except Exception as error:  # noqa: BLE001 - whatever breaks leaves as an error, never as an empty 200
-            state = scope.get("state", {})
-            failure, wire = _told(error, scope), state.get("wire", CHAT)
-            if started:  # a stream broke off: say so, and end without the end that clients wait for
-                await send({"type": "http.response.body", "body": wire.error_event(failure)})
-            else:
-                await _as_answer(failure, wire, state.get("record_id"))(scope, receive, send)
-
-    def _check_key(self, scope: Scope) -> None:
-        if not self._hashes or scope["path"] == "/healthz":
-            return
-        shown = dict(scope["headers"]).get(b"authorization", b"")
-        # Looked up by its digest, so that the time taken tells nothing of a key.
-        scheme, _, key = shown.decode("latin-1").partition(" ")
-        if scheme != "Bearer" or hash_of(key) not in self._hashes:
-            raise BadRequest(
-                "Expected this gateway's key: Authorization: Bearer KEY.", status=401, code="invalid_api_key"
-            )
+            await _as_error(error, visit, scope, receive, watched)
+        finally:
+            visit.unlimit()
+            visit.settle()
+            self._admission.leave(visit)
+            self._seen(visit)
 
 
-def _told(error: Exception, scope: Scope) -> Failure:
+def _watched(visit: Visit, send: Send) -> Send:
+    async def watched(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            visit.status = message["status"]
+            if not visit.stream:
+                visit.unlimit()  # it is on its way
+            message["headers"] = [*message["headers"], *visit.own_headers()]
+        elif visit.first is None and message.get("body"):
+            visit.first = time.monotonic()
+        await send(message)
+
+    return watched
+
+
+async def _as_error(error: Exception, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+    state = scope["state"]
+    wire, record_id = state.get("wire", CHAT), state.get("record_id")
+    failure = _told(error, visit, record_id, hold=state.get("hold", False))
+    visit.error, visit.code = error, failure.code
+    if visit.status:  # a stream broke off: say so, and end without the end that clients wait for
+        await send({"type": "http.response.body", "body": wire.error_event(failure)})
+    else:
+        await _as_answer(failure, wire, record_id)(scope, receive, send)
+
+
+def _told(error: Exception, visit: Visit, record_id: str | None, *, hold: bool) -> Failure:
     """What the client is told; what is nobody's fault but ours is logged with its trace."""
-    state = scope.get("state", {})
-    record_id, failure = state.get("record_id"), failure_of(error, hold=state.get("hold", False))
+    failure = failure_of(error, hold=hold)
+    about = (visit.path, visit.request_id, record_id)
     if not isinstance(error, CalibrantError):
-        LOG.error("Request for %s failed, record %s", scope["path"], record_id, exc_info=error)
-    elif failure.status >= 500:
-        LOG.warning("Request for %s failed, record %s: %s", scope["path"], record_id, error)
+        LOG.error("Request for %s failed (request %s, record %s)", *about, exc_info=error)
+    elif failure.status >= 500 and failure.code != "overloaded":
+        LOG.warning("Request for %s failed (request %s, record %s): %s", *about, error)
     return failure
 
 

@@ -20,7 +20,7 @@ from calibrant.errors import (
     UnknownRecord,
 )
 
-__all__ = ["Failure", "failure_of", "filtered"]
+__all__ = ["Failure", "TurnedAway", "failure_of", "filtered"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +35,32 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class TurnedAway(BadRequest):
+    """A request that is not let in, whatever it asks: by its key, a limit, or for lack of room. `kind` as above."""
+
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        *,
+        status: int,
+        code: str,
+        kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, param, status, code)
+        self.kind, self.headers = kind, headers or {}
+
+
 PASSED = frozenset({400, 404, 408, 409, 413, 422, 425, 429})
 """Statuses of a model's server that are about the request or the moment, and so for the client to act on."""
 
 BUSY = frozenset({503, 529})
 
-KINDS = {401: "authentication_error", 502: "upstream_error", 503: "store_error", 504: "upstream_error"}
+KINDS = {
+    401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 502: "upstream_error",
+    503: "store_error", 504: "upstream_error",
+}  # fmt: skip
 
 INTERNAL = "An error in the gateway; its log says which."
 AWAY = "The store is not at hand, so there is no answer. The gateway's log says why."
@@ -66,11 +86,15 @@ def failure_of(error: Exception, *, hold: bool = False) -> Failure:
     if isinstance(error, ModelError):
         return _of_model(error, hold)
     if isinstance(error, BadRequest):
-        kind = KINDS.get(error.status, "invalid_request_error")
-        return Failure(status=error.status, message=str(error), kind=kind, code=error.code, param=error.param)
+        kind = getattr(error, "kind", None) or KINDS.get(error.status, "invalid_request_error")
+        return Failure(
+            status=error.status, message=_shortened(str(error)), kind=kind, code=error.code,
+            param=error.param and error.param[:MOST], headers=getattr(error, "headers", {}),
+        )  # fmt: skip
     if isinstance(error, StoreRefused):
         status = {UnknownRecord: 404, UnknownAssignment: 404}.get(type(error), 409)
-        return Failure(status=status, message=str(error), kind="invalid_request_error", code=error.code)
+        told = _shortened(str(error))
+        return Failure(status=status, message=told, kind="invalid_request_error", code=error.code)
     if isinstance(error, StoreError):
         return Failure(status=503, message=AWAY, kind=KINDS[503], code=error.code)
     code = error.code if isinstance(error, CalibrantError) else "internal_error"
@@ -165,6 +189,11 @@ def filtered(words: str) -> str:
     'Incorrect key [...] at [...] Ask [...]'
     """
     text = PRIVATE.sub("[...]", " ".join(words[: 4 * MOST].split()))
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    """Not too much of it: an error may quote what it is about, and that may be all of a request."""
     return text if len(text) <= MOST else f"{text[:MOST]}..."
 
 

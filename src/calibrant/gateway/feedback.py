@@ -14,12 +14,18 @@ from calibrant.formats.fields import field_of, text_of
 from calibrant.pipeline import Pipeline
 from calibrant.types import Json, Verdict, digest
 
+from .admission import Admission
 from .bodies import answered, read
+from .callers import Caller
+from .errors import TurnedAway
+from .visits import visit_of
 
 __all__ = ["Feedback", "verdict_of"]
 
 PREFIX = re.compile("^(chatcmpl-|cmpl-|resp_|msg_)")
 """What formats put before a record's id, so that feedback can name the reply or the record."""
+
+USER = "user"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,12 +33,14 @@ class Feedback:
     """Takes verdicts on records."""
 
     pipeline: Pipeline
-    body_limit: int
+    admission: Admission
 
     async def post(self, request: Request) -> Response:
         """A verdict by record id, which is kept with the propensity that was issued."""
-        body = await read(request, self.body_limit)
+        server = self.admission.server
+        body = await read(request, server.body_limit, server.depth_limit)
         verdict = verdict_of(body, new_id=self.pipeline.new_id(), time=self.pipeline.clock())
+        _check_source(visit_of(request).caller, verdict)
         await self.pipeline.writer.add([verdict])
         kept = verdict if self.pipeline.writer.away else await asyncio.to_thread(self._kept, verdict)
         told = ("record_id", "grade", "source", "propensity", "propensity_from")
@@ -45,6 +53,15 @@ class Feedback:
         except StoreError:
             return verdict
         return next((one for one in found if one.id == verdict.id), verdict)
+
+
+def _check_source(caller: Caller | None, verdict: Verdict) -> None:
+    """Verdicts of reviewers and other judges weigh more than those of users, so not everybody gives them."""
+    if verdict.source != USER and caller is not None and not caller.may("reviewer"):
+        raise TurnedAway(
+            f"This key gives verdicts of users (source {USER!r}); those of others take one with the role reviewer.",
+            "source", status=403, code="role_not_allowed",
+        )  # fmt: skip
 
 
 def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
@@ -72,7 +89,7 @@ def verdict_of(body: Json, *, new_id: str, time: float) -> Verdict:
             judge=text_of(body.get("judge", "feedback"), "judge"),
             time=time,
             propensity=None if propensity is None else float(propensity),
-            source=text_of(body.get("source", "user"), "source"),
+            source=text_of(body.get("source", USER), "source"),
             comment=None if body.get("comment") is None else text_of(body["comment"], "comment", 10_000),
             assignment=None if body.get("assignment") is None else text_of(body["assignment"], "assignment"),
         )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from calibrant.assembly.building import deployed
 from calibrant.assembly.config import Config, load
-from calibrant.assembly.sections import Server
+from calibrant.assembly.sections import Server, is_loopback
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
+from .admission import Admission
 from .app import create_app
 from .reloading import Reloader
 from .retention import Retention
@@ -38,17 +39,17 @@ def serve(path: Path) -> None:
     config = load(path)
     listener = _listener(config.server)
     pipeline, models = deployed(config)
-    hashes = {key.hash for key in config.keys}
-
+    admission = Admission(config.keys, config.server, local=is_loopback(config.server.host))
     retention = Retention(pipeline, config.keeping)
 
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
-        hashes.clear()
-        hashes.update(key.hash for key in config.keys)
+        admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply)
-    app = create_app(pipeline, hashes=hashes, beside=[reloader.watch, pipeline.writer.watch, retention.watch])
+    app = create_app(
+        pipeline, admission=admission, beside=[reloader.watch, pipeline.writer.watch, retention.watch]
+    )
     settings = uvicorn.Config(
         app, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
         timeout_keep_alive=KEPT_ALIVE, timeout_graceful_shutdown=PATIENCE,

@@ -63,6 +63,11 @@ class TokenBucket:
         self._seen = now
         return max(0.0, -self._level / self._rate)
 
+    @property
+    def left(self) -> float:
+        """Units that are there now; below 0 where more were taken."""
+        return min(self._capacity, self._level + (self._clock() - self._seen) * self._rate)
+
     def give_back(self, units: float) -> None:
         """Put back what was not used; a negative number takes what was used beyond."""
         self._level += units
