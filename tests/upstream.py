@@ -111,6 +111,8 @@ class Upstream:
         item = {"type": "message", "content": [{"type": "output_text", "text": "The answer is 4."}]}
         body = await request.json()
         self.bodies.append(body)
+        if self.script is not None:
+            return await self.script(request, body)
         return self._unless_empty(
             body["input"], {"object": "response", "status": "completed", "output": [item]}
         )
@@ -119,6 +121,8 @@ class Upstream:
         """Answers whole, in the format of messages."""
         body = await request.json()
         self.bodies.append(body)
+        if self.script is not None:
+            return await self.script(request, body)
         block = {"type": "text", "text": "The answer is 4."}
         return self._unless_empty(body["messages"], {"content": [block], "stop_reason": "end_turn"})
 

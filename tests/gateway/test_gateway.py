@@ -145,9 +145,10 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
             store: type[SqlStore] = SqlStore,
             timeout: float = 5.0,
             gate: str = "trail",
+            kind: Callable[..., Any] = OpenAICompatible,
             **settings: Any,
         ) -> Gateway:
-            model = OpenAICompatible(upstream.url, "tiny", timeout=timeout)
+            model = kind(upstream.url, "tiny", timeout=timeout)
             path = str(tmp_path / "log.db")
             numbers = itertools.count(1)
             known = maps or identity_map(model="tiny", signal="mean_logprob")

@@ -15,7 +15,7 @@ from .callers import KEY, REQUEST_ID, Caller, Keyring, shown_key
 from .errors import TurnedAway
 from .visits import Visit
 
-__all__ = ["OPEN", "Admission"]
+__all__ = ["OPEN", "Admission", "own_name"]
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """What anybody may ask: balancers have no keys."""
@@ -114,7 +114,7 @@ class Admission:
             estimate += ask.samples * (ask.max_tokens or OPEN_TOKENS)
             caller.ask(estimate)
             visit.estimate = estimate
-        return _marked(question, caller.key.name, visit)
+        return _marked(question, own_name(caller), visit)
 
     @staticmethod
     def _check_role(caller: Caller, path: str) -> None:
@@ -129,9 +129,14 @@ class Admission:
             )  # fmt: skip
 
 
-def _marked(question: Question, key: str, visit: Visit) -> Question:
+def own_name(caller: Caller) -> str | None:
+    """The name of the caller's key, where that tells it from others."""
+    return None if caller.key.name in EVERYBODYS else caller.key.name
+
+
+def _marked(question: Question, key: str | None, visit: Visit) -> Question:
     """With whose key asked, and the client's id of its request, for who looks at the record."""
-    marks = {KEY: key} if key not in EVERYBODYS else {}
+    marks = {} if key is None else {KEY: key}
     if visit.named:
         marks[REQUEST_ID] = visit.request_id
     own = question.metadata

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calibrant.pipeline import Pipeline
 from calibrant.releases.live import LiveWay, task_in
-from calibrant.types import Delta, Record
+from calibrant.types import Delta, Json, Record
 
 from .admission import Admission
 from .bodies import answered, read
@@ -43,13 +43,18 @@ class Answering:
     pipeline: Pipeline
     admission: Admission
 
-    def endpoint(self, wire: Wire) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
-        """What answers requests of a format."""
+    def endpoint(
+        self, wire: Wire, whole: Callable[[Json, Visit], Coroutine[Any, Any, Json]] | None = None
+    ) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
+        """What answers requests of a format; `whole` puts in what they name instead of saying it."""
 
         async def endpoint(request: Request) -> ASGIApp:
             request.state.wire = wire
-            visit_of(request).wire = type(wire).__name__.lower()
+            visit = visit_of(request)
+            visit.wire = type(wire).__name__.lower()
             body = await read(request, self.admission.server.body_limit, self.admission.server.depth_limit)
+            if whole is not None:
+                body = await whole(body, visit)
             return await self._answer(wire, wire.parse(body, request.headers), request)
 
         return endpoint

@@ -21,16 +21,19 @@ from calibrant.pipeline import Pipeline
 from .admission import Admission
 from .answering import Answering
 from .bodies import answered
+from .earlier import Earlier
 from .entrance import Entrance
 from .feedback import Feedback
 from .wires import Wire
 from .wires.chat import Chat
+from .wires.responses import Responses
 
 __all__ = ["create_app"]
 
 LOG = logging.getLogger("calibrant.gateway")
 
-WIRES: tuple[Wire, ...] = (Chat(),)
+RESPONSES = Responses()
+WIRES: tuple[Wire, ...] = (Chat(), RESPONSES)
 
 
 def create_app(
@@ -49,6 +52,7 @@ def create_app(
     admission = admission or Admission.with_key(key)
     answering = Answering(pipeline=pipeline, admission=admission)
     feedback = Feedback(pipeline=pipeline, admission=admission)
+    whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 
     async def models(_: Request) -> Response:
         told = [
@@ -70,7 +74,10 @@ def create_app(
 
     return Starlette(
         routes=[
-            *(Route(wire.path, answering.endpoint(wire), methods=["POST"]) for wire in WIRES),
+            *(
+                Route(wire.path, answering.endpoint(wire, whole.get(wire)), methods=["POST"])
+                for wire in WIRES
+            ),
             Route("/v1/models", models),
             Route("/v1/feedback", feedback.post, methods=["POST"]),
             Route("/healthz", _health),

@@ -11,6 +11,7 @@ from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
 from ..completions import beyond, charged, further
+from ..dialects import others_left_out
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
 
@@ -210,7 +211,7 @@ def choice_body(done: Completion, ask: Ask, index: int = 0) -> dict[str, Any]:
     }
     if done.tool_calls:
         message["tool_calls"] = call_bodies(done.tool_calls)
-    own = json.loads(done.message) if done.message else {}
+    own = others_left_out(json.loads(done.message)) if done.message else {}
     if done.reasoning:
         names = [name for name in REASONING if name in own] or REASONING[:1]
         own |= dict.fromkeys(names, done.reasoning)

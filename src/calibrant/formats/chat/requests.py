@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import BadRequest
 from ...types import Ask, Json, Message, ToolCall, canonical
 from ..calls import arguments_text, call_bodies, call_from, is_plain
+from ..dialects import others_left_out
 from ..fields import field_of, text_of
 
 __all__ = ["ChatRequest", "chat_request", "request_body"]
@@ -55,7 +56,7 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
         body["stop"] = list(ask.stop)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    merged = body | (json.loads(ask.extra) if ask.extra else {})
+    merged = body | (others_left_out(json.loads(ask.extra)) if ask.extra else {})
     return {name: value for name, value in merged.items() if value is not None}
 
 
@@ -65,7 +66,7 @@ def _message_body(message: Message) -> dict[str, Any]:
         data["tool_calls"] = call_bodies(message.tool_calls)
     if message.tool_call_id is not None:
         data["tool_call_id"] = message.tool_call_id
-    return data | message.members if message.extra else data
+    return data | others_left_out(message.members) if message.extra else data
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

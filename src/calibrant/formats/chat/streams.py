@@ -9,6 +9,7 @@ from typing import Any
 from ...types import Completion, Delta, Json, Price, Token, Usage
 from ..calls import Gathering, piece_body
 from ..completions import beyond, charged, further
+from ..dialects import others_left_out
 from ..failures import cut_off, expecting
 from .replies import (
     ADVICE,
@@ -247,7 +248,7 @@ def _delta_body(delta: Delta) -> dict[str, Any]:
     """What a piece adds to the message."""
     said: dict[str, Any] = {"content": delta.text} if delta.text else {}
     if delta.reasoning or delta.refusal or delta.calls or delta.message:
-        own = json.loads(delta.message) if delta.message else {}
+        own = others_left_out(json.loads(delta.message)) if delta.message else {}
         if delta.reasoning:
             names = [name for name in REASONING if name in own] or REASONING[:1]
             own |= dict.fromkeys(names, delta.reasoning)

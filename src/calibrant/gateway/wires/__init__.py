@@ -46,11 +46,11 @@ class Events(Protocol):
         """What a piece says; nothing where it says nothing."""
         ...
 
-    def end(self, given: Given, index: int) -> bytes:
+    def end(self, given: Given, index: int, /) -> bytes:
         """The end of one of the answers, with its confidence."""
         ...
 
-    def close(self, given: Sequence[Given]) -> bytes:
+    def close(self, given: Sequence[Given], /) -> bytes:
         """What ends the stream, after all its answers."""
         ...
 
