@@ -19,6 +19,9 @@ from .flights import Flight
 
 __all__ = ["Asker", "Budget", "Interrupted", "Spending"]
 
+RANDOM = random.Random()
+"""Spreads pauses, where nobody brings another: to seed one costs as much as all else of an Asker."""
+
 OVERLOADED = frozenset({429, 503})
 """Statuses of a server that is asked too much."""
 
@@ -128,7 +131,7 @@ class Asker:
         self._throttle = Throttle(concurrency) if isinstance(concurrency, int) else concurrency
         self._budget = budget or Budget()
         self._retries, self._pause, self._patience = retries, pause, patience
-        self._clock, self._rng = clock, rng or random.Random()
+        self._clock, self._rng = clock, rng or RANDOM
         self._start = clock()
         self._denied: str | None = None
         self._payer = self

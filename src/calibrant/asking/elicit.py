@@ -51,7 +51,8 @@ async def read(
     is not installed, gives a reading without a score; a bug in a signal raises.
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
-    await asyncio.gather(*(steps.answered(asker) for steps in begun))
+    if asking := [steps.answered(asker) for steps in begun if steps.wanted is not None]:
+        await asyncio.gather(*asking)
     return tuple(
         [
             _reading(question, completion, *item, steps)

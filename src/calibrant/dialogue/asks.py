@@ -87,7 +87,10 @@ def carrying(ask: Ask, needs: frozenset[str]) -> Ask:
     10
     """
     top = max(ask.top_logprobs, TOP) if "top_logprobs" in needs else ask.top_logprobs
-    return replace(ask, logprobs=bool(ask.logprobs or top or "logprobs" in needs), top_logprobs=top)
+    logprobs = bool(ask.logprobs or top or "logprobs" in needs)
+    if (logprobs, top) == (ask.logprobs, ask.top_logprobs):
+        return ask
+    return replace(ask, logprobs=logprobs, top_logprobs=top)
 
 
 def sample_ask(question: Question, samples: int, *, temperature: float = 1.0, logprobs: bool = False) -> Ask:

@@ -10,8 +10,15 @@ from ..types import Cost, digest
 __all__ = ["Fingerprinted"]
 
 
+class _Once:
+    """Room for what is worked out once; no field, so that it is no setting."""
+
+    __slots__ = ("_fingerprint",)
+    _fingerprint: tuple[str, str]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fingerprinted:
+class Fingerprinted(_Once):
     """A signal that is told apart by its `prompts`, as they stand in the class, and by its fields, its settings.
 
     As it is it needs nothing and costs nothing; one that asks states its own `cost`, and one whose settings
@@ -38,4 +45,8 @@ class Fingerprinted:
     @property
     def fingerprint(self) -> tuple[str, str]:
         """Digests of the prompts and of the settings."""
-        return digest(self.put), digest(asdict(self))
+        try:
+            return self._fingerprint
+        except AttributeError:
+            object.__setattr__(self, "_fingerprint", (digest(self.put), digest(asdict(self))))
+        return self._fingerprint

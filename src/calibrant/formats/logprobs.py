@@ -20,6 +20,8 @@ ROUNDING = 1e-3
 
 UNREADABLE = re.compile("|".join(("\ufffd", r"\\x[0-9a-fA-F]{2}", r"\Atoken_id:\d+\Z", r"\A\Z")))
 """What stands in place of a token's text that is no text by itself; its bytes then say what it is."""
+SIGN = re.compile(r"\ufffd|\\x|token_id:")
+"""What every such text holds that is not empty."""
 OCTET = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
@@ -63,37 +65,50 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     >>> tokens_from([-0.1, -0.2])
     ()
     """
-    made = list[Token]()
-    for entry in entries or ():
-        if not isinstance(entry, Mapping) or "token" not in entry:
-            return ()
-        made.append(Token(_text(entry), _number(entry.get("logprob")), _listed(entry.get("top_logprobs"))))
-    return tuple(made)
+    there = list(entries or ())
+    if not all([isinstance(entry, dict) and "token" in entry for entry in there]):
+        return ()
+    tops = [_listed(top) if (top := entry.get("top_logprobs")) else () for entry in there]
+    return tuple(map(Token, _texts(there), _numbers(there), tops))
 
 
 def _listed(top: Any) -> tuple[tuple[str, float], ...]:
     """The alternatives to a token, as a list of entries or by their texts."""
-    if isinstance(top, Mapping):
+    if isinstance(top, dict):
         return tuple([(str(text), _number(value)) for text, value in top.items()])
-    others = (
-        [one for one in top if isinstance(one, Mapping) and "token" in one] if isinstance(top, list) else []
-    )
-    return tuple([(_text(other), _number(other.get("logprob"))) for other in others])
+    others = [one for one in top if isinstance(one, dict) and "token" in one] if isinstance(top, list) else []
+    return tuple(zip(_texts(others), _numbers(others), strict=True))
 
 
-def _text(entry: Mapping[str, Any]) -> str:
+def _texts(entries: list[dict[str, Any]]) -> list[str]:
+    """The texts of tokens; one look tells of all of them that they are texts, as they are in nearly all answers."""
+    texts = [str(entry["token"]) for entry in entries]
+    if all(texts) and not SIGN.search("".join(texts)):
+        return texts
+    return [_text(text, entry.get("bytes")) for text, entry in zip(texts, entries, strict=True)]
+
+
+def _text(text: str, octets: Any) -> str:
     r"""The token's text, from its bytes where it is none: parts of a letter as ``\xe2\x82``.
 
-    >>> _text({"token": "token_id:19", "bytes": [52]}), _text({"token": "\ufffd", "bytes": [226, 130]})
+    >>> _text("token_id:19", [52]), _text("\ufffd", [226, 130])
     ('4', '\\xe2\\x82')
     """
-    text, octets = str(entry["token"]), entry.get("bytes")
     if not octets or not UNREADABLE.search(text):
         return text
     try:
         return bytes(octets).decode(errors="backslashreplace")
     except (TypeError, ValueError):
         return text
+
+
+def _numbers(entries: list[dict[str, Any]]) -> list[float]:
+    return [
+        value
+        if type(value := entry.get("logprob")) is float and LEAST_LOGPROB <= value < 0.0
+        else _number(value)
+        for entry in entries
+    ]
 
 
 def _number(stated: Any) -> float:

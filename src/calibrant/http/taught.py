@@ -93,6 +93,7 @@ FORMS = (
     "guided_choice",
     "structured_outputs",
 )
+SETTINGS = frozenset((*REASONING, *TOOLS, *FORMS))
 LONGEST = 60
 """Characters of a reasoning setting that are told as they are."""
 
@@ -114,6 +115,8 @@ class Like:
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Like:
         """That of a request."""
+        if SETTINGS.isdisjoint(body):  # as nearly all are
+            return cls(model=str(body.get("model", "")), stream=bool(body.get("stream")))
         said = ", ".join(
             f"{name}={canonical(body[name])}" for name in REASONING if body.get(name) is not None
         )

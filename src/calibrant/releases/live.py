@@ -103,7 +103,8 @@ class LiveWay:
         the server's (tools, `response_format`), or the route has prompts of its own for what the answer is to be like,
         no form is asked for. The question tells how it is asked, for who reads signals of its answer.
         """
-        formal, asked = self._put(replace(question, put_by=None), ask)
+        bare = question if question.put_by is None else replace(question, put_by=None)
+        formal, asked = self._put(bare, ask)
         return replace(formal, asked_with=asked_with(asked)), asked
 
     def _put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:
@@ -112,7 +113,8 @@ class LiveWay:
         if shaped(ask.extra) or getattr(self.route, "asks_otherwise", False):
             return replace(question, format=None), ask
         formal = formed(question, self.format)
-        return formal, replace(ask, messages=lined(formal, ask.messages))
+        messages = lined(formal, ask.messages)
+        return formal, ask if messages is ask.messages else replace(ask, messages=messages)
 
     @property
     def model(self) -> Model:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calibrant.plugins import require
 from calibrant.types import canonical
 
+from ._driver import driven, insert
 from ._tables import KINDS, FactTable
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ OF_TABLE: Mapping[str, FactTable] = {kind.table.name: kind for kind in KINDS.val
 UNSEALED = """SELECT e.position, e.kind, e.id, l.chain FROM entries e LEFT JOIN links l ON l.position = e.position
 WHERE e.position >= (SELECT coalesce(max(position), 0) FROM links) ORDER BY e.position LIMIT 500"""
 PAGE = 500
-
-INSERT = {
-    name: f"INSERT INTO links (position, fact, private, salt, chain) VALUES ({', '.join([mark] * 5)}) "
-    "ON CONFLICT DO NOTHING"
-    for name, mark in (("sqlite", "?"), ("postgresql", "%s"))
-}
 
 
 class Place(NamedTuple):
@@ -78,31 +72,28 @@ def seal(connection: Connection, written: Written) -> None:
     `written` are rows at hand; others, which another version wrote, are read. Nobody else can take a position
     meanwhile: the writer's lock is held until the commit.
     """
-    insert, theirs = INSERT[connection.dialect.name], connection.dialect.loaded_dbapi.Error
-    # On the way of every answer, so past the layer that makes results comfortable: that costs more than the work.
-    with closing(connection.connection.cursor()) as cursor:
-        try:
-            while True:
-                cursor.execute(UNSEALED)
-                places = [Place(*row) for row in cursor.fetchall()]
-                before = places[0].chain or "" if places else ""
-                waiting = [place for place in places if place.chain is None]
-                if waiting:
-                    cursor.executemany(insert, _linked(before, waiting, _rows(connection, waiting, written)))
-                if len(places) < PAGE:
-                    return
-        except theirs as error:
-            raise sa.exc.OperationalError("INSERT INTO links", None, error) from error
+    with driven(connection) as cursor:
+        while True:
+            cursor.execute(UNSEALED)
+            places = [Place(*row) for row in cursor.fetchall()]
+            before = places[0].chain or "" if places else ""
+            waiting = [place for place in places if place.chain is None]
+            if waiting:
+                links = _linked(before, waiting, _rows(connection, waiting, written))
+                insert(cursor, connection, "links", links)
+            if len(places) < PAGE:
+                return
 
 
-def _linked(before: str, places: Iterable[Place], rows: Written) -> list[tuple[Any, ...]]:
+def _linked(before: str, places: Iterable[Place], rows: Written) -> list[dict[str, Any]]:
     links = []
     for place in places:
         kind, row = OF_TABLE[place.kind], rows[place.kind, place.id]
         salt = secrets.token_hex(16) if any(row.get(name) is not None for name in kind.private) else None
         fact, private = fact_digest(kind, row), private_digest(kind, row, salt)
         before = chained(before, place.position, place.kind, place.id, fact, private)
-        links.append((place.position, fact, private, salt, before))
+        link = {"position": place.position, "fact": fact, "private": private, "salt": salt, "chain": before}
+        links.append(link)
     return links
 
 

@@ -17,6 +17,7 @@ from calibrant.types import Entry, Erased, Event, Fact, Head, Record, Verdict, V
 
 from ._chain import seal
 from ._connections import connected, our_errors, unhurried, wiped, write_ahead
+from ._driver import driven, insert
 from ._erasing import erase_some
 from ._file import File
 from ._schema import migrate, newest, read_version
@@ -71,10 +72,6 @@ class SqlStore:
                 self.close()
                 raise
         self._kinds = kinds_of(self._version)
-        self._inserts = {  # made once: to make a statement takes as long as to carry it out
-            kind.table.name: self._insert(kind.table).on_conflict_do_nothing().returning(kind.table.c.id)
-            for kind in KINDS.values()
-        }
         self._records, self._verdicts = self._kinds[Record], self._kinds[Verdict]
 
     @classmethod
@@ -103,8 +100,7 @@ class SqlStore:
                     if kind.table is VERDICTS:
                         _issue(connection, rows)
                     written |= self._add(connection, kind, rows)
-                if written:
-                    seal(connection, written)
+                seal(connection, written)
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id, or None."""
@@ -267,14 +263,17 @@ class SqlStore:
         return newest()
 
     def _add(self, connection: Connection, kind: FactTable, rows: list[Row]) -> dict[tuple[str, str], Row]:
-        """Insert what is new, and give it; what was there already must say the same."""
-        added = set(connection.execute(self._inserts[kind.table.name], rows).scalars())
-        there = {row["id"]: row for row in rows if row["id"] not in added}
-        if there:
-            for row in _found(connection, kind.table, there):
+        """Insert what is new, and give all as it is kept; what was there already must say the same."""
+        name = kind.table.name
+        with driven(connection) as cursor:
+            added = insert(cursor, connection, name, rows)
+        there = {row["id"]: row for row in rows}
+        if added < len(rows):
+            for row in _found(connection, kind.table, list(there)):
                 if not kind.same(there[row["id"]], row):
-                    raise DifferentContent(kind.table.name, row["id"])
-        return {(kind.table.name, row["id"]): row for row in rows if row["id"] in added}
+                    raise DifferentContent(name, row["id"])
+                there[row["id"]] = dict(row)
+        return {(name, id): row for id, row in there.items()}
 
     def _flat(self, row: Any) -> Iterator[Row]:
         """The rows of a log for a row of `_joined`."""

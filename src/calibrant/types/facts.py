@@ -42,7 +42,7 @@ class Decision:
             said.append(f"The map may not hold for this answer: {confidence.caution}.")
         if confidence.few:
             said.append(f"The map rests on {confidence.verdicts} labelled answers only.")
-        return replace(self, why=" ".join(said))
+        return self if len(said) == 1 else replace(self, why=" ".join(said))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
