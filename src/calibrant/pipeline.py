@@ -16,9 +16,9 @@ from .http.loop import gathered, merged
 from .protocols import Model, Several, Store
 from .releases.live import Live, LiveWay
 from .releases.release import Release
-from .types import Answered, Ask, Completion, Delta, Question, Record, ToolCall
+from .types import Answered, Ask, Completion, Delta, Event, Question, Record, ToolCall
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "notice_of"]
 
 ABANDONED = "The client left before the answer was complete."
 
@@ -57,6 +57,8 @@ class Pipeline:
     ) -> None:
         self.store, self.clock, self.new_id = store, clock, new_id
         self.writer = writer or Writer(store)
+        self.notable: Callable[[Record], bool] = lambda record: record.held
+        """Of which answers an event stands beside the record, for who follows what waits for a person."""
         self._models: dict[str, Model] = {}
         self._names: Mapping[str, str] | None = None
         self._owned: list[Model] = []
@@ -140,7 +142,7 @@ class Pipeline:
                 answered = (await way.route.answer(question, ask, needs),)
             pieces += [Delta(completion=one.completion, index=i) for i, one in enumerate(answered)]
             records = await self._all_judged(ids, question, way, answered)
-        await self.writer.add(records)
+        await self._keep(records)
         return records
 
     async def _streamed(
@@ -163,7 +165,7 @@ class Pipeline:
                     "The model's stream ended without its completion. Report this to the model's author."
                 )
             records = await self._all_judged(ids, question, way, [one for _, one in sorted(answered.items())])
-        await self.writer.add(records)
+        await self._keep(records)
         for record in records:
             yield record
 
@@ -182,6 +184,10 @@ class Pipeline:
         await self.writer.close()
         self.store.close()
 
+    async def _keep(self, records: Sequence[Record]) -> None:
+        notices = [notice_of(record) for record in records if self.notable(record)]
+        await self.writer.add([*records, *notices] if notices else records)
+
     async def _all_judged(
         self, ids: tuple[str, ...], question: Question, way: LiveWay, answered: Sequence[Answered]
     ) -> tuple[Record, ...]:
@@ -197,6 +203,7 @@ class Pipeline:
         readings, confidence = answered.readings, answered.confidence
         if confidence is None:
             readings, confidence = await way.assessor.assess(question, answered.completion, asker)
+        decision = way.policy.decide(confidence).noting(confidence)
         return Record(
             id=record_id,
             time=self.clock(),
@@ -205,9 +212,10 @@ class Pipeline:
             readings=readings,
             confidence=confidence,
             steps=answered.steps,
-            decision=way.policy.decide(confidence).noting(confidence),
+            decision=decision,
             policy=repr(way.policy),
             release=way.release,
+            held=way.hold and decision.action.needs_person,
         )
 
     @asynccontextmanager
@@ -235,6 +243,29 @@ class Pipeline:
             ]
             await self.writer.add(failed)
             raise
+
+
+def notice_of(record: Record) -> Event:
+    """That an answer waits for a person ("held"), or has left although one should see it ("flagged"). None of its text.
+
+    >>> from calibrant.types import Action, Decision
+    >>> decision = Decision(action=Action.REVIEW, threshold=None, why="")
+    >>> question = Question(id="q", messages=(), task="law")
+    >>> record = Record(id="r", time=1.0, question=question, completion=None, decision=decision, held=True)
+    >>> notice_of(record).kind, notice_of(record).about, notice_of(record).data["action"]
+    ('held', 'r', 'review')
+    """
+    confidence, kind = record.confidence, "held" if record.held else "flagged"
+    told = {
+        "action": record.decision and record.decision.action.value,
+        "question_id": record.question.id,
+        "task": record.question.task,
+        "domain": record.question.domain,
+        "asked_by": record.question.asked_by,
+        "release": record.release,
+        **{name: getattr(confidence, name, None) for name in ("p", "low", "high")},
+    }
+    return Event(id=f"{kind}-{record.id}", kind=kind, time=record.time, about=record.id, data=told)
 
 
 def _so_far(pieces: list[Delta], model: str) -> Completion | None:

@@ -268,49 +268,46 @@ class Store(Protocol):
         A verdict gets the propensity of the assignment it cites. Refused is a verdict or an assignment on what is
         not there, a verdict that says otherwise than its assignment, and an id that is taken by something else.
         """
-        ...
 
     def record(self, record_id: str) -> Record | None:
         """The record of that id."""
-        ...
 
     def verdicts(self, record_id: str) -> tuple[Verdict, ...]:
         """All verdicts on a record, the earliest first."""
-        ...
 
     def since(self, cursor: int = 0) -> Iterator[Entry]:
         """What came after a position, in the one order: what is committed late never stands before what was seen."""
-        ...
+
+    def events(
+        self, *kinds: str, after: int = 0, about: str | None = None, lacking: str | None = None, newest: bool = False
+    ) -> Iterator[Entry]:  # fmt: skip
+        """Events of these kinds after a position, in the one order, or the `newest` first, without the facts between.
+
+        With `about` those that happened to it; with `lacking` those about something of which none of that kind tells.
+        """
 
     def state(self, name: str) -> tuple[int, Any]:
         """Version and value of a state, 0 and None where nothing was set."""
-        ...
 
     def set_state(self, name: str, value: Any, expected: int) -> bool:
         """Set a state (JSON) if its version is the expected one, which then counts up; else False."""
-        ...
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One flat row per record and signal, joined with the verdict that counts: the columns of a log."""
-        ...
 
     def verify(self, head: Head | None = None) -> Verified:
         """Whether all that was added is there unchanged, and still leads to a `head` that somebody kept."""
-        ...
 
     def erase(
         self, which: Which, *, time: float, new_id: Callable[[], str], why: str, wipe: bool = True
     ) -> Erased:
-        """Erase content, of records and of comments on them; an event says so. Scores, decisions and verdicts stay."""
-        ...
+        """Erase content, of records and of verdicts' words; an event says so. Scores, decisions and verdicts stay."""
 
     def ready(self) -> None:
         """Return where something can be written now, else raise `StoreError` within seconds."""
-        ...
 
     def close(self) -> None:
         """Give back connections."""
-        ...
 
 
 class LogFormat(Protocol):

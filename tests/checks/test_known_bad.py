@@ -445,6 +445,11 @@ class Noting(SqlStore):
         self.add([Event(id="ready", kind="alarm", time=0.0)])
 
 
+class Telling(SqlStore):
+    def events(self, *kinds: str, after: int = 0, **_: Any) -> Iterator[Entry]:
+        return (entry for entry in self.since(after) if getattr(entry.fact, "kind", None) in kinds)
+
+
 class Greedy(JsonLines):
     def claim(self, log: Given) -> Claim:
         return Claim.CONTENT
@@ -547,6 +552,7 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "refuses_what_cannot_be_true": [new(Meek)],
         "issues_propensities_by_assignment": [new(Believing)],
         "has_one_order_that_can_be_followed": [new(Backwards)],
+        "gives_events_by_their_kind": [new(Telling)],
         "sets_a_state_only_where_nobody_else_did": [new(Rash)],
         "gives_the_rows_of_a_log": [new(Rowless)],
         "proves_that_nothing_was_changed": [new(Trusting)],

@@ -169,7 +169,7 @@ def test_a_key_has_its_tasks_and_its_own_defaults(house: Maker) -> None:
         status, said, _ = made.send(CHAT, body)
         assert (status, said["error"]["code"]) == (403, "task_not_allowed")
     assert made.send(CHAT, ASK, x_calibrant_task="triage")[0] == 403
-    assert {record.question.metadata["calibrant.key"] for record in made.records()} == {"team", "admin"}
+    assert {record.question.asked_by for record in made.records()} == {"team", "admin"}
 
 
 def test_what_a_key_may_not_do_without_a_task_it_may_not_do(house: Maker) -> None:
@@ -180,9 +180,9 @@ def test_what_a_key_may_not_do_without_a_task_it_may_not_do(house: Maker) -> Non
 
 def test_a_client_cannot_say_whose_key_it_is(house: Maker) -> None:
     made = house({"team": {}})
-    made.send(CHAT, ASK | {"metadata": {"calibrant.key": "admin", "calibrant.request_id": "x", "pupil": "7"}})
+    made.send(CHAT, ASK | {"metadata": {"calibrant.request_id": "x", "pupil": "7"}})
     (record,) = made.records()
-    assert record.question.metadata == {"calibrant.key": "team", "pupil": "7"}
+    assert (record.question.metadata, record.question.asked_by) == ({"pupil": "7"}, "team")
 
 
 # ------------------------------------------------------------------ limits of a key

@@ -606,7 +606,7 @@ def test_models_are_listed(gateway: Maker) -> None:
 def test_feedback_is_a_verdict_on_the_record(gateway: Maker) -> None:
     made = gateway()
     answer = made.client.chat.completions.create(**ASK)
-    told = {"id": answer.id, "correct": False, "propensity": 0.5, "judge": "ana", "source": "reviewer"}
+    told = {"id": answer.id, "correct": False, "judge": "ana", "source": "reviewer"}
     code, body, _ = made.post("/v1/feedback", told | {"comment": "no", "idempotency_key": "k1"})
     assert (code, body["record_id"]) == (200, extra(answer)["record_id"])
     again = made.post("/v1/feedback", told | {"comment": "no", "idempotency_key": "k1"})
@@ -617,7 +617,7 @@ def test_feedback_is_a_verdict_on_the_record(gateway: Maker) -> None:
     (row,) = store.rows()
     assert store.counts()["verdicts"] == 1
     store.close()
-    assert (row["correct"], row["weight"], row["judge"]) == (0.0, 2.0, "ana")
+    assert (row["correct"], row["weight"], row["judge"], row["source"]) == (0.0, None, "ana", "reviewer")
 
 
 def test_feedback_counts_by_the_assignment_it_cites(gateway: Maker) -> None:
@@ -635,10 +635,8 @@ def test_feedback_counts_by_the_assignment_it_cites(gateway: Maker) -> None:
     ):
         code, body, _ = made.post("/v1/feedback", told | wrong)
         assert (code, body["error"]["code"]) == (status, name)
-    code, body, _ = made.post("/v1/feedback", {"record_id": other, "correct": True, "propensity": 0.5})
-    assert (code, body["propensity"], body["propensity_from"]) == (200, 0.5, "stated")
     weights = {row["record_id"]: (row["weight"], row["propensity_from"]) for row in store.rows()}
-    assert weights == {record_id: (20.0, "assignment"), other: (2.0, "stated")}
+    assert weights == {record_id: (20.0, "assignment"), other: (None, None)}
     store.close()
 
 

@@ -129,7 +129,7 @@ def test_what_is_there_has_its_place_by_time(old_url: str) -> None:
     given = {verdict["id"]: verdict for verdict in BEFORE["verdicts"]}
     kept = [entry.fact for entry in store.since() if isinstance(entry.fact, Verdict)]
     assert {verdict.id: asdict(verdict) for verdict in kept} == {
-        id: verdict | {"assignment": None} for id, verdict in given.items()
+        id: verdict | {"assignment": None, "correction": None} for id, verdict in given.items()
     }
     assert {v.propensity_from for v in kept if v.propensity is not None} == {"stated"}
     store.add([Event(id="e1", kind="alarm", time=0.0)])
@@ -219,5 +219,5 @@ def test_a_store_of_a_later_version_is_refused(store: SqlStore, store_url: str) 
     with closing(connect(store_url)) as connection:
         connection.execute("UPDATE meta SET value = '9' WHERE name = 'schema_version'")
     for readonly in (False, True):
-        with pytest.raises(StoreError, match=r"version 9; .* up to 3.*pip install --upgrade"):
+        with pytest.raises(StoreError, match=r"version 9; .* up to 4.*pip install --upgrade"):
             SqlStore(store_url, readonly=readonly)

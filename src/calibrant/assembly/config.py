@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,17 @@ from ..records.content import Keeping
 from ..records.opening import store_kind
 from ..releases.parts import part_of
 from ..releases.release import Part, Release
-from .deployed import ByTask, by_task, keys_of, models_of
+from .deployed import ByTask, by_task, keys_of, models_of, sources_of
 from .keys import Key
 from .postures import loaded_postures
-from .sections import Observing, Server, Storing, Webhooks
+from .sections import FeedbackSource, Observing, Server, Storing, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]
 
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
-    "task", "webhooks", "observing",
+    "task", "webhooks", "feedback", "observing",
 )  # fmt: skip
 
 
@@ -38,8 +38,9 @@ class Config:
     `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
     release has for them, and `serving` says by the same names how each is asked. `keys` are those of clients, that of
     [server] among them; where there are none, everybody on this machine may ask. `storing` says when a record counts as
-    kept, `keeping` what of it is kept, and `webhooks` who is told, both by task. `postures` is what was measured of
-    postures. A path in the settings of the store starts at `folder`.
+    kept, `keeping` what of it is kept, and `webhooks` who is told, both by task. `sources` are those whose verdicts
+    count by a propensity that the file states, and `postures` is what was measured of postures. A path in the settings
+    of the store starts at `folder`.
     """
 
     server: Server
@@ -53,6 +54,7 @@ class Config:
     keeping: ByTask[Keeping]
     webhooks: ByTask[Webhooks | None]
     observing: Observing
+    sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
     postures: tuple[MeasuredPostures, ...] = ()
 
 
@@ -96,6 +98,9 @@ def load(path: str | Path) -> Config:
         url = "calibrant.db"                        # or "postgresql://user@host/name"
         durability = "record"                       # before the answer leaves; or "relaxed"
         spool = "spool"                             # a folder for records while the database is away
+
+        [feedback.sources.audit]                    # verdicts on records that were chosen with a known probability
+        propensity = 1.0
 
         [records]
         content = "stored"                          # of questions and answers; or "hashed", "left_out"
@@ -187,6 +192,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         keeping=by_task(Keeping, sections, "records", Keeping()),
         webhooks=by_task(Webhooks, sections, "webhooks", None),
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
+        sources=sources_of(sections),
     )
 
 

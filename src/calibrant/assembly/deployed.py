@@ -16,9 +16,9 @@ from ..releases.live import WHICHEVER
 from ..releases.parts import part_of
 from ..releases.release import Part
 from .keys import Key, hash_of, weakness
-from .sections import Server, is_loopback
+from .sections import FeedbackSource, Server, is_loopback
 
-__all__ = ["ByTask", "by_task", "keys_of", "models_of", "names_of"]
+__all__ = ["ByTask", "by_task", "keys_of", "models_of", "names_of", "sources_of"]
 
 Section = Mapping[str, Any]
 Kept = TypeVar("Kept")
@@ -153,6 +153,22 @@ def _strong(key: str, where: str) -> str:
     if why := weakness(key):
         raise UnusableInput(f"{where} keeps nobody out: {why}. Make another: calibrant key.")
     return hash_of(key)
+
+
+def sources_of(sections: Section) -> dict[str, FeedbackSource]:
+    """The sources of verdicts that a file declares; raises `UnusableInput`."""
+    check_names("[feedback]", sections.get("feedback", {}), ["sources"], "section")
+    found = {}
+    for name, own in sections.get("feedback", {}).get("sources", {}).items():
+        where = f"[feedback.sources.{name}]"
+        if name in ("user", "reviewer"):
+            raise UnusableInput(
+                f"{where}: {name} is what verdicts are of that nobody was drawn for. Give the source a name of its own."
+            )
+        if not isinstance(own, Mapping):
+            raise UnusableInput(f"Expected a section {where} with propensity, got {own!r}.")
+        found[name] = filled(FeedbackSource, own, where)
+    return found
 
 
 def names_of(

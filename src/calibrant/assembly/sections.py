@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["Observing", "Server", "Storing", "Webhooks", "is_loopback"]
+__all__ = ["FeedbackSource", "Observing", "Server", "Storing", "Webhooks", "is_loopback"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +99,23 @@ class Webhooks:
 
     def __repr__(self) -> str:
         return f"Webhooks(url={self.url!r}, events={self.events!r})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedbackSource:
+    """Somebody who gives verdicts on records that were chosen with a known probability, such as an audit of all.
+
+    `propensity` is that probability, from 1e-6 to 1.
+    """
+
+    propensity: float
+
+    def __post_init__(self) -> None:
+        if not 1e-6 <= self.propensity <= 1.0:
+            raise ValueError(
+                "propensity is the probability with which a record came to be judged, from 0.000001 to 1; got "
+                f"{self.propensity!r}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

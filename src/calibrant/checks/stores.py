@@ -94,6 +94,31 @@ def has_one_order_that_can_be_followed(make: Make) -> Iterator[str]:
                 yield f"after position {place} it does not give just what was added after"
 
 
+def gives_events_by_their_kind(make: Make) -> Iterator[str]:
+    """`events` gives those of some kinds alone, by what they are about, and those which another kind lacks."""
+    with closing(make()) as store:
+        asked = [Event(id=f"h{n}", kind="held", time=float(n), about=f"r{n}") for n in range(3)]
+        done = Event(id="d1", kind="reviewed", time=9.0, about="r1")
+        store.add((*FACTS, *asked, done))
+        found = {
+            "of a kind": [entry.fact for entry in store.events("held")] == asked,
+            "of two kinds": [entry.fact for entry in store.events("held", "reviewed")] == [*asked, done],
+            "about one thing": [entry.fact.id for entry in store.events("held", about="r2")] == ["h2"],
+            "that lack another": [entry.fact.id for entry in store.events("held", lacking="reviewed")]
+            == ["h0", "h2"],
+            "the newest first": [entry.fact.id for entry in store.events("held", newest=True)]
+            == ["h2", "h1", "h0"],
+        }
+        (_, second, _), (last,) = store.events("held"), store.events("reviewed")
+        found["after a position"] = [one.fact for one in store.events("held", "reviewed", after=second.position)] == [
+            asked[2], done,
+        ]  # fmt: skip
+        found["after the last"] = not list(store.events("held", "reviewed", after=last.position))
+        for what, right in found.items():
+            if not right:
+                yield f"events {what} are not those that were added"
+
+
 def sets_a_state_only_where_nobody_else_did(make: Make) -> Iterator[str]:
     """Compare-and-set: of two who read the same version, the first gets ahead."""
     with closing(make()) as store:
@@ -135,9 +160,9 @@ def proves_that_nothing_was_changed(make: Make) -> Iterator[str]:
 
 
 def erases_content_and_nothing_else(make: Make) -> Iterator[str]:
-    """After `erase` question, answer and comments are gone, what was measured is there, and an event says so."""
+    """After `erase` question, answer and verdicts' words are gone, what was measured is there, and an event says so."""
     with closing(make()) as store:
-        store.add((*FACTS, replace(TOLD, id="v3", comment="Paris it is.")))
+        store.add((*FACTS, replace(TOLD, id="v3", comment="Paris it is.", correction="Paris, Texas")))
         done = store.erase(Which(records=("r1",)), time=7.0, new_id=lambda: "e2", why="asked for")
         gone, other = store.record("r1"), store.record("r2")
         if (done.records, done.verdicts) != (1, 1) or other != SECOND:

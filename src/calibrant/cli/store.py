@@ -101,7 +101,7 @@ def erase_command(
     why: Annotated[str, typer.Option(help="The reason, for the event that stays.")] = "asked for",
     as_json: AsJson = False,
 ) -> None:
-    """Erase questions, answers and comments for good; scores, decisions and verdicts stay, and the chain holds.
+    """Erase questions, answers and words of verdicts for good; scores, decisions and grades stay, and the chain holds.
 
     Where several options are given, records for which all of them hold.
     """
@@ -123,7 +123,7 @@ def erase_command(
     if as_json:
         print_json({"records": found.records, "verdicts": found.verdicts, "wiped": found.wiped})
         return
-    say(f"Erased: the content of {found.records:,} records, and comments of {found.verdicts:,} verdicts.")
+    say(f"Erased: the content of {found.records:,} records, and the words of {found.verdicts:,} verdicts.")
     if not found.wiped:
         say("Another process has the file open, so traces may be left in it: close that and erase again.")
 

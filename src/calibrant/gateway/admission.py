@@ -11,7 +11,7 @@ from calibrant.assembly.sections import Server, is_loopback
 from calibrant.dialogue.asks import OPEN_TOKENS, tokens_in
 from calibrant.types import Ask, Question
 
-from .callers import KEY, REQUEST_ID, Caller, Keyring, shown_key
+from .callers import REQUEST_ID, Caller, Keyring, shown_key
 from .errors import TurnedAway
 from .visits import Visit
 
@@ -136,14 +136,13 @@ def own_name(caller: Caller) -> str | None:
 
 def _marked(question: Question, key: str | None, visit: Visit) -> Question:
     """With whose key asked, and the client's id of its request, for who looks at the record."""
-    marks = {} if key is None else {KEY: key}
-    if visit.named:
-        marks[REQUEST_ID] = visit.request_id
     own = question.metadata
-    if not marks and KEY not in own and REQUEST_ID not in own:
+    marked = own if REQUEST_ID not in own else {name: own[name] for name in own if name != REQUEST_ID}
+    if visit.named:
+        marked = {**marked, REQUEST_ID: visit.request_id}
+    if key is None and marked is own:
         return question
-    rest = {name: value for name, value in own.items() if name not in (KEY, REQUEST_ID)}
-    return replace(question, metadata={**rest, **marks})
+    return replace(question, metadata=marked, asked_by=key)
 
 
 def _full(what: str, setting: str, most: int) -> TurnedAway:

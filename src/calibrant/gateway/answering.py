@@ -21,7 +21,7 @@ from .given import Given, first_headers, given, headers
 from .visits import Visit, visit_of
 from .wires import Asked, Begun, Events, Wire
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "choice_ids"]
 
 GRACE = 1.0
 """Seconds for which nothing is sent of a stream, so that what fails at once leaves with a status of its own."""
@@ -66,7 +66,7 @@ class Answering:
         visit = visit_of(request)
         question = self.admission.asked(visit, question, asked.ask, stream=asked.stream)
         way = self.pipeline.way(question.task, asked.model)
-        ids = tuple([self.pipeline.new_id() for _ in range(asked.ask.samples)])
+        ids = choice_ids(self.pipeline.new_id(), asked.ask.samples)
         request.state.record_id, request.state.hold = ids[0], way.hold
         visit.model = way.model.name
         if asked.stream:
@@ -77,6 +77,15 @@ class Answering:
         visit.records = records
         shown = [given(record, hold=way.hold, book=way.book) for record in records]
         return answered(wire.reply(asked, shown), headers=headers(records))
+
+
+def choice_ids(first: str, samples: int) -> tuple[str, ...]:
+    """Ids of the records of a request: those of further choices follow from that of the first, which the reply has.
+
+    >>> choice_ids("r1", 3)
+    ('r1', 'r1-1', 'r1-2')
+    """
+    return (first, *[f"{first}-{index}" for index in range(1, samples)])
 
 
 async def _while_there(receive: Receive, work: Coroutine[Any, Any, Found]) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,15 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from calibrant.assembly.sections import FeedbackSource
 from calibrant.formats.chat.replies import error_body
 from calibrant.pipeline import Pipeline
 
 from .admission import Admission
 from .answering import Answering
+from .answers import Answers
 from .bodies import answered
 from .earlier import Earlier
 from .entrance import Entrance
 from .feedback import Feedback
+from .following import Following
+from .given import ANSWERS
 from .wires import Wire
 from .wires.chat import Chat
 from .wires.responses import Responses
@@ -42,17 +46,21 @@ def create_app(
     key: str | None = None,
     admission: Admission | None = None,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    sources: Mapping[str, FeedbackSource] | None = None,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
     `admission` says who may ask and how much; where it is not given everybody may who shows `key` as a bearer token.
-    What is `beside` runs as long as it serves. A request is answered by the release that was deployed when it came,
-    also where another one is promoted meanwhile.
+    What is `beside` runs as long as it serves. `sources` are those of verdicts whose propensity is known. A request is
+    answered by the release that was deployed when it came, also where another one is promoted meanwhile.
     """
     admission = admission or Admission.with_key(key)
     answering = Answering(pipeline=pipeline, admission=admission)
-    feedback = Feedback(pipeline=pipeline, admission=admission)
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
+
+    feedback = Feedback(pipeline=pipeline, admission=admission, sources=sources or {})
+    answers = Answers(pipeline=pipeline, admission=admission)
+    following = Following(pipeline.store, {"reviewed": answers.heard})
 
     async def models(_: Request) -> Response:
         told = [
@@ -63,7 +71,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(one()) for one in beside]
+        tasks = [asyncio.create_task(one()) for one in (*beside, following.watch)]
         for task in tasks:
             task.add_done_callback(_said)
         yield
@@ -80,6 +88,9 @@ def create_app(
             ),
             Route("/v1/models", models),
             Route("/v1/feedback", feedback.post, methods=["POST"]),
+            Route(ANSWERS, answers.held),
+            Route(f"{ANSWERS}/{{id}}", answers.get, methods=["GET"]),
+            Route(f"{ANSWERS}/{{id}}", answers.decide, methods=["POST"]),
             Route("/healthz", _health),
         ],
         middleware=[Middleware(Entrance, admission=admission)],
@@ -97,7 +108,7 @@ def _said(task: asyncio.Task[None]) -> None:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Routing's own errors (404, 405) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    served = ", ".join([*(wire.path for wire in WIRES), "/v1/models", "/v1/feedback", "/healthz"])
+    served = ", ".join([*(wire.path for wire in WIRES), "/v1/models", "/v1/feedback", ANSWERS, "/healthz"])
     body = error_body(f"{error.detail}. Served: {served}.", "invalid_request_error", "unknown_url")
     return answered(body, status=error.status_code, headers=dict(error.headers or {}))
 

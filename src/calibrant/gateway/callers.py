@@ -13,10 +13,10 @@ from calibrant.types import Question
 
 from .errors import TurnedAway
 
-__all__ = ["ANYBODY", "KEY", "REQUEST_ID", "Caller", "Keyring", "shown_key"]
+__all__ = ["ANYBODY", "REQUEST_ID", "Caller", "Keyring", "shown_key"]
 
-KEY, REQUEST_ID = "calibrant.key", "calibrant.request_id"
-"""Names under which a record's metadata has whose key asked, and the id that the client gave its request."""
+REQUEST_ID = "calibrant.request_id"
+"""Under this name a record's metadata has the id that the client gave its request."""
 
 DAY = 86400.0
 

@@ -17,7 +17,6 @@ from calibrant.pipeline import Pipeline
 from calibrant.types import Ask, Json, Message, Record
 
 from .admission import own_name
-from .callers import KEY
 from .given import given
 from .visits import Visit
 
@@ -97,7 +96,7 @@ class Earlier:
         assert visit.caller is not None  # it was let in
         if record is None or record.content != "stored":
             return None
-        return record if record.question.metadata.get(KEY) == own_name(visit.caller) else None
+        return record if record.question.asked_by == own_name(visit.caller) else None
 
     def _output(self, record: Record) -> list[dict[str, Any]]:
         hold = self._pipeline.way(record.question.task).hold

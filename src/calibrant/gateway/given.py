@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from calibrant.phrasing.phrases import Phrasebook
-from calibrant.types import Action, Completion, Confidence, Json, Record
+from calibrant.types import Completion, Confidence, Json, Record
 
 from .errors import filtered
 
-__all__ = ["HELD_TEXT", "Given", "confidence_body", "first_headers", "given", "headers"]
-
-HELD = frozenset({Action.REVIEW, Action.HAND_OFF})
-"""Actions whose answer does not reach the client where the gate is "hold"."""
+__all__ = ["ANSWERS", "HELD_TEXT", "Given", "confidence_body", "first_headers", "given", "headers"]
 
 HELD_TEXT = "This answer is being held back until a person has looked at it."
 """What the client reads in place of a held answer."""
+
+ANSWERS = "/v1/answers"
+"""Where is told what became of an answer, by its record's id."""
 
 KEPT = "The reason is kept with the record."
 """What the client reads in place of a reason that may quote a held answer."""
@@ -44,12 +44,15 @@ def given(record: Record, *, hold: bool, book: Phrasebook = PLAIN) -> Given:
     """What a client gets of a record, where `hold` says that the gate is shut."""
     answer = record.completion
     assert answer is not None and record.decision is not None  # with neither it is an error, raised before
-    held = hold and record.decision.action in HELD
+    held = hold and record.decision.action.needs_person
     if held:
         answer = Completion(
             text=HELD_TEXT, model=answer.model, finish_reason="content_filter", usage=answer.usage
         )
     told = confidence_body(_without_reasons(record) if held else record, book=book)
+    told["held"] = held
+    if held:
+        told["poll"] = f"{ANSWERS}/{record.id}"
     return Given(record_id=record.id, time=record.time, completion=answer, confidence=told, held=held)
 
 
@@ -59,13 +62,18 @@ def first_headers(record_id: str, release: str | None) -> dict[str, str]:
 
 
 def headers(records: Sequence[Record]) -> dict[str, str]:
-    """The headers that carry record id, release, action and, where there is one, the probability: of the first."""
+    """The headers that carry record id, release, action and, where there is one, the probability: of the first.
+
+    Beside them whether any of the answers is held.
+    """
     record = records[0]
     made = first_headers(record.id, record.release)
     if record.decision is not None:
         made["x-calibrant-action"] = record.decision.action.value
     if record.confidence is not None and record.confidence.p is not None:
         made["x-calibrant-confidence"] = f"{record.confidence.p:.4f}"
+    if any([one.held for one in records]):
+        made["x-calibrant-held"] = "true"
     return made
 
 

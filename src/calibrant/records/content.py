@@ -142,8 +142,8 @@ def _no_list(_: list[Any]) -> list[Any]:
 
 RULES: Mapping[str, Rule] = {
     "question": {
-        "id": None, "task": None, "domain": None, "format": None, "put_by": None, "messages": _no_list,
-        "settings": _numbers,
+        "id": None, "task": None, "domain": None, "format": None, "put_by": None, "asked_by": None,
+        "messages": _no_list, "settings": _numbers,
     },
     "completion": {
         "text": _no_text, "model": None, "finish_reason": None, "usage": None, "cost": None, "latency": None,

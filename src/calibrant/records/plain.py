@@ -173,7 +173,7 @@ def question_to_dict(question: Question) -> dict[str, Any]:
     """A question as JSON values."""
     settings = question.settings.stated
     shallow = _shallow(question)
-    for name in ("format", "put_by", "asked_with"):
+    for name in ("format", "put_by", "asked_with", "asked_by"):
         if shallow[name] is None:
             del shallow[name]  # as those were written that knew of none
     return shallow | {
@@ -293,6 +293,8 @@ def record_to_dict(record: Record) -> dict[str, Any]:
         del shallow["release"]
     if record.content == "stored":
         del shallow["content"]
+    if not record.held:
+        del shallow["held"]
     return shallow | {
         "question": question_to_dict(record.question),
         "completion": None if completion is None else completion_to_dict(completion),
@@ -335,7 +337,10 @@ def _record_fields(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON values (version 1)."""
-    return _shallow(verdict) | {"version": VERSION}
+    data = _shallow(verdict)
+    if verdict.correction is None:
+        del data["correction"]
+    return data | {"version": VERSION}
 
 
 def verdict_from_dict(data: Mapping[str, Any]) -> Verdict:

@@ -1,9 +1,10 @@
 """The chain over all entries: each link holds digests of its fact and of the link before, so nothing changes unseen.
 
 A link's `fact` is the SHA-256 of the canonical JSON of the columns of its fact that stay for ever, its `private` that
-of `[salt, [columns that may be erased]]`, null where they were empty. Its `chain` is the SHA-256 of the canonical JSON
-of `[chain before, position, kind, id, fact, private]`, where the chain before the first is "". So what is erased is
-gone, and what is left still proves itself. The salt goes too: with it a short text could be guessed from its digest.
+of `[salt, [columns that may be erased]]`, up to the last with a value, null where they were empty. Its `chain` is the
+SHA-256 of the canonical JSON of `[chain before, position, kind, id, fact, private]`, where the chain before the first
+is "". So what is erased is gone, and what is left still proves itself. The salt goes too: with it a short text could be
+guessed from its digest.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def fact_digest(kind: FactTable, row: Mapping[str, Any]) -> str:
 def private_digest(kind: FactTable, row: Mapping[str, Any], salt: str | None) -> str | None:
     """Of the columns that may be erased; None where there is nothing in them."""
     values = [row.get(name) for name in kind.private]
-    return _sha256([salt, values]) if any(one is not None for one in values) else None
+    while values and values[-1] is None:  # so that a new column changes nothing
+        del values[-1]
+    return _sha256([salt, values]) if values else None
 
 
 def chained(before: str, position: int, kind: str, id: str, fact: str, private: str | None) -> str:

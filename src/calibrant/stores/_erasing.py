@@ -31,7 +31,7 @@ Enter = Callable[["Connection", Event], None]
 def erase_some(
     connection: Connection, which: Which, event_of: Callable[[str | None, Row], Event], enter: Enter
 ) -> tuple[int, int]:
-    """Erase the content of some records, and comments on them; how many records and verdicts, 0 and 0 at the end.
+    """Erase the content of some records, and words about them; how many records and verdicts, 0 and 0 at the end.
 
     `event_of` makes the event of what it is about and its data, and `enter` writes it, before anything is erased.
     """
@@ -58,7 +58,11 @@ def erase_some(
         change = sa.update(RECORDS).where(RECORDS.c.id.in_(part)).values(content=None, erased=event.id)
         connection.execute(change)
     for part in _in_parts(verdicts):
-        change = sa.update(VERDICTS).where(VERDICTS.c.id.in_(part)).values(comment=None, erased=event.id)
+        change = (
+            sa.update(VERDICTS)
+            .where(VERDICTS.c.id.in_(part))
+            .values(comment=None, correction=None, erased=event.id)
+        )
         connection.execute(change)
     _unsalt(connection, "records", whole)
     _unsalt(connection, "verdicts", verdicts)
@@ -78,15 +82,17 @@ def _records(connection: Connection, which: Which) -> list[Row]:
 
 
 def _verdicts(connection: Connection, which: Which, record_ids: list[str]) -> list[str]:
-    """Ids of verdicts whose comments go: those on these records; without any, those that came after an erasure."""
-    found = sa.select(VERDICTS.c.id).where(VERDICTS.c.erased.is_(None), VERDICTS.c.comment.is_not(None))
+    """Ids of verdicts whose words go: those on these records; without any, those that came after an erasure."""
+    words = VERDICTS.c.comment, VERDICTS.c.correction
+    said = sa.or_(*[one.is_not(None) for one in words])
+    found = sa.select(VERDICTS.c.id).where(VERDICTS.c.erased.is_(None), said)
     if record_ids:
         return sorted(connection.execute(found.where(VERDICTS.c.record_id.in_(record_ids))).scalars())
     records = sa.select(RECORDS.c.id).where(*_of(which))
     if which.mentions is None:
         records = records.where(RECORDS.c.erased.is_not(None))
     else:
-        found = found.where(VERDICTS.c.comment.contains(which.mentions, autoescape=True))
+        found = found.where(sa.or_(*[one.contains(which.mentions, autoescape=True) for one in words]))
     late = found.where(VERDICTS.c.record_id.in_(records)).order_by(VERDICTS.c.id).limit(SOME)
     return sorted(connection.execute(late).scalars())
 

@@ -190,18 +190,45 @@ def _chain_up(connection: Connection) -> None:
     kind = connection.dialect.name
     _execute(connection, CHAIN, position={"sqlite": "INTEGER", "postgresql": "BIGINT"}[kind])
     _execute(connection, GUARD[kind], table="links", key="position")
-    alike = {"sqlite": "IS", "postgresql": "IS NOT DISTINCT FROM"}[kind]
-    for table, stays in STAYS.items():
-        same = " AND ".join(f"NEW.{name} {alike} OLD.{name}" for name in stays)
-        erasure = ERASURE[table].replace("{same}", same)
+    for table in STAYS:
+        erasure = ERASURE[table].replace("{same}", _same(kind, table))
         _execute(connection, GUARD_BUT_ERASURE[kind], table=table, erasure=erasure)
-    seal(connection, {})
+
+
+CORRECTIONS = (
+    "ALTER TABLE verdicts ADD COLUMN correction TEXT",
+    # What follows the events reads them in their order, and none of the far more numerous records.
+    "CREATE INDEX entries_of_events ON entries (position) WHERE kind = 'events'",
+    "CREATE INDEX events_by_about ON events (about, kind)",
+)
+GUARD_CORRECTIONS = {
+    "sqlite": GUARD_BUT_ERASURE["sqlite"],
+    "postgresql": (
+        "DROP TRIGGER {table}_refuse_update ON {table}",
+        GUARD_BUT_ERASURE["postgresql"][2],
+    ),
+}
+
+
+def _take_corrections(connection: Connection) -> None:
+    """Version 4: verdicts may say what the answer should have been, and events can be followed by themselves."""
+    kind = connection.dialect.name
+    _execute(connection, CORRECTIONS)
+    erasure = ERASURE["verdicts"].replace("{same}", "NEW.correction IS NULL AND " + _same(kind, "verdicts"))
+    _execute(connection, GUARD_CORRECTIONS[kind], table="verdicts", erasure=erasure)
+
+
+def _same(kind: str, table: str) -> str:
+    """That what stays of a row is as it was."""
+    alike = {"sqlite": "IS", "postgresql": "IS NOT DISTINCT FROM"}[kind]
+    return " AND ".join(f"NEW.{name} {alike} OLD.{name}" for name in STAYS[table])
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _lay_records_and_verdicts,
     _lay_the_past,
     _chain_up,
+    _take_corrections,
 )
 """Step n brings a store from version n to version n + 1."""
 
@@ -260,6 +287,7 @@ def migrate(connection: Connection) -> None:
         _execute(connection, ("INSERT INTO meta VALUES ('schema_version', '0')",))
     for step in MIGRATIONS[version:]:
         step(connection)
+    seal(connection, {})  # with the columns of the newest version
     _execute(
         connection,
         ("UPDATE meta SET value = '{newest}' WHERE name = 'schema_version'",),

@@ -16,6 +16,7 @@ from calibrant.types import Assignment, Event, Fact, Record, Verdict, canonical
 __all__ = [
     "ASSIGNMENTS",
     "ENTRIES",
+    "EVENTS",
     "KINDS",
     "LINKS",
     "RECORDS",
@@ -157,8 +158,8 @@ KINDS: dict[type[Fact], FactTable] = {
         VERDICTS,
         _plain_row,
         _verdict,
-        ("record_id", "grade", "judge", "propensity", "source", "comment", "assignment"),
-        ("comment",),
+        ("record_id", "grade", "judge", "propensity", "source", "comment", "assignment", "correction"),
+        ("comment", "correction"),
     ),
     Event: FactTable(EVENTS, _event_row, _event, ("kind", "about", "data")),
 }
@@ -169,6 +170,7 @@ GAINED = (
     ("verdicts", "erased", 3),
     ("records", "content", 3),
     ("records", "erased", 3),
+    ("verdicts", "correction", 4),
 )
 """Columns that earlier versions of the schema lack, and the version that brought them."""
 

@@ -20,6 +20,7 @@ from ._connections import connected, our_errors, unhurried, wiped, write_ahead
 from ._driver import driven, insert
 from ._erasing import erase_some
 from ._file import File
+from ._queries import events_query, joined
 from ._schema import migrate, newest, read_version
 from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, kinds_of
 from ._verifying import verified
@@ -130,6 +131,33 @@ class SqlStore:
             yield from page
             cursor = page[-1].position
 
+    def events(
+        self,
+        *kinds: str,
+        after: int = 0,
+        about: str | None = None,
+        lacking: str | None = None,
+        newest: bool = False,
+    ) -> Iterator[Entry]:
+        """Events of these kinds after a position, in the one order of all facts; the last first with `newest`.
+
+        With `about` those that happened to it; with `lacking` those about something of which no event of that kind
+        tells. Ends and goes on as `since` does, and reads nothing else, however much lies between.
+        """
+        before: int | None = None
+        while True:
+            query = events_query(kinds, (after, before), about=about, lacking=lacking, newest=newest)
+            with self._read() as connection:
+                rows = [dict(row) for row in connection.execute(query.limit(BATCH)).mappings()]
+            page = [Entry(row.pop("position"), self._kinds[Event].from_row(row)) for row in rows]
+            yield from page
+            if len(page) < BATCH:
+                return
+            if newest:
+                before = page[-1].position
+            else:
+                after = page[-1].position
+
     def state(self, name: str) -> tuple[int, Any]:
         """Version and value of what `set_state` keeps under a name; version 0 and None where nothing is."""
         found = sa.select(STATES.c.version, STATES.c.value).where(STATES.c.name == name)
@@ -158,7 +186,7 @@ class SqlStore:
         `judge`, `source`, `weight` = 1/propensity, None where nobody judged or nobody knows the propensity, and
         `propensity_from`, as of the verdict. Streamed in bounded memory; reads one snapshot, however long it takes.
         """
-        query = _joined(self._records.table, self._verdicts.table)
+        query = joined(self._records.table, self._verdicts.table)
         # The result is closed before its connection, also when the reader stops early.
         with (
             self._read(hurry=False) as connection,
@@ -211,7 +239,7 @@ class SqlStore:
     def erase(
         self, which: Which, *, time: float, new_id: Callable[[], str], why: str, wipe: bool = True
     ) -> Erased:
-        """Erase the content of records and the comments on them, a few hundred at a time; events name them and say why.
+        """Erase content of records and words of verdicts, a few hundred at a time; events name them and say why.
 
         Scores, confidences, decisions and verdicts stay, and the chain holds. With `wipe` a SQLite file is then written
         anew, since traces of what is deleted can be left in one; `wiped` is False where another process hinders that.
@@ -276,7 +304,7 @@ class SqlStore:
         return {(name, id): row for id, row in there.items()}
 
     def _flat(self, row: Any) -> Iterator[Row]:
-        """The rows of a log for a row of `_joined`."""
+        """The rows of a log for a row of `joined`."""
         many = len(self._records.table.c)
         record: Any = self._records.from_row(dict(zip(self._records.table.c.keys(), row[:many], strict=True)))
         judged = dict(zip(self._verdicts.table.c.keys(), row[many:], strict=True))
@@ -368,21 +396,3 @@ def _issue(connection: Connection, verdicts: list[Row]) -> None:
         if row["propensity"] not in (None, assignment["propensity"]):
             raise WrongAssignment(row["assignment"], f"a propensity other than {row['propensity']!r}")
         row["propensity"] = assignment["propensity"]
-
-
-def _joined(records: Any, verdicts: Any) -> Any:
-    """Every record with the verdict that counts, oldest record first; both sides follow an index."""
-    other = verdicts.alias("other")
-    issued = [other.c.assignment.is_(None)] if "assignment" in verdicts.c else []
-    latest = (
-        sa.select(other.c.id)
-        .where(other.c.record_id == records.c.id)
-        .order_by(*issued, other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return (
-        sa.select(*records.c, *[column.label(f"verdict_{column.name}") for column in verdicts.c])
-        .select_from(records.outerjoin(verdicts, verdicts.c.id == latest))
-        .order_by(records.c.time, records.c.id)
-    )

@@ -128,7 +128,8 @@ class Question:
     say how its answers are drawn, where it has a wish. `format` is the form that its answer is asked for in (see
     `calibrant.dialogue.forms`): "by_kind", a form by name, or "free" and None for as it stands. `put_by` is the digest
     of the prompt around it (`calibrant.dialogue.prompts`), None where there is none. `asked_with` is how it was put in
-    full (`calibrant.dialogue.asked`), for who reads signals of its answer; None where that is not known.
+    full (`calibrant.dialogue.asked`), for who reads signals of its answer; None where that is not known. `asked_by` is
+    the name of the key by which it came, None without one.
     """
 
     id: str
@@ -141,6 +142,7 @@ class Question:
     format: str | None = None
     put_by: str | None = None
     asked_with: str | None = None
+    asked_by: str | None = None
 
     @property
     def text(self) -> str:

@@ -24,6 +24,11 @@ class Action(StrEnum):
     REVIEW = "review"
     HAND_OFF = "hand_off"
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person comes before the answer is used."""
+        return self in (Action.REVIEW, Action.HAND_OFF)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
@@ -51,6 +56,7 @@ class Record:
 
     `release` is the id of the `calibrant.releases.release.Release` that answered, None where there was none. `content`
     says what is there of question and answer: "stored", all; "hashed", their SHA-256; "left_out" and "erased", nothing.
+    `held` says that the answer was not sent, since a person comes first and the gate was shut.
     """
 
     id: str
@@ -66,6 +72,7 @@ class Record:
     release: str | None = None
     version: int = 1
     content: Literal["stored", "hashed", "left_out", "erased"] = "stored"
+    held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +96,8 @@ class Verdict:
     `propensity`, from 1e-6 to 1, is the probability with which this record was chosen to be judged; the
     verdict counts 1/propensity. It is that of the `assignment` (an id) which the verdict cites. A verdict from
     elsewhere, such as an imported one, cites none and may state its own. None where nobody knows it: a
-    user who chose to complain was not drawn, and the verdict is kept but does not count.
+    user who chose to complain was not drawn, and the verdict is kept but does not count. `correction` is what the
+    answer should have been.
     """
 
     id: str
@@ -101,6 +109,7 @@ class Verdict:
     source: str = "reviewer"
     comment: str | None = None
     assignment: str | None = None
+    correction: str | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.grade <= 1.0:
@@ -127,7 +136,8 @@ def _check_propensity(value: float) -> None:
 class Event:
     """What happened beside answers and verdicts; `about` is the id of what it happened to, if of one thing.
 
-    Kinds of calibrant's own: "promotion" (a release answers from now on), "configuration" (of a server, as it
+    Kinds of calibrant's own: "promotion" (a release answers from now on), "held" (an answer waits for a person),
+    "reviewed" (a person decided about it), "delivery" (somebody was told), "configuration" (of a server, as it
     started), "alarm" (of a monitor) and "erasure" (of a record's content). Others may have theirs.
     """
 
@@ -224,7 +234,7 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many records lost their content, and how many further verdicts their comment.
+    """How many records lost their content, and how many further verdicts their words.
 
     `wiped` says whether the file holds nothing of it any more, as far as the store can tell.
     """
