@@ -30,6 +30,7 @@ from .following import Following
 from .given import ANSWERS
 from .wires import Wire
 from .wires.chat import Chat
+from .wires.messages import Messages
 from .wires.responses import Responses
 
 __all__ = ["create_app"]
@@ -37,7 +38,7 @@ __all__ = ["create_app"]
 LOG = logging.getLogger("calibrant.gateway")
 
 RESPONSES = Responses()
-WIRES: tuple[Wire, ...] = (Chat(), RESPONSES)
+WIRES: tuple[Wire, ...] = (Chat(), RESPONSES, Messages())
 
 
 def create_app(
@@ -93,7 +94,7 @@ def create_app(
             Route(f"{ANSWERS}/{{id}}", answers.decide, methods=["POST"]),
             Route("/healthz", _health),
         ],
-        middleware=[Middleware(Entrance, admission=admission)],
+        middleware=[Middleware(Entrance, admission=admission, wires={one.path: one for one in WIRES})],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
@@ -28,6 +28,8 @@ LOG = logging.getLogger("calibrant.gateway")
 CHAT = Chat()
 """How errors are told where no wire is spoken."""
 
+NONE: Mapping[str, Wire] = {}
+
 LEFT = 499
 """The status in logs and metrics of a request whose client left before its answer began, as nginx has it."""
 
@@ -43,13 +45,17 @@ class Entrance:
     """Lets requests in; whatever goes wrong leaves as an error of the client's format.
 
     Each has an id, the client's own (`x-request-id`) or a new one, which stands in its reply. `seen` is told of it when
-    it is over.
+    it is over. Errors have the format of the wire that is spoken, by its path in `wires`.
     """
 
     def __init__(
-        self, app: ASGIApp, admission: Admission, seen: Callable[[Visit], None] = lambda _: None
+        self,
+        app: ASGIApp,
+        admission: Admission,
+        seen: Callable[[Visit], None] = lambda _: None,
+        wires: Mapping[str, Wire] = NONE,
     ) -> None:
-        self._app, self._admission, self._seen = app, admission, seen
+        self._app, self._admission, self._seen, self._wires = app, admission, seen, wires
         self._cors: CORSMiddleware | None = None
         self._origins: tuple[str, ...] = ()
 
@@ -91,7 +97,8 @@ class Entrance:
         except ClientDisconnect:
             visit.left = True
         except Exception as error:  # noqa: BLE001 - whatever breaks leaves as an error, never as an empty 200
-            await _as_error(error, visit, scope, receive, watched)
+            wire = scope["state"].get("wire") or self._wires.get(visit.path, CHAT)
+            await _as_error(error, wire, visit, scope, receive, watched)
         finally:
             visit.unlimit()
             visit.settle()
@@ -113,9 +120,11 @@ def _watched(visit: Visit, send: Send) -> Send:
     return watched
 
 
-async def _as_error(error: Exception, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+async def _as_error(
+    error: Exception, wire: Wire, visit: Visit, scope: Scope, receive: Receive, send: Send
+) -> None:
     state = scope["state"]
-    wire, record_id = state.get("wire", CHAT), state.get("record_id")
+    record_id = state.get("record_id")
     failure = _told(error, visit, record_id, hold=state.get("hold", False))
     visit.error, visit.code = error, failure.code
     if visit.status:  # a stream broke off: say so, and end without the end that clients wait for
