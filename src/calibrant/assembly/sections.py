@@ -78,19 +78,19 @@ class Storing:
     spool: str | None = None
 
 
-HOOKS = ("review", "hand_off", "alarm")
+HOOKS = ("review", "hand_off", "reviewed", "alarm")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Webhooks:
-    """Where it is told that an answer waits for a person, was handed off, or that something is wrong.
+    """Where it is told that an answer needs a person, was handed off, was reviewed, or that something is wrong.
 
     `secret` signs what is sent.
     """
 
     url: str
     secret: str
-    events: tuple[Literal["review", "hand_off", "alarm"], ...] = HOOKS  # type: ignore[assignment]
+    events: tuple[Literal["review", "hand_off", "reviewed", "alarm"], ...] = HOOKS  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _check_address("url", self.url)

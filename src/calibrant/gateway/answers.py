@@ -51,16 +51,18 @@ class Review:
     note: str | None = None
     assignment: str | None = None
 
-    def facts(self, record_id: str, time: float, key: str | None) -> tuple[Verdict, Event]:
+    def facts(self, record: Record, time: float, key: str | None) -> tuple[Verdict, Event]:
         """A verdict, and the event that says so; of each there is one for a record, so the first reviewer decides."""
         verdict = Verdict(
-            id=f"review-{record_id}", record_id=record_id, grade=self.grade, judge=self.judge, time=time,
+            id=f"review-{record.id}", record_id=record.id, grade=self.grade, judge=self.judge, time=time,
             source="reviewer", comment=self.note, assignment=self.assignment, correction=self.correction,
         )  # fmt: skip
-        told = {"outcome": self.outcome, "judge": self.judge, "key": key, "verdict": verdict.id}
-        return verdict, Event(
-            id=f"reviewed-{record_id}", kind="reviewed", time=time, about=record_id, data=told
-        )
+        told = {
+            "outcome": self.outcome, "judge": self.judge, "key": key, "verdict": verdict.id,
+            "question_id": record.question.id, "task": record.question.task, "asked_by": record.question.asked_by,
+        }  # fmt: skip
+        event = Event(id=f"reviewed-{record.id}", kind="reviewed", time=time, about=record.id, data=told)
+        return verdict, event
 
 
 def review_of(body: Json, judging: Judging) -> Review:
@@ -200,7 +202,7 @@ class Answers:
                 status=409,
                 code="content_not_kept",
             )
-        facts = review.facts(record.id, self.pipeline.clock(), asker.name or None)
+        facts = review.facts(record, self.pipeline.clock(), asker.name or None)
         try:
             self.pipeline.store.add(facts)
         except DifferentContent as error:

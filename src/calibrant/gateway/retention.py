@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from calibrant.assembly.deployed import ByTask
 from calibrant.errors import StoreError
@@ -19,18 +19,26 @@ LOG = logging.getLogger("calibrant.gateway")
 EVERY = 3600.0
 """Seconds between two looks."""
 
+SOON = 5.0
+"""Seconds between two looks whether this process leads."""
+
 DAY = 86400.0
 
 
 class Retention:
-    """Looks every hour for content that is older than its task keeps it. Several processes may do so at once."""
+    """Looks every hour for content that is older than its task keeps it, in the process that leads."""
 
-    def __init__(self, pipeline: Pipeline, keeping: ByTask[Keeping]) -> None:
-        self._pipeline, self.keeping = pipeline, keeping
+    def __init__(
+        self, pipeline: Pipeline, keeping: ByTask[Keeping], leads: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._pipeline, self.keeping, self._leads = pipeline, keeping, leads
 
     async def watch(self) -> None:
         """Erase what is due, now and every hour."""
         while True:
+            if not self._leads():
+                await asyncio.sleep(SOON)
+                continue
             try:
                 await asyncio.to_thread(self._erase)
             except StoreError as error:

@@ -13,8 +13,10 @@ from calibrant.plugins import require
 
 from .admission import Admission
 from .app import create_app
+from .leading import Leading
 from .reloading import Reloader
 from .retention import Retention
+from .webhooks import Deliveries
 
 __all__ = ["serve"]
 
@@ -40,15 +42,25 @@ def serve(path: Path) -> None:
     listener = _listener(config.server)
     pipeline, models = deployed(config)
     admission = Admission(config.keys, config.server, local=is_loopback(config.server.host))
-    retention = Retention(pipeline, config.keeping)
+    leads = Leading(pipeline.store)
+    retention = Retention(pipeline, config.keeping, leads)
+    deliveries = Deliveries(pipeline, config.webhooks, leads)
+    pipeline.notable = deliveries.notable
+    sources = dict(config.sources)
 
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
+        deliveries.webhooks = config.webhooks
+        sources.clear()
+        sources.update(config.sources)
         admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply)
     app = create_app(
-        pipeline, admission=admission, beside=[reloader.watch, pipeline.writer.watch, retention.watch]
+        pipeline,
+        admission=admission,
+        sources=sources,
+        beside=[reloader.watch, pipeline.writer.watch, leads.watch, retention.watch, deliveries.watch],
     )
     settings = uvicorn.Config(
         app, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
