@@ -83,6 +83,11 @@ class Pipeline:
         self._owned += [one for one in at_hand.values() if not any(one is known for known in self._owned)]
         self._models, self._names, self.live = at_hand, names, live
 
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """All models that are at hand, by the names that the release has for them."""
+        return self._models
+
     def way(self, task: str | None, model: str | None = None) -> LiveWay:
         """How a question of this task is answered if it begins now, by the model that a client names (`Live.way`)."""
         return self.live.way(task, model)

@@ -28,6 +28,7 @@ from .entrance import Entrance
 from .feedback import Feedback
 from .following import Following
 from .given import ANSWERS
+from .observing.observer import Observer
 from .wires import Wire
 from .wires.chat import Chat
 from .wires.messages import Messages
@@ -56,6 +57,7 @@ def create_app(
     answered by the release that was deployed when it came, also where another one is promoted meanwhile.
     """
     admission = admission or Admission.with_key(key)
+    observer = Observer(pipeline, admission)
     answering = Answering(pipeline=pipeline, admission=admission)
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 
@@ -92,9 +94,15 @@ def create_app(
             Route(ANSWERS, answers.held),
             Route(f"{ANSWERS}/{{id}}", answers.get, methods=["GET"]),
             Route(f"{ANSWERS}/{{id}}", answers.decide, methods=["POST"]),
-            Route("/healthz", _health),
+            Route("/metrics", observer.metrics),
+            Route("/healthz", observer.health),
+            Route("/readyz", observer.ready),
         ],
-        middleware=[Middleware(Entrance, admission=admission, wires={one.path: one for one in WIRES})],
+        middleware=[
+            Middleware(
+                Entrance, admission=admission, wires={one.path: one for one in WIRES}, seen=observer.seen
+            )
+        ],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
@@ -109,10 +117,7 @@ def _said(task: asyncio.Task[None]) -> None:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Routing's own errors (404, 405) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    served = ", ".join([*(wire.path for wire in WIRES), "/v1/models", "/v1/feedback", ANSWERS, "/healthz"])
+    told = ("/v1/models", "/v1/feedback", ANSWERS, "/healthz", "/readyz", "/metrics")
+    served = ", ".join([*(wire.path for wire in WIRES), *told])
     body = error_body(f"{error.detail}. Served: {served}.", "invalid_request_error", "unknown_url")
     return answered(body, status=error.status_code, headers=dict(error.headers or {}))
-
-
-async def _health(_: Request) -> Response:
-    return answered({"status": "ok"})

@@ -43,6 +43,12 @@ class Caller:
         """Whether it has one of these roles."""
         return any(role in self.key.roles for role in roles)
 
+    @property
+    def spent_today(self) -> float:
+        """US dollars."""
+        self._turn()
+        return self.spent + self.elsewhere
+
     def enter(self) -> None:
         """Count a request; raises `TurnedAway` where the key has no more of them, or of its money."""
         if self.key.budget is not None:
@@ -110,8 +116,7 @@ class Caller:
         return made
 
     def _check_budget(self, budget: float) -> None:
-        self._turn()
-        if (spent := self.spent + self.elsewhere) >= budget:
+        if (spent := self.spent_today) >= budget:
             seconds = DAY - self._wall() % DAY
             raise TurnedAway(
                 f"This key's budget of {budget:g} US dollars a day is spent ({spent:.2f}). It begins anew at midnight "

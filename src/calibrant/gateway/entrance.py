@@ -30,9 +30,6 @@ CHAT = Chat()
 
 NONE: Mapping[str, Wire] = {}
 
-LEFT = 499
-"""The status in logs and metrics of a request whose client left before its answer began, as nginx has it."""
-
 EXPOSED = (
     "x-request-id", "x-calibrant-record-id", "x-calibrant-release", "x-calibrant-action", "x-calibrant-confidence",
     "x-calibrant-held", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
@@ -101,6 +98,7 @@ class Entrance:
             await _as_error(error, wire, visit, scope, receive, watched)
         finally:
             visit.unlimit()
+            visit.record_id = scope["state"].get("record_id")
             visit.settle()
             self._admission.leave(visit)
             self._seen(visit)

@@ -14,6 +14,7 @@ from calibrant.plugins import require
 from .admission import Admission
 from .app import create_app
 from .leading import Leading
+from .observing.logs import configure
 from .reloading import Reloader
 from .retention import Retention
 from .webhooks import Deliveries
@@ -39,6 +40,7 @@ def serve(path: Path) -> None:
     """
     uvicorn = require("uvicorn", "The gateway", "gateway")
     config = load(path)
+    configure(config.observing.log)
     listener = _listener(config.server)
     pipeline, models = deployed(config)
     admission = Admission(config.keys, config.server, local=is_loopback(config.server.host))
@@ -63,7 +65,7 @@ def serve(path: Path) -> None:
         beside=[reloader.watch, pipeline.writer.watch, leads.watch, retention.watch, deliveries.watch],
     )
     settings = uvicorn.Config(
-        app, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
+        app, log_config=None, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
         timeout_keep_alive=KEPT_ALIVE, timeout_graceful_shutdown=PATIENCE,
     )  # fmt: skip
     with listener:

@@ -22,6 +22,9 @@ __all__ = ["Visit", "paid", "visit_of"]
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 """What is taken for a client's own id of its request: nothing that could break a log's line or a header."""
 
+LEFT = 499
+WATCHING = frozenset({"/healthz", "/readyz", "/metrics"})
+
 Headers = Mapping[bytes, bytes]
 
 
@@ -56,6 +59,8 @@ class Visit:
     dollars: float = 0.0
     left: bool = False
     late: str | None = None
+    record_id: str | None = None
+    trace_id: str | None = None
     _timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -65,6 +70,16 @@ class Visit:
         named = own is not None and REQUEST_ID.fullmatch(own) is not None
         made = own.decode() if own is not None and named else os.urandom(12).hex()
         return cls(made, named, scope["method"], scope["path"], time.monotonic())
+
+    @property
+    def shown(self) -> int:
+        """The status in logs and metrics: 499 where the client left before the answer began, as nginx has it."""
+        return self.status or LEFT
+
+    @property
+    def watching(self) -> bool:
+        """Whether somebody only looks how the gateway does."""
+        return self.path in WATCHING
 
     def limit(self, seconds: float, setting: str) -> None:
         """End the task that serves it so many seconds from now, in place of an earlier limit; it is `late` then."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from ..formats.completions import unstopped
 from ..types import Ask, Completion, Delta, Price
 from .endpoint import Endpoint, Reply
+from .hello import Hello, hello
 from .loop import gathered
 from .taught import Dispensable, Taught
 
@@ -63,6 +64,7 @@ class Client(ABC):
             headers=self._headers(api_key), timeout=timeout, dispensable=self.dispensable,
         )  # fmt: skip
         self._model, self._price = model, price
+        self._greeted = partial(hello, url, api_key)
         self.name = name or model
 
     @property
@@ -84,6 +86,20 @@ class Client(ABC):
     def requests(self) -> int:
         """How many HTTP requests were made."""
         return self._endpoint.requests
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How many calls failed, by status, or as "timeout", "unreached" and "unreadable"."""
+        return self._endpoint.failures
+
+    @property
+    def last_call(self) -> tuple[float, int] | None:
+        """When the last call ended (monotonic seconds), and how many failed in a row; None before the first."""
+        return self._endpoint.last_call
+
+    async def greet(self, timeout: float) -> Hello:
+        """Ask the server for its models, which costs nothing. Raises `ModelUnavailable` where it is not reached."""
+        return await self._greeted(timeout=timeout)
 
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """Answer an Ask, where it takes several calls with all at the same time; one that fails fails it all.

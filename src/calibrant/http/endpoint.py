@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelDenied, ModelRefused, ModelUnavailable
+from ..errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
 from ..files.jsontext import decoded, encoded, whole_text
 from ..formats.failures import failure, message_in, status_in
 from ..plugins import require
@@ -72,7 +72,8 @@ class Endpoint:
     dispensable : what can be left out, in the order in which it is tried
     clock : monotonic seconds
 
-    `requests` counts the HTTP requests made.
+    `requests` counts the HTTP requests made, `failures` the calls that failed, by the status of the answer, or as
+    "timeout", "unreached" and "unreadable". `last_call` is when the last one ended and how many failed in a row.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Endpoint:
         self._giving, self._misses = set[Like](), Counter[Like]()
         self.lessons = Lessons(clock)
         self.requests, self.served = 0, False
+        self.failures = Counter[str]()
+        self.last_call: tuple[float, int] | None = None
 
     @property
     def taught(self) -> tuple[Taught, ...]:
@@ -130,7 +133,12 @@ class Endpoint:
             async with reply.response:
                 yield reply
         except (TimeoutError, OSError, _aiohttp().ClientError) as error:
+            self._failed("timeout" if isinstance(error, TimeoutError) else "unreached")
             raise self._unreached(error) from error
+        except ModelError as error:
+            self._failed(str(error.status or "unreadable"), ill=not isinstance(error, ModelRefused))
+            raise
+        self.last_call = self._clock(), 0
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
@@ -220,6 +228,12 @@ class Endpoint:
             ) from error
         except ValueError as error:  # a line end or a foreign letter in a header
             raise ModelDenied(f"The key cannot be sent: {error}. Check it for line ends.") from error
+
+    def _failed(self, how: str, *, ill: bool = True) -> None:
+        """Count a call; a server that refuses one request is not `ill`."""
+        self.failures[how] += 1
+        misses = self.last_call[1] if self.last_call else 0
+        self.last_call = self._clock(), misses + 1 if ill else 0
 
     def _unreached(self, error: Exception) -> ModelUnavailable:
         """What an error of the connection leaves as: this is the only place that knows them."""

@@ -1,0 +1,1 @@
+"""How the gateway does: metrics, logs, traces, and whether it is ready. Told of each request when it is over."""
