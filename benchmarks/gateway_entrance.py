@@ -23,6 +23,7 @@ from calibrant.gateway.admission import Admission
 from calibrant.gateway.entrance import Entrance
 from calibrant.gateway.observing.logs import Json, access
 from calibrant.gateway.observing.metrics import Metrics
+from calibrant.gateway.observing.writing import Lines
 from calibrant.gateway.visits import Visit
 from calibrant.types import (
     Action,
@@ -81,7 +82,7 @@ def inside(admission: Admission | None) -> Any:
 
 def cases() -> dict[str, Callable[..., Awaitable[None]]]:
     log = logging.getLogger("calibrant.access")
-    handler = logging.StreamHandler(open(os.devnull, "w"))  # noqa: SIM115 - open as long as the process
+    handler = Lines(os.open(os.devnull, os.O_WRONLY), most=10**9)
     handler.setFormatter(Json())
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.INFO)

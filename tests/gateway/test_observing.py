@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from calibrant.gateway.app import create_app
 from calibrant.gateway.observing.exposition import Counter, Histogram
 from calibrant.gateway.observing.logs import ACCESS, Json, Text, fields_of, redacted
 from calibrant.gateway.observing.unknowns import WHY, why_unknown
+from calibrant.gateway.observing.writing import Lines
 from calibrant.gateway.visits import Visit
 from calibrant.pipeline import Pipeline
 from calibrant.types import Completion, Confidence, Question, Reading, Record
@@ -285,6 +287,27 @@ def test_no_client_writes_a_line_of_its_own(path: str, task: str) -> None:
     with suppress(UnicodeEncodeError):
         path.encode()
         assert json.loads(Json().format(line))["path"] == path
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
+    end, start = os.pipe()
+    lines = Lines(start, most=2000)
+    lines.setFormatter(Text())
+    began = time.monotonic()
+    for number in range(5000):
+        lines.handle(logging.LogRecord("x", logging.INFO, "", 0, f"{number:0200}", None, None))
+    assert time.monotonic() - began < 5
+    assert lines.left_out > 1000
+    lines.handle(logging.LogRecord("x", logging.ERROR, "", 0, "an error", None, None))
+    told = b""
+    while b"an error" not in told or sum(map(int, re.findall(rb"(\d+) lines", told))) < lines.left_out:
+        told += os.read(end, 65536)
+    assert sum(map(int, re.findall(rb"(\d+) lines", told))) == lines.left_out
+    lines.flush()
+    os.close(end)
+    lines.handle(logging.LogRecord("x", logging.ERROR, "", 0, "into the void", None, None))
+    lines.flush()
+    os.close(start)
 
 
 SERVE = "import sys; from pathlib import Path; from calibrant.gateway.server import serve; serve(Path(sys.argv[1]))"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from ..visits import Visit
+from .writing import Lines
 
 __all__ = ["ACCESS", "access", "configure", "redacted"]
 
@@ -141,14 +141,15 @@ def _plain(value: Any) -> str:
     return text if PLAIN.fullmatch(text) else json.dumps(text[:200])
 
 
-def configure(form: Literal["json", "text"]) -> None:
-    """Write what the process logs to standard error, in that form."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if form == "json" else Text())
+def configure(form: Literal["json", "text"]) -> Lines:
+    """Write what the process logs to standard error, in that form; what writes it."""
+    lines = Lines()
+    lines.setFormatter(Json() if form == "json" else Text())
     # What no line has need not be looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
     for name in ("calibrant", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
+    return lines

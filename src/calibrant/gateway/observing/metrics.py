@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ from ..admission import Admission
 from ..visits import Visit, paid
 from .exposition import Counter, Histogram, gauge
 from .unknowns import why_unknown
+from .writing import Lines
 
 __all__ = ["Metrics"]
 
@@ -120,6 +122,12 @@ class Metrics:
             (one.key.name,): one.key.budget for one in admission.keyring.callers if one.key.budget is not None
         }
         yield from gauge("calibrant_budget_dollars", "US dollars a day that a key may spend.", ("key",), most)
+        lines = [one for one in logging.getLogger().handlers if isinstance(one, Lines)]
+        left_out = {(): float(sum(one.left_out for one in lines))}
+        yield from gauge(
+            "calibrant_log_lines_left_out_total", "Lines of the log that nobody read in time.", (), left_out,
+            "counter",
+        )  # fmt: skip
 
     def _store(self) -> Iterator[str]:
         writer = self._pipeline.writer
