@@ -58,6 +58,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.passed: list[dict[str, Any]] = []
         self.left = threading.Event()
         self.script: Script | None = None
         self._loop = asyncio.new_event_loop()
@@ -76,10 +77,11 @@ class Upstream:
         self._loop.close()
 
     async def _serve(self) -> None:
-        app = web.Application()
+        app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/responses", self._response)
         app.router.add_post("/v1/messages", self._message)
+        app.router.add_route("*", "/{rest:.*}", self._other)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -125,6 +127,20 @@ class Upstream:
             return await self.script(request, body)
         block = {"type": "text", "text": "The answer is 4."}
         return self._unless_empty(body["messages"], {"content": [block], "stop_reason": "end_turn"})
+
+    async def _other(self, request: web.Request) -> web.StreamResponse:
+        """Whatever else comes."""
+        body = await request.read()
+        seen = {
+            "method": request.method,
+            "path": request.raw_path,
+            "headers": dict(request.headers),
+            "body": body,
+        }
+        self.passed.append(seen)
+        if self.script is not None:
+            return await self.script(request, seen)
+        return web.json_response({"object": "list", "data": []})
 
     def _unless_empty(self, messages: list[Any], body: dict[str, Any]) -> web.Response:
         if not messages:

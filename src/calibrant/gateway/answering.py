@@ -21,7 +21,7 @@ from .given import Given, first_headers, given, headers
 from .visits import Visit, visit_of
 from .wires import Asked, Begun, Events, Wire
 
-__all__ = ["Answering", "choice_ids"]
+__all__ = ["Answering", "choice_ids", "while_there"]
 
 GRACE = 1.0
 """Seconds for which nothing is sent of a stream, so that what fails at once leaves with a status of its own."""
@@ -73,7 +73,7 @@ class Answering:
             pieces = self.pipeline.streams(question, asked.ask, ids, way)
             begun = Begun(record_id=ids[0], model=way.model.name, time=self.pipeline.clock())
             return _EventStream(pieces, wire.events(asked, begun), way, ids, visit)
-        records = await _while_there(request.receive, self.pipeline.answers(question, asked.ask, ids, way))
+        records = await while_there(request.receive, self.pipeline.answers(question, asked.ask, ids, way))
         visit.records = records
         shown = [given(record, hold=way.hold, book=way.book) for record in records]
         return answered(wire.reply(asked, shown), headers=headers(records))
@@ -88,7 +88,7 @@ def choice_ids(first: str, samples: int) -> tuple[str, ...]:
     return (first, *[f"{first}-{index}" for index in range(1, samples)])
 
 
-async def _while_there(receive: Receive, work: Coroutine[Any, Any, Found]) -> Found:
+async def while_there(receive: Receive, work: Coroutine[Any, Any, Found]) -> Found:
     """What the work gives; it is ended when the client leaves."""
     task, over = asyncio.current_task(), False
     assert task is not None  # requests are served in tasks

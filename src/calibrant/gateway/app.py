@@ -28,9 +28,13 @@ from .entrance import Entrance
 from .feedback import Feedback
 from .following import Following
 from .given import ANSWERS
+from .listing import Listing
 from .observing.observer import Observer
+from .passing import Passing
 from .wires import Wire
 from .wires.chat import Chat
+from .wires.completions import Completions
+from .wires.decisions import Decisions
 from .wires.messages import Messages
 from .wires.responses import Responses
 
@@ -39,7 +43,9 @@ __all__ = ["create_app"]
 LOG = logging.getLogger("calibrant.gateway")
 
 RESPONSES = Responses()
-WIRES: tuple[Wire, ...] = (Chat(), RESPONSES, Messages())
+WIRES: tuple[Wire, ...] = (Chat(), RESPONSES, Messages(), Completions(), Decisions())
+
+SERVED = (*(wire.path for wire in WIRES), "/v1/models", "/v1/feedback", ANSWERS)
 
 
 def create_app(
@@ -62,15 +68,9 @@ def create_app(
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 
     feedback = Feedback(pipeline=pipeline, admission=admission, sources=sources or {})
+    listing, passing = Listing(pipeline), Passing(pipeline, admission, SERVED)
     answers = Answers(pipeline=pipeline, admission=admission)
     following = Following(pipeline.store, {"reviewed": answers.heard})
-
-    async def models(_: Request) -> Response:
-        told = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "calibrant"}
-            for name in pipeline.live.known
-        ]
-        return answered({"object": "list", "data": told})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -89,7 +89,8 @@ def create_app(
                 Route(wire.path, answering.endpoint(wire, whole.get(wire)), methods=["POST"])
                 for wire in WIRES
             ),
-            Route("/v1/models", models),
+            Route("/v1/models", listing.every),
+            Route("/v1/models/{name:path}", listing.one),
             Route("/v1/feedback", feedback.post, methods=["POST"]),
             Route(ANSWERS, answers.held),
             Route(f"{ANSWERS}/{{id}}", answers.get, methods=["GET"]),
@@ -97,6 +98,7 @@ def create_app(
             Route("/metrics", observer.metrics),
             Route("/healthz", observer.health),
             Route("/readyz", observer.ready),
+            Route("/v1/{path:path}", passing.endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
         middleware=[
             Middleware(
@@ -117,7 +119,6 @@ def _said(task: asyncio.Task[None]) -> None:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Routing's own errors (404, 405) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    told = ("/v1/models", "/v1/feedback", ANSWERS, "/healthz", "/readyz", "/metrics")
-    served = ", ".join([*(wire.path for wire in WIRES), *told])
+    served = ", ".join([*SERVED, "/healthz", "/readyz", "/metrics"])
     body = error_body(f"{error.detail}. Served: {served}.", "invalid_request_error", "unknown_url")
     return answered(body, status=error.status_code, headers=dict(error.headers or {}))

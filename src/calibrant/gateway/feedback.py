@@ -25,7 +25,7 @@ from .errors import TurnedAway
 
 __all__ = ["WORDS", "Feedback", "Judging", "erased", "named", "optional_text", "verdict_of"]
 
-PREFIX = re.compile("^(chatcmpl-|cmpl-|resp_|msg_)")
+PREFIX = re.compile("^(chatcmpl-|cmpl-|resp_|msg_|dec_)")
 """What formats put before a record's id, so that feedback can name the reply or the record."""
 
 WORDS = 100_000

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from ..formats.completions import unstopped
-from ..types import Ask, Completion, Delta, Price
+from ..types import Ask, Completion, Delta, Price, Usage
 from .endpoint import Endpoint, Reply
 from .hello import Hello, hello
 from .loop import gathered
+from .passage import Passage
 from .taught import Dispensable, Taught
 
 __all__ = ["Client"]
@@ -44,7 +45,8 @@ class Client(ABC):
     timeout : seconds for a whole answer, or between two pieces of a streamed one
     name : the name that fingerprints carry; `model` where not given
 
-    Close it in the event loop that used it.
+    Close it in the event loop that used it. `served` is the model's name on its server, and `passage` passes requests
+    on to other paths of that.
     """
 
     path: ClassVar[str]
@@ -65,7 +67,8 @@ class Client(ABC):
         )  # fmt: skip
         self._model, self._price = model, price
         self._greeted = partial(hello, url, api_key)
-        self.name = name or model
+        self.name, self.served = name or model, model
+        self.passage = Passage(url, headers=self._headers(api_key), timeout=timeout)
 
     @property
     def gives_logprobs(self) -> bool | None:
@@ -141,9 +144,14 @@ class Client(ABC):
         for index, whole in enumerate(made):
             yield Delta(completion=whole, index=index)
 
+    def cost(self, usage: Usage) -> float:
+        """US dollars for so many tokens; 0 where there is no price."""
+        return 0.0 if self._price is None else self._price.of(usage)
+
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         await self._endpoint.close()
+        await self.passage.close()
 
     async def _each(self, ask: Ask, had: int) -> list[Completion]:
         """The samples beyond those had, each by a call of its own; where one fails, the others are ended."""

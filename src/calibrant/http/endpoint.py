@@ -21,7 +21,7 @@ from .taught import INFERRED, LOGPROBS, SAID, Dispensable, Lessons, Like, Taught
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["Endpoint", "Reply"]
+__all__ = ["Endpoint", "Reply", "error_body", "retry_after"]
 
 Body = dict[str, Any]
 
@@ -197,7 +197,7 @@ class Endpoint:
                 status, said = error
                 about = self._refused_in(said, sent, without | kept) if 400 <= status < 500 else None
                 if about is None:
-                    raise failure(status, said, _retry_after(response.headers))
+                    raise failure(status, said, retry_after(response.headers))
                 dropped[about] = f"the server answered {status} with it, and served the request without"
                 response.release()
             except BaseException:
@@ -257,7 +257,7 @@ async def _examined(
 ) -> tuple[Body | None, tuple[int, Any] | None]:
     """The body of a reply (None of a stream), and where it is an error its status and what it says."""
     if response.status >= 400:
-        return None, (response.status, _error_body(await response.read()))
+        return None, (response.status, error_body(await response.read()))
     if stream and response.content_type != "application/json":
         return None, None
     body = _decoded(await response.read())
@@ -274,7 +274,7 @@ def _decoded(data: bytes) -> Body:
     return whole_text(value) if _may_hold_halves(data) else value
 
 
-def _error_body(data: bytes) -> Any:
+def error_body(data: bytes) -> Any:
     """The body of an error may be JSON or a proxy's page; both can be quoted."""
     try:
         return whole_text(decoded(data))
@@ -305,7 +305,7 @@ def _words(said: Any) -> str:
     return " ".join(words)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, from a number or from a date (read against the server's own clock where it tells it)."""
     wish = headers.get("Retry-After")
     if wish is None:

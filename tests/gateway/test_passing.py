@@ -1,0 +1,182 @@
+"""What is not understood is passed on to the model's server, and to nowhere else."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+from typing import Any
+
+import openai
+import pytest
+from aiohttp import web
+
+from ..upstream import Upstream
+from .test_gateway import KEY, Gateway, Maker, gateway, upstream
+
+__all__ = ["gateway", "upstream"]
+
+
+def raw(made: Gateway, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, Any]:
+    """A request whose path is sent as it stands."""
+    connection = http.client.HTTPConnection(made.url.removeprefix("http://"), timeout=20)
+    connection.request(method, path, body or None, {"authorization": f"Bearer {KEY}", **headers})
+    response = connection.getresponse()
+    text = response.read()
+    connection.close()
+    return response.status, text, response.headers
+
+
+def test_embeddings_pass_with_the_servers_key_and_name(gateway: Maker, upstream: Upstream) -> None:
+    async def script(request: web.Request, body: Any) -> web.Response:
+        told = {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+            "model": "tiny",
+        }
+        return web.json_response(told | {"usage": {"prompt_tokens": 2, "total_tokens": 2}})
+
+    upstream.script = script
+    made = gateway()
+    answer = made.client.embeddings.with_raw_response.create(
+        model="calibrant", input="a", encoding_format="float"
+    )
+    assert answer.parse().data[0].embedding == [0.5]
+    assert answer.headers["x-calibrant-confidence"] == "none"
+    assert "no confidence" in answer.headers["x-calibrant-reason"]
+    (seen,) = upstream.passed
+    assert (seen["path"], json.loads(seen["body"])["model"]) == ("/v1/embeddings", "tiny")
+    assert KEY not in str(seen)
+    assert seen["headers"]["Authorization"] == "Bearer the-servers-own"
+    assert made.records() == []
+
+
+def test_forms_pass_as_streams_with_their_model_named_as_on_its_server(
+    gateway: Maker, upstream: Upstream
+) -> None:
+    made = gateway()
+    sound = io.BytesIO(b"RIFF" + bytes(300_000))
+    sound.name = "a.wav"
+    made.client.audio.transcriptions.create(model="calibrant", file=sound)
+    (seen,) = upstream.passed
+    assert seen["path"] == "/v1/audio/transcriptions"
+    assert b'name="model"\r\n\r\ntiny\r\n' in seen["body"]
+    assert len(seen["body"]) > 300_000
+
+
+def test_what_has_no_body_passes_with_its_query(gateway: Maker, upstream: Upstream) -> None:
+    made = gateway()
+    status, _, _ = raw(made, "GET", "/v1/files?limit=2&after=a%2Fb", cookie="c=1", range="bytes=0-1")
+    assert (status, upstream.passed[-1]["path"]) == (200, "/v1/files?limit=2&after=a%2Fb")
+    assert "Cookie" not in upstream.passed[-1]["headers"]
+    assert upstream.passed[-1]["headers"]["Range"] == "bytes=0-1"
+    assert raw(made, "DELETE", "/v1/files/f-1")[0] == 200
+    assert (upstream.passed[-1]["method"], upstream.passed[-1]["path"]) == ("DELETE", "/v1/files/f-1")
+
+
+ESCAPING = [
+    "/v1/../admin", "/v1/files/%2e%2e/%2e%2e/admin", "/v1/files/..%2F..%2Fadmin", "/v1//evil.example/x",
+    "/v1/@evil.example",
+    "/v1/files/%5c..%5cx", "/v1/%0d%0aHost:x", "/v1/files/%00", "/v1/./files", "/v1/files/%252e%252e", "/v1/%C3%A9",
+]  # fmt: skip
+PAST_THE_GATE = [
+    "/v1/chat/completions/", "/v1/Chat/Completions", "/v1/engines/x/completions", "/v1/responses/r1",
+    "/v1/messages/batches",
+    "/v1/chat/completions/c1", "/v1/%63hat/completions/", "/v1/RESPONSES",
+]  # fmt: skip
+
+
+def test_no_path_leads_out_or_past_the_gate(gateway: Maker, upstream: Upstream) -> None:
+    made = gateway()
+    for path in (*ESCAPING, *PAST_THE_GATE):
+        status, body, _ = raw(made, "POST", path, b"{}", **{"content-type": "application/json"})
+        if path == "/v1/@evil.example":  # a name like any other below the address
+            assert upstream.passed[-1]["path"] == path
+            continue
+        assert status in (400, 404, 405), (path, body)
+        assert "error" in json.loads(body)
+    assert [seen["path"] for seen in upstream.passed] == ["/v1/@evil.example"]
+
+
+def test_a_server_that_leads_elsewhere_is_not_followed(gateway: Maker, upstream: Upstream) -> None:
+    async def script(request: web.Request, body: Any) -> web.Response:
+        raise web.HTTPTemporaryRedirect("http://127.0.0.1:9/stolen")
+
+    upstream.script = script
+    status, text, _ = raw(gateway(), "GET", "/v1/files")
+    assert (status, b"stolen" in text) == (502, False)
+
+
+def test_errors_of_the_server_keep_their_status_and_not_its_secrets(
+    gateway: Maker, upstream: Upstream
+) -> None:
+    async def script(request: web.Request, body: Any) -> web.Response:
+        error = {
+            "message": "Too long, key sk-abcdefgh12345 at http://10.0.0.1",
+            "type": "x",
+            "code": "too_long",
+        }
+        return web.json_response({"error": error}, status=400)
+
+    upstream.script = script
+    with pytest.raises(openai.BadRequestError) as caught:
+        gateway().client.embeddings.create(model="tiny", input="a")
+    assert caught.value.code == "too_long"
+    assert "sk-abc" not in str(caught.value)
+    assert "10.0.0.1" not in str(caught.value)
+
+    async def missing(request: web.Request, body: Any) -> web.Response:
+        raise web.HTTPNotFound
+
+    upstream.script = missing
+    assert raw(gateway(), "GET", "/v1/files")[0] == 404
+
+
+def test_pieces_pass_as_they_come(gateway: Maker, upstream: Upstream) -> None:
+    async def script(request: web.Request, body: Any) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "audio/mpeg"})
+        await response.prepare(request)
+        await response.write(b"first")
+        await request.content.read()
+        upstream.left.wait(0.2)
+        await response.write(b"last")
+        return response
+
+    upstream.script = script
+    made = gateway()
+    host, _, port = made.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"POST /v1/audio/speech HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+        connection.sendall(f"{head}content-type: application/json\r\ncontent-length: 16\r\n\r\n".encode())
+        connection.sendall(b'{"model":"tiny"}')
+        seen = b""
+        while b"first" not in seen:
+            seen += connection.recv(4096)
+        assert b"last" not in seen
+        assert b"audio/mpeg" in seen
+
+
+def test_where_answers_are_held_only_what_shows_none_passes(gateway: Maker, upstream: Upstream) -> None:
+    made = gateway(gate="hold")
+    assert raw(made, "GET", "/v1/files/f1/content")[0] == 403
+    status, _, _ = made.post("/v1/embeddings", {"model": "tiny", "input": "a"})
+    assert (status, [seen["path"] for seen in upstream.passed]) == (200, ["/v1/embeddings"])
+
+
+def test_size_and_models_are_looked_at_before(gateway: Maker, upstream: Upstream) -> None:
+    made = gateway()
+    assert made.post("/v1/embeddings", {"model": "other", "input": "a"})[0] == 404
+    assert made.post("/v1/embeddings", b"{")[0] == 400
+    status, body, _ = made.post("/v1/embeddings", {"model": "tiny", "input": "a" * 9_000_000})
+    assert (status, body["error"]["code"]) == (413, "body_too_large")
+    assert upstream.passed == []
+
+
+def test_models_are_listed_and_found(gateway: Maker) -> None:
+    made = gateway()
+    assert {one.id for one in made.client.models.list()} == {"tiny", "calibrant"}
+    assert made.client.models.retrieve("tiny").id == "tiny"
+    with pytest.raises(openai.NotFoundError) as caught:
+        made.client.models.retrieve("org/none")
+    assert caught.value.code == "model_not_found"
