@@ -68,7 +68,7 @@ class Answering:
         way = self.pipeline.way(question.task, asked.model)
         ids = choice_ids(self.pipeline.new_id(), asked.ask.samples)
         request.state.record_id, request.state.hold = ids[0], way.hold
-        visit.model = way.model.name
+        visit.model, visit.hold = way.model.name, way.hold
         if asked.stream:
             pieces = self.pipeline.streams(question, asked.ask, ids, way)
             begun = Begun(record_id=ids[0], model=way.model.name, time=self.pipeline.clock())

@@ -30,6 +30,7 @@ from .following import Following
 from .given import ANSWERS
 from .listing import Listing
 from .observing.observer import Observer
+from .observing.tracing import Tracing
 from .passing import Passing
 from .wires import Wire
 from .wires.chat import Chat
@@ -53,17 +54,19 @@ def create_app(
     *,
     key: str | None = None,
     admission: Admission | None = None,
+    tracing: Tracing | None = None,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     sources: Mapping[str, FeedbackSource] | None = None,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
     `admission` says who may ask and how much; where it is not given everybody may who shows `key` as a bearer token.
-    What is `beside` runs as long as it serves. `sources` are those of verdicts whose propensity is known. A request is
-    answered by the release that was deployed when it came, also where another one is promoted meanwhile.
+    `tracing` is told of requests, and closed. What is `beside` runs as long as it serves. `sources` are those of
+    verdicts whose propensity is known. A request is answered by the release that was deployed when it came, also where
+    another one is promoted meanwhile.
     """
     admission = admission or Admission.with_key(key)
-    observer = Observer(pipeline, admission)
+    observer = Observer(pipeline, admission, tracing)
     answering = Answering(pipeline=pipeline, admission=admission)
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 
@@ -81,6 +84,7 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await observer.close()
         await pipeline.close()
 
     return Starlette(
@@ -102,7 +106,11 @@ def create_app(
         ],
         middleware=[
             Middleware(
-                Entrance, admission=admission, wires={one.path: one for one in WIRES}, seen=observer.seen
+                Entrance,
+                admission=admission,
+                wires={one.path: one for one in WIRES},
+                seen=observer.seen,
+                begun=observer.begun,
             )
         ],
         exception_handlers={HTTPException: _http_error},

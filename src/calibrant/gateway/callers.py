@@ -13,7 +13,7 @@ from calibrant.types import Question
 
 from .errors import TurnedAway
 
-__all__ = ["ANYBODY", "REQUEST_ID", "Caller", "Keyring", "shown_key"]
+__all__ = ["ANYBODY", "DAY", "REQUEST_ID", "Caller", "Keyring", "shown_key"]
 
 REQUEST_ID = "calibrant.request_id"
 """Under this name a record's metadata has the id that the client gave its request."""
@@ -48,6 +48,17 @@ class Caller:
         """US dollars."""
         self._turn()
         return self.spent + self.elsewhere
+
+    @property
+    def spent_here(self) -> float:
+        """US dollars of today that the store does not know of."""
+        self._turn()
+        return self.spent
+
+    def settled(self, here: float, everywhere: float) -> None:
+        """The store knows of so much that was spent here, and of so much in all."""
+        if self.day == self._today():
+            self.spent, self.elsewhere = max(0.0, self.spent - here), everywhere
 
     def enter(self) -> None:
         """Count a request; raises `TurnedAway` where the key has no more of them, or of its money."""

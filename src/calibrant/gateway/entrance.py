@@ -41,8 +41,9 @@ EXPOSED = (
 class Entrance:
     """Lets requests in; whatever goes wrong leaves as an error of the client's format.
 
-    Each has an id, the client's own (`x-request-id`) or a new one, which stands in its reply. `seen` is told of it when
-    it is over. Errors have the format of the wire that is spoken, by its path in `wires`.
+    Each has an id, the client's own (`x-request-id`) or a new one, which stands in its reply. `begun` is told of it
+    when it comes, with its headers, and `seen` when it is over. Errors have the format of the wire that is spoken, by
+    its path in `wires`.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Entrance:
         app: ASGIApp,
         admission: Admission,
         seen: Callable[[Visit], None] = lambda _: None,
+        begun: Callable[[Visit, Mapping[bytes, bytes]], None] = lambda _, __: None,
         wires: Mapping[str, Wire] = NONE,
     ) -> None:
-        self._app, self._admission, self._seen, self._wires = app, admission, seen, wires
+        self._app, self._admission, self._wires = app, admission, wires
+        self._seen, self._begun = seen, begun
         self._cors: CORSMiddleware | None = None
         self._origins: tuple[str, ...] = ()
 
@@ -79,6 +82,7 @@ class Entrance:
         headers = dict(scope["headers"])
         visit = Visit.begun(scope, headers)
         scope.setdefault("state", {})["visit"] = visit
+        self._begun(visit, headers)
         watched = _watched(visit, send)
         try:
             try:

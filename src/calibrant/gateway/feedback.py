@@ -22,6 +22,7 @@ from .asker import asker_of, may_see
 from .bodies import answered, read
 from .callers import ANYBODY
 from .errors import TurnedAway
+from .visits import visit_of
 
 __all__ = ["WORDS", "Feedback", "Judging", "erased", "named", "optional_text", "verdict_of"]
 
@@ -104,6 +105,7 @@ class Feedback:
             await asyncio.to_thread(self._check, verdict, asker)
         await writer.add([verdict])
         kept = verdict if on_its_way else await asyncio.to_thread(self._kept, verdict)
+        visit_of(request).verdicts = (kept,)
         told = ("record_id", "grade", "judge", "source", "propensity", "propensity_from")
         return answered({"verdict_id": kept.id} | {name: getattr(kept, name) for name in told})
 

@@ -14,7 +14,9 @@ from calibrant.plugins import require
 from .admission import Admission
 from .app import create_app
 from .leading import Leading
+from .ledger import Ledger
 from .observing.logs import configure
+from .observing.tracing import Tracing
 from .reloading import Reloader
 from .retention import Retention
 from .webhooks import Deliveries
@@ -50,6 +52,8 @@ def serve(path: Path) -> None:
     pipeline.notable = deliveries.notable
     sources = dict(config.sources)
 
+    ledger = Ledger(pipeline.store, admission.keyring)
+
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
         deliveries.webhooks = config.webhooks
@@ -58,11 +62,20 @@ def serve(path: Path) -> None:
         admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply)
+    tracing = None if config.observing.otlp is None else Tracing(config.observing.otlp)
     app = create_app(
         pipeline,
         admission=admission,
         sources=sources,
-        beside=[reloader.watch, pipeline.writer.watch, leads.watch, retention.watch, deliveries.watch],
+        tracing=tracing,
+        beside=[
+            reloader.watch,
+            pipeline.writer.watch,
+            leads.watch,
+            retention.watch,
+            deliveries.watch,
+            ledger.watch,
+        ],
     )
     settings = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,

@@ -9,11 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import Scope
 
-from calibrant.types import Record
+from calibrant.types import Record, Verdict
 
 from .callers import Caller
 
@@ -60,7 +61,10 @@ class Visit:
     left: bool = False
     late: str | None = None
     record_id: str | None = None
+    hold: bool = False
+    verdicts: Sequence[Verdict] = ()
     trace_id: str | None = None
+    span: Any = None
     _timer: asyncio.TimerHandle | None = None
 
     @classmethod

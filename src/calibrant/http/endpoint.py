@@ -16,6 +16,7 @@ from ..files.jsontext import decoded, encoded, whole_text
 from ..formats.failures import failure, message_in, status_in
 from ..plugins import require
 from ..types import Ask, Completion
+from .passed_on import PASSED_ON
 from .taught import INFERRED, LOGPROBS, SAID, Dispensable, Lessons, Like, Taught
 
 if TYPE_CHECKING:
@@ -221,7 +222,9 @@ class Endpoint:
         between = {"total": None, "sock_connect": seconds, "sock_read": seconds}
         timeout = http.ClientTimeout(**between if stream else {"total": seconds})
         try:
-            return await self._session.post(self._url, data=encoded(body), timeout=timeout)
+            return await self._session.post(
+                self._url, data=encoded(body), timeout=timeout, headers=PASSED_ON.get()
+            )
         except http.InvalidURL as error:
             raise ModelRefused(
                 f"Expected a URL such as http://localhost:8000/v1, got {self._url!r}."

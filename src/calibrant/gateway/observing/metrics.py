@@ -15,6 +15,7 @@ from calibrant.types import Record
 from ..admission import Admission
 from ..visits import Visit, paid
 from .exposition import Counter, Histogram, gauge
+from .tracing import grade_of
 from .unknowns import why_unknown
 from .writing import Lines
 
@@ -61,9 +62,10 @@ class Metrics:
         self._sure = Histogram("calibrant_confidence", "Calibrated probabilities of answers.", SURE, "task")
         self._tokens = Counter("calibrant_tokens_total", "Tokens read and written.", "key", "model", "kind")
         self._dollars = Counter("calibrant_cost_dollars_total", "US dollars paid.", "key", "model")
+        self._verdicts = Counter("calibrant_verdicts_total", "Verdicts on answers.", "source", "grade")
         self._all: tuple[Counter | Histogram, ...] = (
             self._requests, self._errors, self._seconds, self._first, self._answers, self._unknown, self._sure,
-            self._tokens, self._dollars,
+            self._tokens, self._dollars, self._verdicts,
         )  # fmt: skip
 
     def seen(self, visit: Visit, now: float) -> None:
@@ -80,6 +82,8 @@ class Metrics:
             self._first.observe(kind, visit.first - visit.began)
         for record in visit.records:
             self._answered(record, task, visit.model, key)
+        for verdict in visit.verdicts:
+            self._verdicts.add((verdict.source, grade_of(verdict)))
 
     def _answered(self, record: Record, task: str, model: str, key: str) -> None:
         if record.decision is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calibrant.http.passed_on import PASSED_ON, trace_in
 from calibrant.pipeline import Pipeline
 
 from ..admission import Admission
@@ -16,22 +19,47 @@ from .exposition import CONTENT_TYPE
 from .logs import access
 from .metrics import Metrics
 from .readiness import Readiness
+from .tracing import Tracing
 
 __all__ = ["Observer"]
 
+TRACE = (b"traceparent", b"tracestate")
+
 
 class Observer:
-    """Counts and logs each request, and answers /metrics, /healthz and /readyz."""
+    """Counts and logs each request, and answers /metrics, /healthz and /readyz; closes `tracing`."""
 
-    def __init__(self, pipeline: Pipeline, admission: Admission) -> None:
+    def __init__(self, pipeline: Pipeline, admission: Admission, tracing: Tracing | None = None) -> None:
         self._metrics, self._readiness = Metrics(pipeline, admission), Readiness(pipeline)
+        self._tracing = tracing
+
+    def begun(self, visit: Visit, headers: Mapping[bytes, bytes]) -> None:
+        """A request comes in. The trace that it is in goes on to the model's server."""
+        if visit.watching:
+            return
+        parent, state = (headers.get(name) for name in TRACE)
+        trace = None
+        if parent is not None:
+            trace = trace_in(parent.decode("latin-1"), None if state is None else state.decode("latin-1"))
+        if self._tracing is not None:
+            self._tracing.begun(visit, trace)
+        elif trace is not None:
+            visit.trace_id = trace["traceparent"][3:35]
+            PASSED_ON.set(trace)
 
     def seen(self, visit: Visit) -> None:
         """A request is over."""
         now = time.monotonic()
         if not visit.watching:
             self._metrics.seen(visit, now)
+        if self._tracing is not None:
+            self._tracing.seen(visit)
         access(visit, now)
+
+    async def close(self) -> None:
+        """Tell the collector of traces what is left to be told."""
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
 
     async def metrics(self, _: Request) -> Response:
         """The counts, for Prometheus."""
