@@ -20,6 +20,7 @@ from calibrant.types import Ask, Question, Usage
 from .admission import Admission
 from .answering import while_there
 from .visits import Visit, visit_of
+from .wires.messages import Messages
 
 __all__ = ["NO_CONFIDENCE", "Passing"]
 
@@ -93,6 +94,8 @@ class Passing:
             raise BadRequest("Expected a query of ASCII letters, percent-encoded.")
         visit = visit_of(request)
         visit.wire = "passed"
+        if path.startswith("messages/"):
+            request.state.wire = Messages()  # whose clients read its errors
         body, named = await self._body(request)
         visit.model, model = self._model(named, path, request, visit)
         return _Passed(request, path, model, _renamed(body, named, model), visit, self._most)

@@ -28,6 +28,7 @@ class Events:
         self._started = False
         self._blocks = 0
         self._open: tuple[str, int] | None = None  # what is thought or said: its type and place
+        self._signed = False  # what is thought
         self._calls: dict[
             int, tuple[int, list[str]]
         ] = {}  # those that are open: their place, and what was written
@@ -37,12 +38,15 @@ class Events:
         """What a piece says; the first says that the message has begun."""
         made = self._begun()
         own = json.loads(delta.message).get(MESSAGES, {}) if delta.message else {}
+        if "apart" in own:
+            made += self._closed()
         if "block" in own:
             made += [*self._closed(), *self._whole(own["block"])]
         if delta.reasoning:
             made += self._grown("thinking", {"type": "thinking_delta", "thinking": delta.reasoning})
         if "signature" in own:
             made += self._grown("thinking", {"type": "signature_delta", "signature": own["signature"]})
+            self._signed = True
         if text := delta.text or delta.refusal:
             made += self._grown("text", {"type": "text_delta", "text": text})
         if "citation" in own:
@@ -92,7 +96,13 @@ class Events:
 
     def _closed(self) -> list[Json]:
         opened, self._open = self._open, None
-        made: list[Json] = [] if opened is None else [{"type": "content_block_stop", "index": opened[1]}]
+        made: list[Json] = []
+        if opened is not None:
+            if opened[0] == "thinking" and not self._signed:  # clients drop thoughts that nobody signs
+                delta = {"type": "signature_delta", "signature": ""}
+                made.append({"type": "content_block_delta", "index": opened[1], "delta": delta})
+            made.append({"type": "content_block_stop", "index": opened[1]})
+        self._signed = False
         for place, (index, written) in list(self._calls.items()):
             if _is_object("".join(written)):  # nothing can follow; others may still be written side by side
                 del self._calls[place]

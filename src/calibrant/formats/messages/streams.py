@@ -63,15 +63,18 @@ class Assembler:
         return None
 
     def _begun(self, index: int, block: Mapping[str, Any]) -> Delta | None:
+        before = self._blocks.get(index - 1, {}).get("type")
         self._blocks[index] = dict(block)
+        # Two of a kind, one after the other, would else be one.
+        apart = canonical({MESSAGES: {"apart": True}}) if before == block["type"] else None
         if block["type"] == "tool_use":
             self._calls[index] = len(self._calls)
             return Delta(
                 calls=(CallPiece(self._calls[index], str(block.get("id") or ""), str(block["name"])),)
             )
         if block["type"] == "thinking":
-            return Delta(reasoning=str(block.get("thinking") or ""))
-        return Delta(str(block.get("text") or "")) if block["type"] == "text" else None
+            return Delta(reasoning=str(block.get("thinking") or ""), message=apart)
+        return Delta(str(block.get("text") or ""), message=apart) if block["type"] == "text" else None
 
     def _grown(self, index: int, delta: Mapping[str, Any]) -> Delta | None:
         block = self._blocks.setdefault(index, {"type": "text", "text": ""})

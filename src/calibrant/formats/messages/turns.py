@@ -14,6 +14,9 @@ __all__ = ["blocks_of", "object_of", "turns_from"]
 
 TEXT = frozenset(("type", "text"))
 USE = frozenset(("type", "id", "name", "input"))
+APART = "\n\n"
+"""Stands between the blocks of a system prompt where they are one text."""
+
 RESULT = frozenset(("type", "tool_use_id", "content"))
 """Members of blocks of which a message of the chat format says all."""
 
@@ -29,7 +32,7 @@ def turns_from(given: Any, system: Any) -> list[dict[str, Any]]:
     """
     if not isinstance(given, list) or not given:
         raise BadRequest("Expected messages, a list with at least one message.", "messages")
-    made = [] if system is None else [_said("system", _blocks(system, "system"), "system")]
+    made = [] if system is None else [_system(_blocks(system, "system"))]
     for i, turn in enumerate(given):
         where = f"messages[{i}]"
         if not isinstance(turn, dict):
@@ -54,6 +57,13 @@ def _blocks(content: Any, where: str) -> list[dict[str, Any]]:
             f"Expected a text or a list of blocks with their types at {where}, got {content!r:.100}.", where
         )
     return content
+
+
+def _system(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The system prompt as one text, since not every server takes parts of one."""
+    plain = len(blocks) == 1 and blocks[0].keys() <= TEXT
+    text = APART.join([_text(block, "system") for block in blocks])
+    return {"role": "system", "content": text} | ({} if plain else {MESSAGES: blocks})
 
 
 def _said(role: Any, blocks: list[dict[str, Any]], where: str) -> dict[str, Any]:
@@ -145,8 +155,8 @@ def blocks_of(message: Message) -> list[dict[str, Any]]:
     Raises `ModelRefused` for a call of a tool whose arguments are no JSON object.
     """
     own = message.members.get(MESSAGES) if message.extra else None
-    if own is not None and (message.role in ("assistant", "tool") or _texts(own) == message.content):
-        return list(own)
+    if own is not None and (kept := _as_they_came(message, own)) is not None:
+        return kept
     if message.role == "tool":
         content = _parts(message) or message.content
         return [{"type": "tool_result", "tool_use_id": message.tool_call_id or "", "content": content}]
@@ -158,9 +168,17 @@ def blocks_of(message: Message) -> list[dict[str, Any]]:
     return [*said, *calls]
 
 
-def _texts(blocks: list[Any]) -> str:
+def _as_they_came(message: Message, blocks: list[Any]) -> list[dict[str, Any]] | None:
+    """The blocks, with what was put before or behind their text since; None where that is another."""
+    if message.role in ("assistant", "tool"):
+        return blocks
     parts = [_chat_part(block, "") for block in blocks]
-    return "".join([part["text"] for part in parts if part["type"] == "text"])
+    apart = APART if message.role == "system" else ""
+    text, said = apart.join([part["text"] for part in parts if part["type"] == "text"]), message.content
+    if said.startswith(text):
+        rest = said[len(text) :]
+        return [*blocks, *([{"type": "text", "text": rest}] if rest.strip() else [])]
+    return [{"type": "text", "text": said[: -len(text)]}, *blocks] if said.endswith(text) else None
 
 
 def _parts(message: Message) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from ..dialects import RESPONSES
 from ..failures import expecting
 from ..logprobs import entries_of, tokens_from
 from .requests import LEAST_TOKENS
-from .turns import reasoning_text
+from .turns import chat_call, reasoning_text
 
 __all__ = [
     "ADVICE", "call_item", "completion_from", "ending_of", "frame", "message_item", "output_of", "reasoning_item",
@@ -85,7 +85,7 @@ def completion_from(
         extra=beyond(body, FORMAT),
         reasoning="\n\n".join([one for one in thought if one]),
         refusal=bool(withheld) and not text,
-        message=None if kept is None else canonical({RESPONSES: kept}),
+        message=None if kept is None else canonical({RESPONSES: kept} | _custom(items)),
         service_tier=tier if isinstance(tier, str) else None,
     )
     return charged(_ended(done, ask), used, price)
@@ -97,6 +97,14 @@ ADVICE = "Check that the URL is that of a server with the Responses format, endi
 def _call(item: Mapping[str, Any]) -> ToolCall:
     arguments = item.get("arguments" if item["type"] == "function_call" else "input")
     return ToolCall(str(item.get("call_id") or ""), str(item["name"]), str(arguments or ""))
+
+
+def _custom(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The calls as the chat format has them, where one is of a tool that takes plain text."""
+    calls = [item for item in items if item["type"] in ("function_call", "custom_tool_call")]
+    if not any(item["type"] == "custom_tool_call" for item in calls):
+        return {}
+    return {"tool_calls": [chat_call(item) for item in calls]}
 
 
 def _is_plain(item: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from ...errors import BadRequest
 from ...types import Message
 from ..dialects import RESPONSES, kind_of
 
-__all__ = ["items_of", "reasoning_text", "turns_from"]
+__all__ = ["chat_call", "items_of", "reasoning_text", "turns_from"]
 
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 TEXTS = ("input_text", "output_text", "text")
@@ -81,22 +81,13 @@ class _Turns:
         if kind == "message":
             self._plain &= _says_no_more(item)
             self._said |= _spoken(item, f"{where}.content")
-        elif kind == "function_call":
+        elif kind in ("function_call", "custom_tool_call"):
             self._plain &= item.keys() <= CALL
-            named = {"name": item.get("name"), "arguments": item.get("arguments")}
-            self._call({"id": item.get("call_id"), "type": "function", "function": named})
-        elif kind == "custom_tool_call":
-            self._plain &= item.keys() <= CALL
-            named = {"name": item.get("name"), "input": item.get("input")}
-            self._call({"id": item.get("call_id"), "type": "custom", "custom": named})
+            self._said.setdefault("tool_calls", []).append(chat_call(item))
         else:
             self._plain = False
             if kind == "reasoning" and (thought := reasoning_text(item)):
                 self._said["reasoning_content"] = thought
-
-    def _call(self, call: dict[str, Any]) -> None:
-        assert self._said is not None
-        self._said.setdefault("tool_calls", []).append(call)
 
     def _end(self) -> None:
         if self._said is not None:
@@ -104,6 +95,16 @@ class _Turns:
             own = {} if self._plain else {RESPONSES: self._items}
             self._made.append({"content": empty} | self._said | own)
         self._said, self._items, self._plain = None, [], True
+
+
+def chat_call(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A call of a tool as a message of the chat format has it.
+
+    >>> chat_call({"type": "custom_tool_call", "call_id": "c1", "name": "sh", "input": "ls"})
+    {'id': 'c1', 'type': 'custom', 'custom': {'name': 'sh', 'input': 'ls'}}
+    """
+    kind, inner = ("custom", "input") if kind_of(item) == "custom_tool_call" else ("function", "arguments")
+    return {"id": item.get("call_id"), "type": kind, kind: {"name": item.get("name"), inner: item.get(inner)}}
 
 
 def _says_no_more(item: Mapping[str, Any]) -> bool:
