@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("aiohttp")
 from aiohttp import web
 
+from calibrant.errors import ModelError
+from calibrant.http import endpoint
 from calibrant.http.endpoint import Endpoint
 from calibrant.http.taught import INFERRED, MOST, SAID, TEMPERATURE, Lessons, Like
 
@@ -87,3 +89,42 @@ def test_lessons_are_bounded_and_a_renewed_one_keeps_its_beginning() -> None:
     assert lessons.left_out(Like("m50")) == frozenset() and lessons.left_out(Like("m51")) == {"seed"}
     lessons.forget("seed", Like("m51"))
     assert lessons.left_out(Like("m51")) == frozenset()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_redirects_are_not_followed_and_what_does_not_end_is_ended(
+    stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "MOST_BYTES", 1000)
+
+    async def ask(answer: web.Response) -> str:
+        app, asked = web.Application(), list[str]()
+
+        async def first(request: web.Request) -> web.Response:
+            asked.append(request.path)
+            return answer
+
+        app.router.add_route("*", "/{rest:.*}", first)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        made = endpoint.Endpoint(url, headers={}, timeout=5, dispensable=())
+        try:
+            async with made.post(lambda _: {}, stream=stream) as reply:
+                async for _ in reply.events():
+                    pass
+            return ""
+        except ModelError as error:
+            assert asked == ["/v1"]
+            return f"{type(error).__name__} {error}"
+        finally:
+            await made.close()
+            await runner.cleanup()
+
+    said = asyncio.run(ask(web.Response(status=307, headers={"Location": "/other"})))
+    assert said.startswith("ModelDenied")
+    assert "it sends requests on to /other" in said
+    kind = "text/event-stream" if stream else "application/json"
+    for body in (b"x" * 1001, b"\n" + b"x" * 1001):
+        assert "Expected a reply that ends" in asyncio.run(ask(web.Response(body=body, content_type=kind)))

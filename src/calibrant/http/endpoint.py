@@ -40,10 +40,15 @@ class Reply:
     like: Like
 
     async def events(self) -> AsyncGenerator[Body, None]:
-        """The data of each server-sent event, up to [DONE]; lines may be of any length."""
-        buffer = b""
+        """The data of each server-sent event, up to [DONE]; a line may be as long as a whole reply."""
+        held, size = list[bytes](), 0
         async for block in self.response.content.iter_any():
-            *lines, buffer = (buffer + block).split(b"\n")
+            *lines, rest = block.split(b"\n")
+            if lines:
+                lines[0] = b"".join([*held, lines[0]])
+                held, size = [], 0
+            held.append(rest)
+            size = _bounded(size + len(rest))
             for line in lines:
                 if line.startswith(b"data:"):
                     data = line[5:].strip()
@@ -53,6 +58,8 @@ class Reply:
 
 
 NOTHING = frozenset[str]()
+MOST_BYTES = 64 * 2**20
+"""Bytes of a reply, or of one line of a streamed one, after which a server is taken not to come to an end."""
 MOST_LIKES = 256
 """Kinds of requests of which is kept what their answers came with; with more it begins anew."""
 MISSES = 3
@@ -222,8 +229,9 @@ class Endpoint:
         between = {"total": None, "sock_connect": seconds, "sock_read": seconds}
         timeout = http.ClientTimeout(**between if stream else {"total": seconds})
         try:
+            # Redirects are not followed: requests and keys go where the configuration says, and nowhere else.
             return await self._session.post(
-                self._url, data=encoded(body), timeout=timeout, headers=PASSED_ON.get()
+                self._url, data=encoded(body), timeout=timeout, headers=PASSED_ON.get(), allow_redirects=False
             )
         except http.InvalidURL as error:
             raise ModelRefused(
@@ -260,11 +268,32 @@ async def _examined(
 ) -> tuple[Body | None, tuple[int, Any] | None]:
     """The body of a reply (None of a stream), and where it is an error its status and what it says."""
     if response.status >= 400:
-        return None, (response.status, error_body(await response.read()))
+        return None, (response.status, error_body(await _read(response)))
+    if response.status >= 300:
+        address = response.headers.get("Location", "another address")
+        return None, (response.status, f"it sends requests on to {address}. Put where it is into the URL")
     if stream and response.content_type != "application/json":
         return None, None
-    body = _decoded(await response.read())
+    body = _decoded(await _read(response))
     return body, (status_in(body), body) if body.get("error") else None
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, unpacked, as far as it is one that ends."""
+    data = bytearray()
+    async for block in response.content.iter_any():
+        data += block
+        _bounded(len(data))
+    return bytes(data)
+
+
+def _bounded(size: int) -> int:
+    """The number of bytes, where a reply may have as many."""
+    if size > MOST_BYTES:
+        raise ModelUnavailable(
+            f"Expected a reply that ends, got more than {MOST_BYTES} bytes from the server."
+        )
+    return size
 
 
 def _decoded(data: bytes) -> Body:
