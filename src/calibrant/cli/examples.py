@@ -44,6 +44,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
     "verify": ("calibrant verify calibrant.db",),
+    "releases promote": (
+        "calibrant releases promote calibrant.toml --note 'maps of May'",
+        "calibrant releases promote release.json --store calibrant.db",
+    ),
+    "releases list": ("calibrant releases list calibrant.db",),
     "erase": ("calibrant erase calibrant.db --older-than 90d",),
     "posture": ("calibrant posture world_facts --estimate",),
     "redteam": ("calibrant redteam world_facts --estimate",),

@@ -26,7 +26,7 @@ from .bodies import answered
 from .earlier import Earlier
 from .entrance import Entrance
 from .feedback import Feedback
-from .following import Following
+from .following import Following, Heard
 from .given import ANSWERS
 from .listing import Listing
 from .observing.observer import Observer
@@ -57,13 +57,16 @@ def create_app(
     tracing: Tracing | None = None,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     sources: Mapping[str, FeedbackSource] | None = None,
+    hears: Mapping[str, Heard] | None = None,
+    after: int | None = None,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
     `admission` says who may ask and how much; where it is not given everybody may who shows `key` as a bearer token.
     `tracing` is told of requests, and closed. What is `beside` runs as long as it serves. `sources` are those of
-    verdicts whose propensity is known. A request is answered by the release that was deployed when it came, also where
-    another one is promoted meanwhile.
+    verdicts whose propensity is known. `hears` are called with events of their kinds that are in the store `after` a
+    position, or come into it. A request is answered by the release that was deployed when it came, also where another
+    one is promoted meanwhile.
     """
     admission = admission or Admission.with_key(key)
     observer = Observer(pipeline, admission, tracing)
@@ -73,7 +76,7 @@ def create_app(
     feedback = Feedback(pipeline=pipeline, admission=admission, sources=sources or {})
     listing, passing = Listing(pipeline), Passing(pipeline, admission, SERVED)
     answers = Answers(pipeline=pipeline, admission=admission)
-    following = Following(pipeline.store, {"reviewed": answers.heard})
+    following = Following(pipeline.store, {**(hears or {}), "reviewed": answers.heard}, after=after)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from itertools import islice
 from typing import Any
 
 from calibrant.errors import StoreError
 from calibrant.protocols import Store
-from calibrant.types import Event
+from calibrant.types import Entry, Event
 
-__all__ = ["Following"]
+__all__ = ["Following", "Heard"]
 
 LOG = logging.getLogger("calibrant.gateway")
 
 EVERY = 0.5
 """Seconds between two looks."""
 
+PAGE = 500
+"""Events that are held in memory."""
+
 Heard = Callable[[Event], Coroutine[Any, Any, None]]
 
 
 class Following:
-    """Follows events of some kinds, each of them once and in the one order, from the newest at the start on.
+    """Follows events of some kinds, each of them once and in the one order, from a position on.
 
     `hears` are by kind what is called with each. What a call raises is logged, and the next event is gone on with.
     """
 
-    def __init__(self, store: Store, hears: dict[str, Heard], *, every: float = EVERY) -> None:
-        self._store, self._hears, self._every = store, hears, every
-        self._cursor: int | None = None
+    def __init__(
+        self, store: Store, hears: Mapping[str, Heard], *, after: int | None = None, every: float = EVERY
+    ) -> None:
+        self._store, self._hears, self._cursor, self._every = store, hears, after, every
         self._away = False
         self._now = asyncio.Event()
 
@@ -56,17 +61,21 @@ class Following:
     async def _go_on(self) -> None:
         if self._cursor is None:
             self._cursor = await asyncio.to_thread(self._newest)
-            return
-        for entry in await asyncio.to_thread(
-            lambda after: list(self._store.events(*self._hears, after=after)), self._cursor
-        ):
-            self._cursor = entry.position
-            event = entry.fact
-            assert isinstance(event, Event)
-            try:
-                await self._hears[event.kind](event)
-            except Exception:  # one event that nobody can follow must not hide the next
-                LOG.exception("What the event %s of the kind %s says was not done", event.id, event.kind)
+        while page := await asyncio.to_thread(self._page, self._cursor):
+            for entry in page:
+                await self._tell(entry)
+                self._cursor = entry.position
+
+    async def _tell(self, entry: Entry) -> None:
+        event = entry.fact
+        assert isinstance(event, Event)  # `events` gives no others
+        try:
+            await self._hears[event.kind](event)
+        except Exception:  # one event that nobody can follow must not hide the next
+            LOG.exception("What the event %s of the kind %s says was not done", event.id, event.kind)
+
+    def _page(self, after: int) -> list[Entry]:
+        return list(islice(self._store.events(*self._hears, after=after), PAGE))
 
     def _newest(self) -> int:
         for entry in self._store.events(*self._hears, newest=True):

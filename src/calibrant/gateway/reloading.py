@@ -16,8 +16,11 @@ from calibrant.assembly.config import Config, load
 from calibrant.errors import CalibrantError
 from calibrant.pipeline import Pipeline
 from calibrant.protocols import Model
+from calibrant.releases.promoting import release_in
+from calibrant.releases.release import Release
+from calibrant.types import Event
 
-__all__ = ["Reloader"]
+__all__ = ["Reloader", "of_store"]
 
 LOG = logging.getLogger("calibrant.gateway")
 
@@ -41,6 +44,7 @@ class Reloader:
     pipeline : what answers; its models are those of `config`
     models : those, by their names
     apply : is given each new configuration once it answers
+    promoted : the release that the store says is to answer, in place of those of the file; None where it says nothing
     every : seconds between two looks
     """
 
@@ -52,9 +56,11 @@ class Reloader:
         models: Mapping[str, Model],
         apply: Callable[[Config], None],
         *,
+        promoted: Release | None = None,
         every: float = EVERY,
     ) -> None:
-        self.config = config
+        self.config, self._promoted = config, promoted
+        self._one_by_one = asyncio.Lock()
         self._path, self._pipeline, self._apply, self._every = path, pipeline, apply, every
         self._models = dict(models)
         self._read = self._seen()
@@ -82,23 +88,37 @@ class Reloader:
 
     async def reload(self) -> bool:
         """Deploy what the file says; False, with a line in the log that says why, where that cannot be."""
-        self._read = self._seen()
-        try:
-            # Off the loop, since maps may be large; requests are answered meanwhile.
-            config = await asyncio.to_thread(load, self._path)
-            config, at_hand = self._kept(config)
-            live, models, notes = await asyncio.to_thread(built, config, at_hand)
-        except (CalibrantError, OSError) as error:
-            LOG.error("%s was changed and cannot be served; what was deployed stays: %s", self._path, error)
-            return False
+        async with self._one_by_one:
+            self._read = self._seen()
+            try:
+                # Off the loop, since maps may be large; requests are answered meanwhile.
+                config = of_store(await asyncio.to_thread(load, self._path), self._promoted)
+                await self._deploy(*self._kept(config))
+            except (CalibrantError, OSError) as error:
+                LOG.error(
+                    "%s was changed and cannot be served; what was deployed stays: %s", self._path, error
+                )
+                return False
+            return True
+
+    async def promote(self, event: Event) -> None:
+        """Deploy the release of a promotion; where this gateway cannot serve it, what was deployed stays."""
+        async with self._one_by_one:
+            try:
+                self._promoted = await asyncio.to_thread(release_in, event)
+                await self._deploy(replace(self.config, release=self._promoted), self._models)
+            except CalibrantError as error:
+                LOG.error("Release %s was promoted and cannot be served here: %s", event.about, error)
+
+    async def _deploy(self, config: Config, at_hand: Mapping[str, Model]) -> None:
+        live, models, notes = await asyncio.to_thread(built, config, at_hand)
         for note in notes:
             LOG.warning(note)
         before = self.config.release.release_id
         self._pipeline.promote(live, models, live.names)
-        self._models, self.config = models, config
+        self._models, self.config = dict(models), config
         self._apply(config)
-        LOG.info("%s was read again: release %s (before: %s)", self._path, config.release.release_id, before)
-        return True
+        LOG.info("Release %s answers (before: %s)", config.release.release_id, before)
 
     def _kept(self, config: Config) -> tuple[Config, dict[str, Model]]:
         """What is to be deployed, without what takes a restart, and the models that stay as they are."""
@@ -131,6 +151,20 @@ class Reloader:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def of_store(config: Config, promoted: Release | None) -> Config:
+    """The configuration with the release that the store hands on, where there is one."""
+    if promoted is None:
+        return config
+    if promoted.release_id != config.release.release_id:
+        LOG.warning(
+            "The file says release %s; %s, promoted in the store, answers. To have the file's: calibrant releases "
+            "promote FILE.",
+            config.release.release_id,
+            promoted.release_id,
+        )
+    return replace(config, release=promoted)
 
 
 def _asked_alike(one: Serving, other: Serving) -> bool:

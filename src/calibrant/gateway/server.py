@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from calibrant.assembly.building import deployed
+from calibrant.assembly.building import built, deployed
 from calibrant.assembly.config import Config, load
 from calibrant.assembly.sections import Server, is_loopback
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
+from calibrant.releases.promoting import PROMOTION, promoted
 
 from .admission import Admission
 from .app import create_app
@@ -17,7 +18,7 @@ from .leading import Leading
 from .ledger import Ledger
 from .observing.logs import configure
 from .observing.tracing import Tracing
-from .reloading import Reloader
+from .reloading import Reloader, of_store
 from .retention import Retention
 from .webhooks import Deliveries
 
@@ -45,6 +46,11 @@ def serve(path: Path) -> None:
     configure(config.observing.log)
     listener = _listener(config.server)
     pipeline, models = deployed(config)
+    position, release = promoted(pipeline.store)
+    if release is not None:  # it answers from the first request on, or nothing does
+        config = of_store(config, release)
+        live, models, _ = built(config, models)
+        pipeline.promote(live, models, live.names)
     admission = Admission(config.keys, config.server, local=is_loopback(config.server.host))
     leads = Leading(pipeline.store)
     retention = Retention(pipeline, config.keeping, leads)
@@ -61,13 +67,15 @@ def serve(path: Path) -> None:
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
 
-    reloader = Reloader(path, config, pipeline, models, apply)
+    reloader = Reloader(path, config, pipeline, models, apply, promoted=release)
     tracing = None if config.observing.otlp is None else Tracing(config.observing.otlp)
     app = create_app(
         pipeline,
         admission=admission,
         sources=sources,
         tracing=tracing,
+        hears={PROMOTION: reloader.promote},
+        after=position,
         beside=[
             reloader.watch,
             pipeline.writer.watch,
