@@ -11,6 +11,7 @@ from ..errors import ModelRefused, ModelUnavailable
 from ..formats.failures import failure
 from ..plugins import require
 from .endpoint import error_body, retry_after
+from .passed_on import PASSED_ON
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,7 +55,7 @@ class Passage:
         )
         try:
             async with self._opened(http).request(
-                method, url, headers=headers, data=body, allow_redirects=False
+                method, url, headers={**headers, **(PASSED_ON.get() or {})}, data=body, allow_redirects=False
             ) as response:
                 if response.status >= 400:
                     said = error_body(await response.content.read(65536))

@@ -13,7 +13,7 @@ from calibrant.protocols import Model
 from calibrant.types import Record
 
 from ..admission import Admission
-from ..visits import Visit, paid
+from ..visits import Visit
 from .exposition import Counter, Histogram, gauge
 from .tracing import grade_of
 from .unknowns import why_unknown
@@ -82,6 +82,10 @@ class Metrics:
             self._first.observe(kind, visit.first - visit.began)
         for record in visit.records:
             self._answered(record, task, visit.model, key)
+        if visit.tokens and not visit.records and not visit.left:  # passed on as it came
+            self._tokens.add((key, visit.model, "passed"), visit.tokens)
+        if visit.dollars:
+            self._dollars.add((key, visit.model), visit.dollars)
         for verdict in visit.verdicts:
             self._verdicts.add((verdict.source, grade_of(verdict)))
 
@@ -96,8 +100,6 @@ class Metrics:
             usage = record.completion.usage
             self._tokens.add((key, model, "prompt"), usage.prompt_tokens)
             self._tokens.add((key, model, "completion"), usage.completion_tokens)
-            if cost := paid(record):
-                self._dollars.add((key, model), cost)
 
     def text(self) -> str:
         """All of it."""
