@@ -6,11 +6,14 @@ own, named after the format that can: this one puts it back, and all others leav
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from ..errors import ModelRefused
 from ..types import Json
 
-__all__ = ["MESSAGES", "RESPONSES", "kind_of", "others_left_out"]
+__all__ = ["MESSAGES", "RESPONSES", "kind_of", "others_left_out", "saying"]
 
 RESPONSES, MESSAGES = "of_responses", "of_messages"
 
@@ -25,6 +28,26 @@ def others_left_out(members: Json, own: str | None = None) -> dict[str, Any]:
 
 
 FOREIGN = frozenset((RESPONSES, MESSAGES))
+
+
+@contextmanager
+def saying(format: str) -> Iterator[None]:
+    """While a request is written in a format: what it cannot say, since a part is not as it should be, is refused.
+
+    >>> with saying("messages"):
+    ...     {"type": "image_url"}["image_url"]
+    Traceback (most recent call last):
+    calibrant.errors.ModelRefused: Expected parts, tools and choices as the chat format has them, to say them in the
+        format of messages; got KeyError: 'image_url'.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        said = (
+            "Expected parts, tools and choices as the chat format has them, to say them in the format of "
+            f"{format}; got {type(error).__name__}: {error}."
+        )
+        raise ModelRefused(said, status=400, said=said) from error
 
 
 def kind_of(part: Any) -> str:

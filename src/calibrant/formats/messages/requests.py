@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...types import Ask, Json
-from ..dialects import MESSAGES, kind_of, others_left_out
+from ..dialects import MESSAGES, kind_of, others_left_out, saying
 from ..fields import field_of
 from .turns import blocks_of, turns_from
 
@@ -49,6 +49,11 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
     >>> body["system"], body["messages"]
     ('Be short.', [{'role': 'user', 'content': [{'type': 'text', 'text': '2 + 2?'}]}])
     """
+    with saying("messages"):
+        return _body(ask, model, stream)
+
+
+def _body(ask: Ask, model: str, stream: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
         "messages": _turns(ask),

@@ -228,5 +228,6 @@ def object_of(name: str, arguments: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise ModelRefused(f"Expected a JSON object as arguments of {name}, got {arguments[:80]!r}.")
+        said = f"Expected a JSON object as arguments of {name}, got {arguments[:80]!r}."
+        raise ModelRefused(said, status=400, said=said)
     return value

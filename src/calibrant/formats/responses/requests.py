@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import BadRequest
 from ...types import Ask, Json
-from ..dialects import RESPONSES, kind_of, others_left_out
+from ..dialects import RESPONSES, kind_of, others_left_out, saying
 from ..fields import field_of
 from .turns import items_of, turns_from
 
@@ -50,6 +50,11 @@ def request_body(ask: Ask, model: str, *, stream: bool = False) -> dict[str, Any
     >>> body["instructions"], body["input"]
     ('Be short.', [{'role': 'user', 'content': '2 + 2?'}])
     """
+    with saying("responses"):
+        return _body(ask, model, stream)
+
+
+def _body(ask: Ask, model: str, stream: bool) -> dict[str, Any]:
     turns = list(dropwhile(lambda message: message.role in INSTRUCTING, ask.messages))
     instructions = [message.content for message in ask.messages[: len(ask.messages) - len(turns)]]
     body: dict[str, Any] = {
