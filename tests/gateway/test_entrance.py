@@ -344,6 +344,12 @@ def test_a_compressed_body_and_a_large_one_are_refused_unread(house: Maker) -> N
         assert client.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
+def test_what_is_passed_on_is_held_to_the_same_depth(house: Maker) -> None:
+    deep = b'{"model": "tiny", "input": ' + b"[" * 900 + b"]" * 900 + b"}"
+    status, said, _ = house({"team": {}}).send("/v1/embeddings", deep)
+    assert (status, said["error"]["code"]) == (400, "nested_too_deep")
+
+
 JSON = st.recursive(st.none() | st.booleans(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.text(max_size=2), inner, max_size=3), max_leaves=20)  # fmt: skip
 

@@ -350,6 +350,7 @@ def test_a_process_logs_each_request_with_its_record_as_json(upstream: Upstream,
     assert (served["status"], served["record_id"], served["request_id"]) == (200, record, "run-7")
     assert (served["action"], served["p"], served["key"]) == ("hand_off", None, "server")
     assert (failed["status"], failed["error"]) == (502, "model_unavailable")
+    assert not any("healthz" in line for line in errors.splitlines())
     assert any(failed["record_id"] in one.get("message", "") for one in lines), "the reason names the record"
     assert KEY not in errors
     assert "sk-upstream" not in errors

@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 __all__ = ["FeedbackSource", "Observing", "Server", "Storing", "Webhooks", "is_loopback"]
 
 
+DEEPEST = 200
+"""Lists and objects within each other that can be written as JSON again, within others of our own."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
     """Where the gateway listens, what it takes of its clients, and what holds where they state nothing.
@@ -48,6 +52,8 @@ class Server:
         ):  # fmt: skip
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is a number above 0; got {getattr(self, name)!r}.")
+        if self.depth_limit > DEEPEST:
+            raise ValueError(f"depth_limit is at most {DEEPEST}; got {self.depth_limit!r}.")
         for origin in self.cors:
             if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
                 raise ValueError(

@@ -87,8 +87,8 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await observer.close()
         await pipeline.close()
+        await observer.close()
 
     return Starlette(
         routes=[

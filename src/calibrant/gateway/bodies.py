@@ -14,7 +14,7 @@ from calibrant.errors import BadRequest
 from calibrant.files.jsontext import encoded
 from calibrant.types import Json
 
-__all__ = ["BODY_LIMIT", "DEPTH_LIMIT", "SLOW", "answered", "deeper", "read", "read_bytes"]
+__all__ = ["BODY_LIMIT", "DEPTH_LIMIT", "SLOW", "answered", "deeper", "parsed", "read", "read_bytes"]
 
 BODY_LIMIT = 8 * 2**20
 """Bytes of a request body; a long conversation is some hundred kilobytes of text."""
@@ -30,13 +30,18 @@ async def read(request: Request, limit: int = BODY_LIMIT, depth: int = DEPTH_LIM
     """The body as an object. Only JSON is taken: a browser cannot send that to us from a foreign page."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise BadRequest("Expected the header Content-Type: application/json.", status=415)
-    body = await read_bytes(request, limit)
+    value = parsed(await read_bytes(request, limit), depth)
+    if not isinstance(value, dict):
+        raise BadRequest(f"Expected a JSON object, got {type(value).__name__}.")
+    return value
+
+
+def parsed(body: bytes | bytearray, depth: int = DEPTH_LIMIT) -> Any:
+    """The value of JSON that is nested at most so deep; raises `BadRequest` for any other."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"Expected JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise BadRequest(f"Expected a JSON object, got {type(value).__name__}.")
     # Only what has that many brackets can be that deep, and they are counted in no time.
     if body.count(b"{") + body.count(b"[") > depth and deeper(value, depth):
         raise BadRequest(f"The JSON is nested more than {depth} deep.", code="nested_too_deep")

@@ -19,6 +19,7 @@ from calibrant.types import Ask, Question, Usage
 
 from .admission import Admission
 from .answering import while_there
+from .bodies import parsed
 from .visits import Visit, visit_of
 from .wires.messages import Messages
 
@@ -149,7 +150,7 @@ class Passing:
         stream = self._limited(request)
         if kind == "application/json":
             whole = b"".join([part async for part in stream])
-            return whole, _stated(whole) or asked
+            return whole, _stated(whole, self._admission.server.depth_limit) or asked
         begin = bytearray()
         async for part in stream:
             begin += part
@@ -175,12 +176,9 @@ class Passing:
             yield part
 
 
-def _stated(data: bytes) -> str | None:
+def _stated(data: bytes, depth: int) -> str | None:
     """The model that JSON names."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"Expected JSON: {error}.") from error
+    value = parsed(data, depth)
     named = value.get("model") if isinstance(value, dict) else None
     return named if isinstance(named, str) and named else None
 
@@ -188,9 +186,10 @@ def _stated(data: bytes) -> str | None:
 def _renamed(body: Any, named: str | None, model: Passable) -> Any:
     """The body with the name that the model has on its server, where it names one."""
     if isinstance(body, bytes):
-        if named is None or _stated(body) is None:
+        value = None if named is None else orjson.loads(body)
+        if not isinstance(value, dict) or not isinstance(value.get("model"), str):
             return body
-        return orjson.dumps({**orjson.loads(body), "model": model.served})
+        return orjson.dumps({**value, "model": model.served})
     if body is None:
         return None
     begin, rest = body

@@ -44,6 +44,7 @@ def serve(path: Path) -> None:
     uvicorn = require("uvicorn", "The gateway", "gateway")
     config = load(path)
     configure(config.observing.log)
+    tracing = None if config.observing.otlp is None else Tracing(config.observing.otlp)
     listener = _listener(config.server)
     pipeline, models = deployed(config)
     position, release = promoted(pipeline.store)
@@ -68,7 +69,6 @@ def serve(path: Path) -> None:
         admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply, promoted=release)
-    tracing = None if config.observing.otlp is None else Tracing(config.observing.otlp)
     app = create_app(
         pipeline,
         admission=admission,

@@ -46,8 +46,8 @@ def redacted(text: str) -> str:
 
 
 def access(visit: Visit, now: float) -> None:
-    """The line of a request that is over."""
-    if not ACCESS.isEnabledFor(logging.INFO):
+    """The line of a request that is over; none where somebody looked how the gateway does, and saw it well."""
+    if not ACCESS.isEnabledFor(logging.INFO) or (visit.watching and visit.shown < 400):
         return
     # Made by hand: to look for the caller's place in the source, as a logger does, costs more than all the rest.
     line = logging.LogRecord(ACCESS.name, logging.INFO, "", 0, "request", None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 
@@ -20,6 +21,7 @@ from .logs import access
 from .metrics import Metrics
 from .readiness import Readiness
 from .tracing import Tracing
+from .writing import Lines
 
 __all__ = ["Observer"]
 
@@ -57,9 +59,15 @@ class Observer:
         access(visit, now)
 
     async def close(self) -> None:
-        """Tell the collector of traces what is left to be told."""
+        """Tell the collector of traces what is left to be told, and write the log to its end.
+
+        A server that is told to stop ends with the signal, which leaves no time for that later.
+        """
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close)
+        for one in logging.getLogger().handlers:
+            if isinstance(one, Lines):
+                await asyncio.to_thread(one.flush)
 
     async def metrics(self, _: Request) -> Response:
         """The counts, for Prometheus."""
