@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +146,7 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
             timeout: float = 5.0,
             gate: str = "trail",
             kind: Callable[..., Any] = OpenAICompatible,
+            keys: Sequence[Key] = (),
             **settings: Any,
         ) -> Gateway:
             model = kind(upstream.url, "tiny", "the-servers-own", timeout=timeout)
@@ -162,7 +163,7 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Maker]:
                 Live(default=way), store(path), {"model": model}, new_id=lambda: f"r{next(numbers)}"
             )
             whole = Key(name="server", hash=hash_of(KEY), roles=("client", "reviewer", "admin"))
-            admission = Admission([whole], Server(**settings))
+            admission = Admission([whole, *keys], Server(**settings))
             url = stack.enter_context(served(create_app(pipeline, admission=admission)))
             client = openai.OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0)
             stack.callback(client.close)

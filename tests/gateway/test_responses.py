@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 
+from calibrant.assembly.keys import Key, hash_of
 from calibrant.formats.responses.streams import Assembler
 from calibrant.models.openai_responses import OpenAIResponses
 from calibrant.types import Ask
@@ -254,6 +255,19 @@ def test_the_response_before_and_items_are_found_by_their_ids(gateway: Maker, up
     assert (caught.value.code, caught.value.param) == ("previous_response_not_found", "previous_response_id")
     status, body, _ = made.post(PATH, {"input": [{"type": "item_reference", "id": "msg_gone"}]})
     assert (status, body["error"]["param"]) == (400, "input[0]")
+
+
+def test_a_response_is_found_by_the_key_that_asked_for_it(gateway: Maker) -> None:
+    keys = [
+        Key(name=name, hash=hash_of(f"{name}-q8Zr-51xw-Kd0e"), roles=("client",)) for name in ("red", "blue")
+    ]
+    made = gateway(keys=keys)
+    red, blue = ({"authorization": f"Bearer {name}-q8Zr-51xw-Kd0e"} for name in ("red", "blue"))
+    first = made.post(PATH, {"model": "tiny", "input": "?"}, red)[1]
+    next_one = {"model": "tiny", "input": "?", "previous_response_id": first["id"]}
+    assert made.post(PATH, next_one, red)[0] == 200
+    status, body, _ = made.post(PATH, next_one, blue)
+    assert (status, body["error"]["code"]) == (400, "previous_response_not_found")
 
 
 @pytest.mark.parametrize("stream", [False, True])

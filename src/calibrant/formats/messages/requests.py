@@ -114,6 +114,8 @@ def _translated(extra: Mapping[str, Any]) -> dict[str, Any]:
     form: Any = said.get("response_format")
     if kind_of(form) == "json_schema":
         config["format"] = {"type": "json_schema", "schema": form["json_schema"].get("schema")}
+    elif form is not None and kind_of(form) != "text":
+        made["response_format"] = form  # for the server to refuse
     return {**made, **({"output_config": config} if config else {}), **own}
 
 

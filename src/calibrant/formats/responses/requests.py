@@ -145,11 +145,15 @@ def chat_body(body: Json) -> dict[str, Any]:
         made["max_tokens"] = limit
     include = field_of(said, "include", list, [])
     made["logprobs"] = LOGPROBS in include
+    if not made["logprobs"]:
+        made.pop("top_logprobs", None)  # which shows nothing then
     if others := [one for one in include if one != LOGPROBS]:
         own["include"] = others
     made |= _reasoning_and_form(said, own)
     if tools := field_of(said, "tools", list, []):
         made["tools"] = [_nested_tool(tool) for tool in tools]
+    else:
+        made.pop("parallel_tool_calls", None)  # servers of the chat format refuse it without tools
     if "tool_choice" in said and (tools or said["tool_choice"] != "auto"):
         made["tool_choice"] = _nested_choice(field_of(said, "tool_choice", (str, dict), None))
     return made | ({RESPONSES: own} if own else {})
