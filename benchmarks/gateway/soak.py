@@ -2,8 +2,8 @@
 
     python -m benchmarks.gateway.soak [MINUTES]    # an hour by default
 
-Four connections ask at a pace, whole and streamed in turn, so that a core is about half busy. A line a minute, and at the end the slope
-of the memory over the second half of the time.
+Four connections ask at a pace, whole and streamed in turn, so that a core is about half busy. A line a minute, and at
+the end the slope of the memory over the second half of the time.
 """
 
 from __future__ import annotations

@@ -169,6 +169,10 @@ class BlendMap(Shown, Sealed):
         low, high = expit(eta - half), expit(eta + half)
         return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
+    def estimates(self, scores: Mapping[str, ArrayLike]) -> tuple[Floats, Floats, Floats]:
+        """Probabilities and the ends of their intervals."""
+        return self(scores), *self.interval(scores)
+
     def _of_curves(self, scores: Mapping[str, ArrayLike], rows: int) -> Floats:
         """Squared half-widths in log-odds that the signals' curves bring in."""
         total = np.zeros(rows)

@@ -19,7 +19,7 @@ from ..shown import Shown
 from ..tally import Floats, Tally
 from ..types import Confidence, Fingerprint, Probability, Reading
 from .blends import BlendMap
-from .curves import Curve, curve_from_dict
+from .curves import Curve, bounded, curve_from_dict
 from .evidence import Evidence
 from .matching import Key, Match, Scope, Stated, matched
 from .units import FRACTION, Unit
@@ -80,15 +80,19 @@ class CalibrationMap(Shown, Sealed):
         """
         self.check(fingerprint, anyway=anyway)
         flat, shape = _scores(scores)
-        return np.clip(self.curve(flat), 0.0, 1.0).reshape(shape)
+        return bounded(self.curve(flat)).reshape(shape)
 
     def interval(self, scores: ArrayLike) -> tuple[Floats, Floats]:
         """Low and high ends of the 95 % intervals of the probabilities, each of the shape of `scores`."""
+        return self.estimates(scores)[1:]
+
+    def estimates(self, scores: ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """Probabilities and the ends of their intervals, as calling the map and `interval` give them."""
         flat, shape = _scores(scores)
-        p = np.clip(self.curve(flat), 0.0, 1.0)
+        p = bounded(self.curve(flat))
         low, high = self.curve.interval(flat)
-        low, high = np.clip(np.minimum(low, p), 0.0, 1.0), np.clip(np.maximum(high, p), 0.0, 1.0)
-        return low.reshape(shape), high.reshape(shape)
+        low, high = bounded(np.minimum(low, p)), bounded(np.maximum(high, p))
+        return p.reshape(shape), low.reshape(shape), high.reshape(shape)
 
     def check(self, fingerprint: Fingerprint | None, *, anyway: bool = False) -> None:
         """Raise `WrongFingerprint` if the map was fitted on scores of another kind."""
@@ -378,9 +382,8 @@ def _confidences(
     caution: str | None = None,
 ) -> Iterator[Confidence]:
     fingerprint = Fingerprint.of(mark)
-    low, high = made.interval(scores)
-    for p, *ends in zip(made(scores).tolist(), low.tolist(), high.tolist(), strict=True):
+    for p, low, high in zip(*[each.tolist() for each in made.estimates(scores)], strict=True):
         yield Confidence(
-            p=Probability(p), low=ends[0], high=ends[1], map_id=made.map_id, fingerprint=fingerprint,
+            p=Probability(p), low=low, high=high, map_id=made.map_id, fingerprint=fingerprint,
             verdicts=made.evidence.rows, stand_in=stand_in, caution=caution,
         )  # fmt: skip
