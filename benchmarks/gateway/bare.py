@@ -1,4 +1,4 @@
-"""The least that a proxy of Starlette and aiohttp can cost: `python -m benchmarks.gateway.bare PORT UPSTREAM`."""
+"""The least that a proxy of Starlette and aiohttp can cost: `python bare.py PORT UPSTREAM`."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from .load import CHAT, Request, ask
 from .processes import Server, ended_by_signals, free_port, started
 from .served import gateway, upstream
 
+__all__ = ["CLIENTS", "Seen", "client", "counted", "killed", "until_answered", "until_drained"]
+
 CLIENTS = 8
 
 
@@ -41,6 +44,7 @@ class Seen:
     records: list[str] = field(default_factory=list)
     verdicts: list[tuple[str, str]] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
 
 
 def main() -> None:
@@ -77,8 +81,8 @@ def killed(times: int, store: str, victim: str, spool: bool, seed: int) -> dict[
             stack.enter_context(database.running())
         if spool:  # what waits is taken to the store by whoever is started next
             with gateway(fast, folder / "served", store=url, further=_spooled(folder)):
-                _until_drained(folder)
-        return _counted(url, seen) | {"kills": times, "ends": dict(seen.ends)}
+                until_drained(folder)
+        return counted(url, seen) | {"kills": times, "ends": dict(seen.ends)}
 
 
 async def _rounds(
@@ -98,35 +102,37 @@ async def _rounds(
         with gateway(fast, folder / "served", store=url, further=further) as server:
             # The database is killed several times under one gateway, which has to find it again.
             for _ in range(min(left, 10 if victim == "database" else 1)):
-                clients = [asyncio.create_task(_client(server.port, seen)) for _ in range(CLIENTS)]
-                await _answering(seen)
+                asking = [asyncio.create_task(client(server.port, seen)) for _ in range(CLIENTS)]
+                await until_answered(seen)
                 await asyncio.sleep(rng.uniform(0.0, 0.5))
                 if victim == "gateway":
                     server.kill()
                 elif database is not None:
                     await database.killed_and_back(rng.uniform(0.0, 0.6))
                     await asyncio.sleep(rng.uniform(0.2, 1.0))
-                for client in clients:
-                    client.cancel()
-                await asyncio.gather(*clients, return_exceptions=True)
+                for one in asking:
+                    one.cancel()
+                await asyncio.gather(*asking, return_exceptions=True)
                 left -= 1
     return seen
 
 
-async def _answering(seen: Seen) -> None:
+async def until_answered(seen: Seen) -> None:
     """Wait until a further answer has come: the first one takes its time."""
     before, until = len(seen.records), asyncio.get_running_loop().time() + 20
     while len(seen.records) == before and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(0.005)
 
 
-async def _client(port: int, seen: Seen) -> None:
+async def client(port: int, seen: Seen) -> None:
     """Asks, and judges every third answer, until it is stopped."""
     number = 0
     while True:
         number += 1
         with suppress(OSError, asyncio.IncompleteReadError):
+            begun = time.perf_counter()
             status, body = await ask(port, CHAT)
+            seen.slowest = max(seen.slowest, time.perf_counter() - begun)
             seen.ends[str(status)] += 1
             if status == 200:
                 record = json.loads(body)["confidence"]["record_id"]
@@ -147,9 +153,7 @@ def _spooled(folder: Path) -> str:
     return f'spool = "{folder / "spool"}"'
 
 
-def _until_drained(folder: Path) -> None:
-    import time
-
+def until_drained(folder: Path) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         time.sleep(1.0)
@@ -159,7 +163,7 @@ def _until_drained(folder: Path) -> None:
     print(f"still in the spool: {waiting}", file=sys.stderr)
 
 
-def _counted(url: str, seen: Seen) -> dict[str, Any]:
+def counted(url: str, seen: Seen) -> dict[str, Any]:
     store = SqlStore(url, readonly=True)
     times, verdicts = Counter[str](), set[str]()
     for entry in store.since(0):
@@ -213,7 +217,12 @@ class Database:
         os.killpg(self._server.process.pid, signal.SIGKILL)
         self._server.process.wait()
         await asyncio.sleep(seconds)
-        await asyncio.to_thread(self._stack.enter_context, self.running())
+        for _ in range(20):  # what is left of the old one may still hold its memory
+            with suppress(SystemExit):
+                await asyncio.to_thread(self._stack.enter_context, self.running())
+                return
+            await asyncio.sleep(0.5)
+        raise SystemExit("PostgreSQL does not come back.")
 
     def command(self) -> list[str]:
         sockets = ["-k", str(self._folder), "-p", str(self._port), "-h", "127.0.0.1"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,9 +69,13 @@ async def _one_connection(port: int, request: bytes, ends: float, pace: float, l
 async def ask(port: int, request: Request) -> tuple[int, bytes]:
     """One request over a connection of its own: the status and the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-    writer.write(request.at(port))
-    status, _, body = await _response(reader)
-    writer.close()
+    try:
+        writer.write(request.at(port))
+        status, _, body = await _response(reader)
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
     return status, body
 
 

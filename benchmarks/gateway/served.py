@@ -18,20 +18,21 @@ from .processes import Server, free_port, started
 
 __all__ = ["bare", "gateway", "litellm", "upstream"]
 
-VENV = Path(__file__).parents[2] / ".benchmarks" / "litellm"
+HERE = Path(__file__).parent
+VENV = HERE.parents[1] / ".benchmarks" / "litellm"
 
 
 @contextmanager
 def upstream(delay: float = 0.0) -> Iterator[Server]:
     port = free_port()
-    with started([sys.executable, "-m", "benchmarks.gateway.upstream", port, delay], port) as server:
+    with started([sys.executable, HERE / "upstream.py", port, delay], port) as server:
         yield server
 
 
 @contextmanager
 def bare(upstream: Server) -> Iterator[Server]:
     port = free_port()
-    with started([sys.executable, "-m", "benchmarks.gateway.bare", port, upstream.url], port) as server:
+    with started([sys.executable, HERE / "bare.py", port, upstream.url], port) as server:
         yield server
 
 
@@ -106,7 +107,10 @@ litellm_settings: {{telemetry: false}}
 """
     )
     arguments = [command, "--config", settings, "--host", "127.0.0.1", "--port", port, "--num_workers", 1]
-    env = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    env = {
+        "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }  # fmt: skip
     with (
         (folder / "litellm.log").open("wb") as log,
         started(arguments, port, patience=180.0, env=env, log=log) as server,

@@ -1,4 +1,4 @@
-"""A model server that answers at once, or after a while: `python -m benchmarks.gateway.upstream PORT SECONDS`."""
+"""A model server that answers at once, or after a while: `python upstream.py PORT SECONDS`."""
 
 from __future__ import annotations
 

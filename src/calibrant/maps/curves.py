@@ -176,7 +176,8 @@ def _between(scores: Floats, knots: Floats, held: Floats) -> Floats:
         return np.full(len(scores), held[0])
     left = np.minimum(np.maximum(np.searchsorted(knots, scores, side="right") - 1, 0), len(knots) - 2)
     way = bounded((scores - knots[left]) / (knots[left + 1] - knots[left]))
-    return held[left] * (1 - way) + held[left + 1] * way
+    along: Floats = held[left] * (1 - way) + held[left + 1] * way
+    return along
 
 
 @dataclass(frozen=True, kw_only=True)
