@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from calibrant.assembly.building import built, deployed
@@ -46,6 +48,8 @@ def serve(path: Path) -> None:
     configure(config.observing.log)
     tracing = None if config.observing.otlp is None else Tracing(config.observing.otlp)
     listener = _listener(config.server)
+    with suppress(ImportError):
+        import_module("aiohttp")  # for which the first question would have to wait
     pipeline, models = deployed(config)
     position, release = promoted(pipeline.store)
     if release is not None:  # it answers from the first request on, or nothing does

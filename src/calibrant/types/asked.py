@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 __all__ = ["cautions", "merged", "parts_of", "refusals"]
 
@@ -33,9 +34,13 @@ def parts_of(text: str | None) -> dict[str, str]:
     >>> parts_of("system none; max_tokens 64")
     {'system': 'none', 'max_tokens': '64'}
     """
-    if text is None or not TEXT.fullmatch(text):
-        return {}
-    return dict(part.split(" ") for part in text.split("; "))
+    return {} if text is None else dict(_parts(text))
+
+
+@lru_cache(1024)
+def _parts(text: str) -> dict[str, str]:
+    """Few are told, and each of them for every answer."""
+    return dict([part.split(" ") for part in text.split("; ")]) if TEXT.fullmatch(text) else {}
 
 
 def merged(texts: Iterable[str | None]) -> str | None:
