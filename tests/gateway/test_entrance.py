@@ -178,6 +178,13 @@ def test_what_a_key_may_not_do_without_a_task_it_may_not_do(house: Maker) -> Non
     assert "qa" in body["error"]["message"]
 
 
+@pytest.mark.parametrize("task", ["x" * 600, "a\x00b"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/embeddings"])
+def test_a_task_is_a_short_text_however_it_is_named(house: Maker, task: str, path: str) -> None:
+    status, body, _ = house({"team": {}}).send(path, ASK | {"model": f"calibrant/{task}"})
+    assert (status, body["error"]["param"]) == (400, "metadata.task")
+
+
 def test_a_client_cannot_say_whose_key_it_is(house: Maker) -> None:
     made = house({"team": {}})
     made.send(CHAT, ASK | {"metadata": {"calibrant.request_id": "x", "pupil": "7"}})

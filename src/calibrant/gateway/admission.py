@@ -9,6 +9,7 @@ from dataclasses import replace
 from calibrant.assembly.keys import Key, Role, hash_of
 from calibrant.assembly.sections import Server, is_loopback
 from calibrant.dialogue.asks import OPEN_TOKENS, tokens_in
+from calibrant.formats.fields import text_of
 from calibrant.types import Ask, Question
 
 from .callers import REQUEST_ID, Caller, Keyring, shown_key
@@ -101,6 +102,9 @@ class Admission:
         """The question as this caller may ask it; raises `TurnedAway`. What it will use is taken of its limits."""
         caller, server = visit.caller, self.server
         assert caller is not None  # it was let in
+        for name, stated in (("task", question.task), ("domain", question.domain)):
+            if stated is not None:  # in the metadata, a header or the name of a model
+                text_of(stated, f"metadata.{name}")
         question = caller.questioned(question, server.task, server.domain)
         visit.task = question.task
         if stream:
