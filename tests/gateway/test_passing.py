@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -171,6 +172,40 @@ def test_size_and_models_are_looked_at_before(gateway: Maker, upstream: Upstream
     status, body, _ = made.post("/v1/embeddings", {"model": "tiny", "input": "a" * 9_000_000})
     assert (status, body["error"]["code"]) == (413, "body_too_large")
     assert upstream.passed == []
+
+
+def test_a_form_that_grows_too_large_on_its_way_is_refused(gateway: Maker) -> None:
+    made = gateway(body_limit=100_000)
+    form = [b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ntiny\r\n', *[b"y" * 40_000] * 4]
+    connection = http.client.HTTPConnection(made.url.removeprefix("http://"), timeout=20)
+    sent = {"authorization": f"Bearer {KEY}", "content-type": "multipart/form-data; boundary=b"}
+    connection.request("POST", "/v1/audio/transcriptions", iter(form), sent, encode_chunked=True)
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["error"]["code"]) == (413, "body_too_large")
+    connection.close()
+
+
+def test_who_leaves_ends_what_is_passed(gateway: Maker, upstream: Upstream) -> None:
+    async def script(request: web.Request, body: Any) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 1000)
+                await asyncio.sleep(0.02)
+        except (ConnectionError, asyncio.CancelledError):
+            upstream.left.set()
+            raise
+
+    upstream.script = script
+    made = gateway()
+    host, _, port = made.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"GET /v1/files/f/content HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\r\n".encode()
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    assert upstream.left.wait(5)
 
 
 def test_models_are_listed_and_found(gateway: Maker) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from calibrant.errors import BadRequest, ModelDenied, ModelRefused
+from calibrant.errors import BadRequest, ModelDenied, ModelRefused, ModelUnavailable
 from calibrant.http.passage import Passage
 from calibrant.pipeline import Pipeline
 from calibrant.releases.live import task_in
@@ -170,10 +170,14 @@ class Passing:
 
     async def _limited(self, request: Request) -> AsyncIterator[bytes]:
         size = 0
-        async for part in request.stream():
-            size += len(part)
-            self._check_size(size)
-            yield part
+        try:
+            async for part in request.stream():
+                size += len(part)
+                self._check_size(size)
+                yield part
+        except (BadRequest, ClientDisconnect) as error:
+            request.state.broken = error  # who sends it on would tell of a lost connection
+            raise
 
 
 def _stated(data: bytes, depth: int) -> str | None:
@@ -224,6 +228,10 @@ class _Passed:
                 headers=headers, body=self._body,
             ) as response:  # fmt: skip
                 await while_there(request.receive, self._give(response, send))
+        except ModelUnavailable:
+            if isinstance(broken := getattr(request.state, "broken", None), Exception):
+                raise broken from None
+            raise
         except (ModelDenied, ModelRefused) as error:
             if error.status in (404, 405) and not self._visit.status:
                 raise BadRequest(
