@@ -137,6 +137,7 @@ def load(path: str | Path) -> Config:
 
         [stream]
         gate = "trail"                              # or "hold"
+        disclaim = "none"                           # or "append": a sentence under answers that are to be disclaimed
 
         [route]                                     # or cascade, ensemble, chain ... with their settings
         kind = "single"

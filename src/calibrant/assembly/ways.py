@@ -22,6 +22,7 @@ __all__ = ["release_of"]
 
 Section = Mapping[str, Any]
 Gate = Literal["trail", "hold"]
+Disclaim = Literal["none", "append"]
 AskedWith = Literal["fitted", "any"]
 
 
@@ -49,9 +50,13 @@ class ConfidenceFrom:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stream:
-    """Whether an answer goes out at once, its confidence last ("trail"), or after the decision ("hold")."""
+    """Whether an answer goes out at once, its confidence last ("trail"), or after the decision ("hold").
+
+    `disclaim` says whether a sentence is put under answers that are to be disclaimed ("append"), or not ("none").
+    """
 
     gate: Gate = "trail"
+    disclaim: Disclaim = "none"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +68,7 @@ class TaskSection:
     posture: str | None = None
     same: Same = None
     gate: Gate | None = None
+    disclaim: Disclaim | None = None
     format: str | None = None
     prompt: str | None = None
     asked_with: AskedWith | None = None
@@ -90,12 +96,14 @@ def release_of(sections: Section, folder: Path, secret: Callable[[str], bool]) -
     file = _File(folder, secret, _Models(sections))
     usual = filled(ConfidenceFrom, sections.get("confidence", {}), "[confidence]")
     postures = dict(usual.posture)
+    stream = filled(Stream, sections.get("stream", {}), "[stream]")
     default = Way(
         signals=_signals(usual.signals, postures.pop("default", None), usual.same, "[confidence]"),
         maps=replace(file.maps(usual.maps) or MapSet(), asked_with=usual.asked_with),
         policy=file.policy(sections.get("policy", {}), "policy"),
         others={role: role for role in ("peer", "judge") if role in sections},
-        gate=filled(Stream, sections.get("stream", {}), "[stream]").gate,
+        gate=stream.gate,
+        disclaim=stream.disclaim,
         format=_format(usual.format, "[confidence]"),
         prompt=file.prompt(usual.prompt),
         **file.route(sections.get("route", {}), "route", usual.same),
@@ -158,7 +166,7 @@ class _File:
         """What a task has of its own of a way, but its signals."""
         given: dict[str, Any] = {
             "maps": self.maps(own.maps), "gate": own.gate, "format": _format(own.format, f"[{place}]"),
-            "prompt": self.prompt(own.prompt),
+            "prompt": self.prompt(own.prompt), "disclaim": own.disclaim,
         }  # fmt: skip
         if own.policy is not None:
             given["policy"] = self.policy(own.policy, f"{place}.policy")

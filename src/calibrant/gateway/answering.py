@@ -17,6 +17,7 @@ from calibrant.types import Delta, Json, Record
 
 from .admission import Admission
 from .bodies import answered, read
+from .disclaiming import TALKS, disclaimer
 from .given import Given, first_headers, given, headers
 from .visits import Visit, visit_of
 from .wires import Asked, Begun, Events, Wire
@@ -69,13 +70,18 @@ class Answering:
         ids = choice_ids(self.pipeline.new_id(), asked.ask.samples)
         request.state.record_id, request.state.hold = ids[0], way.hold
         visit.model, visit.hold = way.model.name, way.hold
+        talks = way.disclaims and wire.path in TALKS
+
+        def under(record: Record) -> str:
+            return disclaimer(record, asked.ask, way.book) if talks else ""
+
         if asked.stream:
             pieces = self.pipeline.streams(question, asked.ask, ids, way)
             begun = Begun(record_id=ids[0], model=way.model.name, time=self.pipeline.clock())
-            return _EventStream(pieces, wire.events(asked, begun), way, ids, visit)
+            return _EventStream(pieces, wire.events(asked, begun), way, ids, visit, under)
         records = await while_there(request.receive, self.pipeline.answers(question, asked.ask, ids, way))
         visit.records = records
-        shown = [given(record, hold=way.hold, book=way.book) for record in records]
+        shown = [given(one, hold=way.hold, book=way.book, under=under(one)) for one in records]
         return answered(wire.reply(asked, shown), headers=headers(records))
 
 
@@ -118,8 +124,15 @@ class _EventStream:
     """
 
     def __init__(
-        self, pieces: Pieces, events: Events, way: LiveWay, ids: Sequence[str], visit: Visit
+        self,
+        pieces: Pieces,
+        events: Events,
+        way: LiveWay,
+        ids: Sequence[str],
+        visit: Visit,
+        under: Callable[[Record], str],
     ) -> None:
+        self._under = under
         self._pieces, self._events, self._way, self._ids, self._visit = pieces, events, way, ids, visit
         self._headers = first_headers(ids[0], way.release)
         self._one_by_one, self._started, self._at = asyncio.Lock(), False, 0.0
@@ -144,8 +157,10 @@ class _EventStream:
         async for piece in self._pieces:
             if isinstance(piece, Record):
                 self._visit.records = [*self._visit.records, piece]
+                index, under = self._ids.index(piece.id), self._under(piece)
+                said = self._events.piece(Delta(text=under, index=index)) if under else b""
                 shown.append(self._given(piece))
-                said = self._events.end(shown[-1], self._ids.index(piece.id))
+                said += self._events.end(shown[-1], index)
             else:
                 said = self._events.piece(piece)
             if said or not self._started:
@@ -162,7 +177,8 @@ class _EventStream:
         await self._say(b"".join([*said, self._events.close(shown)]))
 
     def _given(self, record: Record) -> Given:
-        return given(record, hold=self._way.hold, book=self._way.book)
+        under = self._under(record)
+        return given(record, hold=self._way.hold, book=self._way.book, under=under)
 
     async def _wait(self) -> None:
         """Says that there is nothing to say yet, where there is not for a while."""

@@ -14,6 +14,8 @@ from calibrant.errors import BadRequest
 from calibrant.formats.fields import text_of
 from calibrant.types import Ask, Json, Message, Question, Sampling, canonical, digest
 
+from .disclaiming import undisclaimed
+
 __all__ = ["asked_of"]
 
 LISTS = ("options", "aliases", "documents")
@@ -35,6 +37,8 @@ def asked_of(ask: Ask, stated: Mapping[str, Any], headers: Mapping[str, str]) ->
     ('2 + 2?', 'sums', 'school', '{"metadata":{"pupil":7}}')
     """
     metadata = dict(stated)
+    if (messages := undisclaimed(ask.messages)) is not ask.messages:
+        ask = replace(ask, messages=messages)
     task, domain = (_grouping(name, metadata.pop(name, None), headers) for name in ("task", "domain"))
     question = Question(
         id=digest([_said(message) for message in ask.messages]),

@@ -40,8 +40,8 @@ class Given:
     held: bool = False
 
 
-def given(record: Record, *, hold: bool, book: Phrasebook = PLAIN) -> Given:
-    """What a client gets of a record, where `hold` says that the gate is shut."""
+def given(record: Record, *, hold: bool, book: Phrasebook = PLAIN, under: str = "") -> Given:
+    """What a client gets of a record, where `hold` says that the gate is shut; `under` its text stands a disclaimer."""
     answer = record.completion
     assert answer is not None and record.decision is not None  # with neither it is an error, raised before
     held = hold and record.decision.action.needs_person
@@ -49,6 +49,8 @@ def given(record: Record, *, hold: bool, book: Phrasebook = PLAIN) -> Given:
         answer = Completion(
             text=HELD_TEXT, model=answer.model, finish_reason="content_filter", usage=answer.usage
         )
+    elif under:
+        answer = replace(answer, text=answer.text + under)
     told = confidence_body(_without_reasons(record) if held else record, book=book)
     told["held"] = held
     if held:

@@ -88,6 +88,7 @@ class LiveWay:
     assessor: Assessor
     policy: Policy
     hold: bool = False
+    disclaims: bool = False
     release: str | None = None
     format: str | None = None
     prompt: Prompt | None = None
@@ -246,6 +247,7 @@ def _living(way: Way, models: Mapping[str, Model], release: str, where: str) -> 
         assessor=parts.assessor(next(iter(parts.models.values()))),
         policy=made("policies", way.policy, where.format("policy"), parts),
         hold=way.gate == "hold",
+        disclaims=way.disclaim == "append",
         release=release,
         format=way.format,
         prompt=way.prompt,

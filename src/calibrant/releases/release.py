@@ -48,6 +48,7 @@ class Way:
     models : the route's models, in order: the name that each has for the route, and in the deployment
     others : further models that signals ask, by their role ("peer")
     gate : "trail" where an answer goes out at once and its confidence last, "hold" where the decision comes first
+    disclaim : "append" where a sentence stands under answers to be disclaimed, "none" where the confidence tells it
     format : the form that answers are asked for in (`calibrant.dialogue.forms`); None for as questions come
     prompt : what is put around questions, of which the whole reply is the answer; None for nothing
     """
@@ -59,6 +60,7 @@ class Way:
     models: tuple[tuple[str, str], ...] = (("model", "model"),)
     others: Mapping[str, str] = field(default_factory=dict)
     gate: Literal["trail", "hold"] = "trail"
+    disclaim: Literal["none", "append"] = "none"
     format: str | None = None
     prompt: Prompt | None = None
 
@@ -69,6 +71,8 @@ class Way:
             raise ValueError("A way asks at least one model.")
         if self.gate not in ("trail", "hold"):
             raise ValueError(f"A gate is 'trail' or 'hold', not {self.gate!r}.")
+        if self.disclaim not in ("none", "append"):
+            raise ValueError(f"A way disclaims by 'none' or 'append', not {self.disclaim!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -81,6 +85,7 @@ class Way:
             "others": dict(self.others),
             "gate": self.gate,
             # what is not stated is left out, as where releases were sealed that knew of none
+            **({"disclaim": self.disclaim} if self.disclaim != "none" else {}),
             **({"format": self.format} if self.format else {}),
             **({"prompt": asdict(self.prompt)} if self.prompt else {}),
         }
@@ -96,6 +101,7 @@ class Way:
             models=tuple((role, name) for role, name in data["models"]),
             others=data["others"],
             gate=data["gate"],
+            disclaim=data.get("disclaim", "none"),
             format=data.get("format"),
             prompt=Prompt(**data["prompt"]) if "prompt" in data else None,
         )
