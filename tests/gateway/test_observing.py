@@ -289,8 +289,10 @@ def test_no_client_writes_a_line_of_its_own(path: str, task: str) -> None:
         assert json.loads(Json().format(line))["path"] == path
 
 
-def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_log_that_nobody_reads_holds_nothing_up(blocking: bool) -> None:
     end, start = os.pipe()
+    os.set_blocking(start, blocking)
     lines = Lines(start, most=2000)
     lines.setFormatter(Text())
     began = time.monotonic()
@@ -351,6 +353,7 @@ def test_a_process_logs_each_request_with_its_record_as_json(upstream: Upstream,
     assert (served["action"], served["p"], served["key"]) == ("hand_off", None, "server")
     assert (failed["status"], failed["error"]) == (502, "model_unavailable")
     assert not any("healthz" in line for line in errors.splitlines())
+    assert f"Listening on http://127.0.0.1:{port}/v1" in errors
     assert any(failed["record_id"] in one.get("message", "") for one in lines), "the reason names the record"
     assert KEY not in errors
     assert "sk-upstream" not in errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from contextlib import suppress
 from importlib import import_module
@@ -25,6 +26,8 @@ from .retention import Retention
 from .webhooks import Deliveries
 
 __all__ = ["serve"]
+
+LOG = logging.getLogger("calibrant.gateway")
 
 PATIENCE = 30
 """Seconds that answers under way are given when the server is told to stop."""
@@ -93,6 +96,8 @@ def serve(path: Path) -> None:
         app, log_config=None, access_log=False, server_header=False, ws="none", lifespan="on", backlog=WAITING,
         timeout_keep_alive=KEPT_ALIVE, timeout_graceful_shutdown=PATIENCE,
     )  # fmt: skip
+    address, port, *_ = listener.getsockname()
+    LOG.info("Listening on http://%s:%d/v1", f"[{address}]" if ":" in address else address, port)
     with listener:
         uvicorn.Server(settings).run(sockets=[listener])
 

@@ -87,8 +87,10 @@ def _left_out(number: int) -> logging.LogRecord:
 
 def _put(file: int, text: bytes) -> None:
     """Past the buffers of `sys.stderr`, which a thread that is stopped at the end would leave locked."""
-    try:
-        while text:
+    while text:
+        try:
             text = text[os.write(file, text) :]
-    except OSError:
-        pass  # nobody reads it any more
+        except BlockingIOError:  # whoever started the process shares it, and made it so
+            time.sleep(TOGETHER)
+        except OSError:
+            return  # nobody reads it any more
