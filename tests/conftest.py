@@ -11,8 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from calibrant.stores.sql import SqlStore
+
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine is no fault of what is tested
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -99,8 +99,8 @@ def test_fit_apply_and_audit_again(log: Path, tmp_path: Path) -> None:
     [
         (["audit", "nowhere.csv"], 1, "no file nowhere.csv"),
         (["fit", "LOG", "--calibrator", "plat"], 2, "Did you mean 'platt'"),
-        (["audit", "LOG", "--by", "country"], 1, "--by COLUMN"),
-        (["audit", "LOG", "--confidence", "sure"], 1, "sure"),
+        (["audit", "LOG", "--by", "country"], 2, "--by COLUMN"),
+        (["audit", "LOG", "--confidence", "sure"], 2, "sure"),
         (["apply", "LOG", "LOG", "-o", "out.csv"], 1, "calibrant fit"),
         (["elicit", "nowhere.jsonl", "-o", "log.jsonl"], 1, "nowhere.jsonl"),
         (["ask", "2 + 2?", "--model", "gpt"], 2, "--url"),

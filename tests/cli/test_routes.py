@@ -188,4 +188,4 @@ def test_plan_retrieval_says_what_tells_the_causes_apart(tmp_path: Path) -> None
     got = json.loads(calibrant("plan", "retrieval", log, "--json").stdout)
     assert (got["right"], got["bad_retrieval"], got["bad_generation"]) == (60, 30, 30)
     assert [one["name"] for one in got["features"]] == ["sure"] and got["map_id"]
-    assert "held" in calibrant("plan", "retrieval", log, "--held", "nothing", status=1).stderr
+    assert "held" in calibrant("plan", "retrieval", log, "--held", "nothing", status=2).stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from shlex import quote
@@ -83,6 +82,8 @@ def _answer(question: str, usual: str, asks: bool) -> str:
 
 def _model_at(url: str, key: str | None, asks: bool) -> str:
     """The model that is named, or the only one that the server has."""
+    import asyncio
+
     from calibrant.http.hello import hello
 
     try:
@@ -140,6 +141,8 @@ def doctor_command(
 
     Ends with status 3 where something would not work.
     """
+    import asyncio
+
     from calibrant.assembly.config import load
     from calibrant.doctor.diagnosing import diagnose
 
