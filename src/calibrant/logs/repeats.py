@@ -230,19 +230,27 @@ def totals(values: NDArray[Any], grade: Floats, rows: int = 3) -> NDArray[np.boo
     if values.dtype.kind != "O":
         return found
     last = max(0, len(values) - rows)
-    before = set(map(str, values[:last].tolist()))  # what stands there too is a task or a topic
-    for i, value in enumerate(values[last:].tolist(), start=last):
-        found[i] = isinstance(value, str) and value not in before and value.strip(" :.").lower() in TOTALS
-    told = {
-        one: isinstance(one, str) and sums_up(one)
-        for one in {v for v in values.tolist() if isinstance(v, str)}
-    }
-    summing = np.fromiter(
-        (told.get(value, False) if isinstance(value, str) else False for value in values.tolist()),
-        bool,
-        len(values),
-    )
+    ends = [
+        i
+        for i, value in enumerate(values[last:].tolist(), start=last)
+        if isinstance(value, str) and value.strip(" :.").lower() in TOTALS
+    ]
+    if ends:
+        before = set(map(str, values[:last].tolist()))  # what stands there too is a task or a topic
+        found[[i for i in ends if values[i] not in before]] = True
     between = (grade > 0) & (grade < 1) & (grade != 0.5)
+    if not _summing(
+        values[between]
+    ).any():  # hardly any row: few calls of what is slow, for a log of a million
+        return found
+    summing = _summing(values)
     if 5 * summing.sum() <= len(values) and 10 * between[~summing].sum() <= (~summing).sum():
         found |= summing & (2 * between[summing].sum() > summing.sum())
     return found
+
+
+def _summing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a text says of its row that it sums others up; each text is looked at once."""
+    listed = values.tolist()
+    told = {one: sums_up(one) for one in {value for value in listed if isinstance(value, str)}}
+    return np.fromiter((isinstance(value, str) and told[value] for value in listed), bool, len(listed))
