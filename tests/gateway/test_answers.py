@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +109,33 @@ def test_a_held_answer_says_so_and_where_to_ask_for_it(gateway: Maker, stream: b
     (event,) = events(made.store, "held")
     assert (event.about, event.data["action"], event.data["asked_by"]) == (told["id"], "hand_off", "shop")
     assert made.store.verify().broken is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/responses", {"input": "2 + 2?"}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": "2 + 2?"}], "max_tokens": 50}),
+        ("/v1/completions", {"prompt": "2 + 2 ="}),
+    ],
+)
+def test_every_format_says_that_an_answer_is_held_and_takes_its_id(
+    gateway: Maker, path: str, body: Any, stream: bool
+) -> None:
+    made = gateway()
+    status, said, headers = made.send("POST", path, {"model": "calibrant", "stream": stream} | body)
+    assert (status, headers["x-calibrant-held"]) == (200, "true")
+    text = said if stream else json.dumps(said)
+    assert "It is 4" not in text
+    assert re.search(r'"held": ?true', text)
+    polls = set(re.findall(r'"poll": ?"(/v1/answers/[^"]+)"', text))
+    assert len(polls) == 1
+    id = re.search(r'"id": ?"((?:resp|msg|cmpl)[_-][^"]+)"', text)
+    assert id is not None
+    assert made.send("POST", f"/v1/answers/{id[1]}", {"release": True}, "ana")[1]["status"] == "released"
+    assert made.send("GET", polls.pop())[1]["message"]["content"] == "It is 4."
+    assert made.send("POST", "/v1/feedback", {"id": id[1], "correct": True})[0] == 200
 
 
 def test_an_answer_that_was_sent_is_none_that_waits(gateway: Maker) -> None:
@@ -292,6 +320,8 @@ def test_what_was_erased_is_gone_corrections_too(gateway: Maker) -> None:
     made.store.erase(Which(records=(id, other)), time=1.0, new_id=lambda: "e", why="asked for")
     told = made.send("GET", f"/v1/answers/{id}")[1]
     assert (told["status"], told["message"], told["content"]) == ("corrected", None, "erased")
+    assert made.send("GET", f"/v1/answers/{other}?wait=20")[1]["status"] == "erased", "nobody waits for it"
+    assert made.send("GET", "/v1/answers", key="ana")[1]["data"] == []
     assert "Ann" not in json.dumps([told, *(repr(one) for one in made.store.verdicts(id))])
     code, said, _ = made.send("POST", f"/v1/answers/{other}", {"release": True}, "ana")
     assert (code, said["error"]["code"]) == (410, "record_erased")

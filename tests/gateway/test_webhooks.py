@@ -202,6 +202,22 @@ async def test_another_process_goes_on_where_one_ended(receiver: Receiver, tmp_p
 
 
 @in_loop
+async def test_what_is_old_when_webhooks_are_new_is_not_told_and_what_nobody_told_is(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    made = pipeline(str(tmp_path / "log.db"))
+    made.clock = lambda: time.time() - 86400.0
+    await ask(made)
+    made.clock = time.time
+    recent = await ask(made)
+    await asyncio.sleep(0.01)
+    with watched(Deliveries(made, ByTask(receiver.hook()), lambda: True).watch):
+        await until(lambda: len(delivered(made.store)) == 1)
+    assert [told["record_id"] for told in receiver.taken] == [recent.id]
+    await made.close()
+
+
+@in_loop
 async def test_only_what_is_asked_for_is_told(receiver: Receiver, tmp_path: Path) -> None:
     made = pipeline(str(tmp_path / "log.db"), "trail")
     hooks = ByTask(

@@ -113,7 +113,7 @@ class Answers:
         self._waiting.setdefault(record_id, set()).add(decided)
         try:
             event = await asyncio.to_thread(self._decision, record)
-            if event is None and record.held and seconds:
+            if event is None and seconds and _status(record, event) == "held":
                 with suppress(TimeoutError):
                     await asyncio.wait_for(decided.wait(), seconds)
                 event = await asyncio.to_thread(self._decision, record)
@@ -177,7 +177,7 @@ class Answers:
         found: list[tuple[Entry, Record]] = []
         for entry in self.pipeline.store.events("held", after=after, lacking="reviewed"):
             record = self.pipeline.store.record(_event(entry).about or "")
-            if record is not None and may_see(asker, record):
+            if record is not None and record.content != "erased" and may_see(asker, record):
                 found.append((entry, record))
                 if len(found) == most:
                     break
@@ -272,6 +272,8 @@ def _status(record: Record, event: Event | None) -> str:
         return str(event.data["outcome"])
     if record.completion is None or record.error is not None:
         return "failed"
+    if record.held and record.content == "erased":
+        return "erased"
     return "held" if record.held else "answered"
 
 

@@ -48,6 +48,9 @@ GIVE_UP = 3 * 86400.0
 AT_ONCE = 8
 """Deliveries to an address that are under way at the same time."""
 
+BEFORE = 600.0
+"""Seconds before the start of the first process that leads; what was older is not told when webhooks are new."""
+
 PENDING = 10_000
 """Events that may wait for their delivery in memory; the rest wait in the store."""
 
@@ -157,8 +160,8 @@ class Deliveries:
         if self._version is None:
             self._version, self._cursor, self._done = await asyncio.to_thread(self._place)
             self._seen = self._cursor
-        version = self._version
-        assert version is not None  # of the place that was just looked up, or earlier
+            if self._version == 0:  # kept at once, so that another goes on from here
+                await self._keep(self._cursor)
         for position in [place for place, task in self._pending.items() if task.done()]:
             if (error := self._pending[position].exception()) is not None:
                 LOG.error("A webhook could not be told; it is tried again", exc_info=error)
@@ -173,18 +176,25 @@ class Deliveries:
                     self._pending[entry.position] = task
         cursor = min(self._pending, default=self._seen + 1) - 1
         if cursor > self._cursor:
-            value = {"cursor": cursor}
-            if not await asyncio.to_thread(self._pipeline.store.set_state, STATE, value, version):
-                return self._forget()
-            self._version, self._cursor = version + 1, cursor
+            await self._keep(cursor)
         return None
 
+    async def _keep(self, cursor: int) -> None:
+        """All is done up to there; begins anew where another has gone on meanwhile."""
+        version = self._version or 0
+        if await asyncio.to_thread(self._pipeline.store.set_state, STATE, {"cursor": cursor}, version):
+            self._version, self._cursor = version + 1, cursor
+        else:
+            self._forget()
+
     def _place(self) -> tuple[int, int, set[str]]:
-        """Where to go on, and what is delivered beyond. The first time ever it begins with what this process saw."""
+        """Where to go on, and what is delivered beyond. The first time ever it begins shortly before this process."""
         store = self._pipeline.store
         version, value = store.state(STATE)
         if value is None:
-            older = (e.position for e in store.events(*KINDS, newest=True) if _event(e).time < self._began)
+            older = (
+                e.position for e in store.events(*KINDS, newest=True) if _event(e).time < self._began - BEFORE
+            )
             cursor = next(older, 0)
         else:
             cursor = value["cursor"]
