@@ -36,7 +36,10 @@ FILES = [
     if SECTIONS & set(table)
 ]
 MODEL = {"kind": "scripted", "script": {}}
-KEYS = {"CALIBRANT_KEY": "a-key-of-some-length", "MODEL_KEY": "k", "LARGE_KEY": "k"}
+KEYS = {
+    "CALIBRANT_KEY": "a-key-of-some-length", "MODEL_KEY": "k", "LARGE_KEY": "k",
+    "HOOK_SECRET": "a-secret-of-some-length",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
