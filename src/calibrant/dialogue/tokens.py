@@ -98,7 +98,7 @@ def _unspelt(completion: Completion) -> str:
 def _check(tokens: Sequence[Token]) -> None:
     """Raises `NoScore` for what is no log-probability of a token that was said."""
     values = [token.logprob for token in tokens]  # a list takes half the time of a generator
-    if any([math.isnan(value) for value in values]):
+    if any(map(math.isnan, values)):
         raise NoScore("A log-probability of the answer is not a number.")
     if max(values, default=0.0) > ROUNDING:
         raise NoScore("A number of the answer's tokens lies above 0, so it is no log-probability.")
@@ -129,7 +129,8 @@ def logprob_sum(tokens: Sequence[Token]) -> float:
     >>> logprob_sum((Token("a", -1.0), Token("b", 1e-9)))
     -1.0
     """
-    return math.fsum([min(0.0, token.logprob) for token in tokens])
+    values = [token.logprob for token in tokens]
+    return math.fsum([value if value < 0.0 else 0.0 for value in values])
 
 
 def likelihood(tokens: Sequence[Token]) -> float:

@@ -66,10 +66,13 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     ()
     """
     there = list(entries or ())
-    if not all([isinstance(entry, dict) and "token" in entry for entry in there]):
+    try:
+        texts = _texts(there)
+    except (KeyError, TypeError, AttributeError):  # no object, or one of something else
         return ()
-    tops = [_listed(top) if (top := entry.get("top_logprobs")) else () for entry in there]
-    return tuple(map(Token, _texts(there), _numbers(there), tops))
+    tops = [entry.get("top_logprobs") for entry in there]
+    listed = [_listed(top) if top else () for top in tops] if any(tops) else [()] * len(tops)
+    return tuple(map(Token, texts, _numbers(there), listed))
 
 
 def _listed(top: Any) -> tuple[tuple[str, float], ...]:

@@ -74,10 +74,12 @@ def completions(
 ADVICE = "Check that the URL is that of an OpenAI-compatible server, ending in /v1."
 
 
+NAMED = ("system_fingerprint", "service_tier")
+
+
 def body_members(body: Mapping[str, Any]) -> dict[str, str]:
     """What a reply or a piece of a streamed one says of the server that a completion has a field for."""
-    named = {name: body.get(name) for name in ("system_fingerprint", "service_tier")}
-    return {name: value for name, value in named.items() if isinstance(value, str)}
+    return {name: value for name in NAMED if isinstance(value := body.get(name), str)}
 
 
 def _completion(choice: Mapping[str, Any], model: str, latency: float, said: Mapping[str, Any]) -> Completion:
@@ -121,7 +123,7 @@ def kept(members: Mapping[str, Any]) -> str | None:
 
 def reasoning_in(message: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """What the model thought aloud, and where it goes by other names than the usual one: these, without text."""
-    told = {name: text for name in REASONING if isinstance(text := message.get(name), str) and text}
+    told = {name: text for name in REASONING if (text := message.get(name)) and isinstance(text, str)}
     if not told:
         return "", {}
     return next(iter(told.values())), {} if told.keys() == {REASONING[0]} else dict.fromkeys(told, "")
@@ -129,6 +131,8 @@ def reasoning_in(message: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
 
 def sureness(choice: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
     """What a choice, or the message or piece in it, says of how sure it is."""
+    if SURENESS.isdisjoint(choice) and SURENESS.isdisjoint(message):
+        return {}
     return {
         name: part[name]
         for part in (choice, message)
