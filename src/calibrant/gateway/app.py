@@ -19,6 +19,7 @@ from calibrant.assembly.sections import FeedbackSource
 from calibrant.formats.chat.replies import error_body
 from calibrant.pipeline import Pipeline
 
+from . import openapi
 from .admission import Admission
 from .answering import Answering
 from .answers import Answers
@@ -102,6 +103,7 @@ def create_app(
             Route(ANSWERS, answers.held),
             Route(f"{ANSWERS}/{{id}}", answers.get, methods=["GET"]),
             Route(f"{ANSWERS}/{{id}}", answers.decide, methods=["POST"]),
+            Route("/openapi.json", openapi.endpoint),
             Route("/metrics", observer.metrics),
             Route("/healthz", observer.health),
             Route("/readyz", observer.ready),
@@ -130,6 +132,6 @@ def _said(task: asyncio.Task[None]) -> None:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Routing's own errors (404, 405) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    served = ", ".join([*SERVED, "/healthz", "/readyz", "/metrics"])
+    served = ", ".join([*SERVED, "/openapi.json", "/healthz", "/readyz", "/metrics"])
     body = error_body(f"{error.detail}. Served: {served}.", "invalid_request_error", "unknown_url")
     return answered(body, status=error.status_code, headers=dict(error.headers or {}))
