@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ FAMILIES = {
 
 
 @cache
+def declared() -> dict[str, tuple[EntryPoint, ...]]:
+    """What installed packages add to each family, read once: a reading opens a file of every package."""
+    installed = entry_points()
+    return {family: tuple(installed.select(group=f"calibrant.{family}")) for family in FAMILIES}
+
+
+@cache
 def names(family: str) -> tuple[str, ...]:
     """Names in a family, sorted.
 
@@ -41,7 +48,7 @@ def names(family: str) -> tuple[str, ...]:
     """
     folder = Path(__file__).parent.joinpath(*FAMILIES[family].split("."))
     own = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    return tuple(sorted(own | {point.name for point in entry_points(group=f"calibrant.{family}")}))
+    return tuple(sorted(own | {point.name for point in declared()[family]}))
 
 
 @cache
@@ -49,8 +56,9 @@ def find(family: str, name: str) -> Any:
     """The class or function of that name; raises `UnknownName` with the nearest known one."""
     if name not in names(family):
         raise UnknownName(family, name, names(family))
-    for point in entry_points(group=f"calibrant.{family}", name=name):
-        return point.load()
+    for point in declared()[family]:
+        if point.name == name:
+            return point.load()
     module = import_module(f"{__package__}.{FAMILIES[family]}.{name}")
     spelled = name.replace("_", "")
     return getattr(module, next((n for n in module.__all__ if n.lower() == spelled), module.__all__[0]))

@@ -20,7 +20,7 @@ from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, MapSet
 from calibrant.pipeline import Pipeline
 from calibrant.plans.steps import StepSeen, Trajectory
-from calibrant.plugins import find, names
+from calibrant.plugins import declared, find, names
 from calibrant.policies.bands import Bands
 from calibrant.policies.expected_cost import ExpectedCost
 from calibrant.routes.chain import Chain
@@ -277,11 +277,11 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "[calibrant.models]\necho = twice_outside:Echo\n[calibrant.stores]\nlisted = twice_outside:Listed\n"
     )
     monkeypatch.syspath_prepend(site)
-    for cache in (names, find):
+    for cache in (declared, names, find):
         cache.cache_clear()
     yield
     monkeypatch.undo()
-    for cache in (names, find):
+    for cache in (declared, names, find):
         cache.cache_clear()
 
 

@@ -104,11 +104,11 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     )
     (site / "nested_logs.py").write_text(FOREIGN)
     monkeypatch.syspath_prepend(str(site))
-    for kept in (plugins.names, plugins.find):
+    for kept in (plugins.declared, plugins.names, plugins.find):
         kept.cache_clear()
     yield site
     monkeypatch.undo()
-    for kept in (plugins.names, plugins.find):
+    for kept in (plugins.declared, plugins.names, plugins.find):
         kept.cache_clear()
 
 
