@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from contextlib import suppress
@@ -34,6 +35,9 @@ PATIENCE = 30
 
 KEPT_ALIVE = 75
 """Seconds for which an idle connection is kept: longer than balancers keep theirs, who then meet no closed one."""
+
+SELDOM = (50_000, 20, 20)
+"""When cycles are looked for: an answer makes some hundreds of objects and hardly any cycles, and is soon gone."""
 
 WAITING = 2048
 """Connections that may wait to be taken."""
@@ -98,6 +102,9 @@ def serve(path: Path) -> None:
     )  # fmt: skip
     address, port, *_ = listener.getsockname()
     LOG.info("Listening on http://%s:%d/v1", f"[{address}]" if ":" in address else address, port)
+    gc.collect()
+    gc.freeze()  # what is there now stays, and need not be gone through again and again
+    gc.set_threshold(*SELDOM)
     with listener:
         uvicorn.Server(settings).run(sockets=[listener])
 
