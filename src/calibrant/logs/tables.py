@@ -25,9 +25,11 @@ __all__ = [
     "table_source", "tables_of", "text_source",
 ]  # fmt: skip
 
-SHORT = "strlen({0}) < 24 AND {0} LIKE '%,%'"
-NUMBER = SHORT + " AND regexp_full_match({0}, '\\s*[-+]?\\d*(,\\d+)+\\s*%?\\s*')"
-"""SQL that is true of short texts with a comma, which is soon asked, and of those that are numbers."""
+NUMBER = (
+    "CASE WHEN strlen({0}) < 24 AND {0} LIKE '%,%' "
+    "THEN regexp_full_match({0}, '\\s*[-+]?\\d*(,\\d+)+\\s*%?\\s*') ELSE false END"
+)
+"""SQL that is true of numbers with a comma; CASE, so that the pattern is held against short texts with one alone."""
 WHOLE = "\0row"
 NO_OBJECT = "\1none"
 """Stands among keys for a row that has none."""
@@ -153,15 +155,10 @@ def text_source(
     )  # so that an empty field is not as one that is not there
     try:
         with readable(path):
-            for one in (SHORT, NUMBER) if commas else ("false",):
-                found = [f"c{len(names)} IS NOT NULL", *(one.format(f"c{i}") for i in range(len(names)))]
-                care = " OR ".join(f"({condition})" for condition in found)
-                count = (
-                    f"SELECT count(*), count(*) FILTER (WHERE {care}), count(c{len(names) - 1}) FROM {looked}"
-                )
-                rows, careful, whole = connection.execute(count).fetchone()
-                if not careful:
-                    break
+            numbers = [NUMBER.format(f"c{i}") for i in range(len(names))] if commas else []
+            care = " OR ".join(f"({condition})" for condition in (f"c{len(names)} IS NOT NULL", *numbers))
+            count = f"SELECT count(*), count(*) FILTER (WHERE {care}), count(c{len(names) - 1}) FROM {looked}"
+            rows, careful, whole = connection.execute(count).fetchone()
     except UnusableInput:
         return None
     table = Table(connection, sql, {name: f"c{i}" for i, name in enumerate(names)})
