@@ -119,7 +119,7 @@ def judge(
     >>> frame = pandas.DataFrame({"verdict": said, "person": np.where(np.arange(1000) < 200, right, np.nan)})
     >>> print(judge(frame, "person").sentences()[0])
     All rows: The judge says 72 of 100 are right; by people's verdicts on 200 rows of 1,000 and the judge's verdict it
-    is 57 (95 % interval 51.9 to 62.4), 25 % narrower than by people's verdicts alone. It sees over 99 of 100 right
+    is 57 (95 % interval 51.5 to 62.0), 25 % narrower than by people's verdicts alone. It sees over 99 of 100 right
     answers and 68 of 100 wrong answers as people do.
     """
     by = (by,) if isinstance(by, str) else tuple(by)

@@ -19,6 +19,7 @@ from calibrant.cli.examples import EXAMPLES
 from calibrant.looking.asked import Asked
 from calibrant.looking.following import after_audit, after_fit, after_plan, after_thresholds
 from calibrant.metrics.findings import Finding
+from calibrant.releases.release import Release, Way
 from calibrant.stores.sql import SqlStore
 from calibrant.tally import Tally
 
@@ -51,6 +52,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )  # fmt: skip
 
     SqlStore(str(made_in / "calibrant.db")).close()
+    model = '[model]\nkind = "openai_compatible"\nurl = "http://localhost:1/v1"\nmodel = "m"\n'
+    served = model + '[store]\nurl = "calibrant.db"\n'
+    (made_in / "calibrant.toml").write_text(served)
+    Release(default=Way()).save(made_in / "release.json")
     answers(1).to_csv(made_in / "answers.csv", index=False)
     answers(2).to_csv(made_in / "later.csv", index=False)
     answers(1).drop_duplicates("item_id")[["item_id", "correct"]].to_csv(made_in / "labels.csv", index=False)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from calibrant.applying import apply
 from calibrant.asking.assessing import Assessor
 from calibrant.calibrators.blend import Blend
-from calibrant.errors import ColumnNotFound
+from calibrant.errors import UnusableInput
 from calibrant.guarantees.certifying import certify
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
@@ -202,7 +202,7 @@ def test_what_a_group_is_for_must_be_known() -> None:
     reading = Reading(signal="s", score=Score(0.9))
     told = live(maps, Answer("a", "x", "m1", (reading,)), (reading,))
     assert "the score's region is not known" in str(told.reason)
-    with pytest.raises(ColumnNotFound, match="region"):
+    with pytest.raises(UnusableInput, match="parted by region"):
         applied(maps, pd.DataFrame({"confidence": [0.9], "model": ["m1"]}))
     assert applied(maps, pd.DataFrame({"confidence": [0.9], "region": ["north"]}))[0]["p"] is not None
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from calibrant.applying import apply
 from calibrant.errors import UnusableInput
 from calibrant.fitting import fit_log
-from calibrant.gateway import wire
+from calibrant.gateway.given import confidence_body
 from calibrant.logs.values import PHRASES
 from calibrant.maps.track_record import TrackRecord
 from calibrant.phrasing.english import ENGLISH
@@ -246,7 +246,7 @@ def test_the_gateway_says_it(frame: pd.DataFrame) -> None:
         confidence=Confidence(p=Probability(0.66), low=0.62, high=0.7, map_id=art.map_id, verdicts=800),
         decision=Decision(action=Action.DISCLAIM, threshold=0.6, why="because"),
     )  # fmt: skip
-    body = wire.confidence_body(record, book=Phrasebook.of(maps, Bands()))
+    body = confidence_body(record, book=Phrasebook.of(maps, Bands()))
     assert body["phrase"] == "somewhat likely right (about 65 %)"
     assert body["frequency"] == "About 13 in 20 answers like this were right."
     assert body["said"].endswith("please check this before you rely on it.")
@@ -257,6 +257,6 @@ def test_the_gateway_says_it(frame: pd.DataFrame) -> None:
         record_told["share_low"] <= record_told["right"] / record_told["answers"] <= record_told["share_high"]
     )
     none = replace(record, confidence=Confidence(p=None, reason="map 12 does not fit"), decision=None)
-    body = wire.confidence_body(none)
+    body = confidence_body(none)
     assert (body["frequency"], body["track_record"]) == (None, None)
     assert not re.search(r"\d", body["phrase"] + body["said"])

@@ -79,8 +79,8 @@ def with_turns(question: Question, *turns: Message) -> Question:
 def with_system(question: Question, text: str) -> Question:
     """The question with a text at the end of its system message, or as one.
 
-    >>> with_system(Question(id="q", messages=(Message("user", "Who?"),)), "Be brief.").messages[0]
-    Message(role='system', content='Be brief.', tool_calls=(), tool_call_id=None)
+    >>> with_system(Question(id="q", messages=(Message("user", "Who?"),)), "Be brief.").messages[0].content
+    'Be brief.'
     """
     first, *rest = question.messages or (Message("user", ""),)
     if first.role == "system":

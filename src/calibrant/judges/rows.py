@@ -191,7 +191,7 @@ def skew(terms: Floats, one: float, shown: float) -> float:
     contradictions are `shown`, where nothing is known of it.
 
     >>> round(skew(np.r_[np.full(90, 0.1 / 100), np.full(10, -0.9 / 100)], 0.0001, 9.0), 4)
-    -0.0078
+    -0.0079
     """
     square = float(terms @ terms)
     fewer = lump(one, shown) / float(np.sqrt(one))
