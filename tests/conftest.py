@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -90,3 +91,26 @@ def run(
         return status, " ".join((printed.out + printed.err).split())
 
     return ran
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a disk of so many bytes, such as "16k"; skips where nobody may."""
+    mounted: list[Path] = []
+
+    def mount(size: str) -> Path:
+        disk = tmp_path / f"disk{len(mounted)}"
+        disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+        try:
+            able = subprocess.run(command, capture_output=True, timeout=10).returncode == 0
+        except OSError:
+            able = False
+        if not able:
+            pytest.skip("nobody but root can make a small disk")
+        mounted.append(disk)
+        return disk
+
+    yield mount
+    for disk in mounted:
+        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=10)

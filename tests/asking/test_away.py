@@ -402,21 +402,9 @@ def test_a_replaced_file_is_told_and_what_it_held_is_set_aside(
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
+def full(small_disk: Callable[[str], Path]) -> Path:
     """A small disk."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        able = subprocess.run(command, capture_output=True, timeout=10).returncode == 0
-    except OSError:
-        able = False
-    if not able:
-        pytest.skip("nobody but root can make a small disk")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=10)
+    return small_disk("1m")
 
 
 def test_a_full_disk(full: Path, tmp_path: Path) -> None:

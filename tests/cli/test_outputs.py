@@ -6,8 +6,7 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -127,21 +126,9 @@ def test_what_cannot_be_written_is_said_before_the_work(run: Run, log: Path, pat
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
+def full(small_disk: Callable[[str], Path]) -> Path:
     """A disk of 16 KiB, of which nothing is left but what a small map takes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
-    try:
-        able = subprocess.run(command, capture_output=True, timeout=10).returncode == 0
-    except OSError:
-        able = False
-    if not able:
-        pytest.skip("nobody but root can make a small disk")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True, timeout=10)
+    return small_disk("16k")
 
 
 @pytest.mark.parametrize(

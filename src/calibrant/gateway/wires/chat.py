@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from calibrant.formats.chat.replies import error_body, reply_body
+from calibrant.formats.chat.replies import reply_body
 from calibrant.formats.chat.requests import ChatRequest, chat_request
 from calibrant.formats.chat.streams import Chunks
-from calibrant.types import Delta, Json, Usage
+from calibrant.types import Ask, Completion, Delta, Json, Usage
 
-from ..asking import asked_of
-from ..errors import Failure
 from ..given import Given
-from . import Asked, Begun, event
+from . import Begun, event
+from .choices import Choices
 
 __all__ = ["Chat"]
-
-PREFIX = "chatcmpl-"
-"""A reply's id is this and the id of its (first) record, so that feedback can name either."""
-
 
 MARK = "confidence"
 
 
-class Chat:
+class Chat(Choices):
     """Chat completions, whole and streamed.
 
     The confidence stands where clients look that keep what they do not know: that of the first choice beside the
@@ -32,32 +27,16 @@ class Chat:
     """
 
     path: ClassVar = "/v1/chat/completions"
+    prefix = "chatcmpl-"
 
-    def parse(self, body: Json, headers: Mapping[str, str]) -> Asked:
-        """Understand a request; raises `BadRequest`."""
-        chat = chat_request(_unmarked(body))
-        question, ask = asked_of(chat.ask, chat.metadata, headers)
-        return Asked(question=question, ask=ask, model=chat.model, stream=chat.stream, form=chat)
+    def _read(self, body: Json) -> ChatRequest:
+        return chat_request(_unmarked(body))
 
-    def reply(self, asked: Asked, given: Sequence[Given]) -> Json:
-        """The body of a chat completion."""
-        first, done = given[0], [one.completion for one in given]
-        body = reply_body(done, asked.ask, id=PREFIX + first.record_id, time=first.time)
-        for choice, one in zip(body["choices"], given, strict=True):
-            choice["confidence"] = one.confidence
-        return body | {"confidence": first.confidence}
+    def _written(self, done: Sequence[Completion], ask: Ask, *, id: str, time: float) -> dict[str, Any]:
+        return reply_body(done, ask, id=id, time=time)
 
-    def events(self, asked: Asked, begun: Begun) -> _Events:
-        """What makes the events of a streamed one."""
-        return _Events(asked.form, begun)
-
-    def error(self, failure: Failure) -> Json:
-        """An error in OpenAI's shape."""
-        return error_body(failure.message, failure.kind, failure.code, failure.param)
-
-    def error_event(self, failure: Failure) -> bytes:
-        """The same as an event; no [DONE] follows, and clients raise."""
-        return event(self.error(failure))
+    def _streamed(self, asked: ChatRequest, begun: Begun) -> _Events:
+        return _Events(asked, begun)
 
 
 def _unmarked(body: Json) -> Json:
@@ -74,7 +53,7 @@ def _unmarked(body: Json) -> Json:
 
 class _Events:
     def __init__(self, chat: ChatRequest, begun: Begun) -> None:
-        self._chunks = Chunks(chat, begun.model, id=PREFIX + begun.record_id, time=begun.time)
+        self._chunks = Chunks(chat, begun.model, id=Chat.prefix + begun.record_id, time=begun.time)
 
     def piece(self, delta: Delta) -> bytes:
         return b"".join([event(chunk) for chunk in self._chunks.piece(delta)])
