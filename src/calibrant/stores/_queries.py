@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from calibrant.plugins import require
+from calibrant.types import SECOND
 
 from ._tables import ENTRIES, EVENTS
 
@@ -52,7 +53,13 @@ def joined(records: Any, verdicts: Any) -> Any:
     latest = (
         sa.select(other.c.id)
         .where(other.c.record_id == records.c.id)
-        .order_by(*issued, other.c.propensity.is_(None), other.c.time.desc(), other.c.id.desc())
+        .order_by(
+            other.c.source == SECOND,
+            *issued,
+            other.c.propensity.is_(None),
+            other.c.time.desc(),
+            other.c.id.desc(),
+        )
         .limit(1)
         .scalar_subquery()
     )

@@ -182,9 +182,10 @@ class SqlStore:
         """One flat row per record and signal, oldest first, joined with one verdict of the record.
 
         That is the latest of those that cite an assignment, else of those that state a propensity, else the
-        latest: a user's later thumb does not displace an auditor's sample. The columns of `records.rows_of`, and
-        `judge`, `source`, `weight` = 1/propensity, None where nobody judged or nobody knows the propensity, and
-        `propensity_from`, as of the verdict. Streamed in bounded memory; reads one snapshot, however long it takes.
+        latest: a user's later thumb does not displace an auditor's sample, nor a second reader the first. The
+        columns of `records.rows_of`, and `judge`, `source`, `weight` = 1/propensity, None where nobody judged or
+        nobody knows the propensity, and `propensity_from`, as of the verdict. Streamed in bounded memory; reads one
+        snapshot, however long it takes.
         """
         query = joined(self._records.table, self._verdicts.table)
         # The result is closed before its connection, also when the reader stops early.

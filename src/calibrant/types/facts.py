@@ -11,8 +11,8 @@ from .asks import Completion, Json, Question
 from .confidences import Confidence, Reading, Step
 
 __all__ = [
-    "Action", "Assignment", "Broken", "Decision", "Entry", "Erased", "Event", "Fact", "Head", "Record", "Verdict",
-    "Verified", "Which",
+    "SECOND", "Action", "Assignment", "Broken", "Decision", "Entry", "Erased", "Event", "Fact", "Head", "Record",
+    "Verdict", "Verified", "Which",
 ]  # fmt: skip
 
 
@@ -87,6 +87,10 @@ class Assignment:
 
     def __post_init__(self) -> None:
         _check_propensity(self.propensity)
+
+
+SECOND = "second"
+"""The source of a verdict by a second reader, which says how far readers agree and does not displace the first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
