@@ -2,11 +2,13 @@
 
 `Logistic` serves temperature, Platt and beta; `Steps` isotonic and histogram; `Pair` Venn-Abers;
 `Mixture` an average of others. All turn scores of shape (n,) into probabilities, and into the ends of
-their 95 % intervals.
+their 95 % intervals; and a single score, as each answer has it, without arrays, whose calls cost more than their work.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -53,6 +55,10 @@ class Curve(Protocol):
 
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """Ends of the 95 % intervals, two arrays of shape (n,)."""
+        ...
+
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and ends of the interval at one score: the same numbers, but for rounding at 1e-12."""
         ...
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,6 +133,19 @@ class Logistic:
         low, high = expit(eta - half), expit(eta + half)
         return self._with_atoms(scores, low, "low"), self._with_atoms(scores, high, "high")
 
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and ends of the interval at one score."""
+        for atom, end in ((self.at_one, 1.0), (self.at_zero, 0.0)):
+            if atom is not None and abs(score - end) <= NEAR:
+                return atom.p, atom.low, atom.high
+        c = min(max(score, self.inside[0]), self.inside[1])
+        u, v = math.log(c), -math.log1p(-c)
+        (aa, ab, ak), (ba, bb, bk), (ka, kb, kk) = self.covariance
+        eta = self.a * u + self.b * v + self.k
+        spread = u * u * aa + u * v * (ab + ba) + v * v * bb + u * (ak + ka) + v * (bk + kb) + kk
+        half = _Z * math.sqrt(max(spread, 0.0))
+        return _sigma(eta), _sigma(eta - half), _sigma(eta + half)
+
     def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "logistic", **asdict(self)}
@@ -160,6 +179,17 @@ class Steps:
     def interval(self, scores: Floats) -> tuple[Floats, Floats]:
         """The interval of the block's rate."""
         return self._at(scores, "low"), self._at(scores, "high")
+
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and ends of the interval at one score."""
+        knots, last = self.score, len(self.score) - 1
+        if not self.linear or not last:
+            i = max(bisect_right(knots, score * (1 + NEAR)) - 1, 0)
+            return self.p[i], self.low[i], self.high[i]
+        i = min(max(bisect_right(knots, score) - 1, 0), last - 1)
+        way = min(max((score - knots[i]) / (knots[i + 1] - knots[i]), 0.0), 1.0)
+        p, low, high = [held[i] * (1 - way) + held[i + 1] * way for held in (self.p, self.low, self.high)]
+        return p, low, high
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers."""
@@ -205,6 +235,16 @@ class Pair:
         p0, p1 = self.interval(scores)
         return p1 / (1 - p0 + p1)
 
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and the pair at one score."""
+        above, below = (
+            bisect_right(self.score, score * (1 + NEAR)),
+            bisect_left(self.score, score * (1 - NEAR)),
+        )
+        p0 = self.p0[above - 1] if above else 0.0
+        p1 = self.p1[below] if below < len(self.p1) else 1.0
+        return p1 / (1 - p0 + p1), p0, p1
+
     def to_dict(self) -> dict[str, Any]:
         """All numbers."""
         return {"kind": "pair", **asdict(self)}
@@ -233,10 +273,31 @@ class Mixture:
         low, high = sum(w * lo for w, lo, _ in ends), sum(w * hi for w, _, hi in ends)
         return np.asarray(low), np.asarray(high)
 
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and ends of the interval at one score."""
+        p = low = high = 0.0
+        for weight, part, band in zip(self.weights, self.parts, self.bands, strict=True):
+            said = part.at(score)
+            ends = said if band is part else band.at(score)
+            p, low, high = p + weight * said[0], low + weight * ends[1], high + weight * ends[2]
+        return p, low, high
+
     def to_dict(self) -> dict[str, Any]:
         """The parts, each with its numbers."""
         parts, bands = ([curve.to_dict() for curve in curves] for curves in (self.parts, self.bands))
         return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
+
+
+def _sigma(eta: float) -> float:
+    """One over one plus e to the minus eta, of any number.
+
+    >>> _sigma(0.0), _sigma(-1000.0), _sigma(1000.0)
+    (0.5, 0.0, 1.0)
+    """
+    if eta >= 0:
+        return 1.0 / (1.0 + math.exp(-eta))
+    grown = math.exp(eta)
+    return grown / (1.0 + grown)
 
 
 def curve_from_dict(data: dict[str, Any]) -> Curve:
@@ -255,7 +316,11 @@ def curve_from_dict(data: dict[str, Any]) -> Curve:
         case "pair":
             return Pair(**fields)
         case "mixture":
-            parts, bands = (tuple(curve_from_dict(c) for c in data[name]) for name in ("parts", "bands"))
+            parts = tuple(map(curve_from_dict, data["parts"]))
+            bands = tuple(
+                part if band == own else curve_from_dict(band)
+                for part, own, band in zip(parts, data["parts"], data["bands"], strict=True)
+            )
             return Mixture(weights=fields["weights"], parts=parts, bands=bands)
         case kind:
             raise UnusableInput(f"This map has a curve of kind {kind!r}, unknown here. Upgrade calibrant.")

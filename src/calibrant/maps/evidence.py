@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..tally import Tally
 
-__all__ = ["Evidence"]
+if TYPE_CHECKING:
+    from .blends import BlendMap
+    from .calibration import CalibrationMap
+
+__all__ = ["Evidence", "line_of", "told_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,3 +38,22 @@ class Evidence:
             rows=tally.rows, n_eff=tally.n_eff, accuracy=tally.accuracy,
             mean_confidence=tally.mean_confidence, distinct=len(tally.score), digest=tally.digest,
         )  # fmt: skip
+
+
+def told_of(by: Mapping[str, str | None], one: CalibrationMap | BlendMap) -> dict[str, Any]:
+    """What is to be known of a group's map: how it was fitted, on what, and what it did to the Brier score."""
+    seen = one.evidence
+    stages = [one.statistics.get(stage) or {} for stage in ("before", "after")]
+    before, after = (stage.get("brier") for stage in stages)
+    return {
+        **by, "calibrator": one.calibrator, "labels": seen.rows, "n_eff": seen.n_eff, "accuracy": seen.accuracy,
+        "mean_confidence": seen.mean_confidence, "brier_before": before, "brier_after": after, "map_id": one.map_id,
+    }  # fmt: skip
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """What `told_of` tells, as a line for people."""
+    parts = list(row)[: list(row).index("calibrator")]
+    name = ", ".join(f"no {n}" if row[n] is None else str(row[n]) for n in parts)
+    about = f"{row['calibrator']} on {row['labels']:,} labels"
+    return f"{name}: {about}" if name else about

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..shown import Shown
-from .calibration import CalibrationMap, told_of
+from .calibration import CalibrationMap
+from .evidence import told_of
 from .matching import Key
 
 __all__ = ["PooledMaps", "key_of"]
