@@ -20,14 +20,14 @@ from ..releases.release import Part, Release
 from .deployed import ByTask, by_task, keys_of, models_of, sources_of
 from .keys import Key
 from .postures import loaded_postures
-from .sections import FeedbackSource, Observing, Server, Storing, Webhooks
+from .sections import FeedbackSource, Observing, Pages, Server, Storing, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]
 
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
-    "task", "webhooks", "feedback", "observing",
+    "task", "webhooks", "feedback", "observing", "pages",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ class Config:
     keeping: ByTask[Keeping]
     webhooks: ByTask[Webhooks | None]
     observing: Observing
+    pages: Pages = field(default_factory=Pages)
     sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
     postures: tuple[MeasuredPostures, ...] = ()
 
@@ -113,6 +114,10 @@ def load(path: str | Path) -> Config:
 
         [observing]
         log = "json"                                # or "text"
+
+        [pages]                                     # for people, at / and /review
+        enabled = true
+        title = "desk-eu, production"
 
         [confidence]
         signals = ["mean_logprob", "verbalized"]    # the first with a score and a map decides
@@ -193,6 +198,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         keeping=by_task(Keeping, sections, "records", Keeping()),
         webhooks=by_task(Webhooks, sections, "webhooks", None),
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
+        pages=filled(Pages, sections.get("pages", {}), "[pages]"),
         sources=sources_of(sections),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["FeedbackSource", "Observing", "Server", "Storing", "Webhooks", "is_loopback"]
+__all__ = ["FeedbackSource", "Observing", "Pages", "Server", "Storing", "Webhooks", "is_loopback"]
 
 
 DEEPEST = 200
@@ -122,6 +122,14 @@ class FeedbackSource:
                 "propensity is the probability with which a record came to be judged, from 0.000001 to 1; got "
                 f"{self.propensity!r}."
             )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pages:
+    """Whether pages for people are served beside the interface for clients, and what they call the deployment."""
+
+    enabled: bool = True
+    title: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

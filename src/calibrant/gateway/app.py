@@ -25,7 +25,7 @@ from .answering import Answering
 from .answers import Answers
 from .bodies import answered
 from .earlier import Earlier
-from .entrance import Entrance
+from .entrance import Entrance, first_part
 from .feedback import Feedback
 from .following import Following, Heard
 from .given import ANSWERS
@@ -60,6 +60,7 @@ def create_app(
     sources: Mapping[str, FeedbackSource] | None = None,
     hears: Mapping[str, Heard] | None = None,
     after: int | None = None,
+    routes: Sequence[Route] = (),
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
@@ -67,7 +68,7 @@ def create_app(
     `tracing` is told of requests, and closed. What is `beside` runs as long as it serves. `sources` are those of
     verdicts whose propensity is known. `hears` are called with events of their kinds that are in the store `after` a
     position, or come into it. A request is answered by the release that was deployed when it came, also where another
-    one is promoted meanwhile.
+    one is promoted meanwhile. `routes` are pages for people, who come in by sessions of their own.
     """
     admission = admission or Admission.with_key(key)
     observer = Observer(pipeline, admission, tracing)
@@ -108,6 +109,7 @@ def create_app(
             Route("/healthz", observer.health),
             Route("/readyz", observer.ready),
             Route("/v1/{path:path}", passing.endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            *routes,
         ],
         middleware=[
             Middleware(
@@ -116,6 +118,7 @@ def create_app(
                 wires={one.path: one for one in WIRES},
                 seen=observer.seen,
                 begun=observer.begun,
+                pages=frozenset(first_part(one.path) for one in routes),
             )
         ],
         exception_handlers={HTTPException: _http_error},

@@ -212,12 +212,24 @@ class Keyring:
         """Whether nobody needs a key."""
         return not self._callers
 
-    def caller(self, shown: bytes | None) -> Caller:
-        """Whose key that is; raises `BadRequest` where it is nobody's."""
+    def shown(self, key: bytes | None) -> Key | None:
+        """The key that somebody shows; where nobody needs one that of anybody; None where it is nobody's."""
+        found = self._shown(key)
+        return None if found is None else found.key
+
+    def named(self, name: str) -> Key | None:
+        """The key of that name, None where there is none."""
+        return next((one.key for one in self._callers.values() if one.key.name == name), None)
+
+    def _shown(self, key: bytes | None) -> Caller | None:
         if not self._callers:
             return self._anybody
         # Looked up by its digest, so that the time taken tells nothing of a key.
-        found = self._callers.get(hash_of(shown.decode("latin-1"))) if shown else None
+        return self._callers.get(hash_of(key.decode("latin-1"))) if key else None
+
+    def caller(self, shown: bytes | None) -> Caller:
+        """Whose key that is; raises `BadRequest` where it is nobody's."""
+        found = self._shown(shown)
         if found is None:
             raise TurnedAway(
                 "Expected a key of this gateway: Authorization: Bearer KEY, or x-api-key: KEY.",

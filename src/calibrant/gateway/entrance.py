@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
@@ -21,7 +21,7 @@ from .visits import Visit
 from .wires import Wire
 from .wires.chat import Chat
 
-__all__ = ["Entrance"]
+__all__ = ["Entrance", "first_part"]
 
 LOG = logging.getLogger("calibrant.gateway")
 
@@ -43,7 +43,8 @@ class Entrance:
 
     Each has an id, the client's own (`x-request-id`) or a new one, which stands in its reply. `begun` is told of it
     when it comes, with its headers, and `seen` when it is over. Errors have the format of the wire that is spoken, by
-    its path in `wires`.
+    its path in `wires`. What begins with one of `pages` ("/review") is let in without a key: pages ask by
+    themselves who comes.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class Entrance:
         seen: Callable[[Visit], None] = lambda _: None,
         begun: Callable[[Visit, Mapping[bytes, bytes]], None] = lambda _, __: None,
         wires: Mapping[str, Wire] = NONE,
+        pages: Collection[str] = (),
     ) -> None:
-        self._app, self._admission, self._wires = app, admission, wires
+        self._app, self._admission, self._wires, self._pages = app, admission, wires, pages
         self._seen, self._begun = seen, begun
         self._cors: CORSMiddleware | None = None
         self._origins: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Entrance:
     async def _visited(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         visit = Visit.begun(scope, headers)
+        visit.page = bool(self._pages) and first_part(visit.path) in self._pages
         scope.setdefault("state", {})["visit"] = visit
         self._begun(visit, headers)
         watched = _watched(visit, send)
@@ -106,6 +109,15 @@ class Entrance:
             visit.settle()
             self._admission.leave(visit)
             self._seen(visit)
+
+
+def first_part(path: str) -> str:
+    """The first part of a path.
+
+    >>> first_part("/review/r1"), first_part("/")
+    ('/review', '/')
+    """
+    return "/" + path[1:].partition("/")[0]
 
 
 def _watched(visit: Visit, send: Send) -> Send:

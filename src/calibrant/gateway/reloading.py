@@ -130,13 +130,21 @@ class Reloader:
             for name, was, now in (
                 ("store", (old.store, old.storing), (config.store, config.storing)),
                 ("observing", old.observing, config.observing),
+                ("pages", old.pages, config.pages),
             )
             if was != now
         ]
         if changed:
             LOG.warning("%s takes a restart: what was at the start stays.", " and ".join(changed))
         server = replace(config.server, host=old.server.host, port=old.server.port)
-        kept = replace(config, server=server, store=old.store, storing=old.storing, observing=old.observing)
+        kept = replace(
+            config,
+            server=server,
+            store=old.store,
+            storing=old.storing,
+            observing=old.observing,
+            pages=old.pages,
+        )
         at_hand = {
             name: self._models[name]
             for name, part in kept.models.items()

@@ -9,15 +9,21 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from starlette.routing import Route
+
 from calibrant.assembly.building import built, deployed
 from calibrant.assembly.config import Config, load
 from calibrant.assembly.sections import Server, is_loopback
 from calibrant.errors import UnusableInput
+from calibrant.pages.context import Context
+from calibrant.pages.routes import routes
+from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
 from calibrant.releases.promoting import PROMOTION, promoted
 
 from .admission import Admission
 from .app import create_app
+from .bodies import read_bytes
 from .leading import Leading
 from .ledger import Ledger
 from .observing.logs import configure
@@ -87,6 +93,7 @@ def serve(path: Path) -> None:
         tracing=tracing,
         hears={PROMOTION: reloader.promote},
         after=position,
+        routes=_pages(config, pipeline, admission),
         beside=[
             reloader.watch,
             pipeline.writer.watch,
@@ -107,6 +114,19 @@ def serve(path: Path) -> None:
     gc.set_threshold(*SELDOM)
     with listener:
         uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _pages(config: Config, pipeline: Pipeline, admission: Admission) -> list[Route]:
+    """What people see; people come in by the keys of clients, as they are at the moment."""
+    if not config.pages.enabled:
+        return []
+    require("jinja2", "Pages", "gateway")
+    return routes(
+        Context(
+            store=pipeline.store, keys=admission.keyring, title=config.pages.title, clock=pipeline.clock,
+            read=lambda request: read_bytes(request, admission.server.body_limit),
+        )
+    )  # fmt: skip
 
 
 def _listener(server: Server) -> socket.socket:

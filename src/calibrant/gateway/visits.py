@@ -35,7 +35,8 @@ class Visit:
 
     `request_id` is the client's own, or where it `named` none a new one; `began` and `first` (the first byte of the
     answer) are monotonic seconds. `caller` is None until the key was looked at, `status` 0 until the answer began.
-    `inside` says that it counts as let in, `estimate` how many tokens were taken of its key's limit, `left` that the
+    `page` says that it is for a page, which asks by itself who comes,
+    `inside` that it counts as let in, `estimate` how many tokens were taken of its key's limit, `left` that the
     client did, `late` why it was ended.
     """
 
@@ -50,6 +51,7 @@ class Visit:
     model: str = ""
     stream: bool = False
     inside: bool = False
+    page: bool = False
     records: Sequence[Record] = ()
     status: int = 0
     first: float | None = None

@@ -1,0 +1,2 @@
+// What all pages share. They work without it, too.
+"use strict";
