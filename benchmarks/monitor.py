@@ -1,29 +1,45 @@
 """The calibration monitor on streams of known truth, beside the rules that people use, at its promise and at its delay.
 
-    python benchmarks/monitor.py [STREAMS] [--quick]
+    [CALIBRANT_DATA=...] python benchmarks/monitor.py [STREAMS] [PART ...] [--quick]
 
-Null streams of 20,000 labels, looked at after every one (rules with a window: after every 100): alone, in clusters of 2
-and of 20 whose verdicts are the same, and with verdicts of wrong answers that come 4 times later or earlier. Then
-streams that change: the share of alarms, and the median of the labels from the change to the alarm. Confidence is
-Beta(5, 1.3), the truth sigmoid(logit(confidence) + shift). No more than alpha = 5 % of the null streams may alarm.
+PART is one or more of:
+
+null    calibrated streams of 20,000 labels, the monitor looked at after every one, rules with a window after every 100;
+        in clusters of 2 and of 20 whose verdicts are the same; with verdicts of wrong answers that come 4 times later
+        or earlier. No more than alpha = 5 % of the streams may alarm
+change  streams whose claims cease to be true: alarms before that, median labels from it to the alarm
+equal   the same where each rule's limit is set so that as many null streams alarm as with the monitor
+logs    recorded answers of two models behind one another, or of one with other questions, under the map of the first
+        (CALIBRANT_DATA): alarm, change point, kind of shift, and delay at equal false alarms
+
+Confidence is Beta(5, 1.3), the truth sigmoid(logit(confidence) + shift).
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import chi2
 
+import calibrant
 from calibrant.monitors.calibration import Monitor
 from calibrant.watching.log import watch
 
 Array = NDArray[np.float64]
 Stream = tuple[Array, Array]
+ROWS, WINDOW, EVERY = 20_000, 1000, 100
+SHORT = 200
+"""The window where a stream has fewer than 2,000 rows."""
+
+GAPS = ((-0.85, 0.141), (-0.335, 0.053))
 
 
 def drawn(rng: np.random.Generator, rows: int, shift: float = 0.0, change: int = 0) -> Stream:
@@ -33,56 +49,70 @@ def drawn(rng: np.random.Generator, rows: int, shift: float = 0.0, change: int =
     return p, (rng.random(rows) < truth).astype(float)
 
 
-def monitored(stream: Stream, tolerance: float, size: int = 1) -> float:
-    monitor, (p, y) = Monitor(tolerance=tolerance), stream
+# A rule is a path: when it looked, and how much speaks against the claims then.
+Path_ = tuple[NDArray[np.int64], Array]
+
+
+def looks(rows: int) -> NDArray[np.int64]:
+    return np.arange(WINDOW if rows >= 2000 else SHORT, rows + 1, EVERY)
+
+
+def windows(stream: Stream, statistic: Callable[[Array, Array], float]) -> Path_:
+    (p, y), at = stream, looks(len(stream[0]))
+    length = int(at[0])
+    return at, np.array([statistic(p[end - length : end], y[end - length : end]) for end in at])
+
+
+def ece(p: Array, y: Array) -> float:
+    bins = np.minimum((p * 15).astype(int), 14)
+    return float(np.abs(np.bincount(bins, p - y, 15)).sum()) / len(p)
+
+
+def spiegelhalter(p: Array, y: Array) -> float:
+    variance = ((1 - 2 * p) ** 2 * p * (1 - p)).sum()
+    return abs(float(((y - p) * (1 - 2 * p)).sum()) / math.sqrt(max(variance, 1e-12)))
+
+
+def hosmer_lemeshow(p: Array, y: Array) -> float:
+    order = np.argsort(p, kind="stable")
+    ends = np.linspace(0, len(p), 11).astype(int)[:-1]
+    gaps, spread = np.add.reduceat((y - p)[order], ends), np.add.reduceat((p * (1 - p))[order], ends)
+    return float((gaps**2 / np.maximum(spread, 1e-9)).sum())
+
+
+def cumulative(stream: Stream) -> Path_:
+    p, y = stream
+    z = np.abs(np.cumsum(y - p)) / np.sqrt(np.maximum(np.cumsum(p * (1 - p)), 1e-12))
+    at = np.arange(EVERY, len(p) + 1, EVERY)
+    return at, z[at - 1]
+
+
+def monitored(stream: Stream, tolerance: float, size: int = 1) -> Path_:
+    """The wealth after every label, as the largest so far: an alarm is not taken back."""
+    monitor, (p, y) = Monitor(alpha=1e-9, tolerance=tolerance), stream
+    path = np.empty(len(p))
     for at, (claim, right) in enumerate(zip(p.tolist(), y.tolist(), strict=True)):
         monitor.update(claim, right, None if size == 1 else at // size)
-        if monitor.alarm:
-            return float(monitor.alarm_at or 0)
-    return math.inf
+        path[at] = monitor.log10_evidence
+    return np.arange(1, len(p) + 1), path
 
 
-def windows(stream: Stream, alarm: Callable[[Array, Array], bool], length: int = 1000) -> float:
-    p, y = stream
-    for end in range(length, len(p) + 1, 100):
-        if alarm(p[end - length : end], y[end - length : end]):
-            return float(end)
-    return math.inf
+RULES: dict[str, tuple[Callable[[Stream], Path_], float]] = {
+    "ECE of the last 1,000, .03": (lambda s: windows(s, ece), 0.03),
+    "Spiegelhalter, last 1,000, p < .05": (lambda s: windows(s, spiegelhalter), 1.96),
+    "Hosmer-Lemeshow, last 1,000, p < .05": (
+        lambda s: windows(s, hosmer_lemeshow), float(chi2.isf(0.05, 10)),
+    ),
+    "mean gap from the start, p < .05": (cumulative, 1.96),
+    "monitor, tolerance 0": (lambda s: monitored(s, 0.0), math.log10(20)),
+    "monitor, tolerance .02": (lambda s: monitored(s, 0.02), math.log10(20)),
+}  # fmt: skip
 
 
-def ece(p: Array, y: Array) -> bool:
-    bins = np.minimum((p * 15).astype(int), 14)
-    return float(np.abs(np.bincount(bins, p - y, 15)).sum()) / len(p) > 0.03
-
-
-def spiegelhalter(p: Array, y: Array) -> bool:
-    z = ((y - p) * (1 - 2 * p)).sum() / math.sqrt(((1 - 2 * p) ** 2 * p * (1 - p)).sum())
-    return bool(2 * norm.sf(abs(z)) < 0.05)
-
-
-def hosmer_lemeshow(p: Array, y: Array) -> bool:
-    parts = np.array_split(np.argsort(p), 10)
-    terms = [(y[at].sum() - p[at].sum()) ** 2 / (p[at] * (1 - p[at])).sum() for at in parts]
-    return bool(chi2.sf(sum(terms), 10) < 0.05)
-
-
-def cumulative(stream: Stream) -> float:
-    p, y = stream
-    z = np.cumsum(y - p) / np.sqrt(np.cumsum(p * (1 - p)))
-    for end in range(100, len(p) + 1, 100):
-        if abs(z[end - 1]) > norm.isf(0.025):
-            return float(end)
-    return math.inf
-
-
-RULES: dict[str, Callable[[Stream], float]] = {
-    "ECE above .03, last 1,000": lambda s: windows(s, ece),
-    "Spiegelhalter p < .05, last 1,000": lambda s: windows(s, spiegelhalter),
-    "Hosmer-Lemeshow p < .05, last 1,000": lambda s: windows(s, hosmer_lemeshow),
-    "mean from the start, p < .05": cumulative,
-    "monitor, tolerance 0": lambda s: monitored(s, 0.0),
-    "monitor, tolerance .02": lambda s: monitored(s, 0.02),
-}
+def crossed(path: Path_, limit: float) -> float:
+    at, value = path
+    above = np.flatnonzero(value >= limit)
+    return float(at[above[0]]) if len(above) else math.inf
 
 
 def late(rng: np.random.Generator, rows: int, ratio: float) -> bool:
@@ -92,48 +122,202 @@ def late(rng: np.random.Generator, rows: int, ratio: float) -> bool:
     judged = time_of + rng.exponential(np.where(y == 1, 300.0, 300.0 * ratio))
     there = judged < rows
     names = ("time", "judged_at", "confidence", "correct")
-    import pandas as pd
-
     columns = (values[there] for values in (time_of, judged, p, y))
     return watch(pd.DataFrame(dict(zip(names, columns, strict=True))), tolerance=0.0).groups[0].alarm
+
+
+def null(streams: int, rows: int) -> None:
+    print(f"False alarms in {streams} calibrated streams of {rows:,} labels")
+    for name, (rule, limit) in RULES.items():
+        found = [
+            crossed(rule(drawn(np.random.default_rng(seed), rows)), limit) < math.inf
+            for seed in range(streams)
+        ]
+        told(name, np.mean(found))
+    for size in (2, 20):
+        alarms = 0
+        for seed in range(streams):
+            p, y = (np.repeat(one, size) for one in drawn(np.random.default_rng(seed), rows // size))
+            alarms += crossed(monitored((p, y), 0.0, size), math.log10(20)) < math.inf
+        told(f"monitor, clusters of {size}", alarms / streams)
+    for ratio in (4.0, 0.25):
+        alarms = sum(late(np.random.default_rng(seed), rows, ratio) for seed in range(streams))
+        told(f"watch, wrong ones {ratio:g} x as late", alarms / streams)
+
+
+def told(name: str, *values: float) -> None:
+    print(f"  {name:38} " + "  ".join(f"{value:8.3f}" for value in values), flush=True)
+
+
+def delays(limits: dict[str, float], runs: int, change: int) -> None:
+    for shift, gap in GAPS:
+        print(f"Gap {gap} from label {change:,} on: alarms before it, median labels to the alarm after it")
+        for name, limit in limits.items():
+            found = []
+            for seed in range(runs):
+                stream = drawn(np.random.default_rng(50_000 + seed), change + 6000, shift, change)
+                found.append(crossed(RULES[name][0](stream), limit))
+            after = [at - change for at in found if at > change]
+            told(name, 1 - len(after) / runs, float(np.median(after)) if after else math.nan)
+
+
+def equal(streams: int, rows: int, runs: int) -> None:
+    """Every limit at the 95 % quantile of the largest value on null streams; the monitor's as shipped, and so."""
+    limits = {}
+    print(f"Limits at which 5 % of {streams} null streams of {rows:,} labels alarm")
+    for name, (rule, _) in RULES.items():
+        most = [
+            float(rule(drawn(np.random.default_rng(100_000 + seed), rows))[1].max())
+            for seed in range(streams)
+        ]
+        limits[name] = float(np.quantile(most, 0.95))
+        told(name, limits[name])
+    delays(limits, runs, 5000)
+
+
+# Recorded answers
+
+
+def pairs(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Two models' answers to the same questions, with a confidence each."""
+    mmlu = pd.read_parquet(folder / "logs/linwei_mmlu_pro.parquet")
+    choice = pd.read_parquet(folder / "logs/bplaut_mcq.parquet")
+    for log, signal, task in (
+        (mmlu, "verbalized", "mmlu_pro"), (mmlu, "logprob", "mmlu_pro"), (choice, "logprob", "mmlu"),
+    ):  # fmt: skip
+        some = log[(log.signal == signal) & (log.task == task) & log.confidence.notna()]
+        models = [name for name, rows in some.groupby("model") if rows.confidence.nunique() > 5]
+        for first in models:
+            for second in models:
+                if first != second:
+                    yield f"{task} {signal}", some[some.model == first], some[some.model == second]
+
+
+def snapshots(folder: Path) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """March and June 2023: no confidence, so that the rate of right answers is what is claimed."""
+    log = pd.read_parquet(folder / "logs/llmdrift_2023.parquet").assign(confidence=0.5)
+    for march, june in (("gpt-4-0314", "gpt-4-0613"), ("gpt-3.5-turbo-0301", "gpt-3.5-turbo-0613")):
+        yield "llmdrift_2023", log[log.model == march], log[log.model == june]
+
+
+def mapped(first: pd.DataFrame, rng: np.random.Generator) -> tuple[Callable[[Array], Array], set[str]]:
+    """A map of half of the questions of the first model, and those questions."""
+    items = rng.permutation(np.sort(first.item_id.astype(str).unique()))
+    fitted_on = set(items[: len(items) // 2])
+    half = first[first.item_id.astype(str).isin(fitted_on)]
+    if half.confidence.nunique() == 1:
+        rate = float(half.correct.mean())
+        return (lambda scores: np.full(len(scores), rate)), fitted_on
+    fitted = calibrant.fit(half.confidence.to_numpy(float), half.correct.to_numpy(float), "auto")
+    return (lambda scores: np.asarray(fitted.map(scores), float)), fitted_on
+
+
+def spliced(
+    first: pd.DataFrame, second: pd.DataFrame, rng: np.random.Generator, change: int
+) -> tuple[Stream, Stream, int]:
+    """A stream that changes and one that does not, of claims of the first model's map: no question comes twice."""
+    claim, fitted_on = mapped(first, rng)
+    held = first[~first.item_id.astype(str).isin(fitted_on)].sample(frac=1, random_state=rng.integers(2**32))
+    change = min(change, len(held) // 2 if len(held) > 1000 else len(held))
+    before, asked = held.iloc[:change], set(held.item_id.iloc[:change].astype(str))
+    after = second[~second.item_id.astype(str).isin(asked)].sample(frac=1, random_state=rng.integers(2**32))
+    changed = pd.concat([before, after.iloc[:3000]])
+    return _claims(changed, claim), _claims(held, claim), change
+
+
+def _claims(rows: pd.DataFrame, claim: Callable[[Array], Array]) -> Stream:
+    return claim(rows.confidence.to_numpy(float)), rows.correct.to_numpy(float)
+
+
+def told_apart(stream: Stream) -> tuple[float, float, str]:
+    (found,) = watch(pd.DataFrame({"confidence": stream[0], "correct": stream[1]})).groups
+    return (
+        (found.alarm_at or math.inf),
+        (math.nan if found.change_point is None else found.change_point),
+        found.kind,
+    )
+
+
+def logs(folder: Path, quick: bool) -> None:
+    kinds: dict[str, list[tuple[Stream, Stream, int]]] = {}
+    rng = np.random.default_rng(0)
+    for name, first, second in [*snapshots(folder), *pairs(folder)]:
+        for _ in range(10 if name == "llmdrift_2023" else 1):
+            kinds.setdefault(name, []).append(spliced(first, second, rng, 2000))
+    for name, streams in kinds.items():
+        judge_apart(name, streams[:6] if quick else streams)
+    other_questions(folder, rng, quick)
+
+
+def judge_apart(name: str, streams: list[tuple[Stream, Stream, int]]) -> None:
+    """What watch says of each spliced stream, then who is first at equal false alarms on those that do not change."""
+    gaps = [abs(float((s[0][at:] - s[1][at:]).mean())) for s, _, at in streams]
+    wide = [one for one, gap in zip(streams, gaps, strict=True) if gap > 0.05]
+    print(f"{name}: {len(streams)} streams, {len(wide)} with a gap above .05 after the change")
+    said = [told_apart(stream) for stream, _, _ in wide]
+    hits = [at > change and at < math.inf for (at, _, _), (*_, change) in zip(said, wide, strict=True)]
+    off = [
+        abs(point - change) for (_, point, _), (*_, change), hit in zip(said, wide, hits, strict=True) if hit
+    ]
+    told("alarm after the change, not before", np.mean(hits))
+    told("change point: median, 90 % within", np.median(off), np.quantile(off, 0.9))
+    told(
+        "kind concept, of those with alarm",
+        np.mean([k == "concept" for (*_, k), hit in zip(said, hits, strict=True) if hit]),
+    )
+    told(
+        "alarms where nothing changes", np.mean([told_apart(still)[0] < math.inf for _, still, _ in streams])
+    )
+    for rule, (path, _) in RULES.items():
+        limit = float(np.quantile([path(still)[1].max() for _, still, _ in streams], 0.95))
+        found = [(crossed(path(stream), limit), change) for stream, _, change in wide]
+        after = [at - change if at > change else math.nan for at, change in found]
+        told(
+            f"delay: {rule.split(',')[0]}, {rule.split()[-1]}",
+            np.nanmedian(after),
+            np.mean([a <= c for a, c in found]),
+        )
+
+
+def other_questions(folder: Path, rng: np.random.Generator, quick: bool) -> None:
+    """One model, first with mostly high confidence, then with mostly low: each confidence means what it meant."""
+    log = pd.read_parquet(folder / "logs/linwei_mmlu_pro.parquet")
+    log = log[(log.signal == "logprob") & log.confidence.notna()]
+    kinds, alarms = [], 0
+    for _, rows in list(log.groupby("model"))[: 3 if quick else None]:
+        if rows.confidence.nunique() < 6:
+            continue
+        claim, fitted_on = mapped(rows, rng)
+        held = rows[~rows.item_id.astype(str).isin(fitted_on)].sample(frac=1, random_state=1)
+        high = rng.random(len(held)) < np.where(held.confidence.rank(pct=True) > 0.5, 0.8, 0.2)
+        at, _, kind = told_apart(_claims(pd.concat([held[high], held[~high]]), claim))
+        alarms += at < math.inf
+        kinds.append(kind)
+    print(f"Other questions, same model: {len(kinds)} streams")
+    told("kind covariate", np.mean([kind == "covariate" for kind in kinds]))
+    told("alarms (held-out rows, tolerance .02)", alarms / len(kinds))
 
 
 def main() -> None:
     quick = "--quick" in sys.argv
     numbers = [int(one) for one in sys.argv[1:] if one.isdigit()]
-    streams, rows = (numbers[0] if numbers else 1000), 20_000
+    wanted = [one for one in sys.argv[1:] if one in ("null", "change", "equal", "logs")]
+    streams, rows, runs = (numbers[0] if numbers else 1000), ROWS, 100
     if quick:
-        streams, rows = 4, 3000
+        streams, rows, runs = 4, 3000, 4
     start = time.process_time()
-    print(f"False alarms in {streams} calibrated streams of {rows:,} labels")
-    for name, rule in RULES.items():
-        alarms = sum(rule(drawn(np.random.default_rng(seed), rows)) < math.inf for seed in range(streams))
-        print(f"  {name:36} {alarms / streams:.3f}", flush=True)
-    for size in (2, 20):
-        alarms = 0
-        for seed in range(streams):
-            p, y = drawn(np.random.default_rng(seed), rows // size)
-            alarms += monitored((np.repeat(p, size), np.repeat(y, size)), 0.0, size) < math.inf
-        print(f"  {f'monitor, clusters of {size}':36} {alarms / streams:.3f}", flush=True)
-    for ratio in (4.0, 0.25):
-        some = max(streams // 10, 2)
-        alarms = sum(late(np.random.default_rng(seed), rows, ratio) for seed in range(some))
-        told = f"watch, verdicts of wrong answers {ratio:g} x as late"
-        print(f"  {told:48} {alarms / some:.3f} ({some} streams)", flush=True)
-    for change in (0, 5000):
-        for shift, gap in ((-0.85, 0.141), (-0.335, 0.053)):
-            runs = 4 if quick else 100
-            print(
-                f"Gap {gap} from label {change:,} on: alarms before it, median labels to the alarm after it"
-            )
-            for name, rule in RULES.items():
-                found = [
-                    rule(drawn(np.random.default_rng(s), change + 6000, shift, change)) for s in range(runs)
-                ]
-                after = [at - change for at in found if at > change]
-                early = 1 - len(after) / runs
-                median = f"{np.median(after):5.0f}" if after and np.isfinite(np.median(after)) else "    -"
-                print(f"  {name:36} {early:.2f}  {median}", flush=True)
+    if not wanted or "null" in wanted:
+        null(streams, rows)
+    if not wanted or "change" in wanted:
+        for change in (0, 5000):
+            delays({name: limit for name, (_, limit) in RULES.items()}, runs, change)
+    if not wanted or "equal" in wanted:
+        equal(streams, rows, runs)
+    data = os.environ.get("CALIBRANT_DATA")
+    if (not wanted or "logs" in wanted) and data:
+        logs(Path(data), quick)
+    elif not data:
+        print("Set CALIBRANT_DATA to the folder of the recorded logs to measure on these too.")
     print(f"{time.process_time() - start:.0f} CPU seconds")
 
 

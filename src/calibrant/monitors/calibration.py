@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.errors import UnusableInput
 from calibrant.tally import Floats
@@ -53,6 +55,8 @@ class Monitor:
         The most that the chance of any false alarm may be, in (0, 1).
     tolerance : float
         A gap between claim and truth that does no harm, from 0 to below 0.5.
+    recall : int or None
+        Clusters that are known when they come back, the latest that came; None for all.
 
     Attributes
     ----------
@@ -65,7 +69,7 @@ class Monitor:
         known. None before an alarm.
 
     Raises `UnusableInput` for parameters and values out of range. A label costs under 10 microseconds, and the state is
-    some 200 numbers whatever went before, and 8 bytes for each cluster.
+    under a thousand numbers whatever went before, and 8 bytes for each cluster that is known.
 
     References
     ----------
@@ -80,23 +84,25 @@ class Monitor:
     (True, True, True)
     """
 
-    def __init__(self, *, alpha: float = ALPHA, tolerance: float = TOLERANCE) -> None:
+    def __init__(
+        self, *, alpha: float = ALPHA, tolerance: float = TOLERANCE, recall: int | None = None
+    ) -> None:
         if not 0.0 < alpha < 1.0:
             raise UnusableInput(f"Expected alpha between 0 and 1, such as 0.05; got {alpha!r}.")
         if not 0.0 <= tolerance < 0.5:
             raise UnusableInput(f"Expected a tolerance from 0 to below 0.5, such as 0.02; got {tolerance!r}.")
         self.alpha, self.tolerance, self._enough = alpha, tolerance, 1 / max(alpha, 1 / math.sqrt(_HUGE))
+        self.recall = recall
         self._bets = _bets(tolerance)
         arms = self._bets.right.shape[1]
         self._share, self._scale = 1.0 / arms, 0.0  # the wealth is exp(scale) (share * sum of on + kept)
         self._on = np.zeros(arms)
-        self._run, self._began = np.zeros(arms), np.zeros(arms, np.int64)
-        self._best, self._best_from = 0.0, (0, 0)  # evidence; rows before it, alternative
-        self._recent: list[tuple[Floats, int]] = []
+        self._far = _Far(np.zeros(arms), np.zeros(arms, np.int64), 0.0, 0, 0)
+        self._recent: list[_Label] = []
         self.rows = self.labels = self.left_out = 0
         self.alarm_at: int | None = None
-        self._open: tuple[Hashable, Floats, int] | None = None
-        self._closed: set[int] = set()
+        self._open: tuple[int, list[_Verdict]] | None = None
+        self._closed: dict[int, None] = {}
 
     @property
     def alarm(self) -> bool:
@@ -111,14 +117,12 @@ class Monitor:
     @property
     def change_point(self) -> int | None:
         """Rows before the stretch that holds the most evidence; None before an alarm."""
-        self._look_back()
-        return self._best_from[0] if self.alarm else None
+        return self._looked_back().start if self.alarm else None
 
     @property
     def over(self) -> bool:
         """Whether that stretch says that the claims are too high, not too low."""
-        self._look_back()
-        return self._best_from[1] < len(self._on) // 2
+        return self._looked_back().arm < len(self._on) // 2
 
     def update(self, p: float, correct: float, cluster: Hashable = None) -> None:
         """Take one verdict.
@@ -128,50 +132,64 @@ class Monitor:
         """
         if not (0.0 <= p <= 1.0 and 0.0 <= correct <= 1.0):  # also False for NaN
             raise UnusableInput(f"Expected a probability and a grade in [0, 1]; got {p!r} and {correct!r}.")
-        at, bets = int(p * GRID), self._bets
-        if correct == 1:
-            gain, log = bets.right[at], bets.log_right[at]
-        elif correct == 0:
-            gain, log = bets.wrong[at], bets.log_wrong[at]
-        else:
-            gain = correct * bets.right[at] + (1 - correct) * bets.wrong[at]
-            log = np.log(gain)
+        at = int(p * GRID)
         if cluster is None:
-            self.settle()
+            if self._open is not None:
+                self.settle()
             self.rows += 1
-            self._take(gain, log, 1)
+            if correct == 1:
+                self._take(((at, 1),), self._bets.right[at])
+            elif correct == 0:
+                self._take(((at, 0),), self._bets.wrong[at])
+            else:
+                self._take(((at, float(correct)),), self._gain(at, correct))
         else:
-            self._gather(gain, cluster)
+            self._gather((at, float(correct)), _key(cluster))
 
     def settle(self) -> None:
         """Count the cluster that is still open as whole."""
         if self._open is not None:
-            cluster, gains, size = self._open
+            key, verdicts = self._open
             self._open = None
-            self._closed.add(_key(cluster))
-            self._take(gains / size, np.log(gains / size), size)
+            self._closed[key] = None
+            if self.recall is not None and len(self._closed) > self.recall:
+                del self._closed[next(iter(self._closed))]
+            self._take(tuple(verdicts), self._mean(verdicts))
 
-    def _gather(self, gain: Floats, cluster: Hashable) -> None:
-        if self._open is not None and self._open[0] == cluster:
-            _, gains, size = self._open
-            self._open = cluster, gains + gain, size + 1
+    def _gather(self, verdict: _Verdict, key: int) -> None:
+        if self._open is not None and self._open[0] == key:
+            self._open[1].append(verdict)
         else:
             self.settle()
-            if _key(cluster) in self._closed:
+            if key in self._closed:
                 self.left_out += 1
+                self._closed[key] = self._closed.pop(key)  # the last to be forgotten
             else:
-                self._open = cluster, gain, 1
+                self._open = key, [verdict]
         self.rows += 1
 
-    def _take(self, gain: Floats, log: Floats, rows: int) -> None:
+    def _gain(self, at: int, correct: float) -> Floats:
+        bets = self._bets
+        made: Floats = correct * bets.right[at] + (1 - correct) * bets.wrong[at]
+        return made
+
+    def _mean(self, verdicts: Sequence[_Verdict]) -> Floats:
+        total = np.zeros(len(self._on))
+        for at, correct in verdicts:
+            total += self._gain(at, correct)
+        return total / len(verdicts)
+
+    def _take(self, verdicts: tuple[_Verdict, ...], gain: Floats) -> None:
         """Let all bets of one label play; those on a change before it begin with it."""
         block, on = self.labels // BLOCK, self._on
-        on += math.exp(-self._scale) / (BLOCK * (block + 1) * (block + 2))
+        first = 1 / (BLOCK * (block + 1) * (block + 2))
+        on += first * math.exp(-self._scale) if self._scale else first
         on *= gain
         self.labels += 1
-        self._recent.append((log, self.rows - rows))
+        self._recent.append((self.rows - len(verdicts), verdicts))
         if len(self._recent) == _RECENT:
-            self._look_back()
+            self._far = self._looked_back()
+            self._recent.clear()
         total = float(np.add.reduce(on))
         if total > _HUGE:
             on /= _HUGE
@@ -179,29 +197,40 @@ class Monitor:
         if self.alarm_at is None and self._share * total + self._kept() >= self._enough:
             self.alarm_at = self.rows  # before an alarm the scale is 0: nothing has grown so large
 
-    def _look_back(self) -> None:
-        """Find the stretch with the most evidence for one alternative, up to each of the recent labels (CUSUM)."""
+    def _looked_back(self) -> _Far:
+        """With the recent labels: the stretch with the most evidence for one alternative up to each of them (CUSUM).
+
+        Nothing is changed by looking, so that a monitor comes out the same to the bit whenever it was looked at.
+        """
+        far = self._far
         if not self._recent:
-            return
-        gone = self._run + np.cumsum([log for log, _ in self._recent], axis=0)
-        first = np.array([rows for _, rows in self._recent])
-        before = np.vstack([self._run, gone[:-1]])  # what a stretch that begins with each label leaves behind
+            return far
+        gone = far.run + np.cumsum([self._logs(verdicts) for _, verdicts in self._recent], axis=0)
+        first = np.array([rows for rows, _ in self._recent])
+        before = np.vstack([far.run, gone[:-1]])  # what a stretch that begins with each label leaves behind
         least = np.minimum.accumulate(np.minimum(before, 0.0), axis=0)
         value = gone - least
-        end, arm = np.unravel_index(int(value.argmax()), value.shape)
-        if value[end, arm] > self._best:
-            start = self._start(before, least, first, end, arm)
-            self._best, self._best_from = float(value[end, arm]), (start, int(arm))
-        arms = range(len(self._run))
-        self._began = np.array([self._start(before, least, first, len(first) - 1, arm) for arm in arms])
-        self._run = value[-1]
-        self._recent.clear()
 
-    def _start(self, before: Floats, least: Floats, first: Any, end: Any, arm: Any) -> int:
-        """Rows before the best stretch of an alternative that ends with one of the recent labels."""
-        if least[end, arm] < 0 or before[0, arm] <= 0:
-            return int(first[int(np.argmin(before[: end + 1, arm]))])
-        return int(self._began[arm])
+        def start(end: int, arm: int) -> int:
+            """Rows before the best stretch of an alternative that ends with one of the recent labels."""
+            if least[end, arm] < 0 or before[0, arm] <= 0:
+                return int(first[int(np.argmin(before[: end + 1, arm]))])
+            return int(far.began[arm])
+
+        best, at, alternative = far.best, far.start, far.arm
+        end, arm = (int(one) for one in np.unravel_index(int(value.argmax()), value.shape))
+        if value[end, arm] > best:
+            best, at, alternative = float(value[end, arm]), start(end, arm), arm
+        began = np.array([start(len(first) - 1, arm) for arm in range(len(far.run))], np.int64)
+        return _Far(value[-1], began, best, at, alternative)
+
+    def _logs(self, verdicts: tuple[_Verdict, ...]) -> Floats:
+        (at, correct), bets = verdicts[0], self._bets
+        if len(verdicts) == 1 and correct in (0, 1):
+            known: Floats = bets.log_right[at] if correct else bets.log_wrong[at]
+            return known
+        made: Floats = np.log(self._mean(verdicts))
+        return made
 
     def _kept(self) -> float:
         """What is put on changes that are still to begin."""
@@ -213,14 +242,16 @@ class Monitor:
         return math.log(wealth) + self._scale
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole state as plain values, from which `from_dict` goes on as if nothing had been."""
-        self.settle()
-        self._look_back()
+        """The whole state as plain values, from which `from_dict` goes on to the bit as if nothing had been."""
+        far, opened = self._far, self._open
         return {
-            "alpha": self.alpha, "tolerance": self.tolerance, "rows": self.rows, "labels": self.labels,
-            "left_out": self.left_out, "alarm_at": self.alarm_at, "on": self._on.tolist(), "scale": self._scale,
-            "run": self._run.tolist(), "began": self._began.tolist(), "best": [self._best, *self._best_from],
-            "closed": sorted(self._closed),
+            "alpha": self.alpha, "tolerance": self.tolerance, "recall": self.recall, "rows": self.rows,
+            "labels": self.labels, "left_out": self.left_out, "alarm_at": self.alarm_at, "on": self._on.tolist(),
+            "scale": self._scale, "run": far.run.tolist(), "began": far.began.tolist(),
+            "best": [far.best, far.start, far.arm],
+            "recent": [[rows, *chain.from_iterable(verdicts)] for rows, verdicts in self._recent],
+            "open": None if opened is None else [opened[0], *chain.from_iterable(opened[1])],
+            "closed": list(self._closed),
         }  # fmt: skip
 
     @classmethod
@@ -229,17 +260,40 @@ class Monitor:
 
         >>> first = Monitor()
         >>> first.update(0.9, True)
-        >>> Monitor.from_dict(first.to_dict()).log10_evidence == first.log10_evidence
+        >>> Monitor.from_dict(first.to_dict()).to_dict() == first.to_dict()
         True
         """
-        made = cls(alpha=state["alpha"], tolerance=state["tolerance"])
+        made = cls(alpha=state["alpha"], tolerance=state["tolerance"], recall=state["recall"])
         made.rows, made.labels, made.left_out = state["rows"], state["labels"], state["left_out"]
         made.alarm_at, made._scale = state["alarm_at"], state["scale"]
-        made._on, made._run = np.array(state["on"]), np.array(state["run"])
-        made._began = np.array(state["began"], np.int64)
-        made._best, made._best_from = state["best"][0], (state["best"][1], state["best"][2])
-        made._closed = set(state["closed"])
+        made._on = np.array(state["on"])
+        made._far = _Far(np.array(state["run"]), np.array(state["began"], np.int64), *state["best"])
+        made._recent = [(rows, tuple(_pairs(flat))) for rows, *flat in state["recent"]]
+        if state["open"] is not None:
+            key, *flat = state["open"]
+            made._open = key, list(_pairs(flat))
+        made._closed = dict.fromkeys(state["closed"])
         return made
+
+
+_Verdict = tuple[int, float]
+"""A claim in thousandths, and the grade."""
+
+_Label = tuple[int, tuple[_Verdict, ...]]
+"""Rows before it, and the verdicts of a bet: one, or those of a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Far:
+    """Up to some label, for each alternative the evidence of its best stretch that ends there (`run`) and the rows
+    before that (`began`), shape (alternatives,); then the `best` stretch ever, the rows before it, and for which `arm`.
+    """
+
+    run: Floats
+    began: NDArray[np.int64]
+    best: float
+    start: int
+    arm: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +333,10 @@ def _bets(tolerance: float) -> _Bets:
     for array in (made.right, made.wrong, made.log_right, made.log_wrong):
         array.setflags(write=False)
     return made
+
+
+def _pairs(flat: Sequence[Any]) -> Iterator[_Verdict]:
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def _key(cluster: Hashable) -> int:
