@@ -18,6 +18,7 @@ from calibrant.assembly.keys import Key, hash_of
 from calibrant.assembly.sections import FeedbackSource
 from calibrant.gateway.admission import Admission
 from calibrant.gateway.app import create_app
+from calibrant.gateway.given import HELD_TEXT
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import Pipeline
 from calibrant.records.content import Keeping
@@ -409,3 +410,44 @@ def test_without_keys_everybody_on_the_machine_may_do_all(gateway: Maker) -> Non
     record = made.store.record(id)
     assert record is not None
     assert record.question.asked_by is None
+
+
+# ------------------------------------------------------------------ as the turn before
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"),
+    [
+        ({"release": True}, "It is 4."),
+        ({"correction": "It is four."}, "It is four."),
+        ({"release": False}, HELD_TEXT),
+        (None, HELD_TEXT),
+    ],
+)
+def test_the_next_turn_knows_what_the_client_was_given_in_the_end(
+    gateway: Maker, decision: Any, told: str
+) -> None:
+    made = gateway()
+    _, first, _ = made.send("POST", "/v1/responses", {"model": "calibrant", "input": "2 + 2?"})
+    named = first["confidence"]["record_id"]
+    if decision is not None:
+        assert made.send("POST", f"/v1/answers/{named}", decision, key="ana")[0] == 200
+    for items in (
+        {"input": "Sure?", "previous_response_id": first["id"]},
+        {"input": [{"type": "item_reference", "id": first["output"][0]["id"]}]},
+    ):
+        _, second, _ = made.send("POST", "/v1/responses", {"model": "calibrant", **items})
+        record = made.store.record(second["confidence"]["record_id"])
+        assert record is not None
+        assert [one.content for one in record.question.messages if one.role == "assistant"] == [told]
+
+
+def test_what_was_held_stays_so_as_the_turn_before_where_the_gate_was_opened(gateway: Maker) -> None:
+    made = gateway()
+    _, first, _ = made.send("POST", "/v1/responses", {"model": "calibrant", "input": "2 + 2?"})
+    made.pipeline.promote(Release(default=Way(gate="trail")))
+    asked = {"model": "calibrant", "input": "Sure?", "previous_response_id": first["id"]}
+    _, second, _ = made.send("POST", "/v1/responses", asked)
+    record = made.store.record(second["confidence"]["record_id"])
+    assert record is not None
+    assert "It is 4." not in [one.content for one in record.question.messages]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
@@ -63,3 +65,59 @@ def test_a_half_stream_ends_in_an_error_and_not_as_streams_end(
     assert b'"error"' in text
     assert ENDS[path] not in text
     assert b'"p":' not in text
+
+
+@pytest.mark.parametrize("path", [*ASKED, "/v1/chat/completions"])
+def test_when_to_try_again_stands_in_the_error_of_a_stream_that_has_begun(
+    gateway: Maker, upstream: Upstream, path: str
+) -> None:
+    async def late(_: web.Request, __: Any) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        error = {"message": "slow down", "code": "rate_limit_exceeded"}
+        return web.json_response({"error": error}, status=429, headers={"retry-after": "7"})
+
+    upstream.script = late
+    asked = ASKED.get(path) or {"messages": [{"role": "user", "content": "2 + 2?"}]}
+    with patch("calibrant.gateway.answering.GRACE", 0.1):
+        status, text, _ = gateway().post(path, {"model": "tiny", "stream": True, **asked})
+    assert status == 200
+    (last,) = [line for line in text.splitlines() if line.startswith(b"data:")]
+    error = json.loads(last[5:])["error"]
+    assert (error["code"], error["retry_after"]) == ("rate_limit_exceeded", 7)
+
+
+COUNTS: list[Any] = [
+    {"prompt_tokens": -5, "completion_tokens": -1}, {"prompt_tokens": 3.7, "completion_tokens": "4"}, {}, None, "many",
+    [3], 7, {"prompt_tokens": None}, {"prompt_tokens": 10**30, "completion_tokens": 1e30}, {"total_tokens": "x"},
+    {"prompt_tokens": {"a": 1}}, {"prompt_tokens_details": "x", "completion_tokens_details": [1]}, {"total_tokens": -1},
+    {"prompt_tokens_details": {"cached_tokens": -9}, "completion_tokens_details": {"reasoning_tokens": "x"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("usage", COUNTS, ids=str)
+def test_odd_counts_of_tokens_cost_no_answer_and_are_never_below_zero(
+    gateway: Maker, upstream: Upstream, usage: Any
+) -> None:
+    said = {"message": {"content": "4"}, "finish_reason": "stop"}
+    pieces = streaming(
+        delta(content="4"), {"delta": {}, "finish_reason": "stop"}, {"choices": [], "usage": usage}
+    )
+
+    async def script(request: web.Request, asked: Any) -> web.StreamResponse:
+        made = pieces if asked.get("stream") else replying(choices=[said], usage=usage)
+        return await made(request, asked)
+
+    upstream.script = script
+    made = gateway()
+    for path, asked in {
+        **ASKED,
+        "/v1/chat/completions": {"messages": ASKED["/v1/messages"]["messages"]},
+    }.items():
+        for stream in (False, True):
+            status, body, _ = made.post(path, {"model": "tiny", "stream": stream, **asked})
+            assert status == 200, body
+            assert b'"error":{' not in (body if isinstance(body, bytes) else json.dumps(body).encode())
+    for record in made.records():
+        assert record.completion is not None
+        used = record.completion.usage
+        assert min(used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.reasoning_tokens) >= 0

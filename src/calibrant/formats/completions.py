@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import Completion, Price, Token, Usage, canonical
 
-__all__ = ["beyond", "charged", "cut", "further", "unstopped"]
+__all__ = ["beyond", "charged", "counted", "cut", "further", "members_of", "unstopped"]
 
 MOST_BEYOND = 65536
 """Bytes of further members that a completion keeps."""
@@ -84,6 +84,28 @@ def beyond(members: Mapping[str, Any], format: Collection[str] = ()) -> str | No
             break
         kept[name] = members[name]
     return canonical(kept) if kept else None
+
+
+MOST_COUNTED = 2**53
+"""Above it numbers of JSON are not exact, and a count of tokens is none."""
+
+
+def counted(value: Any) -> int:
+    """A number of tokens as a server states it; 0 for what cannot be one, since no answer is lost over that.
+
+    >>> counted(3), counted(3.0), counted("3"), counted(-3), counted(float("inf")), counted(None), counted(True)
+    (3, 3, 3, 0, 0, 0, 0)
+    """
+    if isinstance(value, str) and value.isdecimal() and len(value) < 17:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MOST_COUNTED:
+        return 0
+    return int(value)
+
+
+def members_of(value: Any) -> Mapping[str, Any]:
+    """The members of what should be an object; none of what is no object."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def further(body: Mapping[str, Any], format: Collection[str]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class Answering:
         way = self.pipeline.way(question.task, asked.model)
         ids = choice_ids(self.pipeline.new_id(), asked.ask.samples)
         request.state.record_id, request.state.hold = ids[0], way.hold
+        request.state.quiet = way.hold or self.pipeline.writer.keeping(question.task).content != "stored"
         visit.model, visit.hold = way.model.name, way.hold
         talks = way.disclaims and wire.path in TALKS
 

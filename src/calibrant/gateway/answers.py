@@ -17,11 +17,12 @@ from calibrant.formats.chat.replies import choice_body
 from calibrant.formats.fields import field_of, text_of
 from calibrant.pipeline import Pipeline
 from calibrant.records.plain import question_to_dict
-from calibrant.types import Ask, Completion, Entry, Event, Json, Record, Verdict
+from calibrant.types import Ask, Entry, Event, Json, Record, Verdict
 
 from .admission import Admission
 from .asker import asker_of, check_role, may_see
 from .bodies import answered, read
+from .decided import correction_of, decision_on, event_in, verdict_on
 from .feedback import WORDS, Judging, erased, named, optional_text
 from .given import ANSWERS, confidence_body, given
 
@@ -165,18 +166,15 @@ class Answers:
         return record
 
     def _decision(self, record: Record) -> Event | None:
-        for entry in self.pipeline.store.events("reviewed", about=record.id):
-            return _event(entry)
-        return None
+        return decision_on(self.pipeline.store, record)
 
     def _verdict(self, record: Record) -> Verdict | None:
-        found = self.pipeline.store.verdicts(record.id)
-        return next((one for one in found if one.id == f"review-{record.id}"), None)
+        return verdict_on(self.pipeline.store, record)
 
     def _page(self, asker: Key, after: int, most: int) -> list[tuple[Entry, Record]]:
         found: list[tuple[Entry, Record]] = []
         for entry in self.pipeline.store.events("held", after=after, lacking="reviewed"):
-            record = self.pipeline.store.record(_event(entry).about or "")
+            record = self.pipeline.store.record(event_in(entry).about or "")
             if record is not None and record.content != "erased" and may_see(asker, record):
                 found.append((entry, record))
                 if len(found) == most:
@@ -281,8 +279,7 @@ def _message(record: Record, correction: Verdict | None) -> dict[str, Any]:
     """The answer as a message of a chat, or the text that a reviewer has put in its place."""
     done = record.completion if record.content == "stored" else None
     if correction is not None:
-        text = correction.correction  # None where it was erased
-        done = None if text is None else Completion(text=text, model="", finish_reason="stop")
+        done = correction_of(correction)
     if done is None:
         return {"message": None, "finish_reason": None}
     body = choice_body(done, AS_IT_WAS, 0)
@@ -301,8 +298,3 @@ def _number(parameters: Mapping[str, str], name: str, default: float, most: floa
     if not 0.0 <= value < float("inf"):
         raise BadRequest(f"Expected {name} as a number from 0; got {said!r:.100}.", name)
     return min(value, most)
-
-
-def _event(entry: Entry) -> Event:
-    assert isinstance(entry.fact, Event)  # `events` gives no others
-    return entry.fact

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import dropwhile
 from typing import Any
 
-from calibrant.errors import BadRequest
+from calibrant.errors import BadRequest, StoreError
 from calibrant.formats.dialects import kind_of
 from calibrant.formats.fields import text_of
 from calibrant.formats.responses.replies import output_of
@@ -17,6 +17,7 @@ from calibrant.pipeline import Pipeline
 from calibrant.types import Ask, Json, Message, Record
 
 from .admission import own_name
+from .decided import now_given
 from .given import given
 from .visits import Visit
 
@@ -32,7 +33,8 @@ PREVIOUS = "previous_response_id"
 
 
 class Earlier:
-    """Puts what is named in its place, as the client was given it: of an answer that is held, the notice of that.
+    """Puts what is named in its place, as the client was given it: of an answer that is held, the notice of that, until
+    it is released or corrected.
 
     Each key finds what was asked with it, and nothing else.
     """
@@ -68,7 +70,7 @@ class Earlier:
         items = [{"role": "user", "content": said}] if isinstance(said, str) else said
         whole = {
             **body,
-            "input": [*before, *self._output(record), *(items if isinstance(items, list) else [])],
+            "input": [*before, *await self._output(record), *(items if isinstance(items, list) else [])],
         }
         return await self({name: value for name, value in whole.items() if name != PREVIOUS}, visit)
 
@@ -79,7 +81,7 @@ class Earlier:
             if (
                 record := await self._record(f"resp_{id}", visit)
             ) is not None and record.completion is not None:
-                known |= {str(item.get("id")): item for item in self._output(record)}
+                known |= {str(item.get("id")): item for item in await self._output(record)}
         made = [
             known.get(str(item.get("id")), item) if kind_of(item) == "item_reference" else item
             for item in items
@@ -94,14 +96,17 @@ class Earlier:
         store: Callable[[str], Record | None] = self._pipeline.store.record
         record = None if found is None else await asyncio.to_thread(store, found[1])
         assert visit.caller is not None  # it was let in
+        if record is None and found is not None and self._pipeline.writer.away:
+            raise StoreError("The store is away, and the response may be there.")
         if record is None or record.content != "stored":
             return None
         return record if record.question.asked_by == own_name(visit.caller) else None
 
-    def _output(self, record: Record) -> list[dict[str, Any]]:
-        hold = self._pipeline.way(record.question.task).hold
-        shown = given(record, hold=hold).completion
-        return output_of(shown, Ask(messages=()), record.id)
+    async def _output(self, record: Record) -> list[dict[str, Any]]:
+        hold = record.held or self._pipeline.way(record.question.task).hold
+        one = given(record, hold=hold)
+        shown = await asyncio.to_thread(now_given, self._pipeline.store, record) if one.held else None
+        return output_of(shown or one.completion, Ask(messages=()), record.id)
 
 
 def _turns_of(record: Record) -> list[Message]:

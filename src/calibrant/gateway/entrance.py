@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from calibrant.errors import CalibrantError, ModelUnavailable
+from calibrant.errors import CalibrantError, ModelError, ModelUnavailable
 
 from .admission import Admission
 from .bodies import answered
@@ -139,7 +139,7 @@ async def _as_error(
 ) -> None:
     state = scope["state"]
     record_id = state.get("record_id")
-    failure = _told(error, visit, record_id, hold=state.get("hold", False))
+    failure = _told(error, visit, record_id, hold=state.get("hold", False), quiet=state.get("quiet", False))
     visit.error, visit.code = error, failure.code
     if visit.status:  # a stream broke off: say so, and end without the end that clients wait for
         await send({"type": "http.response.body", "body": wire.error_event(failure)})
@@ -147,14 +147,18 @@ async def _as_error(
         await _as_answer(failure, wire, record_id)(scope, receive, send)
 
 
-def _told(error: Exception, visit: Visit, record_id: str | None, *, hold: bool) -> Failure:
-    """What the client is told; what is nobody's fault but ours is logged with its trace."""
+def _told(error: Exception, visit: Visit, record_id: str | None, *, hold: bool, quiet: bool) -> Failure:
+    """What the client is told; what is nobody's fault but ours is logged with its trace.
+
+    An error of a model may quote what it said: where that is held or not kept (`quiet`), the log does not.
+    """
     failure = failure_of(error, hold=hold)
     about = (visit.path, visit.request_id, record_id)
     if not isinstance(error, CalibrantError):
         LOG.error("Request for %s failed (request %s, record %s)", *about, exc_info=error)
     elif failure.status >= 500 and failure.code != "overloaded":
-        LOG.warning("Request for %s failed (request %s, record %s): %s", *about, error)
+        told = "the record says why" if quiet and isinstance(error, ModelError) else error
+        LOG.warning("Request for %s failed (request %s, record %s): %s", *about, told)
     return failure
 
 

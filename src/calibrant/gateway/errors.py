@@ -34,6 +34,12 @@ class Failure:
     param: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def wait(self) -> dict[str, float]:
+        """When to try again, in seconds: for an error within a stream, whose headers have left."""
+        stated = self.headers.get("retry-after")
+        return {} if stated is None else {"retry_after": float(stated)}
+
 
 class TurnedAway(BadRequest):
     """A request that is not let in, whatever it asks: by its key, a limit, or for lack of room. `kind` as above."""
@@ -109,7 +115,7 @@ def _of_model(error: ModelError, hold: bool) -> Failure:
     ):  # whose key is wrong there is not the client's concern
         code, kind = own, None
     else:
-        code, kind = _name(error.code) or own, _name(error.kind)
+        code, kind = _name(error.code, hold) or own, _name(error.kind, hold)
     stated = code if code != own else None
     usual = "invalid_request_error" if status < 500 else "upstream_error"
     return Failure(
@@ -117,7 +123,7 @@ def _of_model(error: ModelError, hold: bool) -> Failure:
         message=_words(error, status, stated, hold),
         kind=kind or ("rate_limit_error" if status == 429 else usual),
         code=code,
-        param=error.param if error.param and FIELD.fullmatch(error.param) else None,
+        param=_field(error.param, hold),
         headers=_headers(error, status),
     )
 
@@ -158,6 +164,22 @@ MOST = 400
 FIELD = re.compile(r"[\w.\[\]$-]{1,100}")
 NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 
+KNOWN_FIELDS = re.compile(
+    r"(messages|input|tools|tool_choice|max_(completion_|output_)?tokens|temperature|top_p|top_logprobs|logprobs|seed"
+    r"|stop|n|model|stream|response_format|text|reasoning(_effort)?)"
+    r"([.\[]\d+\]?|\.(content|role|name|format|schema|function|parameters|image_url|url|type))*"
+)
+KNOWN_NAMES = frozenset((
+    "invalid_request_error", "rate_limit_error", "not_found_error", "request_too_large", "overloaded_error",
+    "api_error", "server_error", "timeout_error", "insufficient_quota", "tokens", "requests",
+    "context_length_exceeded", "exceed_context_size_error", "rate_limit_exceeded", "model_not_found", "content_filter",
+    "content_policy_violation", "string_above_max_length", "array_above_max_length", "integer_below_min_value",
+    "integer_above_max_value", "unsupported_parameter", "unsupported_value", "unknown_parameter",
+    "missing_required_parameter", "invalid_type", "invalid_value", "invalid_json_schema", "invalid_prompt",
+    "invalid_image", "invalid_image_url", "BadRequestError", "NotFoundError",
+))  # fmt: skip
+"""What servers call fields and errors. Where answers are held nothing else of theirs passes: it may be the answer."""
+
 PRIVATE = re.compile(
     r"""
       \b[a-z][a-z0-9+.-]*://\S+                                   # addresses
@@ -197,6 +219,13 @@ def _shortened(text: str) -> str:
     return text if len(text) <= MOST else f"{text[:MOST]}..."
 
 
-def _name(value: str | None) -> str | None:
+def _name(value: str | None, hold: bool) -> str | None:
     """A code or a type, where it is one and not a text."""
-    return value if value and NAME.fullmatch(value) and not PRIVATE.search(value) else None
+    if not value or (hold and value not in KNOWN_NAMES):
+        return None
+    return value if NAME.fullmatch(value) and not PRIVATE.search(value) else None
+
+
+def _field(value: str | None, hold: bool) -> str | None:
+    """The field at fault, where it is one."""
+    return value if value and (KNOWN_FIELDS if hold else FIELD).fullmatch(value) else None

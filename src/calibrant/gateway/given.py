@@ -47,8 +47,9 @@ def given(record: Record, *, hold: bool, book: Phrasebook = PLAIN, under: str = 
     held = hold and record.decision.action.needs_person
     if held:
         answer = Completion(
-            text=HELD_TEXT, model=answer.model, finish_reason="content_filter", usage=answer.usage
-        )
+            text=HELD_TEXT, model=answer.model, finish_reason="content_filter",
+            usage=replace(answer.usage, details=None),  # which a server writes as it likes
+        )  # fmt: skip
     elif under:
         answer = replace(answer, text=answer.text + under)
     told = confidence_body(_without_reasons(record) if held else record, book=book)

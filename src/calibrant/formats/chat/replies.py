@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
-from ..completions import beyond, charged, further
+from ..completions import beyond, charged, counted, further
 from ..dialects import others_left_out
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
@@ -155,29 +155,38 @@ def tokens_in(choice: Mapping[str, Any]) -> tuple[Token, ...]:
     return tokens_within(choice.get("logprobs"))
 
 
-def usage_from(usage: Mapping[str, Any] | None) -> Usage:
-    """Tokens as the format counts them.
+def usage_from(usage: Any) -> Usage:
+    """Tokens as the format counts them; what is no count is left out.
 
     >>> usage_from({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 8}}).cached_tokens
     8
+    >>> usage_from({"prompt_tokens": -1, "total_tokens": "many"})
+    Usage(prompt_tokens=0, completion_tokens=0, cached_tokens=0, reasoning_tokens=0, details=None)
     """
-    if not usage:
+    if not isinstance(usage, Mapping) or not usage:
         return Usage()
-    read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    read, written = counted(usage.get("prompt_tokens")), counted(usage.get("completion_tokens"))
     more = further(usage, ("prompt_tokens", "completion_tokens", "total_tokens"))
-    if usage.get("total_tokens") not in (None, read + written):
-        more["total_tokens"] = usage["total_tokens"]  # some count there what was thought
+    for name in DETAILS:
+        if not isinstance(more.get(name, {}), Mapping):
+            del more[name]
+    if (total := counted(usage.get("total_tokens"))) not in (0, read + written):
+        more["total_tokens"] = total  # some count there what was thought
     if not more:
         return Usage(read, written)
-    cached = _count(more, "prompt_tokens_details", "cached_tokens")
-    thought = _count(more, "completion_tokens_details", "reasoning_tokens")
-    return Usage(read, written, cached, thought, canonical(more))
+    cached = counted(more.get(DETAILS[0], {}).get("cached_tokens"))
+    thought = counted(more.get(DETAILS[1], {}).get("reasoning_tokens"))
+    return Usage(read, written, min(cached, read), thought, _details(more))
 
 
-def _count(usage: Mapping[str, Any], details: str, name: str) -> int:
-    told = usage.get(details)
-    count = told.get(name) if isinstance(told, dict) else None
-    return count if isinstance(count, int) else 0
+DETAILS = ("prompt_tokens_details", "completion_tokens_details")
+
+
+def _details(more: Mapping[str, Any]) -> str | None:
+    try:
+        return canonical(more)
+    except ValueError:  # not a number, which JSON cannot carry
+        return None
 
 
 def _used(body: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]) -> Usage:

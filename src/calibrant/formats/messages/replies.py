@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import ModelRefused
 from ...types import Ask, Completion, Price, ToolCall, Usage, canonical
-from ..completions import beyond, charged, cut, further
+from ..completions import beyond, charged, counted, cut, further, members_of
 from ..dialects import MESSAGES
 from ..failures import expecting
 from .turns import object_of
@@ -76,7 +76,7 @@ def completion_from(
             reasoning="\n\n".join([one for one in thought if one]),
             message=canonical({MESSAGES: own}) if own else None,
         )
-        used = _usage(body.get("usage") or {})
+        used = _usage(members_of(body.get("usage")))
     ended = cut(done, ask.stop)
     return charged(ended if ended.text == done.text else replace(ended, message=None), used, price)
 
@@ -93,8 +93,8 @@ def _own(body: Mapping[str, Any], reason: str) -> dict[str, Any]:
         own["content"] = blocks
     if ENDED.get(ENDS.get(reason, "")) != reason:
         own["stop_reason"] = reason
-    if counted := further(body.get("usage") or {}, COUNTED):
-        own["usage"] = counted
+    if told := further(members_of(body.get("usage")), COUNTED):
+        own["usage"] = told
     return own
 
 
@@ -107,14 +107,14 @@ def _call(block: Mapping[str, Any]) -> ToolCall:
 def _usage(usage: Mapping[str, Any]) -> Usage:
     """Tokens that came from a cache, or went into one, were read as well."""
     read = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
-    cached, written = (int(usage.get(name) or 0) for name in ("cache_read_input_tokens", read[1]))
+    thought = members_of(usage.get("output_tokens_details")).get("thinking_tokens")
+    cached, written = (counted(usage.get(name)) for name in ("cache_read_input_tokens", read[1]))
     details = {"cached_tokens": cached, "cache_write_tokens": written}
     return Usage(
-        sum(int(usage.get(name) or 0) for name in read),
-        int(usage.get("output_tokens") or 0),
+        sum(counted(usage.get(name)) for name in read),
+        counted(usage.get("output_tokens")),
         cached,
-        int(thought or 0),
+        counted(thought),
         canonical({"prompt_tokens_details": details}) if written else None,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...types import Ask, CallPiece, Completion, Delta, Price, canonical
+from ..completions import members_of
 from ..dialects import MESSAGES
 from ..failures import cut_off, expecting
 from .replies import ADVICE, KEPT, completion_from
@@ -50,7 +51,7 @@ class Assembler:
         kind = event.get("type")
         if kind == "message_start":
             self._message |= {name: event["message"].get(name) for name in KEPT}
-            self._message["usage"] |= event["message"].get("usage") or {}
+            self._message["usage"] |= members_of(event["message"].get("usage"))
         elif kind == "content_block_start":
             return self._begun(int(event["index"]), event["content_block"])
         elif kind == "content_block_delta":
@@ -58,7 +59,9 @@ class Assembler:
         elif kind == "content_block_stop":
             return self._ended(int(event["index"]))
         elif kind == "message_delta":
-            self._message["usage"] |= {n: v for n, v in (event.get("usage") or {}).items() if v is not None}
+            self._message["usage"] |= {
+                n: v for n, v in members_of(event.get("usage")).items() if v is not None
+            }
             self._message |= event["delta"]
         return None
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...types import Ask, Completion, Json, Price, Token, ToolCall, Usage, canonical
-from ..completions import beyond, charged, cut, further
+from ..chat.replies import usage_from
+from ..completions import beyond, charged, cut, further, members_of
 from ..dialects import RESPONSES
 from ..failures import expecting
 from ..logprobs import entries_of, tokens_from
@@ -70,7 +71,7 @@ def completion_from(
         text = "".join(str(part["text"]) for part in answer)
         calls = tuple(_call(item) for item in items if item["type"] in ("function_call", "custom_tool_call"))
         tokens = [tokens_from(part.get("logprobs")) for part in answer]
-        used = _usage(body.get("usage") or {})
+        used = _usage(members_of(body.get("usage")))
         reason = (body.get("incomplete_details") or {}).get("reason")
         thought = [reasoning_text(item) for item in items if item["type"] == "reasoning"]
         kept = None if all(map(_is_plain, output)) and len(answer) <= 1 else _bare(output)
@@ -127,13 +128,13 @@ def _bare(output: Sequence[dict[str, Any]]) -> list[Any]:
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
     """Tokens as the chat format counts them."""
-    read, written = int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0)
-    inputs, outputs = (usage.get(f"{name}_tokens_details") or {} for name in ("input", "output"))
-    cached, thought = int(inputs.get("cached_tokens") or 0), int(outputs.get("reasoning_tokens") or 0)
+    inputs, outputs = (members_of(usage.get(f"{name}_tokens_details")) for name in ("input", "output"))
     more = further(usage, COUNTED)
     for name, told in (("prompt_tokens_details", inputs), ("completion_tokens_details", outputs)):
         more |= {name: told} if told else {}
-    return Usage(read, written, cached, thought, canonical(more) if more else None)
+    return usage_from(
+        more | {"prompt_tokens": usage.get("input_tokens"), "completion_tokens": usage.get("output_tokens")}
+    )
 
 
 COUNTED = frozenset((

@@ -137,7 +137,9 @@ def _second(second: int) -> str:
 
 def _plain(value: Any) -> str:
     """A value in one word, or quoted, so that no client writes lines or fields of its own."""
-    text = "true" if value is True else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if PLAIN.fullmatch(text) else json.dumps(text[:200])
 
 

@@ -51,7 +51,7 @@ class Choices(ABC):
 
     def error_event(self, failure: Failure) -> bytes:
         """The same as an event; no [DONE] follows, and clients raise."""
-        return event(self.error(failure))
+        return event({"error": {**self.error(failure)["error"], **failure.wait}})
 
     @abstractmethod
     def _read(self, body: Json) -> ChatRequest:

@@ -59,7 +59,8 @@ class Messages:
 
     def error_event(self, failure: Failure) -> bytes:
         """The event that clients raise; no message_stop follows."""
-        return event(self.error(failure), "error")
+        body = self.error(failure)
+        return event({**body, "error": {**body["error"], **failure.wait}}, "error")
 
 
 class _Events:

@@ -55,8 +55,9 @@ class Responses:
 
     def error_event(self, failure: Failure) -> bytes:
         """The event that clients raise; no response.completed follows."""
-        told = {"code": failure.code, "message": failure.message, "param": failure.param}
-        return event({"type": "error", "sequence_number": 0, **told, **self.error(failure)}, "error")
+        told = {"code": failure.code, "message": failure.message, "param": failure.param, **failure.wait}
+        within = {**self.error(failure)["error"], **failure.wait}
+        return event({"type": "error", "sequence_number": 0, **told, "error": within}, "error")
 
 
 def _told(asked: Asked, given: Given) -> dict[str, Any]:
