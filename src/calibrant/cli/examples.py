@@ -44,6 +44,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
     "verify": ("calibrant verify calibrant.db",),
+    "import": (
+        "calibrant import answers.csv --store imported.db --judged all",
+        "calibrant import answers.csv --store imported.db --question question --answer answer --task support",
+    ),
+    "scores": ("calibrant scores calibrant.db --to langfuse -o scores.jsonl",),
     "releases promote": (
         "calibrant releases promote calibrant.toml --note 'maps of May'",
         "calibrant releases promote release.json --store calibrant.db",

@@ -121,7 +121,7 @@ def _row(header: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, Any]
     about = header.get("eval") or {}
     row = {
         "task": about.get("task"), "model": about.get("model"), "id": sample.get("id"), "epoch": sample.get("epoch"),
-        "uuid": sample.get("uuid"), "target": _plain(sample.get("target")),
+        "uuid": sample.get("uuid"), "input": _plain(sample.get("input")), "target": _plain(sample.get("target")),
         "time": sample.get("completed_at") or about.get("created"),
     }  # fmt: skip
     answers = list[str]()

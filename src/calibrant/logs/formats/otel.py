@@ -115,6 +115,7 @@ def _otlp(span: Mapping[str, Any]) -> dict[str, Any]:
     parent = span.get("spanId") or span.get("span_id") or ""
     return {
         "id": _hex(str(parent)),
+        "trace": _hex(str(span.get("traceId") or span.get("trace_id") or ""), 32),
         "name": span.get("name"),
         "event": span.get("eventName") or span.get("event_name"),
         "time": _nanoseconds(span.get("startTimeUnixNano") or span.get("start_time_unix_nano")),
@@ -131,6 +132,7 @@ def _sdk(span: Mapping[str, Any]) -> dict[str, Any]:
     number = str(context.get("span_id") or span.get("span_id") or "")
     return {
         "id": number.removeprefix("0x"),
+        "trace": str(context.get("trace_id") or span.get("trace_id") or "").removeprefix("0x"),
         "name": span.get("name"),
         "event": span.get("event_name"),
         "time": span.get("start_time"),
@@ -162,9 +164,9 @@ def _value(value: Mapping[str, Any]) -> Any:
     return None
 
 
-def _hex(text: str) -> str:
-    """An id of 8 bytes in hex, which protobuf's own JSON writes in base64."""
-    if len(text) == 16 or not text:
+def _hex(text: str, digits: int = 16) -> str:
+    """An id in hex, which protobuf's own JSON writes in base64."""
+    if len(text) == digits or not text:
         return text.lower()
     try:
         return base64.b64decode(text, validate=True).hex()
@@ -184,8 +186,10 @@ def _row(span: Mapping[str, Any]) -> dict[str, Any]:
     told = span["attributes"]
     model = told.get("gen_ai.response.model") or told.get("gen_ai.request.model")
     row = {
-        "span_id": span["id"], "name": span["name"], "time": span["time"], "model": model,
-        "response_id": told.get("gen_ai.response.id"), "answer": _answer(told.get("gen_ai.output.messages")),
+        "span_id": span["id"], "trace_id": span["trace"] or None, "name": span["name"], "time": span["time"],
+        "model": model, "response_id": told.get("gen_ai.response.id"),
+        "question": _question(told.get("gen_ai.input.messages")),
+        "answer": _answer(told.get("gen_ai.output.messages")),
     }  # fmt: skip
     known = ("gen_ai.output.messages", "gen_ai.input.messages", "gen_ai.system_instructions")
     plain = {
@@ -193,6 +197,13 @@ def _row(span: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in told.items() if name not in known
     }  # fmt: skip
     return row | plain
+
+
+def _question(messages: Any) -> str | None:
+    """The conversation as it stands, as JSON."""
+    if messages is None or isinstance(messages, str):
+        return messages or None
+    return json.dumps(messages, default=str)
 
 
 def _answer(messages: Any) -> str | None:

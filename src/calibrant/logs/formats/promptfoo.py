@@ -94,13 +94,19 @@ def _results(path: Path, log: Given) -> Iterable[Mapping[str, Any]]:
     return [one for one in found if isinstance(one, Mapping)]
 
 
+def _prompt(result: Mapping[str, Any]) -> str | None:
+    prompt = result.get("prompt")
+    raw = prompt.get("raw") if isinstance(prompt, Mapping) else prompt
+    return raw if isinstance(raw, str) else None
+
+
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
     response = result.get("response") or {}
     output = response.get("output") if isinstance(response, Mapping) else response
     grading, provider = result.get("gradingResult") or {}, result.get("provider")
     failed = result.get("failureReason") == ERROR
     row = {
-        "testIdx": result.get("testIdx"), "promptIdx": result.get("promptIdx"),
+        "testIdx": result.get("testIdx"), "promptIdx": result.get("promptIdx"), "prompt": _prompt(result),
         "provider": provider.get("id") if isinstance(provider, Mapping) else provider,
         "output": output if output is None or isinstance(output, str) else str(output),
         "success": None if failed else result.get("success", grading.get("pass")),
