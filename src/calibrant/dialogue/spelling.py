@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from ..types import Token
@@ -156,7 +155,7 @@ def _written(tokens: tuple[Token, ...], octets: Callable[[str], bytes]) -> tuple
             (text if word == token.text else octets(word).decode(errors="replace"), weight)
             for word, weight in token.top
         )
-        made.append(replace(token, text=text, top=top))
+        made.append(Token(text, token.logprob, top))
     return tuple(made)
 
 

@@ -72,7 +72,7 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
         return ()
     tops = [entry.get("top_logprobs") for entry in there]
     listed = [_listed(top) if top else () for top in tops] if any(tops) else [()] * len(tops)
-    return tuple(map(Token, texts, _numbers(there), listed))
+    return tuple(map(Token._make, zip(texts, _numbers(there), listed, strict=True)))
 
 
 def _listed(top: Any) -> tuple[tuple[str, float], ...]:

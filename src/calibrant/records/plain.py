@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 from ..errors import StoreError
@@ -142,12 +141,12 @@ def _row(
 
 
 def _shallow(value: Any) -> dict[str, Any]:
-    return {one.name: getattr(value, one.name) for one in fields(value)}
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     """Only the fields that this version knows, so that a later writer's additions do no harm."""
-    return {one.name: data[one.name] for one in fields(kind) if one.name in data}
+    return {name: data[name] for name in kind.__dataclass_fields__ if name in data}
 
 
 def _message_to_json(message: Message) -> dict[str, Any]:
@@ -200,6 +199,7 @@ def question_from_dict(data: Mapping[str, Any]) -> Question:
 def completion_to_dict(completion: Completion) -> dict[str, Any]:
     """A completion as JSON values; a token becomes `[text, logprob, [[alternative, logprob], ...]]`.
 
+    A log-probability that is not a number becomes null.
     What earlier versions knew nothing of is left out where it says nothing.
     """
     tokens = completion.tokens
@@ -209,7 +209,10 @@ def completion_to_dict(completion: Completion) -> dict[str, Any]:
         "model": completion.model,
         "tokens": None
         if tokens is None
-        else [[t.text, _stated(t.logprob), _pairs(t.top) if t.top else []] for t in tokens],
+        else [
+            [text, None if logprob != logprob else logprob, _pairs(top) if top else []]
+            for text, logprob, top in tokens
+        ],
         "tool_calls": [_shallow(call) for call in completion.tool_calls],
         "finish_reason": completion.finish_reason,
         "usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
@@ -223,11 +226,6 @@ def completion_to_dict(completion: Completion) -> dict[str, Any]:
 
 def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]:
     return [[word, None if logprob != logprob else logprob] for word, logprob in top]
-
-
-def _stated(logprob: float) -> float | None:
-    """What is not a number is null in JSON."""
-    return None if logprob != logprob else logprob
 
 
 def _number(stated: float | None) -> float:
