@@ -8,8 +8,8 @@ import pytest
 
 from calibrant.errors import UnusableInput
 from calibrant.monitors.calibration import Monitor
+from calibrant.monitors.shifts import kind_of
 from calibrant.watching.log import watch
-from calibrant.watching.shifts import kind_of
 
 
 def desk(rows=3000, change=2000, drop=0.2, seed=0):

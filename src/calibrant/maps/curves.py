@@ -1,8 +1,9 @@
 """The shapes a calibration map can have. Plain numbers: a map can be read, checked and applied anywhere.
 
 `Logistic` serves temperature, Platt and beta; `Steps` isotonic and histogram; `Pair` Venn-Abers;
-`Mixture` an average of others. All turn scores of shape (n,) into probabilities, and into the ends of
-their 95 % intervals; and a single score, as each answer has it, without arrays, whose calls cost more than their work.
+`Mixture` an average of others, `Least` the lowest of others. All turn scores of shape (n,) into probabilities, and into
+the ends of their 95 % intervals; and a single score, as each answer has it, without arrays, whose calls cost more than
+their work.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "NEAR",
     "Atom",
     "Curve",
+    "Least",
     "Logistic",
     "Mixture",
     "Pair",
@@ -288,6 +290,41 @@ class Mixture:
         return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Least:
+    """The lowest of curves at each score: what is in force while nobody can say which of them holds.
+
+    The interval holds those of all. It ascends where they do.
+
+    >>> line = Steps(score=(0.0, 1.0), p=(0.0, 1.0), low=(0.0, 0.9), high=(0.1, 1.0), linear=True)
+    >>> flat = Steps(score=(0.0, 1.0), p=(0.5, 0.5), low=(0.4, 0.4), high=(0.6, 0.6), linear=True)
+    >>> least = Least(parts=(line, flat))
+    >>> least(np.array([0.2, 0.8])), least.interval(np.array([0.8]))[0].round(2)
+    (array([0.2, 0.5]), array([0.4]))
+    """
+
+    parts: tuple[Curve, ...]
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Probabilities at scores, shape (n,)."""
+        least: Floats = np.min([part(scores) for part in self.parts], axis=0)
+        return least
+
+    def interval(self, scores: Floats) -> tuple[Floats, Floats]:
+        """From the lowest low end to the highest high end."""
+        low, high = zip(*[part.interval(scores) for part in self.parts], strict=True)
+        return np.min(low, axis=0), np.max(high, axis=0)
+
+    def at(self, score: float) -> tuple[float, float, float]:
+        """Probability and ends of the interval at one score."""
+        p, low, high = zip(*[part.at(score) for part in self.parts], strict=True)
+        return min(p), min(low), max(high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parts, each with its numbers."""
+        return {"kind": "least", "parts": [part.to_dict() for part in self.parts]}
+
+
 def _sigma(eta: float) -> float:
     """One over one plus e to the minus eta, of any number.
 
@@ -322,5 +359,7 @@ def curve_from_dict(data: dict[str, Any]) -> Curve:
                 for part, own, band in zip(parts, data["parts"], data["bands"], strict=True)
             )
             return Mixture(weights=fields["weights"], parts=parts, bands=bands)
+        case "least":
+            return Least(parts=tuple(curve_from_dict(c) for c in data["parts"]))
         case kind:
             raise UnusableInput(f"This map has a curve of kind {kind!r}, unknown here. Upgrade calibrant.")

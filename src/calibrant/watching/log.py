@@ -15,9 +15,9 @@ from ..logs.keys import group_name
 from ..logs.rows import GroupRows, read_rows
 from ..metrics.intervals import Estimate
 from ..monitors.calibration import ALPHA, TOLERANCE, Monitor
+from ..monitors.shifts import Kind, kind_of
 from ..shown import Shown, flat
 from ..tally import Floats
-from .shifts import Kind, kind_of
 
 __all__ = ["Watched", "WatchedGroup", "watch"]
 
