@@ -133,3 +133,17 @@ def test_keys_of_hooks_may_come_from_the_environment() -> None:
     table = {"model": model("m"), "task": {"law": {"webhooks": {"url": "http://h/x", "secret": "env:S"}}}}
     law = parse(table, {"S": SECRET}).webhooks.of("law")
     assert law is not None and law.secret == SECRET
+
+
+def test_reviewing_of_tasks() -> None:
+    table = {
+        "model": model("m"),
+        "review": {"per_day": 20},
+        "task": {"law": {"review": {"cost_of_error": 5}}, "shop": {}},
+    }
+    of = parse(table, {}).reviewing.of
+    assert (of("shop").per_day, of("law").per_day) == (20, 20)
+    assert (of("shop").cost_of_error, of("law").cost_of_error) == (1, 5)
+    assert parse({"model": model("m")}, {}).reviewing.of(None).audit_share == 0.2
+    with pytest.raises(UnusableInput, match="audit_share is from"):
+        parse(table | {"review": {"audit_share": 0.1}}, {})

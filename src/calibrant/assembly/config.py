@@ -17,6 +17,7 @@ from ..records.content import Keeping
 from ..records.opening import store_kind
 from ..releases.parts import part_of
 from ..releases.release import Part, Release
+from ..reviewing.settings import Reviewing
 from .deployed import ByTask, by_task, keys_of, models_of, sources_of
 from .keys import Key
 from .postures import loaded_postures
@@ -27,7 +28,7 @@ __all__ = ["Config", "is_set", "load", "parse", "secret"]
 
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
-    "task", "webhooks", "feedback", "observing", "pages",
+    "task", "webhooks", "feedback", "observing", "pages", "review",
 )  # fmt: skip
 
 
@@ -38,9 +39,9 @@ class Config:
     `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
     release has for them, and `serving` says by the same names how each is asked. `keys` are those of clients, that of
     [server] among them; where there are none, everybody on this machine may ask. `storing` says when a record counts as
-    kept, `keeping` what of it is kept, and `webhooks` who is told, both by task. `sources` are those whose verdicts
-    count by a propensity that the file states, and `postures` is what was measured of postures. A path in the settings
-    of the store starts at `folder`.
+    kept, `keeping` what of it is kept, `webhooks` who is told, and `reviewing` how much people are asked, all
+    by task. `sources` are those whose verdicts count by a propensity that the file states, and `postures` is what was
+    measured of postures. A path in the settings of the store starts at `folder`.
     """
 
     server: Server
@@ -53,6 +54,7 @@ class Config:
     folder: Path
     keeping: ByTask[Keeping]
     webhooks: ByTask[Webhooks | None]
+    reviewing: ByTask[Reviewing]
     observing: Observing
     pages: Pages = field(default_factory=Pages)
     sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
@@ -112,6 +114,13 @@ def load(path: str | Path) -> Config:
         secret = "env:HOOK_SECRET"                  # signs what is sent
         events = ["review", "hand_off"]
 
+        [review]
+        per_day = 50                                # answers that people are asked about, beside held ones
+        audit_share = 0.2                           # of these, drawn from all answers alike; not less
+        second_readers = 0.1                        # judged by another person as well
+        known = "known.jsonl"                       # answers known to be right or wrong, to see what is caught
+        promise_minutes = 60                        # within which held answers are judged
+
         [observing]
         log = "json"                                # or "text"
 
@@ -153,6 +162,7 @@ def load(path: str | Path) -> Config:
         gate = "hold"
         policy = { kind = "bands", answer = 0.95 }
         records = { content = "hashed" }
+        review = { cost_of_error = 5.0 }            # dearer than elsewhere, so asked about more
     """
     path = Path(path)
     try:
@@ -197,6 +207,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         postures=loaded_postures(sections.get("confidence", {}).get("posture_measured", ()), folder),
         keeping=by_task(Keeping, sections, "records", Keeping()),
         webhooks=by_task(Webhooks, sections, "webhooks", None),
+        reviewing=by_task(Reviewing, sections, "review", Reviewing()),
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
         pages=filled(Pages, sections.get("pages", {}), "[pages]"),
         sources=sources_of(sections),

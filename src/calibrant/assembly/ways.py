@@ -76,9 +76,10 @@ class TaskSection:
     route: Mapping[str, Any] | None = None
     records: Mapping[str, Any] | None = None
     webhooks: Mapping[str, Any] | None = None
+    review: Mapping[str, Any] | None = None
 
 
-BESIDE = frozenset({"records", "webhooks"})
+BESIDE = frozenset({"records", "webhooks", "review"})
 """What a task's section holds beside its way."""
 
 

@@ -17,6 +17,7 @@ from calibrant.formats.chat.replies import choice_body
 from calibrant.formats.fields import field_of, text_of
 from calibrant.pipeline import Pipeline
 from calibrant.records.plain import question_to_dict
+from calibrant.reviewing.deciding import Review
 from calibrant.types import Ask, Entry, Event, Json, Record, Verdict
 
 from .admission import Admission
@@ -26,7 +27,7 @@ from .decided import correction_of, decision_on, event_in, verdict_on
 from .feedback import WORDS, Judging, erased, named, optional_text
 from .given import ANSWERS, confidence_body, given
 
-__all__ = ["Answers", "Review", "review_of"]
+__all__ = ["Answers", "review_of"]
 
 LONGEST = 60.0
 """Seconds for which a request may wait for a decision; clients and proxies give up on longer silence."""
@@ -34,36 +35,8 @@ LONGEST = 60.0
 PAGE, LARGEST = 20, 100
 """Held answers in a page of the listing, and at the most."""
 
-OUTCOMES = ("released", "refused", "corrected")
-"""What a reviewer's decision makes of a held answer."""
-
 AS_IT_WAS = Ask(messages=())
 """No log-probabilities and nothing else beside the message."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Review:
-    """A reviewer's decision about a held answer: its `outcome`, and what there is to say of it."""
-
-    outcome: str
-    judge: str
-    grade: float
-    correction: str | None = None
-    note: str | None = None
-    assignment: str | None = None
-
-    def facts(self, record: Record, time: float, key: str | None) -> tuple[Verdict, Event]:
-        """A verdict, and the event that says so; of each there is one for a record, so the first reviewer decides."""
-        verdict = Verdict(
-            id=f"review-{record.id}", record_id=record.id, grade=self.grade, judge=self.judge, time=time,
-            source="reviewer", comment=self.note, assignment=self.assignment, correction=self.correction,
-        )  # fmt: skip
-        told = {
-            "outcome": self.outcome, "judge": self.judge, "key": key, "verdict": verdict.id,
-            "question_id": record.question.id, "task": record.question.task, "asked_by": record.question.asked_by,
-        }  # fmt: skip
-        event = Event(id=f"reviewed-{record.id}", kind="reviewed", time=time, about=record.id, data=told)
-        return verdict, event
 
 
 def review_of(body: Json, judging: Judging) -> Review:

@@ -77,7 +77,12 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assignment:
-    """That a record is to be judged: drawn with probability `propensity` (1e-6 to 1), for that `reason`."""
+    """That a record is to be judged: drawn with probability `propensity` (1e-6 to 1), for that `reason`.
+
+    Reasons of calibrant's own: "audit" (chance alone, over all answers), "doubt" (its verdict tells more than most),
+    "domain" (few of its kind are judged), "held" (somebody waits for it) and "second" (another person reads it
+    too). The propensity is that of the record under all ways in which it could have been drawn.
+    """
 
     id: str
     record_id: str
@@ -141,8 +146,9 @@ class Event:
     """What happened beside answers and verdicts; `about` is the id of what it happened to, if of one thing.
 
     Kinds of calibrant's own: "promotion" (a release answers from now on), "held" (an answer waits for a person),
-    "reviewed" (a person decided about it), "delivery" (somebody was told), "configuration" (of a server, as it
-    started), "alarm" (of a monitor) and "erasure" (of a record's content). Others may have theirs.
+    "reviewed" (a person decided about it), "skipped" (a reviewer gave an item back, with a reason), "known" (a reviewer
+    judged an answer of which is known whether it is right), "delivery" (somebody was told), "configuration" (of a
+    server, as it started), "alarm" (of a monitor) and "erasure" (of a record's content). Others may have theirs.
     """
 
     id: str
