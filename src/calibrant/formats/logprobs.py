@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from ..types import Token
@@ -22,6 +23,7 @@ UNREADABLE = re.compile("|".join(("\ufffd", r"\\x[0-9a-fA-F]{2}", r"\Atoken_id:\
 """What stands in place of a token's text that is no text by itself; its bytes then say what it is."""
 SIGN = re.compile(r"\ufffd|\\x|token_id:")
 """What every such text holds that is not empty."""
+TEXT, LOGPROB, TOP = itemgetter("token"), methodcaller("get", "logprob"), methodcaller("get", "top_logprobs")
 OCTET = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
@@ -70,7 +72,7 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
         texts = _texts(there)
     except (KeyError, TypeError, AttributeError):  # no object, or one of something else
         return ()
-    tops = [entry.get("top_logprobs") for entry in there]
+    tops = [*map(TOP, there)]
     listed = [_listed(top) if top else () for top in tops] if any(tops) else [()] * len(tops)
     return tuple(map(Token._make, zip(texts, _numbers(there), listed, strict=True)))
 
@@ -85,7 +87,7 @@ def _listed(top: Any) -> tuple[tuple[str, float], ...]:
 
 def _texts(entries: list[dict[str, Any]]) -> list[str]:
     """The texts of tokens; one look tells of all of them that they are texts, as they are in nearly all answers."""
-    texts = [str(entry["token"]) for entry in entries]
+    texts = [*map(str, map(TEXT, entries))]
     if all(texts) and not SIGN.search("".join(texts)):
         return texts
     return [_text(text, entry.get("bytes")) for text, entry in zip(texts, entries, strict=True)]
@@ -106,12 +108,10 @@ def _text(text: str, octets: Any) -> str:
 
 
 def _numbers(entries: list[dict[str, Any]]) -> list[float]:
-    return [
-        value
-        if type(value := entry.get("logprob")) is float and LEAST_LOGPROB <= value < 0.0
-        else _number(value)
-        for entry in entries
-    ]
+    values = [*map(LOGPROB, entries)]
+    if set(map(type, values)) == {float} and min(values) >= LEAST_LOGPROB and max(values) <= 0.0:
+        return [value or 0.0 for value in values]  # as of most answers; zero has no sign
+    return [_number(value) for value in values]
 
 
 def _number(stated: Any) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,8 +17,9 @@ from ..files.sealed import Kind, Sealed
 from ..files.writing import write
 from ..shown import Shown
 from ..tally import Floats, Tally
-from ..types import Confidence, Fingerprint, Probability, Reading
+from ..types import Confidence, Fingerprint, Reading
 from .blends import BlendMap
+from .confidences import Mark, listed
 from .curves import Curve, bounded, curve_from_dict
 from .evidence import Evidence, line_of, told_of
 from .matching import Key, Match, Scope, Stated, matched
@@ -31,9 +32,6 @@ _VERSION = 1
 _WITH_FALLBACKS = 2
 _SAMPLES = (0.5, 0.7, 0.8, 0.9, 0.99)
 _GRID = 101
-
-Estimate = tuple[float, float, float]
-"""A probability and the ends of its interval."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -254,16 +252,14 @@ class MapSet(Shown):
         only what that is for: no domain, where a map for any domain of the task stood in.
         """
         assert match.found is not None
-        return self._confidences(match, _listed(match.found.estimates(scores)), stated)
+        return map(self._mark(match, stated).confidence, listed(match.found.estimates(scores)))
 
-    def _confidences(
-        self, match: Match[CalibrationMap], estimates: Iterable[Estimate], stated: Stated
-    ) -> Iterator[Confidence]:
+    def _mark(self, match: Match[CalibrationMap], stated: Stated) -> Mark:
         assert match.found is not None
         free = () if match.scope is None else [n for n in self.by if n not in dict(match.scope)]
         mark = {**match.found.fingerprint.stated, **stated, **dict.fromkeys(free)}
         caution = match.found.fingerprint.cautions(stated)
-        return _confidences(match.found, estimates, mark, match.stand_in, caution)
+        return Mark(match.found, Fingerprint.of(mark), match.stand_in, caution)
 
     def blend_confidences(
         self, match: Match[BlendMap], scores: Mapping[str, ArrayLike], stated: Mapping[str, Stated]
@@ -275,16 +271,27 @@ class MapSet(Shown):
         mark = {**match.found.fingerprint.stated, **_alike(stated), **whole}
         caution = match.found.fingerprint.cautions(_alike(stated))
         estimates = match.found.estimates({name: scores[name] for name in used})
-        return _confidences(match.found, _listed(estimates), mark, caution=caution)
+        return map(Mark(match.found, Fingerprint.of(mark), None, caution).confidence, listed(estimates))
 
     def confidence(self, reading: Reading, fingerprint: Fingerprint) -> Confidence:
         """Calibrate a reading with the map that is for its fingerprint, or say why none is."""
         if reading.score is None:
             return Confidence(p=None, reason=f"{reading.signal}: {reading.reason}")
-        match = self.match(fingerprint.stated)
-        if match.found is None:
+        match, mark = self._lookup(fingerprint)
+        if match.found is None or mark is None:
             return Confidence(p=None, reason=match.reason)
-        return next(self._confidences(match, [match.found.estimate(reading.score)], fingerprint.stated))
+        return mark.confidence(match.found.estimate(reading.score))
+
+    @cached_property
+    def _lookup(self) -> Callable[[Fingerprint], tuple[Match[CalibrationMap], Mark | None]]:
+        """The map for scores of a fingerprint; few have to be told apart, and each of them for every answer."""
+
+        @lru_cache(1024)
+        def lookup(fingerprint: Fingerprint) -> tuple[Match[CalibrationMap], Mark | None]:
+            match = self.match(fingerprint.stated)
+            return match, None if match.found is None else self._mark(match, fingerprint.stated)
+
+        return lookup
 
     def blended(self, read: Sequence[tuple[Reading, Fingerprint]]) -> Confidence:
         """Calibrate the readings of one answer together, or say why they cannot be."""
@@ -377,22 +384,3 @@ def _alike(stated: Mapping[str, Stated]) -> Stated:
     """What is known of all signals of an answer, and is the same."""
     first, *others = stated.values()
     return {n: v for n, v in first.items() if all(n in one and one[n] == v for one in others)}
-
-
-def _listed(estimates: tuple[Floats, Floats, Floats]) -> Iterable[Estimate]:
-    return zip(*[each.tolist() for each in estimates], strict=True)
-
-
-def _confidences(
-    made: CalibrationMap | BlendMap,
-    estimates: Iterable[Estimate],
-    mark: Stated,
-    stand_in: str | None = None,
-    caution: str | None = None,
-) -> Iterator[Confidence]:
-    fingerprint = Fingerprint.of(mark)
-    for p, low, high in estimates:
-        yield Confidence(
-            p=Probability(p), low=low, high=high, map_id=made.map_id, fingerprint=fingerprint,
-            verdicts=made.evidence.rows, stand_in=stand_in, caution=caution,
-        )  # fmt: skip
