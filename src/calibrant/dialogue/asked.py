@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..types import Ask, Completion, Message, digest
@@ -26,6 +27,10 @@ PASSING = re.compile(
 
 PLAIN = {"type": "text"}
 """A response format that asks for none."""
+
+NONE = "none"
+LONG = 16_384
+"""Characters of system prompts that are not kept, so that memory stays bounded."""
 
 SYSTEM = ("system", "developer")
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict")
@@ -51,12 +56,12 @@ def asked_with(ask: Ask) -> str:
     extra: Mapping[str, Any] = json.loads(ask.extra) if ask.extra else {}
     limit = next((extra[name] for name in LIMITS if isinstance(extra.get(name), int)), ask.max_tokens)
     temperature = ask.temperature
-    system = [_lasting(one.content) for one in ask.messages if one.role in SYSTEM]
+    system = tuple([one.content for one in ask.messages if one.role in SYSTEM])
     form = {n: v for n, v in extra.items() if (n in SHAPING or n.startswith("guided_")) and v and v != PLAIN}
     sampling = {name: extra[name] for name in SAMPLING if name in extra}
     sampling |= {"stop": list(ask.stop)} if ask.stop else {}
     told = {
-        "system": _short(system),
+        "system": (_known if sum(map(len, system)) < LONG else _lasting)(system) if system else NONE,
         "turns": _short(_turns(ask.messages)),
         "form": _short(form),
         "temperature": "server" if temperature is None else f"{temperature:g}",
@@ -87,8 +92,12 @@ def ended_with(asked: str | None, completion: Completion) -> str | None:
     return f"{asked}; tokens {min(upto, int(limit)) if limit.isdigit() and tokens <= int(limit) else upto}"
 
 
-def _lasting(text: str) -> str:
-    return PASSING.sub("<>", " ".join(text.split()))
+def _lasting(prompts: tuple[str, ...]) -> str:
+    return _short([PASSING.sub("<>", " ".join(text.split())) for text in prompts])
+
+
+_known = lru_cache(256)(_lasting)
+"""A deployment has a few system prompts, and looks each of them through for every answer."""
 
 
 def _turns(messages: tuple[Message, ...]) -> list[list[Any]]:
@@ -98,4 +107,4 @@ def _turns(messages: tuple[Message, ...]) -> list[list[Any]]:
 
 
 def _short(value: Any) -> str:
-    return digest(value)[:8] if value else "none"
+    return digest(value)[:8] if value else NONE

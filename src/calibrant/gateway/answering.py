@@ -19,6 +19,7 @@ from .admission import Admission
 from .bodies import answered, read
 from .disclaiming import TALKS, disclaimer
 from .given import Given, first_headers, given, headers
+from .straight import Endpoint
 from .visits import Visit, visit_of
 from .wires import Asked, Begun, Events, Wire
 
@@ -46,7 +47,7 @@ class Answering:
 
     def endpoint(
         self, wire: Wire, whole: Callable[[Json, Visit], Coroutine[Any, Any, Json]] | None = None
-    ) -> Callable[[Request], Coroutine[Any, Any, ASGIApp]]:
+    ) -> Endpoint:
         """What answers requests of a format; `whole` puts in what they name instead of saying it."""
 
         async def endpoint(request: Request) -> ASGIApp:
@@ -115,7 +116,7 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, Found]) -> Fou
         raise
     finally:
         over = True
-        await _ended(leaving)
+        leaving.cancel()
 
 
 class _EventStream:

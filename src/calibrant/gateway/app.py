@@ -33,6 +33,7 @@ from .listing import Listing
 from .observing.observer import Observer
 from .observing.tracing import Tracing
 from .passing import Passing
+from .straight import Straight
 from .wires import Wire
 from .wires.chat import Chat
 from .wires.completions import Completions
@@ -92,12 +93,10 @@ def create_app(
         await pipeline.close()
         await observer.close()
 
+    endpoints = {wire.path: answering.endpoint(wire, whole.get(wire)) for wire in WIRES}
     return Starlette(
         routes=[
-            *(
-                Route(wire.path, answering.endpoint(wire, whole.get(wire)), methods=["POST"])
-                for wire in WIRES
-            ),
+            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()),
             Route("/v1/models", listing.every),
             Route("/v1/models/{name:path}", listing.one),
             Route("/v1/feedback", feedback.post, methods=["POST"]),
@@ -119,7 +118,8 @@ def create_app(
                 seen=observer.seen,
                 begun=observer.begun,
                 pages=frozenset(first_part(one.path) for one in routes),
-            )
+            ),
+            Middleware(Straight, posted={**endpoints, "/v1/embeddings": passing.endpoint}),
         ],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,

@@ -28,7 +28,8 @@ SLOW = 60.0
 
 async def read(request: Request, limit: int = BODY_LIMIT, depth: int = DEPTH_LIMIT) -> Json:
     """The body as an object. Only JSON is taken: a browser cannot send that to us from a foreign page."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    kind = dict(request.scope["headers"]).get(b"content-type", b"")
+    if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         raise BadRequest("Expected the header Content-Type: application/json.", status=415)
     value = parsed(await read_bytes(request, limit), depth)
     if not isinstance(value, dict):
@@ -50,11 +51,11 @@ def parsed(body: bytes | bytearray, depth: int = DEPTH_LIMIT) -> Any:
 
 async def read_bytes(request: Request, limit: int = BODY_LIMIT, seconds: float = SLOW) -> bytes | bytearray:
     """The body, within a limit of bytes and of seconds."""
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("", "identity"):
+    headers = dict(request.scope["headers"])
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
         raise BadRequest("Expected a body that is not compressed (no Content-Encoding).", status=415)
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and len(stated) < 20 and int(stated) > limit:
+    stated = headers.get(b"content-length", b"")
+    if stated.isdigit() and len(stated) < 20 and int(stated) > limit:
         raise _too_large(limit)
     body = bytearray()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ class Visit:
         """That of a request which comes in."""
         own = headers.get(b"x-request-id")
         named = own is not None and REQUEST_ID.fullmatch(own) is not None
-        made = own.decode() if own is not None and named else os.urandom(12).hex()
+        made = own.decode() if own is not None and named else f"{random.getrandbits(96):024x}"  # no secret
         return cls(made, named, scope["method"], scope["path"], time.monotonic())
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
-from ..completions import beyond, charged, counted, further
+from ..completions import beyond, counted, further
 from ..dialects import others_left_out
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
@@ -57,18 +57,18 @@ def completions(
         choices = body["choices"]
         if len(choices) > 1:
             choices = sorted(choices, key=lambda choice: int(choice.get("index", 0)))
-        said = further(body, FORMAT)
-        made = [_completion(choice, model, latency, said) for choice in choices]
         usage = _used(body, choices)
-        named = body_members(body)
+        whole = {
+            "model": model, "latency": latency, "usage": usage, "cost": None if price is None else price.of(usage),
+            **body_members(body),
+        }  # fmt: skip
+        said = further(body, FORMAT)
+        made = [_completion(choice, said, whole) for choice in choices]
     if not made:
         raise ModelUnavailable(
             f"Expected a chat completion, got one without choices: {excerpt(body)}. {ADVICE}"
         )
-    if named:
-        fingerprint, tier = named.get("system_fingerprint"), named.get("service_tier")
-        made = [replace(one, system_fingerprint=fingerprint, service_tier=tier) for one in made]
-    return charged(made[0], usage, price), *made[1:]
+    return made[0], *[replace(one, usage=Usage(), cost=None) for one in made[1:]]
 
 
 ADVICE = "Check that the URL is that of an OpenAI-compatible server, ending in /v1."
@@ -82,7 +82,8 @@ def body_members(body: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name in NAMED if isinstance(value := body.get(name), str)}
 
 
-def _completion(choice: Mapping[str, Any], model: str, latency: float, said: Mapping[str, Any]) -> Completion:
+def _completion(choice: Mapping[str, Any], said: Mapping[str, Any], whole: Mapping[str, Any]) -> Completion:
+    """The completion in a choice, of a reply that says this beyond, and `whole` of the call."""
     message = choice["message"]
     content, calls = message.get("content"), message.get("tool_calls") or ()
     text, refusal = text_from(content), text_from(message.get("refusal"))
@@ -98,16 +99,15 @@ def _completion(choice: Mapping[str, Any], model: str, latency: float, said: Map
     reasoning, names = reasoning_in(message)
     return Completion(
         text=text or refusal,
-        model=model,
         tokens=tokens_in(choice) or None,
         tool_calls=made,
         finish_reason=choice.get("finish_reason") or "stop",
-        latency=latency,
         extra=beyond({**said, **sureness(choice, message)}),
         reasoning=reasoning,
         refusal=refused,
         message=kept(own | names),
         choice=kept(further(choice, CHOICE)),
+        **whole,
     )
 
 
