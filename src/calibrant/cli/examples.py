@@ -18,7 +18,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "calibrant compare answers.csv later.csv --fail-if 'accuracy<-0.05'",
         "calibrant compare answers.csv --between model",
     ),
-    "watch": ("calibrant watch answers.csv", "calibrant watch answers.csv --by task --tolerance 0.03"),
+    "watch": ("calibrant watch answers.csv --by task --tolerance 0.03", "calibrant watch calibrant.db"),
     "judge": ("calibrant judge answers.csv --human human",),
     "signals": ("calibrant signals", "calibrant signals records.jsonl"),
     "plan thresholds": ("calibrant plan thresholds answers.csv --max-error 0.2 -o thresholds.json",),

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from calibrant.errors import Misuse
+
 from .options import FOUND, AsJson, By, Clustered, LogPath, asked_of, columns, command
-from .terminal import print_json, print_next
+from .terminal import print_json, print_next, say
 
 
 @command("watch")
@@ -19,12 +21,21 @@ def watch_command(
     alpha: Annotated[float, typer.Option(help="The most that the chance of any false alarm may be.")] = 0.05,
     tolerance: Annotated[float, typer.Option(help="A gap between claim and truth that does no harm.")] = 0.02,
     labels: Clustered,
+    resolve: Annotated[
+        str | None,
+        typer.Option(metavar="ALARM", help="End an alarm of a store by hand: a new monitor begins."),
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why it is ended.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Watch a log label by label: an alarm where its confidence has ceased to be true, from when on, and what changed.
 
-    Rows are taken in the order of their times, else as they stand. Ends with status 3 where there is an alarm.
+    Rows are taken in the order of their times, else as they stand; of a store the probabilities that were told are
+    watched, by task, domain, model and map. Ends with status 3 where there is an alarm.
     """
+    if resolve is not None:
+        _resolve(log, resolve, why)
+        return
     from calibrant.looking.following import after_watch
     from calibrant.watching.log import watch
 
@@ -39,3 +50,18 @@ def watch_command(
         print_next(steps)
     if found.alarms:
         raise typer.Exit(FOUND)
+
+
+def _resolve(url: str, alarm: str, why: str) -> None:
+    import time
+    import uuid
+    from contextlib import closing
+
+    from calibrant.records.opening import open_store
+    from calibrant.watching.stored import resolve
+
+    if not why.strip():
+        raise Misuse("An alarm is ended for a reason that others can read later: add --why TEXT.")
+    with closing(open_store(url)) as store:
+        resolve(store, alarm, why, time=time.time(), new_id=lambda: uuid.uuid4().hex)
+    say(f"{alarm} is resolved: {why}")

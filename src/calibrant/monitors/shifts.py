@@ -6,8 +6,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import ks_2samp
+from scipy.special import kolmogorov, ndtri
 
 from ..tally import Floats
 
@@ -17,6 +16,9 @@ Kind = Literal["covariate", "concept", "none", "unknown"]
 
 LEAST = 50
 """Labels on each side of a change without which nothing is said of it."""
+
+LEAST_AT_ALARM = 20
+"""The same where the evidence of an alarm says already that something has changed."""
 
 MOVED = 0.1
 """The largest distance between two distributions of confidence (Kolmogorov and Smirnov's) that is called the same."""
@@ -32,7 +34,8 @@ def kind_of(scores: Floats, grades: Floats, change: int | None) -> Kind:
 
     With a `change`, the rows before an alarm's, both sides are compared there: the mean of (confidence less verdict) at
     equal confidence, and the confidence itself. Without one it is sought among nine places (Bonferroni) whether the
-    confidence has moved. "unknown" where a side has fewer than 50 labels, or nothing that was compared differs.
+    confidence has moved. "unknown" where a side has fewer than 50 labels (20 with a change), or nothing that was
+    compared differs.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def kind_of(scores: Floats, grades: Floats, change: int | None) -> Kind:
     n = len(scores)
     if change is None:
         return "unknown" if n < 2 * LEAST else "covariate" if _drifts(scores) else "none"
-    if min(change, n - change) < LEAST:
+    if min(change, n - change) < LEAST_AT_ALARM:
         return "unknown"
     residual = scores - grades
     if abs(_difference(scores, residual, change)) > -float(ndtri(LEVEL / 2)):
@@ -67,8 +70,12 @@ def _drifts(scores: Floats) -> bool:
 
 
 def _moved(before: Floats, after: Floats, level: float) -> bool:
-    found = ks_2samp(before, after, method="asymp")
-    return bool(found.statistic > MOVED and found.pvalue < level)
+    """Kolmogorov and Smirnov's test by its limit distribution, whose module alone would take 50 MB."""
+    places = np.concatenate([before, after])
+    shares = [np.searchsorted(np.sort(side), places, side="right") / len(side) for side in (before, after)]
+    distance = float(np.abs(shares[0] - shares[1]).max())
+    size = math.sqrt(len(before) * len(after) / len(places))
+    return distance > MOVED and float(kolmogorov(size * distance)) < level
 
 
 def _difference(scores: Floats, residual: Floats, change: int) -> float:

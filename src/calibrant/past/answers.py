@@ -28,6 +28,7 @@ class Answer:
     action, held : what was decided, and whether the answer waited for a person
     error : why there is no answer, None where there is one
     cut : whether the answer ended at its limit of tokens
+    refused : whether the model said why it gives no answer
     cost, latency : in US dollars and seconds, of the answer and all that was asked for its sake
     content : as of the record when it was read: "stored", "hashed", "left_out" or "erased"
     """
@@ -54,6 +55,7 @@ class Answer:
     held: bool = False
     error: str | None = None
     cut: bool = False
+    refused: bool = False
     cost: float | None = None
     latency: float | None = None
     content: str = "stored"
@@ -87,6 +89,7 @@ class Answer:
             map_id=told.map_id, p=told.p, low=told.low, high=told.high, why_none=told.reason,
             action=decision.action if decision else None, held=record.held, error=record.error,
             cut=completion is not None and completion.finish_reason == "length",
+            refused=completion is not None and completion.refusal,
             cost=cost, latency=latency, content=record.content,
         )  # fmt: skip
 

@@ -2,142 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
-from ..judges.drifting import sequence
-from ..logs.keys import group_name
+from ..logs.keys import listed
 from ..logs.rows import GroupRows, read_rows
-from ..metrics.intervals import Estimate
 from ..monitors.calibration import ALPHA, TOLERANCE, Monitor
-from ..monitors.shifts import Kind, kind_of
-from ..shown import Shown, flat
+from ..monitors.shifts import kind_of
 from ..tally import Floats
+from .found import Watched, WatchedGroup
+from .gaps import gap_of, means
+from .ripening import SLOWEST
+from .stored import watch_store
 
-__all__ = ["Watched", "WatchedGroup", "watch"]
-
-SLOWEST = 0.98
-"""An answer counts once as much time has passed as this share of the verdicts takes, of right and of wrong answers."""
-
-_MOST = 20_000
-"""Values of the interval's sequence; of more, the means of as many parts are taken."""
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class WatchedGroup(Shown):
-    """What the monitor of one group says.
-
-    `n` rows were watched; `alarm_at` of them had been seen at the alarm, and the stretch with the most evidence begins
-    after `change_point` of them; `log10_evidence` is the wealth at the end in powers of ten. `gap` is the mean of
-    (claim less verdict) since the change point, of all rows where there was no alarm, with an interval that holds at
-    all times at once for a stretch that is not picked by the rows themselves; `claimed` and `right` are the two means.
-    `kind` says what has changed. `immature` rows are too young to be watched, `left_out` came back to a cluster that
-    had been counted.
-    """
-
-    by: dict[str, str | None]
-    n: int
-    alarm_at: int | None
-    change_point: int | None
-    log10_evidence: float
-    gap: Estimate
-    claimed: float
-    right: float
-    kind: Kind
-    immature: int = 0
-    left_out: int = 0
-
-    @property
-    def alarm(self) -> bool:
-        """Whether the claims have come apart from the verdicts by more than the tolerance."""
-        return self.alarm_at is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "by": self.by, "n": self.n, "alarm": self.alarm, "alarm_at": self.alarm_at,
-            "change_point": self.change_point, "log10_evidence": self.log10_evidence,
-            "gap": {"value": self.gap.value, "low": self.gap.low, "high": self.gap.high},
-            "claimed": self.claimed, "right": self.right, "kind": self.kind,
-            "immature": self.immature, "left_out": self.left_out,
-        }  # fmt: skip
-
-    @property
-    def sentence(self) -> str:
-        """What is said of the group."""
-        name, gap = group_name(self.by), self.gap
-        held = (
-            f"claims {100 * self.claimed:.0f} of 100, is right {100 * self.right:.0f} "
-            f"(gap {_points(gap.value)} points, {_points(gap.low)} to {_points(gap.high)}"
-        )
-        if not self.alarm:
-            moved = " Other answers come than did." if self.kind == "covariate" else ""
-            return f"{name}: no alarm; {held}; {self.n:,} labels). Evidence {self._evidence()}.{moved}"
-        since = f"since row {self.change_point:,} it " if self.change_point else "it "
-        told = f"{name}: ALARM at label {self.alarm_at:,}: {since}{held})."
-        return f"{told} Evidence {self._evidence()}. {_KINDS[self.kind]}"
-
-    def _evidence(self) -> str:
-        return f"1e{self.log10_evidence:.1f}"
-
-    def _told(self) -> list[str]:
-        return [self.sentence]
-
-    def _rows(self) -> list[dict[str, Any]]:
-        return [flat(self.to_dict())]
-
-
-_KINDS: Mapping[Kind, str] = {
-    "concept": "Answers of the same confidence are right at another rate than before (concept shift): fit anew.",
-    "covariate": "Other answers come, of which each confidence means what it meant (covariate shift): the claims were "
-    "wrong there before.",
-    "none": "",
-    "unknown": "What has changed cannot be told: too few labels before or after.",
-}
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:.0f}"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Watched(Shown):
-    """What was read of a log, and what the monitor of each group says, alarms first."""
-
-    source: str
-    rows: int
-    used: int
-    unusable: dict[str, int]
-    columns: dict[str, str]
-    notes: tuple[str, ...]
-    alpha: float
-    tolerance: float
-    ordered: str
-    groups: tuple[WatchedGroup, ...]
-
-    @property
-    def alarms(self) -> int:
-        """Groups with an alarm."""
-        return sum(group.alarm for group in self.groups)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for `json.dumps`."""
-        return {
-            "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
-            "columns": self.columns, "notes": list(self.notes), "alpha": self.alpha, "tolerance": self.tolerance,
-            "ordered": self.ordered, "groups": [group.to_dict() for group in self.groups],
-        }  # fmt: skip
-
-    def _told(self) -> list[str]:
-        return [group.sentence for group in self.groups]
-
-    def _rows(self) -> list[dict[str, Any]]:
-        return [row for group in self.groups for row in group._rows()]
+__all__ = ["watch"]
 
 
 def watch(
@@ -149,6 +31,9 @@ def watch(
     **named: Any,
 ) -> Watched:
     """Watch a log in the order of its `time` column, else of its rows; its confidence is the claimed probability.
+
+    A store is watched as a gateway watches it (`calibrant.watching.over_time.Watching`): the probabilities that were
+    told are the claims, and without `by` it is parted by task, domain, model and map.
 
     Each group has a `Monitor`, looked at after every label. Of several groups those are given an alarm that the e-BH
     procedure rejects at `alpha` at some time: of alarms standing at any one time, at most that share is false in the
@@ -177,6 +62,10 @@ def watch(
     (True, True, True)
     """
     Monitor(alpha=alpha, tolerance=tolerance)  # before any work
+    if not any(value is not None for value in named.values()):
+        stored = watch_store(log, listed(by), alpha=alpha, tolerance=tolerance)
+        if stored is not None:
+            return stored
     read = read_rows(log, by=by, **named)
     if read.disordered:
         raise UnusableInput(
@@ -231,7 +120,7 @@ class _Part:
         """Those of a group, without the ones whose verdicts are not all there by the `latest` verdict of the log."""
         when = rows.time if timed and rows.time is not None else rows.row.astype(np.float64)
         ripe = np.ones(len(when), bool)
-        if timed and rows.judged is not None and np.isfinite(rows.judged).any():
+        if timed and rows.judged is not None and len(np.unique(rows.judged[np.isfinite(rows.judged)])) > 1:
             early = when <= np.median(when)  # of later ones only the quick verdicts may be there
             ripe = when <= latest - _maturity((rows.judged - when)[early], rows.grades[early])
         order = np.flatnonzero(ripe)
@@ -244,11 +133,11 @@ class _Part:
         change = monitor.change_point if alarm_at is not None else None
         since = slice(change, None)
         clusters = None if self.clusters is None else self.clusters[since]
-        claimed, right = (_means(values[since], clusters) for values in (self.scores, self.grades))
+        claimed, right = (means(values[since], clusters) for values in (self.scores, self.grades))
         first = _firsts(self.clusters, len(self.scores))
         return WatchedGroup(
             by=by, n=len(self.scores), alarm_at=alarm_at, change_point=change,
-            log10_evidence=monitor.log10_evidence, gap=_gap(claimed - right),
+            log10_evidence=monitor.log10_evidence, gap=gap_of(claimed - right),
             claimed=float(claimed.mean()) if len(claimed) else float("nan"),
             right=float(right.mean()) if len(right) else float("nan"),
             kind=kind_of(
@@ -270,28 +159,6 @@ def _firsts(clusters: NDArray[Any] | None, rows: int) -> NDArray[np.intp]:
     if clusters is None:
         return np.arange(rows)
     return np.sort(np.unique(clusters, return_index=True)[1])
-
-
-def _means(values: Floats, clusters: NDArray[Any] | None) -> Floats:
-    """The mean of each cluster, in the order in which they first come."""
-    if clusters is None or not len(values):
-        return values
-    _, first, code = np.unique(clusters, return_index=True, return_inverse=True)
-    means = np.bincount(code, values) / np.bincount(code)
-    made: Floats = means[np.argsort(first)]
-    return made
-
-
-def _gap(residuals: Floats) -> Estimate:
-    """The mean with an interval that holds after every value."""
-    if not len(residuals):
-        return Estimate(float("nan"), -1.0, 1.0)
-    each = -(-len(residuals) // _MOST)
-    parts = np.add.reduceat(residuals, np.arange(0, len(residuals), each))
-    sizes = np.diff(np.r_[np.arange(0, len(residuals), each), len(residuals)])
-    low, high = sequence((parts / sizes + 1) / 2, 0.05)
-    mean = float(residuals.mean())
-    return Estimate(mean, min(mean, 2 * float(low[-1]) - 1), max(mean, 2 * float(high[-1]) - 1))
 
 
 def _watched(parts: Sequence[_Part], alpha: float, tolerance: float) -> list[int | None]:

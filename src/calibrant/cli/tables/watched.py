@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibrant.watching.log import Watched
+from calibrant.watching.found import Watched, change_sentence
 
 from ..terminal import print_aside, say
 
@@ -19,3 +19,5 @@ def print_watched(found: Watched) -> None:
         say(f"{found.alarms} of {groups} groups have an alarm (e-BH, {found.alpha:g}).")
     for group in found.groups:
         say(group.sentence)
+    for change in found.changes:
+        say(change_sentence(change))
