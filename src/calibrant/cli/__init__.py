@@ -13,6 +13,7 @@ from calibrant.errors import CalibrantError, Misuse, UnknownName
 
 from . import (
     ask,
+    card,
     compare,
     deploy,
     exchange,
@@ -35,6 +36,7 @@ from .options import app
 __all__ = [
     "app",
     "ask",
+    "card",
     "compare",
     "deploy",
     "exchange",

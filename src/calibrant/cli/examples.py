@@ -43,6 +43,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "doctor": ("calibrant doctor calibrant.toml", "calibrant doctor calibrant.toml --json"),
     "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
+    "card": ("calibrant card calibrant.db", "calibrant card calibrant.db --task law -o card.html"),
     "verify": ("calibrant verify calibrant.db",),
     "import": (
         "calibrant import answers.csv --store imported.db --judged all",

@@ -13,6 +13,7 @@ from calibrant.errors import Misuse
 from calibrant.records.opening import open_store
 from calibrant.types import Head, Which
 
+from .card import verify_card
 from .options import FOUND, AsJson, command
 from .terminal import print_json, say
 
@@ -26,16 +27,34 @@ StoreUrl = Annotated[
 
 @command("verify")
 def verify_command(
-    store: StoreUrl,
+    what: Annotated[
+        str, typer.Argument(metavar="STORE_OR_CARD", help="A store, or a card that `calibrant card` wrote.")
+    ],
+    store: Annotated[
+        str | None,
+        typer.Argument(metavar="[STORE]", help="Of a card, its store, where it is not where it was."),
+    ] = None,
     head: Annotated[
         str | None,
         typer.Option(help="A head that an earlier run printed: the store must still lead to it."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a store's records are all there and unchanged, or where the first is that is not."""
+    """Say whether a store's records are all there and unchanged, or whether a card says what the records say.
+
+    Ends with status 3 where something was changed or differs, and says what.
+    """
+    from calibrant.card.rendering import is_card
+
+    if is_card(what):
+        if head is not None:
+            raise Misuse("--head is for a store; a card has its own.")
+        verify_card(what, store, as_json)
+        return
+    if store is not None:
+        raise Misuse(f"{what} is no card, so there is no second store to name: calibrant verify {what}")
     kept = None if head is None else _head(head)
-    opened = open_store(store, readonly=True)
+    opened = open_store(what, readonly=True)
     try:
         found = opened.verify(kept)
     finally:
