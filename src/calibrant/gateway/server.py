@@ -20,6 +20,8 @@ from calibrant.pages.routes import routes
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
 from calibrant.releases.promoting import PROMOTION, promoted
+from calibrant.reviewing.desk import Desk
+from calibrant.reviewing.known import load_known
 
 from .admission import Admission
 from .app import create_app
@@ -30,6 +32,7 @@ from .observing.logs import configure
 from .observing.tracing import Tracing
 from .reloading import Reloader, of_store
 from .retention import Retention
+from .reviews import Reviews
 from .webhooks import Deliveries
 
 __all__ = ["serve"]
@@ -74,13 +77,18 @@ def serve(path: Path) -> None:
     retention = Retention(pipeline, config.keeping, leads)
     deliveries = Deliveries(pipeline, config.webhooks, leads)
     pipeline.notable = deliveries.notable
+    known = config.reviewing.default.known
+    desk = Desk(
+        pipeline.store, config.reviewing, pipeline.clock, known=load_known(config.folder / known) if known else ()
+    )  # fmt: skip
+    reviews = Reviews(desk, leads)
     sources = dict(config.sources)
 
     ledger = Ledger(pipeline.store, admission.keyring)
 
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
-        deliveries.webhooks = config.webhooks
+        deliveries.webhooks, desk.settings = config.webhooks, config.reviewing
         sources.clear()
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
@@ -100,6 +108,7 @@ def serve(path: Path) -> None:
             leads.watch,
             retention.watch,
             deliveries.watch,
+            reviews.watch,
             ledger.watch,
         ],
     )

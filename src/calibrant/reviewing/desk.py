@@ -10,14 +10,16 @@ from typing import Any
 from ..errors import BadRequest
 from ..past.folding import Folding
 from ..protocols import Store
-from ..types import Event, digest
+from ..types import Assignment, Event, digest
+from .drawing import Drawing, draw
 from .items import Item, shown
 from .known import Known, KnownItems
 from .leases import Leases, State
 from .overview import Overview, overview_of
 from .queue import Open, Queue
+from .refusals import already_judged, gone, lease_lost, not_shown, too_late, unknown_item, unknown_reason
 from .settings import PerTask
-from .submitting import Submission, Submitted, checked_grade, checked_text, settle
+from .submitting import Submission, Submitted, checked_grade, checked_text, pending_on, settle
 
 __all__ = ["SKIPS", "Desk"]
 
@@ -40,7 +42,7 @@ class Desk:
 
     Parameters
     ----------
-    store : has the assignments (`calibrant.reviewing.drawing`)
+    store : has the answers, of which is drawn who is asked about (`calibrant.reviewing.drawing`)
     settings : of each task; a `Reviewing` where all are alike
     clock : gives seconds since the epoch
     known : answers of which is known whether they are right
@@ -50,20 +52,19 @@ class Desk:
     >>> import tempfile
     >>> from calibrant.reviewing.settings import Reviewing
     >>> from calibrant.stores.sql import SqlStore
-    >>> from calibrant.types import Assignment, Completion, Message, Question, Record
+    >>> from calibrant.types import Completion, Message, Question, Record
     >>> question = Question(id="q", messages=(Message("user", "2 + 2?"),))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = SqlStore(f"{folder}/log.db")
     ...     store.add([Record(id="r", time=0.0, question=question, completion=Completion(text="4", model="m"))])
-    ...     store.add([Assignment(id="a", record_id="r", propensity=0.5, reason="doubt", time=0.0)])
-    ...     desk = Desk(store, Reviewing(undo_seconds=0))
+    ...     desk = Desk(store, Reviewing(undo_seconds=0, blind=False))
     ...     item = desk.next("ann")
     ...     print(item.answer.text, desk.next("bob"))
     ...     done = desk.submit("ann", item.id, 1.0)
     ...     print(store.verdicts("r")[0].judge, store.verdicts("r")[0].propensity)
     ...     store.close()
     4 None
-    ann 0.5
+    ann 0.744
     """
 
     def __init__(
@@ -74,10 +75,32 @@ class Desk:
         *,
         known: Sequence[Known] = (),
     ) -> None:
-        self._store, self.settings, self._clock = store, settings, clock
+        self._store, self._clock = store, clock
         self._known = KnownItems(known, settings.of(None).seed)
-        self._queue = Queue()
-        self._leases = Leases(store, Folding(store, [self._queue], kept="folds/queue").go_on, clock)
+        self._queue, self._drawing = Queue(), Drawing(settings)
+        self._folding = Folding(store, [self._queue, self._drawing], kept="folds/reviewing")
+        self._leases = Leases(store, self._folding.go_on, clock)
+
+    @property
+    def settings(self) -> PerTask:
+        """Of each task; others may take their place at any time, for what comes from then on."""
+        return self._drawing.settings
+
+    @settings.setter
+    def settings(self, settings: PerTask) -> None:
+        self._drawing.settings = settings
+
+    def draw(self) -> list[Assignment]:
+        """Assign what of the answers that came since is drawn, and give it; twice is once."""
+        with self._leases.lock:
+            return draw(self._drawing, self._folding, self._store, self._clock())
+
+    def waiting(self, tasks: Collection[str] = ()) -> list[Open]:
+        """All open items, the first in turn first."""
+        with self._leases.lock:
+            self._folding.go_on()
+            found = self._queue.in_turn(self._clock(), self.settings)
+            return [one for one in found if not tasks or one.task in tasks]
 
     def next(self, reviewer: str, tasks: Collection[str] = ()) -> Item | None:
         """The item that this reviewer has, else the next in turn, which is theirs from now on; None where none waits.
@@ -86,6 +109,7 @@ class Desk:
         their share and their order, and the rest come by what they are worth. With `tasks` only items of these.
         """
         self.settle()
+        self.draw()
 
         def take(desk: State) -> tuple[Item | None, bool]:
             now = self._clock()
@@ -130,12 +154,10 @@ class Desk:
         def renewed(desk: State) -> tuple[Item, bool]:
             now, lease = self._clock(), desk["leases"].get(item_id)
             if lease is not None and lease["who"] != reviewer and lease["until"] > now:
-                raise BadRequest(
-                    f"{lease['who']} is judging this now. Take the next.", status=409, code="lease_lost"
-                )
+                raise lease_lost(lease["who"])
             one = self._open(item_id, reviewer)
             if one is None or item_id in desk["pending"]:
-                raise _gone()
+                raise gone()
             own = lease.get("own") if lease is not None and lease["who"] == reviewer else None
             desk["leases"][item_id] = self._lease(one, reviewer, now) | ({} if own is None else {"own": own})
             return self._mine(reviewer, item_id, desk), True
@@ -178,11 +200,8 @@ class Desk:
             if (before := self._before(made, desk)) is not None:
                 return before, False
             unseen = own is None and "own" not in own_lease
-            if rules.blind and _is_blind(one) and unseen and not made.late:
-                raise BadRequest(
-                    "This item is judged blind: say first what the answer should be (own_answer), or show it.",
-                    "own_answer", status=409, code="not_shown",
-                )  # fmt: skip
+            if rules.blind and one.blind and unseen and not made.late:
+                raise not_shown()
             desk["pending"][made.key] = dict(made.to_dict())
             if own_lease:
                 del desk["leases"][item_id]
@@ -197,13 +216,9 @@ class Desk:
 
         def back(desk: State) -> tuple[Item | None, bool]:
             now = self._clock()
-            mine = next((each for each in _pending(item_id, desk) if each.judge == reviewer), None)
+            mine = next((each for each in pending_on(item_id, desk) if each.judge == reviewer), None)
             if mine is None or mine.settling or mine.until <= now:
-                raise BadRequest(
-                    "It is too late to take this back: the verdict counts already.",
-                    status=409,
-                    code="too_late",
-                )
+                raise too_late()
             del desk["pending"][mine.key]
             if mine.late:
                 return None, True
@@ -216,7 +231,7 @@ class Desk:
     def skip(self, reviewer: str, item_id: str, reason: str) -> None:
         """Give an item back, for one of the reasons in `SKIPS`."""
         if reason not in SKIPS:
-            raise BadRequest(f"Expected a reason among {', '.join(SKIPS)}; got {reason!r:.50}.", "reason")
+            raise unknown_reason(reason, SKIPS)
 
         def give_back(desk: State) -> tuple[Open, bool]:
             self._mine(reviewer, item_id, desk)
@@ -303,25 +318,17 @@ class Desk:
         """An item that waits or waited."""
         one = self._open(item_id, reviewer) or self._queue.closed.get(item_id)
         if one is None:
-            raise BadRequest(
-                "There is no such item, or it was judged long ago. Take the next.", "item_id", status=404,
-                code="unknown_item",
-            )  # fmt: skip
+            raise unknown_item()
         return one
 
     def _mine(self, reviewer: str, item_id: str, desk: State) -> Item:
         """An item that this reviewer has now."""
         lease = desk["leases"].get(item_id)
         if lease is None or lease["who"] != reviewer or lease["until"] <= self._clock():
-            raise BadRequest(
-                "This item is no longer yours: it went back to the queue. Take it again, or the next.",
-                "item_id",
-                status=409,
-                code="lease_lost",
-            )
+            raise lease_lost()
         item = self._item(item_id, reviewer, desk)
         if item is None:
-            raise _gone()
+            raise gone()
         return item
 
     def _item(self, item_id: str, reviewer: str, desk: State) -> Item | None:
@@ -333,7 +340,7 @@ class Desk:
         if record is None or record.content != "stored" or record.completion is None:
             return None
         lease, rules = desk["leases"][item_id], self.settings.of(one.task)
-        blind = rules.blind and _is_blind(one)
+        blind = rules.blind and one.blind
         labels = self._queue.labels.get((one.task, one.domain), 0)
         hidden = blind and "own" not in lease
         return shown(record, one, labels=labels, blind=blind, hidden=hidden, until=lease["until"])
@@ -343,13 +350,13 @@ class Desk:
         if self._known.truth(one, reviewer) is not None:
             return False
         lease = desk["leases"].get(one.id)
-        others = any(not each.late and each.judge != reviewer for each in _pending(one.id, desk))
+        others = any(not each.late and each.judge != reviewer for each in pending_on(one.id, desk))
         leased = lease is not None and lease["who"] != reviewer and lease["until"] > self._clock()
         return others or leased or one.id not in self._queue.open
 
     def _before(self, made: Submission, desk: State) -> Submission | None:
         """What this reviewer submitted on the item before; raises `BadRequest` where that was something else."""
-        found = next((each for each in _pending(made.item, desk) if each.judge == made.judge), None)
+        found = next((each for each in pending_on(made.item, desk) if each.judge == made.judge), None)
         if found is None and made.truth is not None:
             return made if made.record_id in self._queue.known.get(made.judge, ()) else None
         if found is None:
@@ -360,10 +367,7 @@ class Desk:
             late = kept.id == made.ids[2]
             found = replace(made, grade=kept.grade, correction=kept.correction, until=kept.time, late=late)
         if (found.grade, found.correction) != (made.grade, made.correction):
-            raise BadRequest(
-                "You judged this already, and otherwise. Take that back first, while it can be.",
-                "item_id", status=409, code="already_judged",
-            )  # fmt: skip
+            raise already_judged()
         return found
 
     def _told(self, kept: Submission) -> Submitted:
@@ -375,17 +379,3 @@ class Desk:
             confidence=None if record is None else record.confidence,
             earlier=tuple(one for one in others if one.judge != kept.judge),
         )  # fmt: skip
-
-
-def _pending(item_id: str, desk: State) -> list[Submission]:
-    return [Submission(**each) for each in desk["pending"].values() if each["item"] == item_id]
-
-
-def _is_blind(one: Open) -> bool:
-    return not one.held and one.told_reason == "audit"
-
-
-def _gone() -> BadRequest:
-    return BadRequest(
-        "This item is judged, or its content was erased. Take the next.", status=409, code="item_gone"
-    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from ..types import Completion, Question, Record, digest
+from ..errors import UnusableInput
+from ..types import Completion, Message, Question, Record, digest
 from .queue import Open
 
-__all__ = ["Known", "KnownItems"]
+__all__ = ["Known", "KnownItems", "load_known"]
 
 SHARE = 0.05
 """One in so many of what a reviewer is asked is known, where there are known items that they have not seen."""
@@ -72,3 +75,51 @@ class KnownItems:
             id=self.item_id(known, reviewer), record_id=known.id, reason="audit", propensity=SHARE, time=0.0,
             task=question.task, domain=question.domain,
         )  # fmt: skip
+
+
+def load_known(path: str | Path) -> tuple[Known, ...]:
+    """The known items of a file of JSON lines, each with `question`, `answer` and `correct`.
+
+    `correct` is true, false or a grade in [0, 1]; `task`, `domain` and `id` may stand beside.
+
+    Raises `UnusableInput` that names the line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "known.jsonl")
+    ...     _ = file.write_text('{"question": "2 + 2?", "answer": "5", "correct": false}')
+    ...     (one,) = load_known(file)
+    >>> one.question.text, one.answer.text, one.grade
+    ('2 + 2?', '5', 0.0)
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableInput(f"[review] known: expected a file of JSON lines at {path}: {error}.") from error
+    found = [_known(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+    if len({one.id for one in found}) < len(found):
+        raise UnusableInput(
+            f"[review] known: two items of {path} are the same, or have the same id. Drop one."
+        )
+    return tuple(found)
+
+
+def _known(line: str, where: str) -> Known:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UnusableInput(f"[review] known: {where} is no JSON: {error}.") from error
+    texts = [row.get(name) for name in ("question", "answer")] if isinstance(row, dict) else []
+    grade = row.get("correct") if isinstance(row, dict) else None
+    if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
+        raise UnusableInput(f"[review] known: {where} has no question and answer that are texts.")
+    if not isinstance(grade, int | float) or not 0 <= grade <= 1:
+        raise UnusableInput(
+            f'[review] known: {where}: expected "correct" as true, false or 0 to 1; got {grade!r:.50}.'
+        )
+    id = str(row.get("id") or digest(texts))
+    task, domain = (None if row.get(name) is None else str(row[name]) for name in ("task", "domain"))
+    question = Question(id=id, messages=(Message("user", str(texts[0])),), task=task, domain=domain)
+    return Known(
+        id=id, question=question, answer=Completion(text=str(texts[1]), model=""), grade=float(grade)
+    )

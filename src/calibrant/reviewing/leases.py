@@ -31,16 +31,16 @@ class Leases:
     """Changes the state where nobody else did meanwhile, and looks again where somebody did.
 
     `look` is called after the state was read and before it is changed: what was taken out of the state as done is then
-    seen as done, and by nobody as open.
+    seen as done, and by nobody as open. `lock` is held meanwhile by the threads of one process.
     """
 
     def __init__(self, store: Store, look: Callable[[], object], clock: Callable[[], float]) -> None:
         self._store, self._look, self._clock = store, look, clock
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def change(self, change: Callable[[State], tuple[Result, bool]]) -> Result:
         """What `change` gives for the newest state; it says beside whether it changed it. It may be called again."""
-        with self._lock:
+        with self.lock:
             for attempt in range(TRIES):
                 version, value = self._store.state(STATE)
                 state: State = value or {"leases": {}, "pending": {}}

@@ -70,6 +70,11 @@ class Open:
         """The reason as it may be told: who knows that theirs is the second reading reads otherwise."""
         return (self.first or "audit") if self.reason == SECOND else self.reason
 
+    @property
+    def blind(self) -> bool:
+        """Whether it is one of those that are judged before the answer is seen."""
+        return not self.held and self.told_reason == "audit"
+
     def value(self, now: float, labels: int, cost: float) -> float:
         """How much sooner than others: the decision that may flip, what it tells, a domain's lack of labels, and age.
 
@@ -226,7 +231,7 @@ class Queue:
 
 def by_chance(item: Open) -> bool:
     """Whether nothing but chance chose it, so that it must not wait for what is worth more."""
-    return not item.held and item.told_reason == "audit"
+    return item.blind
 
 
 NAMES = tuple(one.name for one in fields(Open))

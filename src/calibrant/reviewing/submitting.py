@@ -9,8 +9,9 @@ from ..errors import BadRequest, DifferentContent
 from ..protocols import Store
 from ..types import SECOND, Confidence, Event, Fact, Json, Record, Verdict, digest
 from .deciding import Review
+from .leases import State
 
-__all__ = ["Submission", "Submitted", "checked_grade", "checked_text", "settle"]
+__all__ = ["Submission", "Submitted", "checked_grade", "checked_text", "pending_on", "settle"]
 
 WORDS = 100_000
 """Characters of a correction, a note or an own answer."""
@@ -107,6 +108,11 @@ class Submitted:
         earlier = [{"judge": one.judge, "grade": one.grade, "time": one.time} for one in self.earlier]
         own = {name: getattr(self, name) for name in ("item_id", "record_id", "grade", "until", "late")}
         return {**own, **numbers, "earlier": earlier}
+
+
+def pending_on(item_id: str, state: State) -> list[Submission]:
+    """What of an item can still be taken back."""
+    return [Submission(**each) for each in state["pending"].values() if each["item"] == item_id]
 
 
 def settle(store: Store, one: Submission) -> None:
