@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ModelDenied, ModelError, ModelRefused, ModelUnavailable
@@ -66,8 +65,7 @@ def _stated(body: Any) -> dict[str, str | None]:
     return {"said": message_in(body), **told}
 
 
-@contextmanager
-def expecting(what: str, body: Mapping[str, Any], advice: str) -> Iterator[None]:
+class expecting:
     """While what a server sent is read: an error in it leaves as what `failure` says, and what cannot be read as
     `ModelUnavailable`.
 
@@ -76,12 +74,21 @@ def expecting(what: str, body: Mapping[str, Any], advice: str) -> Iterator[None]
     Traceback (most recent call last):
     calibrant.errors.ModelUnavailable: Expected a list, got {'data': 3}. Check the URL.
     """
-    if body.get("error"):
-        raise failure(status_in(body), body)
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelUnavailable(f"Expected {what}, got {excerpt(body)}. {advice}") from error
+
+    __slots__ = ("_advice", "_body", "_what")
+
+    def __init__(self, what: str, body: Mapping[str, Any], advice: str) -> None:
+        self._what, self._body, self._advice = what, body, advice
+
+    def __enter__(self) -> None:
+        if self._body.get("error"):
+            raise failure(status_in(self._body), self._body)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+            raise ModelUnavailable(
+                f"Expected {self._what}, got {excerpt(self._body)}. {self._advice}"
+            ) from error
 
 
 def cut_off(text: str) -> ModelUnavailable:

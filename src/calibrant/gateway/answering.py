@@ -34,6 +34,9 @@ SILENCE = 5.0
 WAITING = b": waiting\n\n"
 """A comment, which clients pass over."""
 
+ROOM = 65536
+"""Bytes that wait to be sent, after which no more is read from the model."""
+
 Pieces = AsyncGenerator[Delta | Record, None]
 Found = TypeVar("Found")
 
@@ -123,6 +126,7 @@ class _EventStream:
     """A streamed answer. Reads the pieces only while the client is there, and closes them when it leaves.
 
     The headers leave as soon as the model has begun, or after a second; while there is nothing to tell, comments do.
+    Pieces that come together leave together.
     """
 
     def __init__(
@@ -137,24 +141,26 @@ class _EventStream:
         self._under = under
         self._pieces, self._events, self._way, self._ids, self._visit = pieces, events, way, ids, visit
         self._headers = first_headers(ids[0], way.release)
-        self._one_by_one, self._started, self._at = asyncio.Lock(), False, 0.0
+        self._told = _Told()
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        self._send, self._at = send, asyncio.get_running_loop().time()
-        waiting = asyncio.ensure_future(self._wait())
-        sending = asyncio.ensure_future(self._send_held() if self._way.hold else self._send_as_it_comes())
+        telling = asyncio.ensure_future(self._told.to(send, self._head))
+        waiting = asyncio.ensure_future(self._told.wait())
+        reading = asyncio.ensure_future(self._tell_held() if self._way.hold else self._tell_as_it_comes())
+        reading.add_done_callback(self._told.end)
         leaving = asyncio.ensure_future(_left(receive))
         async with aclosing(self._pieces):
             try:
-                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                self._visit.left = leaving.done() and not sending.done()
-                await _ended(leaving, waiting, sending, why=self._visit.late)
-        if not sending.cancelled():
-            sending.result()  # raises what went wrong while sending
+                self._visit.left = leaving.done() and not telling.done()
+                await _ended(leaving, waiting, reading, telling, why=self._visit.late)
+        if not telling.cancelled():
+            telling.result()  # raises what went wrong, there or while reading
+            reading.result()
             await send({"type": "http.response.body", "body": b""})
 
-    async def _send_as_it_comes(self) -> None:
+    async def _tell_as_it_comes(self) -> None:
         shown: list[Given] = []
         async for piece in self._pieces:
             if isinstance(piece, Record):
@@ -165,44 +171,80 @@ class _EventStream:
                 said += self._events.end(shown[-1], index)
             else:
                 said = self._events.piece(piece)
-            if said or not self._started:
-                await self._say(said)
-        await self._say(self._events.close(shown))
+            if said or not self._told.begun:
+                await self._told.say(said)
+        await self._told.say(self._events.close(shown))
 
-    async def _send_held(self) -> None:
+    async def _tell_held(self) -> None:
         records = [piece async for piece in self._pieces if isinstance(piece, Record)]
         self._visit.records = records
         self._headers = headers(records)
         shown, said = [self._given(record) for record in records], []
         for index, one in enumerate(shown):
             said += [self._events.piece(Delta.of(one.completion, index)), self._events.end(one, index)]
-        await self._say(b"".join([*said, self._events.close(shown)]))
+        await self._told.say(b"".join([*said, self._events.close(shown)]))
 
     def _given(self, record: Record) -> Given:
         under = self._under(record)
         return given(record, hold=self._way.hold, book=self._way.book, under=under)
 
-    async def _wait(self) -> None:
-        """Says that there is nothing to say yet, where there is not for a while."""
+    def _head(self) -> list[tuple[bytes, bytes]]:
+        shown = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        return [(name.encode(), value.encode()) for name, value in (shown | self._headers).items()]
+
+
+class _Told:
+    """What is to be told of a stream, until it is sent: what is said before the event loop goes on leaves at once."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        """Whether anything was said."""
+        self._said: list[bytes] = []
+        self._size, self._over = 0, False
+        self._something, self._room = asyncio.Event(), asyncio.Event()
+        self._at = asyncio.get_running_loop().time()
+
+    async def say(self, events: bytes) -> None:
+        """Have events sent; with none, the headers. Waits where the client reads slowly."""
+        self.begun = True
+        self._said.append(events)
+        self._size += len(events)
+        self._something.set()
+        if self._size > ROOM:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self, _: object) -> None:
+        """Nothing more will be said."""
+        self._over = True
+        self._something.set()
+
+    async def to(self, send: Send, head: Callable[[], list[tuple[bytes, bytes]]]) -> None:
+        """Send what is said until the end."""
+        started, clock = False, asyncio.get_running_loop().time
+        while not self._over or self._said:
+            await self._something.wait()
+            self._something.clear()
+            if not self._said:
+                continue
+            events, self._said, self._size = b"".join(self._said), [], 0
+            self._at = clock()
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": head()})
+            if events:
+                await send({"type": "http.response.body", "body": events, "more_body": True})
+            self._room.set()
+
+    async def wait(self) -> None:
+        """Say that there is nothing to say yet, where there is not for a while."""
         clock, patience = asyncio.get_running_loop().time, GRACE
         while True:
             await asyncio.sleep(max(0.0, self._at + patience - clock()))
             if clock() - self._at >= patience:
-                await self._say(WAITING)
-            patience = SILENCE if self._started else GRACE
-
-    async def _say(self, events: bytes) -> None:
-        async with self._one_by_one:
-            if not self._started:
-                self._started = True
-                await self._send({"type": "http.response.start", "status": 200, "headers": self._head()})
-            self._at = asyncio.get_running_loop().time()
-            if events:
-                await self._send({"type": "http.response.body", "body": events, "more_body": True})
-
-    def _head(self) -> list[tuple[bytes, bytes]]:
-        shown = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-        return [(name.encode(), value.encode()) for name, value in (shown | self._headers).items()]
+                await self.say(WAITING)
+                self._at = clock()
+            patience = SILENCE if self.begun else GRACE
 
 
 async def _ended(*tasks: asyncio.Future[Any], why: str | None = None) -> None:

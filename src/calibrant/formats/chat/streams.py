@@ -35,6 +35,10 @@ from .requests import ChatRequest
 __all__ = ["Assembler", "Chunks"]
 
 
+PLAIN = frozenset(("role", "content"))
+"""Members of nearly every piece; one that has no others is text, and there is nothing else to look for."""
+
+
 class _Choice:
     """One answer of a stream, as far as it has come."""
 
@@ -49,6 +53,12 @@ class _Choice:
     def take(self, choice: Mapping[str, Any], index: int) -> Delta:
         piece = choice.get("delta") or {}
         content = piece.get("content")
+        if type(content) is str and piece.keys() <= PLAIN and choice.keys() <= CHOICE and not self.own:
+            tokens = tokens_in(choice)
+            self.text.append(content)
+            self.tokens += tokens
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            return Delta(content, tokens=tokens, index=index)
         own = further(piece, READ) | ({"content": content} if isinstance(content, list) else {})
         self._take_parts(content)
         reasoning, names = reasoning_in(piece)
