@@ -154,7 +154,8 @@ def _prepare_reader(connection: sqlite3.Connection, _: object) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once: a lock taken halfway cannot wait and fails when others write."""
     reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE").close()
 
 
 def write_ahead(engine: Engine) -> None:

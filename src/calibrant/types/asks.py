@@ -117,7 +117,7 @@ class Sampling:
         >>> Sampling(max_tokens=16, stop=()).stated
         {'max_tokens': 16, 'stop': ()}
         """
-        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
