@@ -101,7 +101,7 @@ def serve(path: Path) -> None:
         tracing=tracing,
         hears={PROMOTION: reloader.promote},
         after=position,
-        routes=_pages(config, pipeline, admission),
+        routes=_pages(config, pipeline, admission, desk),
         beside=[
             reloader.watch,
             pipeline.writer.watch,
@@ -125,7 +125,7 @@ def serve(path: Path) -> None:
         uvicorn.Server(settings).run(sockets=[listener])
 
 
-def _pages(config: Config, pipeline: Pipeline, admission: Admission) -> list[Route]:
+def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk) -> list[Route]:
     """What people see; people come in by the keys of clients, as they are at the moment."""
     if not config.pages.enabled:
         return []
@@ -133,6 +133,7 @@ def _pages(config: Config, pipeline: Pipeline, admission: Admission) -> list[Rou
     return routes(
         Context(
             store=pipeline.store, keys=admission.keyring, title=config.pages.title, clock=pipeline.clock,
+            desk=desk, book=lambda task: pipeline.way(task).book,
             read=lambda request: read_bytes(request, admission.server.body_limit),
         )
     )  # fmt: skip

@@ -10,7 +10,9 @@ from typing import Protocol
 from starlette.requests import Request
 
 from calibrant.assembly.keys import Key
+from calibrant.phrasing.phrases import Phrasebook
 from calibrant.protocols import Store
+from calibrant.reviewing.desk import Desk
 
 __all__ = ["Context", "Keys"]
 
@@ -41,6 +43,8 @@ class Context:
     store : whose past is shown
     keys : who may come in
     read : the body of a request, within the limits of the gateway; raises `BadRequest`
+    desk : where people judge
+    book : says the confidences of a task
     title : of the deployment, None where it has none
     clock : seconds since the epoch
     """
@@ -48,5 +52,7 @@ class Context:
     store: Store
     keys: Keys
     read: Callable[[Request], Awaitable[bytes | bytearray]]
+    desk: Desk
+    book: Callable[[str | None], Phrasebook]
     title: str | None = None
     clock: Callable[[], float] = time.time

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from .assets import STATIC, static
 from .context import Context
+from .review import reviewing
 from .shell import HEADERS, Shell, Visitor
 from .signing_in import signing_in
 
@@ -19,6 +20,7 @@ def routes(context: Context) -> list[Route]:
     shell = Shell(context)
     return [
         *signing_in(shell),
+        *reviewing(shell),
         Route(f"{STATIC}{{name}}", static, methods=["GET"]),
         shell.route("/", _today),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from calibrant.assembly.keys import Key
+from calibrant.types import Json
 
 __all__ = ["COOKIE", "LASTS", "Session", "Signing"]
 
@@ -61,19 +62,26 @@ class Signing:
 
     def cookie(self, session: Session) -> str:
         """The value of its cookie."""
-        body = _text(json.dumps(asdict(session), separators=(",", ":")).encode())
-        return f"{body}.{self._sign('session', body)}"
+        return self.sealed("session", asdict(session))
 
     def session(self, cookie: str, *, now: float) -> Session | None:
         """That of a cookie; None where it was not signed here, or is over."""
-        body, _, signature = cookie.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign("session", body).encode()):
+        told = self.opened("session", cookie)
+        made = None if told is None else Session(**told)
+        return made if made is not None and made.until > now else None
+
+    def sealed(self, what: str, told: Json) -> str:
+        """Something that a browser keeps and cannot change; `what` it is, so that it is taken for nothing else."""
+        body = _text(json.dumps(told, separators=(",", ":")).encode())
+        return f"{body}.{self._sign(what, body)}"
+
+    def opened(self, what: str, sealed: str) -> dict[str, Any] | None:
+        """What was sealed here as that; None for anything else."""
+        body, _, signature = sealed.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign(what, body).encode()):
             return None
-        try:
-            made = Session(**json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
-        except (ValueError, TypeError, binascii.Error):
-            return None
-        return made if made.until > now else None
+        told: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return told
 
     def token(self, session: Session) -> str:
         """What stands in the forms of a session, and in those of no page elsewhere."""

@@ -30,8 +30,9 @@ SECRET = "pages/secret"
 """The state of the store that holds what sessions are signed by."""
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; trusted-types pages; "
+    "require-trusted-types-for 'script'"
 )
 
 HEADERS = {
@@ -153,7 +154,9 @@ class Shell:
             "places": self._places(visitor),
             "here": "",
         }
-        body = rendered(template, base | dict(values))
+        body = rendered(template, base | dict(values)).encode(
+            errors="replace"
+        )  # half a surrogate pair is no UTF-8
         return Response(body, status, HEADERS, media_type="text/html")
 
     def _places(self, visitor: Visitor | None) -> list[tuple[Place, int | None]]:

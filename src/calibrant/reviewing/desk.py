@@ -102,8 +102,10 @@ class Desk:
             found = self._queue.in_turn(self._clock(), self.settings)
             return [one for one in found if not tasks or one.task in tasks]
 
-    def next(self, reviewer: str, tasks: Collection[str] = ()) -> Item | None:
+    def next(self, reviewer: str, tasks: Collection[str] = (), *, at: str = "") -> Item | None:
         """The item that this reviewer has, else the next in turn, which is theirs from now on; None where none waits.
+
+        Whoever sits `at` several browsers has an item at each.
 
         Held answers come first, by how long somebody waits for them. Of the others those that chance alone chose keep
         their share and their order, and the rest come by what they are worth. With `tasks` only items of these.
@@ -116,18 +118,23 @@ class Desk:
             for id, lease in desk["leases"].items():
                 if (
                     lease["who"] == reviewer
+                    and lease.get("at", "") == at
                     and lease["until"] > now
                     and (item := self._item(id, reviewer, desk))
                 ):
                     return item, False
             for one in self._in_turn(reviewer, tasks, desk, now):
-                desk["leases"][one.id] = self._lease(one, reviewer, now)
+                desk["leases"][one.id] = self._lease(one, reviewer, now) | ({"at": at} if at else {})
                 if (item := self._item(one.id, reviewer, desk)) is not None:
                     return item, True
                 del desk["leases"][one.id]
             return None, False
 
         return self._leases.change(take)
+
+    def task(self, reviewer: str, item_id: str) -> str | None:
+        """The task of an item that waits or waited, so that who judges some tasks only is kept from others."""
+        return self._leases.change(lambda _: (self._any(item_id, reviewer).task, False))
 
     def item(self, reviewer: str, item_id: str) -> Item:
         """An item that this reviewer has, to be shown once more."""
@@ -158,8 +165,9 @@ class Desk:
             one = self._open(item_id, reviewer)
             if one is None or item_id in desk["pending"]:
                 raise gone()
-            own = lease.get("own") if lease is not None and lease["who"] == reviewer else None
-            desk["leases"][item_id] = self._lease(one, reviewer, now) | ({} if own is None else {"own": own})
+            before = lease if lease is not None and lease["who"] == reviewer else {}
+            kept = {name: before[name] for name in ("own", "at") if name in before}
+            desk["leases"][item_id] = self._lease(one, reviewer, now) | kept
             return self._mine(reviewer, item_id, desk), True
 
         return self._leases.change(renewed)
