@@ -21,14 +21,14 @@ from ..reviewing.settings import Reviewing
 from .deployed import ByTask, by_task, keys_of, models_of, sources_of
 from .keys import Key
 from .postures import loaded_postures
-from .sections import FeedbackSource, Observing, Pages, Server, Storing, Webhooks
+from .sections import Alerts, FeedbackSource, Observing, Pages, Server, Storing, Watch, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]
 
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
-    "task", "webhooks", "feedback", "observing", "pages", "review",
+    "task", "webhooks", "feedback", "observing", "pages", "review", "watch", "alerts",
 )  # fmt: skip
 
 
@@ -39,9 +39,10 @@ class Config:
     `models` are those of [model] ("model"), [models.*], [peer] ("peer") and [judge] ("judge"), by the names that the
     release has for them, and `serving` says by the same names how each is asked. `keys` are those of clients, that of
     [server] among them; where there are none, everybody on this machine may ask. `storing` says when a record counts as
-    kept, `keeping` what of it is kept, `webhooks` who is told, and `reviewing` how much people are asked, all
-    by task. `sources` are those whose verdicts count by a propensity that the file states, and `postures` is what was
-    measured of postures. A path in the settings of the store starts at `folder`.
+    kept, `keeping` what of it is kept, `webhooks` and `alerts` who is told, and `reviewing` how much people are asked,
+    all by task; `watch` says how claims are watched. `sources` are those whose verdicts count by a propensity that the
+    file states, and `postures` is what was measured of postures. A path in the settings of the store starts at
+    `folder`.
     """
 
     server: Server
@@ -56,6 +57,8 @@ class Config:
     webhooks: ByTask[Webhooks | None]
     reviewing: ByTask[Reviewing]
     observing: Observing
+    watch: Watch = field(default_factory=Watch)
+    alerts: ByTask[Alerts | None] = field(default_factory=lambda: ByTask[Alerts | None](None))
     pages: Pages = field(default_factory=Pages)
     sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
     postures: tuple[MeasuredPostures, ...] = ()
@@ -120,6 +123,13 @@ def load(path: str | Path) -> Config:
         second_readers = 0.1                        # judged by another person as well
         known = "known.jsonl"                       # answers known to be right or wrong, to see what is caught
         promise_minutes = 60                        # within which held answers are judged
+
+        [watch]                                     # alarms where probabilities cease to be true
+        alpha = 0.05
+        tolerance = 0.02
+
+        [alerts]
+        slack = "env:SLACK_URL"                     # told of them in a sentence
 
         [observing]
         log = "json"                                # or "text"
@@ -208,6 +218,8 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         keeping=by_task(Keeping, sections, "records", Keeping()),
         webhooks=by_task(Webhooks, sections, "webhooks", None),
         reviewing=by_task(Reviewing, sections, "review", Reviewing()),
+        watch=filled(Watch, sections.get("watch", {}), "[watch]"),
+        alerts=by_task(Alerts, sections, "alerts", None),
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
         pages=filled(Pages, sections.get("pages", {}), "[pages]"),
         sources=sources_of(sections),

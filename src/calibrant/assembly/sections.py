@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["FeedbackSource", "Observing", "Pages", "Server", "Storing", "Webhooks", "is_loopback"]
+__all__ = [
+    "Alerts",
+    "FeedbackSource",
+    "Observing",
+    "Pages",
+    "Server",
+    "Storing",
+    "Watch",
+    "Webhooks",
+    "is_loopback",
+]
 
 
 DEEPEST = 200
@@ -84,19 +94,20 @@ class Storing:
     spool: str | None = None
 
 
-HOOKS = ("review", "hand_off", "reviewed", "alarm")
+HOOKS = ("review", "hand_off", "reviewed", "alarm", "resolved", "change")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Webhooks:
-    """Where it is told that an answer needs a person, was handed off, was reviewed, or that something is wrong.
+    """Where it is told that an answer needs a person, was handed off, was reviewed, or that something is wrong, is
+    resolved, or has changed.
 
     `secret` signs what is sent.
     """
 
     url: str
     secret: str
-    events: tuple[Literal["review", "hand_off", "reviewed", "alarm"], ...] = HOOKS  # type: ignore[assignment]
+    events: tuple[Literal["review", "hand_off", "reviewed", "alarm", "resolved", "change"], ...] = HOOKS  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         _check_address("url", self.url)
@@ -105,6 +116,53 @@ class Webhooks:
 
     def __repr__(self) -> str:
         return f"Webhooks(url={self.url!r}, events={self.events!r})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alerts:
+    """A channel that is told of alarms and changes in a sentence: an address that takes what Slack takes.
+
+    The address is a secret, since whoever has it can post there.
+    """
+
+    slack: str
+
+    def __post_init__(self) -> None:
+        _check_address("slack", self.slack)
+
+    def __repr__(self) -> str:
+        return f"Alerts({urlsplit(self.slack).hostname})"
+
+    @property
+    def url(self) -> str:
+        """Where it is posted."""
+        return self.slack
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What is told."""
+        return ("alarm", "resolved", "change")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """How claims are watched: the most that the chance of a false alarm may be, a gap that does no harm, and the
+    seconds between two looks of the process that leads.
+    """
+
+    alpha: float = 0.05
+    tolerance: float = 0.02
+    every: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha is a number between 0 and 1, such as 0.05; got {self.alpha!r}.")
+        if not 0 <= self.tolerance < 0.5:
+            raise ValueError(
+                f"tolerance is a number from 0 to below 0.5, such as 0.02; got {self.tolerance!r}."
+            )
+        if not 0 < self.every < float("inf"):
+            raise ValueError(f"every is a number of seconds above 0; got {self.every!r}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,10 +76,11 @@ class TaskSection:
     route: Mapping[str, Any] | None = None
     records: Mapping[str, Any] | None = None
     webhooks: Mapping[str, Any] | None = None
+    alerts: Mapping[str, Any] | None = None
     review: Mapping[str, Any] | None = None
 
 
-BESIDE = frozenset({"records", "webhooks", "review"})
+BESIDE = frozenset({"records", "webhooks", "alerts", "review"})
 """What a task's section holds beside its way."""
 
 

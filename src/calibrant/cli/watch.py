@@ -9,13 +9,15 @@ import typer
 
 from calibrant.errors import Misuse
 
-from .options import FOUND, AsJson, By, Clustered, LogPath, asked_of, columns, command
+from .options import FOUND, AsJson, By, Clustered, asked_of, columns, command
 from .terminal import print_json, print_next, say
 
 
 @command("watch")
 def watch_command(
-    log: LogPath,
+    log: Annotated[
+        str, typer.Argument(metavar="LOG", help="Parquet, CSV, JSONL, .db, a store URL, or `sample`.")
+    ] = "",
     *,
     by: By = "",
     alpha: Annotated[float, typer.Option(help="The most that the chance of any false alarm may be.")] = 0.05,
@@ -26,6 +28,9 @@ def watch_command(
         typer.Option(metavar="ALARM", help="End an alarm of a store by hand: a new monitor begins."),
     ] = None,
     why: Annotated[str, typer.Option(help="Why it is ended.")] = "",
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Print alerting rules for Prometheus, and do nothing else.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Watch a log label by label: an alarm where its confidence has ceased to be true, from when on, and what changed.
@@ -33,6 +38,15 @@ def watch_command(
     Rows are taken in the order of their times, else as they stand; of a store the probabilities that were told are
     watched, by task, domain, model and map. Ends with status 3 where there is an alarm.
     """
+    if rules:
+        from calibrant.gateway.observing.rules import RULES
+
+        typer.echo(RULES, nl=False)
+        return
+    if not log:
+        raise Misuse(
+            "Expected a log or a store: calibrant watch answers.csv, or calibrant watch calibrant.db."
+        )
     if resolve is not None:
         _resolve(log, resolve, why)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,6 +62,7 @@ def create_app(
     hears: Mapping[str, Heard] | None = None,
     after: int | None = None,
     routes: Sequence[Route] = (),
+    told: Callable[[], Iterable[str]] = tuple,
 ) -> Starlette:
     """The application. It owns the pipeline, and closes it at the end.
 
@@ -69,10 +70,11 @@ def create_app(
     `tracing` is told of requests, and closed. What is `beside` runs as long as it serves. `sources` are those of
     verdicts whose propensity is known. `hears` are called with events of their kinds that are in the store `after` a
     position, or come into it. A request is answered by the release that was deployed when it came, also where another
-    one is promoted meanwhile. `routes` are pages for people, who come in by sessions of their own.
+    one is promoted meanwhile. `routes` are pages for people, who come in by sessions of their own. `told` gives further
+    lines for Prometheus.
     """
     admission = admission or Admission.with_key(key)
-    observer = Observer(pipeline, admission, tracing)
+    observer = Observer(pipeline, admission, tracing, told)
     answering = Answering(pipeline=pipeline, admission=admission)
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 

@@ -24,10 +24,12 @@ from calibrant.reviewing.desk import Desk
 from calibrant.reviewing.known import load_known
 
 from .admission import Admission
+from .alerts import Alerting
 from .app import create_app
 from .bodies import read_bytes
 from .leading import Leading
 from .ledger import Ledger
+from .monitoring import Monitoring
 from .observing.logs import configure
 from .observing.tracing import Tracing
 from .reloading import Reloader, of_store
@@ -76,6 +78,8 @@ def serve(path: Path) -> None:
     leads = Leading(pipeline.store)
     retention = Retention(pipeline, config.keeping, leads)
     deliveries = Deliveries(pipeline, config.webhooks, leads)
+    alerting = Alerting(pipeline, config.alerts, leads)
+    monitoring = Monitoring(pipeline, config.watch, leads)
     pipeline.notable = deliveries.notable
     known = config.reviewing.default.known
     desk = Desk(
@@ -89,6 +93,7 @@ def serve(path: Path) -> None:
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
         deliveries.webhooks, desk.settings = config.webhooks, config.reviewing
+        alerting.webhooks, monitoring.settings = config.alerts, config.watch
         sources.clear()
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
@@ -99,6 +104,7 @@ def serve(path: Path) -> None:
         admission=admission,
         sources=sources,
         tracing=tracing,
+        told=monitoring.lines,
         hears={PROMOTION: reloader.promote},
         after=position,
         routes=_pages(config, pipeline, admission, desk),
@@ -109,6 +115,8 @@ def serve(path: Path) -> None:
             retention.watch,
             deliveries.watch,
             reviews.watch,
+            alerting.watch,
+            monitoring.watch,
             ledger.watch,
         ],
     )

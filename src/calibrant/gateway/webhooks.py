@@ -9,7 +9,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import aiohttp
 import orjson
@@ -30,7 +30,7 @@ LOG = logging.getLogger("calibrant.gateway")
 STATE = "webhooks"
 """The state of the store that says up to which entry all is delivered."""
 
-KINDS = ("held", "flagged", "reviewed", "alarm")
+KINDS = ("held", "flagged", "reviewed", "alarm", "resolved", "change")
 """Events of which somebody may want to be told."""
 
 EVERY = 0.5
@@ -66,7 +66,7 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def name_of(event: Event) -> str:
-    """By what name the configuration knows what happened: the action of an answer, "reviewed" or "alarm"."""
+    """By what name the configuration knows what happened: the action of an answer, or the kind of the event."""
     return str(event.data.get("action")) if event.kind in ("held", "flagged") else event.kind
 
 
@@ -79,7 +79,7 @@ def body_of(event: Event) -> Json:
     ('review', 'r1', True, '/v1/answers/r1', 0.4)
     """
     told: dict[str, Any] = {"id": event.id, "event": name_of(event), "time": event.time}
-    if event.kind == "alarm":
+    if event.kind in ("alarm", "resolved", "change"):
         return told | {"about": event.about, "data": dict(event.data)}
     return (
         told
@@ -88,7 +88,18 @@ def body_of(event: Event) -> Json:
     )
 
 
-class Deliveries:
+class _Address(Protocol):
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def events(self) -> tuple[str, ...]: ...
+
+
+Told = TypeVar("Told", bound=_Address)
+
+
+class Deliveries(Generic[Told]):
     """Delivers events to the webhooks of their tasks, in the process that leads.
 
     What is delivered is an event of its own, and up to where all is done a state, so that another process goes on where
@@ -101,10 +112,15 @@ class Deliveries:
     leads : whether this process is to deliver
     """
 
+    state: ClassVar[str] = STATE
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    mark: ClassVar[str] = ""
+    """Stands in the ids of deliveries, so that each kind of address has its own."""
+
     def __init__(
         self,
         pipeline: Pipeline,
-        webhooks: ByTask[Webhooks | None],
+        webhooks: ByTask[Told | None],
         leads: Callable[[], bool],
         *,
         first: float = FIRST,
@@ -112,6 +128,15 @@ class Deliveries:
         self.webhooks, self._pipeline, self._leads, self._first = webhooks, pipeline, leads, first
         self._began = pipeline.clock()
         self._forget()
+
+    def body(self, event: Event) -> bytes:
+        """What is sent."""
+        return orjson.dumps(body_of(event))
+
+    def headers(self, hook: Told, body: bytes) -> dict[str, str]:
+        """What shows that it was sent from here."""
+        assert isinstance(hook, Webhooks)
+        return {"x-calibrant-signature": signature(hook.secret, int(self._pipeline.clock()), body)}
 
     def notable(self, record: Record) -> bool:
         """Whether an event is to stand beside a record: it is held, or its action is one that somebody is told of."""
@@ -182,7 +207,7 @@ class Deliveries:
     async def _keep(self, cursor: int) -> None:
         """All is done up to there; begins anew where another has gone on meanwhile."""
         version = self._version or 0
-        if await asyncio.to_thread(self._pipeline.store.set_state, STATE, {"cursor": cursor}, version):
+        if await asyncio.to_thread(self._pipeline.store.set_state, self.state, {"cursor": cursor}, version):
             self._version, self._cursor = version + 1, cursor
         else:
             self._forget()
@@ -190,19 +215,26 @@ class Deliveries:
     def _place(self) -> tuple[int, int, set[str]]:
         """Where to go on, and what is delivered beyond. The first time ever it begins shortly before this process."""
         store = self._pipeline.store
-        version, value = store.state(STATE)
+        version, value = store.state(self.state)
         if value is None:
             older = (
-                e.position for e in store.events(*KINDS, newest=True) if _event(e).time < self._began - BEFORE
+                e.position
+                for e in store.events(*self.kinds, newest=True)
+                if _event(e).time < self._began - BEFORE
             )
             cursor = next(older, 0)
         else:
             cursor = value["cursor"]
-        return version, cursor, {_event(e).data["event"] for e in store.events("delivery", after=cursor)}
+        done = (_event(entry) for entry in store.events("delivery", after=cursor))
+        own = {one.data["event"] for one in done if one.id == self._id(one.data["event"])}
+        return version, cursor, own
+
+    def _id(self, event_id: str) -> str:
+        return f"delivery-{self.mark}{event_id}"
 
     def _next(self) -> list[Entry]:
         found = []
-        for entry in self._pipeline.store.events(*KINDS, after=self._seen):
+        for entry in self._pipeline.store.events(*self.kinds, after=self._seen):
             found.append(entry)
             if len(found) + len(self._pending) >= PENDING:
                 break
@@ -210,7 +242,7 @@ class Deliveries:
 
     async def _delivered(self, session: aiohttp.ClientSession, event: Event) -> None:
         """Try until it is taken, nobody wants it any more, or it is too late."""
-        attempts, body = 0, orjson.dumps(body_of(event))
+        attempts, body = 0, self.body(event)
         while True:
             hook = self.webhooks.of(event.data.get("task"))
             if hook is None or name_of(event) not in hook.events:
@@ -227,13 +259,12 @@ class Deliveries:
             wait = min(LONGEST, self._first * 2.0 ** min(attempts - 1, 20))
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))
 
-    async def _sent(self, session: aiohttp.ClientSession, hook: Webhooks, body: bytes) -> str | None:
+    async def _sent(self, session: aiohttp.ClientSession, hook: Told, body: bytes) -> str | None:
         """None where it was taken, else what is wrong, in words of ours. Follows no redirect."""
         sent = {
             "content-type": "application/json",
             "user-agent": f"calibrant/{__version__}",
-            "x-calibrant-signature": signature(hook.secret, int(self._pipeline.clock()), body),
-        }
+        } | self.headers(hook, body)
         try:
             async with session.post(hook.url, data=body, headers=sent, allow_redirects=False) as response:
                 return None if 200 <= response.status < 300 else f"status {response.status}"
@@ -245,7 +276,7 @@ class Deliveries:
     async def _note(self, event: Event, attempts: int, outcome: str) -> None:
         told = {"event": event.id, "attempts": attempts, "outcome": outcome}
         done = Event(
-            id=f"delivery-{event.id}",
+            id=self._id(event.id),
             kind="delivery",
             time=self._pipeline.clock(),
             about=event.about,

@@ -12,7 +12,7 @@ from ..metrics.intervals import Estimate
 from ..monitors.shifts import Kind
 from ..shown import Shown, flat
 
-__all__ = ["ASSUMED", "Expected", "Watched", "WatchedGroup", "change_sentence"]
+__all__ = ["ASSUMED", "Expected", "Watched", "WatchedGroup", "alarm_sentence", "change_sentence"]
 
 ASSUMED = "assumes that P(correct | confidence) is unchanged"
 """What has to be said beside every number that needs no verdict."""
@@ -118,6 +118,19 @@ _KINDS: Mapping[Kind, str] = {
 }
 
 
+def alarm_sentence(alarm: Mapping[str, Any]) -> str:
+    """What is said of the data of an alarm's event."""
+    where = (
+        ", ".join(str(alarm[one]) for one in ("task", "domain", "model") if alarm.get(one)) or "All answers"
+    )
+    gap = alarm["gap"]
+    return (
+        f"{where}: ALARM. Since {_day(alarm['since'])} it claims {100 * alarm['claimed']:.0f} of 100, is right "
+        f"{100 * alarm['right']:.0f} (gap {_points(gap['value'])} points, {_points(gap['low'])} to "
+        f"{_points(gap['high'])}). Evidence 1e{alarm['log10_evidence']:.1f}. {_KINDS[alarm['kind']]}"
+    )
+
+
 def change_sentence(change: Mapping[str, Any]) -> str:
     """What is said of a change that needs no verdict.
 
@@ -125,12 +138,16 @@ def change_sentence(change: Mapping[str, Any]) -> str:
     'law: answers refused: 20 of 100 since 1970-01-01 00:00 UTC, 1 before.'
     """
     where = ", ".join(str(change[one]) for one in ("task", "domain") if change.get(one)) or "all answers"
-    since = datetime.fromtimestamp(change["time"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+    since = _day(change["time"])
     before, after, what = change["before"], change["after"], change["what"]
     if isinstance(after, str):
         of = f" of {change['of']}" if change.get("of") else ""
         return f"{where}: another {what}{of} since {since}: {after}, not {before}."
     return f"{where}: {what}: {100 * after:.0f} of 100 since {since}, {100 * before:.0f} before."
+
+
+def _day(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _points(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -33,8 +33,10 @@ PATHS = frozenset({"/v1/feedback", "/v1/models"})
 class Metrics:
     """Counts requests when they are over; what can be looked up is looked up when it is asked for."""
 
-    def __init__(self, pipeline: Pipeline, admission: Admission) -> None:
-        self._pipeline, self._admission = pipeline, admission
+    def __init__(
+        self, pipeline: Pipeline, admission: Admission, told: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        self._pipeline, self._admission, self._further = pipeline, admission, told
         self._tasks: set[str] = set()
         self._requests = Counter(
             "calibrant_requests_total", "Requests that are over, by the status of their reply (499: the client left).",
@@ -103,7 +105,13 @@ class Metrics:
 
     def text(self) -> str:
         """All of it."""
-        parts = chain(*(one.lines() for one in self._all), self._inside(), self._store(), self._models())
+        parts = chain(
+            *(one.lines() for one in self._all),
+            self._inside(),
+            self._store(),
+            self._models(),
+            self._further(),
+        )
         return "\n".join(parts) + "\n"
 
     def _task(self, task: str | None) -> str:

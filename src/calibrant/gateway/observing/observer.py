@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,8 +31,14 @@ TRACE = (b"traceparent", b"tracestate")
 class Observer:
     """Counts and logs each request, and answers /metrics, /healthz and /readyz; closes `tracing`."""
 
-    def __init__(self, pipeline: Pipeline, admission: Admission, tracing: Tracing | None = None) -> None:
-        self._metrics, self._readiness = Metrics(pipeline, admission), Readiness(pipeline)
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        admission: Admission,
+        tracing: Tracing | None = None,
+        told: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self._metrics, self._readiness = Metrics(pipeline, admission, told), Readiness(pipeline)
         self._tracing = tracing
 
     def begun(self, visit: Visit, headers: Mapping[bytes, bytes]) -> None:
