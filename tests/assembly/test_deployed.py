@@ -122,7 +122,7 @@ def test_a_task_states_what_it_has_otherwise_and_no_more() -> None:
     law, usual = config.webhooks.of("law"), config.webhooks.of(None)
     assert law is not None and usual is not None
     assert (law.url, law.events) == (usual.url, ("review",))
-    assert usual.events == ("review", "hand_off", "reviewed", "alarm")
+    assert usual.events == ("review", "hand_off", "reviewed", "alarm", "resolved", "change")
     assert SECRET not in repr(config)
     plain = parse({"model": model("m"), "task": {"shop": {}}}, {})
     assert config.release.release_id == plain.release.release_id, "what is kept changes no number"
