@@ -43,10 +43,10 @@ check: lint test  ## what the gate runs
 
 clients:  ## what else speaks to a gateway, in an environment of its own: some pin an older openai
 	$(PYTHON) -m venv $(VENV)-clients
-	$(VENV)-clients/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-clients/bin/python -m pip install --quiet --editable '.[cli,gateway]' --group clients
-	-npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai
-	$(VENV)-clients/bin/python -m pytest -n 0 tests/clients
+	$(VENV)-clients/bin/python -m pip install --quiet --upgrade uv  # pip searches for many minutes
+	VIRTUAL_ENV=$(VENV)-clients $(VENV)-clients/bin/uv pip install --quiet --compile-bytecode --editable '.[cli,gateway]' --group clients
+	PATH="$(abspath $(VENV)-clients/bin):$$PATH" npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai zod
+	PATH="$(abspath $(VENV)-clients/bin):$$PATH" python -m pytest tests/clients
 
 docs: setup  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 __all__ = ["CHAT", "EMBEDDINGS", "STREAM", "Load", "Request", "ask", "keep_asking"]
@@ -40,21 +41,24 @@ class Load:
 
 
 async def keep_asking(
-    port: int, request: Request, seconds: float, connections: int = 16, pace: float = 0.0
+    port: int, request: Request | Iterator[Request], seconds: float, connections: int = 16, pace: float = 0.0
 ) -> Load:
-    """Ask over so many connections for a time; with a `pace` each waits until so long after its last request."""
+    """Ask over so many connections for a time; with a `pace` each waits until so long after its last request.
+
+    One request is asked over and over; of an iterator, each once.
+    """
     load, start = Load(), time.perf_counter()
     ends = start + seconds
-    asked = request.at(port)
+    asked = repeat(request.at(port)) if isinstance(request, Request) else (each.at(port) for each in request)
     await asyncio.gather(*(_one_connection(port, asked, ends, pace, load) for _ in range(connections)))
     load.seconds = time.perf_counter() - start
     return load
 
 
-async def _one_connection(port: int, request: bytes, ends: float, pace: float, load: Load) -> None:
+async def _one_connection(port: int, requests: Iterator[bytes], ends: float, pace: float, load: Load) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
     while (start := time.perf_counter()) < ends:
-        writer.write(request)
+        writer.write(next(requests))
         status, first, body = await _response(reader)
         if status != 200:
             raise SystemExit(f"Port {port} answered {status}: {body[:300]!r}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import struct
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +17,9 @@ SAID = (("The", -0.1), (" answer", -0.2), (" is 4.", -0.3))
 
 P = 0.8187
 """Which the map of the tests takes as it is."""
+
+VECTOR = (0.25, -0.5, 1.0)
+"""What it embeds every text as."""
 
 ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
     "bad field": (400, {"message": "Bad value.", "type": "invalid_request_error", "param": "top_p", "code": None}),
@@ -47,7 +52,9 @@ ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 async def script(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-    """Answer a chat request, whole or streamed."""
+    """Answer a chat request, whole or streamed, or one for embeddings."""
+    if "messages" not in body:
+        return _embedded(json.loads(body["body"]))
     asked = _asked(body)
     if asked in ERRORS:
         status, error = ERRORS[asked]
@@ -60,6 +67,17 @@ async def script(request: web.Request, body: dict[str, Any]) -> web.StreamRespon
     return web.json_response(
         {"id": "up", "object": "chat.completion", "created": 1, "model": "tiny", "choices": choices, "usage": usage}
     )  # fmt: skip
+
+
+def _embedded(body: dict[str, Any]) -> web.Response:
+    """A vector for each input, in the encoding that was asked for."""
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    vector: Any = VECTOR
+    if body.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack(f"<{len(VECTOR)}f", *VECTOR)).decode()
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index in range(len(texts))]
+    usage = {"prompt_tokens": 3, "total_tokens": 3}
+    return web.json_response({"object": "list", "data": data, "model": "tiny", "usage": usage})
 
 
 def _asked(body: dict[str, Any]) -> str:

@@ -246,7 +246,8 @@ def test_log_probabilities_come_with_their_pieces(gateway: Maker) -> None:
         for choice in one["choices"]
         if choice["logprobs"]
     ]
-    assert shown == [("The", ["The"]), (" answer", [" answer"]), (" is 4.", [" is 4."])]
+    assert shown == [("The", ["The"]), (" answer", [" answer"]), (" is 4.", [" is 4."]), (None, [])]
+    assert told[-1]["choices"][0]["logprobs"]["confidence"] == told[-1]["confidence"]
     assert all(
         len(token["top_logprobs"]) == 1
         for one in told

@@ -312,6 +312,20 @@ def test_a_log_that_nobody_reads_holds_nothing_up(blocking: bool) -> None:
     os.close(start)
 
 
+def test_lines_take_no_lock_of_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.13 on `Handler.handle` enters its lock unasked, and there is none."""
+    monkeypatch.delattr(logging.Handler, "handle")
+    end, start = os.pipe()
+    lines = Lines(start)
+    lines.addFilter(lambda record: record.msg != "unseen")
+    for said in ("unseen", "seen"):
+        lines.handle(logging.LogRecord("x", logging.INFO, "", 0, said, None, None))
+    lines.flush()
+    assert os.read(end, 100) == b"seen\n"
+    os.close(end)
+    os.close(start)
+
+
 SERVE = "import sys; from pathlib import Path; from calibrant.gateway.server import serve; serve(Path(sys.argv[1]))"
 
 

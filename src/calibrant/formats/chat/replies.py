@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import ModelUnavailable
-from ...types import Ask, Completion, Price, Token, Usage, canonical
+from ...types import Ask, Completion, Json, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
 from ..completions import beyond, counted, further
 from ..dialects import others_left_out
@@ -17,8 +17,8 @@ from ..logprobs import entries_of, tokens_within
 
 __all__ = [
     "ADVICE", "CHOICE", "FORMAT", "READ", "REASONING", "beside", "body_members", "choice_body", "completions",
-    "error_body", "frame", "kept", "logprobs_body", "named_members", "reasoning_in", "reply_body", "sureness",
-    "text_from", "tokens_in", "usage_body", "usage_from",
+    "error_body", "frame", "kept", "logprobs_beside", "logprobs_body", "named_members", "reasoning_in", "reply_body",
+    "sureness", "text_from", "tokens_in", "usage_body", "usage_from",
 ]  # fmt: skip
 
 FORMAT = frozenset((
@@ -265,6 +265,19 @@ def logprobs_body(tokens: Iterable[Token] | None, ask: Ask) -> dict[str, Any] | 
     if not tokens or not ask.logprobs:
         return None
     return {"content": entries_of(tokens, ask.top_logprobs), "refusal": None}
+
+
+def logprobs_beside(shown: Json | None, ask: Ask, confidence: Json | None) -> Json | None:
+    """What a client reads as log-probabilities, with the confidence of the answer beside them where it asked for any.
+
+    Some clients keep nothing else of what they do not know.
+
+    >>> logprobs_beside(None, Ask(messages=(), logprobs=True), {"p": 0.5})
+    {'content': [], 'refusal': None, 'confidence': {'p': 0.5}}
+    """
+    if confidence is None or not ask.logprobs:
+        return shown
+    return {**(shown or {"content": [], "refusal": None}), "confidence": confidence}
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

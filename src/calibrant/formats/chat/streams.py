@@ -21,6 +21,7 @@ from .replies import (
     body_members,
     frame,
     kept,
+    logprobs_beside,
     logprobs_body,
     named_members,
     reasoning_in,
@@ -223,12 +224,13 @@ class Chunks:
         """The end of an answer: log-probabilities that did not come with its pieces, then the finish reason.
 
         The last carries the confidence, where clients look that keep what they do not know: beside the choices, in the
-        choice, and in the message that they put together.
+        choice, in the message that they put together, and beside the log-probabilities where these were asked for.
         """
         started = [] if index in self._shown else [self._start(index, "")]
         left = self._tokens(index, (done.tokens or ())[self._shown[index] :])
         told = {} if confidence is None else {"confidence": confidence}
-        last = self._chunk(index, told, done.finish_reason)
+        beneath = logprobs_beside(None, self._asked.ask, confidence)
+        last = self._chunk(index, told, done.finish_reason, beneath)
         last["choices"][0] = (json.loads(done.choice) if done.choice else {}) | last["choices"][0] | told
         return [*started, *left, beside(done) | last | named_members(done) | told]
 

@@ -38,6 +38,13 @@ class Lines(logging.Handler):
         """None is needed: what is shared is a queue."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Let the filters see a record, then take it; from Python 3.13 on the base would enter the lock."""
+        said = self.filter(record)
+        if said:
+            self.emit(said if isinstance(said, logging.LogRecord) else record)
+        return bool(said)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record; its line is written within moments."""
         if self._waiting.qsize() >= (self._most if record.levelno > logging.INFO else self._most // 2):

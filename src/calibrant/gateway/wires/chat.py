@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from calibrant.formats.chat.replies import reply_body
+from calibrant.formats.chat.replies import logprobs_beside, reply_body
 from calibrant.formats.chat.requests import ChatRequest, chat_request
 from calibrant.formats.chat.streams import Chunks
 from calibrant.types import Ask, Completion, Delta, Json, Usage
 
 from ..given import Given
-from . import Begun, event
+from . import Asked, Begun, event
 from .choices import Choices
 
 __all__ = ["Chat"]
@@ -23,11 +23,20 @@ class Chat(Choices):
     """Chat completions, whole and streamed.
 
     The confidence stands where clients look that keep what they do not know: that of the first choice beside the
-    choices, and that of each in its choice; in a stream in the last piece of each, which has the finish reason.
+    choices, and that of each in its choice; in a stream in the last piece of each, which has the finish reason. Who
+    asked for log-probabilities finds it beside them too.
     """
 
     path: ClassVar = "/v1/chat/completions"
     prefix = "chatcmpl-"
+
+    def reply(self, asked: Asked, given: Sequence[Given]) -> Json:
+        """The body of a reply."""
+        body = super().reply(asked, given)
+        if asked.ask.logprobs:
+            for choice, one in zip(body["choices"], given, strict=True):
+                choice["logprobs"] = logprobs_beside(choice["logprobs"], asked.ask, one.confidence)
+        return body
 
     def _read(self, body: Json) -> ChatRequest:
         return chat_request(_unmarked(body))
