@@ -165,7 +165,7 @@ FIELD = re.compile(r"[\w.\[\]$-]{1,100}")
 NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 
 KNOWN_FIELDS = re.compile(
-    r"(messages|input|tools|tool_choice|max_(completion_|output_)?tokens|temperature|top_p|top_logprobs|logprobs|seed"
+    r"(messages|input|prompt|tools|tool_choice|max_(completion_|output_)?tokens|temperature|top_p|top_logprobs|logprobs|seed"
     r"|stop|n|model|stream|response_format|text|reasoning(_effort)?)"
     r"([.\[]\d+\]?|\.(content|role|name|format|schema|function|parameters|image_url|url|type))*"
 )
