@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit, logit
 
 from calibrant.errors import UnusableInput
-from calibrant.learning.testing import PromotionTest, largest, mark_of
+from calibrant.learning.testing import PromotionTest, largest
 
 SHARES = (0.9, 0.6, 0.4, 0.25, 0.15, 0.09, 0.05, 0.03, 0.015, 0.008)
 
@@ -133,12 +133,11 @@ def test_an_answer_beyond_the_bound_gains_nothing_and_loses_no_more_than_it() ->
     assert test.interval().low <= 0
 
 
-def test_an_item_counts_once_and_what_was_fitted_on_not_at_all() -> None:
+def test_an_item_counts_once() -> None:
     test = PromotionTest(loss=0.5, gain=0.5)
-    test.leave_out({mark_of("fitted")})
-    for item, grade in [("a", 0.0), ("a", 1.0), ("b", 0.0), ("a", 0.0), ("fitted", 0.0), ("c", 0.0)]:
+    for item, grade in [("a", 0.0), ("a", 1.0), ("b", 0.0), ("a", 0.0), ("c", 0.0)]:
         test.update(0.9, 0.6, grade, item=item)
-    assert (test.labels, test.items, test.left_out) == (6, 2, 2)
+    assert (test.labels, test.items, test.left_out) == (5, 2, 1)
     mean = (0.45 - 0.15) / 2
     expected = np.mean([(1 + s * mean / 0.5) * (1 + s * 0.45 / 0.5) for s in SHARES])
     assert test.log10_evidence == pytest.approx(math.log10(expected))

@@ -19,9 +19,11 @@ from calibrant.cli.examples import EXAMPLES
 from calibrant.looking.asked import Asked
 from calibrant.looking.following import after_audit, after_fit, after_plan, after_thresholds
 from calibrant.metrics.findings import Finding
+from calibrant.releases.promoting import promote
 from calibrant.releases.release import Release, Way
-from calibrant.stores.sql import SqlStore
 from calibrant.tally import Tally
+
+from ..desks import desk, identity, judged, release_with
 
 ASK = ("elicit", "ask", "demo", "init", "doctor", "serve", "posture", "redteam", "refine")
 """Commands that ask a model or serve one: their examples are only read, or run with --estimate."""
@@ -51,7 +53,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         )  # fmt: skip
 
-    SqlStore(str(made_in / "calibrant.db")).close()
+    store = desk(made_in / "calibrant.db", judged(30, made=identity(), task="law"))
+    for release in (release_with(identity(seed=1)), release_with(identity())):
+        promote(store, release, note="", time=0.0, new_id=lambda id=release.release_id: id)
+    store.close()
     model = '[model]\nkind = "openai_compatible"\nurl = "http://localhost:1/v1"\nmodel = "m"\n'
     served = model + '[store]\nurl = "calibrant.db"\n'
     (made_in / "calibrant.toml").write_text(served)

@@ -54,6 +54,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "calibrant releases promote calibrant.toml --note 'maps of May'",
         "calibrant releases promote release.json --store calibrant.db",
     ),
+    "learn refit": ("calibrant learn refit calibrant.db", "calibrant learn refit calibrant.db --task law -o maps.json"),
+    "learn promote": (
+        "calibrant learn promote calibrant.db",
+        "calibrant learn promote calibrant.db --careful --why 'more complaints since Monday'",
+    ),
+    "learn rollback": ("calibrant learn rollback calibrant.db --why 'more complaints since'",),
+    "learn diff": ("calibrant learn diff calibrant.toml release.json",),
     "releases list": ("calibrant releases list calibrant.db",),
     "erase": ("calibrant erase calibrant.db --older-than 90d",),
     "posture": ("calibrant posture world_facts --estimate",),

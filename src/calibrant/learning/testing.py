@@ -122,6 +122,11 @@ class PromotionTest:
         """The wealth now that the challenger is better, in powers of ten: 0 at the start, 1.3 at 1 / 0.05."""
         return _log_mean(self._for) / math.log(10)
 
+    @property
+    def log10_enough(self) -> float:
+        """The wealth that finds it better, 1 / alpha, in powers of ten."""
+        return -math.log10(self.alpha)
+
     def update(
         self, champion: float, challenger: float, grade: float, propensity: float = 1.0, item: Hashable = None
     ) -> None:
@@ -159,10 +164,6 @@ class PromotionTest:
             self._open = None
             self._closed.add(mark)
             self._take(bets)
-
-    def leave_out(self, items: set[int]) -> None:
-        """Leave out answers to these items, by their marks (`mark_of`): such as the challenger was fitted on."""
-        self._closed |= items
 
     def _take(self, bets: list[_Bet]) -> None:
         mean = _Bet(

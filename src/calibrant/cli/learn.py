@@ -1,0 +1,254 @@
+"""What verdicts teach: maps fitted anew, held against those in force, put in their place, taken back, and exported."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from calibrant.errors import Misuse
+
+from .options import AsJson, app, command
+from .terminal import print_json, say
+
+if TYPE_CHECKING:
+    from calibrant.protocols import Store
+    from calibrant.releases.release import Release
+
+__all__ = ["learn"]
+
+learn = typer.Typer(
+    name="learn", help="What people's verdicts teach: refits, promotions, exports.", no_args_is_help=True
+)
+app.add_typer(learn)
+
+StoreUrl = Annotated[
+    str, typer.Argument(metavar="STORE", help="File of a store, or postgresql://user@host/name.")
+]
+OfTask = Annotated[str | None, typer.Option(help="Only this task.")]
+ReleaseFile = Annotated[
+    str | None,
+    typer.Option(
+        "--release",
+        help="What answers now, where the store does not say: a gateway's TOML file, or a release's JSON.",
+    ),
+]
+Why = Annotated[str, typer.Option(help="The reason, for the list of releases.")]
+
+
+@command("refit", learn)
+def refit_command(
+    store: StoreUrl,
+    task: OfTask = None,
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    release: ReleaseFile = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the maps that were fitted.")
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Propose nothing in the store.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the maps anew on a store's verdicts, and propose them as challengers of those in force.
+
+    Each verdict counts 1 / its propensity. A challenger takes no map's place before later verdicts prefer it, or
+    somebody says so: calibrant learn promote.
+    """
+    from calibrant.learning.refitting import refit
+    from calibrant.learning.telling import maps_in, sentences_of
+
+    opened = _opened(store, readonly=dry)
+    try:
+        found = refit(opened, _release(opened, store, release), task=task, domain=domain)
+        if not dry:
+            now = time.time()
+            opened.add([one.event(now) for one in found.proposals])
+    finally:
+        opened.close()
+    if out is not None:
+        maps_in(found).save(out)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    for line in sentences_of(found, proposed=not dry):
+        say(line)
+    if out is not None:
+        say(f"Written: {out}.")
+
+
+@command("promote", learn)
+def promote_command(
+    store: StoreUrl,
+    proposal: Annotated[
+        str | None, typer.Argument(help="Id of a proposal, or its beginning; all that are ready if left out.")
+    ] = None,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Promote the one named, whatever the test says. Takes --why.")
+    ] = False,
+    careful: Annotated[
+        bool,
+        typer.Option(
+            "--careful",
+            help="Where an alarm is open and nothing is ready, put the lower of both maps in force.",
+        ),
+    ] = False,
+    why: Why = "",
+    release: ReleaseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put challengers in force that later verdicts found better; else say how many labels more it takes.
+
+    The test may be looked at after every label, and finds a challenger better that is not with a chance of at most 5 %.
+    Ends with status 3 where nothing was promoted.
+    """
+    from calibrant.learning.contests import contests
+    from calibrant.learning.promoting import best, checked, put_in_force, to_be_careful_about
+
+    from .options import FOUND
+
+    if by_hand and not (proposal and why):
+        raise Misuse(
+            '--by-hand takes a proposal and the reason: calibrant learn promote STORE ID --by-hand --why "..."'
+        )
+    opened = _opened(store)
+    try:
+        fold, answering = contests(opened), _release(opened, store, release)
+        asked = checked(fold, proposal)
+        if by_hand:
+            chosen = asked
+        else:
+            chosen = [one for one in best(fold) if one in asked]
+        lower = careful and not chosen
+        if lower:
+            chosen = [one for one in to_be_careful_about(fold, answering) if one in asked]
+        step = None
+        if chosen:
+            note = why or (
+                "the lower of both while an alarm is open" if lower else "found better on later labels"
+            )
+            step = put_in_force(
+                opened, answering, chosen, note=note, time=time.time(), new_id=_new_id, careful=lower
+            )
+    finally:
+        opened.close()
+    if as_json:
+        print_json(
+            {"promoted": step and step.to_dict(), "contests": [one.to_dict() for one in fold.open.values()]}
+        )
+    else:
+        for one in asked:
+            say(one.sentence)
+        if step is not None:
+            say(f"Release {step.release.release_id} answers from now on: {note}.")
+            for issued in step.reissued:
+                say(issued.sentence)
+        else:
+            say("Nothing was promoted." if asked else "Nothing is proposed: calibrant learn refit STORE.")
+    if step is None:
+        raise typer.Exit(FOUND)
+
+
+@command("rollback", learn)
+def rollback_command(
+    store: StoreUrl,
+    to: Annotated[
+        str | None, typer.Option(help="Id of a release that answered before; the one before if left out.")
+    ] = None,
+    why: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have the release answer again that did before, with its maps, thresholds and certificates as they were."""
+    from calibrant.learning.promoting import roll_back
+
+    if not why:
+        raise Misuse('Say why, for those who look later: --why "..."')
+    opened = _opened(store)
+    try:
+        before, now = roll_back(opened, to, why=why, time=time.time(), new_id=_new_id)
+    finally:
+        opened.close()
+    if as_json:
+        print_json({"release": now, "before": before})
+    else:
+        say(f"Release {now} answers from now on (before: {before}).")
+
+
+@command("diff", learn)
+def diff_command(
+    first: Annotated[
+        str, typer.Argument(help="Id of a release, a release's JSON, or a gateway's TOML file.")
+    ],
+    second: Annotated[str, typer.Argument(help="The other.")],
+    store: Annotated[
+        str | None, typer.Option(help="The store that knows the ids: a file, or postgresql://user@host/name.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two releases part by part, maps, thresholds, policy, signals and prompts; equal parts are named too."""
+    from calibrant.learning.differences import differences
+
+    one, other = _named(first, store), _named(second, store)
+    found = differences(one, other)
+    if as_json:
+        told = [part.to_dict() for part in found]
+        print_json({"first": one.release_id, "second": other.release_id, "parts": told})
+        return
+    for part in found:
+        if not part.same:
+            say(part.sentence)
+    same = [part.sentence.removesuffix(": the same") for part in found if part.same]
+    say(f"The same: {'; '.join(same) or 'nothing'}.")
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _opened(store: str, *, readonly: bool = False) -> Store:
+    from calibrant.records.opening import open_store
+
+    open_store(store, readonly=True).close()  # it must be one, so that none is made by a slip of the pen
+    return open_store(store, readonly=readonly)
+
+
+def _release(opened: Store, store: str, named: str | None) -> Release:
+    """What answers: as named, else as the store says."""
+    from calibrant.learning.promoting import deployed
+
+    if named is not None:
+        return _of_file(named)
+    found = deployed(opened)
+    if found is None:
+        raise Misuse(
+            f"The store {store} does not say which release answers: no gateway has started on it, and none was "
+            "promoted. Name it: --release calibrant.toml."
+        )
+    return found
+
+
+def _of_file(name: str) -> Release:
+    from calibrant.assembly.config import load
+    from calibrant.releases.release import Release
+
+    return load(name).release if name.endswith(".toml") else Release.load(name)
+
+
+def _named(name: str, store: str | None) -> Release:
+    from calibrant.learning.differences import release_of
+
+    if name.endswith(".toml") or Path(name).exists():
+        return _of_file(name)
+    if store is None:
+        raise Misuse(
+            f"There is no file {name}. For the id of a release say which store knows it: --store FILE."
+        )
+    opened = _opened(store, readonly=True)
+    try:
+        found = release_of(opened, name)
+    finally:
+        opened.close()
+    if found is None:
+        raise Misuse(f"{store} knows no one release {name}. List them: calibrant releases list {store}")
+    return found

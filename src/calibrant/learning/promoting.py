@@ -1,0 +1,365 @@
+"""Other maps put in force, and taken back: a new release, with what stood on the old maps' scale issued anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import Misuse, UnusableInput
+from ..guarantees.certifying import certify
+from ..maps.calibration import CalibrationMap
+from ..maps.curves import Least
+from ..maps.evidence import Evidence
+from ..plans.certificates import Certificate, CertificateSet
+from ..protocols import Store
+from ..releases.promoting import PROMOTION, promote, promotions, release_in
+from ..releases.release import Release
+from ..types import Event, Fact, Json
+from .contests import LEAST_OF, Contest, Contests
+from .labels import Label, labelled
+from .places import Place, placed, put, stated_of, with_way
+from .proposals import Proposal
+from .refitting import LOWEST
+
+__all__ = ["CERTIFICATE", "Reissued", "Step", "deployed", "lowest", "put_in_force", "roll_back"]
+
+CERTIFICATE = "certificate"
+CONFIGURATION = "configuration"
+"""The kinds of events: a certificate that was issued anew, and the release of a server's own file as it started."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reissued:
+    """A certificate that took the place of one that stood on a map which was replaced."""
+
+    way: str | None
+    before: Certificate
+    after: Certificate
+
+    def told(self) -> Json:
+        """What is to be known of it."""
+        one = self.after
+        return {
+            "task": self.way, "by": dict(one.by), "certificate": one.certificate_id, "certified": one.certified,
+            "threshold_p": one.threshold_p, "issue": one.issue, "level": one.level, "labels": one.labels_used,
+            "reason": one.reason, "replaces": self.before.certificate_id,
+        }  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """What is said of it."""
+        one, group = self.after, ", ".join(f"{n} {v}" for n, v in self.after.by.items())
+        lead = f"Certificate{f' for {group}' if group else ''}, issue {one.issue}"
+        if one.certified:
+            return f"{lead}: at most {one.max_error:g} wrong at a probability of {one.threshold_p:.4f} and above."
+        return f"{lead}: cannot certify ({one.reason}); such answers go to a person until it can."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What is put in force: the release, the proposals that it follows, and the certificates that were issued anew."""
+
+    release: Release
+    proposals: tuple[Proposal, ...]
+    careful: bool
+    reissued: tuple[Reissued, ...] = ()
+
+    def to_dict(self) -> Json:
+        """Plain values."""
+        return {
+            "release": self.release.release_id, "parents": list(self.release.parents),
+            "proposals": [one.id for one in self.proposals], "lowest": self.careful,
+            "maps": {str(one.place): one.challenger.map_id for one in self.proposals},
+            "certificates": [one.told() for one in self.reissued],
+        }  # fmt: skip
+
+
+def deployed(store: Store) -> Release | None:
+    """The release that answers, as far as the store tells: the last promoted, else that of the last server to start."""
+    for kind in (PROMOTION, CONFIGURATION):
+        for entry in store.events(kind, newest=True):
+            if isinstance(entry.fact, Event) and "release" in entry.fact.data:
+                return release_in(entry.fact)
+    return None
+
+
+def started(release: Release, time: float) -> Event:
+    """That a server started by the release of its own file, for those who know only the store."""
+    id = release.release_id
+    return Event(
+        id=f"{CONFIGURATION}-{id}",
+        kind=CONFIGURATION,
+        time=time,
+        about=id,
+        data={"release": release.to_dict()},
+    )
+
+
+def lowest(champion: CalibrationMap, challenger: CalibrationMap) -> CalibrationMap:
+    """At each score the lower of both: what can be in force at once while it is open which of them holds.
+
+    >>> import calibrant
+    >>> made = [calibrant.fit([0.9, 0.6] * 40, right, "platt").map for right in ([1, 0] * 40, [1, 1, 0, 0] * 20)]
+    >>> bool((lowest(*made)([0.6, 0.9]) == [min(one([s])[0] for one in made) for s in (0.6, 0.9)]).all())
+    True
+    """
+    held = champion.evidence
+    both = Evidence(
+        rows=min(held.rows, challenger.evidence.rows), n_eff=min(held.n_eff, challenger.evidence.n_eff),
+        accuracy=challenger.evidence.accuracy, mean_confidence=challenger.evidence.mean_confidence,
+        distinct=challenger.evidence.distinct, digest=challenger.evidence.digest,
+    )  # fmt: skip
+    return CalibrationMap(
+        calibrator=LOWEST, curve=Least(parts=(champion.curve, challenger.curve)), evidence=both,
+        fingerprint=challenger.fingerprint, unit=challenger.unit,
+        statistics={
+            LEAST_OF: [champion.map_id, challenger.map_id],
+            "refit_as": champion.statistics.get("refit_as", champion.calibrator),
+        },
+    )  # fmt: skip
+
+
+def put_in_force(
+    store: Store,
+    release: Release,
+    chosen: Sequence[Contest],
+    *,
+    note: str,
+    time: float,
+    new_id: Callable[[], str],
+    careful: bool = False,
+) -> Step:
+    """Promote a release with the challengers of these contests; with `careful` with the lower of both maps in each.
+
+    What was certified on the scale of a map that goes is issued anew on the labels that came after the challenger's,
+    which it was not fitted on; the k-th issue for a group spends 6 / (pi k)^2 of its delta. Where that cannot be, the
+    certificate says so and the policy takes the careful way. The lower of both is below the map that goes at every
+    score, and for it too a certificate is issued anew.
+
+    Raises `Misuse` for two challengers of one place, and where a map that is to go answers no more.
+    """
+    proposals = tuple(one.proposal for one in chosen)
+    if len({one.place for one in proposals}) < len(proposals):
+        raise Misuse("Of several challengers for one place one can be promoted. Name it.")
+    made, replaced = release, list[_Replaced]()
+    for one in proposals:
+        fitted = one.challenger
+        if careful:
+            if one.champion is None:
+                raise Misuse(
+                    f"{one.id} has no map beside it, of which the lower could be taken. Promote it: --by-hand."
+                )
+            fitted = lowest(one.champion, one.challenger)
+        goes = dict(made.way(one.place.way).maps.groups).get(one.place.key, one.champion)
+        if goes is not None:
+            replaced.append(_Replaced(goes.map_id, one, fitted))
+        made = put(made, one.place, fitted)
+    made, reissued = _reissued(store, made, replaced) if replaced else (made, ())
+    made = replace(
+        made, parents=(release.release_id,), made_at=time, note=note,
+        labels=(min(one.first for one in proposals), max(one.last for one in proposals)),
+    )  # fmt: skip
+    events: list[Fact] = [
+        Event(
+            id=f"{CERTIFICATE}-{one.after.certificate_id}", kind=CERTIFICATE, time=time, about=made.release_id,
+            data=one.told(),
+        )
+        for one in reissued
+    ]  # fmt: skip
+    store.add(events)
+    promote(store, made, note=note, time=time, new_id=new_id)
+    return Step(release=made, proposals=proposals, careful=careful, reissued=reissued)
+
+
+def best(fold: Contests) -> list[Contest]:
+    """Of each place the ready contest with the most evidence."""
+    found: dict[Place, Contest] = {}
+    for contest in fold.open.values():
+        if contest.ready:
+            other = found.get(contest.proposal.place)
+            if other is None or _evidence(contest) > _evidence(other):
+                found[contest.proposal.place] = contest
+    return list(found.values())
+
+
+def to_be_careful_about(fold: Contests, release: Release) -> list[Contest]:
+    """Of each place with an alarm whose map is still in force, the challenger that is furthest, unless one is ready."""
+    found: dict[Place, Contest] = {}
+    ready = {contest.proposal.place for contest in best(fold)}
+    for contest in fold.open.values():
+        one = contest.proposal
+        in_force = dict(release.way(one.place.way).maps.groups).get(one.place.key)
+        if (
+            not one.alarm
+            or one.champion is None
+            or contest.lost
+            or one.place in ready
+            or in_force != one.champion
+        ):
+            continue
+        other = found.get(one.place)
+        if other is None or (_order(contest), _evidence(contest)) > (_order(other), _evidence(other)):
+            found[one.place] = contest
+    return list(found.values())
+
+
+def _evidence(contest: Contest) -> float:
+    return contest.proposal.n_eff if contest.test is None else contest.test.log10_evidence
+
+
+def _order(contest: Contest) -> int:
+    """What was fitted since the change goes first, then what forgets."""
+    return ("refit", "forgetting", "since_change").index(contest.proposal.way)
+
+
+def roll_back(
+    store: Store, to: str | None, *, why: str, time: float, new_id: Callable[[], str]
+) -> tuple[str, str]:
+    """Have the release answer again that did before the present one, or one of an id; gives both ids, from and to.
+
+    Its maps and certificates come back as they were. Raises `Misuse` where there is nothing to go back to.
+    """
+    known = list(promotions(store))
+    if not known:
+        raise Misuse("No release was promoted in this store, so there is none to go back to.")
+    now = known[0].release_id
+    if to is None:
+        to = next((one.release_id for one in known if one.release_id != now), None) or _configured(store, now)
+    if to is None:
+        raise Misuse(
+            "Only one release was ever promoted here. To have that of the gateway's file answer: calibrant releases "
+            "promote FILE."
+        )
+    target: Release | str = to
+    for entry in store.events(CONFIGURATION, about=to, newest=True):
+        if isinstance(entry.fact, Event):
+            target = release_in(entry.fact)
+    if promote(store, target, note=f"rollback: {why}", time=time, new_id=new_id) is None:
+        raise Misuse(f"Release {to} answers already; nothing was changed.")
+    return now, to
+
+
+def _configured(store: Store, but: str) -> str | None:
+    for entry in store.events(CONFIGURATION, newest=True):
+        if isinstance(entry.fact, Event) and entry.fact.about != but:
+            return entry.fact.about
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """A map that goes, by its id, and the one that takes its place."""
+
+    goes: str
+    proposal: Proposal
+    made: CalibrationMap
+
+    def stood(self, way: str | None, one: Certificate) -> bool:
+        """Whether a certificate of a way stands on the map that goes."""
+        place = self.proposal.place
+        alike = all(place.group.get(name, value) == value for name, value in one.by.items())
+        return one.map_id == self.goes and place.way == way and alike
+
+
+@dataclass(frozen=True)
+class _Issuing:
+    """The labels of a store, and how many certificates were issued for each group."""
+
+    labels: tuple[Label, ...]
+    issues: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, store: Store) -> _Issuing:
+        labels, _, _ = labelled(store)
+        issues: dict[str, int] = {}
+        for entry in store.events(CERTIFICATE):
+            if isinstance(entry.fact, Event):
+                data = entry.fact.data
+                key = _series(data.get("task"), data.get("by", {}))
+                issues[key] = max(issues.get(key, 0), int(data.get("issue") or 0))
+        return cls(tuple(labels), issues)
+
+    def issued(self, release: Release, way: str | None, one: Certificate, by: _Replaced) -> Certificate:
+        """The next of its series, on labels that came after those of the challenger."""
+        key, made = _series(way, one.by), by.made
+        issue = max(self.issues.get(key, 0), (one.issue or 1) if one.tested else 0) + 1
+        self.issues[key] = issue
+        later = [label for label in self.labels if self._is_for(label, release, one, by)]
+        fresh = _once(later)
+        found = certify(
+            np.array([float(label.answer.score or 0.0) for label in fresh]),
+            np.array([label.verdict.grade for label in fresh]),
+            weight=np.array([label.weight for label in fresh]),
+            cluster=np.array([label.answer.item for label in fresh], dtype=object),
+            max_error=one.max_error, delta=one.delta, prior_map=made, risk=one.risk, issue=issue, seed=one.seed,
+        )  # fmt: skip
+        found = found.bound_to(one.by, made.fingerprint)
+        return found if found.map_id else replace(found, map_id=made.map_id)
+
+    def _is_for(self, label: Label, release: Release, one: Certificate, by: _Replaced) -> bool:
+        place, stated = placed(release, label.answer), stated_of(label.answer)
+        return (
+            not isinstance(place, str)
+            and place[0] == by.proposal.place
+            and label.verdict.time > by.proposal.last
+            and not by.made.fingerprint.differences(stated)
+            and all(stated.get(name, value) == value for name, value in one.by.items())
+        )
+
+
+def _once(labels: Sequence[Label]) -> list[Label]:
+    return list({label.answer.record_id: label for label in labels}.values())
+
+
+def _series(way: Any, by: Any) -> str:
+    return repr((way, sorted(dict(by).items(), key=str)))
+
+
+def _reissued(
+    store: Store, release: Release, replaced: Sequence[_Replaced]
+) -> tuple[Release, tuple[Reissued, ...]]:
+    """The release with every certificate issued anew that stands on a map which goes."""
+    issuing: _Issuing | None = None
+    done = list[Reissued]()
+    for name in (None, *release.tasks):
+        way = release.way(name)
+        held = way.policy.files.get("certificates")
+        if not isinstance(held, CertificateSet):
+            continue
+        certificates = list[Certificate]()
+        for one in held.certificates:
+            found = next((by for by in replaced if by.stood(name, one)), None)
+            if found is None:
+                certificates.append(one)
+                continue
+            issuing = issuing or _Issuing.of(store)
+            certificates.append(issuing.issued(release, name, one, found))
+            done.append(Reissued(way=name, before=one, after=certificates[-1]))
+        policy = replace(
+            way.policy,
+            files={
+                **way.policy.files,
+                "certificates": CertificateSet(by=held.by, certificates=tuple(certificates)),
+            },
+        )
+        release = with_way(release, name, replace(way, policy=policy))
+    return release, tuple(done)
+
+
+def checked(fold: Contests, wanted: str | None) -> list[Contest]:
+    """The open contests of a proposal's id or the beginning of one, all where none is named; raises `UnusableInput`."""
+    if wanted is None:
+        return list(fold.open.values())
+    found = [contest for id, contest in fold.open.items() if id.startswith(wanted)]
+    if len(found) == 1:
+        return found
+    outcome = fold.closed.get(wanted)
+    if outcome is not None:
+        raise UnusableInput(f"The proposal {wanted} is no longer open: it was {outcome}.")
+    known = ", ".join(fold.open) or "none: calibrant learn refit STORE makes some"
+    raise UnusableInput(
+        f"{'Several' if found else 'No'} open proposals are called {wanted}. Open are {known}."
+    )

@@ -1,0 +1,100 @@
+"""`calibrant learn`: refit, promote, rollback, diff as people and machines call them."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from calibrant.cli import app
+from calibrant.errors import CalibrantError
+from calibrant.maps.calibration import MapSet
+from calibrant.releases.promoting import promote
+from calibrant.stores.sql import SqlStore
+
+from ..desks import desk, identity, judged, release_with
+
+NUMBERS = count()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    release = release_with(identity())
+    made = desk(tmp_path / "log.db", judged(300, shift=lambda _: 1.0, made=identity(), release=release))
+    promote(made, release, note="first", time=0.0, new_id=lambda: f"e{next(NUMBERS)}")
+    made.close()
+    return str(tmp_path / "log.db")
+
+
+def run(*words: str, status: int = 0) -> Any:
+    done = CliRunner().invoke(app, ["learn", *words])
+    assert done.exit_code == status, f"{done.output}\n{done.exception!r}"
+    return json.loads(done.output) if "--json" in words else done.output
+
+
+def refused(*words: str) -> str:
+    done = CliRunner().invoke(app, ["learn", *words])
+    assert isinstance(done.exception, CalibrantError)
+    return str(done.exception)
+
+
+def test_from_refit_to_rollback(store: str, tmp_path: Path) -> None:
+    dry = run("refit", store, "--dry-run", "--json")
+    assert "Nothing is proposed" in run("promote", store, status=3)
+    found = run("refit", store, "-o", str(tmp_path / "maps.json"), "--json")
+    assert found["groups"][0]["proposals"][0]["map_id"] == dry["groups"][0]["proposals"][0]["map_id"]
+    (group,) = found["groups"]
+    assert (group["labels"], group["audits"], group["alarm"]) == (300, 300, True)
+    told = group["proposals"][0]
+    assert told["parents"] == [identity().map_id] and told["data"] and told["from"] < told["to"]
+    assert MapSet.load(tmp_path / "maps.json").groups[0][1].map_id == told["map_id"]
+
+    waiting = run("promote", store, "--json", status=3)
+    assert waiting["promoted"] is None and {one["ready"] for one in waiting["contests"]} == {False}
+    lower = run("promote", store, "--careful", "--json")["promoted"]
+    assert lower["lowest"] and len(lower["proposals"]) == 1
+
+    opened = SqlStore(store)
+    opened.add(judged(400, seed=3, first=300, shift=lambda _: 1.8, made=identity()))
+    opened.close()
+    said = run("promote", store)
+    assert "found better at label" in said and "answers from now on" in said
+    now = json.loads(CliRunner().invoke(app, ["releases", "list", store, "--json"]).output)["promotions"]
+    assert [one["note"] for one in now] == [
+        "found better on later labels", "the lower of both while an alarm is open", "first",
+    ]  # fmt: skip
+
+    parts = run("diff", now[2]["release"], now[0]["release"], "--store", store, "--json")["parts"]
+    assert [one["part"] for one in parts if not one["same"]] == ["map of all answers"]
+    assert "probabilities differ by up to" in run(
+        "diff", now[2]["release"], now[0]["release"], "--store", store
+    )
+    back = run("rollback", store, "--to", now[2]["release"], "--why", "a test", "--json")
+    assert back == {"release": now[2]["release"], "before": now[0]["release"]}
+
+
+def test_by_hand_takes_a_name_and_a_reason(store: str) -> None:
+    id = run("refit", store, "--json")["groups"][0]["proposals"][0]["proposal"]
+    assert "--by-hand takes" in refused("promote", store, id, "--by-hand")
+    assert "--by-hand takes" in refused("promote", store, "--by-hand", "--why", "x")
+    done = run("promote", store, id[:8], "--by-hand", "--why", "the model was replaced", "--json")["promoted"]
+    assert done["proposals"] == [id]
+    assert "it was promoted" in refused("promote", store, id)
+    assert "Say why" in refused("rollback", store)
+
+
+def test_a_store_that_does_not_say_what_answers_takes_the_release_by_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "log.db")
+    desk(tmp_path / "log.db", judged(60)).close()
+    assert "--release calibrant.toml" in refused("refit", path)
+    release_with(None).save(tmp_path / "release.json")
+    found = run("refit", path, "--release", str(tmp_path / "release.json"), "--json")
+    assert found["groups"][0]["proposals"][0]["parents"] == []
+    assert "first map here" in run("refit", path, "--release", str(tmp_path / "release.json"))
+    assert run("promote", path, "--release", str(tmp_path / "release.json"), "--json")["promoted"]
+    assert not (tmp_path / "no.db").exists() and refused("refit", str(tmp_path / "no.db"))
+    assert not (tmp_path / "no.db").exists()
