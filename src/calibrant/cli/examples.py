@@ -60,6 +60,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "calibrant learn promote calibrant.db --careful --why 'more complaints since Monday'",
     ),
     "learn rollback": ("calibrant learn rollback calibrant.db --why 'more complaints since'",),
+    "learn export": (
+        "calibrant learn export calibrant.db --to sft -o sft.jsonl",
+        "calibrant learn export calibrant.db --to table -o reviewed.csv --split 0.9",
+    ),
     "learn diff": ("calibrant learn diff calibrant.toml release.json",),
     "releases list": ("calibrant releases list calibrant.db",),
     "erase": ("calibrant erase calibrant.db --older-than 90d",),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -200,6 +201,65 @@ def diff_command(
             say(part.sentence)
     same = [part.sentence.removesuffix(": the same") for part in found if part.same]
     say(f"The same: {'; '.join(same) or 'nothing'}.")
+
+
+@command("export", learn)
+def export_command(
+    store: StoreUrl,
+    to: Annotated[
+        Literal["sft", "dpo", "kto", "conftuner", "table"], typer.Option(help="For what the rows are.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File: .jsonl, of a table also .csv or .parquet.")],
+    task: OfTask = None,
+    split: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the items for OUT.train; the others go to OUT.test, and none is in both."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write the answers that people judged as data to tune a model on, or as a table, with where each comes from.
+
+    The same question, or one nearly the same, is never on both sides of a split. What waits for a person, was erased,
+    or was judged by a user or a model alone is left out, and counted.
+    """
+    from calibrant.files.writing import check_writable, writing
+    from calibrant.learning.exporting import COLUMNS, export
+    from calibrant.logs.written import RowsFile
+
+    kinds = (".jsonl", ".csv", ".parquet") if to == "table" else (".jsonl",)
+    if out.suffix not in kinds:
+        raise Misuse(f"Expected --out with one of {', '.join(kinds)} for {to}; got {out}.")
+    files = {"all": out}
+    if split is not None:
+        files = {side: out.with_suffix(f".{side}{out.suffix}") for side in ("train", "test")}
+    for path in files.values():
+        check_writable(path)
+    opened = _opened(store, readonly=True)
+    try:
+        found = export(opened, to, task=task, split=split, seed=seed)
+    finally:
+        opened.close()
+    for side, path in files.items():
+        with writing(path) as part, closing(RowsFile(part, COLUMNS, texts=TEXTS, numbers=NUMBERS)) as written:
+            written.write(found.rows[side])
+    if as_json:
+        told = {side: {"file": str(path), "rows": found.counts[side]} for side, path in files.items()}
+        print_json({"to": to, "files": told, "left": dict(found.left)})
+        return
+    for side, path in files.items():
+        say(f"{found.counts[side]:,} rows for {to}: {path}")
+    for why, n in found.left.items():
+        say(f"  {n:,} left out: {why}.")
+
+
+TEXTS = (
+    "record_id", "verdict_id", "item", "task", "domain", "model", "question", "answer", "correction", "judge", "source",
+    "reason", "release", "hash", "split",
+)  # fmt: skip
+NUMBERS = ("correct", "score", "p", "propensity", "weight", "time", "judged_at")
 
 
 def _new_id() -> str:
