@@ -248,6 +248,10 @@ class StoreError(CalibrantError):
     code = "store_error"
 
 
+class StoreAway(StoreError):
+    """The database is not reached, locked or full, which may be over at another try."""
+
+
 class StoreRefused(StoreError):
     """The store is well and will not keep what it was given; another try gives the same."""
 

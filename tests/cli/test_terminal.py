@@ -41,3 +41,13 @@ def test_what_earlier_runs_had_done_does_not_count_as_pace(monkeypatch: pytest.M
 def test_a_run_of_unknown_length_and_one_that_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, [(0.0, 1), (11.0, 5)], None) == ["asking: 5"]
     assert terminal.progress(True).disable
+
+
+def test_a_table_in_a_file_has_no_spaces_at_the_ends_of_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(terminal, "out", Console(file=file, width=10_000, markup=False, highlight=False))
+    terminal.table(("a", ">n", "is"), [("x" * 300, "1", "short"), ("y", "20", "long " * 100)], title="All")
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert all(line == line.rstrip() for line in lines)
+    assert lines[2].index("short") == lines[3].index("long"), "they still stand in columns"

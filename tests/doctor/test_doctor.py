@@ -272,6 +272,25 @@ def test_a_policy_without_a_certificate_lets_nothing_out(server: Server, tmp_pat
     assert seen(config | {"stream": {"gate": "hold"}}, tmp_path).worst == "fail"
 
 
+@pytest.mark.parametrize("content", ["hashed", "left_out"])
+def test_a_shut_gate_over_content_that_is_not_kept_is_told(
+    server: Server, tmp_path: Path, content: str
+) -> None:
+    known = {"confidence": {"maps": maps(tmp_path, model="tiny")}}
+    own = {"law": {"gate": "hold", "records": {"content": content}}}
+    (one,) = said(seen(table(server, task=own, **known), tmp_path), "warn")
+    assert one.startswith(f"task law: Its gate is shut, and its content is {content}: nobody can look at")
+    assert "[task.law.records]" in one
+    usual = {"records": {"content": content}, "stream": {"gate": "hold"}}
+    (one,) = said(seen(table(server, **usual, **known), tmp_path), "warn")
+    assert one.startswith("all tasks: Its gate is shut")
+    kept = {"law": {"records": {"content": "stored"}}, "chat": {"gate": "trail"}}
+    assert len(said(seen(table(server, task=kept, **usual, **known), tmp_path), "warn")) == 1
+    assert not said(
+        seen(table(server, task={"law": {"records": {"content": content}}}, **known), tmp_path), "warn"
+    )
+
+
 def test_a_store_that_cannot_be_written_fails(server: Server, tmp_path: Path) -> None:
     for url in ("none/log.db", "postgresql://nobody@127.0.0.1:9/none"):
         found = seen(table(server, store={"url": url}), tmp_path)

@@ -31,11 +31,14 @@ from calibrant.gateway.observing.logs import ACCESS, Json, Text, fields_of, reda
 from calibrant.gateway.observing.unknowns import WHY, why_unknown
 from calibrant.gateway.observing.writing import Lines
 from calibrant.gateway.visits import Visit
+from calibrant.maps.calibration import MapSet
 from calibrant.pipeline import Pipeline
+from calibrant.plans.certificates import CertificateSet
 from calibrant.types import Completion, Confidence, Question, Reading, Record
 
 from ..serving import served
 from ..upstream import Upstream, replying
+from .test_gateway import identity_map
 
 KEY = "q8Zr-51xw-Kd0e-77ab"
 ASK: dict[str, Any] = {"model": "calibrant", "messages": [{"role": "user", "content": "2 + 2?"}]}
@@ -197,9 +200,53 @@ def test_readiness_looks_at_models_that_were_not_asked_lately(
     made = house({"task": {"law": {}}})
     response = made.client.get("/readyz", headers={"authorization": ""})
     told = response.json()
-    assert (response.status_code, told["status"], told["store"]) == (200, "ready", {"ok": True})
-    assert told["models"] == {"tiny": {"ok": True}}
-    assert told["maps"] == {"ok": False, "why": "none for (all others), law"}
+    assert (response.status_code, told["status"], told["store"]) == (200, "degraded", {"ok": True})
+    assert (told["models"], told["release"]) == ({"tiny": {"ok": True}}, {"ok": True})
+    lacking = {"ok": False, "why": "it has no map"}
+    assert told["tasks"] == {"(all others)": lacking, "law": lacking}
+
+
+def test_readiness_says_of_which_task_no_answer_can_have_a_probability_and_why(
+    house: Callable[..., House], tmp_path: Path
+) -> None:
+    for name, model in (("good", "tiny"), ("other", "large")):
+        identity_map(model=model, signal="mean_logprob").save(tmp_path / f"{name}.json")
+    identity_map(signal="mean_logprob", task="tax").save(tmp_path / "tax.json")
+    ways: dict[str, Any] = {
+        "law": {"maps": "other.json"},
+        "tax": {"maps": "tax.json"},
+        "chat": {"signals": []},
+        "shop": {"policy": {"kind": "risk_control", "certificates": "certs.json"}},
+        "care": {
+            "policy": {"kind": "bands", "answer": 1.0, "disclaim": 1.0, "review": 0.5},
+            "maps": "none.json",
+        },
+    }
+    MapSet().save(tmp_path / "none.json")
+    CertificateSet(by=(), certificates=()).save(tmp_path / "certs.json")
+    made = house({"task": ways, "confidence": {"signals": ["mean_logprob"], "maps": "good.json"}})
+    told = made.client.get("/readyz").json()
+    assert told["tasks"] == {
+        "(all others)": {"ok": True},
+        "law": {"ok": False, "why": "no map is for its model, prompt, form and task"},
+        "tax": {"ok": True},
+        "chat": {"ok": False, "why": "no signal is configured"},
+        "shop": {"ok": False, "why": "no certificate lets even an answer out that is surely right"},
+        "care": {"ok": False, "why": "it has no map"},
+    }
+    assert told["status"] == "degraded"
+
+
+def test_a_server_that_gives_no_log_probabilities_leaves_its_tasks_without(
+    house: Callable[..., House], upstream: Upstream, tmp_path: Path
+) -> None:
+    identity_map(model="tiny", signal="mean_logprob").save(tmp_path / "maps.json")
+    made = house({"confidence": {"signals": ["mean_logprob"], "maps": "maps.json"}})
+    upstream.script = replying(choices=[{"message": {"content": "4"}}])
+    for _ in range(3):
+        assert made.ask().status_code == 200
+    told = made.client.get("/readyz").json()["tasks"]["(all others)"]
+    assert told["why"] == "its model's server gives no log-probabilities, which all its signals read"
 
 
 def test_readiness_says_which_part_fails(

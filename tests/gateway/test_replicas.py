@@ -23,6 +23,7 @@ import pytest
 
 from calibrant.assembly.building import deployed
 from calibrant.assembly.config import Config, load
+from calibrant.errors import StoreAway, StoreError
 from calibrant.gateway.following import Following
 from calibrant.gateway.reloading import Reloader, of_store
 from calibrant.releases.promoting import PROMOTION, promote, promoted
@@ -285,3 +286,66 @@ def test_what_cannot_be_promoted_is_said(
     found, told = run("releases", "promote", *arguments)
     assert found == status, told
     assert said in " ".join(told.split())
+
+
+def test_a_gateway_starts_while_its_store_is_away_and_catches_up_once_it_is_back(tmp_path: Path) -> None:
+    """It answers by its file meanwhile, says that it is not ready, and loses nothing."""
+    folder, gone = tmp_path / "disk", tmp_path / "gone"
+    folder.mkdir()
+    store = SqlStore(f"{folder}/log.db")
+    second = release(0.95)
+    promote(store, second, note="", time=1.0, new_id=lambda: "e1")
+    store.close()
+    folder.rename(gone)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = tmp_path / "calibrant.toml"
+    spool = f'spool = "{tmp_path / "spool"}"\n'
+    file.write_text(FILE.format(port=port, url=folder / "log.db") + spool)
+    one = Replica(file, port)
+    one.start()
+    try:
+        one.wait()
+        status, first, told = one.asked()
+        assert (status, first) == (200, load(file).release.release_id)
+        ready, body = asked(port, "/readyz")
+        assert (ready, body["status"], body["release"]["ok"]) == (503, "not_ready", False)
+        assert body["store"] == {"ok": True, "why": "away; records wait in the spool"}
+        assert asked(port, f"/v1/answers/{told['record_id']}")[0] == 503, "not that there is none"
+        gone.rename(folder)
+        end = time.monotonic() + 30
+        while asked(port, "/readyz")[0] != 200 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert asked(port, "/readyz")[1]["release"] == {"ok": True}
+        assert one.asked()[:2] == (200, second.release_id)
+        while asked(port, f"/v1/answers/{told['record_id']}")[0] != 200 and time.monotonic() < end:
+            time.sleep(0.1)
+    finally:
+        one.stop()
+    store = SqlStore(f"{folder}/log.db")
+    kept = store.record(told["record_id"])
+    assert kept is not None
+    assert kept.release == first
+    assert store.verify().broken is None
+    store.close()
+    assert not list((tmp_path / "spool").glob("*.jsonl*"))
+
+
+def asked(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    told = response.status, json.loads(response.read())
+    connection.close()
+    return told
+
+
+def test_without_a_spool_a_gateway_does_not_start_where_its_store_is_away(tmp_path: Path) -> None:
+    file = tmp_path / "calibrant.toml"
+    file.write_text(FILE.format(port=8080, url=tmp_path / "gone" / "log.db"))
+    with pytest.raises(StoreAway, match="unable to open"):
+        deployed(load(file))
+    (tmp_path / "log.db").write_text("no database, but long enough to be taken for one" * 20)
+    file.write_text(FILE.format(port=8080, url=tmp_path / "log.db") + f'spool = "{tmp_path}"\n')
+    with pytest.raises(StoreError, match="not a database"):  # which waiting does not mend
+        deployed(load(file))

@@ -61,6 +61,7 @@ class Writer:
     keeping : what is kept of the records of a task, given its name or None
     relaxed : `add` returns while the write is under way, up to 1,000 of them; what goes wrong is logged and counted
     spool : where facts wait while the store is away; closed with the writer
+    away : why the store is known to be away from the beginning
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Writer:
         keeping: Callable[[str | None], Keeping] = lambda _: Keeping(),
         relaxed: bool = False,
         spool: Spool | None = None,
+        away: StoreError | None = None,
     ) -> None:
         self.store, self.spool, self.counts = store, spool, Counts()
         self.keeping, self._relaxed = keeping, relaxed
@@ -79,6 +81,8 @@ class Writer:
         self._busy, self._began, self._together = False, 0.0, 0
         self._idle: asyncio.Future[None] | None = None  # somebody waits for the turn of a write
         self._away: StoreError | None = None
+        if away is not None:
+            self._gone(away)
         self._known = 0.0
         self._watch: asyncio.Task[None] | None = None
 
@@ -153,10 +157,11 @@ class Writer:
 
     def _begun(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # an earlier one may have ended before a write was done
+        if loop is not self._loop:
+            begun = self._loop is not None  # an earlier one may have ended before a write was done
             self._loop, self._busy, self._waiting, self._idle, self._watch = loop, False, [], None, None
             self._together = 0
-            self._behind, self._away = set(), None
+            self._behind, self._away = set(), None if begun else self._away
         if self._watch is None and (self.spool is not None or self._away is not None):
             self._watch = loop.create_task(self._watching(loop))
         return loop

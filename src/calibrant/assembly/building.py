@@ -10,10 +10,11 @@ from pathlib import Path
 from ..asking.prompts import whole_reply
 from ..asking.upstream import Serving, Upstream
 from ..asking.writing import Writer
-from ..errors import UnusableInput
+from ..errors import StoreAway, UnusableInput
 from ..maps.calibration import MapSet
 from ..pipeline import Pipeline
-from ..protocols import Model
+from ..protocols import Model, Store
+from ..records.awaited import awaited
 from ..records.spool import Spool
 from ..releases.live import Live, Parts, made
 from ..releases.parts import comparing, kept, named, signal_parts
@@ -37,15 +38,29 @@ def build(config: Config) -> Pipeline:
 
 
 def deployed(config: Config) -> tuple[Pipeline, dict[str, Model]]:
-    """The same, with its models by the names of the configuration."""
+    """The same, with its models by the names of the configuration.
+
+    Where the store is away and there is a spool, records go there, and the store is opened once it is back.
+    """
     live, models, notes = built(config)  # before the store, which makes a file
     for note in notes:
         LOG.warning(note)
-    store = made("stores", config.store, "[store]", Parts(folder=config.folder))
+    away: StoreAway | None = None
+
+    def opened() -> Store:
+        store: Store = made("stores", config.store, "[store]", Parts(folder=config.folder))
+        return store
+
+    try:
+        store = opened()
+    except StoreAway as error:
+        if config.storing.spool is None:
+            raise
+        store, away = awaited(opened, error), error
     spool = None if config.storing.spool is None else Spool(config.folder / config.storing.spool)
     writer = Writer(
-        store, keeping=config.keeping.of, relaxed=config.storing.durability == "relaxed", spool=spool
-    )
+        store, keeping=config.keeping.of, relaxed=config.storing.durability == "relaxed", spool=spool, away=away,
+    )  # fmt: skip
     return Pipeline(live, store, models, live.names, writer=writer), models
 
 

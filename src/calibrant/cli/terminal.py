@@ -110,7 +110,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None
         )
     for row in rows:
         made.add_row(*row)
-    out.print(made)
+    if out.is_terminal:
+        return out.print(made)
+    with (
+        out.capture() as told
+    ):  # cells are filled up to the widest of their column, which nobody wants in a file
+        out.print(made)
+    return say("\n".join([line.rstrip() for line in told.get().splitlines()]))
 
 
 def print_read(rows: int, used: int, unusable: Mapping[str, int], notes: Sequence[str]) -> None:

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..asking.assessing import Assessor
-from ..asking.elicit import marks, read
+from ..asking.elicit import read
 from ..asking.estimates import estimate
 from ..assembly.config import Config
-from ..maps.calibration import MapSet
 from ..plugins import find, names
 from ..protocols import Signal
 from ..releases.live import Live, LiveWay
+from ..releases.prospects import HOLDING, prospect, stated, surest
 from ..releases.release import Way
 from ..types import (
     FEW,
-    Action,
     Ask,
     Completion,
     Confidence,
     Message,
     Price,
-    Probability,
     Question,
-    Reading,
-    score,
 )
 from .checks import Check, Level, WayTold
 from .probing import Probe
@@ -40,8 +35,6 @@ SAMPLE = "x " * 200
 """A question of about a hundred tokens."""
 WRITTEN = 256
 """Tokens of an answer, for what it costs."""
-
-HOLDING = frozenset({Action.REVIEW, Action.HAND_OFF})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +59,7 @@ def tasks_of(config: Config) -> tuple[str | None, ...]:
     named = [*config.release.tasks, config.server.task, *(key.task for key in config.keys)]
     named += [task for key in config.keys for task in key.tasks]
     for way in (config.release.default, *config.release.tasks.values()):
-        named += _stated(way.maps, "task")
+        named += stated(way.maps, "task")
     return (None, *dict.fromkeys(task for task in named if task))
 
 
@@ -109,6 +102,8 @@ async def checks_of_ways(
             if (probe := probes.get(name)) is not None and probe.plain is not None and (own or task is None):
                 found += await _checks_of_readings(place, probe)
             found += _checks_of_maps(place, config, labels, own)
+        if own or task is None or task in config.keeping.tasks:
+            found += _checks_of_keeping(task, live.way(task), config)
     return found
 
 
@@ -193,6 +188,21 @@ async def _reading_calls(completion: Completion, assessor: Assessor) -> list[str
     return found
 
 
+def _checks_of_keeping(task: str | None, way: LiveWay, config: Config) -> list[Check]:
+    """Whether a person can look at what is held for one."""
+    content = config.keeping.of(task).content
+    if not way.hold or content == "stored":
+        return []
+    section = "[records]" if task is None else f"[task.{task}.records]"
+    told = f"Its gate is shut, and its content is {content}: nobody can look at an answer that is held, or release it."
+    return [
+        Check(
+            "warn", "all tasks" if task is None else f"task {task}", told,
+            f'Say content = "stored" in {section}, with keep_days as short as may be, or gate = "trail".',
+        )
+    ]  # fmt: skip
+
+
 def _checks_of_maps(place: _Place, config: Config, labels: Labels, own: bool) -> list[Check]:
     """Whether an answer with a score has a map, on enough labels, and an action that lets it out."""
     assessor = place.way.assessor
@@ -201,19 +211,19 @@ def _checks_of_maps(place: _Place, config: Config, labels: Labels, own: bool) ->
     maps = assessor.maps
     if not (maps.groups or maps.blends or maps.fallbacks):
         return [_without_map(place, "There is no map", config, labels)] if own or place.task is None else []
-    if place.task is None and _stated(maps, "task"):
+    if place.task is None and stated(maps, "task"):
         return []  # of requests without a task, which is said elsewhere
-    domains = [config.server.domain] + [one for one in _stated(maps, "domain") if one != config.server.domain]
-    by_domain = {domain: _confidence(place, config, domain) for domain in domains}
+    domains = [config.server.domain] + [one for one in stated(maps, "domain") if one != config.server.domain]
+    by_domain = {domain: prospect(place.way, place.task, domain) for domain in domains}
     known = {domain: one for domain, one in by_domain.items() if one.p is not None}
     if not known:
         return [_without_map(place, f"No map is for this: {by_domain[domains[0]].reason}", config, labels)]
     found = []
     if domains[0] not in known:
-        stated = ", ".join(str(domain) for domain in list(known)[:5])
+        listed = ", ".join(str(domain) for domain in list(known)[:5])
         found.append(
             Check(
-                "warn", place.whose, f"There are maps for the domains {stated} and none for requests without a domain.",
+                "warn", place.whose, f"There are maps for the domains {listed} and none for requests without a domain.",
                 "State a domain in requests, or [server] domain.",
             )
         )  # fmt: skip
@@ -235,8 +245,7 @@ def _checks_of_maps(place: _Place, config: Config, labels: Labels, own: bool) ->
 
 def _checks_of_actions(place: _Place, confidence: Confidence) -> list[Check]:
     """Whether even an answer that is surely right is let out."""
-    sure = replace(confidence, p=Probability(1.0), low=1.0, high=1.0)
-    decision = place.way.policy.decide(sure)
+    decision = surest(place.way, confidence)
     if decision.action not in HOLDING:
         return []
     level: Level = "fail" if place.way.hold else "warn"
@@ -263,27 +272,3 @@ def _without_map(place: _Place, told: str, config: Config, labels: Labels) -> Ch
 def _address(config: Config) -> str:
     url = str(config.store.settings.get("url", "STORE"))
     return url if "@" not in url else "STORE"
-
-
-def _confidence(place: _Place, config: Config, domain: str | None) -> Confidence:
-    """What an answer with a score of every signal gets there."""
-    asked = replace(_question(config, place.task), domain=domain)
-    question, _ = place.way.put(asked, Ask(messages=asked.messages))
-    question = replace(
-        question, asked_with=None
-    )  # system prompt and limit of tokens are the clients' to send
-    readings = tuple(
-        Reading(signal=name, score=score(0.5), detail=marks(signal, question))
-        for name, signal in place.way.assessor.signals.items()
-    )
-    return place.way.assessor.confidence(question, Completion(text="x", model=place.way.model.name), readings)
-
-
-def _stated(maps: MapSet, column: str) -> list[str]:
-    """The values that maps are for."""
-    every: list[Any] = [one for _, one in (*maps.groups, *maps.blends, *maps.fallbacks)]
-    found = [getattr(one.fingerprint, column) for one in every]
-    if column in maps.by:
-        at = maps.by.index(column)
-        found += [key[at] for key, _ in (*maps.groups, *maps.blends)]
-    return list(dict.fromkeys(str(one) for one in found if one is not None))

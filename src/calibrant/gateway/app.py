@@ -27,7 +27,7 @@ from .bodies import answered
 from .earlier import Earlier
 from .entrance import Entrance, first_part
 from .feedback import Feedback
-from .following import Following, Heard
+from .following import Begin, Following, Heard
 from .given import ANSWERS
 from .listing import Listing
 from .observing.observer import Observer
@@ -60,7 +60,8 @@ def create_app(
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
     sources: Mapping[str, FeedbackSource] | None = None,
     hears: Mapping[str, Heard] | None = None,
-    after: int | None = None,
+    after: Begin = None,
+    knows: Callable[[], bool] = lambda: True,
     routes: Sequence[Route] = (),
     told: Callable[[], Iterable[str]] = tuple,
 ) -> Starlette:
@@ -69,12 +70,13 @@ def create_app(
     `admission` says who may ask and how much; where it is not given everybody may who shows `key` as a bearer token.
     `tracing` is told of requests, and closed. What is `beside` runs as long as it serves. `sources` are those of
     verdicts whose propensity is known. `hears` are called with events of their kinds that are in the store `after` a
-    position, or come into it. A request is answered by the release that was deployed when it came, also where another
-    one is promoted meanwhile. `routes` are pages for people, who come in by sessions of their own. `told` gives further
-    lines for Prometheus.
+    position, or come into it. `knows` says whether it is known which release is to answer. A request is answered
+    by the release that was deployed when it came, also where another one is promoted meanwhile.
+
+    `routes` are pages for people, who come in by sessions of their own. `told` gives further lines for Prometheus.
     """
     admission = admission or Admission.with_key(key)
-    observer = Observer(pipeline, admission, tracing, told)
+    observer = Observer(pipeline, admission, tracing, told, knows)
     answering = Answering(pipeline=pipeline, admission=admission)
     whole: dict[Wire, Earlier] = {RESPONSES: Earlier(pipeline)}
 

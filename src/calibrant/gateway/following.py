@@ -12,7 +12,7 @@ from calibrant.errors import StoreError
 from calibrant.protocols import Store
 from calibrant.types import Entry, Event
 
-__all__ = ["Following", "Heard"]
+__all__ = ["Begin", "Following", "Heard"]
 
 LOG = logging.getLogger("calibrant.gateway")
 
@@ -24,17 +24,22 @@ PAGE = 500
 
 Heard = Callable[[Event], Coroutine[Any, Any, None]]
 
+Begin = int | Callable[[], Coroutine[Any, Any, int]] | None
+"""A position, what tells it once the store is at hand, or None for the newest event."""
+
 
 class Following:
-    """Follows events of some kinds, each of them once and in the one order, from a position on.
+    """Follows events of some kinds, each of them once and in the one order, from a position on (`after`).
 
     `hears` are by kind what is called with each. What a call raises is logged, and the next event is gone on with.
     """
 
     def __init__(
-        self, store: Store, hears: Mapping[str, Heard], *, after: int | None = None, every: float = EVERY
+        self, store: Store, hears: Mapping[str, Heard], *, after: Begin = None, every: float = EVERY
     ) -> None:
-        self._store, self._hears, self._cursor, self._every = store, hears, after, every
+        self._store, self._hears, self._every = store, hears, every
+        self._cursor: int | None = after if isinstance(after, int) else None
+        self._begin: Callable[[], Coroutine[Any, Any, int]] = after if callable(after) else self._at_newest
         self._away = False
         self._now = asyncio.Event()
 
@@ -60,7 +65,7 @@ class Following:
 
     async def _go_on(self) -> None:
         if self._cursor is None:
-            self._cursor = await asyncio.to_thread(self._newest)
+            self._cursor = await self._begin()
         while page := await asyncio.to_thread(self._page, self._cursor):
             for entry in page:
                 await self._tell(entry)
@@ -76,6 +81,9 @@ class Following:
 
     def _page(self, after: int) -> list[Entry]:
         return list(islice(self._store.events(*self._hears, after=after), PAGE))
+
+    async def _at_newest(self) -> int:
+        return await asyncio.to_thread(self._newest)
 
     def _newest(self) -> int:
         for entry in self._store.events(*self._hears, newest=True):

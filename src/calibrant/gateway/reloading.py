@@ -13,10 +13,10 @@ from pathlib import Path
 from calibrant.asking.upstream import Serving
 from calibrant.assembly.building import built
 from calibrant.assembly.config import Config, load
-from calibrant.errors import CalibrantError
+from calibrant.errors import CalibrantError, UnusableInput
 from calibrant.pipeline import Pipeline
 from calibrant.protocols import Model
-from calibrant.releases.promoting import release_in
+from calibrant.releases.promoting import promoted, promotions, release_in
 from calibrant.releases.release import Release
 from calibrant.types import Event
 
@@ -45,6 +45,7 @@ class Reloader:
     models : those, by their names
     apply : is given each new configuration once it answers
     promoted : the release that the store says is to answer, in place of those of the file; None where it says nothing
+    knows : whether the store was asked that; else `catch_up` does
     every : seconds between two looks
     """
 
@@ -57,9 +58,10 @@ class Reloader:
         apply: Callable[[Config], None],
         *,
         promoted: Release | None = None,
+        knows: bool = True,
         every: float = EVERY,
     ) -> None:
-        self.config, self._promoted = config, promoted
+        self.config, self._promoted, self.knows = config, promoted, knows
         self._one_by_one = asyncio.Lock()
         self._path, self._pipeline, self._apply, self._every = path, pipeline, apply, every
         self._models = dict(models)
@@ -103,12 +105,35 @@ class Reloader:
 
     async def promote(self, event: Event) -> None:
         """Deploy the release of a promotion; where this gateway cannot serve it, what was deployed stays."""
+        try:
+            release = await asyncio.to_thread(release_in, event)
+        except CalibrantError as error:
+            LOG.error("Release %s was promoted and cannot be served here: %s", event.about, error)
+        else:
+            await self._promote(release)
+
+    async def catch_up(self) -> int:
+        """Deploy what the store says is to answer, which was away when this process began; the promotion's position."""
+        store = self._pipeline.store
+        try:
+            position, release = await asyncio.to_thread(promoted, store)
+        except UnusableInput as error:
+            LOG.error("What was promoted cannot be served here: %s", error)
+            return await asyncio.to_thread(lambda: next(promotions(store)).position)
+        if release is None:
+            self.knows = True
+        else:
+            await self._promote(release)
+        return position
+
+    async def _promote(self, release: Release) -> None:
         async with self._one_by_one:
             try:
-                self._promoted = await asyncio.to_thread(release_in, event)
-                await self._deploy(replace(self.config, release=self._promoted), self._models)
+                self._promoted = release
+                await self._deploy(replace(self.config, release=release), self._models)
+                self.knows = True
             except CalibrantError as error:
-                LOG.error("Release %s was promoted and cannot be served here: %s", event.about, error)
+                LOG.error("Release %s was promoted and cannot be served here: %s", release.release_id, error)
 
     async def _deploy(self, config: Config, at_hand: Mapping[str, Model]) -> None:
         live, models, notes = await asyncio.to_thread(built, config, at_hand)

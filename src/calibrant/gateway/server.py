@@ -14,12 +14,13 @@ from starlette.routing import Route
 from calibrant.assembly.building import built, deployed
 from calibrant.assembly.config import Config, load
 from calibrant.assembly.sections import Server, is_loopback
-from calibrant.errors import UnusableInput
+from calibrant.errors import StoreAway, UnusableInput
 from calibrant.pages.context import Context
 from calibrant.pages.routes import routes
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
 from calibrant.releases.promoting import PROMOTION, promoted
+from calibrant.releases.release import Release
 from calibrant.reviewing.desk import Desk
 from calibrant.reviewing.known import load_known
 
@@ -69,7 +70,7 @@ def serve(path: Path) -> None:
     with suppress(ImportError):
         import_module("aiohttp")  # for which the first question would have to wait
     pipeline, models = deployed(config)
-    position, release = promoted(pipeline.store)
+    position, release = _promoted(pipeline)
     if release is not None:  # it answers from the first request on, or nothing does
         config = of_store(config, release)
         live, models, _ = built(config, models)
@@ -98,7 +99,7 @@ def serve(path: Path) -> None:
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
 
-    reloader = Reloader(path, config, pipeline, models, apply, promoted=release)
+    reloader = Reloader(path, config, pipeline, models, apply, promoted=release, knows=position is not None)
     app = create_app(
         pipeline,
         admission=admission,
@@ -106,7 +107,8 @@ def serve(path: Path) -> None:
         tracing=tracing,
         told=monitoring.lines,
         hears={PROMOTION: reloader.promote},
-        after=position,
+        after=reloader.catch_up if position is None else position,
+        knows=lambda: reloader.knows,
         routes=_pages(config, pipeline, admission, desk),
         beside=[
             reloader.watch,
@@ -145,6 +147,19 @@ def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk)
             read=lambda request: read_bytes(request, admission.server.body_limit),
         )
     )  # fmt: skip
+
+
+def _promoted(pipeline: Pipeline) -> tuple[int | None, Release | None]:
+    """What the store says is to answer, and since which position; None for both while it is away."""
+    try:
+        return promoted(pipeline.store)
+    except StoreAway:
+        if not pipeline.writer.away:
+            raise
+        LOG.warning(
+            "The file's release answers until the store is back, which may say that another one is to."
+        )
+        return None, None
 
 
 def _listener(server: Server) -> socket.socket:

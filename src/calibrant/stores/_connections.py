@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from calibrant.errors import StoreError, StoreRefused
+from calibrant.errors import StoreAway, StoreError, StoreRefused
 from calibrant.plugins import require
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ PATIENCE = 3.0
 """Seconds after which a store that does not answer, or that another keeps locked, is taken to be away."""
 
 
+AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, sqlite3.OperationalError)
+"""Errors of a database that is not there, or not now; others say that it is not what it should be."""
+
+
 @contextmanager
 def our_errors() -> Iterator[None]:
     """The one place where the database's errors become ours."""
@@ -41,7 +45,8 @@ def our_errors() -> Iterator[None]:
         ) from error
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(
+        kind = StoreAway if isinstance(error, AWAY) else StoreError
+        raise kind(
             f"The store cannot be read or written: {' '.join(str(cause).split())}. "
             "Check [store] url, that its folder or server is there, and that there is space."
         ) from error

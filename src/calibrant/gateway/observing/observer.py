@@ -35,10 +35,11 @@ class Observer:
         self,
         pipeline: Pipeline,
         admission: Admission,
-        tracing: Tracing | None = None,
-        told: Callable[[], Iterable[str]] = tuple,
+        tracing: Tracing | None,
+        told: Callable[[], Iterable[str]],
+        knows: Callable[[], bool],
     ) -> None:
-        self._metrics, self._readiness = Metrics(pipeline, admission, told), Readiness(pipeline)
+        self._metrics, self._readiness = Metrics(pipeline, admission, told), Readiness(pipeline, knows)
         self._tracing = tracing
 
     def begun(self, visit: Visit, headers: Mapping[bytes, bytes]) -> None:

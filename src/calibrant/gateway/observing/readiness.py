@@ -12,6 +12,7 @@ from calibrant.errors import CalibrantError, StoreError
 from calibrant.pipeline import Pipeline
 from calibrant.protocols import Model
 from calibrant.releases.live import Live, LiveWay
+from calibrant.releases.prospects import why_none
 from calibrant.types import Json
 
 __all__ = ["Readiness"]
@@ -24,6 +25,11 @@ RECENT = 30.0
 
 MISSES = 5
 """Failed calls in a row after which a server that says hello is not well."""
+
+OTHERS = "(all others)"
+"""The tasks that have nothing of their own."""
+
+UNKNOWN = "the store is away, so it is not known whether another one was promoted"
 
 PATIENCE = 3.0
 """Seconds for each part to say something."""
@@ -39,10 +45,19 @@ class Part:
 
 
 class Readiness:
-    """Looks at the parts that an answer needs. A task is served where its model, or one that it falls back on, is."""
+    """Looks at the parts that an answer needs. A task is served where its model, or one that it falls back on, is.
 
-    def __init__(self, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pipeline, self._clock = pipeline, clock
+    What only keeps answers from having a probability makes a gateway degraded, not unready. `knows` says whether it is
+    known which release is to answer.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        knows: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline, self._knows, self._clock = pipeline, knows, clock
         self._found: tuple[float, bool, Json] | None = None
         self._looking = asyncio.Lock()
 
@@ -59,13 +74,19 @@ class Readiness:
         store, *looked = await asyncio.gather(self._store(), *(self._model(one) for one in models.values()))
         well = {key: part.ok for key, part in zip(models, looked, strict=True)}
         served = all(any(well[id(model)] for model in models) for models in _served_by(live))
-        ready = store.ok and served
-        without = [task or "(all others)" for task, way in _ways(live) if _lacks_maps(way)]
+        known = self._knows()
+        ready = store.ok and served and known
+        names = [model.name for model in self._pipeline.models.values()]
+        without = {task or OTHERS: why for task, way in _ways(live) if (why := why_none(way, task, names))}
         body: dict[str, Any] = {
-            "status": "ready" if ready else "not_ready",
+            "status": ("degraded" if without else "ready") if ready else "not_ready",
             "store": _told(store),
+            "release": _told(Part("release", known, None if known else UNKNOWN)),
             "models": {part.name: _told(part) for part in looked},
-            "maps": {"ok": not without} | ({"why": f"none for {', '.join(without)}"} if without else {}),
+            "tasks": {
+                task: _told(Part(task, task not in without, without.get(task)))
+                for task in (one or OTHERS for one, _ in _ways(live))
+            },
         }
         return ready, body
 
@@ -110,8 +131,3 @@ def _served_by(live: Live) -> Iterator[list[Model]]:
     for task, way in _ways(live):
         others = [live.alone.get((task, name)) for name in getattr(way.model, "fallbacks", ())]
         yield [way.model, *[other.model for other in others if other is not None]]
-
-
-def _lacks_maps(way: LiveWay) -> bool:
-    maps = way.assessor.maps
-    return bool(way.assessor.signals) and not (maps.groups or maps.fallbacks or maps.blends)
