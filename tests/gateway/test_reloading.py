@@ -89,7 +89,11 @@ def test_a_file_that_cannot_be_served_changes_nothing_and_is_said_once(
             for text in ("[model", MODEL + "[polcy]\n", MODEL + '[confidence]\nmaps = "none.json"\n', ""):
                 caplog.clear()
                 one.file.write_text(text)
-                await asyncio.sleep(0.15)
+                for _ in range(300):
+                    if caplog.messages:
+                        break
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.1)  # for it to be said again, if it were
                 assert one.pipeline.way(None).release == release
                 (said,) = caplog.messages
                 assert "cannot be served; what was deployed stays:" in said
