@@ -66,6 +66,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "learn diff": ("calibrant learn diff calibrant.toml release.json",),
     "releases list": ("calibrant releases list calibrant.db",),
+    "learn queue": (
+        "calibrant learn queue calibrant.db", "calibrant learn queue calibrant.db --per-day 20 -o queue.csv",
+    ),
     "erase": ("calibrant erase calibrant.db --older-than 90d",),
     "posture": ("calibrant posture world_facts --estimate",),
     "redteam": ("calibrant redteam world_facts --estimate",),

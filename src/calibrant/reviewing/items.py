@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ..types import Completion, Question, Record
 from .queue import Open
 
-__all__ = ["Item", "chance", "shown"]
+__all__ = ["Item", "chance", "shown", "why"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,24 +66,24 @@ def shown(record: Record, item: Open, *, labels: int, blind: bool, hidden: bool,
     question = replace(record.question, references=()) if blind else record.question
     return Item(
         id=item.id, record_id=record.id, question=question, answer=answer, hidden=hidden, blind=blind, held=item.held,
-        reason=item.told_reason, why=_why(item, labels), time=record.time, until=until,
+        reason=item.told_reason, why=why(item, labels), time=record.time, until=until,
     )  # fmt: skip
 
 
-def _why(item: Open, labels: int) -> str:
+def why(item: Open, labels: int | None = None) -> str:
+    """Why an item is asked about, with which chance, and what its verdict does; with the labels that its domain has."""
     place = item.domain or item.task
     where = f" in {place}" if place else ""
-    has = f"It is label {labels + 1:,}{where}."
+    has = "" if labels is None else f" It is label {labels + 1:,}{where}."
     if item.held:
         return (
             "It is held: somebody waits for it. All held answers are judged, so its chance of reaching you was 1 in 1. "
-            f"Your verdict decides whether it goes out. {has}"
+            f"Your verdict decides whether it goes out.{has}"
         )
-    asked = f"Its chance of reaching you was about {chance(item.propensity)}."
-    if item.told_reason == "audit":
-        return f"Drawn at random from all answers, however sure they were. {asked} {has}"
-    if item.told_reason == "domain":
-        return f"Drawn because few answers{where or ' like it'} are judged. {asked} {has}"
-    if item.told_reason == "doubt":
-        return f"Drawn because a verdict on it tells more than on most. {asked} {has}"
-    return f"Asked for: {item.told_reason}. {asked} {has}"
+    asked = f"Its chance of reaching you was about {chance(item.propensity)}.{has}"
+    reasons = {
+        "audit": "Drawn at random from all answers, however sure they were.",
+        "domain": f"Drawn because few answers{where or ' like it'} are judged.",
+        "doubt": "Drawn because a verdict on it tells more than on most.",
+    }
+    return f"{reasons.get(item.told_reason, f'Asked for: {item.told_reason}.')} {asked}"

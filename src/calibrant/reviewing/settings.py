@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-__all__ = ["PerTask", "Reviewing"]
+from ..protocols import Store
+from ..types import Event
+
+__all__ = ["PerTask", "Reviewing", "Told", "told_settings"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,3 +69,31 @@ class PerTask(Protocol):
     def of(self, task: str | None) -> Reviewing:
         """Those of a task."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Settings as the past tells of them: for all tasks, and for those that had their own."""
+
+    usual: Reviewing
+    tasks: Mapping[str, Reviewing] = field(default_factory=dict)
+
+    def of(self, task: str | None) -> Reviewing:
+        """Those of a task."""
+        return self.tasks.get(task or "", self.usual)
+
+
+def told_settings(store: Store, per_day: float | None = None) -> Told:
+    """By what was drawn last in a store, else the usual; with another number `per_day` where one is given."""
+    last = next((entry.fact for entry in store.events("drawing", newest=True)), None)
+    told = Told(Reviewing())
+    if isinstance(last, Event):
+        own = {task: Reviewing(**rules) for task, rules in last.data["tasks"].items()}
+        told = Told(Reviewing(**last.data["review"]), own)
+    if per_day is None:
+        return told
+    same = {task for task, rules in told.tasks.items() if rules.per_day == told.usual.per_day}
+    tasks = {
+        task: replace(rules, per_day=per_day) if task in same else rules for task, rules in told.tasks.items()
+    }
+    return Told(replace(told.usual, per_day=per_day), tasks)

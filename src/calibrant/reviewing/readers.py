@@ -1,0 +1,157 @@
+"""How far reviewers agree, and what each of them catches, as a fold over the past."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from scipy.special import betaincinv
+
+from ..errors import UnusableInput
+from ..metrics.intervals import Estimate
+from ..past.answers import Answer
+from ..past.folding import Folding
+from ..protocols import Store
+from ..types import SECOND, Assignment, Event, Json, Verdict
+from .agreement import alpha
+
+__all__ = ["Agreement", "Caught", "Readers", "readers_of"]
+
+WAITING = 5_000
+"""First readings that are remembered for a second one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """How far two readers agree on the answers of a task (None: of all), beyond chance, with 95 % intervals.
+
+    `ordinal` counts "partly" as nearer to either side than these are to each other, `nominal` does not. Both are None,
+    with the reason, where too few were read twice, or all verdicts were the same.
+    """
+
+    task: str | None
+    pairs: int
+    agree: int
+    nominal: Estimate | None
+    ordinal: Estimate | None
+    why_none: str | None
+
+    def to_dict(self) -> Json:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caught:
+    """What a reviewer made of known items: of the `wrong` ones the share that was called wrong, of `right` ones so too.
+
+    With exact 95 % intervals; None where there was none of the kind.
+    """
+
+    reviewer: str
+    wrong: int
+    caught: Estimate | None
+    right: int
+    false_alarms: Estimate | None
+
+    def to_dict(self) -> Json:
+        """Plain values."""
+        return asdict(self)
+
+
+class Readers:
+    """Pairs of verdicts by two readers, and verdicts on known items."""
+
+    name = "readers"
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[str | None, str, float, str, float]] = []
+        self.known: dict[str, list[int]] = {}
+        self._firsts: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    def answered(self, answer: Answer) -> None:
+        """Nobody has read it."""
+
+    def assigned(self, answer: Answer, assignment: Assignment) -> None:
+        """Nobody has read it yet."""
+
+    def judged(self, answer: Answer, verdict: Verdict) -> None:
+        """A first reading, or a second one that was drawn: late ones were not, so they say nothing of agreement."""
+        if verdict.assignment is None:
+            return
+        if verdict.source != SECOND:
+            self._firsts[answer.record_id] = (verdict.judge, verdict.grade)
+            if len(self._firsts) > WAITING:
+                self._firsts.popitem(last=False)
+        elif (first := self._firsts.pop(answer.record_id, None)) is not None:
+            self.pairs.append((answer.task, *first, verdict.judge, verdict.grade))
+
+    def happened(self, event: Event, answer: Answer | None) -> None:
+        """A known item was judged."""
+        del answer
+        if event.kind == "known":
+            counts = self.known.setdefault(str(event.data["judge"]), [0, 0, 0, 0])
+            right, called_right = event.data["truth"] >= 0.5, event.data["grade"] >= 0.5
+            counts[2 if right else 0] += 1
+            counts[3 if right else 1] += not called_right
+
+    def agreement(self, task: str | None = None) -> Agreement:
+        """That of the readers of a task, or of all."""
+        units = [(one[2], one[4]) for one in self.pairs if task is None or one[0] == task]
+        nominal = ordinal = why = None
+        try:
+            nominal, ordinal = alpha(units, "nominal"), alpha(units, "ordinal")
+        except UnusableInput as error:
+            why = str(error)
+        return Agreement(
+            task=task, pairs=len(units), agree=sum(a == b for a, b in units), nominal=nominal, ordinal=ordinal,
+            why_none=why,
+        )  # fmt: skip
+
+    def caught(self) -> tuple[Caught, ...]:
+        """What each reviewer caught, by name."""
+        return tuple(
+            Caught(
+                reviewer=name, wrong=counts[0], caught=_share(counts[1], counts[0]), right=counts[2],
+                false_alarms=_share(counts[3], counts[2]),
+            )
+            for name, counts in sorted(self.known.items())
+        )  # fmt: skip
+
+    def to_dict(self) -> Json:
+        """Plain values."""
+        return {
+            "pairs": [list(one) for one in self.pairs],
+            "known": self.known,
+            "firsts": [[id, *one] for id, one in self._firsts.items()],
+        }
+
+    def load(self, state: Json) -> None:
+        """Take a state in place of its own."""
+        self.pairs = [_pair(one) for one in state["pairs"]]
+        self.known = {name: list(counts) for name, counts in state["known"].items()}
+        self._firsts = OrderedDict((id, (judge, grade)) for id, judge, grade in state["firsts"])
+
+
+def readers_of(store: Store, *, keep: bool = True) -> Readers:
+    """What the readings of a store say up to now; where it may be kept, from where the last one ended."""
+    readers = Readers()
+    folding = Folding(store, [readers], kept="folds/readers" if keep else None)
+    while folding.go_on():
+        pass
+    return readers
+
+
+def _pair(row: Sequence[object]) -> tuple[str | None, str, float, str, float]:
+    task, first, one, second, other = row
+    return None if task is None else str(task), str(first), float(str(one)), str(second), float(str(other))
+
+
+def _share(k: int, n: int) -> Estimate | None:
+    """k of n with the interval of Clopper and Pearson."""
+    if n == 0:
+        return None
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, 0.025))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 0.975))
+    return Estimate(k / n, low, high)
