@@ -7,12 +7,20 @@ import http.client
 import io
 import json
 import socket
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from aiohttp import web
 
+from calibrant.assembly.building import deployed
+from calibrant.assembly.config import parse
+from calibrant.assembly.keys import hash_of
+from calibrant.gateway.admission import Admission
+from calibrant.gateway.app import create_app
+
+from ..serving import served
 from ..upstream import Upstream
 from .test_gateway import KEY, Gateway, Maker, gateway, upstream
 
@@ -215,3 +223,96 @@ def test_models_are_listed_and_found(gateway: Maker) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         made.client.models.retrieve("org/none")
     assert caught.value.code == "model_not_found"
+
+
+# ------------------------------------------------------------------ retries, limits, counts
+
+
+def retried(upstream: Upstream, folder: Path, **serving: Any) -> Any:
+    table: dict[str, Any] = {
+        "model": {"kind": "openai_compatible", "url": upstream.url, "model": "tiny", **serving},
+        "store": {"url": str(folder / "log.db")},
+        "keys": {
+            "a": {"hash": hash_of(KEY), "roles": ["client", "admin"], "tokens_per_minute": 300, "budget": 1.0}
+        },
+    }
+    config = parse(table, {}, folder)
+    return create_app(deployed(config)[0], admission=Admission(config.keys, config.server))
+
+
+class Flaky:
+    """A server that is away for so many calls, and counts what it read in the words of a format."""
+
+    def __init__(self, times: int, usage: Any = None) -> None:
+        self.calls, self.times, self.usage = 0, times, usage
+
+    async def __call__(self, _: web.Request, __: Any) -> web.Response:
+        self.calls += 1
+        if self.calls <= self.times:
+            return web.json_response({"error": {"message": "x"}}, status=503, headers={"retry-after": "0.01"})
+        return web.json_response({"object": "list", "data": [], "usage": self.usage})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "again"),
+    [("POST", "/v1/embeddings", True), ("GET", "/v1/files", True), ("POST", "/v1/fine_tuning/jobs", False)],
+)
+def test_what_may_be_asked_twice_is_tried_again(
+    upstream: Upstream, tmp_path: Path, method: str, path: str, again: bool
+) -> None:
+    upstream.script = flaky = Flaky(2)
+    body = b'{"model": "tiny", "input": "a"}' if method == "POST" else b""
+    with served(retried(upstream, tmp_path, retries=2)) as url:
+        status, text, _ = raw(
+            Gateway(url, "", None), method, path, body, **{"content-type": "application/json"}
+        )  # type: ignore[arg-type]
+        assert (status, flaky.calls) == ((200, 3) if again else (503, 1)), text
+        told = raw(Gateway(url, "", None), "GET", "/metrics")[1].decode()  # type: ignore[arg-type]
+    wire = path.split("/")[2]
+    assert (
+        f'calibrant_requests_total{{wire="{wire}",task="",model="tiny",key="a",status="{status}"}} 1' in told
+    )
+    assert f'calibrant_upstream_requests_total{{model="model"}} {flaky.calls}' in told
+    assert f'calibrant_upstream_errors_total{{model="model",status="503"}} {2 if again else 1}' in told
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 400, "total_tokens": 400},
+        {"input_tokens": 300, "output_tokens": 100},
+        {"total_tokens": 400},
+    ],
+)
+def test_limits_and_budgets_hold_for_whatever_counts_its_tokens(
+    upstream: Upstream, tmp_path: Path, usage: Any
+) -> None:
+    upstream.script = Flaky(0, usage)
+    price = {"prompt": 10_000.0, "completion": 10_000.0}
+    with served(retried(upstream, tmp_path, price=price)) as url:
+        made = Gateway(url, "", None)  # type: ignore[arg-type]
+        body = {"model": "tiny", "query": "a", "documents": ["b"]}
+        assert made.post("/v1/rerank", body)[0] == 200
+        status, told, headers = made.post("/v1/rerank", body)
+    assert (status, told["error"]["code"]) == (429, "insufficient_quota")
+    assert int(headers["retry-after"]) > 0
+
+
+def test_limits_a_minute_hold_for_what_is_passed(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.script = Flaky(0, {"prompt_tokens": 400})
+    with served(retried(upstream, tmp_path)) as url:
+        made = Gateway(url, "", None)  # type: ignore[arg-type]
+        assert made.post("/v1/rerank", {"model": "tiny"})[0] == 200
+        status, told, _ = made.post("/v1/rerank", {"model": "tiny"})
+    assert (status, told["error"]["code"], told["error"]["type"]) == (429, "rate_limit_exceeded", "tokens")
+
+
+def test_paths_that_clients_make_up_are_one_series(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.script = None
+    with served(retried(upstream, tmp_path)) as url:
+        made = Gateway(url, "", None)  # type: ignore[arg-type]
+        for number in range(3):
+            raw(made, "GET", f"/v1/made-up-{number}")
+        told = raw(made, "GET", "/metrics")[1].decode()
+    assert 'calibrant_requests_total{wire="passed",task="",model="tiny",key="a",status="200"} 3' in told
+    assert "made-up" not in told

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -178,6 +178,30 @@ class Upstream:
                 await self._before_another(error, attempt, until)
                 attempt += 1
 
+    @asynccontextmanager
+    async def passed(
+        self, method: str, path: str, *, again: bool, **request: Any
+    ) -> AsyncGenerator[Any, None]:
+        """The reply to a request of another path, to be read inside; tried again only where it may be made `again`.
+
+        Limits on calls hold for it, those on tokens do not.
+        """
+        until, attempt = self._clock() + self._seconds, 0
+        while True:
+            begun = False
+            try:
+                async with self._admitted(None, until), AsyncExitStack() as stack:
+                    sent = self.model.passed(method, path, again=again, **request)  # type: ignore[attr-defined]
+                    response = await self._in_time(stack.enter_async_context(sent), until)
+                    begun = True
+                    yield response
+                return
+            except ModelUnavailable as error:
+                if begun or not again:
+                    raise
+                await self._before_another(error, attempt, until)
+                attempt += 1
+
     async def close(self) -> None:
         """Close the model."""
         await self.model.close()
@@ -202,7 +226,7 @@ class Upstream:
         return ask
 
     @asynccontextmanager
-    async def _admitted(self, ask: Ask, until: float) -> AsyncGenerator[Callable[..., None], None]:
+    async def _admitted(self, ask: Ask | None, until: float) -> AsyncGenerator[Callable[..., None], None]:
         """A place among the calls at once; tells what they used, and how the server bore it."""
         throttle, tokens, began, spent = self._throttle, 0, self._clock(), 0
 
@@ -211,7 +235,7 @@ class Upstream:
             spent += sum(one.usage.total for one in made)
 
         if throttle is not None:
-            tokens = _tokens_of(ask) if throttle.counts_tokens else 0
+            tokens = _tokens_of(ask) if ask is not None and throttle.counts_tokens else 0
             began = await self._in_time(throttle.enter(tokens), until)
         try:
             yield used

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any, Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from calibrant.errors import BadRequest, ModelDenied, ModelRefused, ModelUnavailable
-from calibrant.http.passage import Passage
+from calibrant.formats.completions import counted
 from calibrant.pipeline import Pipeline
 from calibrant.releases.live import task_in
 from calibrant.types import Ask, Question, Usage
@@ -22,6 +23,9 @@ from .answering import while_there
 from .bodies import parsed
 from .visits import Visit, visit_of
 from .wires.messages import Messages
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["NO_CONFIDENCE", "Passing"]
 
@@ -46,6 +50,9 @@ HARMLESS = frozenset(
 )
 """What may be asked for where answers are held: no text of a model that a person was to see first comes back."""
 
+CLASSES = HARMLESS | {"files", "batches", "uploads", "vector_stores", "fine_tuning"}
+"""First steps of paths that metrics tell apart; any other is "passed", since clients may name what they like."""
+
 ASKED = ("content-type", "accept", "range", "idempotency-key", "openai-beta", "anthropic-beta")
 """Headers of a request that are passed on; a client's key is none of them."""
 
@@ -68,9 +75,10 @@ class Passable(Protocol):
         """Its name on its server."""
         ...
 
-    @property
-    def passage(self) -> Passage:
-        """What passes requests on to its server."""
+    def passed(
+        self, method: str, path: str, *, again: bool, **request: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The reply to a request of another path; tried again where the model is and it may be made `again`."""
         ...
 
     def cost(self, usage: Usage) -> float:
@@ -94,7 +102,7 @@ class Passing:
         if not QUERY.fullmatch(request.scope["query_string"]):
             raise BadRequest("Expected a query of ASCII letters, percent-encoded.")
         visit = visit_of(request)
-        visit.wire = "passed"
+        visit.wire = step if (step := path.partition("/")[0]) in CLASSES else "passed"
         if path.startswith("messages/"):
             request.state.wire = Messages()  # whose clients read its errors
         body, named = await self._body(request)
@@ -122,7 +130,7 @@ class Passing:
             visit, Question(id="passed", messages=(), task=task), Ask(messages=(), max_tokens=0), stream=False
         )
         way = self._pipeline.way(question.task, named)
-        request.state.hold = way.hold
+        request.state.hold = request.state.quiet = way.hold
         if way.hold and path.partition("/")[0] not in HARMLESS and path not in COUNTED:
             raise BadRequest(
                 f"Answers of this task are held until they are decided on, so /v1/{path[:100]} is not passed on.",
@@ -130,7 +138,7 @@ class Passing:
                 code="held_task",
             )
         model: Any = way.model
-        if not hasattr(model, "passage"):
+        if not hasattr(model, "passed"):
             raise BadRequest(
                 f"Not served: /v1/{path[:100]}. The model {way.model.name!r} is not behind a URL, which this "
                 "takes.",
@@ -223,9 +231,9 @@ class _Passed:
         request = self._request
         headers = {name: value for name in ASKED if (value := request.headers.get(name)) is not None}
         try:
-            async with self._model.passage.sent(
-                request.method, self._path, query=request.scope["query_string"].decode("latin-1"),
-                headers=headers, body=self._body,
+            async with self._model.passed(
+                request.method, self._path, again=self._again, headers=headers, body=self._body,
+                query=request.scope["query_string"].decode("latin-1"),
             ) as response:  # fmt: skip
                 await while_there(request.receive, self._give(response, send))
         except ModelUnavailable:
@@ -241,12 +249,18 @@ class _Passed:
                 ) from error
             raise
 
+    @property
+    def _again(self) -> bool:
+        """Whether to make the request twice changes nothing, and its body is still there."""
+        whole = self._body is None or isinstance(self._body, bytes)
+        return whole and (self._request.method in ("GET", "HEAD") or self._path.partition("/")[0] in HARMLESS)
+
     async def _give(self, response: Any, send: Send) -> None:
         told = {name: value for name in GIVEN if (value := response.headers.get(name)) is not None}
         told |= {**NO_CONFIDENCE, REASON: UNREAD}
         start = [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
         await send({"type": "http.response.start", "status": response.status, "headers": start})
-        counting = self._path == "embeddings"
+        counting = response.content_type == "application/json"
         kept = bytearray()
         async for part in response.content.iter_any():
             if counting and len(kept) <= self._most:
@@ -266,5 +280,11 @@ def _used(data: bytes | bytearray) -> Usage:
         return Usage()
     usage = value.get("usage") if isinstance(value, dict) else None
     told: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
-    count = told.get("prompt_tokens", told.get("total_tokens"))
-    return Usage(count if isinstance(count, int) else 0)
+    read, written = (
+        next((told[name] for name in names if name in told), 0)
+        for names in (
+            ("prompt_tokens", "input_tokens", "total_tokens"),
+            ("completion_tokens", "output_tokens"),
+        )
+    )
+    return Usage(counted(read), counted(written))

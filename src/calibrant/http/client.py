@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..formats.completions import unstopped
 from ..types import Ask, Completion, Delta, Price, Usage
@@ -17,6 +17,9 @@ from .hello import Hello, hello
 from .loop import gathered
 from .passage import Passage
 from .taught import Dispensable, Taught
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["Client"]
 
@@ -88,17 +91,24 @@ class Client(ABC):
     @property
     def requests(self) -> int:
         """How many HTTP requests were made."""
-        return self._endpoint.requests
+        return self._endpoint.requests + self.passage.requests
 
     @property
     def failures(self) -> Mapping[str, int]:
         """How many calls failed, by status, or as "timeout", "unreached" and "unreadable"."""
-        return self._endpoint.failures
+        return self._endpoint.failures + self.passage.failures
 
     @property
     def last_call(self) -> tuple[float, int] | None:
         """When the last call ended (monotonic seconds), and how many failed in a row; None before the first."""
         return self._endpoint.last_call
+
+    def passed(
+        self, method: str, path: str, *, again: bool = False, **request: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The reply to a request of another path, as `Passage.sent` gives it; made once, whatever `again` says."""
+        del again
+        return self.passage.sent(method, path, **request)
 
     async def greet(self, timeout: float) -> Hello:
         """Ask the server for its models, which costs nothing. Raises `ModelUnavailable` where it is not reached."""

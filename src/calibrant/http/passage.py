@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,14 @@ class Passage:
     url : base URL of the server, ending in ``/v1``
     headers : sent with each request: its key
     timeout : seconds to connect, and between two pieces of what comes back
+
+    `requests` counts those that were sent, `failures` those that failed, as an `Endpoint` counts them.
     """
 
     def __init__(self, url: str, *, headers: Mapping[str, str], timeout: float) -> None:
         self._url, self._headers, self._timeout = url.rstrip("/"), dict(headers), timeout
         self._session: aiohttp.ClientSession | None = None
+        self.requests, self.failures = 0, Counter[str]()
 
     @asynccontextmanager
     async def sent(
@@ -53,17 +57,21 @@ class Passage:
         url = require("yarl", "A model behind a URL", "models").URL(
             f"{self._url}/{path}{'?' + query if query else ''}", encoded=True
         )
+        self.requests += 1
         try:
             async with self._opened(http).request(
                 method, url, headers={**headers, **(PASSED_ON.get() or {})}, data=body, allow_redirects=False
             ) as response:
                 if response.status >= 400:
+                    self.failures[str(response.status)] += 1
                     said = error_body(await response.content.read(65536))
                     raise failure(response.status, said, retry_after(response.headers))
                 if response.status >= 300:
+                    self.failures[str(response.status)] += 1
                     raise ModelUnavailable(f"{self._url} leads elsewhere. Give the address that it leads to.")
                 yield response
         except (TimeoutError, OSError, http.ClientError, ValueError) as error:
+            self.failures["timeout" if isinstance(error, TimeoutError) else "unreached"] += 1
             raise ModelUnavailable(
                 f"The connection to {self._url} failed: {type(error).__name__}."
             ) from error
