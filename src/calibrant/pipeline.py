@@ -182,6 +182,12 @@ class Pipeline:
             async for index, piece in pieces:
                 yield replace(piece, index=index) if isinstance(piece, Delta) else piece
 
+    async def let_go(self, model: Model) -> None:
+        """Close a model that is asked no more, and on which nothing is under way."""
+        self._models = {name: one for name, one in self._models.items() if one is not model}
+        self._owned = [one for one in self._owned if one is not model]
+        await model.close()
+
     async def close(self) -> None:
         """Give back the connections and memory of all models that there were, and the store."""
         for model in self._owned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +239,83 @@ def test_a_port_that_is_taken_is_said_before_a_store_is_made(tmp_path: Path, run
     assert status == 1
     assert "cannot listen on 127.0.0.1" in told and "take another port" in told
     assert [one.name for one in tmp_path.iterdir()] == ["calibrant.toml"]
+
+
+def test_maps_that_change_by_themselves_are_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fitted anew and put in their place, without a change of the file that names them."""
+    caplog.set_level(logging.INFO)
+
+    async def refitted() -> None:
+        for name in ("maps", "law"):
+            MapSet().save(tmp_path / f"{name}.json")
+        text = MODEL + '[confidence]\nmaps = "maps.json"\n[task.law]\nmaps = "law.json"\n'
+        async with Deployment(tmp_path, text) as one:
+            assert {path.name for path in one.reloader.config.files} == {"maps.json", "law.json"}
+            for name in ("maps", "law"):
+                before = one.pipeline.way(None).release
+                MapSet(by=("task",)).save(tmp_path / "new.json")
+                (tmp_path / "new.json").replace(tmp_path / f"{name}.json")
+                assert await one.becomes(before), name
+            before = one.pipeline.way(None).release
+            (tmp_path / "law.json").write_text("{")
+            for _ in range(300):
+                if any("cannot be served" in said for said in caplog.messages):
+                    break
+                await asyncio.sleep(0.01)
+            assert one.pipeline.way(None).release == before
+            deployed_so_far = sum("answers (before" in said for said in caplog.messages)
+            await asyncio.sleep(0.2)
+            assert deployed_so_far == 2 == sum("answers (before" in said for said in caplog.messages), (
+                "each once"
+            )
+
+    asyncio.run(refitted())
+
+
+def test_a_file_that_is_named_only_later_is_looked_at_from_then_on(tmp_path: Path) -> None:
+    async def named() -> None:
+        async with Deployment(tmp_path, MODEL) as one:
+            before = one.pipeline.way(None).release
+            MapSet().save(tmp_path / "maps.json")
+            one.file.write_text(
+                MODEL + '[confidence]\nmaps = "maps.json"\n[policy]\nkind = "bands"\nanswer = 0.9\n'
+            )
+            assert await one.becomes(before)
+            before = one.pipeline.way(None).release
+            MapSet(by=("task",)).save(tmp_path / "maps.json")
+            assert await one.becomes(before)
+
+    asyncio.run(named())
+
+
+def test_a_model_that_was_replaced_is_closed_when_nothing_can_be_under_way_on_it(tmp_path: Path) -> None:
+    async def replaced() -> None:
+        server = "[server]\nrequest_seconds = 0.3\nstream_seconds = 0.3\n"
+        other = '[models.b]\nkind = "scripted"\nscript = {}\nname = "b"\n'
+        async with Deployment(tmp_path, MODEL + server + other) as one:
+            closed = list[str]()
+            for model in one.pipeline.models.values():
+                model.close = partial(_closed, closed, model.name)  # type: ignore[method-assign]
+            before = one.pipeline.way(None).release
+            one.file.write_text(
+                MODEL.replace('name = "m"', 'name = "n"')
+                + server
+                + '[policy]\nkind = "bands"\nanswer = 0.9\n'
+            )
+            assert await one.becomes(before)
+            assert closed == []
+            for _ in range(300):
+                if len(closed) == 2:
+                    break
+                await asyncio.sleep(0.01)
+            assert sorted(closed) == ["b", "m"]
+            assert sorted(one.pipeline.models) == ["model"]
+        assert sorted(closed) == ["b", "m"], "not closed again at the end"
+
+    asyncio.run(replaced())
+
+
+async def _closed(closed: list[str], name: str) -> None:
+    closed.append(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]
 
+OF_WAYS = ("confidence", "policy", "route", "task")
+"""Sections that name what is fitted elsewhere, and anew."""
+
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
     "task", "webhooks", "feedback", "observing", "pages", "review", "watch", "alerts",
@@ -42,7 +45,7 @@ class Config:
     kept, `keeping` what of it is kept, `webhooks` and `alerts` who is told, and `reviewing` how much people are asked,
     all by task; `watch` says how claims are watched. `sources` are those whose verdicts count by a propensity that the
     file states, and `postures` is what was measured of postures. A path in the settings of the store starts at
-    `folder`.
+    `folder`. `files` are those that the file names for its ways: maps, certificates, prompts.
     """
 
     server: Server
@@ -62,6 +65,7 @@ class Config:
     pages: Pages = field(default_factory=Pages)
     sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
     postures: tuple[MeasuredPostures, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def load(path: str | Path) -> Config:
@@ -223,7 +227,22 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
         pages=filled(Pages, sections.get("pages", {}), "[pages]"),
         sources=sources_of(sections),
+        files=tuple(dict.fromkeys(_files_in([sections.get(name) for name in OF_WAYS], folder))),
     )
+
+
+def _files_in(value: Any, folder: Path) -> Iterator[Path]:
+    """All files that some settings name."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _files_in(inner, folder)
+    elif (
+        isinstance(value, str)
+        and 0 < len(value) < 1000
+        and "\x00" not in value
+        and (path := folder / value).is_file()
+    ):
+        yield path
 
 
 def _check_section(name: str, section: Any) -> None:

@@ -27,15 +27,15 @@ LOG = logging.getLogger("calibrant.gateway")
 EVERY = 1.0
 """Seconds between two looks at the file."""
 
-Seen = tuple[int, int, int] | None
+Seen = dict[Path, tuple[int, int, int] | None]
 
 
 class Reloader:
     """Deploys what the file says now, between two requests and whole; what cannot be deployed leaves all as it was.
 
     A file counts once it was the same at two looks, so that one that is still being written is not read. Models whose
-    sections say the same keep their connections. The files that it names (maps, certificates, prompts) are read again
-    with it; to have them read alone, send SIGHUP.
+    sections say the same keep their connections; one that is replaced is closed when nothing can be under way on it any
+    more. The files that it names (maps, certificates, prompts) are looked at as well; SIGHUP has all of it read now.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Reloader:
         every: float = EVERY,
     ) -> None:
         self.config, self._promoted, self.knows = config, promoted, knows
-        self._one_by_one = asyncio.Lock()
+        self._one_by_one, self._closing = asyncio.Lock(), set[asyncio.Task[None]]()
         self._path, self._pipeline, self._apply, self._every = path, pipeline, apply, every
         self._models = dict(models)
         self._read = self._seen()
@@ -81,7 +81,7 @@ class Reloader:
                 await asyncio.wait_for(self._asked.wait(), self._every)
             except TimeoutError:
                 now = self._seen()
-                if now is not None and now == last != self._read:
+                if now[self._path] is not None and now == last and _changed(self._read, now):
                     await self.reload()
                 last = now
             else:
@@ -96,6 +96,7 @@ class Reloader:
                 # Off the loop, since maps may be large; requests are answered meanwhile.
                 config = of_store(await asyncio.to_thread(load, self._path), self._promoted)
                 await self._deploy(*self._kept(config))
+                self._read = self._seen() | self._read  # what is named only now was read just now
             except (CalibrantError, OSError) as error:
                 LOG.error(
                     "%s was changed and cannot be served; what was deployed stays: %s", self._path, error
@@ -139,11 +140,28 @@ class Reloader:
         live, models, notes = await asyncio.to_thread(built, config, at_hand)
         for note in notes:
             LOG.warning(note)
-        before = self.config.release.release_id
+        before, seconds = self.config.release.release_id, self._longest()
+        replaced = [one for name, one in self._models.items() if models.get(name) is not one]
         self._pipeline.promote(live, models, live.names)
         self._models, self.config = dict(models), config
         self._apply(config)
+        self._retire(replaced, seconds)
         LOG.info("Release %s answers (before: %s)", config.release.release_id, before)
+
+    def _longest(self) -> float:
+        """Seconds for which a request may still be under way."""
+        return max(self.config.server.request_seconds, self.config.server.stream_seconds)
+
+    def _retire(self, models: list[Model], seconds: float) -> None:
+        if models:
+            task = asyncio.create_task(self._closed(models, seconds))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _closed(self, models: list[Model], seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        for model in models:
+            await self._pipeline.let_go(model)
 
     def _kept(self, config: Config) -> tuple[Config, dict[str, Model]]:
         """What is to be deployed, without what takes a restart, and the models that stay as they are."""
@@ -178,12 +196,20 @@ class Reloader:
         return kept, at_hand
 
     def _seen(self) -> Seen:
-        """What tells one state of the file from another; None while there is none."""
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        """What tells one state of the file, and of those that it names, from another; None for what is not there."""
+        return {path: _state(path) for path in (self._path, *self.config.files)}
+
+
+def _changed(read: Seen, now: Seen) -> bool:
+    return any(state != read[path] for path, state in now.items() if path in read)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def of_store(config: Config, promoted: Release | None) -> Config:
