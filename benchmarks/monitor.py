@@ -21,7 +21,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 import calibrant
-from calibrant.monitors.calibration import Monitor
-from calibrant.watching.log import watch
+from calibrant.monitors.calibration import BLOCK, GRID, Monitor, _bets
+from calibrant.watching.log import _maturity, watch
 
 Array = NDArray[np.float64]
 Stream = tuple[Array, Array]
@@ -87,14 +87,56 @@ def cumulative(stream: Stream) -> Path_:
     return at, z[at - 1]
 
 
-def monitored(stream: Stream, tolerance: float, size: int = 1) -> Path_:
-    """The wealth after every label, as the largest so far: an alarm is not taken back."""
+def monitored(stream: Stream, tolerance: float) -> Path_:
+    """The wealth after every label."""
     monitor, (p, y) = Monitor(alpha=1e-9, tolerance=tolerance), stream
     path = np.empty(len(p))
     for at, (claim, right) in enumerate(zip(p.tolist(), y.tolist(), strict=True)):
-        monitor.update(claim, right, None if size == 1 else at // size)
+        monitor.update(claim, right)
         path[at] = monitor.log10_evidence
     return np.arange(1, len(p) + 1), path
+
+
+def together(streams: Sequence[Stream], tolerance: float) -> list[Path_]:
+    """The same for many streams at once, of any lengths; `check` holds the two against each other."""
+    longest = max(len(p) for p, _ in streams)
+    p, y = (np.full((longest, len(streams)), np.nan) for _ in range(2))
+    for at, (claims, grades) in enumerate(streams):
+        p[: len(claims), at], y[: len(grades), at] = claims, grades
+    bets = _bets(tolerance)
+    on, scale = np.zeros((len(streams), bets.right.shape[1])), np.zeros(len(streams))
+    path = np.empty(p.shape)
+    for at in range(longest):
+        there = np.isfinite(p[at])
+        place = (np.where(there, p[at], 0.5) * GRID).astype(int)
+        gain = np.where((y[at] == 1)[:, None], bets.right[place], bets.wrong[place])
+        block, within = divmod(at, BLOCK)
+        on += (np.exp(-scale) / (BLOCK * (block + 1) * (block + 2)))[:, None]
+        on *= gain
+        if (large := on.sum(axis=1) > 1e200).any():
+            on[large] /= 1e200
+            scale[large] += math.log(1e200)
+        kept = (1 - (within + 1) / (BLOCK * (block + 2))) / (block + 1)
+        wealth = (np.log(on.mean(axis=1) + kept * np.exp(-scale)) + scale) / math.log(10)
+        path[at] = np.where(there, wealth, -np.inf)
+    return [(np.arange(1, longest + 1), path[:, at]) for at in range(len(streams))]
+
+
+def check() -> None:
+    """Both ways give the same wealth."""
+    streams = [drawn(np.random.default_rng(seed), rows, -0.5, 2000) for seed, rows in enumerate((3000, 2500))]
+    for tolerance in (0.0, 0.02):
+        for (_, found), stream in zip(together(streams, tolerance), streams, strict=True):
+            assert np.allclose(found[: len(stream[0])], monitored(stream, tolerance)[1], atol=1e-8)
+
+
+def paths(name: str, streams: Sequence[Stream]) -> Iterator[Path_]:
+    """That of a rule on each stream."""
+    if name in TOLERANCES:
+        for first in range(0, len(streams), 250):
+            yield from together(streams[first : first + 250], TOLERANCES[name])
+    else:
+        yield from (RULES[name][0](stream) for stream in streams)
 
 
 RULES: dict[str, tuple[Callable[[Stream], Path_], float]] = {
@@ -107,6 +149,7 @@ RULES: dict[str, tuple[Callable[[Stream], Path_], float]] = {
     "monitor, tolerance 0": (lambda s: monitored(s, 0.0), math.log10(20)),
     "monitor, tolerance .02": (lambda s: monitored(s, 0.02), math.log10(20)),
 }  # fmt: skip
+TOLERANCES = {"monitor, tolerance 0": 0.0, "monitor, tolerance .02": 0.02}
 
 
 def crossed(path: Path_, limit: float) -> float:
@@ -115,34 +158,44 @@ def crossed(path: Path_, limit: float) -> float:
     return float(at[above[0]]) if len(above) else math.inf
 
 
-def late(rng: np.random.Generator, rows: int, ratio: float) -> bool:
-    """Whether a calibrated log raises an alarm whose wrong answers are judged `ratio` times as late."""
+def late(seed: int, rows: int, ratio: float) -> pd.DataFrame:
+    """A calibrated log whose wrong answers are judged `ratio` times as late, the last verdicts still to come."""
+    rng = np.random.default_rng(seed)
     p, y = drawn(rng, rows)
-    time_of = np.arange(rows, dtype=float)
-    judged = time_of + rng.exponential(np.where(y == 1, 300.0, 300.0 * ratio))
-    there = judged < rows
-    names = ("time", "judged_at", "confidence", "correct")
-    columns = (values[there] for values in (time_of, judged, p, y))
-    return watch(pd.DataFrame(dict(zip(names, columns, strict=True))), tolerance=0.0).groups[0].alarm
+    asked = np.arange(rows, dtype=float)
+    judged = asked + rng.exponential(np.where(y == 1, 300.0, 300.0 * ratio))
+    columns = {"time": asked, "judged_at": judged, "confidence": p, "correct": y}
+    return pd.DataFrame({name: values[judged < rows] for name, values in columns.items()})
+
+
+def ripe(log: pd.DataFrame) -> Stream:
+    """Those of its rows that `watch` takes."""
+    asked, judged, p, y = (log[name].to_numpy() for name in ("time", "judged_at", "confidence", "correct"))
+    early = asked <= np.median(asked)
+    there = asked <= judged.max() - _maturity((judged - asked)[early], y[early])
+    return p[there], y[there]
 
 
 def null(streams: int, rows: int) -> None:
+    check()
     print(f"False alarms in {streams} calibrated streams of {rows:,} labels")
-    for name, (rule, limit) in RULES.items():
-        found = [
-            crossed(rule(drawn(np.random.default_rng(seed), rows)), limit) < math.inf
-            for seed in range(streams)
-        ]
-        told(name, np.mean(found))
-    for size in (2, 20):
-        alarms = 0
-        for seed in range(streams):
-            p, y = (np.repeat(one, size) for one in drawn(np.random.default_rng(seed), rows // size))
-            alarms += crossed(monitored((p, y), 0.0, size), math.log10(20)) < math.inf
-        told(f"monitor, clusters of {size}", alarms / streams)
+    each = [drawn(np.random.default_rng(seed), rows) for seed in range(streams)]
+    for name, (_, limit) in RULES.items():
+        told(name, np.mean([crossed(path, limit) < math.inf for path in paths(name, each)]))
+    zero, limit = "monitor, tolerance 0", math.log10(20)
+    for size in (2, 20):  # whose verdicts are the same: the mean of their bets is the bet of one
+        some = [(p[: rows // size], y[: rows // size]) for p, y in each]
+        told(
+            f"monitor, clusters of {size}",
+            np.mean([crossed(one, limit) < math.inf for one in paths(zero, some)]),
+        )
     for ratio in (4.0, 0.25):
-        alarms = sum(late(np.random.default_rng(seed), rows, ratio) for seed in range(streams))
-        told(f"watch, wrong ones {ratio:g} x as late", alarms / streams)
+        logs = [late(seed, rows, ratio) for seed in range(streams)]
+        found = [crossed(one, limit) < math.inf for one in paths(zero, [ripe(log) for log in logs])]
+        told(f"watch, wrong ones {ratio:g} x as late", np.mean(found))
+        few = logs[: max(streams // 50, 2)]
+        said = [watch(log, tolerance=0.0).groups[0].alarm for log in few]
+        assert said == found[: len(few)], "the command says what the arithmetic above does"
 
 
 def told(name: str, *values: float) -> None:
@@ -153,10 +206,10 @@ def delays(limits: dict[str, float], runs: int, change: int) -> None:
     for shift, gap in GAPS:
         print(f"Gap {gap} from label {change:,} on: alarms before it, median labels to the alarm after it")
         for name, limit in limits.items():
-            found = []
-            for seed in range(runs):
-                stream = drawn(np.random.default_rng(50_000 + seed), change + 6000, shift, change)
-                found.append(crossed(RULES[name][0](stream), limit))
+            streams = [
+                drawn(np.random.default_rng(50_000 + s), change + 6000, shift, change) for s in range(runs)
+            ]
+            found = [crossed(path, limit) for path in paths(name, streams)]
             after = [at - change for at in found if at > change]
             told(name, 1 - len(after) / runs, float(np.median(after)) if after else math.nan)
 
@@ -165,11 +218,9 @@ def equal(streams: int, rows: int, runs: int) -> None:
     """Every limit at the 95 % quantile of the largest value on null streams; the monitor's as shipped, and so."""
     limits = {}
     print(f"Limits at which 5 % of {streams} null streams of {rows:,} labels alarm")
-    for name, (rule, _) in RULES.items():
-        most = [
-            float(rule(drawn(np.random.default_rng(100_000 + seed), rows))[1].max())
-            for seed in range(streams)
-        ]
+    each = [drawn(np.random.default_rng(100_000 + seed), rows) for seed in range(streams)]
+    for name in RULES:
+        most = [float(path.max()) for _, path in paths(name, each)]
         limits[name] = float(np.quantile(most, 0.95))
         told(name, limits[name])
     delays(limits, runs, 5000)
@@ -268,9 +319,12 @@ def judge_apart(name: str, streams: list[tuple[Stream, Stream, int]]) -> None:
     told(
         "alarms where nothing changes", np.mean([told_apart(still)[0] < math.inf for _, still, _ in streams])
     )
-    for rule, (path, _) in RULES.items():
-        limit = float(np.quantile([path(still)[1].max() for _, still, _ in streams], 0.95))
-        found = [(crossed(path(stream), limit), change) for stream, _, change in wide]
+    for rule in RULES:
+        limit = float(
+            np.quantile([path.max() for _, path in paths(rule, [still for _, still, _ in streams])], 0.95)
+        )
+        changed = paths(rule, [stream for stream, *_ in wide])
+        found = [(crossed(path, limit), change) for path, (*_, change) in zip(changed, wide, strict=True)]
         after = [at - change if at > change else math.nan for at, change in found]
         told(
             f"delay: {rule.split(',')[0]}, {rule.split()[-1]}",

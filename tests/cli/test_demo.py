@@ -33,7 +33,7 @@ def test_the_demonstration_grades_what_a_small_model_says(
     assert (tmp_path / "report.html").is_file() and found["before"]
 
     first: list[Audit] = []
-    monkeypatch.setattr(demo, "EARLY", 30)
+    monkeypatch.setattr("calibrant.demo.facts.EARLY", 30)
     again = demo.demo(tmp_path, limit=40, progress=lambda n, of: None, first=first.append)
     assert (again.summary.recorded, again.summary.skipped) == (0, 40)  # a run that is begun again goes on
     steps = found.pop("next")

@@ -27,11 +27,11 @@ def means(values: Floats, clusters: NDArray[Any] | None) -> Floats:
     return made
 
 
-def gap_of(residuals: Floats) -> Estimate:
-    """The mean of residuals in [-1, 1], with a confidence sequence; unknown of none."""
+def gap_of(residuals: Floats, most: int = _MOST) -> Estimate:
+    """The mean of residuals in [-1, 1], with a confidence sequence over at most so many parts; unknown of none."""
     if not len(residuals):
         return Estimate(float("nan"), -1.0, 1.0)
-    each = -(-len(residuals) // _MOST)
+    each = -(-len(residuals) // most)
     parts = np.add.reduceat(residuals, np.arange(0, len(residuals), each))
     sizes = np.diff(np.r_[np.arange(0, len(residuals), each), len(residuals)])
     low, high = sequence((parts / sizes + 1) / 2, 0.05)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.intervals import Estimate
 from ..monitors.calibration import Monitor
 from ..monitors.shifts import kind_of
 from ..tally import Floats
@@ -22,8 +23,10 @@ __all__ = ["Group"]
 RECALL = 500
 """Questions that are known when they are asked again."""
 
-RECENT = 2000
+RECENT = 1000
 """Labels that are kept one by one, for the gap and for what has changed."""
+
+_PARTS = 500
 
 WEEK = 7
 """Days over which it is told what is to be expected."""
@@ -51,7 +54,9 @@ class Group:
         self.life, self.latest, self.highest = 0, 0.0, 0.0
         self.days: list[list[float]] = []
         self.moving = Moving()
-        self._labels: list[list[Any]] = []  # rows up to it, time, p, grade, verdicts, item
+        self._labels: list[list[float]] = []  # rows up to it, time, p, grade
+        self._last: tuple[str, int] | None = None  # the item of the last label, and its verdicts
+        self._gap: tuple[tuple[int, int], Estimate] | None = None
 
     def answered(self, record_id: str, time: float, p: float) -> Move | None:
         """Take an answer's probability."""
@@ -70,15 +75,16 @@ class Group:
         row = self._day(label.time)
         row[4], row[5], row[6] = row[4] + 1, row[5] + label.p, row[6] + label.grade
         row[7] = monitor.log10_evidence
-        last = self._labels[-1] if self._labels else None
-        if last is not None and last[5] == label.item:
-            many = last[4]
-            last[2], last[3] = (
-                (last[at] * many + new) / (many + 1) for at, new in ((2, label.p), (3, label.grade))
+        if self._last is not None and self._last[0] == label.item:
+            label_, many = self._labels[-1], self._last[1]
+            label_[2], label_[3] = (
+                round((label_[at] * many + new) / (many + 1), 6)
+                for at, new in ((2, label.p), (3, label.grade))
             )
-            last[0], last[4] = monitor.rows, many + 1
+            label_[0], self._last = monitor.rows, (label.item, many + 1)
         else:
-            self._labels.append([monitor.rows, label.time, label.p, label.grade, 1, label.item])
+            self._labels.append([monitor.rows, label.time, round(label.p, 6), label.grade])
+            self._last = label.item, 1
             del self._labels[:-RECENT]
 
     def found(self, *, immature: int = 0) -> WatchedGroup:
@@ -90,7 +96,7 @@ class Group:
         return WatchedGroup(
             by=self.by, n=self.monitor.rows - self.monitor.left_out,
             alarm_at=None if self.alarm is None else self.alarm["alarm_at"], change_point=change,
-            log10_evidence=self.monitor.log10_evidence, gap=gap_of(claimed[since] - right[since]),
+            log10_evidence=self.monitor.log10_evidence, gap=self._gap_since(first, claimed, right),
             claimed=_mean(claimed[since]), right=_mean(right[since]),
             kind=kind_of(claimed, right, None if change is None else first),
             immature=immature, left_out=self.monitor.left_out,
@@ -102,7 +108,7 @@ class Group:
         claimed, right, rows = self._arrays()
         change = self.monitor.change_point or 0
         at = int(np.searchsorted(rows, change, side="right"))
-        gap = gap_of(claimed[at:] - right[at:])
+        gap = gap_of(claimed[at:] - right[at:], _PARTS)
         return {
             **self.by, "alarm_at": self.monitor.rows, "change_point": change,
             "since": self._labels[min(at, len(self._labels) - 1)][1],
@@ -115,7 +121,7 @@ class Group:
         """Somebody resolved the alarm: a new monitor begins."""
         old = self.monitor
         self.monitor = Monitor(alpha=old.alpha, tolerance=old.tolerance, recall=RECALL)
-        self.alarm, self.highest, self._labels = None, 0.0, []
+        self.alarm, self.highest, self._labels, self._last = None, 0.0, [], None
         self.life += 1
 
     def expected(self) -> Expected | None:
@@ -133,6 +139,13 @@ class Group:
             answers=n, value=value, low=max(value - error, 0.0), high=min(value + error, 1.0),
             before=float(before[1] / before[0]) if before[0] else None,
         )  # fmt: skip
+
+    def _gap_since(self, first: int, claimed: Floats, right: Floats) -> Estimate:
+        """That of the labels from one on; made anew only where there are new ones, for it is asked often."""
+        of = self.monitor.rows, first
+        if self._gap is None or self._gap[0] != of:
+            self._gap = of, gap_of(claimed[first:] - right[first:], _PARTS)
+        return self._gap[1]
 
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
         columns = zip(*((label[2], label[3], label[0]) for label in self._labels), strict=True)
@@ -158,6 +171,7 @@ class Group:
             "by": dict(self.by), "monitor": self.monitor.to_dict(), "alarm": self.alarm, "life": self.life,
             "latest": self.latest, "highest": self.highest, "days": [list(row) for row in self.days],
             "moving": self.moving.to_dict(), "labels": [list(label) for label in self._labels],
+            "last": self._last,
         }  # fmt: skip
 
     @classmethod
@@ -170,6 +184,7 @@ class Group:
         made.days = [list(row) for row in state["days"]]
         made.moving = Moving.from_dict(state["moving"])
         made._labels = [list(label) for label in state["labels"]]
+        made._last = None if state["last"] is None else tuple(state["last"])
         return made
 
 

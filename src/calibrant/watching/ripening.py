@@ -21,6 +21,9 @@ KEPT = 500
 FEW = 10
 """Verdicts of each kind without which nobody can say how long they take."""
 
+_SELDOM = 20
+"""Verdicts after which the delays are looked at again, where many are known."""
+
 CAREFUL = 10.0
 """Times the longest delay so far that is waited while a kind has few."""
 
@@ -55,7 +58,7 @@ class Ripening:
 
     def __init__(self) -> None:
         self.first: float | None = None
-        self.late = 0
+        self.late = self.many = 0
         self.wait = 0.0
         self.told = -math.inf  # when the latest verdict was given
         self._lags: list[float] = []  # how far the latest verdicts were behind all else that was told
@@ -84,7 +87,9 @@ class Ripening:
         delays = self._delays[label.grade >= 0.5]
         delays.append(max(told - label.begins, 0.0))
         del delays[:-KEPT]
-        self.wait = self._takes()
+        self.many += 1
+        if self.many < KEPT or self.many % _SELDOM == 0:
+            self.wait = self._takes()
         if label.begins < self._passed.get(label.place, label.begins):
             self.late += 1
             return False
@@ -121,7 +126,8 @@ class Ripening:
     def to_dict(self) -> dict[str, Any]:
         """The state as plain values."""
         return {
-            "first": self.first, "late": self.late, "told": self.told, "lags": list(self._lags),
+            "first": self.first, "late": self.late, "many": self.many, "wait": self.wait, "told": self.told,
+            "lags": list(self._lags),
             "delays": [list(one) for one in self._delays],
             "waiting": [astuple(one) for one in self._waiting], "passed": dict(self._passed),
         }  # fmt: skip
@@ -131,11 +137,11 @@ class Ripening:
         """That of a state."""
         made = cls()
         made.first, made.late = state["first"], state["late"]
+        made.many, made.wait = state["many"], state["wait"]
         made.told, made._lags = state["told"], list(state["lags"])
         made._delays = tuple(list(one) for one in state["delays"])  # type: ignore[assignment]
         made._passed = dict(state["passed"])
         for begins, record_id, rank, *rest in state["waiting"]:
             made._of[record_id] = Label(begins, record_id, tuple(rank), *rest)
         made._waiting = list(made._of.values())
-        made.wait = made._takes()
         return made

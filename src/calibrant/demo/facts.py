@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .asking.asker import Asker
-from .asking.elicit import ElicitSummary, elicit
-from .asking.sinks import JsonlLog
-from .auditing import Audit, audit
-from .files.writing import write
-from .fitting import fit_log
-from .maps.calibration import MapSet
-from .phrasing.phrases import Phrasebook
-from .plugins import find
-from .policies.bands import Bands
-from .report import group_key, html
-from .types import Action, Confidence, Fingerprint, Probability, Question, Reading, Score, digest
+from ..asking.asker import Asker
+from ..asking.elicit import ElicitSummary, elicit
+from ..asking.sinks import JsonlLog
+from ..auditing import Audit, audit
+from ..files.writing import write
+from ..fitting import fit_log
+from ..maps.calibration import MapSet
+from ..phrasing.phrases import Phrasebook
+from ..plugins import find
+from ..policies.bands import Bands
+from ..report import group_key, html
+from ..types import Action, Confidence, Fingerprint, Probability, Question, Reading, Score, digest
 
 __all__ = ["GATE", "DemoResult", "demo"]
 
