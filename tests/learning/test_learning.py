@@ -16,17 +16,10 @@ from scipy.special import expit, logit
 from calibrant.errors import Misuse, UnusableInput
 from calibrant.guarantees.certifying import certify, spent
 from calibrant.learning.contests import Contests, contests
+from calibrant.learning.deployed import deployed, roll_back
 from calibrant.learning.differences import differences, release_of
 from calibrant.learning.labels import labelled
-from calibrant.learning.promoting import (
-    best,
-    checked,
-    deployed,
-    lowest,
-    put_in_force,
-    roll_back,
-    to_be_careful_about,
-)
+from calibrant.learning.promoting import best, checked, lowest, put_in_force, to_be_careful_about
 from calibrant.learning.refitting import Refit, refit
 from calibrant.past.folding import Folding
 from calibrant.plans.certificates import CertificateSet

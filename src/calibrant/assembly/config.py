@@ -21,7 +21,7 @@ from ..reviewing.settings import Reviewing
 from .deployed import ByTask, by_task, keys_of, models_of, sources_of
 from .keys import Key
 from .postures import loaded_postures
-from .sections import Alerts, FeedbackSource, Observing, Pages, Server, Storing, Watch, Webhooks
+from .sections import Alerts, FeedbackSource, Learning, Observing, Pages, Server, Storing, Watch, Webhooks
 from .ways import release_of
 
 __all__ = ["Config", "is_set", "load", "parse", "secret"]
@@ -32,6 +32,7 @@ OF_WAYS = ("confidence", "policy", "route", "task")
 SECTIONS = (
     "server", "keys", "model", "models", "peer", "judge", "route", "store", "records", "confidence", "policy", "stream",
     "task", "webhooks", "feedback", "observing", "pages", "review", "watch", "alerts",
+    "learning",
 )  # fmt: skip
 
 
@@ -43,9 +44,10 @@ class Config:
     release has for them, and `serving` says by the same names how each is asked. `keys` are those of clients, that of
     [server] among them; where there are none, everybody on this machine may ask. `storing` says when a record counts as
     kept, `keeping` what of it is kept, `webhooks` and `alerts` who is told, and `reviewing` how much people are asked,
-    all by task; `watch` says how claims are watched. `sources` are those whose verdicts count by a propensity that the
-    file states, and `postures` is what was measured of postures. A path in the settings of the store starts at
-    `folder`. `files` are those that the file names for its ways: maps, certificates, prompts.
+    all by task; `watch` says how claims are watched, and `learning` when maps are fitted anew. `sources` are those
+    whose verdicts count by a propensity that the file states, and `postures` is what was measured of postures. A path
+    in the settings of the store starts at `folder`. `files` are
+    those that the file names for its ways: maps, certificates, prompts.
     """
 
     server: Server
@@ -62,6 +64,7 @@ class Config:
     observing: Observing
     watch: Watch = field(default_factory=Watch)
     alerts: ByTask[Alerts | None] = field(default_factory=lambda: ByTask[Alerts | None](None))
+    learning: Learning = field(default_factory=Learning)
     pages: Pages = field(default_factory=Pages)
     sources: Mapping[str, FeedbackSource] = field(default_factory=dict)
     postures: tuple[MeasuredPostures, ...] = ()
@@ -134,6 +137,10 @@ def load(path: str | Path) -> Config:
 
         [alerts]
         slack = "env:SLACK_URL"                     # told of them in a sentence
+
+        [learning]
+        promotion = "by_hand"                       # or "by_test": what later verdicts prefer is put in force at once
+        refit_after = 100                           # labels, then challengers of the maps are proposed
 
         [observing]
         log = "json"                                # or "text"
@@ -224,6 +231,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         reviewing=by_task(Reviewing, sections, "review", Reviewing()),
         watch=filled(Watch, sections.get("watch", {}), "[watch]"),
         alerts=by_task(Alerts, sections, "alerts", None),
+        learning=filled(Learning, sections.get("learning", {}), "[learning]"),
         observing=filled(Observing, sections.get("observing", {}), "[observing]"),
         pages=filled(Pages, sections.get("pages", {}), "[pages]"),
         sources=sources_of(sections),

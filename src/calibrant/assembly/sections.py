@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 __all__ = [
     "Alerts",
     "FeedbackSource",
+    "Learning",
     "Observing",
     "Pages",
     "Server",
@@ -180,6 +181,25 @@ class FeedbackSource:
                 "propensity is the probability with which a record came to be judged, from 0.000001 to 1; got "
                 f"{self.propensity!r}."
             )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learning:
+    """When maps are fitted anew on verdicts while it serves, and who puts them in force.
+
+    Attributes
+    ----------
+    promotion : "by_hand", or "by_test" where a challenger that later verdicts prefer is put in force at once, and the
+        lower of both maps while an alarm is open
+    refit_after : labels after which challengers are proposed
+    """
+
+    promotion: Literal["by_hand", "by_test"] = "by_hand"
+    refit_after: int = 100
+
+    def __post_init__(self) -> None:
+        if self.refit_after < 1:
+            raise ValueError(f"refit_after is a number of labels, from 1 on; got {self.refit_after!r}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -161,7 +161,7 @@ def rollback_command(
     as_json: AsJson = False,
 ) -> None:
     """Have the release answer again that did before, with its maps, thresholds and certificates as they were."""
-    from calibrant.learning.promoting import roll_back
+    from calibrant.learning.deployed import roll_back
 
     if not why:
         raise Misuse('Say why, for those who look later: --why "..."')
@@ -275,7 +275,7 @@ def _opened(store: str, *, readonly: bool = False) -> Store:
 
 def _release(opened: Store, store: str, named: str | None) -> Release:
     """What answers: as named, else as the store says."""
-    from calibrant.learning.promoting import deployed
+    from calibrant.learning.deployed import deployed
 
     if named is not None:
         return _of_file(named)

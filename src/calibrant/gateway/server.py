@@ -29,6 +29,7 @@ from .alerts import Alerting
 from .app import create_app
 from .bodies import read_bytes
 from .leading import Leading
+from .learner import Learner
 from .ledger import Ledger
 from .monitoring import Monitoring
 from .observing.logs import configure
@@ -95,11 +96,13 @@ def serve(path: Path) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
         deliveries.webhooks, desk.settings = config.webhooks, config.reviewing
         alerting.webhooks, monitoring.settings = config.alerts, config.watch
+        learner.settings = config.learning
         sources.clear()
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply, promoted=release, knows=position is not None)
+    learner = Learner(pipeline, lambda: reloader.config.release, config.learning, leads)
     app = create_app(
         pipeline,
         admission=admission,
@@ -119,6 +122,7 @@ def serve(path: Path) -> None:
             reviews.watch,
             alerting.watch,
             monitoring.watch,
+            learner.watch,
             ledger.watch,
         ],
     )

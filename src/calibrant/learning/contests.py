@@ -16,16 +16,13 @@ from ..releases.promoting import PROMOTION
 from ..types import Assignment, Event, Json, Verdict
 from .labels import MODEL, teaches
 from .places import stated_of
-from .proposals import PROPOSAL, Proposal, proposal_in
+from .proposals import LEAST_OF, PROPOSAL, Proposal, proposal_in
 from .testing import PromotionTest, mark_of
 
-__all__ = ["ENOUGH", "LEAST_OF", "STATE", "Contest", "Contests", "contests"]
+__all__ = ["ENOUGH", "STATE", "Contest", "Contests", "contests"]
 
 ENOUGH = 50
 """Independent labels that the first map of a place needs: it has nobody to be held against."""
-
-LEAST_OF = "least_of"
-"""Where a map says of which maps it is the lowest."""
 
 ALARM = "alarm"
 STATE = "folds/learning"
@@ -124,7 +121,7 @@ class Contests:
     promoted, when the map that it is held against answers no more, or when another of its kind is proposed for its
     place. The lowest of both maps in force, it stays.
 
-    `since` counts the labels of each place since a proposal for it, `alarms` the alarms since one.
+    `labels` and `alarms` count those since the last proposal or promotion.
     """
 
     name = "contests"
@@ -198,6 +195,7 @@ class Contests:
         self.open[one.id] = Contest(one, test)
 
     def _promoted(self, data: Mapping[str, Any]) -> None:
+        self.labels = 0
         maps = dict(_maps_in(data.get("release", {})))
         least = {id for parts in maps.values() for id in parts}
         for id, contest in list(self.open.items()):

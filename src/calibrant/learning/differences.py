@@ -11,9 +11,10 @@ import numpy as np
 from ..maps.calibration import CalibrationMap, MapSet
 from ..plans.certificates import CertificateSet
 from ..protocols import Store
-from ..releases.promoting import promotions, release_in
+from ..releases.promoting import PROMOTION, promotions, release_in
 from ..releases.release import Part, Release, Way
 from ..types import Event
+from .deployed import CONFIGURATION
 
 __all__ = ["Difference", "differences", "release_of"]
 
@@ -79,7 +80,7 @@ def release_of(store: Store, wanted: str) -> Release | None:
     """The release of an id, or of the beginning of one, that a store knows; None where it knows none or several."""
     known = {one.release_id for one in promotions(store)}
     told = {id for id in known if id.startswith(wanted)}
-    for entry in store.events("promotion", "configuration", newest=True):
+    for entry in store.events(PROMOTION, CONFIGURATION, newest=True):
         fact = entry.fact
         if not (isinstance(fact, Event) and fact.about is not None and "release" in fact.data):
             continue

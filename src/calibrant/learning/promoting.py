@@ -1,4 +1,4 @@
-"""Other maps put in force, and taken back: a new release, with what stood on the old maps' scale issued anew."""
+"""Other maps put in force: a new release, with what was certified on the scale of the old ones issued anew."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ from ..maps.curves import Least
 from ..maps.evidence import Evidence
 from ..plans.certificates import Certificate, CertificateSet
 from ..protocols import Store
-from ..releases.promoting import PROMOTION, promote, promotions, release_in
+from ..releases.promoting import promote
 from ..releases.release import Release
 from ..types import Event, Fact, Json
-from .contests import LEAST_OF, Contest, Contests
+from .contests import Contest, Contests
 from .labels import Label, labelled
 from .places import Place, placed, put, stated_of, with_way
-from .proposals import Proposal
+from .proposals import LEAST_OF, Proposal
 from .refitting import LOWEST
 
-__all__ = ["CERTIFICATE", "Reissued", "Step", "deployed", "lowest", "put_in_force", "roll_back"]
+__all__ = [
+    "CERTIFICATE",
+    "Reissued",
+    "Step",
+    "best",
+    "checked",
+    "lowest",
+    "put_in_force",
+    "to_be_careful_about",
+]
 
 CERTIFICATE = "certificate"
-CONFIGURATION = "configuration"
-"""The kinds of events: a certificate that was issued anew, and the release of a server's own file as it started."""
+"""The kind of event: a certificate that was issued anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,27 +83,6 @@ class Step:
             "maps": {str(one.place): one.challenger.map_id for one in self.proposals},
             "certificates": [one.told() for one in self.reissued],
         }  # fmt: skip
-
-
-def deployed(store: Store) -> Release | None:
-    """The release that answers, as far as the store tells: the last promoted, else that of the last server to start."""
-    for kind in (PROMOTION, CONFIGURATION):
-        for entry in store.events(kind, newest=True):
-            if isinstance(entry.fact, Event) and "release" in entry.fact.data:
-                return release_in(entry.fact)
-    return None
-
-
-def started(release: Release, time: float) -> Event:
-    """That a server started by the release of its own file, for those who know only the store."""
-    id = release.release_id
-    return Event(
-        id=f"{CONFIGURATION}-{id}",
-        kind=CONFIGURATION,
-        time=time,
-        about=id,
-        data={"release": release.to_dict()},
-    )
 
 
 def lowest(champion: CalibrationMap, challenger: CalibrationMap) -> CalibrationMap:
@@ -213,40 +200,6 @@ def _evidence(contest: Contest) -> float:
 def _order(contest: Contest) -> int:
     """What was fitted since the change goes first, then what forgets."""
     return ("refit", "forgetting", "since_change").index(contest.proposal.way)
-
-
-def roll_back(
-    store: Store, to: str | None, *, why: str, time: float, new_id: Callable[[], str]
-) -> tuple[str, str]:
-    """Have the release answer again that did before the present one, or one of an id; gives both ids, from and to.
-
-    Its maps and certificates come back as they were. Raises `Misuse` where there is nothing to go back to.
-    """
-    known = list(promotions(store))
-    if not known:
-        raise Misuse("No release was promoted in this store, so there is none to go back to.")
-    now = known[0].release_id
-    if to is None:
-        to = next((one.release_id for one in known if one.release_id != now), None) or _configured(store, now)
-    if to is None:
-        raise Misuse(
-            "Only one release was ever promoted here. To have that of the gateway's file answer: calibrant releases "
-            "promote FILE."
-        )
-    target: Release | str = to
-    for entry in store.events(CONFIGURATION, about=to, newest=True):
-        if isinstance(entry.fact, Event):
-            target = release_in(entry.fact)
-    if promote(store, target, note=f"rollback: {why}", time=time, new_id=new_id) is None:
-        raise Misuse(f"Release {to} answers already; nothing was changed.")
-    return now, to
-
-
-def _configured(store: Store, but: str) -> str | None:
-    for entry in store.events(CONFIGURATION, newest=True):
-        if isinstance(entry.fact, Event) and entry.fact.about != but:
-            return entry.fact.about
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import UnusableInput
 from ..maps.calibration import CalibrationMap
-from ..monitors.shifts import Kind
 from ..types import Event, Json, digest
 from .places import Place
 
-__all__ = ["PROPOSAL", "Proposal", "Way", "proposal_in"]
+if TYPE_CHECKING:
+    from ..monitors.shifts import Kind
+
+__all__ = ["LEAST_OF", "PROPOSAL", "Proposal", "Way", "proposal_in"]
 
 PROPOSAL = "proposal"
 """The kind of event."""
+
+LEAST_OF = "least_of"
+"""Under which a map says of which maps it is the lowest."""
 
 Way = Literal["refit", "forgetting", "since_change"]
 """How a challenger was made: by the calibrator of the map in force on all labels, by Platt scaling that forgets, or by

@@ -23,11 +23,11 @@ from ..plugins import find, names
 from ..protocols import Store
 from ..releases.release import Release
 from ..tally import Floats, Tally
-from ..types import Fingerprint, digest
+from ..types import Event, Fingerprint, digest
 from ..types.asked import merged
 from .labels import Label, labelled
 from .places import Place, placed, stated_of
-from .proposals import Proposal, Way
+from .proposals import LEAST_OF, PROPOSAL, Proposal, Way
 from .testing import ALPHA, largest
 
 __all__ = ["LEAST", "Refit", "RefitGroup", "refit"]
@@ -113,7 +113,7 @@ def refit(
             f"The store holds no verdict that a map could be fitted on: {told}. Have answers drawn and judged: "
             "calibrant learn queue STORE, or the page /review of calibrant serve."
         )
-    counted = Counter(left)
+    counted, known = Counter(left), _fitted_until(store)
     places: dict[Place, _Rows] = {}
     for label in labels:
         found = placed(release, label.answer)
@@ -121,7 +121,12 @@ def refit(
             counted[found] += 1
             continue
         place, champion = found
-        places.setdefault(place, _Rows(place, champion)).labels.append(label)
+        until = (
+            None
+            if champion is None
+            else max((known[id] for id in _parts_of(champion) if id in known), default=None)
+        )
+        places.setdefault(place, _Rows(place, champion, until)).labels.append(label)
     wanted = [rows for rows in places.values() if any(_is_of(one, task, domain) for one in rows.labels)]
     if not wanted:
         of = f" of task {task!r}" if task else f" of domain {domain!r}" if domain else ""
@@ -140,10 +145,14 @@ def _is_of(label: Label, task: str | None, domain: str | None) -> bool:
 
 @dataclass
 class _Rows:
-    """The labels of a place in the order in which they came, and the map in force there."""
+    """The labels of a place in the order in which they came, and the map in force there.
+
+    `until` is the time of the last verdict that this was fitted on, None where it does not come from this store.
+    """
 
     place: Place
     champion: CalibrationMap | None
+    until: float | None
     labels: list[Label] = field(default_factory=list)
 
     @cached_property
@@ -271,6 +280,22 @@ class _Fitting:
             since=None if change is None else rows.labels[change].answer.time, loss=loss, gain=gain,
             alpha=self.alpha / of,
         )  # fmt: skip
+
+
+def _parts_of(champion: CalibrationMap) -> tuple[str, ...]:
+    """Its id, and of the lowest of maps theirs."""
+    return champion.map_id, *champion.statistics.get(LEAST_OF, ())
+
+
+def _fitted_until(store: Store) -> dict[str, float]:
+    """Of the maps that were proposed in a store the time of the last verdict that they were fitted on."""
+    found: dict[str, float] = {}
+    for entry in store.events(PROPOSAL):
+        if isinstance(entry.fact, Event):
+            made, last = entry.fact.data.get("challenger", {}), entry.fact.data.get("last")
+            if isinstance(last, int | float):
+                found[str(made.get("map_id"))] = float(last)
+    return found
 
 
 def _lack(rows: _Rows) -> str | None:
