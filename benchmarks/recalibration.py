@@ -4,7 +4,7 @@
 
 First 12,000 labels in four worlds, each method at the probability that it gave before the label: Brier score and ECE
 (15 bins). Confidence is Beta(5, 1.3), the truth sigmoid(a logit(confidence) + b): one (a, b) throughout; another from
-label 4,000 on; moving evenly to it; or a step and a wave in place of a line. Then the promotion test, looked at after
+label 4,000 on; moving evenly to it; or a wave beside the line. Then the promotion test, looked at after
 every label: the share of challengers promoted that are no better on average (at most alpha = .05), alone, with
 propensities of .9 where the confidence is below .8 and .1 above, with propensities that have nothing to do with it from
 .01 on, and in clusters of 2 and of 20 whose verdicts are the same; and the labels to promote one that is better. Last
@@ -40,9 +40,9 @@ def world(kind: str, seed: int) -> tuple[Array, Array, Array]:
     t = np.arange(ROWS)
     far = {"iid": 0.0 * t, "abrupt": (t >= CHANGE) * 1.0, "gradual": t / ROWS}.get(kind)
     if far is None:
-        truth = np.clip(0.35 + 0.3 * (c > 0.7) + 0.25 * np.sin(9 * c) * (c > 0.5), 0.02, 0.98)
+        truth = np.clip(expit(0.6 * logit(c) - 0.2) + 0.1 * np.sin(12 * c), 0.02, 0.98)
     else:
-        truth = expit((0.7 - 0.2 * far) * logit(c) - 0.1 - 1.1 * far)
+        truth = expit((0.6 + 0.15 * far) * logit(c) - 0.2 - 0.7 * far)
     return c, (rng.random(ROWS) < truth).astype(float), truth
 
 
