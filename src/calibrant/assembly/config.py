@@ -46,8 +46,8 @@ class Config:
     kept, `keeping` what of it is kept, `webhooks` and `alerts` who is told, and `reviewing` how much people are asked,
     all by task; `watch` says how claims are watched, and `learning` when maps are fitted anew. `sources` are those
     whose verdicts count by a propensity that the file states, and `postures` is what was measured of postures. A path
-    in the settings of the store starts at `folder`. `files` are
-    those that the file names for its ways: maps, certificates, prompts.
+    in the settings of the store starts at `folder`. `files` are those that the file names for its ways: maps,
+    certificates, prompts.
     """
 
     server: Server
