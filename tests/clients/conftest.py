@@ -20,6 +20,9 @@ from calibrant.types import Fingerprint
 from ..upstream import Upstream
 from .scripted import script
 
+MODULES = Path(os.environ.get("CALIBRANT_NODE", Path(__file__).with_name("node_modules")))
+"""Where Node's packages are: `make clients` puts them there."""
+
 KEY = "q8Zr-51xw-Kd0e-77clients"
 
 FILE = """

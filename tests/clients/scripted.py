@@ -52,7 +52,9 @@ ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 async def script(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-    """Answer a chat request, whole or streamed, or one for embeddings."""
+    """Answer a chat request, whole or streamed, or one for embeddings or models."""
+    if request.method == "GET":
+        return web.json_response({"object": "list", "data": [{"id": "tiny", "object": "model"}]})
     if "messages" not in body:
         return _embedded(json.loads(body["body"]))
     asked = _asked(body)
@@ -98,6 +100,8 @@ def _message(body: dict[str, Any], asked: str) -> tuple[dict[str, Any], str]:
         arguments = json.dumps(dict.fromkeys(wanted, "Paris"))
         call = TOOL_CALL | {"function": {"name": function["name"], "arguments": arguments}}
         return {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+    if "[[ ## city ## ]]" in json.dumps(body["messages"]):  # as DSPy asks
+        return {"role": "assistant", "content": "[[ ## city ## ]]\nParis\n\n[[ ## completed ## ]]"}, "stop"
     if body.get("response_format", {}).get("type") in ("json_schema", "json_object"):
         return {"role": "assistant", "content": '{"city": "Paris"}'}, "stop"
     return {"role": "assistant", "content": "".join(text for text, _ in SAID)}, "stop"
@@ -141,4 +145,5 @@ def _deltas(message: dict[str, Any], *, logprobs: bool) -> list[tuple[dict[str, 
     if message["content"] is None:
         return [({"role": "assistant", "refusal": message["refusal"]}, None)]
     tokens = _tokens(message["content"])
-    return [({"content": one["token"]}, {"content": [one]} if logprobs else None) for one in tokens]
+    pieces: list[tuple[dict[str, Any], Any]] = [({"role": "assistant", "content": ""}, None)]
+    return pieces + [({"content": one["token"]}, {"content": [one]} if logprobs else None) for one in tokens]

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import House
+from .conftest import MODULES, House
 from .scripted import P
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text()
 BLOCKS = re.findall(r"^```(py|js)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-MODULES = Path(os.environ.get("CALIBRANT_NODE", ROOT / "tests" / "clients" / "node_modules"))
-"""Where Node's packages are: `make clients` puts them there."""
 
 
 def blocks(language: str) -> list[str]:

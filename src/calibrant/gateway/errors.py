@@ -171,7 +171,7 @@ KNOWN_FIELDS = re.compile(
 )
 KNOWN_NAMES = frozenset((
     "invalid_request_error", "rate_limit_error", "not_found_error", "request_too_large", "overloaded_error",
-    "api_error", "server_error", "timeout_error", "insufficient_quota", "tokens", "requests",
+    "overloaded", "api_error", "server_error", "timeout_error", "insufficient_quota", "tokens", "requests",
     "context_length_exceeded", "exceed_context_size_error", "rate_limit_exceeded", "model_not_found", "content_filter",
     "content_policy_violation", "string_above_max_length", "array_above_max_length", "integer_below_min_value",
     "integer_above_max_value", "unsupported_parameter", "unsupported_value", "unknown_parameter",
