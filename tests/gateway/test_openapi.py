@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from calibrant.gateway.app import SERVED
 from calibrant.gateway.openapi import document
 
+from .described import run
 from .faults import house
 
 
@@ -21,3 +25,10 @@ def test_the_document_is_served_and_names_every_format(tmp_path: Path) -> None:
     assert told == document()
     assert set(SERVED) <= told["paths"].keys()
     assert all(kind in told["components"]["schemas"] for kind in ("Confidence", "Error"))
+
+
+@pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed: make setup")
+def test_what_the_document_describes_and_what_not_is_answered_as_it_says() -> None:
+    well, said, sent = run(3)
+    assert well, said
+    assert sent > 50

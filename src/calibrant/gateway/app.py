@@ -48,7 +48,13 @@ LOG = logging.getLogger("calibrant.gateway")
 RESPONSES = Responses()
 WIRES: tuple[Wire, ...] = (Chat(), RESPONSES, Messages(), Completions(), Decisions())
 
-SERVED = (*(wire.path for wire in WIRES), "/v1/models", "/v1/feedback", ANSWERS)
+ASKED, TOLD = "POST", "GET, HEAD"
+
+SERVED = {
+    **dict.fromkeys((*(wire.path for wire in WIRES), "/v1/feedback", "/v1/embeddings"), ASKED),
+    **dict.fromkeys(("/v1/models", ANSWERS), TOLD),
+}
+"""Paths that have a meaning here, and the methods by which they are asked."""
 
 
 def create_app(

@@ -69,6 +69,8 @@ POSTED: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 """What is posted, and what is to be in it; whatever else is in it goes on to the model's server."""
 
+DECIDED = _body([], release=FLAG, correction=TEXT, grade=NUMBER, judge=TEXT, note=TEXT)
+
 GOT = {
     "/v1/models": "The models and ways that may be asked",
     "/v1/answers": "Answers that are held",
@@ -95,12 +97,16 @@ def document() -> dict[str, Any]:
         path: {"get": {"summary": summary, "responses": _responses(path)}} for path, summary in GOT.items()
     }
     named = {"name": "id", "in": "path", "required": True, "schema": TEXT}
-    one = {"summary": "What became of an answer", "parameters": [named], "responses": _responses("")}
+    one = {
+        "parameters": [named],
+        "get": {"summary": "What became of an answer", "responses": _responses("")},
+        "post": {"summary": "What a reviewer decided", "requestBody": DECIDED, "responses": _responses("")},
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "calibrant", "version": __version__},
         "security": [{"key": []}],
-        "paths": posts | gets | {"/v1/answers/{id}": {"get": one}},
+        "paths": posts | gets | {"/v1/answers/{id}": one},
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},

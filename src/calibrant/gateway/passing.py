@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,16 +89,16 @@ class Passable(Protocol):
 class Passing:
     """Passes requests on, to the model of the name that they state, else to the one that answers by default.
 
-    What is `served` here, paths with their /v1/, is not passed on by another method.
+    What is `served` here, paths with their /v1/ and the methods of each, is not passed on by another method.
     """
 
-    def __init__(self, pipeline: Pipeline, admission: Admission, served: Collection[str]) -> None:
-        self._pipeline, self._admission, self._served = pipeline, admission, frozenset(served)
+    def __init__(self, pipeline: Pipeline, admission: Admission, served: Mapping[str, str]) -> None:
+        self._pipeline, self._admission, self._served = pipeline, admission, served
 
     async def endpoint(self, request: Request) -> ASGIApp:
         """The reply as it comes; raises `BadRequest` for what cannot be passed."""
         path = request.scope["path"].removeprefix("/v1/")
-        self._check_path(path)
+        self._check_path(path, request.method)
         if not QUERY.fullmatch(request.scope["query_string"]):
             raise BadRequest("Expected a query of ASCII letters, percent-encoded.")
         visit = visit_of(request)
@@ -113,9 +113,10 @@ class Passing:
     def _most(self) -> int:
         return self._admission.server.body_limit
 
-    def _check_path(self, path: str) -> None:
-        if f"/v1/{path}" in self._served:
-            raise HTTPException(405)
+    def _check_path(self, path: str, method: str) -> None:
+        allowed = self._served.get(f"/v1/{path}")
+        if allowed is not None and method not in allowed.split(", "):
+            raise HTTPException(405, headers={"Allow": allowed})
         if path not in COUNTED and SPOKEN & {step.lower() for step in path.split("/")}:
             raise BadRequest(
                 f"Not found: /v1/{path[:100]}. Where answers are given, and accounts run, nothing is passed on. "
