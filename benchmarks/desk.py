@@ -86,7 +86,7 @@ def measured(world: Desk, p: Array) -> Array:
     """Calibration error, automatic share and errors sent in a thousand, for each month: shape (3, months)."""
     year = world.day >= 0
     out = []
-    for month in range(int(world.day.max()) // MONTH + 1):
+    for month in range((int(world.day.max()) + 1) // MONTH):
         here = year & (world.day // MONTH == month)
         off = total = 0.0
         for domain in range(len(DOMAINS)):
@@ -123,8 +123,9 @@ def chart(lines: dict[str, Array], target: Path) -> None:
     ]
     marks = alt.Chart(pd.DataFrame([{"day": day, "says": says} for day, says in HAPPENINGS.items()]))
     base = alt.Chart(pd.DataFrame(rows)).mark_line(point=True).encode(
-        x=alt.X("day:Q", title="day of the year"), y=alt.Y("value:Q", title=None),
-        color=alt.Color("by:N", title=None, sort=list(METHODS)), strokeDash=alt.StrokeDash("by:N", sort=list(METHODS)),
+        x=alt.X("day:Q", title="day of the year", scale=alt.Scale(domain=[0, 365])), y=alt.Y("value:Q", title=None),
+        color=alt.Color("by:N", title=None, sort=list(METHODS)),
+        strokeDash=alt.StrokeDash("by:N", title=None, sort=list(METHODS)),
     )  # fmt: skip
     panels = [
         alt.layer(
@@ -134,6 +135,22 @@ def chart(lines: dict[str, Array], target: Path) -> None:
         for what in ("calibration error", "automatic share", "errors in 1,000 sent")
     ]
     alt.vconcat(*panels).save(str(target))
+
+
+def table(totals: dict[str, list[tuple[float, ...]]]) -> None:
+    """Means over the runs so far, with standard deviations."""
+    runs = len(totals["none"])
+    print(
+        f"\n{'':12}calibration error   automatic   wrong of 1,000 sent   wrong sent in the year ({runs} runs)"
+    )
+    for name in METHODS:
+        found = np.array(totals[name])
+        mean, spread = found.mean(axis=0), found.std(axis=0)
+        print(
+            f"{name:12}{mean[0]:.3f} +- {spread[0]:.3f}      {mean[1]:.3f}       {mean[2]:5.0f} +- {spread[2]:.0f}"
+            f"           {mean[3]:6.0f} +- {spread[3]:.0f}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -152,16 +169,9 @@ def main() -> None:
             months[name].append(measured(world, p))
         said = "; ".join(f"{day} {what}" for day, what in happened if day not in HAPPENINGS)
         print(f"seed {seed}: {labels} labels; {said}", flush=True)
-    print(
-        f"\n{'':12}calibration error   automatic   wrong of 1,000 sent   wrong sent in the year ({runs} runs)"
-    )
-    for name in METHODS:
-        found = np.array(totals[name])
-        told_, spread = found.mean(axis=0), found.std(axis=0)
-        print(
-            f"{name:12}{told_[0]:.3f} +- {spread[0]:.3f}      {told_[1]:.3f}       {told_[2]:5.0f} +- {spread[2]:.0f}"
-            f"           {told_[3]:6.0f}"
-        )
+        if seed % 5 == 4 and seed + 1 < runs:
+            table(totals)
+    table(totals)
     if "--chart" in sys.argv:
         target = Path(sys.argv[sys.argv.index("--chart") + 1])
         chart({name: np.nanmean(np.array(some), axis=0) for name, some in months.items()}, target)
