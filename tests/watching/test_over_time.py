@@ -311,3 +311,14 @@ def test_an_alarm_is_resolved_by_the_command(tmp_path):
     done = CliRunner().invoke(app, ["watch", path, "--resolve", alarm, "--why", "labels were wrong"])
     assert done.exit_code == 0 and alarm in done.stdout
     assert not json.loads(CliRunner().invoke(app, ["watch", path, "--json"]).stdout)["groups"][0]["alarm"]
+
+
+def test_a_store_of_which_nothing_was_drawn_is_watched_as_it_is_and_that_is_said(tmp_path):
+    rng, facts = np.random.default_rng(0), []
+    for n in range(300):
+        facts += [one := record(n, n * HOUR, 0.8)]
+        right = rng.random() < (0.8 if n < 150 else 0.4)
+        facts += [Verdict(id=f"v{n}", record_id=one.id, grade=float(right), judge="x", time=n * HOUR + 9)]
+    found = watch_of(tmp_path / "log.db", facts)
+    (group,) = found.groups
+    assert group.alarm and group.by["task"] == "law" and "drawn" in found.notes[0]

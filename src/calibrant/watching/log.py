@@ -16,10 +16,17 @@ from ..monitors.shifts import kind_of
 from ..tally import Floats
 from .found import Watched, WatchedGroup
 from .gaps import gap_of, means
+from .over_time import BY
 from .ripening import SLOWEST
 from .stored import watch_store
 
 __all__ = ["watch"]
+
+UNDRAWN = (
+    "No verdict of this store was drawn: nobody knows with what probability they came to be, so that all of them are "
+    "taken as they are. Where people judge what seems wrong to them, this finds it wrong. Have answers drawn: "
+    "calibrant learn queue STORE."
+)
 
 
 def watch(
@@ -62,10 +69,13 @@ def watch(
     (True, True, True)
     """
     Monitor(alpha=alpha, tolerance=tolerance)  # before any work
+    undrawn: tuple[str, ...] = ()
     if not any(value is not None for value in named.values()):
         stored = watch_store(log, listed(by), alpha=alpha, tolerance=tolerance)
-        if stored is not None:
+        if stored is not None and stored.groups:
             return stored
+        if stored is not None:  # a store of which no verdict was drawn: all of them, and what that is worth
+            named, by, undrawn = named | {"confidence": "p"}, listed(by) or BY[:3], (UNDRAWN,)
     read = read_rows(log, by=by, **named)
     if read.disordered:
         raise UnusableInput(
@@ -83,7 +93,7 @@ def watch(
     ]
     return Watched(
         source=read.source, rows=read.rows, used=read.used, unusable=read.unusable, columns=read.roles.told,
-        notes=(*read.notes, *_notes(groups, timed, read.roles.weight)), alpha=alpha, tolerance=tolerance,
+        notes=(*undrawn, *read.notes, *_notes(groups, timed, read.roles.weight)), alpha=alpha, tolerance=tolerance,
         ordered="time" if timed else "rows",
         groups=tuple(sorted(groups, key=lambda one: (not one.alarm, -one.log10_evidence))),
     )  # fmt: skip
