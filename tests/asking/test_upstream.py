@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -251,3 +252,28 @@ def test_another_is_asked_by_status_or_where_no_answer_came(error: ModelError, f
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Serving(**settings)
+
+
+@pytest.mark.parametrize("error", [ModelUnavailable("full", status=503), ModelRefused("no", status=400)])
+def test_one_call_takes_no_more_than_a_minutes_tokens_and_a_failed_one_none(error: ModelError) -> None:
+    """Whoever asks for a billion tokens, or fails, must not close a model to everybody else."""
+    time = Time()
+
+    async def asked() -> None:
+        model = Model(error)
+        made = Upstream(
+            model, Serving(tokens_per_minute=600), seconds=90, clock=lambda: time.now, sleep=time.sleep
+        )  # type: ignore[arg-type]
+        greedy = replace(ASK, max_tokens=2_000_000_000)
+        with pytest.raises(type(error)):
+            await made.complete(greedy)
+        time.slept.clear()
+        await made.complete(ASK)
+        assert sum(time.slept) <= 2.0
+        await made.complete(greedy)
+        assert sum(time.slept) <= 62.0
+        time.slept.clear()
+        await made.complete(ASK)
+        assert sum(time.slept) <= 3.0, "what it did not use is there again"
+
+    asyncio.run(asked())

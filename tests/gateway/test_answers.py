@@ -451,3 +451,23 @@ def test_what_was_held_stays_so_as_the_turn_before_where_the_gate_was_opened(gat
     record = made.store.record(second["confidence"]["record_id"])
     assert record is not None
     assert "It is 4." not in [one.content for one in record.question.messages]
+
+
+@pytest.mark.parametrize(
+    ("decision", "status"),
+    [(None, 409), ({"release": False}, 409), ({"correction": "four"}, 409), ({"release": True}, 200)],
+)
+def test_users_judge_no_answer_that_they_have_not_seen(gateway: Maker, decision: Any, status: int) -> None:
+    made = gateway()
+    id = made.held()
+    if decision is not None:
+        made.send("POST", f"/v1/answers/{id}", decision, key="ana")
+    code, body, _ = made.send("POST", "/v1/feedback", {"record_id": id, "correct": True})
+    assert code == status, body
+    if status == 409:
+        assert (body["error"]["code"], f"/v1/answers/{id}" in body["error"]["message"]) == (
+            "answer_held",
+            True,
+        )
+        told = {"record_id": id, "correct": True, "source": "reviewer"}
+        assert made.send("POST", "/v1/feedback", told, "ana")[0] == 200

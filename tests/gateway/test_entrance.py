@@ -218,6 +218,8 @@ def test_tokens_are_counted_when_they_are_known(house: Maker) -> None:
     assert (status, headers["x-ratelimit-limit-tokens"]) == (200, "300")
     assert made.admission.keyring.callers[0].headers()["x-ratelimit-remaining-tokens"] in ("290", "291")
     assert made.send(CHAT, ASK | {"max_tokens": 1000}, "slow")[0] == 200, "used 10 of them after all"
+    status, body, _ = made.send(CHAT, ASK | {"max_tokens": -1_000_000}, "slow")
+    assert (status, body["error"]["param"]) == (400, "max_tokens"), "nobody gives himself tokens"
     for _ in range(2):
         made.admission.keyring.callers[0].used(300, 0, 0.0)
     status, body, headers = made.send(CHAT, ASK, "slow")

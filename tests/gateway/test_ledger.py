@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,4 +79,33 @@ def test_a_store_that_is_away_costs_no_count(tmp_path: Path, monkeypatch: pytest
 
     asyncio.run(later())
     assert store.state("spent")[1]["dollars"] == {"team": 5.0}
+    store.close()
+
+
+def test_what_was_spent_before_midnight_is_not_counted_into_the_new_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [86400.0 * 20_001 - 1]
+    store = SqlStore(str(tmp_path / "a.db"))
+    ring = Keyring(KEYS, wall=lambda: now[0])
+    ledger = Ledger(store, ring, wall=lambda: now[0])
+    ring.callers[0].used(0, 0, 4.0)
+    read = store.state
+
+    def slowly(name: str) -> Any:
+        now[0] += 2
+        return read(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "state", slowly)
+        asyncio.run(ledger.settle())
+    assert ring.callers[0].spent_today == 0.0
+    asyncio.run(ledger.settle())
+    assert ring.callers[0].spent_today == 0.0
+    ring.callers[0].used(0, 0, 1.0)
+    asyncio.run(ledger.settle())
+    assert store.state("spent")[1] == {"day": 20_001, "dollars": {"team": 1.0}}
+    now[0] -= 10  # a clock that is behind
+    asyncio.run(ledger.settle())
+    assert store.state("spent")[1] == {"day": 20_001, "dollars": {"team": 1.0}}
     store.close()

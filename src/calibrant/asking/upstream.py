@@ -228,14 +228,14 @@ class Upstream:
     @asynccontextmanager
     async def _admitted(self, ask: Ask | None, until: float) -> AsyncGenerator[Callable[..., None], None]:
         """A place among the calls at once; tells what they used, and how the server bore it."""
-        throttle, tokens, began, spent = self._throttle, 0, self._clock(), 0
+        throttle, tokens, began, spent = self._throttle, 0.0, self._clock(), 0
 
         def used(*made: Completion) -> None:
             nonlocal spent
             spent += sum(one.usage.total for one in made)
 
         if throttle is not None:
-            tokens = _tokens_of(ask) if ask is not None and throttle.counts_tokens else 0
+            tokens = self._tokens_of(ask) if ask is not None and throttle.counts_tokens else 0
             began = await self._in_time(throttle.enter(tokens), until)
         try:
             yield used
@@ -247,10 +247,23 @@ class Upstream:
                 self._rests_until = self._clock() + max(REST, min(error.retry_after or 0.0, 6 * REST))
             if throttle is not None and (error.status in OVERLOADED or error.retry_after is not None):
                 throttle.overloaded(began, min(error.retry_after or 0.0, self._seconds) or None)
+            self._unused(tokens)
+            raise
+        except ModelError:
+            self._unused(tokens)
             raise
         finally:
             if throttle is not None:
                 throttle.leave()
+
+    def _tokens_of(self, ask: Ask) -> float:
+        """About as many as a call can take at the most; what a minute has is what one call can have of it."""
+        return min(_tokens_of(ask), self.serving.tokens_per_minute or UNBOUNDED)
+
+    def _unused(self, tokens: float) -> None:
+        """A call that failed took none of its tokens."""
+        if self._throttle is not None and tokens:
+            self._throttle.unused(tokens)
 
     async def _before_another(self, error: ModelUnavailable, attempt: int, until: float) -> None:
         """Wait before a further attempt; raises the error where there is none."""

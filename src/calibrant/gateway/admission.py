@@ -118,8 +118,7 @@ class Admission:
         if caller.counts_tokens:
             estimate = tokens_in(*(one.content for one in ask.messages))
             estimate += ask.samples * (ask.max_tokens or OPEN_TOKENS)
-            caller.ask(estimate)
-            visit.estimate = estimate
+            visit.estimate = caller.ask(estimate)
         return _marked(question, own_name(caller), visit)
 
     @staticmethod

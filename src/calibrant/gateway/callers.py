@@ -78,13 +78,19 @@ class Caller:
         """Whether it has a limit on tokens."""
         return self._tokens is not None
 
-    def ask(self, tokens: float) -> None:
-        """Take about as many tokens as a request will use; raises `TurnedAway` where earlier ones used too many."""
-        if self._tokens is None:
-            return
+    def ask(self, tokens: float) -> float:
+        """Take about as many tokens as a request will use, and no more than a minute's, and give how many that are.
+
+        Raises `TurnedAway` where earlier ones used too many.
+        """
+        limit = self.key.tokens_per_minute
+        if self._tokens is None or limit is None:
+            return 0.0
         if wait := self._tokens.take(0):
-            raise _too_many("tokens", self.key.tokens_per_minute, wait, self.headers())
-        self._tokens.give_back(-tokens)
+            raise _too_many("tokens", limit, wait, self.headers())
+        taken = min(tokens, limit)
+        self._tokens.give_back(-taken)
+        return taken
 
     def used(self, tokens: float, estimate: float, dollars: float) -> None:
         """What a request used in the end, where `estimate` was taken for it."""

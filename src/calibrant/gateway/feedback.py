@@ -21,7 +21,9 @@ from .admission import Admission
 from .asker import asker_of, may_see
 from .bodies import answered, read
 from .callers import ANYBODY
+from .decided import now_given
 from .errors import TurnedAway
+from .given import ANSWERS
 from .visits import visit_of
 
 __all__ = ["WORDS", "Feedback", "Judging", "erased", "named", "optional_text", "verdict_of"]
@@ -115,6 +117,18 @@ class Feedback:
             raise UnknownRecord(verdict.record_id)
         if record.content == "erased" and not self._is_there(verdict):
             raise erased(record)
+        if (
+            record.held
+            and verdict.source == USER
+            and now_given(self.pipeline.store, record) != record.completion
+        ):
+            raise BadRequest(
+                "This answer is held, or other words were sent in its place: users have not seen it, and so cannot "
+                f"judge it. What became of it: GET {ANSWERS}/{record.id}. Reviewers decide there.",
+                "record_id",
+                status=409,
+                code="answer_held",
+            )
 
     def _is_there(self, verdict: Verdict) -> bool:
         """Whether it came before, and comes again."""

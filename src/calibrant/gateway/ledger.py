@@ -53,19 +53,21 @@ class Ledger:
         budgeted = [one for one in self._keyring.callers if one.key.budget is not None]
         if not budgeted:
             return
-        here = {one: one.spent_here for one in budgeted}
+        here, today = {one: one.spent_here for one in budgeted}, int(self._wall() // DAY)
         try:
-            sums = await asyncio.to_thread(self._summed, {one.key.name: spent for one, spent in here.items()})
+            spent_by = {one.key.name: spent for one, spent in here.items()}
+            sums = await asyncio.to_thread(self._summed, spent_by, today)
         except StoreError as error:
             LOG.warning("What keys spent is not in the store yet: %s", error)
             return
         for one, spent in here.items():
             one.settled(spent, sums.get(one.key.name, 0.0))
 
-    def _summed(self, here: dict[str, float]) -> dict[str, float]:
-        today = int(self._wall() // DAY)
+    def _summed(self, here: dict[str, float], today: int) -> dict[str, float]:
         for _ in range(TRIES):
             version, kept = self._store.state(NAME)
+            if isinstance(kept, dict) and kept.get("day", 0) > today:
+                return {}  # midnight came meanwhile, and others count the new day already
             known: dict[str, Any] = kept if isinstance(kept, dict) and kept.get("day") == today else {}
             sums: dict[str, float] = dict(known.get("dollars", {}))
             if not any(here.values()):

@@ -153,8 +153,12 @@ class Throttle:
     def answered(self, unused_tokens: float = 0) -> None:
         """The server answered: allow a little more, and give back the tokens that were not used."""
         self._window = min(self.most, self._window + 1 / self._window)
+        self.unused(unused_tokens)
+
+    def unused(self, tokens: float) -> None:
+        """Give back tokens that a call took of the limit and did not use."""
         if self._tokens is not None:
-            self._tokens.give_back(unused_tokens)
+            self._tokens.give_back(tokens)
 
     def overloaded(self, began: float, retry_after: float | None = None) -> None:
         """The server refused a call that began at that time, and may have said when to come back."""

@@ -24,6 +24,9 @@ OWN = frozenset((
 TURN = frozenset(("role", "content", "tool_calls", "tool_call_id"))
 """Members of a message that become fields of the noun; all others go to the model as they are."""
 
+MOST_TOKENS = 2**31 - 1
+"""Tokens of an answer: no server counts further."""
+
 MOST_CHOICES = 128
 """Answers to one request: the format's own limit."""
 
@@ -120,7 +123,7 @@ def _ask(body: Json, messages: tuple[Message, ...]) -> Ask:
         messages=messages,
         samples=_within(body, "n", 1, 1, MOST_CHOICES),
         temperature=None if temperature is None else float(temperature),
-        max_tokens=field_of(body, "max_tokens", int, None),
+        max_tokens=None if body.get("max_tokens") is None else _within(body, "max_tokens", 0, 0, MOST_TOKENS),
         logprobs=field_of(body, "logprobs", bool, False),
         top_logprobs=_within(body, "top_logprobs", 0, 0, 20),
         seed=field_of(body, "seed", int, None),
