@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from calibrant.asking import writing
 from calibrant.asking.writing import Writer
-from calibrant.errors import StoreError, UnknownRecord
+from calibrant.errors import StoreAway, StoreError, UnknownRecord
 from calibrant.records.content import Keeping
 from calibrant.records.spool import Spool
 from calibrant.stores import _connections
@@ -465,3 +466,39 @@ def test_a_frozen_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_file_that_can_only_be_read_is_away_until_it_can_be_written(tmp_path: Path, spooled: bool) -> None:
+    """As SQLite has it of a disk that was mounted anew for reading; root is kept from nothing by permissions."""
+    store = SqlStore(str(tmp_path / "log.db"))
+    readonly = [False]
+
+    @sa.event.listens_for(store._engine, "checkout")
+    def _(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA query_only = {int(readonly[0])}").close()
+
+    async def written() -> None:
+        writer = Writer(store, spool=Spool(tmp_path / "spool") if spooled else None)
+        await writer.add([record("a")])
+        readonly[0] = True
+        if spooled:
+            await writer.add([record("b")])
+            await writer.ready()
+        else:
+            with pytest.raises(StoreAway, match="readonly"):
+                await writer.add([record("b")])
+            with pytest.raises(StoreError):
+                writer.check()
+        assert writer.away
+        readonly[0] = False
+        for _ in range(300):
+            if not writer.away:
+                break
+            await asyncio.sleep(0.01)
+        await writer.add([record("c")])
+        await writer.close()
+
+    asyncio.run(written())
+    assert there(store) == (["a", "b", "c"] if spooled else ["a", "c"])
+    store.close()

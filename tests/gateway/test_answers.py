@@ -24,7 +24,7 @@ from calibrant.pipeline import Pipeline
 from calibrant.records.content import Keeping
 from calibrant.releases.release import Part, Release, Way
 from calibrant.stores.sql import SqlStore
-from calibrant.types import Assignment, Completion, Event, Token, Which
+from calibrant.types import Assignment, Completion, Event, Message, Question, Record, Token, Which
 
 from ..serving import served
 
@@ -471,3 +471,16 @@ def test_users_judge_no_answer_that_they_have_not_seen(gateway: Maker, decision:
         )
         told = {"record_id": id, "correct": True, "source": "reviewer"}
         assert made.send("POST", "/v1/feedback", told, "ana")[0] == 200
+
+
+@pytest.mark.parametrize("said", [None, Completion(text="It i", model="m", finish_reason="cut_off")])
+def test_what_broke_off_is_no_turn_before(gateway: Maker, said: Completion | None) -> None:
+    made = gateway()
+    question = Question(id="q", messages=(Message("user", "2 + 2?"),), asked_by="shop")
+    made.store.add([Record(id="b1", time=1.0, question=question, completion=said, error="The client left.")])
+    for asked in (
+        {"input": [{"type": "item_reference", "id": "msg_b1"}]},
+        {"input": "?", "previous_response_id": "resp_b1"},
+    ):
+        status, body, _ = made.send("POST", "/v1/responses", {"model": "calibrant", **asked})
+        assert (status, body["error"]["type"]) == (400, "invalid_request_error"), body

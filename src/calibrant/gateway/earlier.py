@@ -59,7 +59,7 @@ class Earlier:
 
     async def _following(self, body: Json, previous: str, visit: Visit) -> Json:
         record = await self._record(previous, visit)
-        if record is None or record.completion is None or record.decision is None:
+        if record is None:
             raise BadRequest(
                 f"No response {previous[:100]!r} is kept here. Send the turns before as input.",
                 PREVIOUS,
@@ -78,9 +78,7 @@ class Earlier:
         """The items; thoughts that are not found are left out, which servers do without."""
         known: dict[str, Any] = {}
         for id in dict.fromkeys(named[1] for one in cited if (named := NAMED.match(one))):
-            if (
-                record := await self._record(f"resp_{id}", visit)
-            ) is not None and record.completion is not None:
+            if (record := await self._record(f"resp_{id}", visit)) is not None:
                 known |= {str(item.get("id")): item for item in await self._output(record)}
         made = [
             known.get(str(item.get("id")), item) if kind_of(item) == "item_reference" else item
@@ -98,8 +96,13 @@ class Earlier:
         assert visit.caller is not None  # it was let in
         if record is None and found is not None and self._pipeline.writer.away:
             raise StoreError("The store is away, and the response may be there.")
-        if record is None or record.content != "stored":
-            return None
+        if (
+            record is None
+            or record.content != "stored"
+            or record.completion is None
+            or record.decision is None
+        ):
+            return None  # what broke off was no response
         return record if record.question.asked_by == own_name(visit.caller) else None
 
     async def _output(self, record: Record) -> list[dict[str, Any]]:

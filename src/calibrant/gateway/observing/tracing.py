@@ -23,6 +23,9 @@ __all__ = ["Tracing", "grade_of"]
 OPERATIONS = {"completions": "text_completion", "embeddings": "embeddings"}
 """What a wire's requests are called; all others are chats."""
 
+REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "cut_off"})
+"""Why answers end, in the words of the format; a server may write anything there."""
+
 PATIENCE = 5.0
 """Seconds for which a collector is waited for. It is told of many at once, off the event loop."""
 
@@ -122,7 +125,9 @@ def _stated(visit: Visit) -> dict[str, Any]:
     if done:
         told |= {
             "gen_ai.response.id": visit.records[0].id, "gen_ai.response.model": done[0].model,
-            "gen_ai.response.finish_reasons": [one.finish_reason for one in done],
+            "gen_ai.response.finish_reasons": [
+                one.finish_reason if one.finish_reason in REASONS else "other" for one in done
+            ],
             "gen_ai.usage.input_tokens": sum(one.usage.prompt_tokens for one in done),
             "gen_ai.usage.output_tokens": sum(one.usage.completion_tokens for one in done),
             "calibrant.release": visit.records[0].release,
