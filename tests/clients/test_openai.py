@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from .conftest import House
-from .scripted import ERRORS, P
+from .scripted import ERRORS, VECTOR, P
 
 ASK: dict[str, Any] = {"model": "calibrant", "messages": [{"role": "user", "content": "2 + 2?"}]}
 TOOL: Any = {
@@ -21,6 +23,9 @@ TOOL: Any = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+
+
+PACKED = base64.b64encode(struct.pack(f"<{len(VECTOR)}f", *VECTOR)).decode()
 
 
 def user(text: Any, **members: Any) -> Any:
@@ -114,6 +119,13 @@ def test_all_else_that_the_client_can_ask(client: openai.OpenAI) -> None:
     answer: Any = client.completions.create(model="calibrant", prompt="2 + 2?")
     assert answer.choices[0].text == "The answer is 4."
     assert answer.confidence["p"] is not None
+
+
+@pytest.mark.parametrize("encoding", ["base64", "float"])
+def test_embeddings_are_those_of_the_server(client: openai.OpenAI, encoding: Any) -> None:
+    told = client.embeddings.create(model="tiny", input=["Where?", "When?"], encoding_format=encoding)
+    assert [one.index for one in told.data] == [0, 1]
+    assert told.data[1].embedding == (list(VECTOR) if encoding == "float" else PACKED)
 
 
 @pytest.mark.parametrize("said", ERRORS)
