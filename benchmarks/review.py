@@ -50,6 +50,14 @@ CHROMIUM = ("chromium", "chromium-headless-shell", "google-chrome")
 REVIEWERS = ("ana", "bob")
 GRADES = {"1": 1.0, "2": 0.5, "3": 0.0}
 
+STATE = """(() => {
+  const unsent = Object.keys(localStorage).some(one => one.includes('unsent'));
+  const under = unsent || document.querySelector('#main[aria-busy]');
+  const state = under ? 'busy' : document.querySelector('#told')?.dataset.state ?? 'login';
+  return [document.querySelector('#item')?.dataset.id ?? '', Boolean(document.querySelector('#own')), state];
+})()"""
+"""The item on a page, whether its answer is hidden, and what there is to do."""
+
 CONFIG = """
 [server]
 port = {port}
@@ -174,12 +182,11 @@ class Browser:
 
     async def one(self, page: Any) -> None:
         """Do what there is to do on the page."""
-        id, hidden, state = await page.evaluate(
-            "[document.querySelector('#item')?.dataset.id ?? '', Boolean(document.querySelector('#own')),"
-            " document.querySelector('#told')?.dataset.state ?? 'login']"
-        )
+        id, hidden, state = await page.evaluate(STATE)
         self.waits = state == "empty"
-        if state == "login":
+        if state == "busy":  # something is on its way, and the item may be another one the next moment
+            await asyncio.sleep(0.05)
+        elif state == "login":
             await self.enter(page)
         elif state != "item":
             await asyncio.sleep(0.5)

@@ -191,6 +191,8 @@ def test_a_reviewer_is_known_by_the_key(desk: Maker) -> None:
     shared.enter("server-key", who="Dora")
     shared.send("POST", "/logout", {})
     assert "<span>Dora</span>" in shared.page
+    assert at.person().enter("server-key", who="ana") == 403  # who shares a key takes nobody's name
+    assert at.person().enter("ana-key", who="bob") == 303
 
 
 def test_the_section_of_pages() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from calibrant.assembly.keys import Key, hash_of
 from calibrant.errors import StoreError
-from calibrant.types import ToolCall
+from calibrant.types import Assignment, Event, ToolCall, Verdict
 
 from .conftest import KEYS, Desk, Maker, Person, put
 
@@ -205,3 +205,31 @@ def test_while_the_store_is_away_nothing_is_lost(desk: Maker, monkeypatch: pytes
         assert "No verdict is lost" in ana.page
     assert ana.post("/review", do="submit", item="a-r1", grade="1") == 303
     assert judged(at, "r1") == [("ana", 1.0, None)]
+
+
+def test_at_the_end_of_the_day_readers_are_told_how_far_they_agree_and_what_they_caught(desk: Maker) -> None:
+    at = desk(review={"undo_seconds": 0.0, "second_readers": 1.0})
+    now = time.time()
+    for n in range(12):
+        put(at, f"r{n}")
+        grade = float(n % 2)
+        first = Verdict(
+            id=f"v{n}", record_id=f"r{n}", grade=grade, judge="bob", time=now, assignment=f"a-r{n}"
+        )
+        second = Assignment(id=f"second-r{n}", record_id=f"r{n}", propensity=0.1, reason="second", time=now)
+        other = Verdict(
+            id=f"w{n}", record_id=f"r{n}", grade=grade if n else 1.0, judge="ana", time=now, source="second",
+            assignment=second.id,
+        )  # fmt: skip
+        for fact in (first, second, other):
+            at.store.add([fact])
+    for n in range(4):
+        told = {"judge": "ana", "item": f"k{n}", "truth": 0.0, "grade": float(n == 0)}
+        at.store.add([Event(id=f"known-{n}", kind="known", time=time.time(), data=told)])
+    ana = at.person("ana")
+    ana.get("/review")
+    assert "11 of 12 read twice" in ana.page
+    assert "you caught 3 of the 4 that were mixed in" in ana.page
+    bob = at.person("bob")
+    bob.get("/review")
+    assert "mixed in" not in bob.page

@@ -180,7 +180,9 @@ class _Review:
         item = await asyncio.to_thread(self._desk.next, visitor.who, visitor.key.tasks, at=visitor.session.id)
         if item is not None:
             return await self._item(request, visitor, item, told)
-        return await self._page(request, visitor, "empty", told)
+        return await self._page(
+            request, visitor, "empty", told, **await asyncio.to_thread(self._readers, visitor)
+        )
 
     async def _item(
         self, request: Request, visitor: Visitor, item: Item, told: Told, status: int = 200, *, again: bool = False
@@ -231,6 +233,15 @@ class _Review:
     async def _told(self, request: Request) -> Told:
         found = (await self._shell.signing()).opened("told", request.cookies.get(TOLD, ""))
         return NOTHING if found is None else Told(**found)
+
+    def _readers(self, visitor: Visitor) -> dict[str, Any]:
+        """How far reviewers agree, and what this one caught of what was known: told when nothing is left to judge."""
+        from calibrant.reviewing.readers import readers_of  # takes SciPy, which no answer waits for
+
+        readers = readers_of(self._shell.context.store)
+        caught = next((one for one in readers.caught() if one.reviewer == visitor.who and one.wrong), None)
+        agreement = readers.agreement()
+        return {"agreement": agreement if agreement.ordinal is not None else None, "caught": caught}
 
     def _saved(self, done: Submitted, form: Mapping[str, str]) -> Told:
         """What the reviewer learns once the verdict is in: how sure calibrant had been."""

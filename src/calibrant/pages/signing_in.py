@@ -44,7 +44,12 @@ def signing_in(shell: Shell) -> list[Route]:
         if not any(role in key.roles for role in PEOPLE):
             told = f"This key has the role {', '.join(key.roles)}; pages are for reviewers and admins."
             return _login(shell, to, told, 403)
-        session = Session.of(key, _who(key, form.get("who", "")), shell.context.clock())
+        who = _who(key, form.get("who", ""))
+        if who != key.name and keys.named(who) is not None:
+            return _login(
+                shell, to, f"{who} is the name of a key. Take another, or sign in with that key.", 403
+            )
+        session = Session.of(key, who, shell.context.clock())
         return shell.cookied(RedirectResponse(to, 303, HEADERS), request, signing, session)
 
     async def leave(_: Request, __: Visitor) -> Response:

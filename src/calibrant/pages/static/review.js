@@ -6,7 +6,7 @@
   const who = main.dataset.who, token = document.body.dataset.token, POLL = 5000, UNSENT = `calibrant-unsent:${who}`;
   const html = window.trustedTypes ? trustedTypes.createPolicy("pages", { createHTML: (text) => text }) : { createHTML: (text) => text };
   const find = (selector, within = document) => within.querySelector(selector);
-  let busy = false, ahead = 0, active = Date.now(), renewing = false, ticking = 0, last = null, later = 0, fading = 0;
+  let busy = false, ahead = 0, active = Date.now(), renewing = false, ticking = 0, last = null, later = 0, fading = 0, chosen = null;
 
   // What a browser keeps. Where it keeps nothing all works, but for what is lost with the page.
   const keep = {
@@ -19,6 +19,7 @@
   const element = (name, text, attributes = {}) => { const made = document.createElement(name); if (text) made.textContent = text; for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value); return made; };
   const now = () => (Date.now() + ahead) / 1000;
   const item = () => find("#item")?.dataset ?? null;
+  const forget = (id) => { for (const field of ["own", "correction", "note"]) keep.set(draftOf(id, field), null); };
   const draftOf = (id, field) => `calibrant-draft:${who}:${id}:${field}`;
 
   function say(text, { undo = "", until = 0 } = {}) {
@@ -53,7 +54,7 @@
       for (const field of main.querySelectorAll("[data-draft]")) field.value = keep.get(draftOf(current.id, field.dataset.draft)) ?? field.value;
       if (find("#note")?.value) find(".fold-note").open = true;
       const form = find("#verdict");
-      if (form) { form.noValidate = true; const grade = keep.get(draftOf(current.id, "grade")), choice = grade && find(`[name=grade][value="${grade}"]`, form); if (choice) choice.checked = true; ready(); }
+      if (form) { form.noValidate = true; if (chosen?.id === current.id) find(`[name=grade][value="${chosen.grade}"]`, form).checked = true; ready(); }
       clock();
     }
     if (current) history.replaceState(null, "", `/review?item=${encodeURIComponent(current.id)}`); else if (!first) history.replaceState(null, "", "/review");
@@ -111,9 +112,7 @@
     try {
       const response = await post(next);
       if (response.status === 401 || response.status >= 500) throw new Error(String(response.status));
-      for (const field of ["own", "correction", "note"]) keep.set(draftOf(next.item, field), null);
-      keep.set(draftOf(next.item, "grade"), next.grade);
-      setTimeout(() => keep.set(draftOf(next.item, "grade"), null), 60000);
+      forget(next.item);
       change((all) => all.filter((one) => one.item !== next.item));
       kept.replaceChildren();
       await taken(response);
@@ -197,7 +196,7 @@
   });
   for (const kind of ["pointerdown", "input", "scroll"]) document.addEventListener(kind, () => { active = Date.now(); }, { passive: true });
   document.addEventListener("input", (event) => { const field = event.target.dataset?.draft, current = item(); if (field && current) keep.set(draftOf(current.id, field), event.target.value || null); });
-  document.addEventListener("change", (event) => { if (event.target.name === "grade") { if (toast.textContent.startsWith("Nothing stored")) say(""); ready(); } });
+  document.addEventListener("change", (event) => { if (event.target.name === "grade") { chosen = { id: item()?.id, grade: event.target.value }; if (toast.textContent.startsWith("Nothing stored")) say(""); ready(); } });
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]"), undo = event.target.closest("#undo-last");
     if (undo && last) { event.preventDefault(); takeBack(last.id); }
@@ -217,7 +216,7 @@
     delete fields.token;
     form.closest("dialog")?.close();
     if (fields.do === "show" && !fields.own.trim()) { find("#mine").focus(); return say("Write a line first, or press n: I could not say."); }
-    await act(fields);
+    if (await act(fields) && fields.do === "skip") forget(fields.item);
   });
   addEventListener("online", send);
   arrived(true);
