@@ -56,8 +56,7 @@ class Assessor:
         Calls go through `asker`, which shares samples among answers to one question, else through one for this
         answer alone.
         """
-        asker = asker or self.asker()
-        readings = await read(self.signals, question, completion, asker)
+        readings = await read(self.signals, question, completion, asker or self.asker)
         return readings, self.confidence(question, completion, readings)
 
     def confidence(

@@ -39,9 +39,14 @@ UNREAD = "no grade, for the model's replies cannot be read as one or contradict 
 
 
 async def read(
-    signals: Mapping[str, Signal], question: Question, completion: Completion, asker: Asker
+    signals: Mapping[str, Signal],
+    question: Question,
+    completion: Completion,
+    asker: Asker | Callable[[], Asker],
 ) -> tuple[Reading, ...]:
     """Read all signals at once, in the order of the mapping, named by its keys.
+
+    What they ask goes through `asker`, which may be what makes one, for where any asks at all.
 
     Each reading's detail carries the digests `prompt` and `parameters` of its signal where it has a
     fingerprint, `asked_with` where the question states it, `calls` and `call_tokens`, which are the Asks that
@@ -51,8 +56,9 @@ async def read(
     is not installed, gives a reading without a score; a bug in a signal raises.
     """
     begun = [Steps(partial(signal.read, question, completion)) for signal in signals.values()]
-    if asking := [steps.answered(asker) for steps in begun if steps.wanted is not None]:
-        await asyncio.gather(*asking)
+    if asking := [steps for steps in begun if steps.wanted is not None]:
+        who = asker if isinstance(asker, Asker) else asker()
+        await asyncio.gather(*[steps.answered(who) for steps in asking])
     return tuple(
         [
             _reading(question, completion, *item, steps)

@@ -53,7 +53,10 @@ HARMLESS = frozenset(
 CLASSES = HARMLESS | {"files", "batches", "uploads", "vector_stores", "fine_tuning"}
 """First steps of paths that metrics tell apart; any other is "passed", since clients may name what they like."""
 
-ASKED = ("content-type", "accept", "range", "idempotency-key", "openai-beta", "anthropic-beta")
+ASKED = {
+    name: name.encode()
+    for name in ("content-type", "accept", "range", "idempotency-key", "openai-beta", "anthropic-beta")
+}
 """Headers of a request that are passed on; a client's key is none of them."""
 
 GIVEN = ("content-type", "content-disposition", "content-range", "accept-ranges", "etag", "last-modified")
@@ -107,7 +110,7 @@ class Passing:
             request.state.wire = Messages()  # whose clients read its errors
         body, named = await self._body(request)
         visit.model, model = self._model(named, path, request, visit)
-        return _Passed(request, path, model, _renamed(body, named, model), visit, self._most)
+        return _Passed(request, path, model, _renamed(body, model), visit, self._most)
 
     @property
     def _most(self) -> int:
@@ -149,8 +152,9 @@ class Passing:
         return way.model.name, model
 
     async def _body(self, request: Request) -> tuple[Any, str | None]:
-        """The body, JSON whole and all else as it comes, and the model that the request names."""
-        asked = request.query_params.get("model") or request.headers.get("x-calibrant-model")
+        """The body, JSON as its value and all else as it comes, and the model that the request names."""
+        asked = request.query_params.get("model") if request.scope["query_string"] else None
+        asked = asked or request.headers.get("x-calibrant-model")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if request.method in ("GET", "HEAD", "DELETE") and "content-length" not in request.headers:
             return None, asked
@@ -159,7 +163,9 @@ class Passing:
         stream = self._limited(request)
         if kind == "application/json":
             whole = b"".join([part async for part in stream])
-            return whole, _stated(whole, self._admission.server.depth_limit) or asked
+            value = parsed(whole, self._admission.server.depth_limit)
+            named = value.get("model") if isinstance(value, dict) else None
+            return (value, named or asked) if isinstance(named, str) else (whole, asked)
         begin = bytearray()
         async for part in stream:
             begin += part
@@ -189,22 +195,12 @@ class Passing:
             raise
 
 
-def _stated(data: bytes, depth: int) -> str | None:
-    """The model that JSON names."""
-    value = parsed(data, depth)
-    named = value.get("model") if isinstance(value, dict) else None
-    return named if isinstance(named, str) and named else None
-
-
-def _renamed(body: Any, named: str | None, model: Passable) -> Any:
+def _renamed(body: Any, model: Passable) -> Any:
     """The body with the name that the model has on its server, where it names one."""
-    if isinstance(body, bytes):
-        value = None if named is None else orjson.loads(body)
-        if not isinstance(value, dict) or not isinstance(value.get("model"), str):
-            return body
-        return orjson.dumps({**value, "model": model.served})
-    if body is None:
-        return None
+    if isinstance(body, dict):
+        return orjson.dumps({**body, "model": model.served})
+    if body is None or isinstance(body, bytes):
+        return body
     begin, rest = body
     if found := FIELD.search(begin):
         begin = begin[: found.start(2)] + model.served.encode() + begin[found.end(2) :]
@@ -230,7 +226,8 @@ class _Passed:
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         request = self._request
-        headers = {name: value for name in ASKED if (value := request.headers.get(name)) is not None}
+        came = dict(request.scope["headers"])
+        headers = {name: came[one].decode("latin-1") for name, one in ASKED.items() if one in came}
         try:
             async with self._model.passed(
                 request.method, self._path, again=self._again, headers=headers, body=self._body,

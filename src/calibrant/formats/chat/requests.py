@@ -98,9 +98,9 @@ def chat_request(body: Json) -> ChatRequest:
     if not messages:
         raise BadRequest("Expected messages, a list with at least one message.", "messages")
     ask = _ask(body, tuple([_message(item, f"messages[{i}]") for i, item in enumerate(messages)]))
-    options = field_of(body, "stream_options", dict, {})
+    options, firm = field_of(body, "stream_options", dict, {}), _firm(ask)
     return ChatRequest(
-        ask=replace(ask, firm=_firm(ask)),
+        ask=replace(ask, firm=firm) if firm else ask,
         model=field_of(body, "model", str, ""),
         stream=field_of(body, "stream", bool, False),
         include_usage=field_of(options, "include_usage", bool, False),
