@@ -45,18 +45,23 @@ async def keep_asking(
 ) -> Load:
     """Ask over so many connections for a time; with a `pace` each waits until so long after its last request.
 
-    One request is asked over and over; of an iterator, each once.
+    They begin one after the other then, spread over the pace, as clients that know nothing of each other. One request
+    is asked over and over; of an iterator, each once.
     """
     load, start = Load(), time.perf_counter()
     ends = start + seconds
     asked = repeat(request.at(port)) if isinstance(request, Request) else (each.at(port) for each in request)
-    await asyncio.gather(*(_one_connection(port, asked, ends, pace, load) for _ in range(connections)))
+    starts = [pace * number / connections for number in range(connections)]
+    await asyncio.gather(*(_one_connection(port, asked, ends, pace, begins, load) for begins in starts))
     load.seconds = time.perf_counter() - start
     return load
 
 
-async def _one_connection(port: int, requests: Iterator[bytes], ends: float, pace: float, load: Load) -> None:
+async def _one_connection(
+    port: int, requests: Iterator[bytes], ends: float, pace: float, begins: float, load: Load
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    await asyncio.sleep(begins)
     while (start := time.perf_counter()) < ends:
         writer.write(next(requests))
         status, first, body = await _response(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import zip_longest
 from operator import itemgetter, methodcaller
 from typing import Any
@@ -38,9 +38,11 @@ def tokens_within(logprobs: Any) -> tuple[Token, ...]:
     >>> tokens_within({"content": None, "refusal": [{"token": "No", "logprob": -0.2}]})
     (Token(text='No', logprob=-0.2, top=()),)
     """
+    if logprobs is None:
+        return ()
     if isinstance(logprobs, list):
         return tokens_from(logprobs)
-    if not isinstance(logprobs, Mapping):
+    if not isinstance(logprobs, dict):
         return ()
     for name in ("content", "refusal"):
         if isinstance(entries := logprobs.get(name), list) and entries:
@@ -68,6 +70,8 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     ()
     """
     there = list(entries or ())
+    if len(there) == 1 and (plain := _plain(there[0])) is not None:  # as in each piece of a stream
+        return (plain,)
     try:
         texts = _texts(there)
     except (KeyError, TypeError, AttributeError):  # no object, or one of something else
@@ -75,6 +79,16 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     tops = [*map(TOP, there)]
     listed = [_listed(top) if top else () for top in tops] if any(tops) else [()] * len(tops)
     return tuple(map(Token._make, zip(texts, _numbers(there), listed, strict=True)))
+
+
+def _plain(entry: Any) -> Token | None:
+    """A token with nothing about it that has to be looked at closely; else None."""
+    if type(entry) is not dict or entry.get("top_logprobs"):
+        return None
+    text, logprob = entry.get("token"), entry.get("logprob")
+    if type(text) is not str or type(logprob) is not float or not LEAST_LOGPROB <= logprob <= 0.0:
+        return None
+    return None if not text or SIGN.search(text) else Token(text, logprob or 0.0)
 
 
 def _listed(top: Any) -> tuple[tuple[str, float], ...]:

@@ -36,6 +36,9 @@ from .requests import ChatRequest
 __all__ = ["Assembler", "Chunks"]
 
 
+BARE = frozenset(("id", "object", "created", "model", "choices"))
+"""Members of a piece that say nothing beyond its choices."""
+
 PLAIN = frozenset(("role", "content"))
 """Members of nearly every piece; one that has no others is text, and there is nothing else to look for."""
 
@@ -144,10 +147,10 @@ class Assembler:
         Raises what `failure` says when the chunk carries an error, `ModelUnavailable` when it is no chunk.
         """
         with expecting("a piece of a chat completion", chunk, ADVICE):
-            self._further |= further(chunk, FORMAT)
-            self._named |= body_members(chunk)
-            if chunk.get("usage"):
-                self._usage = usage_from(chunk["usage"])
+            if not chunk.keys() <= BARE:
+                self._further |= further(chunk, FORMAT)
+                self._named |= body_members(chunk)
+                self._usage = usage_from(chunk["usage"]) if chunk.get("usage") else self._usage
             return tuple([self._take(choice) for choice in chunk.get("choices") or ()])
 
     def _take(self, choice: Mapping[str, Any]) -> Delta:
