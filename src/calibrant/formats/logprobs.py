@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import zip_longest
 from operator import itemgetter, methodcaller
 from typing import Any
@@ -59,6 +60,10 @@ def tokens_within(logprobs: Any) -> tuple[Token, ...]:
     )
 
 
+_token: Callable[[tuple[Any, ...]], Token] = partial(tuple.__new__, Token)
+"""`Token._make` without its look at the length, which costs as much as the token."""
+
+
 def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
     """The tokens in a list of log-probabilities; none where an entry is no token.
 
@@ -78,7 +83,7 @@ def tokens_from(entries: Iterable[Any] | None) -> tuple[Token, ...]:
         return ()
     tops = [*map(TOP, there)]
     listed = [_listed(top) if top else () for top in tops] if any(tops) else [()] * len(tops)
-    return tuple(map(Token._make, zip(texts, _numbers(there), listed, strict=True)))
+    return tuple(map(_token, zip(texts, _numbers(there), listed, strict=True)))
 
 
 def _plain(entry: Any) -> Token | None:

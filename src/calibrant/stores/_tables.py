@@ -39,8 +39,9 @@ def table(name: str, *columns: str) -> Any:
 def json_text(value: Any, what: str) -> str:
     """Canonical JSON that any database can hold; raises `StoreRefused`."""
     try:
+        text = canonical(value)
         # Half a surrogate pair, as a model's broken output can have it, fits in no database.
-        return canonical(value).encode(errors="replace").decode()
+        return text if text.isascii() else text.encode(errors="replace").decode()
     except (TypeError, ValueError) as error:
         raise StoreRefused(
             f"{what} cannot be kept as JSON: {error}. Leave out what JSON cannot say."
