@@ -15,7 +15,7 @@ promotion: the share that promises too much.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,25 +139,38 @@ def stream(
     return np.stack([p, q, y, pi, item])[:, kept].T
 
 
-def test_of(labels: Array, *, items: bool = False, before: int = 200) -> Iterator[PromotionTest]:
-    """The test after each label; the bounds are those of the first, on which the challenger was fitted."""
-    test = PromotionTest(loss=1.0, gain=1.0)
-    if len(labels) > before:
-        loss, gain = largest(labels[:before, 0], labels[:before, 1], labels[:before, 3])
-        test = PromotionTest(loss=loss, gain=gain)
-    yield test
+def last(labels: Array, *, before: int = 200) -> PromotionTest:
+    """The test after the label that decided it; its bounds are those of labels that the challenger was fitted on."""
+    loss, gain = largest(labels[:before, 0], labels[:before, 1], labels[:before, 3])
+    test = PromotionTest(loss=loss, gain=gain)
     for p, q, y, pi, item in labels[before:].tolist():
-        test.update(p, q, y, pi, item if items else None)
-        yield test
-
-
-def last(labels: Array, **named: bool) -> PromotionTest:
-    test = None
-    for test in test_of(labels, **named):
+        test.update(p, q, y, pi, item)
         if test.better:
             break
-    assert test is not None
     return test
+
+
+SHARES = np.array([0.9, 0.6, 0.4, 0.25, 0.15, 0.09, 0.05, 0.03, 0.015, 0.008])
+
+
+def decided_at(labels: Array, before: int = 200) -> int | None:
+    """The same written out at once, which takes a hundredth of the time: the label at which it is found better."""
+    if len(labels) <= before:
+        return None
+    p, q, y, pi, item = labels.T
+    sides = np.array([(p - q) * (p + q - 2 * v) / pi for v in (0.0, 1.0)])
+    x, loss = (p - q) * (p + q - 2 * y) / pi, np.maximum(-sides.min(axis=0), 0)
+    bound = max(float(loss[:before].max()), 1e-9)
+    first = np.flatnonzero(np.r_[True, np.diff(item[before:]) != 0])
+    size = np.diff(np.r_[first, len(item) - before])
+    mean, worst = np.add.reduceat(x[before:], first) / size, np.maximum.reduceat(loss[before:], first)
+    bounds = np.maximum(np.r_[bound, np.maximum.accumulate(worst)[:-1]], bound)
+    counted = np.where(worst <= bounds, mean, np.maximum(np.minimum(mean, 0), -bounds))
+    logs = np.cumsum(np.log1p(SHARES[:, None] * counted / bounds), axis=1)
+    top = logs.max(axis=0)
+    over = np.flatnonzero(top + np.log(np.exp(logs - top).mean(axis=0)) >= np.log(20))
+    # an item is counted once another one comes, which is then the label at which it is seen
+    return int(first[over[0]] + size[over[0]]) + 1 if len(over) and over[0] + 1 < len(first) else None
 
 
 def promoting(runs: int, rows: int) -> None:
@@ -170,15 +183,14 @@ def promoting(runs: int, rows: int) -> None:
         ("better, doubtful ones judged", 0.7, "doubt", 1), ("a little better", 0.45, "all", 1),
     )  # fmt: skip
     for name, truth, propensity, size in settings:
-        found = [
-            last(
-                stream(seed, rows // size, 0.7, truth=truth, propensity=propensity, size=size), items=size > 1
-            )
-            for seed in range(runs)
-        ]
-        labels = [one.better_at for one in found if one.better_at is not None]
-        when = f"{np.median(labels):,.0f}" if len(labels) > runs / 2 else "-"
-        print(f"| {name} | {len(labels) / runs:.3f} | {when} |", flush=True)
+        found = list[int | None]()
+        for seed in range(runs):
+            labels = stream(seed, rows // size, 0.7, truth=truth, propensity=propensity, size=size)
+            found.append(decided_at(labels))
+            assert seed >= 3 or last(labels).better_at == found[-1]
+        seen = [at for at in found if at is not None]
+        when = f"{np.median(seen):,.0f}" if len(seen) > runs / 2 else "-"
+        print(f"| {name} | {len(seen) / runs:.3f} | {when} |", flush=True)
 
 
 def issuing(runs: int) -> None:
@@ -192,10 +204,10 @@ def issuing(runs: int) -> None:
         y = (rng.random(6000) < truth).astype(float)
         made = find("calibrators", "platt")().fit(Tally.of(c[:600], y[:600]))
         labels = np.stack([c, made(c), y, np.ones(6000), np.arange(6000)]).T
-        test = last(labels, before=600)
-        if test.better_at is None:
+        at = decided_at(labels, before=600)
+        if at is None:
             continue
-        since = slice(600, 600 + test.better_at)
+        since = slice(600, 600 + at)
         found = certify(c[since], y[since], max_error=0.2, delta=0.1, prior_map=made, issue=1)
         if found.threshold is not None:
             certified += 1

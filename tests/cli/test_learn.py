@@ -87,11 +87,18 @@ def test_by_hand_takes_a_name_and_a_reason(store: str) -> None:
     assert "Say why" in refused("rollback", store)
 
 
+def release_file(folder: Path) -> str:
+    release_with(None).save(folder / "release.json")
+    return str(folder / "release.json")
+
+
 def test_a_store_that_does_not_say_what_answers_takes_the_release_by_name(tmp_path: Path) -> None:
     path = str(tmp_path / "log.db")
     desk(tmp_path / "log.db", judged(60)).close()
-    assert "--release calibrant.toml" in refused("refit", path)
-    release_with(None).save(tmp_path / "release.json")
+    assert "--release calibrant.toml" in refused("promote", path)
+    assert "Nothing was proposed in the store" in run("refit", path, "-o", str(tmp_path / "maps.json"))
+    assert MapSet.load(tmp_path / "maps.json").by == ("task", "domain", "model", "signal")
+    assert "Nothing is proposed" in run("promote", path, "--release", release_file(tmp_path), status=3)
     found = run("refit", path, "--release", str(tmp_path / "release.json"), "--json")
     assert found["groups"][0]["proposals"][0]["parents"] == []
     assert "first map here" in run("refit", path, "--release", str(tmp_path / "release.json"))

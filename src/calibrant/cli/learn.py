@@ -59,10 +59,13 @@ def refit_command(
     """
     from calibrant.learning.refitting import refit
     from calibrant.learning.telling import maps_in, sentences_of
+    from calibrant.releases.release import Release, Way
 
     opened = _opened(store, readonly=dry)
     try:
-        found = refit(opened, _release(opened, store, release), task=task, domain=domain)
+        answering = _answering(opened, release)
+        dry = dry or answering is None
+        found = refit(opened, answering or Release(default=Way()), task=task, domain=domain)
         if not dry:
             now = time.time()
             opened.add([one.event(now) for one in found.proposals])
@@ -71,10 +74,12 @@ def refit_command(
     if out is not None:
         maps_in(found).save(out)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"proposed": not dry})
         return
     for line in sentences_of(found, proposed=not dry):
         say(line)
+    if answering is None:
+        say(f"Nothing was proposed in the store, for {UNKNOWN} Put the maps in its file: [confidence] maps.")
     if out is not None:
         say(f"Written: {out}.")
 
@@ -273,18 +278,21 @@ def _opened(store: str, *, readonly: bool = False) -> Store:
     return open_store(store, readonly=readonly)
 
 
-def _release(opened: Store, store: str, named: str | None) -> Release:
-    """What answers: as named, else as the store says."""
+UNKNOWN = "it does not say which release answers: no gateway has started on it, and none was promoted."
+
+
+def _answering(opened: Store, named: str | None) -> Release | None:
+    """What answers: as named, else as the store says; None where it does not."""
     from calibrant.learning.deployed import deployed
 
-    if named is not None:
-        return _of_file(named)
-    found = deployed(opened)
+    return _of_file(named) if named is not None else deployed(opened)
+
+
+def _release(opened: Store, store: str, named: str | None) -> Release:
+    """What answers; raises `Misuse` where nobody says."""
+    found = _answering(opened, named)
     if found is None:
-        raise Misuse(
-            f"The store {store} does not say which release answers: no gateway has started on it, and none was "
-            "promoted. Name it: --release calibrant.toml."
-        )
+        raise Misuse(f"Of the store {store}: {UNKNOWN} Name it: --release calibrant.toml.")
     return found
 
 

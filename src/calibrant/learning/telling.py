@@ -18,18 +18,18 @@ def sentences_of(found: Refit, *, proposed: bool = True) -> Iterator[str]:
             yield f"  {note}"
         if group.why is not None:
             yield f"  Nothing proposed: {group.why}."
-        yield from _of(group)
+        yield from _of(group, "Proposed" if proposed else "Fitted")
     for why, n in found.left.items():
         yield f"  {n:,} judged answers left aside: {why}."
     if any(group.proposals for group in found.groups) and proposed:
         yield "Verdicts that come from now on are held against them: calibrant learn promote STORE says how they stand."
 
 
-def _of(group: RefitGroup) -> Iterator[str]:
+def _of(group: RefitGroup, done: str) -> Iterator[str]:
     for one in group.proposals:
         held = one.challenger.evidence
         champion = "the first map here" if one.champion is None else f"against {one.champion.map_id}"
-        yield f"  Proposed {one.id}, {one.way.replace('_', ' ')}: {one.challenger.calibrator} on {held}, {champion}."
+        yield f"  {done} {one.id}, {one.way.replace('_', ' ')}: {one.challenger.calibrator} on {held}, {champion}."
 
 
 def maps_in(found: Refit) -> MapSet:
