@@ -348,8 +348,10 @@ def test_a_promotion_by_two_leaders_at_once_is_one(drifted: SqlStore, champion_r
     drifted.add(judged(400, seed=5, first=800, shift=lambda _: 1.0, made=identity()))
     (ready,) = best(contests(drifted))
     both = [
-        put_in_force(drifted, champion_release, [ready], note="n", time=2e6, new_id=new_id).release
-        for _ in "ab"
+        put_in_force(
+            drifted, champion_release, [ready], note="n", time=time, made_at=2e6, new_id=new_id
+        ).release
+        for time in (2e6 + 1, 2e6 + 2)
     ]
     assert both[0] == both[1] and len(list(promotions(drifted))) == 2
 

@@ -112,11 +112,11 @@ class Learner:
         self._folding.go_on()
 
     def _promote(self) -> None:
-        from calibrant.learning.promoting import best, to_be_careful_about
+        from calibrant.learning.promoting import best, to_be_careful_about, why_ready
 
         release = deployed(self._pipeline.store) or self._release()
         if ready := best(self._fold):
-            self._put(release, ready, "found better on later labels")
+            self._put(release, ready, why_ready(ready))
         elif lower := to_be_careful_about(self._fold, release):
             self._put(release, lower, "the lower of both while an alarm is open", careful=True)
 

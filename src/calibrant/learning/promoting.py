@@ -118,13 +118,15 @@ def put_in_force(
     time: float,
     new_id: Callable[[], str],
     careful: bool = False,
+    made_at: float | None = None,
 ) -> Step:
     """Promote a release with the challengers of these contests; with `careful` with the lower of both maps in each.
 
     What was certified on the scale of a map that goes is issued anew on the labels that came after the challenger's,
     which it was not fitted on; the k-th issue for a group spends 6 / (pi k)^2 of its delta. Where that cannot be, the
     certificate says so and the policy takes the careful way. The lower of both is below the map that goes at every
-    score, and for it too a certificate is issued anew.
+    score, and for it too a certificate is issued anew. `made_at` stands in the release: two processes that
+    do the same with one make one release.
 
     Raises `Misuse` for two challengers of one place, and where a map that is to go answers no more.
     """
@@ -146,7 +148,7 @@ def put_in_force(
         made = put(made, one.place, fitted)
     made, reissued = _reissued(store, made, replaced) if replaced else (made, ())
     made = replace(
-        made, parents=(release.release_id,), made_at=time, note=note,
+        made, parents=(release.release_id,), made_at=time if made_at is None else made_at, note=note,
         labels=(min(one.first for one in proposals), max(one.last for one in proposals)),
     )  # fmt: skip
     events: list[Fact] = [
@@ -170,6 +172,12 @@ def best(fold: Contests) -> list[Contest]:
             if other is None or _evidence(contest) > _evidence(other):
                 found[contest.proposal.place] = contest
     return list(found.values())
+
+
+def why_ready(chosen: Sequence[Contest]) -> str:
+    """Why contests are ready, for the list of releases."""
+    first = all(contest.test is None for contest in chosen)
+    return "the first map" if first else "found better on later labels"
 
 
 def to_be_careful_about(fold: Contests, release: Release) -> list[Contest]:
