@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from calibrant.overview.evidence import ebh, evidence, slope_of
 from calibrant.overview.rules import Rule, money
 from calibrant.overview.standing import Standing, standing, standings
-from calibrant.overview.tallying import OPEN, SLACK, Label, Overview
+from calibrant.overview.tallying import OPEN, SLACK, Label, Overview, Waiting
 from calibrant.overview.telling import answer_line, gap_said, word
 from calibrant.past.answers import Answer
 from calibrant.tally import Tally
@@ -137,9 +137,11 @@ def test_held_answers_wait_until_they_are_decided(facts: list[Fact]) -> None:
 def test_what_waits_is_bounded(facts: list[Fact]) -> None:
     answer = replace(Answer.of(next(one for one in facts if isinstance(one, Record))), held=True)
     overview = Overview()
-    for i in range(OPEN + SLACK + 1):
-        overview.answered(replace(answer, record_id=str(i), time=float(i)))
-    assert len(overview.tasks[answer.task or ""].waiting) == OPEN
+    overview.answered(answer)
+    past = overview.tasks[answer.task or ""]
+    past.waiting.update({str(i): Waiting(float(i), True, "held") for i in range(OPEN + SLACK)})
+    overview.answered(replace(answer, record_id="last", time=answer.time + 1))
+    assert len(past.waiting) == OPEN and "last" in past.waiting and "0" not in past.waiting
 
 
 def test_lines_say_what_is_known_and_no_more(overview: Overview) -> None:

@@ -62,7 +62,8 @@ def claims_of(twin: Twin) -> list[str]:
         claims.append(f"Each of the last 7 days' {found['recent_answers']:,} answers went to a person.")
     if risk["threshold"] is not None and risk["certified"]:
         claims.append(f"They go from {fixed(risk['threshold'], 3)} on, by a certificate.")
-    claims.append(f"The log is whole and unchanged up to entry {twin['logging']['entries']:,}.")
+    if twin["logging"]["head"] is not None:
+        claims.append(f"The log is whole and unchanged up to entry {twin['logging']['entries']:,}.")
     return claims
 
 

@@ -13,15 +13,15 @@ from ..metrics.intervals import Estimate
 from ..monitors.calibration import ALPHA, TOLERANCE
 from ..overview.evidence import ebh, evidence, slope_of
 from ..overview.rules import Rule, money, rule_of
-from ..overview.standing import Standing, standings
+from ..overview.standing import Standing, standing
 from ..overview.tallying import DAY, Counts, Overview
 from ..past.folding import Folding
 from ..protocols import Store
 from ..report.charts import thinned
 from ..report.standings import reliability_values
-from ..types import Entry, Head, Record, Verified
+from ..types import Entry, Head, Record
 
-__all__ = ["FORMAT", "VERSION", "ChainBroken", "Source", "numbers", "read_store"]
+__all__ = ["FORMAT", "VERSION", "ChainBroken", "Source", "concluded", "numbers", "read_store"]
 
 FORMAT, VERSION = "calibrant/card", 1
 
@@ -32,11 +32,10 @@ class ChainBroken(UnusableInput):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A store's past up to an entry: the fold over it, the chain there, and the store to ask for single records."""
+    """A store's past up to an entry: the fold over it, the chain's head there, and the store for single records."""
 
     store: Store
     overview: Overview
-    verified: Verified
     head: Head
 
 
@@ -72,36 +71,40 @@ def read_store(store: Store, head: Head | None = None) -> Source:
     until = head or verified.head
     overview = Overview()
     Folding(_Until(store, until.position), [overview], kept=None).go_on()  # type: ignore[arg-type]
-    return Source(store, overview, verified, until)
+    return Source(store, overview, until)
 
 
 def numbers(source: Source, task: str, now: float) -> dict[str, Any]:
     """The twin of a task's card, without what people declare; raises `UnusableInput` for a task without answers."""
-    found = {one.task: one for one in standings(source.overview, now)}
-    if task not in found:
-        known = ", ".join(repr(name) for name in sorted(found)) or "none"
+    if task not in source.overview.tasks:
+        known = ", ".join(repr(name) for name in sorted(source.overview.tasks)) or "none"
         raise UnusableInput(f"There are no answers of the task {task!r} in this store, which knows {known}.")
-    one = found[task]
+    one = standing(source.overview, task, now)
     rule = rule_of(source.store, one)
-    made: dict[str, Any] = _rounded({
-        "format": FORMAT, "version": VERSION, "calibrant": __version__, "task": task, "at": now,
-        "state": one.state, "since": one.since, "matured": one.matured, "delay": one.delay,
+    made: dict[str, Any] = _rounded(concluded(one, rule) | {
+        "format": FORMAT, "version": VERSION, "calibrant": __version__, "delay": one.delay,
         "identity": _identity(one, rule),
-        "performance": _performance(one),
-        "labels": _labels(one),
         "results": _results(one),
-        "risk": _risk(one, rule),
         "oversight": _oversight(one),
         "monitoring": _monitoring(one, source.overview),
         "changes": _changes(source.overview, one),
         "logging": _logging(source, one),
     })  # fmt: skip
-
     return made
 
 
+def concluded(one: Standing, rule: Rule) -> dict[str, Any]:
+    """Those numbers of a twin from which is concluded what can be claimed."""
+    parts = [{"domain": segment.domain, "gap": _estimate(segment.gap)} for segment in one.segments]
+    return {
+        "task": one.task, "at": one.now, "state": one.state, "since": one.since, "matured": one.matured,
+        "performance": _performance(one), "labels": _labels(one), "risk": _risk(one, rule),
+        "results": {"segments": parts}, "logging": {"head": None},
+    }  # fmt: skip
+
+
 def _identity(one: Standing, rule: Rule) -> dict[str, Any]:
-    groups = sorted(one.past.current.values(), key=lambda group: (-group.answers, group.first))
+    groups = sorted(one.current.values(), key=lambda group: (-group.answers, group.first))
     return {
         "answers": sum(one.past.domains.values()),
         "domains": {
@@ -178,7 +181,7 @@ def _segments(one: Standing) -> list[dict[str, Any]]:
 
 
 def _evidence_of(one: Standing, domain: str | None) -> float:
-    keys = {key for key, group in one.past.current.items() if group.domain == domain}
+    keys = {key for key, group in one.current.items() if group.domain == domain}
     found = evidence(row for row in one.labels.values() if row.group in keys)
     return found.points[-1].log10 if found.points else 0.0
 

@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from calibrant.assembly.config import Config, load
 from calibrant.assembly.sections import Server, is_loopback
 from calibrant.errors import StoreAway, UnusableInput
 from calibrant.pages.context import Context
+from calibrant.pages.known import Known
 from calibrant.pages.routes import routes
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
@@ -90,13 +92,17 @@ def serve(path: Path) -> None:
     reviews = Reviews(desk, leads)
     sources = dict(config.sources)
 
+    shown = Known(pipeline.store, pipeline.clock)
     ledger = Ledger(pipeline.store, admission.keyring)
 
     def apply(config: Config) -> None:
         pipeline.writer.keeping, retention.keeping = config.keeping.of, config.keeping
         deliveries.webhooks, desk.settings = config.webhooks, config.reviewing
-        alerting.webhooks, monitoring.settings = config.alerts, config.watch
-        learner.settings = config.learning
+        alerting.webhooks, monitoring.settings, learner.settings = (
+            config.alerts,
+            config.watch,
+            config.learning,
+        )
         sources.clear()
         sources.update(config.sources)
         admission.apply(config.keys, config.server)
@@ -112,7 +118,7 @@ def serve(path: Path) -> None:
         hears={PROMOTION: reloader.promote},
         after=reloader.catch_up if position is None else position,
         knows=lambda: reloader.knows,
-        routes=_pages(config, pipeline, admission, desk),
+        routes=_pages(config, pipeline, admission, desk, shown),
         beside=[
             reloader.watch,
             pipeline.writer.watch,
@@ -124,6 +130,7 @@ def serve(path: Path) -> None:
             monitoring.watch,
             learner.watch,
             ledger.watch,
+            *([partial(shown.watch, leads)] if config.pages.enabled else []),
         ],
     )
     settings = uvicorn.Config(
@@ -139,7 +146,7 @@ def serve(path: Path) -> None:
         uvicorn.Server(settings).run(sockets=[listener])
 
 
-def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk) -> list[Route]:
+def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk, known: Known) -> list[Route]:
     """What people see; people come in by the keys of clients, as they are at the moment."""
     if not config.pages.enabled:
         return []
@@ -148,6 +155,7 @@ def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk)
         Context(
             store=pipeline.store, keys=admission.keyring, title=config.pages.title, clock=pipeline.clock,
             desk=desk, book=lambda task: pipeline.way(task).book,
+            known=known,
             read=lambda request: read_bytes(request, admission.server.body_limit),
         )
     )  # fmt: skip

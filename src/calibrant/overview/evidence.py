@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
 
 import numpy as np
 
-from ..fits.newton import Grades, newton
 from ..judges.drifting import sequence
 from ..metrics.intervals import Z95, Estimate
+from ..metrics.proper_scores import corp
 from ..monitors.calibration import ALPHA, TOLERANCE, Monitor
 from ..tally import Floats, Tally
-from .tallying import DAY, Label
+from .tallying import CELLS, DAY, Label
 
-__all__ = ["Evidence", "Point", "ebh", "evidence", "slope_of"]
+__all__ = ["Evidence", "Point", "ebh", "evidence", "expected_gaps", "slope_of"]
 
 _MOST = 4_000
 """Labels of which the band of the gap is computed one by one; of more, the newest."""
@@ -100,6 +100,27 @@ def _gaps(rows: Sequence[Label]) -> list[Estimate]:
     ]
 
 
+def expected_gaps(base: Tally, weeks: Mapping[str, Mapping[str, int]]) -> list[tuple[float, float]]:
+    """The gap that each week would have if each confidence still meant what it meant for the labels of `base`.
+
+    It is made without the week's labels: the isotonic fit to `base` says how many of the answers of each confidence are
+    right, and `weeks` how many there were of it. Gives the middle of each week with thirty answers, and the gap.
+
+    >>> expected_gaps(Tally.of([0.9] * 50, [1] * 35 + [0] * 15), {"0": {"45": 40}})[0][1].__round__(2)
+    0.21
+    """
+    fit = corp(base)
+    found = []
+    for week, cells in sorted(weeks.items(), key=lambda pair: int(pair[0])):
+        if sum(cells.values()) >= 30:
+            claim = np.array([(int(cell) + 0.5) / CELLS for cell in cells])
+            count = np.array(list(cells.values()), np.float64)
+            at = np.clip(np.searchsorted(fit.score, claim, side="right") - 1, 0, len(fit.score) - 1)
+            gap = float(((claim - fit.recalibrated[at]) * count).sum() / count.sum())
+            found.append(((int(week) + 0.5) * 7 * DAY, gap))
+    return found
+
+
 def ebh(log10_values: Sequence[float], alpha: float = ALPHA) -> list[bool]:
     """Which of several e-values, in powers of ten, the e-BH procedure marks: at most alpha of the marks are false.
 
@@ -113,6 +134,22 @@ def ebh(log10_values: Sequence[float], alpha: float = ALPHA) -> list[bool]:
             most = k
     marked = set(order[:most])
     return [at in marked for at in range(len(order))]
+
+
+def _logistic(x: Floats, hits: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Coefficients of a logistic regression by Newton's method, and the inverse of the curvature there.
+
+    The fits of maps have a solver with priors; what reads records does without them.
+    """
+    theta: Floats = np.array([0.0, 1.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(theta @ x)))
+        curvature = (x * (weight * p * (1 - p))) @ x.T + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, x @ (hits - weight * p))
+        theta = theta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return theta, np.asarray(np.linalg.inv(curvature))
 
 
 def slope_of(tally: Tally) -> tuple[Estimate, Estimate] | None:
@@ -131,7 +168,7 @@ def slope_of(tally: Tally) -> tuple[Estimate, Estimate] | None:
     scale = tally.rows / tally.total
     claim = np.clip(tally.score, 1e-6, 1 - 1e-6)
     x: Floats = np.vstack([np.ones(len(claim)), np.log(claim / (1 - claim))])
-    theta, bread = newton(Grades(x, tally.hits * scale, tally.weight * scale), np.zeros(2), np.zeros(2))
+    theta, bread = _logistic(x, tally.hits * scale, tally.weight * scale)
     p = 1 / (1 + np.exp(-(theta @ x)))
     mean2 = tally.weight2 / tally.weight  # of rows of one score, whose weights are about equal
     squared = mean2 * (tally.hits2 - 2 * p * tally.hits + p**2 * tally.weight) * scale**2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..metrics.gap import gap
 from ..metrics.intervals import Estimate
 from ..monitors.calibration import TOLERANCE
 from ..tally import Tally
-from .tallying import CELLS, DAY, Counts, Happened, Label, Overview, TaskPast
+from .tallying import CELLS, DAY, Counts, Group, Happened, Label, Overview, TaskPast
 
 __all__ = [
     "PERIOD",
@@ -80,6 +80,7 @@ class Standing:
     ----------
     task : its name, "" for answers without one
     past : what was counted
+    current : the groups that answer now, by key
     labels : those that speak of what answers now, by record, oldest answer first
     tally : of these, claimed probabilities and grades; without those that had no probability
     finding : all measures of it; None without a label
@@ -94,6 +95,7 @@ class Standing:
     task: str
     now: float
     past: TaskPast = field(repr=False)
+    current: Mapping[str, Group] = field(repr=False)
     labels: Mapping[str, Label] = field(repr=False)
     tally: Tally
     finding: Finding | None
@@ -144,7 +146,7 @@ class Standing:
     def cells(self) -> list[int]:
         """How many of all answers of the groups that answer now were told a probability in each of `CELLS` cells."""
         found = [0] * CELLS
-        for group in self.past.current.values():
+        for group in self.current.values():
             for cell, n in group.cells.items():
                 found[int(cell)] += n
         return found
@@ -152,7 +154,7 @@ class Standing:
     @cached_property
     def segments(self) -> list[Segment]:
         """By domain, the largest gap that is sure first; those with too few labels last."""
-        current = self.past.current
+        current = self.current
         domains = dict.fromkeys(one.domain for one in current.values())
         found = []
         for domain in domains:
@@ -226,16 +228,21 @@ def standing(overview: Overview, task: str, now: float, alarms: Iterable[Happene
     delay = maturity(past.labels.values())
     matured = now - delay
     current = past.current
-    mine = {id: one for id, one in past.labels.items() if one.group in current and one.p is not None}
+    mine = {
+        id: one
+        for id, one in past.labels.items()
+        if one.group in current and one.p is not None and one.judged <= now
+    }
     ripe = {id: one for id, one in sorted(mine.items(), key=lambda pair: pair[1].time) if one.time <= matured}
     tally = tally_of(ripe.values())
-    finding = Finding.of(tally) if tally.rows else None
+    finding = _finding(tally) if tally.rows else None
     sent = _graded(one for one in ripe.values() if _sent(one))
-    alarm = _open_alarm(overview.events if alarms is None else alarms, task)
+    maps = {group.map_id for group in current.values()}
+    alarm = _open_alarm(overview.events if alarms is None else alarms, task, maps)
     return Standing(
-        task=task, now=now, past=past, labels=ripe, tally=tally, finding=finding, right=right_of(tally),
-        since=min((one.time for one in ripe.values()), default=None), matured=matured, delay=delay,
-        young=len(mine) - len(ripe), sent=sent, alarm=alarm,
+        task=task, now=now, past=past, current=current, labels=ripe, tally=tally, finding=finding,
+        right=right_of(tally), since=min((one.time for one in ripe.values()), default=None), matured=matured,
+        delay=delay, young=len(mine) - len(ripe), sent=sent, alarm=alarm,
     )  # fmt: skip
 
 
@@ -290,15 +297,24 @@ def _sure(found: Estimate | None) -> float:
     return 0.0 if found is None else max(found.low, -found.high)
 
 
-def _open_alarm(events: Iterable[Happened], task: str) -> Happened | None:
-    """The last alarm of a task after which nothing else was promoted."""
-    found = None
+@lru_cache(maxsize=1024)
+def _finding(tally: Tally) -> Finding:
+    """Kept, since a page asks for the same labels again and again."""
+    return Finding.of(tally)
+
+
+def _open_alarm(events: Iterable[Happened], task: str, maps: Collection[str | None]) -> Happened | None:
+    """The last alarm of a task that stands: nobody resolved it, nothing was promoted after it, its map is in use."""
+    found: list[Happened] = []
     for one in events:
         if one.kind == "alarm" and _task_of(one) == task:
-            found = one
+            found.append(one)
+        elif one.kind == "resolved":
+            found = [alarm for alarm in found if alarm.id != one.about]
         elif one.kind == "promotion":
-            found = None
-    return found
+            found = []
+    stands = [one for one in found if one.data.get("map_id") is None or one.data["map_id"] in maps]
+    return stands[-1] if stands else None
 
 
 def _task_of(event: Happened) -> str:

@@ -30,7 +30,7 @@ OTHERS = "(other tasks)"
 UNCOUNTED = ("second", "judge", "known")
 """Reasons for which somebody judges, and sources, of verdicts that are no labels of their own: they check others."""
 
-TOLD = ("alarm", "promotion", "proposal", "certificate", "erasure")
+TOLD = ("alarm", "resolved", "change", "promotion", "proposal", "certificate", "erasure")
 """Kinds of events that are listed."""
 
 
@@ -71,7 +71,7 @@ class Happened(NamedTuple):
     kind: str
     about: str | None
     data: dict[str, Any]
-    position: str
+    id: str
 
 
 @dataclass(slots=True)
@@ -128,11 +128,18 @@ class Group:
 
 @dataclass(slots=True)
 class TaskPast:
-    """The past of one task. `volunteers` counts verdicts of which nobody knows with what chance they were asked for."""
+    """The past of one task.
+
+    `days` are by the number of the day since 1970, UTC; `weeks` count by seven such days the probabilities in `CELLS`
+    cells. `latest` is time and record of the last answer with each action, `reviews` what became of held answers.
+    `volunteers` counts verdicts of which nobody knows with what chance they were asked for, `dropped` labels that are
+    too old to be kept.
+    """
 
     domains: dict[str, int] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     days: dict[str, Counts] = field(default_factory=dict)
+    weeks: dict[str, dict[str, int]] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     latest: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -220,7 +227,11 @@ class Overview:
         group.at = past.domains[canonical(answer.domain)]
         if answer.p is not None:
             cell = str(min(int(answer.p * CELLS * (1 + 1e-12)), CELLS - 1))
-            group.cells[cell] = group.cells.get(cell, 0) + 1
+            week = past.weeks.setdefault(str(int(answer.time // (7 * DAY))), {})
+            for cells in (group.cells, week):
+                cells[cell] = cells.get(cell, 0) + 1
+            if len(past.weeks) > DAYS // 7:
+                del past.weeks[min(past.weeks, key=int)]
         if len(past.groups) > GROUPS:
             del past.groups[min(past.groups, key=lambda one: (past.groups[one].last, one))]
 
@@ -265,7 +276,7 @@ class Overview:
             past.reviews[outcome] = past.reviews.get(outcome, 0) + 1
         if event.kind in TOLD:
             self.events.append(Happened(event.time, event.kind, event.about, _small(event.data), event.id))
-            self.events.sort(key=lambda one: (one.time, one.position))
+            self.events.sort(key=lambda one: (one.time, one.id))
             del self.events[:-EVENTS]
 
     @staticmethod
@@ -324,7 +335,7 @@ def _plain(past: TaskPast) -> dict[str, Any]:
         "groups": {key: list(_values(one)) for key, one in past.groups.items()},
         "days": {day: one.plain() for day, one in past.days.items()},
         "labels": {id: list(one) for id, one in past.labels.items()},
-        "waiting": {id: list(one) for id, one in past.waiting.items()},
+        "weeks": past.weeks, "waiting": {id: list(one) for id, one in past.waiting.items()},
         "latest": {action: list(one) for action, one in past.latest.items()},
         "reviews": past.reviews, "volunteers": past.volunteers, "dropped": past.dropped,
     }  # fmt: skip
@@ -340,6 +351,7 @@ def _past(plain: Mapping[str, Any]) -> TaskPast:
         groups={key: Group(*one) for key, one in plain["groups"].items()},
         days={day: Counts(*one) for day, one in plain["days"].items()},
         labels={id: Label(*one) for id, one in plain["labels"].items()},
+        weeks={week: dict(cells) for week, cells in plain["weeks"].items()},
         waiting={id: Waiting(*one) for id, one in plain["waiting"].items()},
         latest={action: (one[0], one[1]) for action, one in plain["latest"].items()},
         reviews=dict(plain["reviews"]), volunteers=plain["volunteers"], dropped=plain["dropped"],

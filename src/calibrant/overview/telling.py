@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
-from ..phrasing.numbers import fixed, of_100, percent, several
+from ..phrasing.numbers import fixed, half_up, of_100, percent, several
 from .rules import Rule
 from .standing import Standing, State
 
@@ -23,6 +23,7 @@ __all__ = [
     "name_of",
     "named",
     "segment_name",
+    "strength",
     "word",
 ]
 
@@ -198,6 +199,17 @@ def count_word(n: int) -> str:
     ('two', '31')
     """
     return _NUMBERS[n] if n < len(_NUMBERS) else f"{n:,}"
+
+
+def strength(log10: float) -> str:
+    """Evidence, given in powers of ten, as the number that it is: how many times its stake a bet has won.
+
+    >>> strength(-0.01), strength(1.3), strength(4.0), strength(14.2)
+    ('0.98', '20', '10,000', '1.6e14')
+    """
+    if log10 < 1:
+        return fixed(10.0**log10, 2)
+    return f"{half_up(10.0**log10):,.0f}" if log10 < 6 else f"{10 ** (log10 % 1):.1f}e{int(log10)}"
 
 
 def named(names: Sequence[str], most: int = 3) -> str:

@@ -14,6 +14,8 @@ from calibrant.phrasing.phrases import Phrasebook
 from calibrant.protocols import Store
 from calibrant.reviewing.desk import Desk
 
+from .known import Known
+
 __all__ = ["Context", "Keys"]
 
 
@@ -45,6 +47,7 @@ class Context:
     read : the body of a request, within the limits of the gateway; raises `BadRequest`
     desk : where people judge
     book : says the confidences of a task
+    known : what pages of monitoring show; made where it is not given
     title : of the deployment, None where it has none
     clock : seconds since the epoch
     """
@@ -54,5 +57,6 @@ class Context:
     read: Callable[[Request], Awaitable[bytes | bytearray]]
     desk: Desk
     book: Callable[[str | None], Phrasebook]
+    known: Known | None = None
     title: str | None = None
     clock: Callable[[], float] = time.time

@@ -228,15 +228,16 @@ def risk_chart(values: Values, *, width: int = 480) -> Chart:
             dot.mark_point(filled=True, opacity=1, size=80, color=INK, stroke="white").encode(x=x, y=y),
         ]
     told = "Share wrong among the answers sent against the share sent. The numbers are in the table."
-    return dressed(alt.layer(*layers).properties(width=width, height=min(width * 0.55, 280)), told)
+    return dressed(alt.layer(*layers).properties(width=width, height=min(width * 0.55, 280), view=BARE), told)
 
 
-def share_chart(weeks: Sequence[Values], *, width: int = 330) -> Chart:
+def share_chart(values: Values, *, width: int = 330) -> Chart:
     """By week, the share of answers that went without a person as steps, and below it the share wrong among them.
 
-    Each week has `start`, `end`, `automatic`, and `wrong`, `low`, `high`, None where there are too few labels.
+    Each of the `weeks` has `start`, `end`, `automatic`, and `wrong`, `low`, `high`, None where labels are too few.
     """
     steps: Rows = []
+    weeks = values["weeks"]
     for one in weeks:
         if one["automatic"] is not None:
             steps += [{"t": in_ms(one[end]), "y": 100 * one["automatic"]} for end in ("start", "end")]
@@ -258,7 +259,7 @@ def share_chart(weeks: Sequence[Values], *, width: int = 330) -> Chart:
         ]
     when = f"{datetime.fromtimestamp(weeks[0]['start'], UTC):%-d %b}" if weeks else ""
     told = f"By week from {when}: blue, the share of answers sent without a person, per cent; dots, wrong among them."
-    return dressed(alt.layer(*layers).properties(width=width, height=150), told)
+    return dressed(alt.layer(*layers).properties(width=width, height=150, view=BARE), told)
 
 
 def in_ms(time: float) -> int:

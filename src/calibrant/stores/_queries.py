@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from calibrant.plugins import require
@@ -10,7 +10,7 @@ from calibrant.types import SECOND
 
 from ._tables import ENTRIES, EVENTS
 
-__all__ = ["events_query", "joined"]
+__all__ = ["events_query", "joined", "newest_query"]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
@@ -44,6 +44,21 @@ def events_query(
         told = sa.select(other.c.id).where(other.c.kind == lacking, other.c.about == EVENTS.c.about)
         query = query.where(~sa.exists(told))
     return query
+
+
+def newest_query(
+    records: Any, before: tuple[float, str] | None, since: float | None, of: Mapping[str, str | None]
+) -> Any:
+    """Records whose columns have these values, the newest first; along the index by time and id."""
+    query = sa.select(records).order_by(records.c.time.desc(), records.c.id.desc())
+    for name, value in of.items():
+        query = query.where(records.c[name].is_(None) if value is None else records.c[name] == value)
+    if before is not None:
+        time, id = before
+        query = query.where(
+            records.c.time <= time, sa.or_(records.c.time < time, records.c.id < id)
+        )  # fmt: skip
+    return query if since is None else query.where(records.c.time >= since)
 
 
 def joined(records: Any, verdicts: Any) -> Any:

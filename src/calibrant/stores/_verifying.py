@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from calibrant.plugins import require
-from calibrant.types import Broken, Head, Verified
+from calibrant.types import Broken, Head, Linked, Verified
 
 from ._chain import OF_TABLE, chained, fact_digest, private_digest
 from ._tables import ENTRIES, LINKS
@@ -17,7 +17,7 @@ from ._tables import ENTRIES, LINKS
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["verified"]
+__all__ = ["linked", "verified"]
 
 sa = require("sqlalchemy", "A store of records", "store")
 
@@ -40,6 +40,32 @@ def verified(read: Reading, head: Head | None) -> Verified:
         _cut(head, walk.entries) if head and head.position > walk.entries else None
     )
     return Verified(walk.entries, walk.erased, None if broken else end, broken)
+
+
+def linked(read: Reading, kind: str, id: str) -> Linked | None:
+    """Where a fact stands in the chain, and whether its link follows from the one before and says what is there."""
+    at = sa.select(ENTRIES.c.position).where(ENTRIES.c.kind == kind, ENTRIES.c.id == id)
+    with read() as connection:
+        position = connection.execute(at).scalar()
+        if position is None:
+            return None
+        around = sa.select(LINKS).where(LINKS.c.position.in_([position - 1, position, position + 1]))
+        links = {row["position"]: dict(row) for row in connection.execute(around).mappings()}
+        table = OF_TABLE[kind].table
+        row = connection.execute(sa.select(table).where(table.c.id == id)).mappings().one_or_none()
+    own, before, after = (links.get(position + step, {}) for step in (0, -1, 1))
+    walk = _Walk(read, None)
+    walk.entries, walk.chain = position - 1, before.get("chain", "")
+    place = {
+        "position": position,
+        "kind": kind,
+        "id": id,
+        "fact_row": row and dict(row),
+        "chain": None,
+        **own,
+    }
+    broken = walk.broken(place)
+    return Linked(position, before.get("chain"), own.get("chain"), after.get("chain"), broken)
 
 
 class _Walk:

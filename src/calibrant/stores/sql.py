@@ -9,21 +9,22 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from calibrant.errors import DifferentContent, StoreError, UnknownAssignment, UnknownRecord, WrongAssignment
+from calibrant.errors import DifferentContent, StoreError
 from calibrant.plugins import require
 from calibrant.protocols import Parts
 from calibrant.records.plain import rows_of
-from calibrant.types import Entry, Erased, Event, Fact, Head, Record, Verdict, Verified, Which
+from calibrant.types import Entry, Erased, Event, Fact, Head, Linked, Record, Verdict, Verified, Which
 
 from ._chain import seal
+from ._checking import check_records, issue, rows_by_id
 from ._connections import connected, our_errors, unhurried, wiped, write_ahead
 from ._driver import driven, insert
 from ._erasing import erase_some
 from ._file import File
-from ._queries import events_query, joined
+from ._queries import events_query, joined, newest_query
 from ._schema import migrate, newest, read_version
 from ._tables import ASSIGNMENTS, ENTRIES, KINDS, RECORDS, STATES, VERDICTS, FactTable, json_text, kinds_of
-from ._verifying import verified
+from ._verifying import linked, verified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -97,9 +98,9 @@ class SqlStore:
                 written: dict[tuple[str, str], Row] = {}
                 for kind, rows in _by_kind(batch):
                     if kind.table in (ASSIGNMENTS, VERDICTS):
-                        _check_records(connection, {row["record_id"] for row in rows})
+                        check_records(connection, {row["record_id"] for row in rows})
                     if kind.table is VERDICTS:
-                        _issue(connection, rows)
+                        issue(connection, rows)
                     written |= self._add(connection, kind, rows)
                 seal(connection, written)
 
@@ -225,6 +226,24 @@ class SqlStore:
         with self._read(hurry=False) as connection:
             return {name: int(connection.execute(query).scalar_one()) for name, query in numbers.items()}
 
+    def newest(
+        self,
+        most: int,
+        *,
+        before: tuple[float, str] | None = None,
+        since: float | None = None,
+        **of: str | None,
+    ) -> list[Record]:
+        """The newest records, the last first, `before` a time and id; `of` are the `task` and `domain` of them."""
+        query = newest_query(self._records.table, before, since, of).limit(most)
+        with self._read() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [self._records.from_row(row) for row in rows]  # type: ignore[misc]
+
+    def linked(self, record_id: str) -> Linked | None:
+        """Where a record stands in the chain, and whether its link holds; None for one that is not there."""
+        return linked(self._read, "records", record_id)
+
     def verify(self, head: Head | None = None) -> Verified:
         """Follow the chain from its first entry, in bounded memory, up to the first place where it does not hold.
 
@@ -298,7 +317,7 @@ class SqlStore:
             added = insert(cursor, connection, name, rows)
         there = {row["id"]: row for row in rows}
         if added < len(rows):
-            for row in _found(connection, kind.table, list(there)):
+            for row in rows_by_id(connection, kind.table, list(there)):
                 if not kind.same(there[row["id"]], row):
                     raise DifferentContent(name, row["id"])
                 there[row["id"]] = dict(row)
@@ -333,7 +352,7 @@ class SqlStore:
                 (kind.table.name, row["id"]): kind.from_row(row)
                 for kind in self._kinds.values()
                 if (ids := [place.id for place in places if place.kind == kind.table.name])
-                for row in _found(connection, kind.table, ids)
+                for row in rows_by_id(connection, kind.table, ids)
             }
         return [Entry(place.position, facts[place.kind, place.id]) for place in places]
 
@@ -371,29 +390,3 @@ def _by_kind(facts: Iterable[Fact]) -> Iterator[tuple[FactTable, list[Row]]]:
     for one, of_id in rows.items():
         if of_id:
             yield KINDS[one], list(of_id.values())
-
-
-def _found(connection: Connection, of: Any, ids: Iterable[str]) -> Any:
-    return connection.execute(sa.select(of).where(of.c.id.in_(ids))).mappings()
-
-
-def _check_records(connection: Connection, record_ids: set[str]) -> None:
-    found = connection.execute(sa.select(RECORDS.c.id).where(RECORDS.c.id.in_(record_ids))).scalars()
-    if unknown := record_ids.difference(found):
-        raise UnknownRecord(min(unknown))
-
-
-def _issue(connection: Connection, verdicts: list[Row]) -> None:
-    """Give the verdicts the propensities of the assignments they cite."""
-    citing = [row for row in verdicts if row["assignment"] is not None]
-    cited = {row["assignment"] for row in citing}
-    issued = {row["id"]: row for row in _found(connection, ASSIGNMENTS, cited)} if cited else {}
-    for row in citing:
-        assignment = issued.get(row["assignment"])
-        if assignment is None:
-            raise UnknownAssignment(row["assignment"])
-        if assignment["record_id"] != row["record_id"]:
-            raise WrongAssignment(row["assignment"], "another record")
-        if row["propensity"] not in (None, assignment["propensity"]):
-            raise WrongAssignment(row["assignment"], f"a propensity other than {row['propensity']!r}")
-        row["propensity"] = assignment["propensity"]

@@ -11,8 +11,8 @@ from .asks import Completion, Json, Question
 from .confidences import Confidence, Reading, Step
 
 __all__ = [
-    "SECOND", "Action", "Assignment", "Broken", "Decision", "Entry", "Erased", "Event", "Fact", "Head", "Record",
-    "Verdict", "Verified", "Which",
+    "SECOND", "Action", "Assignment", "Broken", "Decision", "Entry", "Erased", "Event", "Fact", "Head", "Linked",
+    "Record", "Verdict", "Verified", "Which",
 ]  # fmt: skip
 
 
@@ -208,6 +208,20 @@ class Broken:
     kind: str | None
     id: str | None
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Where a fact stands in a chain: its position, the digests before, at and after it, and why its link breaks.
+
+    None for what is not there; `broken` is None where the link holds.
+    """
+
+    position: int
+    before: str | None
+    chain: str | None
+    after: str | None
+    broken: str | None
 
 
 @dataclass(frozen=True, slots=True)
