@@ -83,6 +83,15 @@ def test_a_task_has_a_page_with_numbers_behind_each_chart(boss: Person) -> None:
     assert boss.get("/tasks") == 200 and "4 tasks" in boss.page
 
 
+def test_an_alarm_is_ended_for_a_reason(boss: Person) -> None:
+    assert boss.get("/tasks/support-eu") == 200 and "End the alarm" in boss.page
+    assert boss.post("/tasks/support-eu", alarm="alarm-1", why=" ") == 400
+    boss.get("/tasks/support-eu")
+    assert boss.post("/tasks/support-eu", alarm="alarm-1", why="the old model is served again") == 303
+    until(boss, "/", "An alarm was ended: the old model is served again (boss)")
+    assert "alarm since" not in boss.page
+
+
 def test_charts_are_pictures_with_words_for_those_who_do_not_see_them(
     boss: Person, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

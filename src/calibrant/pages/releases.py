@@ -1,36 +1,143 @@
-"""Releases: what is proposed, what answers now, and what did before, with who promoted it and why."""
+"""Releases: what is proposed and on what evidence, what answers now and before; promoting and going back."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from calibrant.overview.telling import minute
+from calibrant.errors import BadRequest, CalibrantError, StoreError
+from calibrant.overview.telling import day, minute, strength
+from calibrant.phrasing.numbers import fixed
 from calibrant.protocols import Store
 from calibrant.releases.promoting import promotions
+from calibrant.types import Json
 
-from .known import Known
-from .shell import Place, Shell, Visitor
+from .known import PATIENCE, Known
+from .shell import HEADERS, Place, Shell, Visitor
+
+if TYPE_CHECKING:
+    from calibrant.learning.by_hand import ByHand
 
 __all__ = ["releases"]
 
-MOST = 50
+MOST, LONGEST = 50, 500
+"""Releases of the history, and characters of a reason."""
 
 
 def releases(shell: Shell, known: Known) -> list[Route]:
     """/releases, and the place in the bar."""
+    made = _Releases(shell, known)
     shell.places.append(Place(path="/releases", label="Releases"))
+    return [
+        shell.route("/releases", made.page),
+        shell.route("/releases", made.act, ["POST"], roles=("admin",)),
+    ]
 
-    async def page(_: Request, visitor: Visitor) -> Response:
-        seen = await known.now()
-        history = await asyncio.to_thread(_history, shell.context.store)
-        return await shell.page(visitor, "releases", here="/releases", history=history, at=minute(seen.at))
 
-    return [shell.route("/releases", page)]
+class _Releases:
+    def __init__(self, shell: Shell, known: Known) -> None:
+        self._shell, self._known = shell, known
+        self._asking: asyncio.Task[list[Json]] | None = None
+        self._made: ByHand | None = None
+
+    async def page(self, request: Request, visitor: Visitor) -> Response:
+        """What is proposed, and what answered."""
+        del request
+        return await self._shown(visitor)
+
+    async def act(self, _: Request, visitor: Visitor) -> Response:
+        """Promote, or go back."""
+        form = visitor.form
+        why = " ".join(form.get("why", "").split())[:LONGEST]
+        if not why:
+            return await self._shown(visitor, "Nothing was changed: say why, for those who look later.", 422)
+        if form.get("do") not in ("promote", "rollback"):
+            raise BadRequest("Expected to promote or to roll back.", "do")
+        try:
+            await asyncio.to_thread(self._do, form, why, visitor.who)
+        except StoreError:
+            raise
+        except CalibrantError as error:
+            return await self._shown(visitor, f"Nothing was changed: {error}", 409)
+        return RedirectResponse("/releases", 303, HEADERS)
+
+    def _by_hand(self) -> ByHand:
+        """What promotes; loaded once somebody looks, since it takes what fits and certifies."""
+        if self._made is None:
+            from calibrant.learning.by_hand import ByHand
+
+            context = self._shell.context
+            self._made = ByHand(context.store, clock=context.clock, new_id=lambda: uuid.uuid4().hex)
+        return self._made
+
+    def _do(self, form: Mapping[str, str], why: str, who: str) -> None:
+        by_hand, id = self._by_hand(), form.get("id", "")
+        if form["do"] == "promote":
+            by_hand.promote(id, why, who)
+        else:
+            by_hand.roll_back(id, why, who)
+
+    async def _shown(self, visitor: Visitor, failed: str = "", status: int = 200) -> Response:
+        seen = await self._known.now()
+        proposals = await self._proposals()
+        history = await asyncio.to_thread(_history, self._shell.context.store)
+        told = [_told(one) for one in proposals or ()]
+        first = {one["place"]: one["id"] for one in reversed(told) if one["ready"]}
+        return await self._shell.page(
+            visitor, "releases", status, here="/releases", history=history, at=minute(seen.at), proposals=told,
+            reading=proposals is None, failed=failed, first=set(first.values()), headline=_headline(told, history),
+            may=visitor.may("admin"),
+        )  # fmt: skip
+
+    async def _proposals(self) -> list[Json] | None:
+        """Those that are open; None while what came is still being read."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(asyncio.to_thread(lambda: self._by_hand().proposals()))
+        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE * 5)
+        return self._asking.result() if done else None
+
+
+def _headline(proposals: list[dict[str, Any]], history: list[dict[str, Any]]) -> str:
+    ready = {one["place"]: one["because"] for one in reversed(proposals) if one["ready"]}
+    if len(ready) == 1:
+        ((place, because),) = ready.items()
+        return f"A map for {place} can be promoted: {because}."
+    if ready:
+        return f"Maps for {len(ready)} groups of answers can be promoted."
+    if proposals:
+        return "Not yet: no proposal has been found better than what answers."
+    return f"Release {history[0]['id']} answers." if history else "What answers is as the configuration says."
+
+
+def _told(one: Json) -> dict[str, Any]:
+    """A proposal as it is shown."""
+    difference, log10 = one["difference"], one["log10_evidence"]
+    because = f"a first map, on {one['labels']:,} labels"
+    if difference is not None:
+        because = f"better than the one in force on {one['tested']:,} later labels"
+    return {
+        "id": one["proposal"], "place": one["place"], "map": one["map_id"], "ready": one["ready"], "lost": one["lost"],
+        "because": because, "sentence": one["sentence"], "labels": f"{one['labels']:,}",
+        "way": one["kind"].replace("_", " "),
+        "from": day(one["from"]), "to": day(one["to"]), "calibrator": one["calibrator"],
+        "evidence": None if log10 is None else strength(log10),
+        "needed": None if one["log10_enough"] is None else strength(one["log10_enough"]),
+        "part": None if log10 is None else max(0.0, min(log10 / (one["log10_enough"] or 1.0), 1.0)),
+        "difference": difference and f"{fixed(difference['value'], 4)} ({fixed(difference['low'], 4)} to "
+                      f"{fixed(difference['high'], 4)})",
+        "changes": [
+            (f"{'task ' + c['task'] + ': ' if c['task'] else ''}{c['part']}", c["first"], c["second"],
+             "" if c["greatest"] is None else f"up to {100 * c['greatest']:.0f} points, at {c['at']:.2f}")
+            for c in one["changes"]
+        ],
+        "equal": one["equal"],
+    }  # fmt: skip
 
 
 def _history(store: Store) -> list[dict[str, Any]]:
@@ -38,5 +145,9 @@ def _history(store: Store) -> list[dict[str, Any]]:
     for one in promotions(store):
         if len(found) == MOST:
             break
-        found.append({"id": one.release_id, "time": minute(one.time), "note": one.note, "now": not found})
+        now = not found
+        found.append({
+            "id": one.release_id, "time": minute(one.time), "note": one.note, "now": now,
+            "back": not now and one.release_id not in {other["id"] for other in found},
+        })  # fmt: skip
     return found

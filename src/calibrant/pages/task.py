@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from calibrant.errors import BadRequest
@@ -30,11 +31,12 @@ from calibrant.overview.telling import (
 from calibrant.phrasing.numbers import fixed, interval, of_100, percent, several
 from calibrant.phrasing.phrases import phrase_of
 from calibrant.types import Confidence, Probability
+from calibrant.watching.stored import resolve
 
 from .charts import Chart, charted, evidence_of, lettered
 from .known import Known, Seen
 from .lines import address_of, bars, strip, why
-from .shell import Place, Shell, Visitor
+from .shell import HEADERS, Place, Shell, Visitor
 
 __all__ = ["tasks"]
 
@@ -42,6 +44,9 @@ TOLD = ((0.95, 1.01), (0.85, 0.95), (0.7, 0.85), (0.0, 0.7))
 """Bands of what people are told, the surest first."""
 
 SEGMENTS = 50
+
+LONGEST = 500
+"""Characters of a reason."""
 
 
 def tasks(shell: Shell, known: Known) -> list[Route]:
@@ -67,9 +72,24 @@ def tasks(shell: Shell, known: Known) -> list[Route]:
             behind = " What came last is still being read: try again in a moment." if seen.behind else ""
             raise BadRequest(f"There are no answers of the task {name!r} here.{behind}", status=404)
         values = await asyncio.to_thread(_values, one, seen)
-        return await shell.page(visitor, "task", here="/tasks", **values)
+        return await shell.page(visitor, "task", here="/tasks", may=visitor.may("admin"), **values)
 
-    return [shell.route("/tasks", every), shell.route("/tasks/{name:path}", page)]
+    async def resolved(request: Request, visitor: Visitor) -> Response:
+        why = " ".join(visitor.form.get("why", "").split())[:LONGEST]
+        if not why:
+            raise BadRequest("Nothing was changed: say why, for those who look later.", "why")
+        await asyncio.to_thread(
+            resolve, shell.context.store, visitor.form.get("alarm", ""), f"{why} ({visitor.who})",
+            time=shell.context.clock(), new_id=lambda: uuid.uuid4().hex,
+        )  # fmt: skip
+        await known.now()
+        return RedirectResponse(address_of(request.path_params["name"]), 303, HEADERS)
+
+    return [
+        shell.route("/tasks", every),
+        shell.route("/tasks/{name:path}", page),
+        shell.route("/tasks/{name:path}", resolved, ["POST"], roles=("admin",)),
+    ]
 
 
 def _values(one: Standing, seen: Seen) -> dict[str, Any]:

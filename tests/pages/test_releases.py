@@ -1,0 +1,80 @@
+"""The page of releases: proposals with their evidence, promoting with a reason, and going back."""
+
+import re
+import shutil
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from calibrant.learning.refitting import refit
+from calibrant.releases.promoting import promote, promotions
+from calibrant.stores.sql import SqlStore
+
+from ..desks import desk as learning_desk
+from ..desks import identity, judged, release_with
+from .conftest import Maker, Person
+
+NUMBERS = count()
+
+
+def new_id() -> str:
+    return f"page-{next(NUMBERS)}"
+
+
+@pytest.fixture(scope="module")
+def drifted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A proposal that later verdicts prefer."""
+    made, path = identity(), tmp_path_factory.mktemp("releases") / "log.db"
+    release = release_with(made)
+    store = learning_desk(path, judged(300, shift=lambda _: 2.5, made=made, release=release))
+    promote(store, release, note="maps of spring", time=0.0, new_id=new_id)
+    store.add([one.event(1e6) for one in refit(store, release).proposals])
+    store.add(judged(250, seed=5, first=300, shift=lambda _: 2.5, made=made))
+    store.close()
+    return path
+
+
+@pytest.fixture
+def path(drifted: Path, tmp_path: Path) -> str:
+    return str(shutil.copy(drifted, tmp_path / "calibrant.db"))
+
+
+def shown(person: Person) -> str:
+    for _ in range(100):
+        assert person.get("/releases") == 200, person.page
+        if "still being read" not in person.page:
+            return " ".join(re.sub(r"<[^>]+>", " ", person.page).split())
+        time.sleep(0.1)
+    raise AssertionError(person.page)
+
+
+def test_what_later_verdicts_prefer_is_promoted_for_a_reason_and_taken_back(desk: Maker, path: str) -> None:
+    other = SqlStore(path)
+    place = desk(path=path, clock=lambda: 2e6)
+    boss, ana = place.person("boss"), place.person("ana")
+    page = shown(boss)
+    assert "can be promoted" in page, page
+    assert "better than the one in force on 250 later labels" in page
+    assert "What would change" in page and "maps of spring" in page and "needed" in page
+    assert 'class="btn go"' in boss.page and "Promote" not in shown(ana).replace("Promoted", "")
+    ready = re.findall(r'name="id" value="([^"]+)"', boss.page)[0]
+    assert boss.post("/releases", do="promote", id=ready, why="  ") == 422 and "say why" in boss.page
+    assert (
+        boss.post("/releases", do="promote", id="nothing", why="x") == 409
+        and "Nothing was changed" in boss.page
+    )
+    shown(ana)
+    assert ana.post("/releases", do="promote", id=ready, why="x") == 403
+    shown(boss)
+    assert boss.post("/releases", do="promote", id=ready, why="the model changed") == 303
+    (now, before, *_) = list(promotions(other))
+    assert now.note == "the model changed (boss)"
+    page = shown(boss)
+    assert "Nothing is proposed" in page and f"Release {now.release_id} answers" in page
+    assert boss.post("/releases", do="rollback", id=before.release_id, why="too early") == 303
+    assert next(promotions(other)).note == "rollback: too early (boss)"
+    shown(boss)
+    assert boss.post("/releases", do="erase", id="x", why="x") == 400
+    other.close()
