@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
+import time
 
 import pytest
 
 from calibrant.assembly.config import parse
 from calibrant.assembly.sections import Server
 from calibrant.errors import StoreError
+from calibrant.reviewing.desk import Desk as ReviewDesk
 
-from .conftest import BOSS, KEYS, Maker
+from .conftest import BOSS, KEYS, Maker, put
 
 MODEL = {"model": {"kind": "openai_compatible", "url": "http://host/v1", "model": "m"}}
 
@@ -196,3 +199,28 @@ def test_the_section_of_pages() -> None:
     assert parse({**MODEL, "pages": {"enabled": False}}, {}).pages.title is None
     with pytest.raises(Exception, match="pages"):
         parse({**MODEL, "pages": {"colour": "green"}}, {})
+
+
+def test_a_page_does_not_wait_for_a_number_in_the_bar(desk: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = desk()
+    put(at, "r0")
+    ana = at.person("ana")
+    ana.get("/review/skip")
+    for _ in range(50):  # a busy machine may take longer than the page waits
+        if '<span class="count">1' in ana.page:
+            break
+        time.sleep(0.1)
+        ana.get("/review/skip")
+    slow, overview = threading.Event(), ReviewDesk.overview
+
+    def slowly(review: ReviewDesk) -> object:
+        slow.wait(20)
+        return overview(review)
+
+    monkeypatch.setattr(ReviewDesk, "overview", slowly)
+    start = time.monotonic()
+    ana.get("/review/skip")
+    assert time.monotonic() - start < 10
+    assert '<span class="count">1' in ana.page  # as it was last
+    monkeypatch.undo()
+    slow.set()

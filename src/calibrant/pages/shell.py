@@ -50,6 +50,9 @@ HEADERS = {
 SHARED = ("", "server")
 """Names of keys that tell nobody from another: none, and the one of [server]."""
 
+MOMENT = 0.1
+"""Seconds for which a page waits for a number in the bar on top."""
+
 PEOPLE: tuple[Role, ...] = ("reviewer", "admin")
 
 TOKEN = "x-calibrant-token"
@@ -104,6 +107,8 @@ class Shell:
         self.context = context
         self.places: list[Place] = []
         self._signing: Signing | None = None
+        self._counting: dict[str, asyncio.Task[int | None]] = {}
+        self._counted: dict[str, int | None] = {}
 
     def route(
         self, path: str, page: Shown, methods: Sequence[str] = ("GET",), roles: tuple[Role, ...] = PEOPLE
@@ -121,7 +126,8 @@ class Shell:
         self, visitor: Visitor | None, template: str, status: int = 200, **values: Any
     ) -> Response:
         """A template of `templates`, extending "base", with these values and what the base needs."""
-        return await asyncio.to_thread(self._page, visitor, template, status, values)
+        places = [(one, await self._waiting(one)) for one in self._places(visitor)]
+        return await asyncio.to_thread(self._page, visitor, template, status, {"places": places, **values})
 
     def cookied(self, response: Response, request: Request, signing: Signing, session: Session) -> Response:
         """The reply with the session's cookie, for as long as the browser is open, and no longer than it lasts."""
@@ -148,21 +154,24 @@ class Shell:
     def _page(
         self, visitor: Visitor | None, template: str, status: int, values: Mapping[str, Any]
     ) -> Response:
-        base = {
-            "visitor": visitor,
-            "deployment": self.context.title,
-            "places": self._places(visitor),
-            "here": "",
-        }
-        body = rendered(template, base | dict(values)).encode(
-            errors="replace"
-        )  # half a surrogate pair is no UTF-8
+        base = {"visitor": visitor, "deployment": self.context.title, "here": ""}
+        text = rendered(template, base | dict(values))
+        body = text.encode(errors="replace")  # half a surrogate pair is no UTF-8
         return Response(body, status, HEADERS, media_type="text/html")
 
-    def _places(self, visitor: Visitor | None) -> list[tuple[Place, int | None]]:
-        if visitor is None:
-            return []
-        return [(place, _count(place)) for place in self.places if visitor.may(*place.roles)]
+    def _places(self, visitor: Visitor | None) -> list[Place]:
+        return [place for place in self.places if visitor is not None and visitor.may(*place.roles)]
+
+    async def _waiting(self, place: Place) -> int | None:
+        """How many wait there, as it was last where counting takes longer than a page should: after a start on a large
+        store the whole past may have to be read."""
+        counting = self._counting.get(place.path)
+        if counting is None or counting.done():
+            counting = self._counting[place.path] = asyncio.create_task(asyncio.to_thread(_count, place))
+        done, _ = await asyncio.wait([counting], timeout=MOMENT)
+        if done:
+            self._counted[place.path] = counting.result()
+        return self._counted.get(place.path)
 
     async def _guarded(self, page: Shown, roles: tuple[Role, ...], request: Request) -> Response:
         visitor: Visitor | None = None
@@ -232,7 +241,7 @@ class Shell:
         """What is said where a page fails; nothing of it is asked of the store, which may be what failed."""
         values = {
             "visitor": visitor, "deployment": self.context.title, "here": "", "told": told, "away": away,
-            "places": [(place, None) for place in self.places if visitor and visitor.may(*place.roles)],
+            "places": [(place, None) for place in self._places(visitor)],
         }  # fmt: skip
         return Response(rendered("failed", values), status, HEADERS, media_type="text/html")
 
