@@ -65,7 +65,7 @@ def run() -> None:
     """Entrance: an error of ours is its sentence, and a status.
 
     0 is done, and nothing found; 1 could not be done, or not all of it; 2 was asked in a way that cannot be meant; 3 is
-    a finding, of `plan check` and `watch` or of a condition that somebody set; 130 is Ctrl-C.
+    a finding, of `plan check`, `watch` and `learn promote` or of a condition that somebody set; 130 is Ctrl-C.
     """
     try:
         app()
