@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import Completion, Price, Token, Usage, canonical
 
-__all__ = ["beyond", "charged", "counted", "cut", "further", "members_of", "unstopped"]
+__all__ = ["beyond", "charged", "counted", "cut", "ended_by", "further", "members_of", "unstopped"]
 
 MOST_BEYOND = 65536
 """Bytes of further members that a completion keeps."""
@@ -106,6 +106,17 @@ def counted(value: Any) -> int:
 def members_of(value: Any) -> Mapping[str, Any]:
     """The members of what should be an object; none of what is no object."""
     return value if isinstance(value, Mapping) else {}
+
+
+def ended_by(reason: Any) -> str | None:
+    """Why an answer ended, as a server states it; None where it does not, "unknown" for what is no text.
+
+    >>> ended_by("length"), ended_by(None), ended_by(["stop"])
+    ('length', None, 'unknown')
+    """
+    if isinstance(reason, str) or not reason:
+        return reason or None
+    return "unknown"
 
 
 def further(body: Mapping[str, Any], format: Collection[str]) -> dict[str, Any]:

@@ -338,17 +338,32 @@ def _words(said: Any) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a number or from a date (read against the server's own clock where it tells it)."""
+    """Seconds, from a number or from a date (read against the server's own clock where it tells it).
+
+    None for what is neither, and for longer than `LONGEST`: such a number is no time.
+
+    >>> retry_after({"Retry-After": "2.5"}), retry_after({"Retry-After": "inf"}), retry_after({"Retry-After": "-1"})
+    (2.5, None, 0.0)
+    """
+    seconds = _wish(headers)
+    return None if seconds is None or not seconds <= LONGEST else max(0.0, seconds)
+
+
+LONGEST = 30 * 86400.0
+"""Seconds for which a server may ask to wait: a month, for which quotas are given."""
+
+
+def _wish(headers: Mapping[str, str]) -> float | None:
     wish = headers.get("Retry-After")
     if wish is None:
         return None
     try:
-        return max(0.0, float(wish))
+        return float(wish)
     except ValueError:
         pass
     try:
         then = parsedate_to_datetime(wish)
         now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
-        return max(0.0, (then - now).total_seconds())
-    except (TypeError, ValueError):
+        return (then - now).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return None

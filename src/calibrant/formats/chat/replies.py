@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Json, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
-from ..completions import beyond, counted, further
+from ..completions import beyond, counted, ended_by, further
 from ..dialects import others_left_out
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
@@ -101,7 +101,7 @@ def _completion(choice: Mapping[str, Any], said: Mapping[str, Any], whole: Mappi
         text=text or refusal,
         tokens=tokens_in(choice) or None,
         tool_calls=made,
-        finish_reason=choice.get("finish_reason") or "stop",
+        finish_reason=ended_by(choice.get("finish_reason")) or "stop",
         extra=beyond({**said, **sureness(choice, message)}),
         reasoning=reasoning,
         refusal=refused,

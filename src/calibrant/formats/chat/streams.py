@@ -8,7 +8,7 @@ from typing import Any
 
 from ...types import Completion, Delta, Json, Price, Token, Usage
 from ..calls import Gathering, piece_body
-from ..completions import beyond, charged, further
+from ..completions import beyond, charged, ended_by, further
 from ..dialects import others_left_out
 from ..failures import cut_off, expecting
 from .replies import (
@@ -61,7 +61,7 @@ class _Choice:
             tokens = tokens_in(choice)
             self.text.append(content)
             self.tokens += tokens
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            self.finish_reason = ended_by(choice.get("finish_reason")) or self.finish_reason
             return Delta(content, tokens=tokens, index=index)
         own = further(piece, READ) | ({"content": content} if isinstance(content, list) else {})
         self._take_parts(content)
@@ -83,7 +83,7 @@ class _Choice:
         _grow(self.own, {name: value for name, value in own.items() if name != "content"} | names)
         self.around |= further(choice, CHOICE)
         self.sure |= sureness(choice, piece)
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        self.finish_reason = ended_by(choice.get("finish_reason")) or self.finish_reason
         return delta
 
     def _take_parts(self, content: Any) -> None:
