@@ -123,34 +123,32 @@ def test_odd_counts_of_tokens_cost_no_answer_and_are_never_below_zero(
         assert min(used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.reasoning_tokens) >= 0
 
 
-@pytest.mark.parametrize("wish", ["inf", "nan", "1e400", "-5", "soon", "1" + "0" * 300])
-@pytest.mark.parametrize("stream", [False, True])
-def test_an_odd_wish_to_wait_changes_no_error(
-    gateway: Maker, upstream: Upstream, wish: str, stream: bool
-) -> None:
-    async def full(_: web.Request, __: Any) -> web.Response:
-        return web.json_response({"error": {"message": "full"}}, status=429, headers={"retry-after": wish})
-
-    upstream.script = full
+def test_an_odd_wish_to_wait_changes_no_error(gateway: Maker, upstream: Upstream) -> None:
     made = gateway()
-    for path, asked in ASKED.items():
-        status, body, headers = made.post(path, {"model": "tiny", "stream": stream, **asked})
-        assert (status, "error" in body) == (429, True)
-        assert headers["retry-after"] in (None, "0")
+    for wish in ("inf", "nan", "1e400", "-5", "soon", "1" + "0" * 300):
+
+        async def full(_: web.Request, __: Any, wish: str = wish) -> web.Response:
+            return web.json_response(
+                {"error": {"message": "full"}}, status=429, headers={"retry-after": wish}
+            )
+
+        upstream.script = full
+        for path, asked in ASKED.items():
+            for stream in (False, True):
+                status, body, headers = made.post(path, {"model": "tiny", "stream": stream, **asked})
+                assert (status, "error" in body) == (429, True), (wish, body)
+                assert headers["retry-after"] in (None, "0")
 
 
-@pytest.mark.parametrize("reason", [["stop"], {"a": 1}, 7, True, [None]])
-@pytest.mark.parametrize("stream", [False, True])
-def test_an_end_that_is_no_text_costs_no_answer(
-    gateway: Maker, upstream: Upstream, reason: Any, stream: bool
-) -> None:
-    if stream:
-        upstream.script = streaming(delta(content="4"), {"delta": {}, "finish_reason": reason})
-    else:
-        upstream.script = replying(choices=[{"message": {"content": "4"}, "finish_reason": reason}])
+def test_an_end_that_is_no_text_costs_no_answer(gateway: Maker, upstream: Upstream) -> None:
     made = gateway()
-    for path, asked in ASKED.items():
-        status, body, _ = made.post(path, {"model": "tiny", "stream": stream, **asked})
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        assert (status, b"internal_error" in text) == (200, False), (path, text)
+    for reason in (["stop"], {"a": 1}, 7, True, [None]):
+        ended = streaming(delta(content="4"), {"delta": {}, "finish_reason": reason})
+        said = replying(choices=[{"message": {"content": "4"}, "finish_reason": reason}])
+        for path, asked in ASKED.items():
+            for stream, script in ((True, ended), (False, said)):
+                upstream.script = script
+                status, body, _ = made.post(path, {"model": "tiny", "stream": stream, **asked})
+                text = body if isinstance(body, bytes) else json.dumps(body).encode()
+                assert (status, b"internal_error" in text) == (200, False), (path, text)
     assert {one.completion.finish_reason for one in made.records() if one.completion} == {"unknown"}
