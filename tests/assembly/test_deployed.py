@@ -147,3 +147,5 @@ def test_reviewing_of_tasks() -> None:
     assert parse({"model": model("m")}, {}).reviewing.of(None).audit_share == 0.2
     with pytest.raises(UnusableInput, match="audit_share is from"):
         parse(table | {"review": {"audit_share": 0.1}}, {})
+    with pytest.raises(UnusableInput, match="judge_first needs a model"):
+        parse(table | {"review": {"judge_first": True}}, {})

@@ -129,6 +129,7 @@ def load(path: str | Path) -> Config:
         audit_share = 0.2                           # of these, drawn from all answers alike; not less
         second_readers = 0.1                        # judged by another person as well
         known = "known.jsonl"                       # answers known to be right or wrong, to see what is caught
+        judge_first = true                          # the model of [judge], whose word counts through people's alone
         promise_minutes = 60                        # within which held answers are judged
 
         [watch]                                     # alarms where probabilities cease to be true
@@ -214,6 +215,11 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
     server = filled(Server, sections.get("server", {}), "[server]")
     models, serving = models_of(sections, folder)
     release = release_of(sections, folder, is_secret)
+    reviewing = by_task(Reviewing, sections, "review", Reviewing())
+    if reviewing.default.judge_first and "judge" not in models:
+        raise UnusableInput(
+            "[review] judge_first needs a model that judges: describe it in a section [judge]."
+        )
     store = {"url": "calibrant.db"} | dict(sections.get("store", {}))
     storing = {one.name: store.pop(one.name) for one in fields(Storing) if one.name in store}
     return Config(
@@ -228,7 +234,7 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str], folder: Path
         postures=loaded_postures(sections.get("confidence", {}).get("posture_measured", ()), folder),
         keeping=by_task(Keeping, sections, "records", Keeping()),
         webhooks=by_task(Webhooks, sections, "webhooks", None),
-        reviewing=by_task(Reviewing, sections, "review", Reviewing()),
+        reviewing=reviewing,
         watch=filled(Watch, sections.get("watch", {}), "[watch]"),
         alerts=by_task(Alerts, sections, "alerts", None),
         learning=filled(Learning, sections.get("learning", {}), "[learning]"),

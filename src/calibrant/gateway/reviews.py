@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from calibrant.errors import StoreError
+from calibrant.errors import ModelError, StoreError
 from calibrant.reviewing.desk import Desk
+
+if TYPE_CHECKING:
+    from calibrant.reviewing.judging import JudgesFirst
 
 __all__ = ["Reviews"]
 
@@ -15,6 +19,9 @@ LOG = logging.getLogger("calibrant.gateway")
 
 EVERY = 1.0
 """Seconds between two looks."""
+
+SELDOM = 10.0
+"""Seconds after which the model that judges first looks again, where nothing waited for it."""
 
 
 class Reviews:
@@ -24,8 +31,15 @@ class Reviews:
     nobody sits there any more.
     """
 
-    def __init__(self, desk: Desk, leads: Callable[[], bool] = lambda: True, *, every: float = EVERY) -> None:
-        self._desk, self._leads, self._every = desk, leads, every
+    def __init__(
+        self,
+        desk: Desk,
+        leads: Callable[[], bool] = lambda: True,
+        *,
+        judge: JudgesFirst | None = None,
+        every: float = EVERY,
+    ) -> None:
+        self._desk, self._leads, self._judge, self._every = desk, leads, judge, every
 
     async def watch(self) -> None:
         """Draw and settle until cancelled."""
@@ -37,3 +51,14 @@ class Reviews:
                 except StoreError as error:
                     LOG.debug("The review queue was not brought up to date: %s", error)
             await asyncio.sleep(self._every)
+
+    async def judge(self) -> None:
+        """Have the model judge what waits, until cancelled; apart, since nothing else is to wait for a model."""
+        while self._judge is not None:
+            done = 0
+            if self._leads():
+                try:
+                    done = await self._judge.go_on(await asyncio.to_thread(self._desk.waiting))
+                except (StoreError, ModelError) as error:
+                    LOG.warning("The model that judges first did not: %s", error)
+            await asyncio.sleep(self._every if done else SELDOM)

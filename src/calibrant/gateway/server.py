@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
@@ -21,6 +23,7 @@ from calibrant.pages.known import Known
 from calibrant.pages.routes import routes
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
+from calibrant.protocols import Model
 from calibrant.releases.promoting import PROMOTION, promoted
 from calibrant.releases.release import Release
 from calibrant.reviewing.desk import Desk
@@ -40,6 +43,9 @@ from .reloading import Reloader, of_store
 from .retention import Retention
 from .reviews import Reviews
 from .webhooks import Deliveries
+
+if TYPE_CHECKING:
+    from calibrant.reviewing.judging import JudgesFirst
 
 __all__ = ["serve"]
 
@@ -85,11 +91,8 @@ def serve(path: Path) -> None:
     alerting = Alerting(pipeline, config.alerts, leads)
     monitoring = Monitoring(pipeline, config.watch, leads)
     pipeline.notable = deliveries.notable
-    known = config.reviewing.default.known
-    desk = Desk(
-        pipeline.store, config.reviewing, pipeline.clock, known=load_known(config.folder / known) if known else ()
-    )  # fmt: skip
-    reviews = Reviews(desk, leads)
+    desk, judge = _reviewing(config, pipeline, models)
+    reviews = Reviews(desk, leads, judge=judge)
     sources = dict(config.sources)
 
     shown = Known(pipeline.store, pipeline.clock)
@@ -126,6 +129,7 @@ def serve(path: Path) -> None:
             retention.watch,
             deliveries.watch,
             reviews.watch,
+            reviews.judge,
             alerting.watch,
             monitoring.watch,
             learner.watch,
@@ -144,6 +148,20 @@ def serve(path: Path) -> None:
     gc.set_threshold(*SELDOM)
     with listener:
         uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _reviewing(
+    config: Config, pipeline: Pipeline, models: Mapping[str, Model]
+) -> tuple[Desk, JudgesFirst | None]:
+    """Where people judge, and the model that does so before them, if one does."""
+    rules, store = config.reviewing.default, pipeline.store
+    known = load_known(config.folder / rules.known) if rules.known else ()
+    desk = Desk(store, config.reviewing, pipeline.clock, known=known)
+    if not rules.judge_first:
+        return desk, None
+    from calibrant.reviewing.judging import JudgesFirst  # loaded on use: most have none
+
+    return desk, JudgesFirst(store, models["judge"], pipeline.clock, known)
 
 
 def _pages(config: Config, pipeline: Pipeline, admission: Admission, desk: Desk, known: Known) -> list[Route]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from scipy.special import betaincinv
 
 from ..errors import UnusableInput
+from ..judges.drifting import Drift, drifted
 from ..metrics.intervals import Estimate
 from ..past.answers import Answer
 from ..past.folding import Folding
@@ -17,6 +18,9 @@ from ..types import SECOND, Assignment, Event, Json, Verdict
 from .agreement import alpha
 
 __all__ = ["Agreement", "Caught", "Readers", "readers_of"]
+
+ANCHORS = 20
+"""Known items that a model judge must have judged twice before it is said whether it changed."""
 
 WAITING = 5_000
 """First readings that are remembered for a second one."""
@@ -61,13 +65,14 @@ class Caught:
 
 
 class Readers:
-    """Pairs of verdicts by two readers, and verdicts on known items."""
+    """Pairs of verdicts by two readers, and verdicts on known items by reviewers and by model judges."""
 
     name = "readers"
 
     def __init__(self) -> None:
         self.pairs: list[tuple[str | None, str, float, str, float]] = []
         self.known: dict[str, list[int]] = {}
+        self.anchors: dict[str, dict[str, list[float]]] = {}
         self._firsts: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def answered(self, answer: Answer) -> None:
@@ -88,8 +93,12 @@ class Readers:
             self.pairs.append((answer.task, *first, verdict.judge, verdict.grade))
 
     def happened(self, event: Event, answer: Answer | None) -> None:
-        """A known item was judged."""
+        """A known item was judged, by a reviewer or as an anchor by a model."""
         del answer
+        if event.kind == "anchor":
+            grade, truth = float(event.data["grade"]), float(event.data["truth"])
+            of_judge = self.anchors.setdefault(str(event.data["judge"]), {})
+            of_judge.setdefault(str(event.data["item"]), [grade, grade, truth])[1:] = [grade, truth]
         if event.kind == "known":
             counts = self.known.setdefault(str(event.data["judge"]), [0, 0, 0, 0])
             right, called_right = event.data["truth"] >= 0.5, event.data["grade"] >= 0.5
@@ -119,9 +128,18 @@ class Readers:
             for name, counts in sorted(self.known.items())
         )  # fmt: skip
 
+    def drifts(self) -> Mapping[str, Drift | None]:
+        """Whether each model judge changed on its anchors, first and last time; None with fewer than 20 of them."""
+        found: dict[str, Drift | None] = {}
+        for judge, anchors in sorted(self.anchors.items()):
+            first, last, truth = (list(column) for column in zip(*anchors.values(), strict=True))
+            found[judge] = drifted(first, last, truth) if len(first) >= ANCHORS else None
+        return found
+
     def to_dict(self) -> Json:
         """Plain values."""
         return {
+            "anchors": self.anchors,
             "pairs": [list(one) for one in self.pairs],
             "known": self.known,
             "firsts": [[id, *one] for id, one in self._firsts.items()],
@@ -130,6 +148,10 @@ class Readers:
     def load(self, state: Json) -> None:
         """Take a state in place of its own."""
         self.pairs = [_pair(one) for one in state["pairs"]]
+        self.anchors = {
+            judge: {item: list(row) for item, row in anchors.items()}
+            for judge, anchors in state["anchors"].items()
+        }
         self.known = {name: list(counts) for name, counts in state["known"].items()}
         self._firsts = OrderedDict((id, (judge, grade)) for id, judge, grade in state["firsts"])
 

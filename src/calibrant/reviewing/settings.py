@@ -21,7 +21,8 @@ class Reviewing:
     per_day : answers drawn in the mean of a day, beside those that are held, all of which are judged
     audit_share : of these the share that is drawn from all answers alike, confident ones included; from 0.2 to 1
     second_readers : the share of judged answers that another person judges as well
-    known : a log of answers of which is known whether they are right, mixed in to see what reviewers catch
+    known : a file of answers of which is known whether they are right, mixed in to see what reviewers catch
+    judge_first : whether the model of [judge] judges before people do; its word counts through theirs alone
     lease_minutes : how long an answer is one reviewer's
     undo_seconds : how long a verdict can be taken back; only then does it count, and a held answer leave
     blind : whether an answer of the audit is hidden until the reviewer has said what the answer should be
@@ -34,6 +35,7 @@ class Reviewing:
     audit_share: float = 0.2
     second_readers: float = 0.1
     known: str | None = None
+    judge_first: bool = False
     lease_minutes: float = 10.0
     undo_seconds: float = 10.0
     blind: bool = True

@@ -147,11 +147,11 @@ class Event:
 
     Kinds of calibrant's own: "promotion" (a release answers from now on), "held" (an answer waits for a person),
     "reviewed" (a person decided about it), "skipped" (a reviewer gave an item back, with a reason), "known" (a reviewer
-    judged an answer of which is known whether it is right), "delivery" (somebody was told), "configuration" (the
-    release of a server's own file, as it started), "alarm" (of a monitor), "resolved" (somebody ended an alarm, with a
-    reason), "change" (another model answers, a prompt is another, a share has moved), "proposal" (a map challenges the
-    one in force), "certificate" (a promise was issued anew) and "erasure" (of a record's content). Others may have
-    theirs.
+    judged an answer of which is known whether it is right), "anchor" (a model judge did), "drawing" (by which settings
+    it is drawn who is asked about what), "delivery" (somebody was told), "configuration" (the release of a server's own
+    file, as it started), "alarm" (of a monitor), "resolved" (somebody ended an alarm, with a reason), "change" (another
+    model answers, a prompt is another, a share has moved), "proposal" (a map challenges the one in force),
+    "certificate" (a promise was issued anew) and "erasure" (of a record's content). Others may have theirs.
     """
 
     id: str
