@@ -48,6 +48,7 @@ def answers(
     audit: float = 0.1,
     unmapped: bool = False,
     held: bool = False,
+    policy: str = "Bands(answer=0.85, disclaim=0.6, review=0.4, use='auto')",
 ) -> Iterator[Fact]:
     """Records of a task with the verdicts on them; from the day `change` on another model is served, and claims
     are `shift` too high."""
@@ -84,7 +85,7 @@ def answers(
                 action=action, threshold=THRESHOLDS.get(action),
                 why=f"The calibrated probability of being right, {p:.2f}, decides: {action}.",
             ),
-            policy="Bands(answer=0.85, disclaim=0.6, review=0.4, use='auto')", release="9f2d41c07be35a18",
+            policy=policy, release="9f2d41c07be35a18",
             held=held and action is Action.REVIEW,
         )  # fmt: skip
         yield record
@@ -102,13 +103,27 @@ def answers(
                 )  # fmt: skip
 
 
-def desk(n: int = 3_000, days: float = 70.0, audit: float = 0.25) -> list[Fact]:
+PRICED = "ExpectedCost(wrong=9.0, review=1.9, hand_off=None, reviewer_error=0.0)"
+
+
+def decided(facts: list[Fact], until: float) -> Iterator[Event]:
+    """That the answers which were held before were released, each within the hour."""
+    for fact in facts:
+        if isinstance(fact, Record) and fact.held and fact.time < until:
+            told = {"outcome": "corrected" if len(fact.id) % 3 else "released", "judge": "r1"}
+            yield Event(
+                id=f"reviewed-{fact.id}", kind="reviewed", time=fact.time + 1_500, about=fact.id, data=told
+            )
+
+
+def desk(n: int = 3_000, days: float = 70.0, audit: float = 0.25, *, priced: bool = False) -> list[Fact]:
     """Four tasks: one whose model was changed, one that holds, one with few labels, one without a map; and what
-    happened."""
+    happened. With `priced` a policy knows prices, and what was held before the last hours was decided."""
     rng = np.random.default_rng(7)
     facts = [
         *answers("support-eu", rng, n=n, days=days, shift=0.13, change=days * 0.6, audit=audit, held=True),
-        *answers("invoice fields", rng, n=n // 2, days=days, audit=audit, domains=("invoices", "orders")),
+        *answers("invoice fields", rng, n=n // 2, days=days, audit=audit, domains=("invoices", "orders"),
+                 policy=PRICED if priced else "Bands(answer=0.85)"),
         *answers("triage", rng, n=n // 6, days=days, domains=("notes",), audit=0.04),
         *answers("contracts", rng, n=n // 10, days=days, unmapped=True, domains=("law",)),
         Event(
@@ -123,4 +138,6 @@ def desk(n: int = 3_000, days: float = 70.0, audit: float = 0.25) -> list[Fact]:
             data={"by": {"task": "support-eu"}, "kind": "concept", "log10_evidence": 2.1},
         )
     )  # fmt: skip
+    if priced:
+        facts += decided(facts, START + days * DAY - 9 * 3_600)
     return sorted(facts, key=lambda fact: (fact.time, not isinstance(fact, Record)))

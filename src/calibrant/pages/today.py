@@ -143,7 +143,7 @@ def _money(seen: Seen) -> dict[str, Any] | None:
                       f"{dollars(one.price)}", f"−{dollars(one.sent * one.wrong * one.price)}"))  # fmt: skip
     verb = "saved" if saved >= 0 else "lost"
     return {
-        "sum": f"≈ {dollars(abs(round(saved)))} {verb}", "range": f"{dollars(round(least))} to {dollars(round(most))}",
+        "sum": f"≈ {abs(saved):,.0f} {verb}", "range": f"{least:,.0f} to {most:,.0f}".replace("-", "−"),
         "lines": lines, "others": len(seen.tasks) - len(known),
     }  # fmt: skip
 
