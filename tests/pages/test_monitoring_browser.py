@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from calibrant.card.numbers import numbers, read_store
+from calibrant.card.rendering import html
 from calibrant.stores.sql import SqlStore
 
 from .. import desk as made_up
@@ -51,6 +53,21 @@ def test_nobody_is_kept_out_of_monitoring(
         )
         assert wide <= 0, f"{address} is {wide} pixels wider than the screen"
     assert not {address: said for address, said in found.items() if said}
+
+
+def test_a_card_prints_on_paper(chromium: Any, filled: Path, tmp_path: Path) -> None:
+    store = SqlStore(str(filled), readonly=True)
+    twin = numbers(read_store(store), "support-eu", END) | {"declared": {}}
+    store.close()
+    card = tmp_path / "card.html"
+    card.write_text(html(twin), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto(card.as_uri())
+    assert not serious(page)
+    printed = page.pdf(prefer_css_page_size=True)
+    page.close()
+    assert printed.startswith(b"%PDF")
+    assert 2 <= printed.count(b"/Type /Page\n") + printed.count(b"/Type /Page ") <= 6
 
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"></svg>'
