@@ -28,7 +28,7 @@ from .shell import Place, Shell, Visitor
 
 __all__ = ["records"]
 
-SHOWN, READ = 50, 1_000
+SHOWN, READ = 50, 400
 """Records on a page, and those that are read for it at the most, where few are as they are asked for."""
 
 VERDICTS = ("right", "wrong", "partly", "none")

@@ -99,7 +99,7 @@ class _Releases:
         """Those that are open; None while what came is still being read."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(asyncio.to_thread(lambda: self._by_hand().proposals()))
-        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE * 5)
+        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE)
         return self._asking.result() if done else None
 
 
