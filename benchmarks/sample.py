@@ -15,7 +15,7 @@ from pathlib import Path
 
 from calibrant import audit
 from calibrant.asking.sinks import JsonlLog
-from calibrant.demo import GATE, asked
+from calibrant.demo.facts import GATE, asked
 from calibrant.logs.given import BUNDLED
 from calibrant.report.charts import reliability
 from calibrant.report.drawing import save
