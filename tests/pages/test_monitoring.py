@@ -16,7 +16,7 @@ from calibrant.pages import charts
 from calibrant.pages.known import Known
 from calibrant.pages.lines import AXIS, strip
 from calibrant.stores.sql import SqlStore
-from calibrant.types import Which
+from calibrant.types import Event, Which
 
 from .. import desk as made_up
 from .conftest import Maker, Person
@@ -90,6 +90,19 @@ def test_an_alarm_is_ended_for_a_reason(boss: Person) -> None:
     assert boss.post("/tasks/support-eu", alarm="alarm-1", why="the old model is served again") == 303
     until(boss, "/", "An alarm was ended: the old model is served again (boss)")
     assert "alarm since" not in boss.page
+
+
+def test_what_else_changed_is_told_once(boss: Person, path: str) -> None:
+    store = SqlStore(path)
+    told = {"task": "triage", "domain": "notes", "what": "prompt", "before": "a", "after": "b"}
+    place = {"place": {"way": "triage", "by": [], "key": []}}
+    store.add(Event(id=id, kind="change", time=END - 60, data=told) for id in ("c1", "c2"))
+    store.add([Event(id="p2", kind="proposal", time=END - 30, about="x", data=place)])
+    store.close()
+    until(boss, "/", "triage in notes: prompt changed from a to b.")
+    assert boss.page.count("prompt changed") == 1 and "Another map is proposed for triage." in boss.page
+    assert boss.get("/tasks/triage") == 200 and "prompt changed" in words(boss.page)
+    assert boss.get("/tasks/contracts") == 200 and "prompt changed" not in words(boss.page)
 
 
 def test_charts_are_pictures_with_words_for_those_who_do_not_see_them(

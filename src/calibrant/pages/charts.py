@@ -23,17 +23,17 @@ from calibrant.metrics.findings import FEW
 from calibrant.monitors.calibration import ALPHA, TOLERANCE
 from calibrant.overview.evidence import Evidence, evidence, expected_gaps
 from calibrant.overview.standing import Standing, right_of, tally_of
-from calibrant.overview.tallying import DAY, Label
+from calibrant.overview.tallying import DAY, Happened, Label
 from calibrant.overview.telling import day
 from calibrant.report.charts import thinned
 from calibrant.report.standings import describe_reliability, reliability_values
 from calibrant.report.timelines import describe_timeline
-from calibrant.types import digest
+from calibrant.types import Json, digest
 
 from .known import Known, Seen
 from .shell import HEADERS, Shell, Visitor
 
-__all__ = ["Chart", "charted", "charts", "evidence_of", "lettered"]
+__all__ = ["OF_MODELS", "Chart", "charted", "charts", "evidence_of", "lettered", "place_of"]
 
 WIDTHS: Mapping[str, tuple[int, int]] = {
     "reliability": (500, 260), "timeline": (1000, 265), "risk": (480, 250), "share": (290, 270),
@@ -42,6 +42,9 @@ WIDTHS: Mapping[str, tuple[int, int]] = {
 
 KEPT = 256
 """Pictures that are kept."""
+
+OF_MODELS = ("model", "served model")
+"""Changes that begin the labels of a task anew, and are told with them."""
 
 STYLED = HEADERS | {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -176,16 +179,32 @@ def _reliability(tally: Any, cells: tuple[int, ...]) -> dict[str, Any]:
     return reliability_values(tally, cells)
 
 
+def place_of(event: Happened) -> Json:
+    """Of what answers an event tells: the task and domain, as far as it says."""
+    for name in ("by", "place"):
+        part = event.data.get(name)
+        if isinstance(part, dict):
+            return part | {"task": part.get("task", part.get("way"))}
+    return event.data
+
+
 def lettered(one: Standing, seen: Seen) -> list[dict[str, Any]]:
     """What happened to a task, in its order, each with a letter; of one day and kind one."""
     found = [(time, f"{what} first answered") for time, what in one.changes]
     for event in seen.overview.events:
-        by = event.data.get("by") if isinstance(event.data.get("by"), dict) else event.data
-        task = (by or {}).get("task")
+        task, data = place_of(event).get("task"), event.data
         if event.kind == "promotion":
             found.append((event.time, f"release {event.about}"))
-        elif event.kind in ("alarm", "resolved", "certificate", "proposal") and task in (None, one.task):
+        elif task not in (None, one.task):
+            continue
+        elif event.kind in ("alarm", "resolved", "certificate", "proposal"):
             found.append((event.time, event.kind))
+        elif (
+            event.kind == "change"
+            and isinstance(data.get("after"), str)
+            and data.get("what") not in OF_MODELS
+        ):
+            found.append((event.time, f"{data.get('what')} changed"))
     days = dict[tuple[str, str], float]()
     for time, what in sorted(found):
         days.setdefault((day(time), what), time)

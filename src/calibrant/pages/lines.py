@@ -12,6 +12,7 @@ from calibrant.overview.tallying import Happened
 from calibrant.overview.telling import answer_line, count_word, gap_said, name_of, named, segment_name, word
 from calibrant.phrasing.numbers import percent, several
 
+from .charts import place_of
 from .known import Seen
 
 __all__ = ["Bar", "Row", "Strip", "address_of", "bars", "headline", "rows", "strip"]
@@ -81,7 +82,7 @@ def rows(seen: Seen) -> list[Row]:
     return [_row(one, seen) for one in seen.tasks]
 
 
-def headline(seen: Seen, late: int, proposals: int) -> str:
+def headline(seen: Seen, late: int) -> str:
     """How many tasks can be trusted today, and how many things need somebody."""
     total, trusted = len(seen.tasks), sum(one.trusted for one in seen.tasks)
     if seen.behind and seen.position:
@@ -93,7 +94,7 @@ def headline(seen: Seen, late: int, proposals: int) -> str:
     else:
         some = count_word(trusted).capitalize() if trusted else "None"
         said = f"{some} of {count_word(total)} tasks can be trusted today."
-    needs = sum(not one.trusted for one in seen.tasks) + (late > 0) + proposals
+    needs = sum(not one.trusted for one in seen.tasks) + (late > 0)
     if not needs:
         return f"{said} Nothing needs you."
     return f"{said} {count_word(needs).capitalize()} {'things need' if needs > 1 else 'thing needs'} you."
@@ -200,6 +201,6 @@ def _proposal(one: Standing, seen: Seen) -> Happened | None:
     for event in seen.overview.events:
         if event.kind == "promotion":
             found = None
-        elif event.kind == "proposal" and event.data.get("task") in (None, one.task):
+        elif event.kind == "proposal" and place_of(event).get("task") in (None, one.task):
             found = event
     return found

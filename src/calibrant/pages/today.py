@@ -15,10 +15,11 @@ from calibrant.overview.rules import MONTH, Money
 from calibrant.overview.standing import Standing
 from calibrant.overview.tallying import DAY, Happened
 from calibrant.overview.telling import ago, day, gap_said, minute, name_of, segment_name
-from calibrant.phrasing.numbers import dollars, of_100, percent, several
+from calibrant.phrasing.numbers import dollars, fixed, of_100, percent, several
 from calibrant.reviewing.queue import Open
+from calibrant.types import Json
 
-from .charts import charted
+from .charts import OF_MODELS, charted, place_of
 from .context import Context
 from .known import PATIENCE, Known, Seen
 from .lines import address_of, headline, rows
@@ -89,7 +90,7 @@ def _values(seen: Seen, waits: Sequence[tuple[float, bool]], promise: float | No
     late = sum(promise is not None and age > promise for age in held)
     busiest = max(seen.tasks, key=lambda one: one.recent.answers, default=None)
     return {
-        "headline": headline(seen, late, _proposals(seen)), "at": minute(seen.at), "behind": seen.behind,
+        "headline": headline(seen, late), "at": minute(seen.at), "behind": seen.behind,
         "rows": rows(seen), "waiting": len(waits), "held": len(held), "late": late,
         "waiting_line": _waiting_line(len(waits), held, promise), "ages": _ages(waits, promise),
         "squares": SQUARES, "promise": None if promise is None else ago(promise),
@@ -97,13 +98,6 @@ def _values(seen: Seen, waits: Sequence[tuple[float, bool]], promise: float | No
         "share_task": busiest and name_of(busiest.task), "share_href": busiest and address_of(busiest.task),
         "money": _money(seen), "month": MONTH, "feed": _feed(seen), "free": [_free(one) for one in seen.tasks],
     }  # fmt: skip
-
-
-def _proposals(seen: Seen) -> int:
-    found = 0
-    for event in seen.overview.events:
-        found = 0 if event.kind == "promotion" else found + (event.kind == "proposal")
-    return found
 
 
 def _waiting_line(waiting: int, held: Sequence[float], promise: float | None) -> str:
@@ -155,26 +149,35 @@ def _feed(seen: Seen) -> list[dict[str, Any]]:
             {"time": time, "kind": "change", "task": one.task, "text": f"{name_of(one.task)}: {what} first answered."}
             for time, what in one.changes
         ]  # fmt: skip
-    newest = sorted((one for one in events if one), key=lambda one: -one["time"])[:FEED]
+    once = {(day(one["time"]), one["text"]): one for one in events if one}
+    newest = sorted(once.values(), key=lambda one: -one["time"])[:FEED]
     return [one | {"day": day(one["time"])} for one in newest]
 
 
 def _told(event: Happened) -> dict[str, Any]:
-    data = event.data
-    by = data.get("by") if isinstance(data.get("by"), dict) else data
-    task = str((by or {}).get("task") or "")
+    data, by = event.data, place_of(event)
+    task, name = str(by.get("task") or ""), name_of(str(by.get("task") or ""))
     texts = {
-        "alarm": f"{name_of(task)}: what is claimed has come apart from what is right"
-                 f"{_domain(by)}. Kind of shift: {data.get('kind', 'unknown')}.",
+        "alarm": f"{name}: what is claimed has come apart from what is right{_domain(by)}. "
+                 f"Kind of shift: {data.get('kind', 'unknown')}.",
         "resolved": f"An alarm was ended: {data.get('why', 'no reason given')}.",
-        "change": f"{name_of(task)}: {data.get('what', 'something')} changed.",
+        "change": f"{name}{_domain(by)}: {data.get('what', 'something')} changed{_moved(data)}.",
         "promotion": f"Release {event.about} answers from now on. {data.get('note') or ''}",
-        "proposal": f"A release is proposed{f' for {name_of(task)}' if task else ''}.",
-        "certificate": f"A certificate was issued{f' for {name_of(task)}' if task else ''}.",
+        "proposal": f"Another map is proposed{f' for {name}' if task else ''}.",
+        "certificate": f"A certificate was issued{f' for {name}' if task else ''}.",
         "erasure": f"Content was erased: {data.get('why', 'no reason given')}.",
     }  # fmt: skip
-    text = texts[event.kind].strip()
-    return {"time": event.time, "kind": event.kind, "task": task, "text": text}
+    if event.kind == "change" and data.get("what") in OF_MODELS:
+        return {}  # which is told of the whole task, beside the labels that it begins anew
+    return {"time": event.time, "kind": event.kind, "task": task, "text": texts[event.kind].strip()}
+
+
+def _moved(data: Json) -> str:
+    ends = [
+        fixed(one, 2) if isinstance(one, float) else str(one)[:60]
+        for one in (data.get("before"), data.get("after"))
+    ]
+    return f" from {ends[0]} to {ends[1]}" if data.get("after") is not None else ""
 
 
 def _domain(by: Any) -> str:
