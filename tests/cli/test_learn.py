@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,12 @@ from calibrant.stores.sql import SqlStore
 
 from ..desks import desk, identity, judged, release_with
 
-NUMBERS = count()
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
     release = release_with(identity())
     made = desk(tmp_path / "log.db", judged(300, shift=lambda _: 1.0, made=identity(), release=release))
-    promote(made, release, note="first", time=0.0, new_id=lambda: f"e{next(NUMBERS)}")
+    promote(made, release, note="first", time=0.0)
     made.close()
     return str(tmp_path / "log.db")
 

@@ -33,7 +33,6 @@ def pipeline(store: SqlStore, release: Release) -> Pipeline:
         store,
         {"model": model},
         clock=lambda: 1e6 + next(NUMBERS),
-        new_id=lambda: f"e{next(NUMBERS)}",
     )
 
 

@@ -199,10 +199,9 @@ def test_what_was_promoted_outlasts_changes_of_the_file_and_what_cannot_be_serve
             Following(pipeline.store, {PROMOTION: reloader.promote}, every=0.02).watch()
         )
         await asyncio.sleep(0.1)
-        number = iter(range(99))
 
         def promoted_(one: Release) -> None:
-            promote(pipeline.store, one, note="", time=1.0, new_id=lambda: f"e{next(number)}")
+            promote(pipeline.store, one, note="", time=1.0)
 
         first = release(0.9)
         promoted_(first)
@@ -294,7 +293,7 @@ def test_a_gateway_starts_while_its_store_is_away_and_catches_up_once_it_is_back
     folder.mkdir()
     store = SqlStore(f"{folder}/log.db")
     second = release(0.95)
-    promote(store, second, note="", time=1.0, new_id=lambda: "e1")
+    promote(store, second, note="", time=1.0)
     store.close()
     folder.rename(gone)
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -34,10 +34,6 @@ GRID = np.array([0.5, 0.7, 0.9])
 NUMBERS = count()
 
 
-def new_id() -> str:
-    return f"e{next(NUMBERS)}"
-
-
 def proposed(store: SqlStore, release: Release, at: float = 1e6) -> Refit:
     found = refit(store, release)
     store.add([one.event(at) for one in found.proposals])
@@ -56,7 +52,7 @@ def drifting(tmp_path_factory: pytest.TempPathFactory, champion_release: Release
     store = desk(
         path, judged(800, shift=lambda i: 1.0 if i >= 400 else 0.0, made=made, release=champion_release)
     )
-    promote(store, champion_release, note="", time=0.0, new_id=new_id)
+    promote(store, champion_release, note="", time=0.0)
     store.close()
     return path
 
@@ -102,7 +98,7 @@ def test_it_is_promoted_when_later_verdicts_prefer_it_and_not_before(
     (ready,) = best(fold)
     assert ready.test is not None and ready.test.labels == 400 and ready.difference is not None
     assert ready.difference.low > 0
-    step = put_in_force(drifted, champion_release, [ready], note="found better", time=2e6, new_id=new_id)
+    step = put_in_force(drifted, champion_release, [ready], note="found better", time=2e6)
     now = deployed(drifted)
     assert now is not None and now == step.release and now.parents == (champion_release.release_id,)
     assert now.default.maps.groups[0][1] == ready.proposal.challenger
@@ -128,9 +124,7 @@ def test_the_lower_of_both_stands_in_while_an_alarm_is_open(
     fold = contests(drifted)
     (chosen,) = to_be_careful_about(fold, champion_release)
     assert chosen.proposal.way == "since_change"
-    step = put_in_force(
-        drifted, champion_release, [chosen], note="careful", time=2e6, new_id=new_id, careful=True
-    )
+    step = put_in_force(drifted, champion_release, [chosen], note="careful", time=2e6, careful=True)
     made = step.release.default.maps.groups[0][1]
     both = [identity()(GRID), chosen.proposal.challenger(GRID)]
     assert np.array_equal(made(GRID), np.min(both, axis=0)) and made.fingerprint == identity().fingerprint
@@ -139,7 +133,7 @@ def test_the_lower_of_both_stands_in_while_an_alarm_is_open(
     assert not to_be_careful_about(fold, step.release), "it is in force already"
     drifted.add(judged(400, seed=5, first=800, shift=lambda _: 1.0, made=made))
     (ready,) = best(contests(drifted))
-    later = put_in_force(drifted, step.release, [ready], note="", time=3e6, new_id=new_id).release
+    later = put_in_force(drifted, step.release, [ready], note="", time=3e6).release
     assert later.default.maps.groups[0][1] == ready.proposal.challenger
 
 
@@ -230,7 +224,7 @@ def test_a_first_map_takes_fifty_independent_labels_and_no_opponent(tmp_path: Pa
     store.add(judged(30, first=40, domain="law"))
     proposed(store, release)
     (ready,) = best(contests(store))
-    step = put_in_force(store, release, [ready], note="first", time=1e6, new_id=new_id)
+    step = put_in_force(store, release, [ready], note="first", time=1e6)
     way = step.release.default
     assert way.maps.by == ("task", "domain", "model", "signal")
     stated = {"task": "support", "domain": "law", "model": "m", "signal": "verbalized"}
@@ -254,13 +248,13 @@ def certified_release(store: SqlStore) -> Release:
 def test_certificates_on_the_old_scale_are_issued_anew_and_spend_their_part(tmp_path: Path) -> None:
     store = desk(tmp_path / "log.db", judged(500, made=identity()))
     release = certified_release(store)
-    promote(store, release, note="", time=0.0, new_id=new_id)
+    promote(store, release, note="", time=0.0)
     proposed(store, release)
     store.add(judged(300, seed=4, first=500, shift=lambda _: 0.8, made=identity()))
     proposed(store, release)
     store.add(judged(600, seed=6, first=800, shift=lambda _: 0.8, made=identity()))
     (ready,) = best(contests(store))
-    step = put_in_force(store, release, [ready], note="", time=2e6, new_id=new_id)
+    step = put_in_force(store, release, [ready], note="", time=2e6)
     (issued,) = step.reissued
     new, old = issued.after, issued.before
     assert (new.issue, new.level) == (2, spent(0.1, 2)) and new.map_id == ready.proposal.challenger.map_id
@@ -272,22 +266,22 @@ def test_certificates_on_the_old_scale_are_issued_anew_and_spend_their_part(tmp_
     (told,) = [entry.fact for entry in store.events("certificate")]
     assert isinstance(told, Event) and told.data["issue"] == 2
     # and back: the old map comes with the certificate that stood on it
-    assert roll_back(store, None, why="test", time=3e6, new_id=new_id) == (
+    assert roll_back(store, None, why="test", time=3e6) == (
         step.release.release_id,
         release.release_id,
     )
     assert deployed(store) == release
-    third = put_in_force(store, release, [ready], note="again", time=4e6, new_id=new_id)
+    third = put_in_force(store, release, [ready], note="again", time=4e6)
     assert third.reissued[0].after.issue == 3, "counted from the store, not from the certificate"
     store.close()
 
 
 def test_what_cannot_be_certified_takes_the_careful_way(drifted: SqlStore, champion_release: Release) -> None:
     release = certified_release(drifted)
-    promote(drifted, release, note="", time=1.0, new_id=new_id)
+    promote(drifted, release, note="", time=1.0)
     proposed(drifted, release)
     (chosen,) = to_be_careful_about(contests(drifted), release)
-    step = put_in_force(drifted, release, [chosen], note="", time=2e6, new_id=new_id, careful=True)
+    step = put_in_force(drifted, release, [chosen], note="", time=2e6, careful=True)
     (issued,) = step.reissued
     assert not issued.after.certified and "cannot certify" in issued.sentence
     assert issued.after.map_id == step.release.default.maps.groups[0][1].map_id
@@ -298,12 +292,12 @@ def test_a_rollback_says_where_there_is_nothing_to_go_back_to(
 ) -> None:
     store = SqlStore(str(tmp_path / "log.db"))
     with pytest.raises(Misuse, match="No release was promoted"):
-        roll_back(store, None, why="w", time=0.0, new_id=new_id)
-    promote(store, champion_release, note="", time=0.0, new_id=new_id)
+        roll_back(store, None, why="w", time=0.0)
+    promote(store, champion_release, note="", time=0.0)
     with pytest.raises(Misuse, match="Only one release"):
-        roll_back(store, None, why="w", time=0.0, new_id=new_id)
+        roll_back(store, None, why="w", time=0.0)
     with pytest.raises(Misuse, match="answers already"):
-        roll_back(store, champion_release.release_id, why="w", time=0.0, new_id=new_id)
+        roll_back(store, champion_release.release_id, why="w", time=0.0)
     store.close()
 
 
@@ -337,7 +331,7 @@ def test_releases_side_by_side(tmp_path: Path) -> None:
     assert all(part.same for part in differences(one, one))
     store = SqlStore(str(tmp_path / "log.db"))
     for release in (one, other):
-        promote(store, release, note="", time=0.0, new_id=new_id)
+        promote(store, release, note="", time=0.0)
     assert release_of(store, one.release_id[:8]) == one and release_of(store, "zz") is None
     assert len(list(promotions(store))) == 2
     store.close()
@@ -348,9 +342,7 @@ def test_a_promotion_by_two_leaders_at_once_is_one(drifted: SqlStore, champion_r
     drifted.add(judged(400, seed=5, first=800, shift=lambda _: 1.0, made=identity()))
     (ready,) = best(contests(drifted))
     both = [
-        put_in_force(
-            drifted, champion_release, [ready], note="n", time=time, made_at=2e6, new_id=new_id
-        ).release
+        put_in_force(drifted, champion_release, [ready], note="n", time=time, made_at=2e6).release
         for time in (2e6 + 1, 2e6 + 2)
     ]
     assert both[0] == both[1] and len(list(promotions(drifted))) == 2

@@ -55,7 +55,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     store = desk(made_in / "calibrant.db", judged(30, made=identity(), task="law"))
     for release in (release_with(identity(seed=1)), release_with(identity())):
-        promote(store, release, note="", time=0.0, new_id=lambda id=release.release_id: id)
+        promote(store, release, note="", time=0.0)
     store.close()
     model = '[model]\nkind = "openai_compatible"\nurl = "http://localhost:1/v1"\nmodel = "m"\n'
     served = model + '[store]\nurl = "calibrant.db"\n'

@@ -19,17 +19,13 @@ from .conftest import Maker, Person
 NUMBERS = count()
 
 
-def new_id() -> str:
-    return f"page-{next(NUMBERS)}"
-
-
 @pytest.fixture(scope="module")
 def drifted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A proposal that later verdicts prefer."""
     made, path = identity(), tmp_path_factory.mktemp("releases") / "log.db"
     release = release_with(made)
     store = learning_desk(path, judged(300, shift=lambda _: 2.5, made=made, release=release))
-    promote(store, release, note="maps of spring", time=0.0, new_id=new_id)
+    promote(store, release, note="maps of spring", time=0.0)
     store.add([one.event(1e6) for one in refit(store, release).proposals])
     store.add(judged(250, seed=5, first=300, shift=lambda _: 2.5, made=made))
     store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -134,9 +133,7 @@ def promote_command(
             note = why or (
                 "the lower of both while an alarm is open" if lower else "found better on later labels"
             )
-            step = put_in_force(
-                opened, answering, chosen, note=note, time=time.time(), new_id=_new_id, careful=lower
-            )
+            step = put_in_force(opened, answering, chosen, note=note, time=time.time(), careful=lower)
     finally:
         opened.close()
     if as_json:
@@ -172,7 +169,7 @@ def rollback_command(
         raise Misuse('Say why, for those who look later: --why "..."')
     opened = _opened(store)
     try:
-        before, now = roll_back(opened, to, why=why, time=time.time(), new_id=_new_id)
+        before, now = roll_back(opened, to, why=why, time=time.time())
     finally:
         opened.close()
     if as_json:
@@ -265,10 +262,6 @@ TEXTS = (
     "reason", "release", "hash", "split",
 )  # fmt: skip
 NUMBERS = ("correct", "score", "p", "propensity", "weight", "time", "judged_at")
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex
 
 
 def _opened(store: str, *, readonly: bool = False) -> Store:

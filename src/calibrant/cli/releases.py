@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +53,7 @@ def promote_command(
 
     release, opened = _named(file, store)
     try:
-        done = promote(opened, release, note=note, time=time.time(), new_id=lambda: uuid.uuid4().hex)
+        done = promote(opened, release, note=note, time=time.time())
     finally:
         opened.close()
     id = done.release_id if done else release if isinstance(release, str) else release.release_id

@@ -122,7 +122,7 @@ class _Run:
         self.watching, self.drawing, self.contests = Watching(), Drawing(reviewing), Contests()
         self.folding = Folding(store, [self.watching, self.contests, self.drawing], kept=None)
         self.release = first_release(world)
-        promote(store, self.release, note=self.release.note, time=START, new_id=self._id)
+        promote(store, self.release, note=self.release.note, time=START)
         self.policy: Policy = find("policies", "bands")(**BANDS)
         self.waiting: list[Verdict] = []
         self.tried = (0, 0)
@@ -164,9 +164,7 @@ class _Run:
         careful = [] if ready else to_be_careful_about(self.contests, self.release)
         if chosen := ready or careful:
             note = "found better on later labels" if ready else "the lower of both while an alarm is open"
-            step = put_in_force(
-                self.store, self.release, chosen, note=note, time=now, new_id=self._id, careful=not ready
-            )
+            step = put_in_force(self.store, self.release, chosen, note=note, time=now, careful=not ready)
             self.release = step.release
             where = ", ".join(str(one.place) for one in step.proposals)
             self._say(day, f"promoted for {where}: {note}")

@@ -131,7 +131,6 @@ class Learner:
             chosen,
             note=note,
             time=time,
-            new_id=self._pipeline.new_id,
             careful=careful,
         )
         LOG.info("Release %s was promoted: %s", step.release.release_id, note)

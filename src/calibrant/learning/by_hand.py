@@ -25,8 +25,8 @@ class ByHand:
     A reason is kept with whatever is done, and who did it. Raises `Misuse` and `UnusableInput` for what cannot be done.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
-        self._store, self._clock, self._new_id = store, clock, new_id
+    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+        self._store, self._clock = store, clock
         self._fold = Contests()
         self._folding = Folding(store, [self._fold], kept=STATE)
         self._lock = threading.Lock()
@@ -45,9 +45,7 @@ class ByHand:
             chosen, release = checked(self._fold, proposal), deployed(self._store)
             if release is None:
                 raise Misuse("The store does not know what answers, so nothing can take its place yet.")
-            step = put_in_force(
-                self._store, release, chosen, note=f"{why} ({who})", time=self._clock(), new_id=self._new_id
-            )
+            step = put_in_force(self._store, release, chosen, note=f"{why} ({who})", time=self._clock())
         return [
             f"Release {step.release.release_id} answers from now on.",
             *(one.sentence for one in step.reissued),
@@ -55,9 +53,7 @@ class ByHand:
 
     def roll_back(self, to: str, why: str, who: str) -> list[str]:
         """Have a release answer again that did before."""
-        before, now = roll_back(
-            self._store, to, why=f"{why} ({who})", time=self._clock(), new_id=self._new_id
-        )
+        before, now = roll_back(self._store, to, why=f"{why} ({who})", time=self._clock())
         return [f"Release {now} answers from now on, as it did before {before}."]
 
     def _told(self, one: Contest) -> dict[str, Any]:

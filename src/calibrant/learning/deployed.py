@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..errors import Misuse
 from ..protocols import Store
 from ..releases.promoting import PROMOTION, promote, promotions, release_in
@@ -37,9 +35,7 @@ def started(release: Release, time: float) -> Event:
     )
 
 
-def roll_back(
-    store: Store, to: str | None, *, why: str, time: float, new_id: Callable[[], str]
-) -> tuple[str, str]:
+def roll_back(store: Store, to: str | None, *, why: str, time: float) -> tuple[str, str]:
     """Have the release answer again that did before the present one, or one of an id; gives both ids, from and to.
 
     Its maps and certificates come back as they were. Raises `Misuse` where there is nothing to go back to.
@@ -59,7 +55,7 @@ def roll_back(
     for entry in store.events(CONFIGURATION, about=to, newest=True):
         if isinstance(entry.fact, Event):
             target = release_in(entry.fact)
-    if promote(store, target, note=f"rollback: {why}", time=time, new_id=new_id) is None:
+    if promote(store, target, note=f"rollback: {why}", time=time) is None:
         raise Misuse(f"Release {to} answers already; nothing was changed.")
     return now, to
 

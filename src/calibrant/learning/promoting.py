@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..maps.curves import Least
 from ..maps.evidence import Evidence
 from ..plans.certificates import Certificate, CertificateSet
 from ..protocols import Store
-from ..releases.promoting import promote
+from ..releases.promoting import promote, promotions
 from ..releases.release import Release
 from ..types import Event, Fact, Json
 from .contests import Contest, Contests
@@ -116,7 +116,6 @@ def put_in_force(
     *,
     note: str,
     time: float,
-    new_id: Callable[[], str],
     careful: bool = False,
     made_at: float | None = None,
 ) -> Step:
@@ -128,7 +127,8 @@ def put_in_force(
     score, and for it too a certificate is issued anew. `made_at` stands in the release: two processes that
     do the same with one make one release.
 
-    Raises `Misuse` for two challengers of one place, and where a map that is to go answers no more.
+    Raises `Misuse` for two challengers of one place, and where a map that is to go answers no more, and
+    `UnusableInput` where somebody else promoted another release meanwhile.
     """
     proposals = tuple(one.proposal for one in chosen)
     if len({one.place for one in proposals}) < len(proposals):
@@ -158,9 +158,20 @@ def put_in_force(
         )
         for one in reissued
     ]  # fmt: skip
+    last = next(promotions(store), None)
+    if last is not None and last.release_id not in (release.release_id, made.release_id):
+        raise _overtaken(last.release_id)
     store.add(events)
-    promote(store, made, note=note, time=time, new_id=new_id)
+    done = promote(store, made, note=note, time=time, after="" if last is None else last.release_id)
+    if done is None and (now := next(promotions(store)).release_id) != made.release_id:
+        raise _overtaken(now)
     return Step(release=made, proposals=proposals, careful=careful, reissued=reissued)
+
+
+def _overtaken(release_id: str) -> UnusableInput:
+    return UnusableInput(
+        f"Release {release_id} was promoted meanwhile, and nothing was changed. Look again: calibrant releases list."
+    )
 
 
 def best(fold: Contests) -> list[Contest]:

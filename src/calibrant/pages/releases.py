@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +72,7 @@ class _Releases:
             from calibrant.learning.by_hand import ByHand
 
             context = self._shell.context
-            self._made = ByHand(context.store, clock=context.clock, new_id=lambda: uuid.uuid4().hex)
+            self._made = ByHand(context.store, clock=context.clock)
         return self._made
 
     def _do(self, form: Mapping[str, str], why: str, who: str) -> None:

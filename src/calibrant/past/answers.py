@@ -30,7 +30,8 @@ class Answer:
     cut : whether the answer ended at its limit of tokens
     refused : whether the model said why it gives no answer
     cost, latency : in US dollars and seconds, of the answer and all that was asked for its sake
-    content : as of the record when it was read: "stored", "hashed", "left_out" or "erased"
+    content : as of the record: "stored", "hashed" or "left_out". It is "stored" also of one that was erased, since an
+        event says so at its time.
     """
 
     record_id: str
@@ -90,7 +91,7 @@ class Answer:
             action=decision.action if decision else None, held=record.held, error=record.error,
             cut=completion is not None and completion.finish_reason == "length",
             refused=completion is not None and completion.refusal,
-            cost=cost, latency=latency, content=record.content,
+            cost=cost, latency=latency, content="stored" if record.content == "erased" else record.content,
         )  # fmt: skip
 
     @property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import UnusableInput
+from ..errors import DifferentContent, UnusableInput
 from ..protocols import Store
-from ..types import Entry, Event
+from ..types import Entry, Event, digest
 from .release import Release
 
 __all__ = ["PROMOTION", "Promotion", "promote", "promoted", "promotions", "release_in"]
@@ -46,11 +46,13 @@ def promotions(store: Store) -> Iterator[Promotion]:
 
 
 def promote(
-    store: Store, release: Release | str, *, note: str, time: float, new_id: Callable[[], str]
+    store: Store, release: Release | str, *, note: str, time: float, after: str | None = None
 ) -> Promotion | None:
     """Have a release answer, or by its id one that answered before; None where it does already.
 
-    Raises `UnusableInput` for an id that the store does not know.
+    Of two that promote at once one comes first, and the other then follows it; with `after`, the id of a release or ""
+    for none, it does only where that is still the last one that was promoted, and gives None else. Raises
+    `UnusableInput` for an id that the store does not know.
 
     >>> import tempfile
     >>> from calibrant.releases.release import Way
@@ -59,28 +61,35 @@ def promote(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = SqlStore(f"{folder}/log.db")
     ...     for number, one in enumerate((first, second, second, first.release_id)):
-    ...         done = promote(store, one, note="", time=float(number), new_id=lambda: f"e{number}")
+    ...         done = promote(store, one, note="", time=float(number))
     ...         print(done and done.release_id == first.release_id)
+    ...     print(promote(store, second, note="", time=5.0, after=second.release_id))
     ...     print([one.position for one in promotions(store)], promoted(store)[1] == first)
     ...     store.close()
     True
     False
     None
     True
+    None
     [3, 2, 1] True
     """
     release = _known(store, release) if isinstance(release, str) else release
-    last = next(promotions(store), None)
-    if last is not None and last.release_id == release.release_id:
-        return None
-    data = {
-        "release": release.to_dict(),
-        "note": note or release.note,
-        "before": last and last.release_id,
-    }
-    event = Event(id=new_id(), kind=PROMOTION, time=time, about=release.release_id, data=data)
-    store.add([event])
-    return next(promotions(store))
+    while True:
+        newest = next(store.events(PROMOTION, newest=True), None)
+        last = newest and _event(newest)
+        answers = last and last.about
+        if answers == release.release_id or (after is not None and (answers or "") != after):
+            return None
+        # Named by the one before it, so that the store lets one of several follow that.
+        event = Event(
+            id=f"{PROMOTION}-{digest([last and last.id])}", kind=PROMOTION, time=time, about=release.release_id,
+            data={"release": release.to_dict(), "note": note or release.note, "before": answers},
+        )  # fmt: skip
+        try:
+            store.add([event])
+        except DifferentContent:
+            continue
+        return next(promotions(store))
 
 
 def _known(store: Store, release_id: str) -> Release:
