@@ -1,12 +1,12 @@
 """A year of one support desk: calibrant's own loop beside calibrating once, refitting monthly, and no calibration.
 
-    python benchmarks/desk.py [RUNS] [--quick] [--chart FILE.svg]
+    python benchmarks/desk.py [RUNS] [--quick] [--keep FILE.json] [--chart FILE.svg]
 
 14,600 answers a year. The model behind the name gets worse on day 90, a new domain comes on day 150, another prompt on
 day 210 makes the model surer of itself, and a better model comes on day 285. Verdicts take 3 days in the mean where the
 answer is wrong, 18 hours where it is right. All four begin with 500 verdicts, and all but the last have 12 a day:
 
-calibrant   drawn by chances that are known, a quarter of them from all answers alike; alarms, refits and promotions
+calibrant   drawn by chances that are known, a fifth of them from all answers alike; alarms, refits and promotions
 once        the first map, for ever
 monthly     of the answers that its map doubts (p < .8) 12 a day are reviewed; every 28 days a map for each domain on
             all reviewed answers
@@ -14,10 +14,12 @@ none        the model's confidence is taken for a probability
 
 An answer goes out by itself at p >= .8. Calibration error is the mean, over 10 bins of p in a month and domain, of
 |p - true probability|, which is known here; errors sent are the wrong ones among a thousand answers that went out.
+Runs that are kept in a file are not made again.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -137,20 +139,33 @@ def chart(lines: dict[str, Array], target: Path) -> None:
     alt.vconcat(*panels).save(str(target))
 
 
-def table(totals: dict[str, list[tuple[float, ...]]]) -> None:
-    """Means over the runs so far, with standard deviations."""
-    runs = len(totals["none"])
+def table(kept: dict[str, dict[str, dict[str, list[float]]]]) -> None:
+    """Means over the runs, with standard deviations."""
     print(
-        f"\n{'':12}calibration error   automatic   wrong of 1,000 sent   wrong sent in the year ({runs} runs)"
+        f"\n{'':12}calibration error   automatic   wrong of 1,000 sent   wrong sent in the year ({len(kept)} runs)"
     )
     for name in METHODS:
-        found = np.array(totals[name])
+        found = np.array([run[name]["year"] for run in kept.values()])
         mean, spread = found.mean(axis=0), found.std(axis=0)
         print(
             f"{name:12}{mean[0]:.3f} +- {spread[0]:.3f}      {mean[1]:.3f}       {mean[2]:5.0f} +- {spread[2]:.0f}"
-            f"           {mean[3]:6.0f} +- {spread[3]:.0f}",
-            flush=True,
+            f"           {mean[3]:6.0f} +- {spread[3]:.0f}"
         )
+
+
+def one_run(seed: int, days: int) -> dict[str, dict[str, list[float]]]:
+    world, told, labels, happened = calibrant_loop(seed, days)
+    said = "; ".join(f"{day} {what}" for day, what in happened if day not in HAPPENINGS)
+    print(f"seed {seed}: {labels} labels; {said}", flush=True)
+    ways = {"calibrant": told, "once": once(world), "monthly": monthly(world, seed), "none": world.score}
+    return {
+        name: {"year": list(of_year(world, p)), "months": measured(world, p).tolist()}
+        for name, p in ways.items()
+    }
+
+
+def after(option: str) -> Path | None:
+    return Path(sys.argv[sys.argv.index(option) + 1]) if option in sys.argv else None
 
 
 def main() -> None:
@@ -159,22 +174,19 @@ def main() -> None:
     runs, days = (numbers[0] if numbers else 20), 365
     if quick:
         runs, days = 1, 120
-    totals: dict[str, list[tuple[float, ...]]] = {name: [] for name in METHODS}
-    months: dict[str, list[Array]] = {name: [] for name in METHODS}
+    keep, target = after("--keep"), after("--chart")
+    kept = json.loads(keep.read_text()) if keep is not None and keep.exists() else {}
     for seed in range(runs):
-        world, told, labels, happened = calibrant_loop(seed, days)
-        ways = {"calibrant": told, "once": once(world), "monthly": monthly(world, seed), "none": world.score}
-        for name, p in ways.items():
-            totals[name].append(of_year(world, p))
-            months[name].append(measured(world, p))
-        said = "; ".join(f"{day} {what}" for day, what in happened if day not in HAPPENINGS)
-        print(f"seed {seed}: {labels} labels; {said}", flush=True)
-        if seed % 5 == 4 and seed + 1 < runs:
-            table(totals)
-    table(totals)
-    if "--chart" in sys.argv:
-        target = Path(sys.argv[sys.argv.index("--chart") + 1])
-        chart({name: np.nanmean(np.array(some), axis=0) for name, some in months.items()}, target)
+        if str(seed) not in kept:
+            kept[str(seed)] = one_run(seed, days)
+            if keep is not None:
+                keep.write_text(json.dumps(kept))
+    table(kept)
+    if target is not None:
+        chart(
+            {name: np.mean([run[name]["months"] for run in kept.values()], axis=0) for name in METHODS},
+            target,
+        )
     print(f"{time.process_time() - start:.0f} CPU seconds")
 
 
