@@ -127,7 +127,7 @@ def chart(lines: dict[str, Array], target: Path) -> None:
     base = alt.Chart(pd.DataFrame(rows)).mark_line(point=True).encode(
         x=alt.X("day:Q", title="day of the year", scale=alt.Scale(domain=[0, 365])), y=alt.Y("value:Q", title=None),
         color=alt.Color("by:N", title=None, sort=list(METHODS)),
-        strokeDash=alt.StrokeDash("by:N", title=None, sort=list(METHODS)),
+        strokeDash=alt.StrokeDash("by:N", legend=None, sort=list(METHODS)),
     )  # fmt: skip
     panels = [
         alt.layer(
