@@ -183,7 +183,8 @@ class Browser:
     async def one(self, page: Any) -> None:
         """Do what there is to do on the page."""
         id, hidden, state = await page.evaluate(STATE)
-        self.waits = state == "empty"
+        if state != "busy":
+            self.waits = state == "empty"
         if state == "busy":  # something is on its way, and the item may be another one the next moment
             await asyncio.sleep(0.05)
         elif state == "login":
