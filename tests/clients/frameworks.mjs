@@ -43,7 +43,7 @@ async function openai(url, key) {
 async function ai(url, key) {
   const provider = createOpenAI({ baseURL: url, apiKey: key });
   const weather = tool({ inputSchema: Place, execute: async ({ city }) => `sunny in ${city}` });
-  const asked = { tools: { weather }, stopWhen: stepCountIs(3), prompt: QUESTION, maxRetries: 0 };
+  const asked = { tools: { weather }, stopWhen: stepCountIs(3), prompt: QUESTION, maxRetries: 0, include: { responseBody: true } };
 
   async function turns(model) {
     const { steps, text } = await generateText({ model, ...asked });
