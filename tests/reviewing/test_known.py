@@ -49,10 +49,10 @@ def test_one_in_twenty_is_known_and_asking_again_draws_nothing_new() -> None:
             answer=Completion(text="", model=""),
             grade=0.0,
         )
-        for n in range(400)
+        for n in range(40)
     ]
     items = KnownItems(known, seed=1)
-    met = [n for n in range(4_000) if items.due("ann", n, (), ()) is not None]
-    assert 150 < len(met) < 250
+    met = [n for n in range(2_000) if items.due("ann", n, (), ()) is not None]
+    assert 70 < len(met) < 130
     assert items.due("ann", met[0], (), ()) == items.due("ann", met[0], (), ())
-    assert met != [n for n in range(4_000) if items.due("bob", n, (), ()) is not None]
+    assert met != [n for n in range(2_000) if items.due("bob", n, (), ()) is not None]

@@ -39,10 +39,12 @@ class KnownItems:
         Drawn by how many they `judged`, so that to ask again is no new draw; none that they have `seen`, and none whose
         item is `waiting` to become a verdict.
         """
+        turn = digest([self._seed, "known", reviewer, judged])
+        if int(turn[:8], 16) / 2**32 >= SHARE:
+            return None
         left = [one for id, one in self._known.items() if id not in seen]
         left = [one for one in left if self.item_id(one, reviewer) not in waiting]
-        turn = digest([self._seed, "known", reviewer, judged])
-        if not left or int(turn[:8], 16) / 2**32 >= SHARE:
+        if not left:
             return None
         return self._open(left[int(turn[8:], 16) % len(left)], reviewer)
 
