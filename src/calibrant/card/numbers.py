@@ -19,6 +19,7 @@ from ..past.folding import Folding
 from ..protocols import Store
 from ..report.charts import thinned
 from ..report.standings import reliability_values
+from ..reviewing.readers import Agreement, Readers
 from ..types import Entry, Head, Record
 
 __all__ = ["FORMAT", "VERSION", "ChainBroken", "Source", "concluded", "numbers", "read_store"]
@@ -32,10 +33,11 @@ class ChainBroken(UnusableInput):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A store's past up to an entry: the fold over it, the chain's head there, and the store for single records."""
+    """A store's past up to an entry: the folds over it, the chain's head there, and the store for single records."""
 
     store: Store
     overview: Overview
+    readers: Readers
     head: Head
 
 
@@ -69,9 +71,9 @@ def read_store(store: Store, head: Head | None = None) -> Source:
             "There is nothing in this store yet, so there is no card of it: calibrant serve fills one."
         )
     until = head or verified.head
-    overview = Overview()
-    Folding(_Until(store, until.position), [overview], kept=None).go_on()  # type: ignore[arg-type]
-    return Source(store, overview, until)
+    overview, readers = Overview(), Readers()
+    Folding(_Until(store, until.position), [overview, readers], kept=None).go_on()  # type: ignore[arg-type]
+    return Source(store, overview, readers, until)
 
 
 def numbers(source: Source, task: str, now: float) -> dict[str, Any]:
@@ -85,7 +87,8 @@ def numbers(source: Source, task: str, now: float) -> dict[str, Any]:
         "format": FORMAT, "version": VERSION, "calibrant": __version__, "delay": one.delay,
         "identity": _identity(one, rule),
         "results": _results(one),
-        "oversight": _oversight(one),
+        "agreement": _agreement(source.readers.agreement(one.task)),
+        "oversight": _oversight(one) | {"known": _known(source.readers)},
         "monitoring": _monitoring(one, source.overview),
         "changes": _changes(source.overview, one),
         "logging": _logging(source, one),
@@ -99,7 +102,7 @@ def concluded(one: Standing, rule: Rule) -> dict[str, Any]:
     return {
         "task": one.task, "at": one.now, "state": one.state, "since": one.since, "matured": one.matured,
         "performance": _performance(one), "labels": _labels(one), "risk": _risk(one, rule),
-        "results": {"segments": parts}, "logging": {"head": None},
+        "results": {"segments": parts}, "logging": {"head": None}, "enough": dict(one.enough.to_dict()),
     }  # fmt: skip
 
 
@@ -206,6 +209,19 @@ def _oversight(one: Standing) -> dict[str, Any]:
         "oldest_held": max((one.now - w.time for w in held), default=None),
         "outcomes": dict(sorted(one.past.reviews.items())), "decided": done.waits,
         "mean_wait": done.waited / done.waits if done.waits else None,
+    }  # fmt: skip
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    return {**one.to_dict(), "nominal": _estimate(one.nominal), "ordinal": _estimate(one.ordinal)}
+
+
+def _known(readers: Readers) -> dict[str, Any]:
+    """What all reviewers caught together; known items are of all tasks."""
+    one = readers.caught_together()
+    return {
+        "reviewers": len(readers.known), "wrong": one.wrong, "caught": _estimate(one.caught), "right": one.right,
+        "false_alarms": _estimate(one.false_alarms),
     }  # fmt: skip
 
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
+from ..overview.people import agreement_said, caught_said
 from ..overview.telling import ago, count_word, day, minute, name_of, named, segment_name
 from ..phrasing.numbers import dollars, fixed, interval, of_100, percent, several
+from ..reviewing.enough import SENT
+from ..reviewing.readers import Agreement, Caught
+from ..types import FEW as ENOUGH
 from .conclusions import limits_of
 
 __all__ = ["NATURE", "Facts", "Section", "Table", "sections"]
@@ -127,6 +132,7 @@ def _labels(twin: Twin) -> Section:
             f"{several(one['young'], 'label')} of younger answers wait. {people} judged, the busiest "
             f"{one['most_by_one']:,} times.",
         ]  # fmt: skip
+    lines.append(agreement_said(_agreement(twin["agreement"])))
     if one["volunteers"]:
         lines.append(f"{several(one['volunteers'], 'verdict')} came unasked and count for nothing here.")
     if one["older"]:
@@ -139,7 +145,9 @@ def _method(twin: Twin) -> Section:
         "Labels count where they are of what answers now: the models, what is served behind them, and the maps. Of "
         "answers to one question the labels are one cluster, which widens intervals.",
         f"The map in force stood on {several(twin['identity']['map_labels'], 'label')} when it answered last. "
-        "Of fewer than 30 effective labels no number is given.",
+        f"Of fewer than {FEW:.0f} effective labels no number is given, and with fewer than {ENOUGH}, or than {SENT} on "
+        "answers that were sent, nothing is said to hold. Agreement is Krippendorff's α over answers that were drawn "
+        "for a second reader, by the jackknife.",
         "Intervals hold at 95 % each: the gap by Student with pseudo-rows, shares by Clopper and Pearson, L2 and "
         "smooth ECE by methods of their own. The curve is isotonic (CORP), its band where nine in ten curves of a "
         "calibrated model run.",
@@ -223,6 +231,8 @@ def _oversight(twin: Twin) -> Section:
         f"Held answers decided by a person: {done}{mean}."
         + (f" Overridden: {overridden:,} of {total:,}." if total else ""),
         f"Waiting at {minute(twin['at'])}: {several(one['waiting'], 'answer')}, {one['held']:,} of them held{oldest}.",
+        caught_said(_caught(one["known"]))
+        + (" These are of all tasks." if one["known"]["reviewers"] else ""),
     ]
     return Section(number=7, title="Human oversight", rules="Art. 14", lines=lines)
 
@@ -307,6 +317,20 @@ def _end(twin: Twin) -> Section:
             ("Speaks of", minute(twin["at"])),
             ("Verify", "calibrant verify CARD STORE"),
         ]),
+    )  # fmt: skip
+
+
+def _agreement(one: Twin) -> Agreement:
+    return Agreement(
+        task=one["task"], pairs=one["pairs"], agree=one["agree"], nominal=_estimate(one["nominal"]),
+        ordinal=_estimate(one["ordinal"]), why_none=one["why_none"],
+    )  # fmt: skip
+
+
+def _caught(one: Twin) -> Caught:
+    return Caught(
+        reviewer=None, wrong=one["wrong"], caught=_estimate(one["caught"]), right=one["right"],
+        false_alarms=_estimate(one["false_alarms"]),
     )  # fmt: skip
 
 

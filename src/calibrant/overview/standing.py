@@ -14,7 +14,11 @@ from ..metrics.findings import FEW, Finding
 from ..metrics.gap import gap
 from ..metrics.intervals import Estimate
 from ..monitors.calibration import TOLERANCE
+from ..reviewing.enough import Enough, enough
+from ..reviewing.labels import Label as Counted
+from ..reviewing.labels import LabelGroup
 from ..tally import Tally
+from ..types import FEW as ENOUGH
 from .tallying import CELLS, DAY, Counts, Group, Happened, Label, Overview, TaskPast
 
 __all__ = [
@@ -37,9 +41,6 @@ SLOWEST = 0.98
 
 STALE = 30
 """Days after the last label from which a task is no longer called anything."""
-
-UNSEEN = 10
-"""Answers sent without a person of which fewer labels than that say nothing about the others."""
 
 State = Literal["alarm", "over", "under", "bent", "unchecked", "stale", "few", "none", "holds"]
 """What a task is called, the most urgent first; "none" where no probability is told at all."""
@@ -111,6 +112,27 @@ class Standing:
     def state(self) -> State:
         """What it is called."""
         return _state(self)
+
+    @property
+    def unmapped(self) -> bool:
+        """Whether no answer was told a probability by what answers now."""
+        return not self.tally.rows and not any(self.cells)
+
+    @cached_property
+    def enough(self) -> Enough:
+        """Whether there are labels that could contradict its probabilities, or for a first map, and what is missing.
+
+        Answers that were sent by whatever answered before count as sent too.
+        """
+        rows = self.past.labels if self.unmapped else self.labels
+        sent = sum(day.automatic for day in self.past.days.values())
+        told = {
+            id: Counted(one.p, one.grade, one.propensity, one.item, _sent(one), one.reason)
+            for id, one in rows.items()
+        }
+        task, domains = self.task or "(no task)", {group.domain for group in self.past.groups.values()}
+        domain = domains.pop() if len(domains) == 1 else None
+        return enough([LabelGroup(task, domain, sent=sent, labels=told)], task, domain)
 
     @property
     def gap(self) -> Estimate | None:
@@ -326,7 +348,7 @@ def _task_of(event: Happened) -> str:
 def _state(one: Standing) -> State:
     if one.alarm is not None:
         return "alarm"
-    if not one.tally.rows and not any(one.cells):
+    if one.unmapped:
         return "none"
     found = one.finding
     if found is None or found.too_few:
@@ -337,6 +359,6 @@ def _state(one: Standing) -> State:
         return "over"
     if found.verdict == "miscalibrated":
         return "bent"
-    if found.gap.high < -TOLERANCE:
-        return "under"
-    return "unchecked" if one.recent.automatic and one.sent.rows < UNSEEN else "holds"
+    if not one.enough.enough:
+        return "few" if one.enough.effective < ENOUGH else "unchecked"
+    return "under" if found.gap.high < -TOLERANCE else "holds"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..metrics.findings import FEW
 from ..metrics.intervals import Estimate
 from ..phrasing.numbers import fixed, half_up, of_100, percent, several
 from .rules import Rule
@@ -79,7 +78,7 @@ def answer_line(one: Standing, rule: Rule) -> str:
     if one.finding is None or one.right is None or one.finding.too_few:
         since = f" since {day(one.since)}" if one.since is not None else ""
         young = f", {several(one.young, 'label')} too young to count" if one.young else ""
-        have = f"{one.tally.n_eff:.0f} of {FEW:.0f} effective labels of what answers now{since}{young}"
+        have = f"{one.tally.n_eff:.0f} effective labels of what answers now{since}{young}"
         return f"{have}: too few to say how often it is right. {automatic}".strip()
     return f"{claim(one)} {automatic}".strip()
 
@@ -105,6 +104,15 @@ def between(one: Estimate, digits: int = 0) -> str:
     '75 to over 99'
     """
     return f"{of_100(one.low, digits)} to {of_100(one.high, digits)}"
+
+
+def shares(one: Estimate) -> str:
+    """A share with its interval, of 100: 79 (58 to 93).
+
+    >>> shares(Estimate(0.79, 0.58, 0.93))
+    '79 (58 to 93)'
+    """
+    return f"{of_100(one.value)} ({between(one)})"
 
 
 def _digits(one: Standing) -> int:

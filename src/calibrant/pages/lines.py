@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from calibrant.metrics.findings import FEW
 from calibrant.metrics.intervals import Estimate
 from calibrant.overview.standing import Standing
 from calibrant.overview.tallying import Happened
 from calibrant.overview.telling import answer_line, count_word, gap_said, name_of, named, segment_name, word
-from calibrant.phrasing.numbers import percent, several
+from calibrant.phrasing.numbers import percent
 
 from .charts import place_of
 from .known import Seen
@@ -21,9 +20,6 @@ AXIS = (-10.0, 20.0)
 """Points of the gap from end to end of the strips, which all rows share; what lies beyond has an arrow."""
 
 WIDTH, INSET = 150.0, 6.0
-
-FIRST_MAP = 60
-"""Labels from which a first map is worth fitting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +130,11 @@ def _row(one: Standing, seen: Seen) -> Row:
     called = word(one)
     drawn, told = bars(one)
     todo, to, go = _todo(one, seen)
-    labels = len(one.past.labels)
-    need = FIRST_MAP if one.state == "none" else int(FEW)
+    have = int(one.enough.effective)
     return Row(
         name=name_of(one.task), href=address_of(one.task), word=called.text, mark=called.mark, bad=called.bad,
         line=answer_line(one, seen.rules[one.task]), why=why(one), strip=strip(one.gap),
-        have=min(labels if one.state == "none" else int(one.tally.n_eff), need), need=need,
+        have=have, need=have + one.enough.missing,
         bars=drawn, shares=told, todo=todo, to=to, go=go,
     )  # fmt: skip
 
@@ -147,16 +142,15 @@ def _row(one: Standing, seen: Seen) -> Row:
 def why(one: Standing) -> str:
     """What else is to be known: since when, what was done by itself, what is missing."""
     if one.state == "none":
-        lacking = max(FIRST_MAP - len(one.past.labels), 0)
-        if lacking:
-            return f"{several(lacking, 'more label')}{_where(one)}, drawn at random, and a first map can be fitted."
+        if one.enough.missing:
+            return f"{one.enough.why} Then a first map can be fitted."
         return "There are labels enough for a first map: calibrant fit STORE --by task -o maps.json."
     if one.state == "few":
-        lacking = max(int(FEW) - int(one.tally.n_eff), 1)
-        return f"{several(lacking, 'more label')}{_where(one)}, and it can be said how often it is right."
+        return f"{one.enough.why}{_where(one)}"
     if one.state == "unchecked":
         return (
-            "Hardly any answer that was sent without a person has been judged: those could be wrong unseen."
+            "Hardly any answer that was sent without a person has been judged: those could be wrong unseen. "
+            f"{one.enough.why}"
         )
     if one.state == "stale":
         return "No label has come for a month: what is known speaks of then."
@@ -176,11 +170,11 @@ _KINDS = {
 
 
 def _where(one: Standing) -> str:
-    """In which domains labels lack most."""
+    """Which domains have no number of their own."""
     domains = [
         segment_name(segment.domain) for segment in one.segments if segment.gap is None and segment.domain
     ]
-    return f" in {named(domains, 2)}" if domains and len(domains) < 4 else ""
+    return f" Too few for a number of their own: {named(domains, 2)}." if 0 < len(domains) < 4 else ""
 
 
 def _todo(one: Standing, seen: Seen) -> tuple[str, str, bool]:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from calibrant.errors import BadRequest
+from calibrant.metrics.findings import FEW
 from calibrant.metrics.gap import gap
 from calibrant.metrics.intervals import Estimate
 from calibrant.overview.evidence import ebh, evidence
@@ -30,12 +31,15 @@ from calibrant.overview.telling import (
 )
 from calibrant.phrasing.numbers import fixed, interval, of_100, percent, several
 from calibrant.phrasing.phrases import phrase_of
+from calibrant.reviewing.enough import SENT
+from calibrant.types import FEW as ENOUGH
 from calibrant.types import Confidence, Probability
 from calibrant.watching.stored import resolve
 
 from .charts import Chart, charted, evidence_of, lettered
 from .known import Known, Seen
 from .lines import address_of, bars, strip, why
+from .people import People
 from .shell import HEADERS, Place, Shell, Visitor
 
 __all__ = ["tasks"]
@@ -52,6 +56,7 @@ LONGEST = 500
 def tasks(shell: Shell, known: Known) -> list[Route]:
     """/tasks and /tasks/NAME, and the place in the bar."""
     shell.places.append(Place(path="/tasks", label="Tasks"))
+    people = People(shell.context.store)
 
     async def every(_: Request, visitor: Visitor) -> Response:
         seen = await known.now(visitor.key.tasks)
@@ -72,7 +77,9 @@ def tasks(shell: Shell, known: Known) -> list[Route]:
             behind = " What came last is still being read: try again in a moment." if seen.behind else ""
             raise BadRequest(f"There are no answers of the task {name!r} here.{behind}", status=404)
         values = await asyncio.to_thread(_values, one, seen)
-        return await shell.page(visitor, "task", here="/tasks", may=visitor.may("admin"), **values)
+        may = visitor.may("admin")
+        readers = await people.of(one.task, named=may)
+        return await shell.page(visitor, "task", here="/tasks", may=may, people=readers, **values)
 
     async def resolved(request: Request, visitor: Visitor) -> Response:
         why = " ".join(visitor.form.get("why", "").split())[:LONGEST]
@@ -109,6 +116,7 @@ def _values(one: Standing, seen: Seen) -> dict[str, Any]:
         "threshold": None if rule.threshold is None else fixed(rule.threshold, 2), "latest": rule.latest,
         "href": address_of(one.task), "labels": several(one.tally.rows, "label"),
         "answers": several(sum(one.cells), "answer"),
+        "few": int(FEW), "needed": ENOUGH, "sent": SENT,
         "resolve": one.alarm.id if one.alarm is not None else None,
     }  # fmt: skip
 

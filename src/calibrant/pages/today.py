@@ -11,12 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from calibrant.metrics.findings import FEW
 from calibrant.overview.rules import MONTH, Money
 from calibrant.overview.standing import Standing
 from calibrant.overview.tallying import DAY, Happened
 from calibrant.overview.telling import ago, day, gap_said, minute, name_of, segment_name
 from calibrant.phrasing.numbers import dollars, fixed, of_100, percent, several
+from calibrant.reviewing.enough import SENT
 from calibrant.reviewing.queue import Open
+from calibrant.types import FEW as ENOUGH
 from calibrant.types import Json
 
 from .charts import OF_MODELS, charted, place_of
@@ -96,6 +99,7 @@ def _values(seen: Seen, waits: Sequence[tuple[float, bool]], promise: float | No
         "squares": SQUARES, "promise": None if promise is None else ago(promise),
         "share": None if busiest is None else charted("share", busiest, seen),
         "share_task": busiest and name_of(busiest.task), "share_href": busiest and address_of(busiest.task),
+        "few": int(FEW), "needed": ENOUGH, "sent": SENT,
         "money": _money(seen), "month": MONTH, "feed": _feed(seen), "free": [_free(one) for one in seen.tasks],
     }  # fmt: skip
 

@@ -28,7 +28,8 @@ WAITING = 5_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreement:
-    """How far two readers agree on the answers of a task (None: of all), beyond chance, with 95 % intervals.
+    """How far two readers agree on the answers of a task (None: of all; "": of those without one), beyond chance, with
+    95 % intervals.
 
     `ordinal` counts "partly" as nearer to either side than these are to each other, `nominal` does not. Both are None,
     with the reason, where too few were read twice, or all verdicts were the same.
@@ -50,10 +51,10 @@ class Agreement:
 class Caught:
     """What a reviewer made of known items: of the `wrong` ones the share that was called wrong, of `right` ones so too.
 
-    With exact 95 % intervals; None where there was none of the kind.
+    With exact 95 % intervals; None where there was none of the kind. `reviewer` is None for all of them together.
     """
 
-    reviewer: str
+    reviewer: str | None
     wrong: int
     caught: Estimate | None
     right: int
@@ -106,8 +107,8 @@ class Readers:
             counts[3 if right else 1] += not called_right
 
     def agreement(self, task: str | None = None) -> Agreement:
-        """That of the readers of a task, or of all."""
-        units = [(one[2], one[4]) for one in self.pairs if task is None or one[0] == task]
+        """That of the readers of a task, of answers without one (""), or of all (None)."""
+        units = [(one[2], one[4]) for one in self.pairs if task is None or (one[0] or "") == task]
         nominal = ordinal = why = None
         try:
             nominal, ordinal = alpha(units, "nominal"), alpha(units, "ordinal")
@@ -120,13 +121,11 @@ class Readers:
 
     def caught(self) -> tuple[Caught, ...]:
         """What each reviewer caught, by name."""
-        return tuple(
-            Caught(
-                reviewer=name, wrong=counts[0], caught=_share(counts[1], counts[0]), right=counts[2],
-                false_alarms=_share(counts[3], counts[2]),
-            )
-            for name, counts in sorted(self.known.items())
-        )  # fmt: skip
+        return tuple(_caught(name, counts) for name, counts in sorted(self.known.items()))
+
+    def caught_together(self) -> Caught:
+        """What all reviewers caught of the known items that they were given, an item once for each who judged it."""
+        return _caught(None, [sum(column) for column in zip([0, 0, 0, 0], *self.known.values(), strict=True)])
 
     def drifts(self) -> Mapping[str, Drift | None]:
         """Whether each model judge changed on its anchors, first and last time; None with fewer than 20 of them."""
@@ -168,6 +167,13 @@ def readers_of(store: Store, *, keep: bool = True) -> Readers:
 def _pair(row: Sequence[object]) -> tuple[str | None, str, float, str, float]:
     task, first, one, second, other = row
     return None if task is None else str(task), str(first), float(str(one)), str(second), float(str(other))
+
+
+def _caught(reviewer: str | None, counts: Sequence[int]) -> Caught:
+    wrong, caught, right, false = counts
+    return Caught(
+        reviewer=reviewer, wrong=wrong, caught=_share(caught, wrong), right=right, false_alarms=_share(false, right)
+    )  # fmt: skip
 
 
 def _share(k: int, n: int) -> Estimate | None:
