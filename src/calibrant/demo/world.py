@@ -63,8 +63,10 @@ class Desk:
     learnt: int
 
     @classmethod
-    def of(cls, seed: int, *, days: int = 365, per_day: int = 40, learnt: int = 500) -> Desk:
-        """The desk of a seed.
+    def of(
+        cls, seed: int, *, days: int = 365, per_day: int = 40, learnt: int = 500, start: float = START
+    ) -> Desk:
+        """The desk of a seed, whose year begins at `start`.
 
         >>> desk = Desk.of(0, days=10)
         >>> len(desk.score) - desk.learnt, bool((desk.truth[: desk.learnt] < desk.score[: desk.learnt]).mean() > 0.5)
@@ -81,7 +83,7 @@ class Desk:
         truth = probability(score, domain, day)
         right = (rng.random(n) < truth).astype(float)
         within = np.sort(rng.random((n // per_day + 1, per_day)), axis=1).ravel()[-n:]
-        time = np.sort(START + (day + 0.3 + 0.4 * within) * DAY)
+        time = np.sort(start + (day + 0.3 + 0.4 * within) * DAY)
         delay = rng.exponential(np.array(LABEL_DAYS)[right.astype(int)]) * DAY
         return cls(day, time, domain, score, truth, right, delay, learnt)
 

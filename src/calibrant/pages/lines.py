@@ -78,8 +78,8 @@ def rows(seen: Seen) -> list[Row]:
     return [_row(one, seen) for one in seen.tasks]
 
 
-def headline(seen: Seen, late: int) -> str:
-    """How many tasks can be trusted today, and how many things need somebody."""
+def headline(seen: Seen, late: int, held: int) -> str:
+    """How many tasks can be trusted today, and how many things need somebody; a `late` answer is one of the `held`."""
     total, trusted = len(seen.tasks), sum(one.trusted for one in seen.tasks)
     if seen.behind and seen.position:
         return f"What came is still being read: {seen.position:,} entries so far."
@@ -91,6 +91,8 @@ def headline(seen: Seen, late: int) -> str:
         some = count_word(trusted).capitalize() if trusted else "None"
         said = f"{some} of {count_word(total)} tasks can be trusted today."
     needs = sum(not one.trusted for one in seen.tasks) + (late > 0)
+    if not needs and held:
+        return f"{said} {'An answer waits' if held == 1 else 'Held answers wait'} for a person."
     if not needs:
         return f"{said} Nothing needs you."
     return f"{said} {count_word(needs).capitalize()} {'things need' if needs > 1 else 'thing needs'} you."

@@ -93,7 +93,7 @@ def _values(seen: Seen, waits: Sequence[tuple[float, bool]], promise: float | No
     late = sum(promise is not None and age > promise for age in held)
     busiest = max(seen.tasks, key=lambda one: one.recent.answers, default=None)
     return {
-        "headline": headline(seen, late), "at": minute(seen.at), "behind": seen.behind,
+        "headline": headline(seen, late, len(held)), "at": minute(seen.at), "behind": seen.behind,
         "rows": rows(seen), "waiting": len(waits), "held": len(held), "late": late,
         "waiting_line": _waiting_line(len(waits), held, promise), "ages": _ages(waits, promise),
         "squares": SQUARES, "promise": None if promise is None else ago(promise),

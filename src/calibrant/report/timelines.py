@@ -172,7 +172,7 @@ def _evidence_lane(values: Values, x: Any, width: int) -> Any:
             x=x, y=y, text="text:N"
         ),
     ]
-    if crossed is not None:
+    if crossed is not None and crossed >= values["start"]:  # before what is shown it has no place
         at = plot([{"t": in_ms(crossed + 86400), "y": line}])
         layers.append(at.mark_point(filled=True, opacity=1, size=70, color=VERMILION).encode(x=x, y=y))
     return _lane(values, x, *layers, width=width, height=110, title="Evidence against “calibrated”")

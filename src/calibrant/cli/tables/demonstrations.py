@@ -7,6 +7,7 @@ from typing import Any
 
 from calibrant.auditing import Audit
 from calibrant.demo import GATE, DemoResult
+from calibrant.demo.year import Year
 from calibrant.metrics.ece import bins
 from calibrant.phrasing.numbers import fixed, of_100, percent
 from calibrant.records.plain import GOLD_SEPARATOR
@@ -15,7 +16,7 @@ from calibrant.tally import Tally
 
 from ..terminal import out, say, table
 
-__all__ = ["print_demo"]
+__all__ = ["print_demo", "print_first", "print_year"]
 
 
 WIDE = 40
@@ -48,6 +49,17 @@ def print_demo(found: DemoResult) -> None:
         say(f"  {_name(group.by)}: {_bands(bands, 'n', 'accuracy')}")
         say(f"    with the raw confidence: {_bands(bands, 'was', 'was_accuracy')}")
     out.print(f"\nReport: {found.report.resolve()}", style="bold")
+
+
+def print_year(found: Year) -> None:
+    """What happened at the desk, and where its pages are."""
+    say(
+        f"\nA made-up support desk, {found.answers:,} answers in a year, of which {found.verdicts:,} were judged:"
+    )
+    for day, what in found.happened:
+        say(f"  day {day:>3}: {what}")
+    say("\nIts pages, to click through at http://127.0.0.1:8080/ (stop with Ctrl-C):")
+    out.print(f"  calibrant serve {found.config}", style="bold")
 
 
 def print_first(found: Audit) -> None:
