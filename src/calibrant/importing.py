@@ -105,7 +105,7 @@ def import_log(
     ----------
     log : data frame, path or list of rows, of any format that `calibrant.audit` reads
     store : that the records are added to
-    now : the time of rows that have none, in seconds since the epoch
+    now : the time of rows that have none, in seconds since the epoch; in their order, a microsecond apart
     task, domain, model : of rows that have none
     judged : the probability with which an answer of the log came to be judged: 1 where all were that could be, 0.1
         where a tenth was drawn. None where nobody knows: the verdicts are kept, and do not count for a calibration. A
@@ -190,7 +190,7 @@ def _parts(source: Source, roles: Roles, asked: Mapping[str, str | None]) -> dic
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Rows:
     """Makes facts of rows."""
 
@@ -202,6 +202,7 @@ class _Rows:
     judged: float | None
     now: float
     repeated: Counter[str] = field(default_factory=Counter)
+    undated: int = 0
 
     def of(self, block: Parsed, made: Imported) -> Iterator[list[tuple[Record, Verdict | None]]]:
         """Records, each with its verdict, a batch at a time."""
@@ -228,7 +229,12 @@ class _Rows:
             note = f"The times in {name!r} were not read, so the rows have the time of now: {found}."
             made.notes += [] if note in made.notes else [note]
             found = np.full(len(block), np.nan)
-        return np.where(np.isfinite(found), found, np.nan)
+        known = np.where(np.isfinite(found), found, np.nan)
+        if part == "time":  # what has none keeps its place: a microsecond from row to row
+            lacking = np.flatnonzero(np.isnan(known))
+            known[lacking] = self.now + 1e-6 * (self.undated + np.arange(len(lacking)))
+            self.undated += len(lacking)
+        return known
 
     def _text(self, part: str, block: Parsed, at: int) -> str | None:
         name = self.parts.get(part)
@@ -263,7 +269,7 @@ class _Rows:
                 text=answer or "", model=model or "unknown", cost=cost, latency=latency or 0.0
             )
         return Record(
-            id=f"imported-{name}", time=self.now if np.isnan(time) else time, question=question,
+            id=f"imported-{name}", time=time, question=question,
             completion=completion, readings=self._readings(block, at),
             error=None if completion else "the log has no answer",
             content="left_out" if wordless else "stored",

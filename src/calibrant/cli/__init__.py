@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from calibrant import __version__
-from calibrant.cli.terminal import err, out
+from calibrant.cli.terminal import err, out, visible
 from calibrant.errors import CalibrantError, Misuse, UnknownName
 
 from . import (
@@ -70,9 +70,9 @@ def run() -> None:
     try:
         app()
     except CalibrantError as error:
-        err.print(f"calibrant: {error}", style="red", soft_wrap=True)
+        err.print(visible(f"calibrant: {error}"), style="red", soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            err.print(note, soft_wrap=True)
+            err.print(visible(note), soft_wrap=True)
         sys.exit(2 if isinstance(error, Misuse | UnknownName) else 1)
     except OSError as error:
         err.print(f"calibrant: {error.filename or ''} {error.strerror or error}".strip(), style="red")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,10 +35,13 @@ __all__ = [
     "progress",
     "say",
     "table",
+    "visible",
 ]  # fmt: skip
 
 _UNBROKEN = 10_000
 """Columns of what is no terminal: a line in a pipe or a file is one line, for grep and for people who paste it."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 EVERY = 10.0
 """Seconds between two lines on how far a run is."""
@@ -97,7 +101,16 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def say(text: str) -> None:
     """A sentence in one line, however long."""
-    out.print(text, soft_wrap=True)
+    out.print(visible(text), soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """Control characters as escapes: names come from clients and logs, and a terminal obeys what is in them.
+
+    >>> visible("law\\x1b[2J: no alarm")
+    'law\\\\x1b[2J: no alarm'
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:

@@ -48,7 +48,7 @@ def watch_command(
             "Expected a log or a store: calibrant watch answers.csv, or calibrant watch calibrant.db."
         )
     if resolve is not None:
-        _resolve(log, resolve, why)
+        _resolve(log, resolve, why, as_json=as_json)
         return
     from calibrant.looking.following import after_watch
     from calibrant.watching.log import watch
@@ -66,7 +66,7 @@ def watch_command(
         raise typer.Exit(FOUND)
 
 
-def _resolve(url: str, alarm: str, why: str) -> None:
+def _resolve(url: str, alarm: str, why: str, *, as_json: bool) -> None:
     import time
     import uuid
     from contextlib import closing
@@ -76,6 +76,10 @@ def _resolve(url: str, alarm: str, why: str) -> None:
 
     if not why.strip():
         raise Misuse("An alarm is ended for a reason that others can read later: add --why TEXT.")
+    open_store(url, readonly=True).close()  # it must be one, so that none is made by a slip of the pen
     with closing(open_store(url)) as store:
-        resolve(store, alarm, why, time=time.time(), new_id=lambda: uuid.uuid4().hex)
+        event = resolve(store, alarm, why, time=time.time(), new_id=lambda: uuid.uuid4().hex)
+    if as_json:
+        print_json({"resolved": alarm, "event": event.id, "why": why})
+        return
     say(f"{alarm} is resolved: {why}")

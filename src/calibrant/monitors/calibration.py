@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.errors import UnusableInput
+from calibrant.errors import Misuse, UnusableInput
 from calibrant.tally import Floats
 
 __all__ = ["ALPHA", "TOLERANCE", "Monitor"]
@@ -68,8 +68,8 @@ class Monitor:
         Rows before the stretch that holds the most evidence: where the claims ceased to be true, to the best of what is
         known. None before an alarm.
 
-    Raises `UnusableInput` for parameters and values out of range. A label costs under 10 microseconds, and the state is
-    under a thousand numbers whatever went before, and 8 bytes for each cluster that is known.
+    Raises `Misuse` for parameters out of range, `UnusableInput` for values. A label costs under 10 microseconds, and
+    the state is under a thousand numbers whatever went before, and 8 bytes for each cluster that is known.
 
     References
     ----------
@@ -88,9 +88,9 @@ class Monitor:
         self, *, alpha: float = ALPHA, tolerance: float = TOLERANCE, recall: int | None = None
     ) -> None:
         if not 0.0 < alpha < 1.0:
-            raise UnusableInput(f"Expected alpha between 0 and 1, such as 0.05; got {alpha!r}.")
+            raise Misuse(f"Expected alpha between 0 and 1, such as 0.05; got {alpha!r}.")
         if not 0.0 <= tolerance < 0.5:
-            raise UnusableInput(f"Expected a tolerance from 0 to below 0.5, such as 0.02; got {tolerance!r}.")
+            raise Misuse(f"Expected a tolerance from 0 to below 0.5, such as 0.02; got {tolerance!r}.")
         self.alpha, self.tolerance, self._enough = alpha, tolerance, 1 / max(alpha, 1 / math.sqrt(_HUGE))
         self.recall = recall
         self._bets = _bets(tolerance)

@@ -28,6 +28,11 @@ PATIENCE = 3.0
 """Seconds after which a store that does not answer, or that another keeps locked, is taken to be away."""
 
 
+NO_STORE = (
+    "That file is no store: file is not a database. Expected the file of a store, as [store] url names it. A log "
+    "becomes one: calibrant import LOG --store NEW.db."
+)
+
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, sqlite3.OperationalError)
 """Errors of a database that is not there, or not now; others say that it is not what it should be."""
 
@@ -45,6 +50,8 @@ def our_errors() -> Iterator[None]:
         ) from error
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
+        if getattr(cause, "sqlite_errorname", None) == "SQLITE_NOTADB":
+            raise StoreError(NO_STORE) from error
         kind = StoreAway if isinstance(error, AWAY) else StoreError
         raise kind(
             f"The store cannot be read or written: {' '.join(str(cause).split())}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -44,7 +45,8 @@ class WatchedGroup(Shown):
     `n` rows were watched; `alarm_at` of them had been seen at the alarm, and the stretch with the most evidence begins
     after `change_point` of them; `log10_evidence` is the wealth at the end in powers of ten. `gap` is the mean of
     (claim less verdict) since the change point, of all rows where there was no alarm, with an interval that holds at
-    all times at once for a stretch that is not picked by the rows themselves; `claimed` and `right` are the two means.
+    all times at once for a stretch that is not picked by the rows themselves; `claimed` and `right` are the two means,
+    NaN (in `to_dict` None) where no row counts yet.
     `kind` says what has changed. `immature` rows are too young to be watched, `left_out` came back to a cluster that
     had been counted. Of a store, `since` is the time of the answer at the change
     point, `alarm_id` the id of the alarm's event, and `expected` what needs no
@@ -76,8 +78,8 @@ class WatchedGroup(Shown):
         told: dict[str, Any] = {
             "by": self.by, "n": self.n, "alarm": self.alarm, "alarm_at": self.alarm_at,
             "change_point": self.change_point, "log10_evidence": self.log10_evidence,
-            "gap": {"value": self.gap.value, "low": self.gap.low, "high": self.gap.high},
-            "claimed": self.claimed, "right": self.right, "kind": self.kind,
+            "gap": {"value": _known(self.gap.value), "low": self.gap.low, "high": self.gap.high},
+            "claimed": _known(self.claimed), "right": _known(self.right), "kind": self.kind,
             "immature": self.immature, "left_out": self.left_out,
         }  # fmt: skip
         if self.expected is not None:
@@ -88,6 +90,13 @@ class WatchedGroup(Shown):
     def sentence(self) -> str:
         """What is said of the group."""
         name, gap = group_name(self.by), self.gap
+        if not self.n:
+            waits = (
+                f", {self.immature:,} wait until others of the same time can be there"
+                if self.immature
+                else ""
+            )
+            return f"{name}: no alarm; no verdict counts yet{waits}."
         held = (
             f"claims {100 * self.claimed:.0f} of 100, is right {100 * self.right:.0f} "
             f"(gap {_points(gap.value)} points, {_points(gap.low)} to {_points(gap.high)}"
@@ -151,7 +160,12 @@ def _day(time: float) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:.0f}"
+    return f"{round(100 * value):d}"
+
+
+def _known(value: float) -> float | None:
+    """None for what is not known: JSON has no NaN."""
+    return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -93,12 +93,15 @@ class Group:
         change = None if self.alarm is None else self.monitor.change_point
         first = 0 if change is None else int(np.searchsorted(rows, change, side="right"))
         since = slice(first, None)
+        kind = kind_of(claimed, right, None if change is None else first)
+        if kind == "unknown" and self.alarm is not None:
+            kind = self.alarm["kind"]  # what was before the change may be forgotten since
         return WatchedGroup(
             by=self.by, n=self.monitor.rows - self.monitor.left_out,
             alarm_at=None if self.alarm is None else self.alarm["alarm_at"], change_point=change,
             log10_evidence=self.monitor.log10_evidence, gap=self._gap_since(first, claimed, right),
             claimed=_mean(claimed[since]), right=_mean(right[since]),
-            kind=kind_of(claimed, right, None if change is None else first),
+            kind=kind,
             immature=immature, left_out=self.monitor.left_out,
             since=None if self.alarm is None else self.alarm["since"], expected=self.expected(),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from .found import Watched, WatchedGroup
 from .gaps import gap_of, means
 from .over_time import BY
 from .ripening import SLOWEST
-from .stored import watch_store
+from .stored import PARTS, told_in, watch_store
 
 __all__ = ["watch"]
 
@@ -76,6 +76,8 @@ def watch(
             return stored
         if stored is not None:  # a store of which no verdict was drawn: all of them, and what that is worth
             named, by, undrawn = named | {"confidence": "p"}, listed(by) or BY[:3], (UNDRAWN,)
+        elif not set(listed(by)) <= set(PARTS) and told_in(log):  # by what no gateway parts: the same claims
+            named = named | {"confidence": "p"}
     read = read_rows(log, by=by, **named)
     if read.disordered:
         raise UnusableInput(

@@ -18,7 +18,7 @@ from ..types import Assignment, Event, Record, Verdict
 from .found import Watched, WatchedGroup
 from .over_time import BY, RESOLVED, Watching
 
-__all__ = ["KEPT", "PARTS", "resolve", "tell_due", "watch_store"]
+__all__ = ["KEPT", "PARTS", "resolve", "tell_due", "told_in", "watch_store"]
 
 KEPT = "watching"
 """The state of the store that monitors are kept in."""
@@ -28,6 +28,10 @@ PARTS = (*BY, "signal", "release")
 
 LATE = 0.1
 """A share of late verdicts that tells of a store which was not filled in the order of time."""
+
+TOLD_BY = (
+    "The gateway that leads (calibrant serve) tells the alarms that calibrant watch finds, within seconds."
+)
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -61,6 +65,15 @@ def watch_store(log: Any, by: Sequence[str] = (), *, alpha: float, tolerance: fl
         tolerance=tolerance, ordered="time", changes=tuple(watching.changes),
         groups=tuple(sorted(groups, key=lambda one: (not one.alarm, -one.log10_evidence))),
     )  # fmt: skip
+
+
+def told_in(log: Any) -> bool:
+    """Whether it is a store of which some answer had a probability."""
+    store = _opened(log)
+    if store is None:
+        return False
+    with closing(store):
+        return any(row.get("p") is not None for row in store.rows())
 
 
 def _folded(store: Store, fresh: Callable[[], Watching]) -> tuple[Watching, bool]:
@@ -131,9 +144,13 @@ def resolve(store: Store, alarm: str, why: str, *, time: float, new_id: Callable
     """
     known = [entry.fact.id for entry in store.events("alarm", newest=True)]
     if alarm not in known:
-        standing = ", ".join(known[:5]) or "none"
+        if not known:
+            raise UnusableInput(
+                f"No alarm of this store was told yet, so {alarm!r} cannot be ended. {TOLD_BY}"
+            )
         raise UnusableInput(
-            f"Expected the id of an alarm of the store, such as {standing}; got {alarm!r}. calibrant watch lists them."
+            f"Expected the id of an alarm of the store, such as {', '.join(known[:5])}; got {alarm!r}. calibrant watch "
+            "lists them."
         )
     event = Event(id=new_id(), kind=RESOLVED, time=time, about=alarm, data={"why": why})
     store.add([event])
