@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +81,14 @@ def served(store: SqlStore, now: float) -> Iterator[str]:
 def proposed(folder: Path) -> SqlStore:
     """A store in which later verdicts prefer another map."""
     desks: Any = import_module("desks")
-    made, ids = desks.identity(), count()
+    made = desks.identity()
     release = desks.release_with(made)
 
     def drifted(n: int, **named: Any) -> Any:
         return desks.judged(n, shift=lambda _: 2.5, made=made, **named)
 
     store: SqlStore = desks.desk(folder / "releases.db", drifted(300, release=release))
-    promote(store, release, note="maps of spring", time=0.0, new_id=lambda: f"p{next(ids)}")
+    promote(store, release, note="maps of spring", time=0.0)
     store.add([one.event(1e6) for one in refit(store, release).proposals])
     store.add(drifted(250, seed=5, first=300))
     return store

@@ -133,6 +133,15 @@ def test_an_answer_beyond_the_bound_gains_nothing_and_loses_no_more_than_it() ->
     assert test.interval().low <= 0
 
 
+def test_the_path_is_the_wealth_as_it_was_after_each_bet() -> None:
+    test, seen = PromotionTest(loss=0.1, gain=0.1), []
+    for p, q, y, pi, _ in stream(4, 200, 0.7, truth=0.7, weighted=True):  # of which some go beyond the bounds
+        test.update(p, q, y, pi)
+        seen.append(test.log10_evidence)
+    assert test.path() == pytest.approx(seen, abs=1e-12)
+    assert PromotionTest(loss=0.1, gain=0.1).path() == []
+
+
 def test_an_item_counts_once() -> None:
     test = PromotionTest(loss=0.5, gain=0.5)
     for item, grade in [("a", 0.0), ("a", 1.0), ("b", 0.0), ("a", 0.0), ("c", 0.0)]:

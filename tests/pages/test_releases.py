@@ -54,6 +54,8 @@ def test_what_later_verdicts_prefer_is_promoted_for_a_reason_and_taken_back(desk
     assert "can be promoted" in page, page
     assert "better than the one in force on 250 later labels" in page
     assert "What would change" in page and "maps of spring" in page and "needed" in page
+    assert re.search(r"Evidence over 2\d\d independent labels, judged from .* is needed", page)
+    assert boss.page.count("<polyline") == 2 and "The numbers behind this chart" in page
     assert 'class="btn go"' in boss.page and "Promote" not in shown(ana).replace("Promoted", "")
     ready = re.findall(r'name="id" value="([^"]+)"', boss.page)[0]
     assert boss.post("/releases", do="promote", id=ready, why="  ") == 422 and "say why" in boss.page

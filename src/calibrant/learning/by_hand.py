@@ -18,6 +18,9 @@ from .promoting import checked, put_in_force
 
 __all__ = ["ByHand"]
 
+POINTS = 120
+"""About so many points of the evidence are told."""
+
 
 class ByHand:
     """Proposals of a store as they stand, told in plain values; any thread may ask.
@@ -65,10 +68,23 @@ class ByHand:
         )
         enough = None if one.test is None else one.test.log10_enough
         return {
-            **one.to_dict(), "log10_enough": enough,
+            **one.to_dict(), "log10_enough": enough, "path": _path(one), "since": one.since, "until": one.until,
             "changes": [found.to_dict() for found in changes if not found.same],
             "equal": sum(found.same for found in changes),
         }  # fmt: skip
+
+
+def _path(one: Contest) -> list[list[float]]:
+    """Labels and the evidence after them: some points, with the highest, the first that was enough, and the last."""
+    if one.test is None:
+        return []
+    path, enough = one.test.path(), one.test.log10_enough
+    if not path:
+        return []
+    highest = max(range(len(path)), key=path.__getitem__)
+    first = next((i for i, value in enumerate(path) if value >= enough), highest)
+    kept = {*range(0, len(path), len(path) // POINTS + 1), highest, first, len(path) - 1}
+    return [[i + 1, path[i]] for i in sorted(kept)]
 
 
 def _order(one: Contest) -> tuple[bool, bool, float, str]:

@@ -197,6 +197,22 @@ class PromotionTest:
         high = -_lower(-x, gain, self._bounds[1], self._loss, self.alpha)
         return Estimate(min(max(float(x.mean()), low), max(low, high)), low, max(low, high))
 
+    def path(self) -> list[float]:
+        """The wealth in powers of ten after each bet, as it was then; `better` asks whether it ever was enough.
+
+        >>> test = PromotionTest(loss=0.2, gain=0.2)
+        >>> for grade in (1.0, 0.0, 0.0):
+        ...     test.update(0.85, 0.7, grade)
+        >>> len(test.path()), test.path()[-1] == test.log10_evidence
+        (3, True)
+        """
+        if not self._bets:
+            return []
+        x, loss = (np.array([getattr(bet, n) for bet in self._bets]) for n in ("difference", "loss"))
+        bounds = _bounds_before(loss, self._bounds[0])
+        logs = np.cumsum(np.log1p(_SHARES[:, None] * _counted(x, loss, bounds) / bounds), axis=1)
+        return [float(one) for one in _log_means(logs) / math.log(10)]
+
     def more(self) -> int | None:
         """About how many more labels find the challenger better at the present rate; None where 100,000 would not.
 
@@ -270,13 +286,19 @@ def _counted(difference: Any, loss: Any, bound: Any) -> Any:
     return np.where(loss <= bound, difference, np.maximum(np.minimum(difference, 0.0), -bound))
 
 
+def _bounds_before(loss: Floats, bound: float) -> Floats:
+    """The bound that was known before each bet: the largest loss so far, and `bound` at the least."""
+    known: Floats = np.maximum(np.r_[bound, np.maximum.accumulate(loss)[:-1]], bound)
+    return known
+
+
 def _lower(x: Floats, loss: Floats, bound: float, highest: float, alpha: float) -> float:
     """The lower end of a confidence sequence of the mean of x >= -bound, by the bets of the test, at all times so far.
 
     A mean m is left out once the wealth that bets against a mean of at most m has reached 1 / alpha. That wealth falls
     in m, so the end is found by halving.
     """
-    bounds = np.maximum(np.r_[bound, np.maximum.accumulate(loss)[:-1]], bound)
+    bounds = _bounds_before(loss, bound)
     counted = _counted(x, loss, bounds)
 
     def refuted(m: float) -> bool:

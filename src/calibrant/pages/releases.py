@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -27,6 +28,24 @@ __all__ = ["releases"]
 
 MOST, LONGEST = 50, 500
 """Releases of the history, and characters of a reason."""
+
+WIDE, HIGH, INSET = 480.0, 110.0, 5.0
+"""Size of the drawing of the evidence, and the space around its line."""
+
+ROWS = 12
+"""About so many rows of its numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The evidence for a proposal, label by label: a line, the heights of what is needed and of the start, in words."""
+
+    points: str
+    needed: float
+    start: float
+    last: tuple[float, float]
+    told: str
+    rows: list[tuple[str, str]]
 
 
 def releases(shell: Shell, known: Known) -> list[Route]:
@@ -128,6 +147,7 @@ def _told(one: Json) -> dict[str, Any]:
         "evidence": None if log10 is None else strength(log10),
         "needed": None if one["log10_enough"] is None else strength(one["log10_enough"]),
         "part": None if log10 is None else max(0.0, min(log10 / (one["log10_enough"] or 1.0), 1.0)),
+        "course": _course(one),
         "difference": difference and f"{fixed(difference['value'], 4)} ({fixed(difference['low'], 4)} to "
                       f"{fixed(difference['high'], 4)})",
         "changes": [
@@ -137,6 +157,33 @@ def _told(one: Json) -> dict[str, Any]:
         ],
         "equal": one["equal"],
     }  # fmt: skip
+
+
+def _course(one: Json) -> Course | None:
+    """None where nothing is held against it, or no label has come since."""
+    path: list[tuple[int, float]] = [(label, value) for label, value in one["path"]]
+    needed = float(one["log10_enough"] or 0.0)
+    if not path:
+        return None
+    values = [value for _, value in path]
+    low, high = min(0.0, *values), max(needed, *values)
+    labels, top = path[-1][0], max(path, key=lambda point: point[1])
+
+    def across(label: float) -> float:
+        return round(INSET + label / labels * (WIDE - 2 * INSET), 1)
+
+    def up(value: float) -> float:
+        return round(HIGH - INSET - (value - low) / (high - low) * (HIGH - 2 * INSET), 1)
+
+    line = [(across(0), up(0.0)), *((across(label), up(value)) for label, value in path)]
+    some = [*path[:: len(path) // ROWS + 1], top, path[-1]]
+    return Course(
+        points=" ".join(f"{x},{y}" for x, y in line), needed=up(needed), start=up(0.0), last=line[-1],
+        told=f"Evidence over {labels:,} independent labels, judged from {day(one['since'])} to {day(one['until'])}: "
+             f"{strength(values[-1])} now, {strength(top[1])} at its highest, after {top[0]:,}; "
+             f"{strength(needed)} is needed.",
+        rows=[(f"{label:,}", strength(value)) for label, value in sorted({(a, b) for a, b in some})],
+    )  # fmt: skip
 
 
 def _history(store: Store) -> list[dict[str, Any]]:
