@@ -24,6 +24,7 @@ from calibrant.signals.verbalized import Verbalized
 
 KEYS = {
     "CALIBRANT_KEY": "q8Zr-51xw-Kd0e-77ab", "MODEL_KEY": "b", "HOOK_SECRET": "Vw81-ppq0-44mK-zz9r", "LARGE_KEY": "k",
+    "SLACK_URL": "https://hooks.example.org/desk",
 }  # fmt: skip
 MODEL = {"kind": "openai_compatible", "url": "http://127.0.0.1:9/v1", "model": "tiny"}
 

@@ -38,6 +38,7 @@ FILES = [
 MODEL = {"kind": "scripted", "script": {}}
 KEYS = {
     "CALIBRANT_KEY": "a-key-of-some-length", "MODEL_KEY": "k", "LARGE_KEY": "k",
+    "SLACK_URL": "https://hooks.example.org/desk", "LAW_CHANNEL": "https://hooks.example.org/law",
     "HOOK_SECRET": "a-secret-of-some-length",
 }  # fmt: skip
 

@@ -47,7 +47,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "verify": ("calibrant verify calibrant.db",),
     "import": (
         "calibrant import answers.csv --store imported.db --judged all",
-        "calibrant import answers.csv --store imported.db --question question --answer answer --task support",
+        "calibrant import answers.csv --store imported.db --answer answer --task support",
     ),
     "scores": ("calibrant scores calibrant.db --to langfuse -o scores.jsonl",),
     "releases promote": (
