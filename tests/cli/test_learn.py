@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from calibrant.cli import app
 from calibrant.errors import CalibrantError
 from calibrant.maps.calibration import MapSet
+from calibrant.records.opening import without_password
 from calibrant.releases.promoting import promote
 from calibrant.stores.sql import SqlStore
 
@@ -102,3 +103,18 @@ def test_a_store_that_does_not_say_what_answers_takes_the_release_by_name(tmp_pa
     assert run("promote", path, "--release", str(tmp_path / "release.json"), "--json")["promoted"]
     assert not (tmp_path / "no.db").exists() and refused("refit", str(tmp_path / "no.db"))
     assert not (tmp_path / "no.db").exists()
+
+
+@pytest.mark.parametrize("endless", ["inf", "nan", "-inf"])
+def test_a_day_takes_a_finite_number(store: str, endless: str) -> None:
+    done = CliRunner().invoke(app, ["learn", "queue", store, "--per-day", endless])
+    assert done.exit_code == 2 and "per-day" in done.output
+
+
+def test_a_password_is_not_shown(store: str) -> None:
+    for words in (["rollback", "--why", "x"], ["refit"], ["promote"], ["queue"]):
+        for url in ("postgresql://ann:secret@127.0.0.1:1/x", "postgresql://ann:secret@host:secret/x"):
+            said = refused(words[0], url, *words[1:])
+            assert "secret" not in said and "store" in said
+    shown = without_password("postgresql://ann:se/c@ret@db/log?sslpassword=secret&x=1")
+    assert shown == "postgresql://ann@db/log?sslpassword=&x=1"

@@ -126,7 +126,7 @@ def ask_command(
     from calibrant.assembly.building import one_way
     from calibrant.looking.following import after_ask
     from calibrant.pipeline import Pipeline
-    from calibrant.records.opening import open_store
+    from calibrant.records.opening import open_store, without_password
     from calibrant.records.plain import record_to_dict
     from calibrant.releases.live import Live
     from calibrant.types import Ask, Message, Question, digest
@@ -171,7 +171,7 @@ def ask_command(
         print_json({**record_to_dict(record), **told, "next": [step.to_dict() for step in steps]})
         return
     _print_answer(record, words, answer_tokens)
-    say(f"Record {record.id} in {store}.")
+    say(f"Record {record.id} in {without_password(store)}.")
     print_next(steps)
 
 

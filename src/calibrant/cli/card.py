@@ -14,7 +14,8 @@ import typer
 
 from calibrant.errors import Misuse, UnusableInput
 from calibrant.files.writing import write
-from calibrant.records.opening import open_store
+from calibrant.records.opening import open_store, without_password
+from calibrant.types import digest
 
 from .options import FOUND, AsJson, command
 from .terminal import print_json, say
@@ -62,12 +63,14 @@ def card_command(
         source = read_store(opened)
         tasks = [task] if task is not None else list(source.overview.tasks)
         twins = [
-            numbers(source, name, now) | {"declared": declared, "store": _place(store)} for name in tasks
+            numbers(source, name, now) | {"declared": declared, "store": without_password(store)}
+            for name in tasks
         ]
     finally:
         opened.close()
     if as_json:
         print_json(twins[0] if len(twins) == 1 else {"cards": twins})
+    taken: set[str] = set()
     for twin in twins:
         if not as_json:
             claims, limits = conclusion(twin)
@@ -76,7 +79,7 @@ def card_command(
                 for line in lines:
                     say(f"  {lead}: {line}")
         if out is not None:
-            path = out if len(twins) == 1 else out.with_stem(f"{out.stem}-{_file_name(twin['task'])}")
+            path = out if len(twins) == 1 else out.with_stem(f"{out.stem}-{_file_name(twin['task'], taken)}")
             write(path, RENDERED[out.suffix.lower()](twin))
             if not as_json:
                 say(f"Card: {path}")
@@ -121,7 +124,9 @@ def _fields(found: Checked) -> dict[str, object]:
 
 def _tell(found: Checked, where: str) -> None:
     if found.holds:
-        say(f"The card holds: all {found.numbers:,} numbers recomputed from {where} are as it says.")
+        say(
+            f"The card holds: all {found.numbers:,} numbers recomputed from {without_password(where)} are as it says."
+        )
         return
     for one in found.differences[:40]:
         say(f"DIFFERS {one.place}: the card says {one.says!r}, the records say {one.found!r}.")
@@ -152,10 +157,15 @@ def _declared(path: Path) -> dict[str, Any]:
     return dict(table)
 
 
-def _place(store: str) -> str:
-    """Where the store is, without a password."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1@", store)
+NAMED = 60
+"""Letters of a task that are part of a file's name: file systems take 255 bytes, and a letter may be four."""
 
 
-def _file_name(task: str) -> str:
-    return re.sub(r"[^\w-]+", "-", task).strip("-").lower() or "no-task"
+def _file_name(task: str, taken: set[str]) -> str:
+    """A part of a file's name that no other task has; it is then one of those `taken`."""
+    whole = re.sub(r"[^\w-]+", "-", task).strip("-").lower() or "no-task"
+    name = whole[:NAMED]
+    if name in taken or name != whole:
+        name = f"{name[: NAMED - 9]}-{digest(task)[:8]}"
+    taken.add(name)
+    return name

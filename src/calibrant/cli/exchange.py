@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from calibrant.errors import Misuse
-from calibrant.records.opening import open_store
+from calibrant.records.opening import open_store, without_password
 
 from .options import AsJson, Labels, LogPath, command
 from .store import StoreUrl
@@ -55,12 +55,12 @@ def import_command(
     finally:
         opened.close()
     if as_json:
-        print_json(found.to_dict() | {"store": store})
+        print_json(found.to_dict() | {"store": without_password(store)})
         return
     read = ", ".join(f"{part} {name}" for part, name in found.columns.items())
     say(f"{found.rows:,} rows of {found.source}, read as {read}.")
     again = f", {found.already:,} were there already" if found.already else ""
-    say(f"{found.records:,} records added to {store}{again}.")
+    say(f"{found.records:,} records added to {without_password(store)}{again}.")
     say(f"{found.verdicts:,} verdicts added, of which {found.counting:,} count.")
     for reason, rows in found.left_out.items():
         say(f"Left out: {rows:,} x {reason}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from calibrant.errors import Misuse
+from calibrant.records.opening import without_password
 
 from .options import AsJson, app, command
 from .terminal import print_json, say
@@ -285,7 +286,7 @@ def _release(opened: Store, store: str, named: str | None) -> Release:
     """What answers; raises `Misuse` where nobody says."""
     found = _answering(opened, named)
     if found is None:
-        raise Misuse(f"Of the store {store}: {UNKNOWN} Name it: --release calibrant.toml.")
+        raise Misuse(f"Of the store {without_password(store)}: {UNKNOWN} Name it: --release calibrant.toml.")
     return found
 
 
@@ -311,5 +312,6 @@ def _named(name: str, store: str | None) -> Release:
     finally:
         opened.close()
     if found is None:
-        raise Misuse(f"{store} knows no one release {name}. List them: calibrant releases list {store}")
+        shown = without_password(store)
+        raise Misuse(f"{shown} knows no one release {name}. List them: calibrant releases list {shown}")
     return found

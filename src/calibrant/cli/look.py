@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, By, Clustered, columns, command
+from .options import AsJson, By, Clustered, columns, command, finite
 from .terminal import print_json
 
 LookedAt = Annotated[
@@ -34,7 +34,10 @@ def look_command(
         ),
     ] = 0.1,
     label_cost: Annotated[
-        float | None, typer.Option(min=0.0, help="What one label costs, for what further labels would cost.")
+        float | None,
+        typer.Option(
+            min=0.0, help="What one label costs, for what further labels would cost.", callback=finite
+        ),
     ] = None,
     labels: Clustered,
     as_json: AsJson = False,

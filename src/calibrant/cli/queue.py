@@ -14,7 +14,7 @@ from calibrant.errors import Misuse
 from calibrant.files.writing import write
 
 from .learn import learn
-from .options import AsJson, command
+from .options import AsJson, command, finite
 from .store import StoreUrl
 from .terminal import print_json, say
 
@@ -32,7 +32,9 @@ def queue_command(
     per_day: Annotated[
         float | None,
         typer.Option(
-            min=0.001, help="Answers to draw in the mean of a day; 50 where nothing was said before."
+            min=0.001,
+            help="Answers to draw in the mean of a day; 50 where nothing was said before.",
+            callback=finite,
         ),
     ] = None,
     task: Annotated[

@@ -13,7 +13,17 @@ from calibrant.dialogue.asks import ANSWER_TOKENS
 from calibrant.errors import Misuse
 from calibrant.files.writing import write
 
-from .options import AnswerTokens, AsJson, Documents, GraderName, ManyCalls, Questions, command, put_to
+from .options import (
+    AnswerTokens,
+    AsJson,
+    Documents,
+    GraderName,
+    ManyCalls,
+    Questions,
+    command,
+    finite,
+    put_to,
+)
 from .plan.shared import chart_of
 from .terminal import print_json, print_next, say
 
@@ -36,7 +46,10 @@ def refine_command(
         typer.Option(help="Choose by right answers and their confidence, or by the confidence alone."),
     ] = "reward",
     penalty: Annotated[
-        float, typer.Option(min=0.01, help="With --by reward: what a squared error of the confidence costs.")
+        float,
+        typer.Option(
+            min=0.01, help="With --by reward: what a squared error of the confidence costs.", callback=finite
+        ),
     ] = 1.0,
     max_accuracy_loss: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="A prompt that loses more, with evidence, is out.")

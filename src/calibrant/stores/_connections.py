@@ -139,7 +139,13 @@ def _address(url: str) -> URL:
     >>> str(_address("runs/log.db")), _address("postgresql://db/log").drivername
     ('sqlite:///runs/log.db', 'postgresql+psycopg')
     """
-    parsed: URL = sa.make_url(url) if "://" in url else sa.URL.create("sqlite", database=url)
+    try:
+        parsed: URL = sa.make_url(url) if "://" in url else sa.URL.create("sqlite", database=url)
+    except (ValueError, sa.exc.ArgumentError):
+        raise StoreError(
+            f"The {url.partition('://')[0]}:// address of the store cannot be read. Expected "
+            "postgresql://user:password@host:port/name, with what is special in the password escaped as in %40 for @."
+        ) from None  # the cause quotes the address, and with it the password
     kind = parsed.get_backend_name()
     if kind in ("postgresql", "postgres"):
         require("psycopg", "A store in PostgreSQL", "postgres")
