@@ -72,10 +72,12 @@ def served(store: SqlStore, now: float) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
 
 
 def proposed(folder: Path) -> SqlStore:
@@ -125,6 +127,9 @@ def main(path: str | None) -> None:
                     page.wait_for_timeout(1_000)
                 for name, address in PAGES.items():
                     page.goto(url + address, wait_until="networkidle")
+                    while page.get_by_text("still being read").count():
+                        page.wait_for_timeout(1_000)
+                        page.reload(wait_until="networkidle")
                     whole = name in WHOLE and screen != "phone"
                     page.screenshot(path=IMAGES / f"{name}-{screen}.png", full_page=whole)
                 page.goto(f"{url_of_releases}/releases")

@@ -15,7 +15,7 @@ from calibrant.past.answers import Answer
 from calibrant.tally import Tally
 from calibrant.types import Assignment, Event, Fact, Record, Verdict, canonical
 
-from ..desk import DAY, START, desk
+from ..desk import DAY, START, answers, desk
 
 END = START + 70 * DAY
 
@@ -69,6 +69,34 @@ def test_tasks_are_called_what_they_are_the_most_urgent_first(overview: Overview
     ]  # fmt: skip
     assert word(found[0]).text == "Over-confident, alarm since 18 Nov"
     assert [one.trusted for one in found] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("n", "sent", "state"), [(49, True, "few"), (60, True, "holds"), (60, False, "unchecked")]
+)
+def test_nothing_holds_before_labels_could_contradict_it(n: int, sent: bool, state: str) -> None:
+    """Labels of which as many are right as was claimed, on answers that were sent or on others."""
+    facts: list[Fact] = list(answers("law", np.random.default_rng(1), n=900, audit=0.0, days=5))
+    chosen = [
+        one for one in facts if isinstance(one, Record) and one.decision and one.confidence
+        and (one.decision.action in ("answer", "disclaim")) == sent
+    ][:n]  # fmt: skip
+    due = 0.0
+    for one in chosen:
+        p = float(one.confidence.p) if one.confidence and one.confidence.p is not None else 0.0
+        due += p
+        grade = float(due >= 0.5)
+        due -= grade
+        id = f"a-{one.id}"
+        facts += [
+            Assignment(id=id, record_id=one.id, propensity=1.0, reason="audit", time=one.time),
+            Verdict(
+                id=f"v-{id}", record_id=one.id, grade=grade, judge="r", time=one.time + 60, assignment=id
+            ),
+        ]
+    found = standing(told(Overview(), facts), "law", START + 6 * DAY)
+    assert (found.state, found.enough.missing) == (state, {"few": 1, "holds": 0, "unchecked": 20}[state])
+    assert found.gap is not None and found.trusted == (state == "holds")
 
 
 def test_only_labels_of_what_answers_now_count(overview: Overview) -> None:

@@ -76,7 +76,7 @@ def limits_of(twin: Twin) -> list[str]:
     if twin["performance"]["gap"] is None:
         limits.append("There are too few labels of what answers now for any number, so none is given.")
     if twin["enough"]["missing"]:
-        limits.append(twin["enough"]["why"])
+        limits.append(f"Before anything is said to hold: {twin['enough']['why']}")
     if labels["volunteers"]:
         limits.append(
             f"{several(labels['volunteers'], 'verdict')} came unasked; nobody knows with what chance, so none counts."
