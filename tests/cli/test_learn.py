@@ -118,3 +118,8 @@ def test_a_password_is_not_shown(store: str) -> None:
             assert "secret" not in said and "store" in said
     shown = without_password("postgresql://ann:se/c@ret@db/log?sslpassword=secret&x=1")
     assert shown == "postgresql://ann@db/log?sslpassword=&x=1"
+
+
+def test_a_task_that_is_not_there_is_told_with_those_that_are(store: str) -> None:
+    assert "labels of: 'support'" in refused("refit", store, "--task", "nope")
+    assert "labels of: None" in refused("refit", store, "--domain", "nope")

@@ -6,7 +6,9 @@ import shutil
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ from calibrant.pages import charts
 from calibrant.pages.known import Known
 from calibrant.pages.lines import AXIS, strip
 from calibrant.stores.sql import SqlStore
-from calibrant.types import Event, Which
+from calibrant.types import Event, Record, Which
 
 from .. import desk as made_up
+from ..desks import judged
 from .conftest import Maker, Person
 
 END = made_up.START + 70 * made_up.DAY
@@ -285,3 +288,16 @@ def test_gaps_beyond_the_axis_have_an_arrow() -> None:
     found = strip(Estimate(0.3, 0.15, 0.4))
     assert found is not None and found.beyond == "right" and found.at == found.high == 144.0
     assert strip(None) is None and AXIS == (-10.0, 20.0)
+
+
+def test_a_task_has_its_page_whatever_it_is_called(desk: Maker, tmp_path: Path) -> None:
+    store = SqlStore(str(tmp_path / "odd.db"))
+    odd = ["a/b?c#d", "line\nbreak", "\x1b[31m", "<b>&amp;", "漢字 🎉", "..", "x" * 3000]
+    for at, task in enumerate(odd):
+        store.add([replace(one, id=f"{task}{at}") for one in judged(1, task=task) if isinstance(one, Record)])
+    store.close()
+    person = desk(path=str(tmp_path / "odd.db")).person("boss")
+    until(person, "/tasks", "break")
+    for at, task in enumerate(odd):
+        assert person.get(f"/tasks/{quote(task, safe='')}") == 200, task
+        assert person.get(f"/records/{quote(f'{task}{at}', safe='')}") == 200, task

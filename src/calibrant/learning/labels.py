@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..past.answers import Answer, counting
@@ -11,7 +11,7 @@ from ..past.folding import Folding
 from ..protocols import Store
 from ..types import SECOND, Assignment, Event, Json, Verdict
 
-__all__ = ["AUDIT", "MODEL", "Label", "Labelled", "labelled", "teaches"]
+__all__ = ["AUDIT", "MODEL", "Label", "Labelled", "labelled", "none_of", "teaches"]
 
 AUDIT = "audit"
 """The reason of an assignment that was drawn from all answers alike, confident ones included."""
@@ -121,3 +121,11 @@ def labelled(store: Store) -> tuple[list[Label], dict[str, int], int]:
     folding = Folding(store, [fold], kept=None)
     folding.go_on()
     return *fold.labels(), folding.position
+
+
+def none_of(labels: Sequence[Label], task: str | None, domain: str | None, counted: Mapping[str, int]) -> str:
+    """That no label is of a task or domain and can be used, why not, and of which there are."""
+    of = f" of task {task!r}" if task else f" of domain {domain!r}" if domain else ""
+    told = "; ".join(f"{n:,} x {why}" for why, n in counted.items())
+    there = sorted({repr(one.answer.domain if domain and not task else one.answer.task) for one in labels})
+    return f"No label{of} can be used{f': {told}' if told else ''}. The store has labels of: {', '.join(there[:9])}."

@@ -25,7 +25,7 @@ from ..releases.release import Release
 from ..tally import Floats, Tally
 from ..types import Event, Fingerprint, digest
 from ..types.asked import merged
-from .labels import Label, labelled
+from .labels import Label, labelled, none_of
 from .places import Place, placed, stated_of
 from .proposals import LEAST_OF, PROPOSAL, Proposal, Way
 from .testing import ALPHA, largest
@@ -129,9 +129,7 @@ def refit(
         places.setdefault(place, _Rows(place, champion, until)).labels.append(label)
     wanted = [rows for rows in places.values() if any(_is_of(one, task, domain) for one in rows.labels)]
     if not wanted:
-        of = f" of task {task!r}" if task else f" of domain {domain!r}" if domain else ""
-        told = "; ".join(f"{n:,} x {why}" for why, n in counted.items())
-        raise UnusableInput(f"No label{of} can be used{f': {told}' if told else ''}.")
+        raise UnusableInput(none_of(labels, task, domain, counted))
     fitting = _Fitting(release, tuple(places.values()), through, alpha)
     return Refit(
         release=release.release_id, through=through, left=dict(counted),

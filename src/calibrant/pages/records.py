@@ -122,7 +122,7 @@ def records(shell: Shell, known: Known) -> list[Route]:
         values = await asyncio.to_thread(_one, store, record)
         return await shell.page(visitor, "record", here="/records", **values)
 
-    return [shell.route("/records", every), shell.route("/records/{id:path}", page)]
+    return [shell.route("/records", every), shell.route("/records/{id:name}", page)]
 
 
 def _may_see(visitor: Visitor, record: Record) -> bool:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -25,6 +26,15 @@ from .sessions import COOKIE, Session, Signing
 __all__ = ["Place", "Shell", "Visitor"]
 
 LOG = logging.getLogger("calibrant.pages")
+
+
+class _Name(StringConvertor):
+    """A task or an id in an address, whatever is in it: slashes, and line breaks, at which Starlette's `path` ends."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("name", _Name())
 
 SECRET = "pages/secret"
 """The state of the store that holds what sessions are signed by."""

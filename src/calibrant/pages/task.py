@@ -94,8 +94,8 @@ def tasks(shell: Shell, known: Known) -> list[Route]:
 
     return [
         shell.route("/tasks", every),
-        shell.route("/tasks/{name:path}", page),
-        shell.route("/tasks/{name:path}", resolved, ["POST"], roles=("admin",)),
+        shell.route("/tasks/{name:name}", page),
+        shell.route("/tasks/{name:name}", resolved, ["POST"], roles=("admin",)),
     ]
 
 
