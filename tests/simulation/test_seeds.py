@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from benchmarks.simulation.__main__ import lived
 from benchmarks.simulation.invariants import broken
 from benchmarks.simulation.world import World
 
+from calibrant.reviewing import leases
 from calibrant.types import Verdict
 
 
@@ -46,3 +48,12 @@ def test_what_must_hold_can_be_broken(tmp_path: Path) -> None:
     )
     assert "a replay gives another state" in said
     world.store.close()
+
+
+def test_the_time_of_a_world_is_not_that_of_others() -> None:
+    before = time.sleep, leases.sleep
+    lived(1, Counter())
+    assert (time.sleep, leases.sleep) == before
+    began = time.monotonic()
+    time.sleep(0.05)
+    assert time.monotonic() - began >= 0.04

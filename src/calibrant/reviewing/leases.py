@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import Any, TypeVar
 
 from ..errors import StoreError
@@ -54,7 +54,7 @@ class Leases:
                 }
                 if self._store.set_state(STATE, state, version):
                     return result
-                time.sleep(random.uniform(0.0, 0.002 * min(attempt + 1, 25)))
+                sleep(random.uniform(0.0, 0.002 * min(attempt + 1, 25)))
         raise StoreError("The review desk is changed by others without a pause. Try again.")
 
     def due(self, now: float) -> bool:
