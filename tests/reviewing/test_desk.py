@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.synchronize
 import os
 import signal
 import time
@@ -322,19 +323,22 @@ def test_only_the_tasks_that_one_may_see(store: SqlStore, clock: Clock) -> None:
     assert desk.next("ann", tasks=("law",)) is not None
 
 
-ITEMS = 16
+ITEMS = 30
 
 
-def review(url: str, name: str, dies_after: int) -> None:
-    """Judge until nothing waits; die at once after so many items, 0 for never."""
+def review(url: str, name: str, dies_after: int, together: multiprocessing.synchronize.Barrier) -> None:
+    """Judge until nothing waits, from when all are there; die at once after so many items, 0 for never."""
     store = SqlStore(url)
     desk = Desk(
         store, Reviewing(undo_seconds=0.0, lease_minutes=0.01)
     )  # a dead reviewer's is free after 0.6 s
     taken = idle = 0
+    together.wait(60)
     while idle < 8:
         item = desk.next(name)
         if item is None:
+            if dies_after:  # the others were quicker, and it dies all the same
+                os.kill(os.getpid(), signal.SIGKILL)
             idle += 1
             time.sleep(0.15)
             continue
@@ -352,7 +356,11 @@ def test_processes_judge_each_item_once_though_one_is_killed(store: SqlStore, st
         [Assignment(id=f"draw-{id}", record_id=id, propensity=0.5, reason="doubt", time=0.0) for id in ids]
     )
     context = multiprocessing.get_context("spawn")
-    people = [context.Process(target=review, args=(store_url, f"p{n}", 3 if n == 0 else 0)) for n in range(3)]
+    together = context.Barrier(3)
+    people = [
+        context.Process(target=review, args=(store_url, f"p{n}", 3 if n == 0 else 0, together))
+        for n in range(3)
+    ]
     for one in people:
         one.start()
     for one in people:
