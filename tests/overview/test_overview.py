@@ -11,6 +11,7 @@ from calibrant.overview.rules import Rule, money
 from calibrant.overview.standing import Standing, standing, standings
 from calibrant.overview.tallying import OPEN, SLACK, Label, Overview, Waiting
 from calibrant.overview.telling import answer_line, gap_said, word
+from calibrant.pages.lines import why
 from calibrant.past.answers import Answer
 from calibrant.tally import Tally
 from calibrant.types import Assignment, Event, Fact, Record, Verdict, canonical
@@ -136,6 +137,10 @@ def test_second_readings_and_volunteers_are_no_labels(facts: list[Fact]) -> None
     overview.assigned(answer, first)
     assert overview.tasks["triage"].waiting[record.id].reason == "audit"
     overview.assigned(answer, second)
+    overview.judged(
+        answer, Verdict(id="v0", record_id=record.id, grade=0.0, judge="u", time=record.time, source="user")
+    )
+    assert record.id in overview.tasks["triage"].waiting, "nobody judged it yet who was asked to"
     for id, grade, by, p in (("v1", 1.0, "a", 0.5), ("v2", 0.0, "b", 0.1), ("v3", 0.0, None, None)):
         overview.judged(
             answer,
@@ -145,7 +150,23 @@ def test_second_readings_and_volunteers_are_no_labels(facts: list[Fact]) -> None
         )  # fmt: skip
     past = overview.tasks["triage"]
     assert [(row.grade, row.reason) for row in past.labels.values()] == [(1.0, "audit")]
-    assert (past.volunteers, past.waiting) == (1, {})
+    assert (past.volunteers, past.waiting) == (2, {})
+
+
+def test_unasked_verdicts_are_told_where_labels_are_missing(facts: list[Fact]) -> None:
+    overview = Overview()
+    record = next(one for one in facts if isinstance(one, Record))
+    answer = replace(Answer.of(record), p=None)
+    overview.answered(answer)
+    [one] = standings(overview, END)
+    assert "unasked" not in why(one)
+    for n in range(3):
+        overview.judged(
+            answer,
+            Verdict(id=f"v{n}", record_id=record.id, grade=1.0, judge="u", time=record.time, source="user"),
+        )
+    [one] = standings(overview, END)
+    assert "3 more came unasked" in why(one) and "[feedback.sources.NAME]" in why(one)
 
 
 def test_held_answers_wait_until_they_are_decided(facts: list[Fact]) -> None:

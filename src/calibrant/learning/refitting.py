@@ -111,7 +111,9 @@ def refit(
         told = "; ".join(f"{n:,} x {why}" for why, n in left.items()) or "nobody has judged an answer"
         raise UnusableInput(
             f"The store holds no verdict that a map could be fitted on: {told}. Have answers drawn and judged: "
-            "calibrant learn queue STORE, or the page /review of calibrant serve."
+            "calibrant learn queue STORE, or the page /review of calibrant serve. Where whoever judges sees all, "
+            "or a known share of them, say so in the configuration: [feedback.sources.NAME] propensity = 1.0, and send "
+            '"source": "NAME" with a key whose role is reviewer.'
         )
     counted, known = Counter(left), _fitted_until(store)
     places: dict[Place, _Rows] = {}

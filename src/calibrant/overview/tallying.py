@@ -252,7 +252,8 @@ class Overview:
         _, reason = self.asked.get(verdict.assignment or "", (0.0, ""))
         if reason in UNCOUNTED or verdict.source in UNCOUNTED:
             return
-        self._done(past, answer, verdict.time)
+        if verdict.assignment is not None:
+            self._done(past, answer, verdict.time)
         if verdict.propensity is None:
             past.volunteers += 1
             return

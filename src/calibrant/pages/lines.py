@@ -145,10 +145,10 @@ def why(one: Standing) -> str:
     """What else is to be known: since when, what was done by itself, what is missing."""
     if one.state == "none":
         if one.enough.missing:
-            return f"{one.enough.why} Then a first map can be fitted."
+            return f"{one.enough.why} Then a first map can be fitted.{_volunteers(one)}"
         return "There are labels enough for a first map: calibrant fit STORE --by task -o maps.json."
     if one.state == "few":
-        return f"{one.enough.why}{_where(one)}"
+        return f"{one.enough.why}{_where(one)}{_volunteers(one)}"
     if one.state == "unchecked":
         return (
             "Hardly any answer that was sent without a person has been judged: those could be wrong unseen. "
@@ -162,6 +162,17 @@ def why(one: Standing) -> str:
         since = f" Last change: {change[1]}." if change else ""
         return f"{_KINDS.get(kind, _KINDS['unknown'])}{since}"
     return ""
+
+
+def _volunteers(one: Standing) -> str:
+    n = one.past.volunteers
+    if not n:
+        return ""
+    came = f"{n:,} more came unasked and count" if n > 1 else "One more came unasked and counts"
+    return (
+        f" {came} for nothing, since nobody knows of which answers they come: where all are judged, "
+        "[feedback.sources.NAME] says so."
+    )
 
 
 _KINDS = {
