@@ -12,6 +12,7 @@ from ..logs.keys import group_name
 from ..metrics.intervals import Estimate
 from ..monitors.shifts import Kind
 from ..shown import Shown, flat
+from .places import VOLUME
 
 __all__ = ["ASSUMED", "Expected", "Watched", "WatchedGroup", "alarm_sentence", "change_sentence"]
 
@@ -152,6 +153,8 @@ def change_sentence(change: Mapping[str, Any]) -> str:
     if isinstance(after, str):
         of = f" of {change['of']}" if change.get("of") else ""
         return f"{where}: another {what}{of} since {since}: {after}, not {before}."
+    if what == VOLUME:
+        return f"{where}: {after:,} answers on {since[:10]}, where {before:,} were usual."
     return f"{where}: {what}: {100 * after:.0f} of 100 since {since}, {100 * before:.0f} before."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ..past.answers import Answer
 from ..types import SECOND, Assignment, Event, Json, Verdict
 from .found import WatchedGroup
 from .groups import Group
-from .places import Place, moved
+from .places import DAY, Place, moved
 from .ripening import Label, Ripening
 
 __all__ = ["ALARM", "BY", "CHANGE", "RESOLVED", "Watching"]
@@ -86,12 +87,13 @@ class Watching:
         self.changes: list[dict[str, Any]] = []
         self._told: dict[str, None] = {}
         self._latest: dict[str, str] = {}
+        self._today: int | None = None
         self._assigned: dict[str, tuple[float, str]] = {}
 
     @property
     def name(self) -> str:
         """Of its state: another for other settings, for which all is folded again."""
-        return f"watching-1-{self.alpha:g}-{self.tolerance:g}"
+        return f"watching-2-{self.alpha:g}-{self.tolerance:g}"
 
     def answered(self, answer: Answer) -> None:
         """Count an answer, and see whether something has changed with it."""
@@ -205,6 +207,13 @@ class Watching:
 
     def _ripen(self, time: float) -> None:
         self.now = max(self.now, time)
+        today = int(self.now // DAY)
+        if today != self._today:
+            self._today = today
+            for key, place in self.places.items():
+                task, domain = json.loads(key)
+                for change in place.closed(today):
+                    self._changed({"task": task, "domain": domain, **change}, None)
         for ripening in self.tasks.values():
             for label in ripening.ripe(self.now):
                 group = self.groups.get(label.place)
@@ -232,9 +241,11 @@ class Watching:
                 self._tell(_alarm_id(key, group), ALARM, group.by.get("map_id"), group.alarm)
 
     def _change(self, change: Json, answer: Answer) -> None:
-        data = {"task": answer.task, "domain": answer.domain, **change}
+        self._changed({"task": answer.task, "domain": answer.domain, **change}, answer.record_id)
+
+    def _changed(self, data: dict[str, Any], about: str | None) -> None:
         self.changes = [*self.changes[-99:], data]
-        self._tell(f"change-{digest([data, answer.record_id])}", CHANGE, answer.record_id, data)
+        self._tell(f"change-{digest([data, about])}", CHANGE, about, data)
 
     def _tell(self, id: str, kind: str, about: str | None, data: Json) -> None:
         if id not in self._told:
@@ -250,6 +261,7 @@ class Watching:
             "tasks": {key: one.to_dict() for key, one in self.tasks.items()},
             "due": [[one.id, one.kind, one.time, one.about, dict(one.data)] for one in self.due],
             "changes": list(self.changes), "told": list(self._told), "latest": dict(self._latest),
+            "today": self._today,
             "assigned": {id: list(one) for id, one in self._assigned.items()},
         }  # fmt: skip
 
@@ -266,7 +278,7 @@ class Watching:
             for id, kind, time, about, data in state["due"]
         ]
         self.changes, self._told = list(state["changes"]), dict.fromkeys(state["told"])
-        self._latest = dict(state["latest"])
+        self._latest, self._today = dict(state["latest"]), state["today"]
         self._assigned = {id: (time, reason) for id, (time, reason) in state["assigned"].items()}
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..past.answers import Answer
-from ..types import Json
+from ..types import Action, Json
 from ..types.asked import parts_of
 from .moving import Move, Moving, tie_of
+from .volume import Volume
 
-__all__ = ["SHARES", "Place"]
+__all__ = ["DAY", "SHARES", "VOLUME", "Place", "moved"]
 
 USUAL = 20
 """Answers that show what is usual."""
@@ -29,8 +30,12 @@ SHARES: dict[str, Callable[[Answer], bool]] = {
     "that failed": lambda one: one.error is not None,
     "refused": lambda one: one.refused,
     "cut off": lambda one: one.cut,
+    "sent without a person": lambda one: one.action in (Action.ANSWER, Action.DISCLAIM) and not one.held,
 }
 """Shares of the answers that are watched, in words that stand behind "answers"."""
+
+VOLUME = "answers a day"
+"""The name of a change of how many come."""
 
 Change = dict[str, Any]
 
@@ -45,6 +50,7 @@ class Place:
         self.days: list[list[int]] = []
         self._seen: dict[str, dict[str, int]] = {}
         self._shares = {name: Moving() for name in SHARES}
+        self._volume = Volume()
 
     def answered(self, answer: Answer) -> Iterator[Change]:
         """Take an answer, and tell what has changed with it."""
@@ -65,6 +71,11 @@ class Place:
             move = moving.add(float(value), tie, answer.time)
             if move is not None:
                 yield moved(f"answers {name}", move)
+
+    def closed(self, today: int) -> Iterator[Change]:
+        """Tell of the days before `today` that saw far more or fewer answers than usual, once they are over."""
+        for day, count, usual in self._volume.closed({row[0]: row[1] for row in self.days}, today):
+            yield {"what": VOLUME, "of": None, "before": round(usual), "after": count, "time": day * DAY}
 
     def _count(self, answer: Answer, such: list[bool]) -> None:
         day = int(answer.time // DAY)
@@ -89,7 +100,7 @@ class Place:
         """The state as plain values."""
         return {
             "days": [list(row) for row in self.days], "seen": {what: dict(one) for what, one in self._seen.items()},
-            "shares": {name: one.to_dict() for name, one in self._shares.items()},
+            "shares": {name: one.to_dict() for name, one in self._shares.items()}, "volume": self._volume.to_dict(),
         }  # fmt: skip
 
     @classmethod
@@ -99,6 +110,7 @@ class Place:
         made.days = [list(row) for row in state["days"]]
         made._seen = {what: dict(one) for what, one in state["seen"].items()}
         made._shares = {name: Moving.from_dict(state["shares"][name]) for name in SHARES}
+        made._volume = Volume.from_dict(state["volume"])
         return made
 
 
