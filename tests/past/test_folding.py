@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 
 from calibrant.errors import StoreError
-from calibrant.past import folding
+from calibrant.past import folding, reading
 from calibrant.past.answers import Answer, counting
 from calibrant.past.folding import Folding
+from calibrant.past.reading import Past
 from calibrant.stores.sql import SqlStore
 from calibrant.types import (
     SECOND,
     Assignment,
     Completion,
     Confidence,
+    Entry,
     Event,
     Fingerprint,
     Json,
@@ -84,7 +87,8 @@ def some(n: int) -> list[Record | Assignment | Verdict | Event]:
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "PAGE", 5)
-    monkeypatch.setattr(folding, "RECENT", 3)
+    monkeypatch.setattr(reading, "RECENT", 3)
+    monkeypatch.setattr(reading, "STEP", 2)
 
 
 def replayed(store: SqlStore) -> list[str]:
@@ -129,6 +133,37 @@ def test_what_was_half_told_is_told_again_from_what_was_kept(store: SqlStore) ->
         again.go_on()
     again.go_on()
     assert broken.all == told.all
+
+
+def test_who_share_a_past_are_told_the_same_and_it_is_read_once(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    since = store.since
+
+    def counted(cursor: int = 0) -> Iterator[Entry]:
+        for entry in since(cursor):
+            read.append(entry.position)
+            yield entry
+
+    monkeypatch.setattr(store, "since", counted)
+    monkeypatch.setattr(reading, "RECENT", 15)
+    monkeypatch.setattr(reading, "STEP", 7)
+    rng, past = random.Random(5), Past(store)
+    several = [Told(f"f{n}") for n in range(3)]
+    foldings = [Folding(past, [told], kept=told.name) for told in several]
+    late = Told("late")
+    facts = some(24)
+    for first in range(0, len(facts), 3):
+        store.add(facts[first : first + 3])
+        foldings[rng.randrange(3)].go_on()
+    for one in foldings:
+        one.go_on()
+    kept = [entry.position for entry in since(0)]
+    assert sorted(set(read)) == kept
+    assert len(read) < 1.5 * len(kept)  # alone, each would have read it all
+    Folding(past, [late], kept="late").go_on()  # from the beginning, which is no longer at hand
+    assert all(told.all == replayed(store) for told in (*several, late))
 
 
 def test_a_fold_more_than_there_was_begins_all_anew(store: SqlStore) -> None:

@@ -12,6 +12,7 @@ from calibrant.errors import CalibrantError, StoreError
 from calibrant.learning.contests import STATE, Contests
 from calibrant.learning.deployed import deployed, started
 from calibrant.past.folding import Folding
+from calibrant.past.reading import Past
 from calibrant.pipeline import Pipeline
 from calibrant.releases.promoting import promoted
 from calibrant.releases.release import Release
@@ -43,6 +44,7 @@ class Learner:
     settings : when, and whether challengers are put in force by the test
     leads : whether this process does it
     every : seconds between two looks
+    past : of that store, where others of this process follow it as well
     """
 
     def __init__(
@@ -53,11 +55,12 @@ class Learner:
         leads: Callable[[], bool] = lambda: True,
         *,
         every: float = EVERY,
+        past: Past | None = None,
     ) -> None:
         self._pipeline, self._release, self.settings, self._leads = pipeline, release, settings, leads
         self._every = every
         self._fold = Contests()
-        self._folding = Folding(pipeline.store, [self._fold], kept=STATE)
+        self._folding = Folding(past or pipeline.store, [self._fold], kept=STATE)
         self._noted: str | None = None
         self._tried = (0, 0)
 

@@ -16,6 +16,7 @@ from .observing.exposition import gauge
 
 if TYPE_CHECKING:
     from calibrant.past.folding import Folding
+    from calibrant.past.reading import Past
     from calibrant.watching.over_time import Watching
 
 __all__ = ["Monitoring"]
@@ -41,10 +42,14 @@ class Monitoring:
     pipeline : its store is followed
     settings : another value may take its place at any time
     leads : whether this process is to follow
+    past : of that store, where others of this process follow it as well
     """
 
-    def __init__(self, pipeline: Pipeline, settings: Watch, leads: Callable[[], bool]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, settings: Watch, leads: Callable[[], bool], past: Past | None = None
+    ) -> None:
         self.settings, self._pipeline, self._leads = settings, pipeline, leads
+        self._past = past or pipeline.store
         self._folds: tuple[Watch, Folding, Watching] | None = None
         self._series: dict[str, Series] = {}
         self._seen = 0.0
@@ -82,7 +87,7 @@ class Monitoring:
         began, settings = time.monotonic(), self.settings
         if self._folds is None or self._folds[0] != settings:
             watching = Watching(alpha=settings.alpha, tolerance=settings.tolerance)
-            self._folds = settings, Folding(self._pipeline.store, [watching], kept=KEPT), watching
+            self._folds = settings, Folding(self._past, [watching], kept=KEPT), watching
         _, folding, watching = self._folds
         told = folding.go_on(PAGE)
         for event in tell_due(self._pipeline.store, watching):

@@ -21,6 +21,7 @@ from calibrant.errors import StoreAway, UnusableInput
 from calibrant.pages.context import Context
 from calibrant.pages.known import Known
 from calibrant.pages.routes import routes
+from calibrant.past.reading import Past
 from calibrant.pipeline import Pipeline
 from calibrant.plugins import require
 from calibrant.protocols import Model
@@ -89,13 +90,14 @@ def serve(path: Path) -> None:
     retention = Retention(pipeline, config.keeping, leads)
     deliveries = Deliveries(pipeline, config.webhooks, leads)
     alerting = Alerting(pipeline, config.alerts, leads)
-    monitoring = Monitoring(pipeline, config.watch, leads)
+    past = Past(pipeline.store)  # which all follow who keep up to date
+    monitoring = Monitoring(pipeline, config.watch, leads, past)
     pipeline.notable = deliveries.notable
-    desk, judge = _reviewing(config, pipeline, models)
+    desk, judge = _reviewing(config, pipeline, models, past)
     reviews = Reviews(desk, leads, judge=judge)
     sources = dict(config.sources)
 
-    shown = Known(pipeline.store, pipeline.clock)
+    shown = Known(pipeline.store, pipeline.clock, past=past)
     ledger = Ledger(pipeline.store, admission.keyring)
 
     def apply(config: Config) -> None:
@@ -111,7 +113,7 @@ def serve(path: Path) -> None:
         admission.apply(config.keys, config.server)
 
     reloader = Reloader(path, config, pipeline, models, apply, promoted=release, knows=position is not None)
-    learner = Learner(pipeline, lambda: reloader.config.release, config.learning, leads)
+    learner = Learner(pipeline, lambda: reloader.config.release, config.learning, leads, past=past)
     app = create_app(
         pipeline,
         admission=admission,
@@ -151,12 +153,12 @@ def serve(path: Path) -> None:
 
 
 def _reviewing(
-    config: Config, pipeline: Pipeline, models: Mapping[str, Model]
+    config: Config, pipeline: Pipeline, models: Mapping[str, Model], past: Past
 ) -> tuple[Desk, JudgesFirst | None]:
     """Where people judge, and the model that does so before them, if one does."""
     rules, store = config.reviewing.default, pipeline.store
     known = load_known(config.folder / rules.known) if rules.known else ()
-    desk = Desk(store, config.reviewing, pipeline.clock, known=known)
+    desk = Desk(store, config.reviewing, pipeline.clock, known=known, past=past)
     if not rules.judge_first:
         return desk, None
     from calibrant.reviewing.judging import JudgesFirst  # loaded on use: most have none

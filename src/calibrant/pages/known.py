@@ -15,6 +15,7 @@ from calibrant.overview.rules import Money, Rule, money, rule_of
 from calibrant.overview.standing import Standing, standings
 from calibrant.overview.tallying import Overview
 from calibrant.past.folding import Folding
+from calibrant.past.reading import Past
 from calibrant.protocols import Store
 
 __all__ = ["PATIENCE", "Known", "Seen"]
@@ -56,11 +57,21 @@ class Seen:
 
 
 class Known:
-    """Keeps what is known up to date, on demand and while it is watched. Any thread may ask."""
+    """Keeps what is known up to date, on demand and while it is watched. Any thread may ask.
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time, *, step: int = STEP) -> None:
+    `past` is that of the store, where others of this process follow it as well.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        *,
+        step: int = STEP,
+        past: Past | None = None,
+    ) -> None:
         self._store, self._clock, self._step = store, clock, step
-        self._folding = Folding(store, [overview := Overview()], kept=KEPT)
+        self._folding = Folding(past or store, [overview := Overview()], kept=KEPT)
         self._overview = overview
         self._lock = threading.Lock()
         self._last, self._steps = -EVERY, 0

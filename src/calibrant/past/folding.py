@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import StoreError
 from ..protocols import Store
-from ..types import Assignment, Entry, Event, Json, Record, Verdict
+from ..types import Assignment, Event, Json, Verdict
 from .answers import Answer
+from .reading import Past, Told
 
 __all__ = ["Fold", "Folding"]
 
 PAGE = 2_000
 """Entries after which the states are kept, so that little is done again after a crash."""
-
-RECENT = 20_000
-"""Answers that are at hand for verdicts on them; others are read from the store again."""
 
 
 class Fold(Protocol):
@@ -60,7 +57,7 @@ class Folding:
 
     Parameters
     ----------
-    store : that is followed
+    store : that is followed, or its `Past` where others of this process follow it as well
     folds : that are told, each with a name of its own
     kept : the name of the state in the store; None for a replay, which reads the whole past and keeps nothing
 
@@ -68,7 +65,7 @@ class Folding:
 
     >>> import tempfile
     >>> from calibrant.stores.sql import SqlStore
-    >>> from calibrant.types import Question
+    >>> from calibrant.types import Question, Record
     >>> class Count:
     ...     name, answers = "count", 0
     ...     def answered(self, answer): self.answers += 1
@@ -87,15 +84,15 @@ class Folding:
     [1, 0] 0 1
     """
 
-    def __init__(self, store: Store, folds: Sequence[Fold], *, kept: str | None) -> None:
-        self._store, self._folds, self._kept = store, {fold.name: fold for fold in folds}, kept
+    def __init__(self, store: Store | Past, folds: Sequence[Fold], *, kept: str | None) -> None:
+        self._past = store if isinstance(store, Past) else Past(store)
+        self._store, self._folds, self._kept = self._past.store, {fold.name: fold for fold in folds}, kept
         if len(self._folds) < len(folds):
             raise ValueError(
                 f"Each fold has a name of its own; got {', '.join(fold.name for fold in folds)}."
             )
         self._start = {fold.name: fold.to_dict() for fold in folds}
         self._version = 0
-        self._recent: OrderedDict[str, Answer] = OrderedDict()
         self.position = 0
         self._sure = kept is None
 
@@ -106,9 +103,10 @@ class Folding:
             if not self._sure:
                 self._take_over()
             try:
-                page = list(islice(self._store.since(self.position), PAGE))
-                for entry in page:
+                page = 0
+                for entry in islice(self._past.since(self.position), PAGE):
                     self._tell(entry)
+                    page += 1
             except BaseException:
                 self._sure = False  # the folds may be half told: they begin again with what was kept
                 if self._kept is None:
@@ -116,8 +114,8 @@ class Folding:
                 raise
             if page:
                 self._keep()
-                told += len(page)
-            if len(page) < PAGE:
+                told += page
+            if page < PAGE:
                 break
         return told
 
@@ -151,12 +149,11 @@ class Folding:
         else:
             self._sure = False  # somebody else went on: theirs is taken over
 
-    def _tell(self, entry: Entry) -> None:
+    def _tell(self, entry: Told) -> None:
         fact = entry.fact
-        if isinstance(fact, Record):
-            answer = self._seen(Answer.of(fact))
+        if isinstance(fact, Answer):
             for fold in self._folds.values():
-                fold.answered(answer)
+                fold.answered(fact)
         elif isinstance(fact, Assignment):
             about = self._answer(fact.record_id)
             for fold in self._folds.values():
@@ -166,26 +163,13 @@ class Folding:
             for fold in self._folds.values():
                 fold.judged(about, fact)
         else:
-            of = None if fact.about is None else self._answer_if(fact.about)
+            of = None if fact.about is None else self._past.answer(fact.about)
             for fold in self._folds.values():
                 fold.happened(fact, of)
         self.position = entry.position
 
-    def _seen(self, answer: Answer) -> Answer:
-        self._recent[answer.record_id] = answer
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
-        return answer
-
-    def _answer_if(self, record_id: str) -> Answer | None:
-        known = self._recent.get(record_id)
-        if known is not None:
-            return known
-        record: Any = self._store.record(record_id)
-        return None if record is None else self._seen(Answer.of(record))
-
     def _answer(self, record_id: str) -> Answer:
-        found = self._answer_if(record_id)
+        found = self._past.answer(record_id)
         if found is None:
             raise StoreError(
                 f"The store has a verdict on the record {record_id}, and not the record: calibrant verify STORE."

@@ -228,8 +228,8 @@ def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]
     return [[word, None if logprob != logprob else logprob] for word, logprob in top]
 
 
-def _number(stated: float | None) -> float:
-    return math.nan if stated is None else stated
+def _alternatives(pairs: list[list[Any]]) -> tuple[tuple[str, float], ...]:
+    return tuple([(word, math.nan if logprob is None else logprob) for word, logprob in pairs])
 
 
 def completion_from_dict(data: Mapping[str, Any]) -> Completion:
@@ -241,10 +241,11 @@ def completion_from_dict(data: Mapping[str, Any]) -> Completion:
     """
     known = _known(Completion, data)
     if known.get("tokens") is not None:
-        known["tokens"] = tuple(
-            Token(text, _number(logprob), tuple((word, _number(weight)) for word, weight in top))
+        tokens = [
+            Token(text, math.nan if logprob is None else logprob, _alternatives(top) if top else ())
             for text, logprob, top in known["tokens"]
-        )
+        ]
+        known["tokens"] = tuple(tokens)
     known["tool_calls"] = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))
     known["usage"] = Usage(**_known(Usage, data.get("usage", {})))
     return Completion(**known)

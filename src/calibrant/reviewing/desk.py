@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import BadRequest
 from ..past.folding import Folding
+from ..past.reading import Past
 from ..protocols import Store
 from ..types import Assignment, Event, digest
 from .drawing import Drawing, draw
@@ -46,6 +47,7 @@ class Desk:
     settings : of each task; a `Reviewing` where all are alike
     clock : gives seconds since the epoch
     known : answers of which is known whether they are right
+    past : of the store, where others of this process follow it as well
 
     Raises `StoreError`, and `BadRequest`, with a `code` and a status, for what cannot be meant or comes too late.
 
@@ -74,11 +76,12 @@ class Desk:
         clock: Callable[[], float] = time.time,
         *,
         known: Sequence[Known] = (),
+        past: Past | None = None,
     ) -> None:
         self._store, self._clock = store, clock
         self._known = KnownItems(known, settings.of(None).seed)
         self._queue, self._drawing = Queue(), Drawing(settings)
-        self._folding = Folding(store, [self._queue, self._drawing], kept="folds/reviewing")
+        self._folding = Folding(past or store, [self._queue, self._drawing], kept="folds/reviewing")
         self._leases = Leases(store, self._folding.go_on, clock)
 
     @property
