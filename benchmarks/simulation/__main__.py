@@ -49,12 +49,13 @@ def lived(seed: int, met: Counter[str]) -> list[str]:
             said = broken(world)
             met.update({"faults": world.faults, "kills": world.crashes, **world.store.counts()})
             met.update(f"{kind}s" for kind in KINDS for _ in world.store.events(kind))
+            met.update(f"promotions: {one.fact.data['note']}" for one in world.store.events("promotion"))
         finally:
             world.store.close()
         return said
 
 
-KINDS = ("alarm", "promotion", "erasure", "reviewed")
+KINDS = ("alarm", "proposal", "promotion", "erasure", "reviewed")
 
 
 def _memory() -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from calibrant.errors import StoreError
-from calibrant.stores.sql import SqlStore
+from calibrant.protocols import Store
 from calibrant.types import Entry, Erased, Fact, Record, Verdict, Verified, Which
 
 from .scheduler import Crash, Scheduler
@@ -21,7 +21,7 @@ class Faulty:
     A call fails before it is done, or after: then nobody is told that it was. Or the process is killed there.
     """
 
-    def __init__(self, store: SqlStore, rng: random.Random, scheduler: Scheduler, rate: float) -> None:
+    def __init__(self, store: Store, rng: random.Random, scheduler: Scheduler, rate: float) -> None:
         self._store, self._rng, self._scheduler, self.rate = store, rng, scheduler, rate
         self.faults = 0
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from calibrant.learning.contests import Contests
 from calibrant.past.folding import Folding
 from calibrant.types import SECOND, Assignment, Event, Verdict, canonical
 from calibrant.watching.over_time import Watching
 
-from .leading import fresh
+from .leading import STATES
+from .witness import Witness
 from .world import REVIEWERS, RULES, World
 
 __all__ = ["broken"]
+
+BY_QUESTION = (Watching().name, Contests.name)
+"""Folds that know which answers were to one question."""
 
 
 def broken(world: World) -> list[str]:
@@ -86,20 +91,21 @@ def _champions(events: list[Event]) -> Iterator[str]:
 
 
 def _replayed(world: World) -> Iterator[str]:
-    """What is kept of every fold is what a replay of the whole past gives, to the byte.
+    """What is kept of every fold is what a replay of the whole past gives, to the byte, and each fact follows from it.
 
-    But for monitors where content was erased: nobody can say any more which of those answers were to one question.
+    But for monitors and contests where content was erased: nobody can say any more which of those answers were to one
+    question.
     """
     erased = any(True for _ in world.store.events("erasure"))
-    for name, folds in fresh(RULES).items():
+    witness = Witness(RULES)
+    Folding(world.store, witness.folds, kept=None).go_on()
+    again = {fold.name: canonical(fold.to_dict()) for fold in witness.folds}
+    for name in STATES:
         kept = world.store.state(name)[1]
-        Folding(world.store, folds, kept=None).go_on()
-        for fold in folds:
-            again = canonical(fold.to_dict())
-            if erased and isinstance(fold, Watching):
-                continue
-            if kept is None or canonical(kept["states"][fold.name]) != again:
-                yield f"a replay gives another state of {name}: {fold.name}"
+        for fold, state in (kept or {"states": {"all": None}})["states"].items():
+            if not (erased and fold in BY_QUESTION) and canonical(state) != again.get(fold):
+                yield f"a replay gives another state of {name}: {fold}"
+    yield from witness.at_rest(erased=erased)
 
 
 def _chain(world: World) -> Iterator[str]:

@@ -1,26 +1,31 @@
-"""What whoever leads does, again and again: draw, settle, watch. Two may do it at once."""
+"""What whoever leads does, again and again: draw, settle, watch, learn. Two may do it at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
 
-from calibrant.past.folding import Fold, Folding
+from calibrant.assembly.sections import Learning
+from calibrant.errors import UnusableInput
+from calibrant.gateway.learner import Learner
+from calibrant.learning.contests import STATE
+from calibrant.past.folding import Folding
 from calibrant.protocols import Store
 from calibrant.reviewing.desk import Desk
-from calibrant.reviewing.drawing import Drawing
-from calibrant.reviewing.queue import Queue
 from calibrant.reviewing.settings import Reviewing
 from calibrant.watching.over_time import Watching
 from calibrant.watching.stored import KEPT, tell_due
 
-__all__ = ["Leader", "fresh"]
+from .deployed import releases
 
-REVIEWING = "folds/reviewing"
+__all__ = ["STATES", "Leader"]
 
+STATES = ("folds/reviewing", KEPT, STATE)
+"""Under which the folds are kept."""
 
-def fresh(rules: Reviewing) -> Mapping[str, list[Fold]]:
-    """Folds that were told nothing, by the name of the state in which they are kept."""
-    return {REVIEWING: [Queue(), Drawing(rules)], KEPT: [Watching()]}
+LEARNING = Learning(promotion="by_test", refit_after=25)
 
 
 class Leader:
@@ -30,10 +35,15 @@ class Leader:
         self._store, self._desk = store, Desk(store, rules, clock)
         self._watching = Watching()
         self._folding = Folding(store, [self._watching], kept=KEPT)
+        pipeline: Any = SimpleNamespace(store=store, clock=clock)
+        self._learner = Learner(pipeline, lambda: releases()[0], LEARNING)
 
     def lead(self) -> int:
         """One round of all of it; gives how much was done."""
         done = len(self._desk.draw()) + self._desk.settle()
         while told := self._folding.go_on():
             done += told
-        return done + len(tell_due(self._store, self._watching))
+        done += len(tell_due(self._store, self._watching))
+        with suppress(UnusableInput):  # somebody promoted another release meanwhile, or there is no label yet
+            self._learner.look()
+        return done

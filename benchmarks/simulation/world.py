@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from calibrant.errors import BadRequest, DifferentContent, StoreError
+from calibrant.errors import BadRequest, DifferentContent, Misuse, StoreError
+from calibrant.learning import refitting
+from calibrant.learning.deployed import deployed, roll_back
+from calibrant.protocols import Store
 from calibrant.releases.promoting import promote
-from calibrant.releases.release import Release, Way
+from calibrant.releases.release import Release
 from calibrant.reviewing import leases
 from calibrant.reviewing.desk import SKIPS, Desk
 from calibrant.reviewing.settings import Reviewing
@@ -35,8 +38,10 @@ from calibrant.types import (
     Which,
 )
 
+from .deployed import releases
 from .faults import Faulty
 from .leading import Leader
+from .memory import MemoryStore
 from .scheduler import Crash, Scheduler
 
 __all__ = ["World"]
@@ -48,7 +53,8 @@ RATE = 0.02
 """Of calls of the store that fail in one of the four ways."""
 TRIES = 6
 REVIEWERS = ("ann", "bob", "cyd")
-RELEASES = (Release(default=Way()), Release(default=Way(gate="hold")))
+ON_DISK = 8
+"""Of so many worlds one has its store in a file, the others have it in memory."""
 RULES = Reviewing(per_day=20, undo_seconds=10, lease_minutes=10, second_readers=0.3)
 
 
@@ -73,7 +79,9 @@ class World:
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed, self.rng = seed, random.Random(seed)
         self.now = START
-        self.store = SqlStore(str(folder / f"world-{seed}.db"))
+        self.store: SqlStore | MemoryStore = (
+            MemoryStore() if seed % ON_DISK else SqlStore(str(folder / f"world-{seed}.db"))
+        )
         self.scheduler = Scheduler(random.Random(seed + 1))
         self.ledger = Ledger()
         self.crashes = self.faults = 0
@@ -82,6 +90,7 @@ class World:
         self.drift_at = self.rng.randrange(1, ROUNDS)
         self._numbers, self._late = 0, list[Verdict]()
         self._stores: list[Faulty] = []
+        self._release = releases()[0]
         self._leaders = {name: self._leader() for name in ("leader-1", "leader-2")}
         self._desks = {name: self._desk() for name in REVIEWERS[: self.rng.choice([2, 2, 3])]}
 
@@ -103,9 +112,11 @@ class World:
             if self.rng.random() < 0.15:
                 bodies["eraser"] = self._erase
             if self.rng.random() < 0.3:
-                release = self.rng.choice(RELEASES)
+                release = self.rng.choice(releases())
                 bodies |= {f"promoter-{n}": lambda release=release: self._promote(release) for n in (1, 2)}
-            with _no_pauses():
+            if self.rng.random() < 0.15:
+                bodies |= {f"who goes back {n}": self._roll_back for n in (1, 2)}
+            with _quickly():
                 self._lived(self.scheduler.run(bodies))
             self.now += self.rng.uniform(0.2, 1.0) * HOURS * 3600
         self.faults = sum(store.faults for store in self._stores)
@@ -116,7 +127,7 @@ class World:
         self._stores.clear()
         self.now += 7 * 86400
         leader, desk = self._leader(), self._desk()
-        with _no_pauses():
+        with _quickly():
             for _ in range(20):
                 if not (leader.lead() + desk.settle()):
                     return
@@ -169,6 +180,7 @@ class World:
     def _serve(self, round: int) -> None:
         """Answers, of which some are held; from some day on the claims are too high."""
         store = self._faulty()
+        self._follow(store)
         for _ in range(self.rng.randrange(3, 9)):
             record = self._answer(
                 self.rng.choice(["law", "shop"]), self.rng.choice([0.3, 0.55, 0.8, 0.97]), round
@@ -195,19 +207,23 @@ class World:
 
     def _answer(self, task: str, p: float, round: int) -> Record:
         """One answer; those of law and the desk are right less often from some round on than they claim."""
-        name, held = self._id("r"), p < 0.5
+        name = self._id("r")
         drifted = task != "shop" and round >= self.drift_at
         self.truth[name] = float(self.rng.random() < (p - 0.45 if drifted else p))
         text = f"question {self.rng.randrange(400)} of {task}"
+        way = self._release.way(task)
+        made = dict(way.maps.groups)[task,]
+        told = float(made([p])[0])
+        held = told < 0.5
         return Record(
             id=name, time=self.clock(),
             question=Question(id=f"q-{name}", messages=(Message("user", text),), task=task),
             completion=Completion(text="an answer", model="m"),
             readings=(Reading(signal="s", score=Score(p)),),
-            confidence=Confidence(p=Probability(p), low=p - 0.05, high=p + 0.03, map_id=f"map-{task}",
-                                  fingerprint=Fingerprint(signal="s"), verdicts=200),
+            confidence=Confidence(p=Probability(told), low=max(0.0, told - 0.05), high=min(1.0, told + 0.03),
+                                  map_id=made.map_id, fingerprint=Fingerprint(signal="s"), verdicts=200),
             decision=Decision(action=Action.REVIEW if held else Action.ANSWER, threshold=0.5, why="so"),
-            held=held,
+            held=held, release=self._release.release_id,
         )  # fmt: skip
 
     def _complain(self) -> None:
@@ -222,6 +238,15 @@ class World:
 
     def _promote(self, release: Release) -> None:
         promote(self._faulty(), release, note="better", time=self.clock())
+
+    def _roll_back(self) -> None:
+        with suppress(Misuse):  # nothing was promoted yet
+            roll_back(self._faulty(), None, why="it was better before", time=self.clock())
+
+    def _follow(self, store: Store) -> None:
+        """Answer by the release that the store hands on; by the last that was seen where it is away."""
+        with suppress(StoreError):
+            self._release = deployed(store) or self._release
 
     def _erase(self) -> None:
         store = self._faulty()
@@ -286,6 +311,9 @@ class World:
             ledger.unsure.discard(key)
 
 
-def _no_pauses() -> Any:
-    """While it lasts whoever tries again at the desk does so at once: time here is the world's."""
-    return patch.object(leases, "sleep", lambda _: None)
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """While it lasts whoever tries again at the desk does so at once, since time here is the world's, and maps are
+    fitted without the figures about them that nothing here is decided by."""
+    with patch.object(leases, "sleep", lambda _: None), patch.object(refitting, "scores_of", lambda _: {}):
+        yield

@@ -142,7 +142,7 @@ def put_in_force(
                     f"{one.id} has no map beside it, of which the lower could be taken. Promote it: --by-hand."
                 )
             fitted = lowest(one.champion, one.challenger)
-        goes = dict(made.way(one.place.way).maps.groups).get(one.place.key, one.champion)
+        goes = _goes(release, one)
         if goes is not None:
             replaced.append(_Replaced(goes.map_id, one, fitted))
         made = put(made, one.place, fitted)
@@ -166,6 +166,23 @@ def put_in_force(
     if done is None and (now := next(promotions(store)).release_id) != made.release_id:
         raise _overtaken(now)
     return Step(release=made, proposals=proposals, careful=careful, reissued=reissued)
+
+
+def _goes(release: Release, one: Proposal) -> CalibrationMap | None:
+    """The map whose place a challenger takes: the one that it was held against, or the lowest of that and others."""
+    goes = dict(release.way(one.place.way).maps.groups).get(one.place.key, one.champion)
+    if goes is not None and goes.map_id == one.challenger.map_id:
+        raise UnusableInput(
+            f"{one.id} answers already, in release {release.release_id}: nothing was changed."
+        )
+    against = one.champion and one.champion.map_id
+    there = (None,) if goes is None else (goes.map_id, *goes.statistics.get(LEAST_OF, ()))
+    if against not in there:
+        raise Misuse(
+            f"{one.id} was held against {f'the map {against}' if against else 'no map'}, and for {one.place} the map "
+            f"{there[0]} answers now. Propose anew: calibrant learn refit STORE."
+        )
+    return goes
 
 
 def _overtaken(release_id: str) -> UnusableInput:
