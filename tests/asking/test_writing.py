@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from calibrant.asking import writing
 from calibrant.asking.writing import Writer
 from calibrant.errors import DifferentContent, StoreError, UnknownRecord
 from calibrant.stores.sql import SqlStore
@@ -144,25 +142,15 @@ def test_what_a_task_records_while_its_loop_ends_is_written(watched: Watched) ->
     assert watched.there() == ["e1", "abandoned"]
 
 
-def test_where_many_come_a_write_waits_for_more_and_else_for_nothing(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writing, "GATHERING", 0.5)
+def test_a_write_waits_for_no_time_and_takes_what_came_in_its_turn(watched: Watched) -> None:
+    async def work() -> list[float]:
+        writer, waits, loop = Writer(watched), list[float](), asyncio.get_running_loop()
+        later = loop.call_later
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "call_later", lambda wait, *rest: (waits.append(wait), later(wait, *rest))[1])
+            for parts in (["alone"], ["a", "b"], ["c", "d", "e"]):
+                await all_of(writer, *([event(id)] for id in parts))
+        return waits
 
-    async def later(writer: Writer, id: str, turns: int) -> None:
-        for _ in range(turns):
-            await asyncio.sleep(0.01)
-        await writer.add([event(id)])
-
-    async def work() -> float:
-        writer, began = Writer(watched), time.monotonic()
-        for n in range(3):
-            await writer.add([event(f"alone{n}")])
-        alone = time.monotonic() - began
-        await all_of(writer, [event("a")], [event("b")])
-        await asyncio.gather(*(later(writer, f"c{n}", n) for n in range(1, 5)))
-        await writer.close()
-        return alone
-
-    assert asyncio.run(work()) < 0.5
-    assert [len(write) for write in watched.writes] == [1, 1, 1, 2, 4]
+    assert asyncio.run(work()) == []
+    assert [len(write) for write in watched.writes] == [1, 2, 3]

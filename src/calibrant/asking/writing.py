@@ -32,9 +32,6 @@ BEHIND = 1000
 FRESH = 1.0
 """Seconds for which it is taken as known that the store is there."""
 
-GATHERING = 0.004
-"""Seconds from the beginning of a write to that of the next, where several additions came together in the last one."""
-
 Waiting = tuple[tuple[Fact, ...], asyncio.Future[None]]
 
 
@@ -51,7 +48,8 @@ class Writer:
     """Writes to a store off the event loop, one write at a time; what comes in meanwhile shares the next one.
 
     Making a record durable costs a wait for the disk, the same for one record as for fifty, and much of the work of a
-    write is the same too, so that where many come a moment is waited for more of them. Once the store turned out
+    write is the same too. None waits for a time: a write begins with the next turn of the event loop, and shares what
+    the loop had at hand. Once the store turned out
     to be away, nothing waits for it: facts go to the spool, and without one they are refused at once. A task looks
     whether it is back, and takes there what is in the spool, in order, before anything new.
 
@@ -78,7 +76,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Waiting] = []
         self._behind: set[asyncio.Future[None]] = set()
-        self._busy, self._began, self._together = False, 0.0, 0
+        self._busy = False
         self._idle: asyncio.Future[None] | None = None  # somebody waits for the turn of a write
         self._away: StoreError | None = None
         if away is not None:
@@ -160,23 +158,17 @@ class Writer:
         if loop is not self._loop:
             begun = self._loop is not None  # an earlier one may have ended before a write was done
             self._loop, self._busy, self._waiting, self._idle, self._watch = loop, False, [], None, None
-            self._together = 0
             self._behind, self._away = set(), None if begun else self._away
         if self._watch is None and (self.spool is not None or self._away is not None):
             self._watch = loop.create_task(self._watching(loop))
         return loop
 
     def _soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin a write: with this turn of the loop, whose additions it shares, or when it is time for the next."""
-        wait = self._began + GATHERING - loop.time() if self._together > 1 else 0.0
-        if wait > 0:
-            loop.call_later(wait, self._start, loop)
-        else:
-            loop.call_soon(self._start, loop)
+        """Begin a write with this turn of the loop, whose additions it shares."""
+        loop.call_soon(self._start, loop)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting, []  # from here on it is too late to share this one
-        self._began, self._together = loop.time(), len(batch)
         # No task, which the end of the loop would cancel while others wait for what it writes.
         written = loop.run_in_executor(None, self._write, [facts for facts, _ in batch])
         written.add_done_callback(partial(self._done, loop, batch))
