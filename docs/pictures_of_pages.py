@@ -82,14 +82,14 @@ def served(store: SqlStore, now: float) -> Iterator[str]:
 
 def proposed(folder: Path) -> SqlStore:
     """A store in which later verdicts prefer another map."""
-    desks: Any = import_module("desks")
-    made = desks.identity()
-    release = desks.release_with(made)
+    judged_store: Any = import_module("judged_store")
+    made = judged_store.identity()
+    release = judged_store.release_with(made)
 
     def drifted(n: int, **named: Any) -> Any:
-        return desks.judged(n, shift=lambda _: 2.5, made=made, **named)
+        return judged_store.judged(n, shift=lambda _: 2.5, made=made, **named)
 
-    store: SqlStore = desks.desk(folder / "releases.db", drifted(300, release=release))
+    store: SqlStore = judged_store.desk(folder / "releases.db", drifted(300, release=release))
     promote(store, release, note="maps of spring", time=0.0)
     store.add([one.event(1e6) for one in refit(store, release).proposals])
     store.add(drifted(250, seed=5, first=300))
@@ -104,7 +104,7 @@ def main(path: str | None) -> None:
             f"Expected one of {', '.join(BROWSERS)} on the path, or the path of one as argument."
         )
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    made_up = import_module("desk")
+    made_up = import_module("four_tasks")
     now = made_up.START + 70 * made_up.DAY
     with tempfile.TemporaryDirectory() as folder:
         store = SqlStore(f"{folder}/calibrant.db")

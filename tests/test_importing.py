@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,19 @@ def test_the_command(tmp_path: Path, run: Callable[..., tuple[int, str]]) -> Non
     status, said = run("import", log, "--store", place)
     assert status == 0 and "20 were there already" in said
     assert run("import", log, "--store", place, "--judged", "most")[0] == 2
+
+
+@pytest.mark.parametrize("scheme", ["", "sqlite:///"])
+def test_an_import_that_fails_leaves_no_empty_store(
+    tmp_path: Path, run: Callable[..., tuple[int, str]], scheme: str
+) -> None:
+    log, place = tmp_path / "log.csv", tmp_path / "log.db"
+    log.write_text("a,b\n1,2\n")
+    assert run("import", log, "--store", f"{scheme}{place}")[0] == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["log.csv"]
+    log.write_text("trace_id,input,output,confidence,correct\nt1,q,a,0.9,1\n")
+    assert run("import", log, "--store", f"{scheme}{place}")[0] == 0
+    log.write_text("a,b\n1,2\n")
+    assert run("import", log, "--store", f"{scheme}{place}")[0] == 1
+    with closing(SqlStore(str(place))) as store:
+        assert store.counts()["records"] == 1

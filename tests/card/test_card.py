@@ -18,7 +18,7 @@ from calibrant.errors import UnusableInput
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Assignment, Verdict
 
-from ..desk import DAY, START, desk
+from ..four_tasks import DAY, START, desk
 
 AT = "2026-11-23T00:00"
 END = START + 70 * DAY

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from calibrant.cli import app
 
-from ..desks import desk, identity, judged
+from ..judged_store import desk, identity, judged
 
 
 def test_each_task_has_a_file_of_its_own(tmp_path: Path) -> None:

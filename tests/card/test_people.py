@@ -15,7 +15,7 @@ from calibrant.reviewing.readers import readers_of
 from calibrant.stores.sql import SqlStore
 from calibrant.types import SECOND, Assignment, Event, Fact, Verdict
 
-from ..desk import DAY, START, desk
+from ..four_tasks import DAY, START, desk
 
 AT = "2026-11-23T00:00"
 END = START + 70 * DAY

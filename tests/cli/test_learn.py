@@ -16,7 +16,7 @@ from calibrant.records.opening import without_password
 from calibrant.releases.promoting import promote
 from calibrant.stores.sql import SqlStore
 
-from ..desks import desk, identity, judged, release_with
+from ..judged_store import desk, identity, judged, release_with
 
 
 @pytest.fixture
@@ -123,3 +123,9 @@ def test_a_password_is_not_shown(store: str) -> None:
 def test_a_task_that_is_not_there_is_told_with_those_that_are(store: str) -> None:
     assert "labels of: 'support'" in refused("refit", store, "--task", "nope")
     assert "labels of: None" in refused("refit", store, "--domain", "nope")
+    assert "answers of: 'support'" in refused(
+        "export", store, "--task", "nope", "--to", "sft", "-o", f"{store}.jsonl"
+    )
+    before = len(list(SqlStore(store).since()))
+    assert "knows 'support'" in refused("queue", store, "--task", "support", "--task", "nope")
+    assert len(list(SqlStore(store).since())) == before  # nothing is drawn for a slip of the pen

@@ -21,7 +21,7 @@ from calibrant.releases.release import Release
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Completion, Event
 
-from ..desks import desk, identity, judged, release_with
+from ..judged_store import desk, identity, judged, release_with
 
 NUMBERS = count()
 

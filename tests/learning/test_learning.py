@@ -28,7 +28,7 @@ from calibrant.releases.release import Part, Release
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Assignment, Event, Record, Verdict
 
-from ..desks import desk, identity, judged, release_with
+from ..judged_store import desk, identity, judged, release_with
 
 GRID = np.array([0.5, 0.7, 0.9])
 NUMBERS = count()

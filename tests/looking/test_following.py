@@ -23,7 +23,7 @@ from calibrant.releases.promoting import promote
 from calibrant.releases.release import Release, Way
 from calibrant.tally import Tally
 
-from ..desks import desk, identity, judged, release_with
+from ..judged_store import desk, identity, judged, release_with
 
 ASK = ("elicit", "ask", "demo", "init", "doctor", "serve", "posture", "redteam", "refine")
 """Commands that ask a model or serve one: their examples are only read, or run with --estimate."""

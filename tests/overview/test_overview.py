@@ -16,7 +16,7 @@ from calibrant.past.answers import Answer
 from calibrant.tally import Tally
 from calibrant.types import Assignment, Event, Fact, Record, Verdict, canonical
 
-from ..desk import DAY, START, answers, desk
+from ..four_tasks import DAY, START, answers, desk
 
 END = START + 70 * DAY
 

@@ -20,8 +20,8 @@ from calibrant.pages.lines import AXIS, strip
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Event, Record, Which
 
-from .. import desk as made_up
-from ..desks import judged
+from .. import four_tasks as made_up
+from ..judged_store import judged
 from .conftest import Maker, Person
 
 END = made_up.START + 70 * made_up.DAY

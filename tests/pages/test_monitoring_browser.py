@@ -10,7 +10,7 @@ from calibrant.card.numbers import numbers, read_store
 from calibrant.card.rendering import html
 from calibrant.stores.sql import SqlStore
 
-from .. import desk as made_up
+from .. import four_tasks as made_up
 from .conftest import Maker
 from .test_monitoring import END, until
 from .test_review_browser import Opener, serious

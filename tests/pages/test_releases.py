@@ -12,8 +12,8 @@ from calibrant.learning.refitting import refit
 from calibrant.releases.promoting import promote, promotions
 from calibrant.stores.sql import SqlStore
 
-from ..desks import desk as learning_desk
-from ..desks import identity, judged, release_with
+from ..judged_store import desk as learning_desk
+from ..judged_store import identity, judged, release_with
 from .conftest import Maker, Person
 
 NUMBERS = count()

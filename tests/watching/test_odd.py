@@ -17,7 +17,7 @@ from calibrant.errors import CalibrantError, Misuse, StoreError
 from calibrant.stores.sql import SqlStore
 from calibrant.watching.log import watch
 
-from ..desks import desk, identity, judged
+from ..judged_store import desk, identity, judged
 
 
 def run(*words: str) -> Any:

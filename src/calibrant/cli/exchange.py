@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +17,9 @@ from calibrant.records.opening import open_store, without_password
 from .options import AsJson, Labels, LogPath, command
 from .store import StoreUrl
 from .terminal import print_json, say
+
+if TYPE_CHECKING:
+    from calibrant.protocols import Store
 
 
 @command("import")
@@ -46,14 +51,11 @@ def import_command(
     from calibrant.importing import import_log
 
     share = _share(judged)
-    opened = open_store(store)
-    try:
+    with _filled(store) as opened:
         found = import_log(
             log, opened, now=time.time(), judged=share, task=task, domain=domain, model=model,
             question=question, answer=answer, **asdict(labels),
         )  # fmt: skip
-    finally:
-        opened.close()
     if as_json:
         print_json(found.to_dict() | {"store": without_password(store)})
         return
@@ -66,6 +68,21 @@ def import_command(
         say(f"Left out: {rows:,} x {reason}.")
     for note in found.notes:
         say(f"Note: {note}")
+
+
+@contextmanager
+def _filled(url: str) -> Iterator[Store]:
+    """A store that is to be filled; where that fails, a file that was made for it and holds nothing goes again."""
+    file = Path(url.removeprefix("sqlite:///"))
+    made = "://" not in str(url).removeprefix("sqlite:///") and not file.exists()
+    opened = open_store(url)
+    try:
+        yield opened
+    finally:
+        empty = made and next(iter(opened.since()), None) is None
+        opened.close()
+        for end in ("", "-wal", "-shm") if empty else ():
+            Path(f"{file}{end}").unlink(missing_ok=True)
 
 
 def _share(judged: str | None) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calibrant.errors import Misuse
+from calibrant.errors import Misuse, UnusableInput
 from calibrant.files.writing import write
 
 from .learn import learn
@@ -66,6 +66,11 @@ def queue_command(
     opened = open_store(store)
     try:
         desk = Desk(opened, told_settings(opened, per_day))
+        if unknown := set(task or ()).difference(known := desk.tasks()):
+            raise UnusableInput(
+                f"There are no answers of the task {min(unknown)!r} in this store that could be judged, which knows "
+                f"{', '.join(map(repr, known)) or 'no task'}."
+            )
         desk.settle()
         drawn = desk.draw()
         found = listed(desk, tuple(task or ()), store=opened if out is not None else None)

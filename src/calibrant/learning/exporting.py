@@ -104,6 +104,8 @@ def export(
     reviewed, left = _reviewed(store, task)
     made = list(_MAKERS[to](reviewed, left))
     if not made:
+        if task is not None and not (reviewed or left):
+            raise UnusableInput(_nobody_judged(store, task))
         told = "; ".join(f"{n:,} x {why}" for why, n in left.items()) or "nobody has judged an answer"
         raise UnusableInput(
             f"There is nothing to export to {to}: {told}. Judge answers: calibrant learn queue STORE."
@@ -118,6 +120,11 @@ def export(
         side = "train" if side_of(family[item], split, seed) else "test"
         sides[side].append({**row, "split": side} if to == "table" else dict(row))
     return Exported(rows=sides, left=dict(left))
+
+
+def _nobody_judged(store: Store, task: str) -> str:
+    others = sorted({repr(one.question.task) for one in _Read.of(store).records.values()})
+    return f"Nobody has judged an answer of the task {task!r}. Judged are answers of: {', '.join(others) or 'none'}."
 
 
 @dataclass

@@ -105,6 +105,12 @@ class Desk:
             found = self._queue.in_turn(self._clock(), self.settings)
             return [one for one in found if not tasks or one.task in tasks]
 
+    def tasks(self) -> list[str]:
+        """The tasks of all answers that could be shown, in their order by name."""
+        with self._leases.lock:
+            self._folding.go_on()
+            return sorted(self._drawing.tasks)
+
     def next(self, reviewer: str, tasks: Collection[str] = (), *, at: str = "") -> Item | None:
         """The item that this reviewer has, else the next in turn, which is theirs from now on; None where none waits.
 
