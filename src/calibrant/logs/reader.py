@@ -21,7 +21,20 @@ from .repeats import Repeats, has_epochs, totals
 from .roles import Roles, shared
 from .scales import Units, units_of
 from .sources import Block, Source
-from .values import CODE, NOT_A_NUMBER, PHRASES, REASONS, TOTAL, Column, Kind, propensities, scores, weights
+from .unjudged import Unjudged
+from .values import (
+    CODE,
+    NO_VERDICT,
+    NOT_A_NUMBER,
+    PHRASES,
+    REASONS,
+    TOTAL,
+    Column,
+    Kind,
+    propensities,
+    scores,
+    weights,
+)
 from .verdicts import MOST_WORDS, Verdicts, verdicts
 from .vocabulary import listed
 
@@ -30,6 +43,7 @@ __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
 
 FEW_WORDS = 12
 """Different words of a column of confidences that may be levels."""
+_NONE = CODE[NO_VERDICT]
 MOST_SUMS = 0.05
 """A share of verdicts between right and wrong that only rows which sum others up make."""
 
@@ -159,6 +173,7 @@ class Reader:
         self._lacking: dict[Key, Counter[str]] = {}
         self._units: dict[str, Units] = {}
         self._between: tuple[int, int] = (0, -1)
+        self.unjudged = Unjudged()
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
         self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
 
@@ -305,6 +320,11 @@ class Reader:
             )
         ):
             self._between = self._between[0] + len(parts), int(parsed.row[parts[-1]])
+        if (
+            self.roles.correct
+            and (asked := (parsed.score_why == 0) & np.isin(parsed.grade_why, (0, _NONE))).any()
+        ):
+            self.unjudged.see(parsed.score[asked], parsed.grade_why[asked] == 0)
         if self.repeats and (fine := parsed.usable).any():
             names = np.array([hash(key) for key in parsed.keys], np.int64)[parsed.group[fine]]
             for one in self.repeats:

@@ -158,12 +158,16 @@ def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -
     reader = Reader(source, roles, stated=stated, items=items, summing=summing, scale=scale)
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
     repeated, tied = repeats_told(reader.repeats, roles)
+    units = {key: reader.unit(roles.confidence, key) for key in reader.groups}
+    notes = list(reader.notes)
+    if all(unit.claims for unit in units.values()):
+        notes += reader.unjudged.notes(weighted=roles.weight is not None)
     return Counts(
         lost=reader.lost, repeated=repeated, tied=tied,
-        unread=reader.unread, notes=reader.notes,
+        unread=reader.unread, notes=notes,
         rows=reader.rows, used=reader.used, unusable=reader.unusable, read_as=reader.read_as,
         groups=groups, folds=parts, constants={key: reader.constants(key) for key in groups}, empty=reader.empty,
-        units={key: reader.unit(roles.confidence, key) for key in reader.groups},
+        units=units,
     )  # fmt: skip
 
 
