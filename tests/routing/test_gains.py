@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -178,3 +179,53 @@ def test_domains_are_shrunk_to_where_the_truth_is() -> None:
         sure += [abs(made[g].shrunk - truth[g]) < 1.96 * made[g].error for g in range(20)]
     assert np.square(shrunk_off).mean() < 0.7 * np.square(raw_off).mean()
     assert 0.9 < np.mean(sure) < 0.99
+
+
+# ------------------------------------------------------------------ gain and doubt together
+
+
+class EqualElsewhere:
+    """Where the small model is right tells nothing of the large one: ranking by doubt is all there is to know."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        score = rng.random(n)
+        self.right = (rng.random((2, n)) < np.stack([0.2 + 0.7 * score, np.full(n, 0.8)])).astype(float)
+        self.answers = FirstAnswers.of(n, domain=rng.choice(list("abcdefgh"), n), scores={"tokens": score})
+
+
+@pytest.mark.parametrize("world", [TwoModels, EqualElsewhere])
+def test_with_few_labels_the_ranking_is_not_below_the_better_of_gain_and_doubt(world: Any) -> None:
+    found = []
+    for seed in range(5):
+        seen, new = world(150, seed), world(2000, 1000 + seed)
+        model = fit_gains(seen.answers, *seen.right)
+        told = model(new.answers)
+        alone = replace(model, slope=(0.0, 1.0, 0.0), doubt=())(new.answers)
+        ways = (told.gain, alone.gain, -told.small)
+        found.append([apgr(Recovery.of(way, *new.right)) for way in ways])
+    together, gain, doubt = np.array(found, dtype=float).T
+    best = gain if gain.mean() > doubt.mean() else doubt
+    off = together - best
+    assert off.mean() > -0.01 - 2 * off.std() / len(off) ** 0.5
+    assert together.mean() > (gain.mean() + doubt.mean()) / 2
+
+
+def test_many_labels_tell_gain_from_doubt() -> None:
+    world = TwoModels(3000, 1)
+    model = fit_gains(world.answers, *world.right)
+    _, times, _ = model.slope
+    _, falls = model.doubt
+    assert times > 0.8
+    assert falls < 0.15
+
+
+def test_a_model_of_before_there_was_doubt_is_read_and_says_what_it_said() -> None:
+    world = TwoModels(200, 2)
+    before = replace(fit_gains(world.answers, *world.right), doubt=())
+    kept = before.to_json()
+    assert '"doubt"' not in kept
+    again = GainModel.from_json(kept)
+    assert again.model_id == before.model_id
+    np.testing.assert_array_equal(again(world.answers).gain, before(world.answers).gain)
+    assert GainModel.from_json(fit_gains(world.answers, *world.right).to_json()).doubt

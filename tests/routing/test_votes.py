@@ -253,3 +253,27 @@ def test_recorded_answers_are_grouped() -> None:
     assert alike("$1,200", "1200.00") and not alike("12 m", "12 km")
     ballots = Ballots.of("abc", [["The Hague"], [" "], ["hague."]])
     assert ballots.choice.tolist() == [[0], [-1], [0]]
+
+
+@pytest.mark.parametrize("rates", [[0.85, 0.4, 0.4, 0.45], [0.7, 0.7, 0.7, 0.7], [0.75, 0.72, 0.45]])
+def test_with_few_labels_the_pool_is_not_below_the_better_of_majority_and_best_voter(
+    rates: list[float],
+) -> None:
+    """What a hundred labels cannot tell must not cost: the mean over draws, less two standard errors of it."""
+    new, grade = voting(rates, 5000, np.random.default_rng(99))
+    right = new.grades(grade)
+    majority = right[new.best(new.votes.sum(axis=0))].mean()
+    alone = grade[int(np.argmax(rates))].mean()
+    pools = [fit_votes(*voting(rates, 100, np.random.default_rng(seed))) for seed in range(6)]
+    found = np.array([right[pool(new).best].mean() for pool in pools])
+    assert found.mean() > max(majority, alone) - 0.004 - 2 * found.std() / len(found) ** 0.5
+
+
+def test_the_best_voter_alone_weighs_by_how_surely_it_is_ahead_of_a_majority() -> None:
+    strong, even = (
+        fit_votes(*voting(rates, 300, np.random.default_rng(5))).statistics["shares"]
+        for rates in ([0.95, 0.35, 0.35, 0.35], [0.6, 0.6, 0.6, 0.6])
+    )
+    assert strong["best voter alone"] > 20 * strong["equal votes"]
+    assert even["best voter alone"] < 0.05
+    assert even["equal votes"] + even["common weight"] > 0.5

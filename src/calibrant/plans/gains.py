@@ -7,15 +7,16 @@ Three logistic regressions on the same columns (see `encoding.Encoder`) and a fo
     p_large = share * direct + (1 - share) * (p_small * q_right + (1 - p_small) * q_wrong)
     gain    = p_large - p_small
 
-after which gains are drawn to their mean by a slope, so that they are neither too far apart nor too close. `direct` is
-the regression of the large model's verdicts by themselves; `share` and slope are chosen by squared error on rows that
-the regressions had not seen.
+after which the gain is drawn to its mean by a slope, and what doubt of the small model says is added by a slope of
+its own: with few labels the gains of four regressions err more than P(small right) does. `direct` is the regression of
+the large model's verdicts by themselves; `share` and slopes are chosen by squared error on rows that the regressions
+had not seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +51,10 @@ class Gains:
         value, error = getattr(self, of), getattr(self, f"{of}_error")
         least = -1.0 if of == "gain" else 0.0
         return np.clip(value - Z95 * error, least, 1.0), np.clip(value + Z95 * error, least, 1.0)
+
+    def at(self, where: NDArray[Any]) -> Gains:
+        """The predictions at these indices, or where true."""
+        return Gains(**{one.name: getattr(self, one.name)[where] for one in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +108,9 @@ class Ridge:
 class GainModel(Sealed):
     """From answers to P(small right), P(large right) and the gain. Immutable plain JSON.
 
-    Made by `calibrant.routing.gains.fit_gains`. `rows` are those fitted on, `statistics` says how
-    complexity was chosen.
+    Made by `calibrant.routing.gains.fit_gains`. `slope` holds the centre of the gain, its slope and the new centre;
+    `doubt` the centre of P(small right) and what each point of it below that adds: nothing in models of before there
+    was one. `rows` are those fitted on, `statistics` says how complexity was chosen.
 
     Examples
     --------
@@ -125,9 +131,11 @@ class GainModel(Sealed):
     parts: Mapping[str, Ridge]
     share: float
     slope: tuple[float, float, float]
+    doubt: tuple[float, float] | tuple[()] = ()
     rows: int
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
+    later = ("doubt",)
     kind = Kind(
         noun="a gain model", format="calibrant/gain", mark="model_id",
         made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
@@ -140,7 +148,7 @@ class GainModel(Sealed):
         p, e = {}, {}
         for name, part in self.parts.items():
             p[name], e[name] = part.predict(x, unseen)
-        return drawn(combined(p, e, self.share), self.slope)
+        return drawn(combined(p, e, self.share), self.slope, self.doubt)
 
     @property
     def model_id(self) -> str:
@@ -152,14 +160,19 @@ class GainModel(Sealed):
         return cls(
             encoder=Encoder.from_dict(data["encoder"]),
             parts={name: Ridge.from_dict(part) for name, part in data["parts"].items()},
-            share=data["share"], slope=tuple(data["slope"]), rows=data["rows"], statistics=data["statistics"],
+            share=data["share"], slope=tuple(data["slope"]), doubt=tuple(data.get("doubt", ())), rows=data["rows"],
+            statistics=data["statistics"],
         )  # fmt: skip
 
 
-def drawn(told: Gains, slope: tuple[float, float, float]) -> Gains:
-    """Gains drawn to their mean by a (centre, slope, new centre)."""
+def drawn(
+    told: Gains, slope: tuple[float, float, float], doubt: tuple[float, float] | tuple[()] = ()
+) -> Gains:
+    """Gains drawn to their mean by a (centre, slope, new centre), and what doubt adds by a (centre, slope)."""
     centre, times, mean = slope
-    gain = np.clip(mean + times * (told.gain - centre), -told.small, 1 - told.small)
+    usual, falls = doubt or (0.0, 0.0)
+    gain = mean + times * (told.gain - centre) - falls * (told.small - usual)
+    gain = np.clip(gain, -told.small, 1 - told.small)
     return Gains(
         small=told.small, large=told.small + gain, gain=gain, small_error=told.small_error,
         large_error=told.large_error, gain_error=told.gain_error,

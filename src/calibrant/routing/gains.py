@@ -18,6 +18,8 @@ from .ridges import averaged, refitted
 __all__ = ["fit_and_hold_out", "fit_gains"]
 
 _LEAST = 10
+_PULL = 4.0
+"""Precision with which gain and doubt are each drawn to one half, in units of the noise of a verdict."""
 
 
 def fit_gains(
@@ -87,9 +89,9 @@ def fit_and_hold_out(
             )
     share = _share(held, s, g, w)
     out_of_fold = combined(held, held_error, share)
-    slope = _slope(out_of_fold.gain, g - s, w)
+    slope, doubt = _believed(out_of_fold, s, g, w)
     model = GainModel(
-        encoder=encoder, parts=fitted, share=share, slope=slope, rows=len(s),
+        encoder=encoder, parts=fitted, share=share, slope=slope, doubt=doubt, rows=len(s),
         statistics={"sizes": told, "folds": folds},
     )  # fmt: skip
     return model, _unseen(held, held_error, (s, g, w), part)
@@ -110,7 +112,7 @@ def _unseen(
         out, rest = part == f, part != f
         share = _share({n: v[rest] for n, v in held.items()}, s[rest], g[rest], w[rest])
         told = combined(held, error, share)
-        settled = drawn(told, _slope(told.gain[rest], (g - s)[rest], w[rest]))
+        settled = drawn(told, *_believed(told.at(rest), s[rest], g[rest], w[rest]))
         for name, values in made.items():
             values[out] = getattr(settled, name)[out]
     return Gains(**made)
@@ -153,11 +155,31 @@ def _share(held: Mapping[str, Floats], s: Floats, g: Floats, w: Floats) -> float
     return float(np.clip((float(w @ (apart * missed)) + pull) / below, 0.0, 1.0))
 
 
-def _slope(gain: Floats, seen: Floats, w: Floats) -> tuple[float, float, float]:
-    """Centre of the gains, slope and new centre: weighted least squares drawn to slope 1."""
-    total = float(w.sum())
-    centre, mean = float(w @ gain) / total, float(w @ seen) / total
-    off, noise = gain - centre, float(w @ (seen - mean) ** 2) / total
-    pull = max(noise, 1e-6)
-    slope = (float(w @ (off * (seen - mean))) + pull) / (float(w @ off**2) + pull)
-    return centre, float(np.clip(slope, 0.0, 1.5)), mean
+def _believed(
+    told: Gains, s: Floats, g: Floats, w: Floats
+) -> tuple[tuple[float, float, float], tuple[float, float]]:
+    """How far the gain is believed, and how far doubt of the small model, by what rows they had not seen show.
+
+    Doubt says what is to be gained were the large model equally good at all that the small one gets wrong, and equally
+    bad at all that it gets right: q_wrong - p_small (1 - q_right + q_wrong) with two shares instead of two regressions.
+    It knows less and errs less. Weighted least squares of the verdicts on both, neither below zero, each drawn to one
+    half, give or take one half: few labels average the two.
+    """
+    total, seen = float(w.sum()), g - s
+    mean, large = float(w @ seen) / total, float(w @ g) / total
+    noise = max(float(w @ (seen - mean) ** 2) / total, 1e-6)
+    right, wrong = (float((w * v) @ g + large) / (float(w @ v) + 1) for v in (s, 1 - s))
+    falls = 1 - right + wrong
+    centre, usual = float(w @ told.gain) / total, float(w @ told.small) / total
+    x = np.stack([told.gain - centre, -falls * (told.small - usual)])
+    times = _nonnegative(
+        (x * w) @ x.T + _PULL * noise * np.eye(2), x @ (w * (seen - mean)) + _PULL * noise / 2
+    )
+    return (centre, float(times[0]), mean), (usual, float(times[1]) * falls)
+
+
+def _nonnegative(a: Floats, b: Floats) -> Floats:
+    """The two numbers >= 0 of least x a x / 2 - b x."""
+    x = np.linalg.solve(a, b)
+    alone = np.maximum(b / np.diag(a), 0.0)
+    return np.asarray(np.where(x < 0, 0.0, alone) if (x < 0).any() else x, dtype=np.float64)

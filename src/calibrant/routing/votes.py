@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
 
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.logistic import fit_logistic
@@ -25,6 +26,9 @@ __all__ = ["fit_votes"]
 _FOLDS = 5
 _RIDGES = (20.0, 100.0, 500.0)
 _FEW = 20
+_EQUAL, _COMMON, _ALONE = "equal votes", "common weight", "best voter alone"
+_PRIOR = {_EQUAL: 8.0, _COMMON: 4.0, _ALONE: 16.0, "ridge 500": 1.0, "ridge 100": 0.5, "ridge 20": 0.25}
+"""What each way weighs before its errors count: the less there is to learn, the more."""
 _TEMPER = 0.25
 """How far a cross-validated likelihood is believed: in full it picks one way by chance, with few labels."""
 _PULL = 0.5
@@ -47,7 +51,8 @@ def fit_votes(
     2. Weights by conditional logit on which candidate was right, in several ways: a plain majority; the best voter
        alone; all voters with one common weight; each with its own, drawn to the common ones by 20, 100 and 500
        pseudo-rows.
-       They are averaged, each by the squared error on items that it had not seen.
+       They are averaged, each by the squared error on items that it had not seen, from a start that favours the ways
+       with the least to learn, and among them the better of a majority and the best voter alone.
     3. The probability of the chosen answer, out of fold, gets a temperature; its interval is that of a free slope
        and level (Platt). More freedom costs more than it mends: the utilities hold a level already.
 
@@ -150,7 +155,8 @@ class _Fit:
         loss = np.array([
             sum(self._loss(made[name], self.fold == f) for f, made in enumerate(by_fold)) for name in names
         ])  # fmt: skip
-        share = np.exp(_TEMPER * (loss.min() - loss) / max(2 * loss.min() / self.weight.sum(), 1e-12))
+        share = self._prior(names, by_fold)
+        share *= np.exp(_TEMPER * (loss.min() - loss) / max(2 * loss.min() / self.weight.sum(), 1e-12))
         share /= share.sum()
         theta = share @ np.array([final[name] for name in names])
         p, graded = self._out_of_fold([share @ np.array([m[n] for n in names]) for m in by_fold])
@@ -168,13 +174,31 @@ class _Fit:
     def _candidates(self, where: NDArray[np.bool_]) -> Iterator[tuple[str, Floats]]:
         """Coefficients by the name of the way in which they were found."""
         common = self._common(where)
-        yield "equal votes", self._equal(where)
-        yield "common weight", common
+        yield _EQUAL, self._equal(where)
+        yield _COMMON, common
         if self.shared or self.count == 1:
             return
-        yield "best voter alone", self._alone(where)
+        yield _ALONE, self._alone(where)
         for rows in _RIDGES:
             yield f"ridge {rows:g}", self._ridge(where, common, rows)
+
+    def _prior(self, names: list[str], by_fold: list[dict[str, Floats]]) -> Floats:
+        """What each way weighs before its errors count.
+
+        Either a majority and the one that weighs all voters alike, or the best voter alone has most of it, by how
+        surely that voter was more often right on items that neither had seen. Few labels leave the pool near that.
+        """
+        surely = self._ahead(by_fold) if _ALONE in names else 0.0
+        parts = {_EQUAL: 1 - surely, _COMMON: 1 - surely, _ALONE: surely}
+        return np.array([_PRIOR[name] * parts.get(name, 1.0) for name in names])
+
+    def _ahead(self, by_fold: list[dict[str, Floats]]) -> float:
+        """How surely the best voter alone is more often right than a majority: one half at one standard error."""
+        alone, equal = (self._out_of_fold([made[name] for made in by_fold])[1] for name in (_ALONE, _EQUAL))
+        w, total, off = self.weight, float(self.weight.sum()), alone - equal
+        mean = float(w @ off) / total
+        spread = (float(w @ (off - mean) ** 2) + 0.25) / (total + 1)  # one further row at its worst
+        return float(ndtr(2 * (mean / np.sqrt(spread / total) - 1)))
 
     def _common(self, where: NDArray[np.bool_]) -> Floats:
         k = self.count
