@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sys import intern
 
 from ..types import SECOND, Action, Confidence, Message, Reading, Record, Verdict, digest
 
@@ -81,13 +82,13 @@ class Answer:
             costs = [step.cost for step in record.steps if step.cost is not None]
             cost = sum(costs) if costs else cost
         return cls(
-            record_id=record.id, time=record.time, item=item_of(record), task=question.task,
-            domain=question.domain, asked_by=question.asked_by, release=record.release,
-            model=completion.model if completion else None,
-            served=completion.system_fingerprint if completion else None,
-            signal=reading.signal if reading else None, score=reading.score if reading else None,
-            prompt=detail.get("prompt"), asked_with=detail.get("asked_with"),
-            map_id=told.map_id, p=told.p, low=told.low, high=told.high, why_none=told.reason,
+            record_id=record.id, time=record.time, item=item_of(record), task=_shared(question.task),
+            domain=_shared(question.domain), asked_by=_shared(question.asked_by), release=_shared(record.release),
+            model=_shared(completion.model) if completion else None,
+            served=_shared(completion.system_fingerprint) if completion else None,
+            signal=_shared(reading.signal) if reading else None, score=reading.score if reading else None,
+            prompt=_shared(detail.get("prompt")), asked_with=_shared(detail.get("asked_with")),
+            map_id=_shared(told.map_id), p=told.p, low=told.low, high=told.high, why_none=told.reason,
             action=decision.action if decision else None, held=record.held, error=record.error,
             cut=completion is not None and completion.finish_reason == "length",
             refused=completion is not None and completion.refusal,
@@ -98,6 +99,11 @@ class Answer:
     def group(self) -> tuple[str | None, str | None, str | None, str | None]:
         """Task, domain, model and map: within one of these a probability means one thing."""
         return self.task, self.domain, self.model, self.map_id
+
+
+def _shared(name: str | None) -> str | None:
+    """The one copy of a name that many answers have: each comes from the store with its own, and many are at hand."""
+    return intern(name) if type(name) is str else name
 
 
 def item_of(record: Record) -> str:

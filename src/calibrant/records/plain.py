@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import StoreError
@@ -228,6 +229,19 @@ def _pairs(top: tuple[tuple[str, float], ...]) -> list[list[str | float | None]]
     return [[word, None if logprob != logprob else logprob] for word, logprob in top]
 
 
+_token: Callable[[tuple[Any, ...]], Token] = partial(tuple.__new__, Token)
+"""`Token._make` without its look at the length, which costs as much as the token."""
+
+
+def _tokens(listed: list[Any]) -> tuple[Token, ...]:
+    if not listed:
+        return ()
+    texts, logprobs, tops = zip(*listed, strict=True)
+    numbers = logprobs if None not in logprobs else [math.nan if one is None else one for one in logprobs]
+    others = [_alternatives(top) for top in tops] if any(tops) else [()] * len(tops)
+    return tuple(map(_token, zip(texts, numbers, others, strict=True)))
+
+
 def _alternatives(pairs: list[list[Any]]) -> tuple[tuple[str, float], ...]:
     return tuple([(word, math.nan if logprob is None else logprob) for word, logprob in pairs])
 
@@ -241,11 +255,7 @@ def completion_from_dict(data: Mapping[str, Any]) -> Completion:
     """
     known = _known(Completion, data)
     if known.get("tokens") is not None:
-        tokens = [
-            Token(text, math.nan if logprob is None else logprob, _alternatives(top) if top else ())
-            for text, logprob, top in known["tokens"]
-        ]
-        known["tokens"] = tuple(tokens)
+        known["tokens"] = _tokens(known["tokens"])
     known["tool_calls"] = tuple(ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls", ()))
     known["usage"] = Usage(**_known(Usage, data.get("usage", {})))
     return Completion(**known)
