@@ -142,6 +142,34 @@ def test_errors_of_the_server_keep_their_status_and_not_its_secrets(
     assert raw(gateway(), "GET", "/v1/files")[0] == 404
 
 
+def test_json_leaves_whole_with_its_length_or_as_an_error(gateway: Maker, upstream: Upstream) -> None:
+    body = json.dumps({"data": ["x" * 5000], "usage": {"total_tokens": 2}}).encode()
+
+    async def packed(request: web.Request, _: Any) -> web.Response:
+        response = web.json_response(body=body)
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async def broken(request: web.Request, _: Any) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/json", "Content-Length": str(len(body))}
+        )
+        await response.prepare(request)
+        await response.write(body[:100])
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    made, sent = gateway(), (b'{"model":"tiny","input":"a"}', {"content-type": "application/json"})
+    upstream.script = packed
+    status, came, headers = raw(made, "POST", "/v1/embeddings", sent[0], **sent[1])
+    assert (status, came, headers["content-length"]) == (200, body, str(len(body)))
+    upstream.script = broken
+    status, came, headers = raw(made, "POST", "/v1/embeddings", sent[0], **sent[1])
+    assert status in (502, 503), came
+    assert "error" in json.loads(came)
+
+
 def test_pieces_pass_as_they_come(gateway: Maker, upstream: Upstream) -> None:
     async def script(request: web.Request, body: Any) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "audio/mpeg"})

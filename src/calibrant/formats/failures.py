@@ -15,6 +15,9 @@ PASSING = frozenset({408, 409, 425, 429})
 REFUSING = frozenset({400, 413, 422})
 """Statuses that refuse this one request; any other below 500 awaits every request."""
 
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What goes wrong where a body is not what it should be."""
+
 NAMED_STATUSES = {
     "invalid_request_error": 400,
     "invalid_prompt": 400,
@@ -85,7 +88,7 @@ class expecting:
             raise failure(status_in(self._body), self._body)
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+        if error is not None and isinstance(error, UNREADABLE):
             raise ModelUnavailable(
                 f"Expected {self._what}, got {excerpt(self._body)}. {self._advice}"
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -50,6 +51,11 @@ WIRES: tuple[Wire, ...] = (Chat(), RESPONSES, Messages(), Completions(), Decisio
 
 ASKED, TOLD = "POST", "GET, HEAD"
 
+THREADS = 32
+"""Threads at the most, made as they are needed. On a small machine there would be six, fewer than what looks at the
+store from time to time, and an answer's record would wait for one of them.
+"""
+
 SERVED = {
     **dict.fromkeys((*(wire.path for wire in WIRES), "/v1/feedback", "/v1/embeddings"), ASKED),
     **dict.fromkeys(("/v1/models", ANSWERS), TOLD),
@@ -93,6 +99,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         tasks = [asyncio.create_task(one()) for one in (*beside, following.watch)]
         for task in tasks:
             task.add_done_callback(_said)

@@ -64,6 +64,9 @@ GIVEN = ("content-type", "content-disposition", "content-range", "accept-ranges"
 
 QUERY = re.compile(rb"[!$-~]*")
 
+WHOLE = 2**20
+"""Bytes of JSON that are waited for: it is of no use in part, and what breaks off leaves as an error then."""
+
 PEEKED = 65536
 """Bytes of a form that are looked through for the name of its model; forms begin with their fields."""
 
@@ -257,17 +260,27 @@ class _Passed:
         told = {name: value for name in GIVEN if (value := response.headers.get(name)) is not None}
         told |= {**NO_CONFIDENCE, REASON: UNREAD}
         start = [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
-        await send({"type": "http.response.start", "status": response.status, "headers": start})
         counting = response.content_type == "application/json"
+        if counting and response.method != "HEAD" and 0 < (response.content_length or 0) <= WHOLE:
+            body = await response.read()
+            self._count(body)
+            start.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": response.status, "headers": start})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send({"type": "http.response.start", "status": response.status, "headers": start})
         kept = bytearray()
         async for part in response.content.iter_any():
             if counting and len(kept) <= self._most:
                 kept += part
             await send({"type": "http.response.body", "body": part, "more_body": True})
         if counting:
-            usage = _used(kept)
-            self._visit.used(usage.total, self._model.cost(usage))
+            self._count(kept)
         await send({"type": "http.response.body", "body": b""})
+
+    def _count(self, body: bytes | bytearray) -> None:
+        usage = _used(body)
+        self._visit.used(usage.total, self._model.cost(usage))
 
 
 def _used(data: bytes | bytearray) -> Usage:
