@@ -1,0 +1,270 @@
+"""What each way of fine-tuning reads off a model, makes small, and is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ..calibrators.temperature import Temperature
+from ..dialogue.scales import TokenScale
+from ..metrics import auroc, brier, classwise_ece, ece, noise_floor
+from ..tally import Floats, Tally
+from .examples import Choice, Judged
+from .losses.binned import Targets, binned, targets
+from .losses.language import language
+from .losses.outside import outside
+from .losses.tokenized_brier import soft_targets, tokenized_brier
+from .rendering import rendered
+from .vocabulary import chosen_scale, single_tokens
+
+__all__ = ["Choosing", "Confiding", "Task"]
+
+Tensor = Any
+OUTSIDE = 0.1
+"""Weight of the mass outside of the set of tokens, in a loss between 0 and 1."""
+COLLAPSED = 1.5
+"""Fewer different confidences than these, by their perplexity, tell nothing of the answers."""
+
+
+class Task(Protocol):
+    """A way of fine-tuning. Its examples are rows of tokens; the last `behind` of each follow the place that counts."""
+
+    rows: list[list[int]]
+    behind: int
+    keep: int
+    """Last positions whose logits are needed; 0 for all."""
+
+    @property
+    def expects(self) -> bool:
+        """Whether it has an E-step."""
+
+    def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
+        """The loss of each example, shape (n,), of logits (n, kept positions, vocabulary)."""
+
+    def read(self, logits: Tensor) -> Floats:
+        """What counts of the logits (n, vocabulary) at the place, as numbers."""
+
+    def expect(self, read: Floats, which: Sequence[int]) -> None:
+        """The E-step, where there is one: `read` of all the examples that are trained on."""
+
+    def measured(self, read: Floats, which: Sequence[int]) -> dict[str, float | None]:
+        """Measures of held-out examples; `loss` is what the best point has least of."""
+
+    def said(self, read: Floats, which: Sequence[int]) -> tuple[Floats, Floats]:
+        """How sure the model is of each answer, and whether it is right, shape (n,) each."""
+
+    def memory(self) -> Any:
+        """What the last E-step found, as JSON, so that a run goes on as if it had not been stopped."""
+
+    def remember(self, memory: Any) -> None:
+        """Take back what `memory` gave."""
+
+
+@dataclass(kw_only=True)
+class Confiding:
+    """ConfTuner: one confidence token for an answer that was judged."""
+
+    scale: TokenScale
+    tokens: list[int]
+    rows: list[list[int]]
+    right: Floats
+    soft: bool = False
+    behind: int = 0
+    keep: int = 1
+
+    @classmethod
+    def of(
+        cls, examples: Sequence[Judged], tokenizer: Any, *, scale: str | None = None, soft: bool = False
+    ) -> Confiding:
+        """With the finest scale that the tokenizer has, or the one that is named."""
+        probe = rendered(tokenizer, examples[0].messages(""))
+        of, tokens = chosen_scale(tokenizer, probe, scale)
+        texts = [rendered(tokenizer, one.messages(of.instruction)) for one in examples]
+        return cls(
+            scale=of, tokens=tokens, rows=[tokenizer.encode(text, add_special_tokens=False) for text in texts],
+            right=np.array([one.right for one in examples]), soft=soft,
+        )  # fmt: skip
+
+    def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
+        """`tokenized_brier` or `soft_targets`, and the first with a tenth of the mass outside of the scale."""
+        del batch  # the verdict is no token
+        last = logits[:, -1].float()
+        tokens = torch.tensor(self.tokens, device=last.device)
+        values = torch.tensor(self.scale.values, device=last.device, dtype=last.dtype)
+        right = torch.tensor(self.right[list(which)], device=last.device, dtype=last.dtype)
+        if self.soft:
+            return soft_targets(last, right, tokens, values)
+        return tokenized_brier(last, right, tokens, values) + OUTSIDE * outside(last, tokens)
+
+    def read(self, logits: Tensor) -> Floats:
+        """The shares of the tokens, and behind them their mass in the vocabulary; shape (n, tokens + 1)."""
+        whole = logits.float().log_softmax(-1)[:, self.tokens].exp().double().cpu().numpy()
+        mass = whole.sum(axis=1, keepdims=True)
+        return np.hstack([whole / np.maximum(mass, 1e-12), mass])
+
+    @property
+    def expects(self) -> bool:
+        """The target is the verdict."""
+        return False
+
+    def expect(self, read: Floats, which: Sequence[int]) -> None:
+        """There is no E-step."""
+
+    def memory(self) -> Any:
+        """Nothing."""
+
+    def remember(self, memory: Any) -> None:
+        """Nothing to take back."""
+
+    def said(self, read: Floats, which: Sequence[int]) -> tuple[Floats, Floats]:
+        """By the expected value of what is said."""
+        return np.clip(read[:, :-1] @ np.array(self.scale.values), 0.0, 1.0), self.right[list(which)]
+
+    def measured(self, read: Floats, which: Sequence[int]) -> dict[str, float | None]:
+        """Brier score, ECE, AUROC; `mass` on the scale; how many different confidences are said, by perplexity."""
+        q, tally = read[:, :-1], Tally.of(*self.said(read, which))
+        spread = -(q * np.log(np.maximum(q, 1e-12))).sum(axis=1).mean()
+        said = np.bincount(q.argmax(axis=1), minlength=q.shape[1]) / len(q)
+        different = float(np.exp(-(said * np.log(np.maximum(said, 1e-12))).sum()))
+        return {
+            **_sureness(tally), "loss": brier(tally), "entropy": float(spread), "different": different,
+            "mass": float(read[:, -1].mean()), "collapsed": float(different < COLLAPSED),
+        }  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class Choosing:
+    """CFT and RCFT: the right letter, by itself or with the binned distance that pulls confidence to accuracy."""
+
+    tokens: list[int]
+    rows: list[list[int]]
+    right: np.ndarray[Any, np.dtype[np.intp]]
+    options: np.ndarray[Any, np.dtype[np.intp]]
+    weight: float = 0.0
+    behind: int = 1
+    keep: int = 2
+    goal: dict[int, tuple[Floats, float]] = field(default_factory=dict)
+    bins: int = 10
+
+    @classmethod
+    def of(
+        cls,
+        examples: Sequence[Choice],
+        tokenizer: Any,
+        *,
+        method: Literal["cft", "rcft"],
+        weight: float = 1.0,
+    ) -> Choosing:
+        """`weight` is that of the binned distance (lambda of the paper, 1 there)."""
+        texts = [rendered(tokenizer, one.messages) for one in examples]
+        letters = max((one.letters for one in examples), key=len)
+        tokens = single_tokens(tokenizer, letters, texts[0])
+        right = np.array([one.right for one in examples])
+        rows = [
+            [*tokenizer.encode(text, add_special_tokens=False), tokens[i]]
+            for text, i in zip(texts, right, strict=True)
+        ]
+        options = np.array([len(one.letters) for one in examples])
+        regular = method == "rcft"
+        return cls(
+            tokens=tokens,
+            rows=rows,
+            right=right,
+            options=options,
+            weight=weight * regular,
+            keep=0 if regular else 2,
+        )
+
+    def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
+        """Cross-entropy of the letter; of RCFT of question and letter, and the binned distance."""
+        ids = batch["input_ids"]
+        if not self.weight:
+            counted = torch.zeros_like(ids[:, -2:], dtype=torch.bool)
+            counted[:, -1] = True
+            return language(logits[:, -2:].float(), ids[:, -2:], counted)
+        places = torch.arange(ids.shape[1], device=ids.device)
+        first = batch["attention_mask"].argmax(-1, keepdim=True)  # nothing predicts the first real token
+        whole = language(logits.float(), ids, places[None, :] > first)
+        goal = torch.tensor(
+            np.array([self.goal[i][0] for i in which]), device=ids.device, dtype=torch.float32
+        )
+        weight = torch.tensor([self.goal[i][1] for i in which], device=ids.device, dtype=torch.float32)
+        last = self._masked(torch, logits[:, -2].float(), which)
+        letters = torch.tensor(self.tokens, device=ids.device)
+        return whole + self.weight * binned(last, goal, weight, letters)
+
+    def _masked(self, torch: Any, logits: Tensor, which: Sequence[int]) -> Tensor:
+        """With no probability for letters that a question has no option for."""
+        for place, token in enumerate(self.tokens):
+            lacking = torch.tensor(self.options[list(which)] <= place, device=logits.device)
+            column = torch.where(lacking, torch.full_like(logits[:, token], -1e4), logits[:, token])
+            logits = logits.index_copy(1, torch.tensor([token], device=logits.device), column[:, None])
+        return logits
+
+    def read(self, logits: Tensor) -> Floats:
+        """The logits of the letters, shape (n, letters)."""
+        made: Floats = logits.float()[:, self.tokens].double().cpu().numpy()
+        return made
+
+    def probabilities(self, read: Floats, which: Sequence[int]) -> Floats:
+        """Of the options of each question, shape (n, letters); 0 for letters without one."""
+        shown = np.arange(read.shape[1]) < self.options[list(which)][:, None]
+        z = np.where(shown, read - read.max(axis=1, keepdims=True), -np.inf)
+        e = np.exp(z)
+        made: Floats = e / e.sum(axis=1, keepdims=True)
+        return made
+
+    @property
+    def expects(self) -> bool:
+        """Of RCFT."""
+        return self.weight > 0
+
+    def expect(self, read: Floats, which: Sequence[int]) -> None:
+        """Bins all that is trained on by how sure the model is now, and sets what it should be."""
+        p = self.probabilities(read, which)
+        found: Targets = targets(p, (p.argmax(axis=1) == self.right[list(which)]) * 1.0, self.bins)
+        self.goal = {i: (found.probability[k], float(found.weight[k])) for k, i in enumerate(which)}
+
+    def memory(self) -> Any:
+        """The targets of each example."""
+        return [[i, list(goal), weight] for i, (goal, weight) in self.goal.items()]
+
+    def remember(self, memory: Any) -> None:
+        """The targets of each example."""
+        self.goal = {i: (np.array(goal), weight) for i, goal, weight in memory}
+
+    def said(self, read: Floats, which: Sequence[int]) -> tuple[Floats, Floats]:
+        """By the probability of the likeliest option."""
+        p = self.probabilities(read, which)
+        return np.minimum(p.max(axis=1), 1.0), (p.argmax(axis=1) == self.right[list(which)]) * 1.0
+
+    def measured(self, read: Floats, which: Sequence[int]) -> dict[str, float | None]:
+        """Accuracy, the ECE of the likeliest option and class by class, and the Brier score of all options."""
+        p, right = self.probabilities(read, which), self.right[list(which)]
+        square = float(((p - np.eye(p.shape[1])[right]) ** 2).sum(axis=1).mean())
+        return {
+            **_sureness(Tally.of(*self.said(read, which))),
+            "loss": square,
+            "ece_classes": classwise_ece(p, right, 10),
+        }
+
+    def scaled(self, read: Floats, which: Sequence[int]) -> tuple[Floats, Floats]:
+        """As `said`, with the logits divided by a temperature: each half by the one that is fitted on the other."""
+        z = np.log(np.maximum(self.probabilities(read, which), 1e-30))
+        places = np.array(which)
+        divided = np.empty_like(z)
+        for here, there in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+            divided[here] = (
+                z[here] / Temperature().fit_logits(z[there], self.right[places[there]]).temperature
+            )
+        return self.said(divided, which)
+
+
+def _sureness(tally: Tally) -> dict[str, float | None]:
+    return {
+        "accuracy": tally.accuracy, "confidence": tally.mean_confidence, "ece": ece(tally, 10),
+        "floor": noise_floor(tally, 10), "brier": brier(tally), "auroc": auroc(tally),
+    }  # fmt: skip

@@ -1,0 +1,62 @@
+"""Models to tune: from a folder, by their name, or dequantised from a GGUF file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import Misuse, UnusableInput
+from ..plugins import require
+
+__all__ = ["adapted", "loaded", "needed"]
+
+WHAT = "Fine-tuning"
+
+
+def needed(module: str) -> Any:
+    """A package of the extra `training`, or the command that brings it."""
+    return require(module, WHAT, "training")
+
+
+def loaded(name: str) -> tuple[Any, Any]:
+    """The model in single precision, and its tokenizer.
+
+    Raises `UnusableInput` where there is no such model, `MissingExtra` without the extra.
+    """
+    torch, transformers = needed("torch"), needed("transformers")
+    path = Path(name)
+    where: dict[str, Any] = {}
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise UnusableInput(f"Expected a GGUF file at {path}; there is none. Check the path.")
+        needed("gguf")
+        name, where = str(path.parent), {"gguf_file": path.name}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **where)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **where)
+    except (OSError, ValueError, KeyError) as error:
+        raise UnusableInput(
+            f"Expected a causal language model at {path}: a folder, a GGUF file or a name on the hub; {error}"
+        ) from error
+    if where:  # so that it can be saved: what was quantised is plain now
+        model.hf_quantizer, model.is_quantized = None, False
+        del model.config.quantization_config
+    return model, tokenizer
+
+
+def adapted(model: Any, *, rank: int, alpha: int, dropout: float, layers: str) -> Any:
+    """The model with LoRA weights to train, and its own held still; raises `Misuse` where no layer is called so."""
+    peft = needed("peft")
+    wanted = layers if layers == "all-linear" else [one.strip() for one in layers.split(",") if one.strip()]
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=wanted,
+        bias="none",
+    )
+    try:
+        return peft.get_peft_model(model, config)
+    except ValueError as error:
+        raise Misuse(f"--layers {layers}: {error}") from error
