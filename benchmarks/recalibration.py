@@ -9,21 +9,25 @@ every label: the share of challengers promoted that are no better on average (at
 propensities of .9 where the confidence is below .8 and .1 above, with propensities that have nothing to do with it from
 .01 on, and in clusters of 2 and of 20 whose verdicts are the same; and the labels to promote one that is better. Last
 certificates (at most 20 % wrong, delta .1) issued on the labels since the challenger was fitted, at the moment of its
-promotion: the share that promises too much.
+promotion: the share that promises too much. And those that are looked at again as labels double, of up to 9,216: the
+share of streams of which any look ever promised too much, beside looks at the whole delta at each of the same labels.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from calibrant.fits.forgetting import ForgettingPlatt
-from calibrant.guarantees.certifying import certify
+from calibrant.guarantees.certifying import certify, spent
+from calibrant.guarantees.walking import fewest
 from calibrant.learning.testing import PromotionTest, largest
+from calibrant.maps.calibration import CalibrationMap
 from calibrant.metrics.ece import ece
 from calibrant.plugins import find
 from calibrant.tally import Tally
@@ -216,6 +220,62 @@ def issuing(runs: int) -> None:
           "(delta .1, of which the first issue spends .061)")  # fmt: skip
 
 
+def renewing(runs: int) -> None:
+    """Looks at doubling numbers of labels, the k-th at 6 / (pi k)^2 of delta, by the schedule of a store."""
+    print(
+        "\nCertificates as labels double, at most 20 % wrong, delta .1: streams of which a look promised too much,"
+    )
+    print(
+        "  at the whole delta in each look; certified at last, at the median look; sent, of what could be sent"
+    )
+    for name in (
+        "no threshold keeps it",
+        "calibrated line",
+        "the same, of doubtful answers .9 judged, of others .1",
+    ):
+        found = [_renewed(name, seed) for seed in range(runs)]
+        broken, greedy, first, sent = (np.array(one, float) for one in zip(*found, strict=True))
+        print(f"  {name:58s} {broken.mean():.3f}  {greedy.mean():.3f}  {np.isfinite(first).mean():.2f}  "
+              f"{np.median(first):6,.0f}  {np.nanmean(sent) if np.isfinite(sent).any() else np.nan:.2f}")  # fmt: skip
+
+
+def _renewed(name: str, seed: int) -> tuple[bool, bool, float, float]:
+    """Whether any look promised too much, the same at the whole delta, the size at the first, and what is sent."""
+    rng, flat = np.random.default_rng(seed), name.startswith("no")
+    c = np.round(np.clip(rng.beta(5, 1.3, 40_000), 1e-3, 1 - 1e-3), 3)
+    truth = np.full(len(c), 0.798) if flat else expit(logit(c) - 0.4)
+    chance = np.where(c < 0.8, 0.9, 0.1) if "doubtful" in name else np.ones(len(c))
+    y, weight = (rng.random(len(c)) < truth).astype(float), 1 / chance
+    made, judged = identity(), np.flatnonzero(rng.random(len(c)) < chance)
+    sizes = np.cumsum(weight[judged]) / np.maximum.accumulate(weight[judged])
+    best = max(
+        (float((c >= t).mean()) for t in np.unique(c) if (1 - truth[c >= t]).mean() <= 0.2), default=np.nan
+    )
+    broken = greedy = False
+    first, sent, issue, size = np.inf, np.nan, 1, 2.0 * fewest(0.2, spent(0.1, 1))
+    while len(reached := np.flatnonzero(sizes >= size)) and size < 10_000:
+        rows = judged[: reached[0] + 1]
+        look = partial(
+            certify, c[rows], y[rows], weight=weight[rows], max_error=0.2, delta=0.1, prior_map=made
+        )
+        for one, spends in ((look(issue=issue), True), (look(), False)):
+            if one.threshold is not None:
+                over = 1 - truth[c >= one.threshold].mean() > 0.2
+                broken, greedy = broken or (over and spends), greedy or (over and not spends)
+                if spends:
+                    first, sent = min(first, size), float((c >= one.threshold).mean()) / best
+        issue, size = issue + 1, 2 * size
+    return broken, greedy, first, sent
+
+
+@cache
+def identity() -> CalibrationMap:
+    """A map that says what the confidence says."""
+    rng = np.random.default_rng(1)
+    c = rng.uniform(0.02, 0.98, 20_000)
+    return find("calibrators", "platt")().fit(Tally.of(c, (rng.random(len(c)) < c).astype(float)))
+
+
 def main() -> None:
     quick = "--quick" in sys.argv
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
@@ -223,6 +283,7 @@ def main() -> None:
     following(2 if quick else 20)
     promoting(20 if quick else runs, 1000 if quick else 5000)
     issuing(20 if quick else runs)
+    renewing(20 if quick else runs)
 
 
 if __name__ == "__main__":

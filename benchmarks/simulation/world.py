@@ -129,7 +129,8 @@ class World:
         leader, desk = self._leader(), self._desk()
         with _quickly():
             for _ in range(20):
-                if not (leader.lead() + desk.settle()):
+                before = self.store.verify().entries
+                if not (leader.lead() + desk.settle()) and self.store.verify().entries == before:
                     return
         raise AssertionError(f"seed {self.seed}: it never comes to rest")
 

@@ -11,10 +11,14 @@ from typer.testing import CliRunner
 
 from calibrant.cli import app
 from calibrant.errors import CalibrantError
+from calibrant.guarantees.certifying import certify
 from calibrant.maps.calibration import MapSet
+from calibrant.plans.certificates import CertificateSet
 from calibrant.records.opening import without_password
 from calibrant.releases.promoting import promote
+from calibrant.releases.release import Part
 from calibrant.stores.sql import SqlStore
+from calibrant.types import Event
 
 from ..judged_store import desk, identity, judged, release_with
 
@@ -129,3 +133,23 @@ def test_a_task_that_is_not_there_is_told_with_those_that_are(store: str) -> Non
     before = len(list(SqlStore(store).since()))
     assert "knows 'support'" in refused("queue", store, "--task", "support", "--task", "nope")
     assert len(list(SqlStore(store).since())) == before  # nothing is drawn for a slip of the pen
+
+
+def test_certificates_are_issued_by_command(tmp_path: Path) -> None:
+    lacking = certify([0.9] * 4, [1] * 4, max_error=0.15, delta=0.1, prior_map=identity(), issue=1)
+    files = {"certificates": CertificateSet(by=(), certificates=(lacking,))}
+    release = release_with(identity(), policy=Part(kind="risk_control", files=files))
+    path = str(tmp_path / "log.db")
+    made = desk(tmp_path / "log.db", [])
+    promote(made, release, note="first", time=0.0)
+    assert "cannot certify" in run("certify", path, status=3)
+    made.add(judged(300, made=identity()))
+    dry = run("certify", path, "--dry-run", "--json")
+    assert not dry["changed"] and dry["certificates"][0]["in_force"]
+    done = run("certify", path, "--json")
+    assert done["changed"] and done["release"] == dry["release"] and done["issued"][0]["in_force"]
+    assert "looked again at 576" in run("certify", path)
+    made.add([Event(id="alarm-1", kind="alarm", time=1e6, about=identity().map_id, data={"task": "support"})])
+    assert "not in force, an alarm is open: alarm-1" in run("certify", path, status=3)
+    assert "No certificate is for the task 'nope'" in refused("certify", path, "--task", "nope")
+    made.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from calibrant.assembly.config import parse
 from calibrant.assembly.sections import Learning
 from calibrant.errors import UnusableInput
 from calibrant.gateway.learner import Learner
-from calibrant.learning.deployed import deployed
+from calibrant.guarantees.certifying import certify
+from calibrant.learning.deployed import certificates_of, deployed
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import Pipeline
+from calibrant.plans.certificates import CertificateSet
 from calibrant.releases.promoting import promotions
-from calibrant.releases.release import Release
+from calibrant.releases.release import Part, Release
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Completion, Event
 
@@ -106,3 +109,27 @@ def test_the_section() -> None:
     for wrong in ({"promotion": "always"}, {"refit_after": 0}, {"after": 3}):
         with pytest.raises(UnusableInput):
             parse({**model, "learning": wrong}, {})
+
+
+def test_certificates_follow_labels_and_alarms_whoever_promotes(tmp_path: Path) -> None:
+    refused = certify([0.9] * 4, [1] * 4, max_error=0.15, delta=0.1, prior_map=identity(), issue=1)
+    files = {"certificates": CertificateSet(by=(), certificates=(refused,))}
+    release = release_with(identity(), policy=Part(kind="risk_control", files=files))
+    path = tmp_path / "log.db"
+    store = desk(path, [])
+    two = [learner(path, release, "by_hand") for _ in "ab"]
+    two[0].look()  # which says by what it answers
+    store.add([replace(one, time=one.time + 2e6) for one in judged(300, made=identity())])
+    for one in two:
+        one.look()
+    (promoted,) = promotions(store)
+    assert promoted.note == "certificates were issued on later labels"
+    told = {"task": "support", "domain": None, "model": "m"}
+    store.add([Event(id="alarm-1", kind="alarm", time=3e6, about=identity().map_id, data=told)])
+    for one in two:
+        one.look()
+    notes = [one.note for one in promotions(store)]
+    assert len(notes) == 2 and notes[0] == "certificates are out of force while an alarm is open"
+    ((_, held),) = certificates_of(deployed(store) or release)
+    assert held.certified and not held.valid
+    store.close()

@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "calibrant learn promote calibrant.db",
         "calibrant learn promote calibrant.db --careful --why 'more complaints since Monday'",
     ),
+    "learn certify": ("calibrant learn certify calibrant.db", "calibrant learn certify calibrant.db --dry-run --json"),
     "learn rollback": ("calibrant learn rollback calibrant.db --why 'more complaints since'",),
     "learn export": (
         "calibrant learn export calibrant.db --to sft -o sft.jsonl",

@@ -154,6 +154,41 @@ def promote_command(
         raise typer.Exit(FOUND)
 
 
+@command("certify", learn)
+def certify_command(
+    store: StoreUrl,
+    task: OfTask = None,
+    release: ReleaseFile = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Change nothing in the store.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Issue certificates anew where enough labels have come, and say how each stands and when it is looked at again.
+
+    All that are ever issued for a group hold together with probability 1 - delta. While an alarm is open a certificate
+    is out of force. A gateway does the same while it serves. Ends with status 3 where one is not in force.
+    """
+    from calibrant.learning.renewing import renew
+
+    from .options import FOUND
+
+    opened = _opened(store, readonly=dry)
+    try:
+        answering = _release(opened, store, release)
+        found = renew(opened, answering, task=task, dry=dry)
+    finally:
+        opened.close()
+    if as_json:
+        print_json({**found.to_dict(), "changed": not dry and found.release is not answering})
+    else:
+        for line in found.sentences:
+            say(line)
+        if found.release is not answering:
+            told = "would answer" if dry else "answers from now on"
+            say(f"Release {found.release.release_id} {told}: {found.release.note}.")
+    if not all(one.in_force for one in found.standings):
+        raise typer.Exit(FOUND)
+
+
 @command("rollback", learn)
 def rollback_command(
     store: StoreUrl,

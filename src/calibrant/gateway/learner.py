@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from calibrant.assembly.sections import Learning
 from calibrant.errors import CalibrantError, StoreError
 from calibrant.learning.contests import STATE, Contests
-from calibrant.learning.deployed import deployed, started
+from calibrant.learning.deployed import certificates_of, deployed, started
 from calibrant.past.folding import Folding
 from calibrant.past.reading import Past
 from calibrant.pipeline import Pipeline
@@ -26,6 +26,9 @@ LOG = logging.getLogger("calibrant.gateway")
 
 EVERY = 20.0
 """Seconds between two looks."""
+
+SELDOM = 50
+"""Labels after which certificates are looked at that wait for no number of them."""
 
 STALE = 5
 """Times `refit_after` labels after which challengers that nothing has decided are made anew."""
@@ -63,6 +66,7 @@ class Learner:
         self._folding = Folding(past or pipeline.store, [self._fold], kept=STATE)
         self._noted: str | None = None
         self._tried = (0, 0)
+        self._certify_at: tuple[str, int] = ("", 0)
 
     async def watch(self) -> None:
         """Look until cancelled; a moment after the start at first, which has other things to do."""
@@ -78,13 +82,17 @@ class Learner:
                 LOG.warning("The maps were not fitted anew: %s", error)
 
     def look(self) -> None:
-        """Follow the store, promote what is to be, and propose what is due. Raises `CalibrantError`."""
+        """Follow the store, promote what is to be, propose what is due, and keep certificates up.
+
+        Raises `CalibrantError`.
+        """
         self._note()
         self._folding.go_on()
         if self.settings.promotion == "by_test" and self._fold.open:
             self._promote()
         if self._due():
             self._refit()
+        self._certify()
 
     def _note(self) -> None:
         """Say in the store by which release this process answers, where none was promoted."""
@@ -113,6 +121,23 @@ class Learner:
         for one in found.proposals:
             LOG.info("Proposed %s (%s) for %s, on %d labels", one.id, one.way, one.place, one.labels)
         self._folding.go_on()
+
+    def _certify(self) -> None:
+        """Heed alarms at each look, and labels once enough have come that one may be due."""
+        release = deployed(self._pipeline.store) or self._release()
+        if not any(True for _ in certificates_of(release)):
+            return
+        from calibrant.learning.renewing import renew
+
+        look = release.release_id != self._certify_at[0] or self._fold.seen >= self._certify_at[1]
+        found = renew(self._pipeline.store, release, look=look)
+        if look:
+            self._certify_at = found.release.release_id, self._fold.seen + (found.missing or SELDOM)
+        for one in found.issued:
+            LOG.info(one.sentence)
+        for told, ones in (("out of force", found.suspended), ("in force again", found.restored)):
+            for certificate in ones:
+                LOG.warning("Certificate %s is %s", certificate.certificate_id, told)
 
     def _promote(self) -> None:
         from calibrant.learning.promoting import best, to_be_careful_about, why_ready

@@ -121,7 +121,7 @@ class Contests:
     promoted, when the map that it is held against answers no more, or when another of its kind is proposed for its
     place. The lowest of both maps in force, it stays.
 
-    `labels` and `alarms` count those since the last proposal or promotion.
+    `labels` and `alarms` count those since the last proposal or promotion of other maps.
     """
 
     name = "contests"
@@ -133,6 +133,7 @@ class Contests:
         self._known: set[int] = set()
         self._last: int | None = None
         self._of_models: set[str] = set()
+        self._in_force: list[str] | None = None
 
     def answered(self, answer: Answer) -> None:
         """Answers count once they are judged."""
@@ -180,6 +181,11 @@ class Contests:
         elif event.kind == ALARM:
             self.alarms += 1
 
+    @property
+    def seen(self) -> int:
+        """Questions with a label, of all time."""
+        return len(self._known)
+
     def _propose(self, event: Event) -> None:
         try:
             one = proposal_in(event.data)
@@ -195,8 +201,10 @@ class Contests:
         self.open[one.id] = Contest(one, test)
 
     def _promoted(self, data: Mapping[str, Any]) -> None:
-        self.labels = 0
         maps = dict(_maps_in(data.get("release", {})))
+        if sorted(maps) != self._in_force:  # else its certificates alone are others
+            self.labels = 0
+        self._in_force = sorted(maps)
         least = {id for parts in maps.values() for id in parts}
         for id, contest in list(self.open.items()):
             one = contest.proposal
@@ -221,7 +229,7 @@ class Contests:
                 for id, contest in self.open.items()
             },
             "closed": self.closed, "labels": self.labels, "alarms": self.alarms, "known": sorted(self._known),
-            "last": self._last, "of_models": sorted(self._of_models),
+            "last": self._last, "of_models": sorted(self._of_models), "in_force": self._in_force,
         }  # fmt: skip
 
     def load(self, state: Json) -> None:
@@ -235,7 +243,7 @@ class Contests:
         }  # fmt: skip
         self.closed, self.labels, self.alarms = dict(state["closed"]), state["labels"], state["alarms"]
         self._known, self._last = set(state["known"]), state["last"]
-        self._of_models = set(state["of_models"])
+        self._of_models, self._in_force = set(state["of_models"]), state.get("in_force")
 
 
 def contests(store: Store, *, kept: bool = False) -> Contests:

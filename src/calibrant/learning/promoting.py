@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from ..errors import Misuse, UnusableInput
-from ..guarantees.certifying import certify
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Least
 from ..maps.evidence import Evidence
-from ..plans.certificates import Certificate, CertificateSet
+from ..plans.certificates import Certificate
 from ..protocols import Store
 from ..releases.promoting import promote, promotions
 from ..releases.release import Release
-from ..types import Event, Fact, Json
+from ..types import Json
+from .certificates import Issued, Issuing, with_certificates
 from .contests import Contest, Contests
-from .labels import Label, labelled
-from .places import Place, placed, put, stated_of, with_way
+from .deployed import certificates_of
+from .labels import Label
+from .places import Place, placed, put, stated_of
 from .proposals import LEAST_OF, Proposal
 from .refitting import LOWEST
 
 __all__ = [
-    "CERTIFICATE",
-    "Reissued",
     "Step",
     "best",
     "checked",
@@ -34,36 +30,6 @@ __all__ = [
     "put_in_force",
     "to_be_careful_about",
 ]
-
-CERTIFICATE = "certificate"
-"""The kind of event: a certificate that was issued anew."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reissued:
-    """A certificate that took the place of one that stood on a map which was replaced."""
-
-    way: str | None
-    before: Certificate
-    after: Certificate
-
-    def told(self) -> Json:
-        """What is to be known of it."""
-        one = self.after
-        return {
-            "task": self.way, "by": dict(one.by), "certificate": one.certificate_id, "certified": one.certified,
-            "threshold_p": one.threshold_p, "issue": one.issue, "level": one.level, "labels": one.labels_used,
-            "reason": one.reason, "replaces": self.before.certificate_id,
-        }  # fmt: skip
-
-    @property
-    def sentence(self) -> str:
-        """What is said of it."""
-        one, group = self.after, ", ".join(f"{n} {v}" for n, v in self.after.by.items())
-        lead = f"Certificate{f' for {group}' if group else ''}, issue {one.issue}"
-        if one.certified:
-            return f"{lead}: at most {one.max_error:g} wrong at a probability of {one.threshold_p:.4f} and above."
-        return f"{lead}: cannot certify ({one.reason}); such answers go to a person until it can."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +39,7 @@ class Step:
     release: Release
     proposals: tuple[Proposal, ...]
     careful: bool
-    reissued: tuple[Reissued, ...] = ()
+    reissued: tuple[Issued, ...] = ()
 
     def to_dict(self) -> Json:
         """Plain values."""
@@ -151,13 +117,7 @@ def put_in_force(
         made, parents=(release.release_id,), made_at=time if made_at is None else made_at, note=note,
         labels=(min(one.first for one in proposals), max(one.last for one in proposals)),
     )  # fmt: skip
-    events: list[Fact] = [
-        Event(
-            id=f"{CERTIFICATE}-{one.after.certificate_id}", kind=CERTIFICATE, time=time, about=made.release_id,
-            data=one.told(),
-        )
-        for one in reissued
-    ]  # fmt: skip
+    events = [one.event(made.release_id, time) for one in reissued]
     last = next(promotions(store), None)
     if last is not None and last.release_id not in (release.release_id, made.release_id):
         raise _overtaken(last.release_id)
@@ -253,89 +213,31 @@ class _Replaced:
         return one.map_id == self.goes and place.way == way and alike
 
 
-@dataclass(frozen=True)
-class _Issuing:
-    """The labels of a store, and how many certificates were issued for each group."""
-
-    labels: tuple[Label, ...]
-    issues: dict[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, store: Store) -> _Issuing:
-        labels, _, _ = labelled(store)
-        issues: dict[str, int] = {}
-        for entry in store.events(CERTIFICATE):
-            if isinstance(entry.fact, Event):
-                data = entry.fact.data
-                key = _series(data.get("task"), data.get("by", {}))
-                issues[key] = max(issues.get(key, 0), int(data.get("issue") or 0))
-        return cls(tuple(labels), issues)
-
-    def issued(self, release: Release, way: str | None, one: Certificate, by: _Replaced) -> Certificate:
-        """The next of its series, on labels that came after those of the challenger."""
-        key, made = _series(way, one.by), by.made
-        issue = max(self.issues.get(key, 0), (one.issue or 1) if one.tested else 0) + 1
-        self.issues[key] = issue
-        later = [label for label in self.labels if self._is_for(label, release, one, by)]
-        fresh = _once(later)
-        found = certify(
-            np.array([float(label.answer.score or 0.0) for label in fresh]),
-            np.array([label.verdict.grade for label in fresh]),
-            weight=np.array([label.weight for label in fresh]),
-            cluster=np.array([label.answer.item for label in fresh], dtype=object),
-            max_error=one.max_error, delta=one.delta, prior_map=made, risk=one.risk, issue=issue, seed=one.seed,
-        )  # fmt: skip
-        found = found.bound_to(one.by, made.fingerprint)
-        return found if found.map_id else replace(found, map_id=made.map_id)
-
-    def _is_for(self, label: Label, release: Release, one: Certificate, by: _Replaced) -> bool:
-        place, stated = placed(release, label.answer), stated_of(label.answer)
-        return (
-            not isinstance(place, str)
-            and place[0] == by.proposal.place
-            and label.verdict.time > by.proposal.last
-            and not by.made.fingerprint.differences(stated)
-            and all(stated.get(name, value) == value for name, value in one.by.items())
-        )
-
-
-def _once(labels: Sequence[Label]) -> list[Label]:
-    return list({label.answer.record_id: label for label in labels}.values())
-
-
-def _series(way: Any, by: Any) -> str:
-    return repr((way, sorted(dict(by).items(), key=str)))
-
-
 def _reissued(
     store: Store, release: Release, replaced: Sequence[_Replaced]
-) -> tuple[Release, tuple[Reissued, ...]]:
+) -> tuple[Release, tuple[Issued, ...]]:
     """The release with every certificate issued anew that stands on a map which goes."""
-    issuing: _Issuing | None = None
-    done = list[Reissued]()
-    for name in (None, *release.tasks):
-        way = release.way(name)
-        held = way.policy.files.get("certificates")
-        if not isinstance(held, CertificateSet):
-            continue
-        certificates = list[Certificate]()
-        for one in held.certificates:
-            found = next((by for by in replaced if by.stood(name, one)), None)
-            if found is None:
-                certificates.append(one)
-                continue
-            issuing = issuing or _Issuing.of(store)
-            certificates.append(issuing.issued(release, name, one, found))
-            done.append(Reissued(way=name, before=one, after=certificates[-1]))
-        policy = replace(
-            way.policy,
-            files={
-                **way.policy.files,
-                "certificates": CertificateSet(by=held.by, certificates=tuple(certificates)),
-            },
-        )
-        release = with_way(release, name, replace(way, policy=policy))
-    return release, tuple(done)
+    done = list[Issued]()
+    issuing: Issuing | None = None
+    for name, one in certificates_of(release):
+        found = next((by for by in replaced if by.stood(name, one)), None)
+        if found is not None:
+            issuing = issuing or Issuing.of(store)
+            later = [label for label in issuing.labels if _is_for(label, release, one, found)]
+            done.append(issuing.look(name, one, found.made, later))
+    changed = {(one.way, one.before.certificate_id): one.after for one in done}
+    return with_certificates(release, changed), tuple(done)
+
+
+def _is_for(label: Label, release: Release, one: Certificate, by: _Replaced) -> bool:
+    place, stated = placed(release, label.answer), stated_of(label.answer)
+    return (
+        not isinstance(place, str)
+        and place[0] == by.proposal.place
+        and label.verdict.time > by.proposal.last
+        and not by.made.fingerprint.differences(stated)
+        and all(stated.get(name, value) == value for name, value in one.by.items())
+    )
 
 
 def checked(fold: Contests, wanted: str | None) -> list[Contest]:
