@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from calibrant.stores.sql import SqlStore
 from calibrant.types import Assignment, Verdict
 
 from ..four_tasks import DAY, START, desk
+from ..judged_store import certified
 
 AT = "2026-11-23T00:00"
 END = START + 70 * DAY
@@ -154,3 +156,18 @@ def test_cards_of_all_tasks_and_what_people_declare(store_path: Path, tmp_path: 
     about.write_text("owner = 3\n", encoding="utf-8")
     assert run("card", store_path, "--about", about)[0] != 0
     assert run("card", store_path, "-o", "card.pdf")[0] != 0
+
+
+def test_a_card_has_the_certificates_that_held_at_its_head(store_path: Path, tmp_path: Path) -> None:
+    store = SqlStore(str(store_path))
+    certified(store)
+    store.close()
+    out = tmp_path / "card.json"
+    assert run("card", store_path, "--task", "support-eu", "--at", AT, "-o", out)[0] == 0
+    (told,) = json.loads(out.read_text())["risk"]["certificates"]
+    assert (told["state"], told["issue"], told["name"]) == ("in force", 2, "all answers")
+    text = markdown(json.loads(out.read_text()))
+    assert "all answers: at most 10 in 100 of those sent wrong, from 0." in text
+    with closing(SqlStore(str(store_path))) as store:
+        certified(store, labels=20)
+    assert run("verify", out, store_path)[0] == 0  # what came later is not in it

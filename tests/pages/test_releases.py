@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from calibrant.learning.deployed import deployed
 from calibrant.learning.refitting import refit
+from calibrant.learning.renewing import renew
 from calibrant.releases.promoting import promote, promotions
 from calibrant.stores.sql import SqlStore
+from calibrant.types import Event
 
+from ..judged_store import certified, identity, judged, release_with
 from ..judged_store import desk as learning_desk
-from ..judged_store import identity, judged, release_with
 from .conftest import Maker, Person
 
 NUMBERS = count()
@@ -76,3 +79,26 @@ def test_what_later_verdicts_prefer_is_promoted_for_a_reason_and_taken_back(desk
     shown(boss)
     assert boss.post("/releases", do="erase", id="x", why="x") == 400
     other.close()
+
+
+def test_certificates_are_shown_with_what_they_promise_and_when_they_do_not(desk: Maker, path: str) -> None:
+    store = SqlStore(path)
+    one = certified(store)
+    place = desk(path=path, clock=lambda: 2e6)
+    boss = place.person("boss")
+    page = shown(boss)
+    assert one.certificate_id in page and "at most 10 in 100 of those sent wrong, from" in page
+    assert "issue 2, on 600 labels, holds with probability 0.985" in page and "in force" in page
+    store.add(
+        [Event(id="alarm-1", kind="alarm", time=1e6, about=identity().map_id, data={"task": "support"})]
+    )
+    renew(store, deployed(store) or release_with(None), look=False)
+    page = shown(boss)
+    assert "out of force: an alarm is open: alarm-1" in page
+    for _ in range(100):
+        assert boss.get("/tasks/support") == 200
+        if "none of them in force" in boss.page:
+            break
+        time.sleep(0.1)
+    assert "none of them in force" in boss.page and "alarm-1" in boss.page
+    store.close()

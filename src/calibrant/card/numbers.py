@@ -12,6 +12,7 @@ from ..errors import UnusableInput
 from ..metrics.intervals import Estimate
 from ..monitors.calibration import ALPHA, TOLERANCE
 from ..overview.evidence import ebh, evidence, slope_of
+from ..overview.promises import promises, released
 from ..overview.rules import Rule, money, rule_of
 from ..overview.standing import Standing, standing
 from ..overview.tallying import DAY, Counts, Overview
@@ -83,7 +84,11 @@ def numbers(source: Source, task: str, now: float) -> dict[str, Any]:
         raise UnusableInput(f"There are no answers of the task {task!r} in this store, which knows {known}.")
     one = standing(source.overview, task, now)
     rule = rule_of(source.store, one)
-    made: dict[str, Any] = _rounded(concluded(one, rule) | {
+    promised = [mine.to_dict() for mine in promises(released(source.store, source.head.position), task)]
+    told = concluded(one, rule)
+    if promised:
+        told["risk"]["certificates"] = promised
+    made: dict[str, Any] = _rounded(told | {
         "format": FORMAT, "version": VERSION, "calibrant": __version__, "delay": one.delay,
         "identity": _identity(one, rule),
         "results": _results(one),

@@ -200,7 +200,9 @@ def _risk(twin: Twin) -> Section:
         lines = ["No answer goes without a person by a threshold."]
     elif one["certified"]:
         lines = [
-            f"Answers go without a person from {fixed(one['threshold'], 4)} on, which a certificate covers."
+            f"Answers went without a person from {fixed(one['threshold'], 4)} on, which a certificate covers."
+            if any(mine["state"] != "in force" for mine in one.get("certificates", ()))
+            else f"Answers go without a person from {fixed(one['threshold'], 4)} on, which a certificate covers."
         ]
     else:
         lines = [
@@ -210,6 +212,7 @@ def _risk(twin: Twin) -> Section:
     lines.append(
         f"Policy: {one['policy'] or NONE}. Without a probability, and where nothing is certified, a person comes first."
     )
+    lines += [f"{mine['name']}: {mine['sentence']}." for mine in one.get("certificates", ())]
     if one["money"]:
         m = one["money"]
         lines.append(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from calibrant.errors import StoreError
+from calibrant.overview.promises import Promise, promises, released
 from calibrant.overview.rules import Money, Rule, money, rule_of
 from calibrant.overview.standing import Standing, standings
 from calibrant.overview.tallying import Overview
@@ -40,7 +41,7 @@ far."""
 class Seen:
     """What was known at a time: `at` by the clock, or that of the last entry where it is `behind` and more had come.
 
-    `tasks` are the most urgent first, `rules` and `money` by task.
+    `tasks` are the most urgent first, `rules`, `money` and the certificates that are `promised` by task.
     """
 
     at: float
@@ -49,6 +50,7 @@ class Seen:
     overview: Overview
     tasks: tuple[Standing, ...]
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    promised: Mapping[str, tuple[Promise, ...]] = field(default_factory=dict)
     money: Mapping[str, Money | None] = field(default_factory=dict)
 
     def task(self, name: str) -> Standing | None:
@@ -124,8 +126,9 @@ class Known:
         copied = Overview()
         copied.load(self._overview.to_dict())  # what is shown stays as it is while more is folded
         tasks = tuple(standings(copied, now))
-        rules = {one.task: rule_of(self._store, one) for one in tasks}
+        rules, release = {one.task: rule_of(self._store, one) for one in tasks}, released(self._store)
         return Seen(
             at=now, behind=behind, position=self._folding.position, overview=copied, tasks=tasks, rules=rules,
             money={one.task: money(one, rules[one.task]) for one in tasks},
+            promised={one.task: tuple(promises(release, one.task)) for one in tasks},
         )  # fmt: skip

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from calibrant.errors import BadRequest, CalibrantError, StoreError
+from calibrant.overview.promises import Promise, promises, released
 from calibrant.overview.telling import day, minute, strength
 from calibrant.phrasing.numbers import fixed
 from calibrant.protocols import Store
@@ -110,7 +111,7 @@ class _Releases:
         return await self._shell.page(
             visitor, "releases", status, here="/releases", history=history, at=minute(seen.at), proposals=told,
             reading=proposals is None, failed=failed, first=set(first.values()), headline=_headline(told, history),
-            may=visitor.may("admin"),
+            may=visitor.may("admin"), promised=await asyncio.to_thread(_promised, self._shell.context.store),
         )  # fmt: skip
 
     async def _proposals(self) -> list[Json] | None:
@@ -184,6 +185,10 @@ def _course(one: Json) -> Course | None:
              f"{strength(needed)} is needed.",
         rows=[(f"{label:,}", strength(value)) for label, value in sorted({(a, b) for a, b in some})],
     )  # fmt: skip
+
+
+def _promised(store: Store) -> list[Promise]:
+    return list(promises(released(store)))
 
 
 def _history(store: Store) -> list[dict[str, Any]]:

@@ -117,6 +117,7 @@ def _values(one: Standing, seen: Seen) -> dict[str, Any]:
         "href": address_of(one.task), "labels": several(one.tally.rows, "label"),
         "answers": several(sum(one.cells), "answer"),
         "few": int(FEW), "needed": ENOUGH, "sent": SENT,
+        "promised": [(mine.state, mine.sentence) for mine in seen.promised.get(one.task, ())],
         "resolve": one.alarm.id if one.alarm is not None else None,
     }  # fmt: skip
 

@@ -168,12 +168,18 @@ def _told(event: Happened) -> dict[str, Any]:
         "change": f"{name}{_domain(by)}: {data.get('what', 'something')} changed{_moved(data)}.",
         "promotion": f"Release {event.about} answers from now on. {data.get('note') or ''}",
         "proposal": f"Another map is proposed{f' for {name}' if task else ''}.",
-        "certificate": f"A certificate was issued{f' for {name}' if task else ''}.",
+        "certificate": f"A certificate {_certified(data)}{f' for {name}' if task else ''}.",
         "erasure": f"Content was erased: {data.get('why', 'no reason given')}.",
     }  # fmt: skip
     if event.kind == "change" and data.get("what") in OF_MODELS:
         return {}  # which is told of the whole task, beside the labels that it begins anew
     return {"time": event.time, "kind": event.kind, "task": task, "text": texts[event.kind].strip()}
+
+
+def _certified(data: Json) -> str:
+    if not data.get("certified", True):
+        return "could not be granted yet"
+    return "was issued" if data.get("in_force", True) else "was looked at again, and stays as it is,"
 
 
 def _moved(data: Json) -> str:
