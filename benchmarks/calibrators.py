@@ -1,20 +1,21 @@
 """`auto` against other libraries' calibrators on recorded logs, same splits, fresh rows.
 
-    CALIBRANT_DATA=... python benchmarks/calibrators.py [REPETITIONS]
+    CALIBRANT_DATA=... python benchmarks/calibrators.py [REPETITIONS] [--quick]
 
 For every log with a confidence: fit on n rows (50, 200, 1,000, half), measure on up to 4,000 others. Prints, per n, the
 mean Brier score and the mean ECE of each method over logs and repetitions, best Brier first, with the mean noise floor
 of the calibrated scores: a method that says few different values has a lower floor, and so a lower ECE on few rows.
-Needs scikit-learn, betacal, netcal and venn-abers (the dependency group `bench`).
+The others are scikit-learn, betacal, netcal and venn-abers (the dependency group `bench`); one that is not installed is
+left out.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,7 @@ import numpy as np
 import calibrant
 from calibrant import Tally
 from calibrant.metrics import brier, ece, noise_floor
+from made import recorded
 
 Method = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -75,6 +77,13 @@ METHODS: dict[str, Method] = {
 }
 
 
+PEERS = {
+    "scikit-learn isotonic": "sklearn", "scikit-learn sigmoid": "sklearn", "betacal": "betacal",
+    "netcal histogram": "netcal", "venn-abers": "venn_abers",
+}  # fmt: skip
+"""The package that a method is from."""
+
+
 def logs(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for path in sorted(folder.glob("*.parquet")):
         frame = duckdb.sql(
@@ -85,17 +94,32 @@ def logs(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
                 yield log["confidence"].to_numpy(float), log["correct"].to_numpy(float)
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("repetitions", nargs="?", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="one repetition on a few made-up logs")
+    return parser
+
+
+def methods() -> dict[str, Method]:
+    """Those whose packages are installed; names the others."""
+    absent = {name: package for name, package in PEERS.items() if not find_spec(package)}
+    if absent:
+        print(f"Left out, for pip install --group bench was not run: {', '.join(absent)}")
+    return {name: method for name, method in METHODS.items() if name not in absent}
+
+
 def main() -> None:
     warnings.filterwarnings("ignore")  # of the other libraries
-    data = os.environ.get("CALIBRANT_DATA")
-    if not data:
-        sys.exit("Set CALIBRANT_DATA to the folder of the recorded logs; nothing was measured.")
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-    recorded = list(logs(Path(data) / "logs"))
-    print(f"{len(recorded)} logs, {sum(len(c) for c, _ in recorded):,} rows")
+    given = options().parse_args()
+    repetitions, kept = 1 if given.quick else given.repetitions, methods()
+    measured = list(logs(recorded(given.quick) / "logs"))
+    if given.quick:
+        measured = measured[:6]
+    print(f"{len(measured)} logs, {sum(len(c) for c, _ in measured):,} rows")
     for n in (50, 200, 1000, None):
         results: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-        for c, y in recorded:
+        for c, y in measured:
             size = n or len(c) // 2
             if len(c) < size + max(60, size // 4):
                 continue
@@ -104,11 +128,13 @@ def main() -> None:
                 train, test = order[:size], order[size : size + 4000]
                 if y[train].min() == y[train].max():
                     continue
-                for name, method in METHODS.items():
+                for name, method in kept.items():
                     p = np.clip(np.nan_to_num(method(c[train], y[train], c[test]), nan=0.5), 0, 1)
                     t = Tally.of(p, y[test])
                     results[name].append((brier(t), ece(t), noise_floor(t)))
-        print(f"\nn = {n or 'half of the log'} ({len(results['betacal'])} fits each)")
+        if not results:
+            continue
+        print(f"\nn = {n or 'half of the log'} ({len(results['calibrant auto'])} fits each)")
         print("| method | Brier | ECE | noise floor |\n|---|---|---|---|")
         for name, values in sorted(results.items(), key=lambda item: np.mean([v[0] for v in item[1]])):
             means = np.mean(values, axis=0)

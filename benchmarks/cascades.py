@@ -1,6 +1,6 @@
 """Cascades by the gain of the large model, on recorded answers of real models.
 
-    CALIBRANT_DATA=... python benchmarks/cascades.py [SEEDS]
+    CALIBRANT_DATA=... python benchmarks/cascades.py [SEEDS] [--quick]
 
 For each pair of models a cascade is planned on some questions and measured on all others, over SEEDS random splits
 (default 5). Printed are the means over the splits of APGR, CPT50 and CPT80; the APGR of the same fit's P(small right),
@@ -11,11 +11,10 @@ for the accuracy at the chosen threshold, held what the other questions showed.
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 from calibrant.logs.panels import Panel, read_panel
 from calibrant.metrics.recovery import Recovery, apgr
 from calibrant.planning.cascades import first_answers_of, plan_cascade
+from made import recorded
 
 LLAMA8, LLAMA70 = "Meta-Llama-3.1-8B-Instruct", "Meta-Llama-3.1-70B-Instruct"
 PEERS = ("gpt-4.1-nano", "gpt-4o-mini-2024-07-18")
@@ -60,11 +60,24 @@ HEAD = (
 )
 
 
-def main(seeds: int) -> None:
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("seeds", nargs="?", type=int, default=5)
+    parser.add_argument(
+        "--quick", action="store_true", help="one split of the first pair of each log, all made up"
+    )
+    return parser
+
+
+def main() -> None:
     """Measure every pair."""
-    folder = Path(os.environ["CALIBRANT_DATA"]) / "logs"
+    given = options().parse_args()
+    folder, seeds, pairs = recorded(given.quick) / "logs", given.seeds, PAIRS
+    if given.quick:
+        first = {pair.log: pair for pair in reversed(PAIRS)}
+        seeds, pairs = 1, tuple(replace(pair, rows=150) for pair in first.values())
     print(HEAD)
-    for pair in PAIRS:
+    for pair in pairs:
         panel = read_panel(str(folder / f"{pair.log}.parquet"), [pair.small, pair.large, *pair.peers])
         panel = panel.of(np.flatnonzero(~np.isnan(panel.grade[:2]).any(axis=0)))
         told = [one_split(folder, pair, panel, seed) for seed in range(seeds)]
@@ -121,6 +134,4 @@ def line(pair: Pair, told: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    if "CALIBRANT_DATA" not in os.environ:
-        sys.exit("Set CALIBRANT_DATA to the folder of recorded data; without it there is nothing to measure.")
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main()

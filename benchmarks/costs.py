@@ -1,12 +1,12 @@
 """Do the costs that `calibrant plan costs` states come true? On recorded logs, planned on one half, paid on the other.
 
-CALIBRANT_DATA=... python benchmarks/costs.py
+CALIBRANT_DATA=... python benchmarks/costs.py [--labels 200,1000,100000] [--settings 3] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import calibrant
 from calibrant.planning.costs import plan_costs
 from calibrant.policies.bands import Bands
 from calibrant.policies.expected_cost import ExpectedCost
+from made import recorded
 
 SOURCES = ("linwei_mmlu_pro", "lifeeval", "bplaut_mcq", "frugalml_api2020")
 SETTINGS = {
@@ -26,10 +27,13 @@ SETTINGS = {
 MISSED = 0.05
 
 
-def halves(source: str, most: int):
+def halves(folder: Path, source: str, most: int):
     """Each log of a source: its name, and two random halves of items."""
-    path = Path(os.environ["CALIBRANT_DATA"]) / "logs" / f"{source}.parquet"
-    frame = pq.read_table(path, columns=["log_id", "item_id", "confidence", "correct"]).to_pandas().dropna()
+    frame = (
+        pq.read_table(folder / f"{source}.parquet", columns=["log_id", "item_id", "confidence", "correct"])
+        .to_pandas()
+        .dropna()
+    )
     for name, part in frame.groupby("log_id"):
         if len(part) < 200 or not 0 < part["correct"].mean() < 1:
             continue
@@ -45,24 +49,34 @@ def paid(policy: ExpectedCost, send: np.ndarray, wrong: np.ndarray) -> np.ndarra
     return np.where(send, policy.wrong * wrong, policy.review + MISSED * policy.wrong * wrong)
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--labels", default="200,1000,100000")
+    parser.add_argument("--settings", type=int, default=len(SETTINGS), help="only the first so many")
+    parser.add_argument(
+        "--quick", action="store_true", help="one setting at 200 labels, on made-up logs of one source"
+    )
+    return parser
+
+
 def main() -> None:
     """Print one line per setting and number of labels."""
-    asked = argparse.ArgumentParser()
-    asked.add_argument("--labels", default="200,1000,100000")
-    asked.add_argument("--settings", type=int, default=len(SETTINGS), help="Only the first so many.")
-    given = asked.parse_args()
-    for labels in map(int, given.labels.split(",")):
-        for name, (wrong_cost, review) in list(SETTINGS.items())[: given.settings]:
+    given = options().parse_args()
+    folder, sources, labels, settings = recorded(given.quick) / "logs", SOURCES, given.labels, given.settings
+    if given.quick:
+        sources, labels, settings = ("bplaut_mcq",), "200", 1
+    for count in map(int, labels.split(",")):
+        for name, (wrong_cost, review) in list(SETTINGS.items())[:settings]:
             policy = ExpectedCost(wrong=wrong_cost, review=review, reviewer_error=MISSED)
-            line(labels, name, policy)
+            line(folder, sources, count, name, policy)
 
 
-def line(labels: int, name: str, policy: ExpectedCost) -> None:
+def line(folder: Path, sources: Sequence[str], labels: int, name: str, policy: ExpectedCost) -> None:
     """Plan on some labels of the first half, pay on the second."""
     inside, better, ratio, logs = 0, {"send_all": 0, "review_all": 0, "raw": 0, "bands": 0}, [], 0
     saved: dict[str, list[float]] = {key: [] for key in better}
-    for source in SOURCES:
-        for _, known, fresh in halves(source, labels):
+    for source in sources:
+        for _, known, fresh in halves(folder, source, labels):
             plan = plan_costs(known, policy=policy, cluster="item_id").groups[0]
             made = calibrant.fit(known["confidence"], known["correct"])
             p, wrong = made(fresh["confidence"]), 1 - fresh["correct"].to_numpy(float)

@@ -19,8 +19,8 @@ Runs that are kept in a file are not made again.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -164,17 +164,19 @@ def one_run(seed: int, days: int) -> dict[str, dict[str, list[float]]]:
     }
 
 
-def after(option: str) -> Path | None:
-    return Path(sys.argv[sys.argv.index(option) + 1]) if option in sys.argv else None
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("runs", nargs="?", type=int, default=20)
+    parser.add_argument("--keep", type=Path, metavar="FILE.json")
+    parser.add_argument("--chart", type=Path, metavar="FILE.svg")
+    parser.add_argument("--quick", action="store_true", help="one run of two months")
+    return parser
 
 
 def main() -> None:
-    quick, start = "--quick" in sys.argv, time.process_time()
-    numbers = [int(one) for one in sys.argv[1:] if one.isdigit()]
-    runs, days = (numbers[0] if numbers else 20), 365
-    if quick:
-        runs, days = 1, 120
-    keep, target = after("--keep"), after("--chart")
+    given, start = options().parse_args(), time.process_time()
+    runs, days = (1, 60) if given.quick else (given.runs, 365)
+    keep, target = given.keep, given.chart
     kept = json.loads(keep.read_text()) if keep is not None and keep.exists() else {}
     for seed in range(runs):
         if str(seed) not in kept:

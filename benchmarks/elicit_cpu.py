@@ -1,6 +1,6 @@
 """CPU per call of elicit, beside a bare aiohttp loop that makes the same calls in the same process.
 
-    python benchmarks/elicit_cpu.py [CALLS [ROUNDS]]
+    python benchmarks/elicit_cpu.py [CALLS [ROUNDS]] [--quick]
 
 The server is another process on loopback that answers at once, one sample a call. Both sides keep the same number
 of calls under way and decode the answer's JSON; the bare loop does nothing else. elicit makes one call a question,
@@ -11,6 +11,7 @@ They take turns; the medians count, and the median of the ratios to the bare loo
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import statistics
@@ -34,6 +35,7 @@ from calibrant.protocols import Signal
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.signals.self_consistency import SelfConsistency
 from calibrant.types import Message, Question
+from gateway.processes import begun, ended_by_signals
 
 CONCURRENCY = 16
 WORDS = ("The", " capital", " is", " Paris", ".")
@@ -144,21 +146,28 @@ WAYS: dict[str, Way] = {
 }
 
 
-def main(calls: int, rounds: int) -> None:
-    server = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("calls", nargs="?", type=int, default=2000)
+    parser.add_argument("rounds", nargs="?", type=int, default=9)
+    parser.add_argument("--quick", action="store_true", help="forty calls and one round")
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    calls, rounds = (40, 1) if given.quick else (given.calls, given.rounds)
+    ended_by_signals()
     taken: dict[str, list[float]] = {name: [] for name in WAYS}
-    try:
+    with begun([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         for _ in range(rounds + 1):
             for name, way in WAYS.items():
                 with tempfile.TemporaryDirectory() as folder:
                     before = time.process_time()
                     asyncio.run(way(url, calls, Path(folder)))
                     taken[name].append((time.process_time() - before) / calls)
-    finally:
-        server.kill()
-        server.wait()
     base = taken["bare aiohttp loop"]
     for name, times in taken.items():  # the first round warms up
         middle = statistics.median(times[1:])
@@ -174,4 +183,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         asyncio.run(serve())
     else:
-        main(*([int(one) for one in sys.argv[1:]] + [2000, 9][len(sys.argv) - 1 :]))
+        main()

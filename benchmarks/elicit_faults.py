@@ -1,6 +1,6 @@
 """A run of elicit against a server that fails in every way, killed three times and taken up again.
 
-    python benchmarks/elicit_faults.py [--questions 5000] [--seed 0]
+    python benchmarks/elicit_faults.py [--questions 5000] [--seed 0] [--quick]
 
 The server, a process of its own, answers each call well or, at 5 % each, with 429 (half of them with
 Retry-After), 500, silence beyond the client's time limit, a connection dropped before or in the middle of
@@ -20,6 +20,7 @@ import json
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ from calibrant.graders.exact import Exact
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.signals.mean_logprob import MeanLogprob
 from calibrant.types import Ask, Completion, Cost, Message, Question, Reading, Replies, score
+from gateway.processes import begun, ended_by_signals
 
 CONCURRENCY, TIMEOUT, KILLS, SAMPLES, RATE = 32, 0.5, 3, 3, 0.05
 FAULTS = ("429", "500", "hang", "drop", "garble")
@@ -178,24 +180,32 @@ def run(port: int, folder: Path, count: int, kill_at: int | None) -> Run:
     """One run of the client, killed once the log has so many rows."""
     start = time.perf_counter()
     command = [sys.executable, __file__, "client", str(port), str(folder), str(count)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    log, rows, read = folder / "log.jsonl", 0, 0
-    while kill_at is not None and rows < kill_at and process.poll() is None:
+    with begun(command, stdout=subprocess.PIPE, text=True) as process, process.stdout:
+        _killed(process, folder / "log.jsonl", kill_at)
+        told = process.stdout.read()
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = 0
+    account = json.loads(told) if told else None
+    return Run(account, used.ru_maxrss / 1024, time.perf_counter() - start)
+
+
+def _killed(process: subprocess.Popen[str], log: Path, kill_at: int | None) -> None:
+    """Kill a client once its log has so many rows."""
+    rows = read = 0
+    while kill_at is not None and rows < kill_at and not _ended(process):
         time.sleep(0.01)
         if log.exists():
             with log.open("rb") as file:
                 file.seek(read)
                 new = file.read()
             rows, read = rows + new.count(b"\n"), read + len(new)
-    if kill_at is not None and process.poll() is None:
-        process.kill()
-    told = process.stdout.read()
-    _, _, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    process.stdout.close()
-    account = json.loads(told) if told else None
-    return Run(account, used.ru_maxrss / 1024, time.perf_counter() - start)
+    if kill_at is not None and not _ended(process):
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def _ended(process: subprocess.Popen[str]) -> bool:
+    """Whether it has; what it used can still be read."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 @dataclass(frozen=True)
@@ -217,11 +227,8 @@ class Outcome:
 def campaign(count: int, seed: int, folder: Path) -> Outcome:
     """Start the server, run and kill the client, run it until nothing is left."""
     rng = random.Random(seed)
-    server = subprocess.Popen(
-        [sys.executable, __file__, "server", str(seed)], stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    try:
+    command = [sys.executable, __file__, "server", seed]
+    with begun(command, stdout=subprocess.PIPE, text=True) as server, server.stdout:
         port = int(server.stdout.readline())
         at = sorted(rng.randrange(2 * count) for _ in range(KILLS))
         runs = [run(port, folder, count, kill) for kill in at]
@@ -229,10 +236,6 @@ def campaign(count: int, seed: int, folder: Path) -> Outcome:
             runs.append(run(port, folder, count, None))
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats") as reply:
             stats = json.load(reply)
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
     rows: Counter[tuple[str, str]] = Counter()
     for line in (folder / "log.jsonl").read_text().splitlines():
         row = json.loads(line)
@@ -240,11 +243,19 @@ def campaign(count: int, seed: int, folder: Path) -> Outcome:
     return Outcome(runs, rows, Counter(stats["delivered"]), stats["faults"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--questions", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
-    wanted = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="sixty questions")
+    return parser
+
+
+def main() -> None:
+    wanted = options().parse_args()
+    if wanted.quick:
+        wanted.questions = 60
+    ended_by_signals()
     with tempfile.TemporaryDirectory() as folder:
         found = campaign(wanted.questions, wanted.seed, Path(folder))
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 2**20

@@ -1,6 +1,6 @@
 """Pooled votes against a majority, averaged confidences, log-odds accuracy weights and the best single model.
 
-    CALIBRANT_DATA=... python benchmarks/ensembles.py [SEEDS] [MMLU_PRO_OUTPUTS]
+    CALIBRANT_DATA=... python benchmarks/ensembles.py [SEEDS] [MMLU_PRO_OUTPUTS] [--quick]
 
 On recorded answers of several models to the same questions: 14 models, and the weaker six of them, on MMLU-Pro; all
 11, and the middle five, of `lifeeval`; GPT-4 and GPT-3.5, each with and without retrieved text, on medical questions.
@@ -14,11 +14,11 @@ with it, six open models, the best of which is right in .471, are pooled too: no
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from calibrant.logs.panels import Panel, read_panel
 from calibrant.planning.ensembles import EnsemblePlan, plan_ensemble
 from calibrant.plans.ballots import Ballots, levels_of
 from calibrant.routing.votes import fit_votes
+from made import recorded
 
 STRONG = (
     "gpt-4.1-mini", "gemini-1.5-pro", "gpt-4o-2024-08-06", "Meta-Llama-3.1-405B-Instruct-Turbo", "Qwen2.5-32B-Instruct",
@@ -85,11 +86,11 @@ def log_odds(plan: EnsemblePlan, panel: Panel, whole: Ballots) -> np.ndarray:
     return np.where(chosen >= 0, np.nan_to_num(graded[chosen]), 0.0)
 
 
-def measured(name: str, log: str, models: tuple[str, ...], seeds: int) -> None:
+def measured(name: str, log: str, models: tuple[str, ...], seeds: int, sizes: Sequence[int] = SIZES) -> None:
     panel = read_panel(log, models)
     whole = Ballots.of(panel.models, panel.answer)
     print(f"\n### {name}: {len(models)} models, {len(panel):,} items")
-    for size in SIZES:
+    for size in sizes:
         plans = [plan_ensemble(panel, models, fit_rows=size, seed=seed, resamples=2) for seed in range(seeds)]
         right = [{**plan.right, "log_odds": log_odds(plan, panel, whole)} for plan in plans]
         print(f"\nfit on {size:,}, {seeds} draws")
@@ -143,7 +144,7 @@ def ceiling(log: str, models: tuple[str, ...]) -> None:
     print(f"  best rule for each pattern of votes, in hindsight: {sums.max(axis=0).sum() / len(panel):.4f}")
 
 
-def copies(log: str) -> None:
+def copies(log: str, size: int = SIZES[0]) -> None:
     """What it does to the pool if one of the voters is there three times."""
     panel = read_panel(log, WEAK[:3])
     ballots = Ballots.of(panel.models, panel.answer, panel.scores, levels_of(panel.task, panel.domain))
@@ -152,7 +153,7 @@ def copies(log: str) -> None:
         scores={name: values[[0, 1, 2, 2, 2]] for name, values in ballots.scores.items()},
     )  # fmt: skip
     grade = panel.grade[[0, 1, 2, 2, 2]]
-    fit = np.sort(np.random.default_rng(0).permutation(len(panel))[:2000])
+    fit = np.sort(np.random.default_rng(0).permutation(len(panel))[:size])
     test = np.setdiff1d(np.arange(len(panel)), fit)
     shown = []
     for made, g in ((ballots, panel.grade), (thrice, grade)):
@@ -165,21 +166,32 @@ def copies(log: str) -> None:
             np.where(there, graded[pooled.best], 0).mean(), np.where(there, graded[heads], 0).mean(),
             pooled.confidence[there].mean(),
         ))  # fmt: skip
-    print("\n### Three models, and the weakest of them two more times (fit on 2,000)")
+    print(f"\n### Three models, and the weakest of them two more times (fit on {size:,})")
     for name, (pooled, majority, mean) in zip(("three", "with copies"), shown, strict=True):
         print(f"  {name:12} pooled {pooled:.4f} (mean confidence {mean:.4f}), majority {majority:.4f}")
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("seeds", nargs="?", type=int, default=5)
+    parser.add_argument("outputs", nargs="?", type=Path, metavar="MMLU_PRO_OUTPUTS")
+    parser.add_argument("--quick", action="store_true", help="one draw of four models on made-up logs")
+    return parser
+
+
 def main() -> None:
-    data = os.environ.get("CALIBRANT_DATA")
-    if not data:
-        sys.exit("Set CALIBRANT_DATA to the folder that holds logs/linwei_mmlu_pro.parquet and the others.")
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    given = options().parse_args()
+    data, seeds = recorded(given.quick), given.seeds
     logs = {name: f"{data}/logs/{name}.parquet" for name in ("linwei_mmlu_pro", "lifeeval", "mirage_medqa")}
-    if len(sys.argv) > 2:
+    if given.quick:
+        measured("mirage_medqa", logs["mirage_medqa"], MEDICAL, 1, (100,))
+        ceiling(logs["mirage_medqa"], MEDICAL)
+        copies(logs["linwei_mmlu_pro"], 100)
+        return
+    if given.outputs:
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/open.parquet"
-            outputs(Path(sys.argv[2])).astype({"item_id": str}).to_parquet(path)
+            outputs(given.outputs).astype({"item_id": str}).to_parquet(path)
             measured("MMLU-Pro, six open models", path, OPEN, seeds)
     measured("mirage_medqa", logs["mirage_medqa"], MEDICAL, seeds)
     ceiling(logs["mirage_medqa"], MEDICAL)

@@ -2,6 +2,7 @@
 
     CALIBRANT_DATA=... python benchmarks/entailment.py --gguf FILE.gguf|embedded [--limit 60] [--calls FILE]
     CALIBRANT_DATA=... python benchmarks/entailment.py --model NAME --url URL [--limit 60] [--calls FILE]
+    python benchmarks/entailment.py --quick
 
 The pairs are those of `tests/answers/recorded` (its README says by which rule they were judged); as many that say the
 same as that do not, and none on which people could not agree with themselves. A pair is asked
@@ -14,8 +15,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from calibrant.dialogue.entailment import Belief, believed
 from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.types import Question
-from replies import drawn
+from made import made_model
+from replies import MIX, question_of, recorded
 
 RECORDED = Path(__file__).parents[1] / "tests" / "answers" / "recorded"
 HEAD = (
@@ -38,16 +40,12 @@ HEAD = (
 Pair = tuple[Question, str, str, bool]
 
 
-def pairs(limit: int) -> list[Pair]:
+def pairs(limit: int, datasets: Iterable[str] = tuple(MIX)) -> list[Pair]:
     """Pairs of replies with a verdict, half of them the same, always the same ones."""
     told: dict[bool, list[Pair]] = {True: [], False: []}
-    asked = {(question.task, question.id): question for question in drawn()}
-    for file in sorted(RECORDED.glob("pairs-*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if row["verdict"] is not None:
-                question, same = asked[row["dataset"], row["item"]], row["verdict"] == 1
-                told[same].append((question, row["first"], row["second"], same))
+    for _, row in recorded(RECORDED, "pairs", datasets):
+        same = row["verdict"] == 1
+        told[same].append((question_of(row), row["first"], row["second"], same))
     rng = random.Random(7)
     least = min(limit // 2, *map(len, told.values()))
     return [pair for some in told.values() for pair in rng.sample(some, least)]
@@ -89,21 +87,29 @@ def row(name: str, asked_about: list[Pair], beliefs: list[Belief | None], tokens
     )
 
 
-async def main() -> None:
-    """Ask one model about all pairs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="the name to ask the server for")
     parser.add_argument("--url", help="an OpenAI-compatible server")
     parser.add_argument("--gguf", default="embedded", help="a GGUF file, or embedded")
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--calls", type=Path, help="file that keeps answered calls")
     parser.add_argument("--concurrency", type=int, default=4)
-    given = parser.parse_args()
-    if given.url:
-        model: Any = OpenAICompatible(given.url, given.model, timeout=3600)
+    parser.add_argument("--quick", action="store_true", help="a made-up model, on replies to world_facts")
+    return parser
+
+
+async def main() -> None:
+    """Ask one model about all pairs."""
+    given = options().parse_args()
+    if given.quick:
+        model: Any = made_model()
+    elif given.url:
+        model = OpenAICompatible(given.url, given.model, timeout=3600)
     else:
         model = Embedded(None if given.gguf == "embedded" else given.gguf)
-    asker, chosen = Asker(model, concurrency=given.concurrency, call_log=given.calls), pairs(given.limit)
+    asker = Asker(model, concurrency=given.concurrency, call_log=given.calls)
+    chosen = pairs(given.limit, ("world_facts",) if given.quick else MIX)
     found = await asyncio.gather(
         *(ended(believed(question, [(a, b)], "model"), asker) for question, a, b, _ in chosen)
     )

@@ -1,12 +1,13 @@
 """A newcomer's first minute, timed: an empty environment, the installation, the log that comes along, its report.
 
-python benchmarks/first_minute.py [WHEEL]    # without one it builds one, which does not count
+    python benchmarks/first_minute.py [WHEEL] [--quick]    # without one it builds one, which does not count
 
 Seconds on the clock, and seconds of computing, which other work on the machine changes less.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -31,9 +32,35 @@ def _computing() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main(folder: Path, wheel: Path | None) -> None:
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("wheel", nargs="?", type=Path)
+    parser.add_argument("--quick", action="store_true", help="the report alone, by what is installed here")
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, report = Path(name), Path(name) / "audit.html"
+        if given.quick:
+            looked_at(report, sys.executable, "-m", "calibrant")
+        else:
+            minute(folder, report, given.wheel)
+
+
+def looked_at(report: Path, *tool: str | Path) -> float:
+    """The first report, and the log a second time."""
+    took = timed(
+        "audit sample --report, first time", *tool, "audit", "sample", "--by", "domain", "--report", report
+    )
+    timed("audit sample", *tool, "audit", "sample")
+    return took
+
+
+def minute(folder: Path, report: Path, wheel: Path | None) -> None:
     """Take each step of the README in an environment of its own."""
-    made, report = folder / "venv", folder / "audit.html"
+    made = folder / "venv"
     if wheel is None:
         pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
         subprocess.run([str(part) for part in pip], check=True)
@@ -43,15 +70,11 @@ def main(folder: Path, wheel: Path | None) -> None:
     install += timed(
         "pip install 'calibrant[cli,report]'", made / "bin/pip", "install", "--quiet", f"{wheel}[cli,report]"
     )
-    picture = timed(
-        "audit sample --report, first time", tool, "audit", "sample", "--by", "domain", "--report", report
-    )
-    timed("audit sample", tool, "audit", "sample")
+    picture = looked_at(report, tool)
     print(
         f"{'installed and looked at':<35} {install + picture:6.1f} s; the report has {report.stat().st_size:,} bytes"
     )
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as given:
-        main(Path(given), Path(sys.argv[1]) if sys.argv[1:] else None)
+    main()

@@ -2,6 +2,7 @@
 
     CALIBRANT_DATA=... python benchmarks/forms.py tests/answers/recorded --model SmolLM2-135M-Instruct-Q8_0 \\
         [--url URL | --gguf FILE.gguf] --calls FILE [--limit 40]
+    python benchmarks/forms.py --quick
 
 The recorded greedy replies of that model are what it says without a line (benchmarks/replies.py asked for them); the
 same questions are asked again with it, those with lettered options and those without any shown. Both are graded by
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +27,20 @@ from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
 from calibrant.types import Completion, Question
-from replies import question_of, recorded
+from made import made_model
+from replies import MIX, question_of, recorded
 
+RECORDED = Path(__file__).parents[1] / "tests" / "answers" / "recorded"
 REASONING = 200
 """Tokens that an answer may have for which one has to calculate."""
 
 
-def pairs(folder: Path, model: str, limit: int) -> list[tuple[Question, str]]:
+def pairs(folder: Path, model: str, limit: int, datasets: Iterable[str]) -> list[tuple[Question, str]]:
     """Questions to be asked with a line, and what the model said to them without one."""
     greedy = [
-        line for _, line in recorded(folder, "replies") if line["sample"] == 0 and line["model"] == model
+        line
+        for _, line in recorded(folder, "replies", datasets)
+        if line["sample"] == 0 and line["model"] == model
     ]
     found = []
     for line in sorted(greedy, key=lambda one: (one["item"], one["dataset"])):
@@ -45,20 +51,31 @@ def pairs(folder: Path, model: str, limit: int) -> list[tuple[Question, str]]:
     return found[:limit]
 
 
-async def main() -> None:
-    """Ask, grade and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", required=True, help="the name under which its replies are recorded")
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=RECORDED)
+    parser.add_argument(
+        "--model", default="SmolLM2-135M-Instruct-Q8_0", help="the name of its recorded replies"
+    )
     parser.add_argument("--url")
     parser.add_argument("--gguf")
-    parser.add_argument("--calls", required=True)
+    parser.add_argument("--calls")
     parser.add_argument("--limit", type=int, default=40)
-    given = parser.parse_args()
-    model: Any = OpenAICompatible(given.url, given.model, timeout=3600) if given.url else Embedded(given.gguf)
+    parser.add_argument("--quick", action="store_true", help="a made-up model, on questions of world_facts")
+    return parser
+
+
+async def main() -> None:
+    """Ask, grade and print."""
+    given = options().parse_args()
+    asked = pairs(given.folder, given.model, given.limit, ("world_facts",) if given.quick else MIX)
+    if given.quick:
+        model: Any = made_model([question for question, _ in asked])
+    else:
+        model = OpenAICompatible(given.url, given.model, timeout=3600) if given.url else Embedded(given.gguf)
     asker, grade = Asker(model, concurrency=1, call_log=given.calls), find("graders", "by_kind")().grade
     rows: dict[str, list[tuple[float | None, float | None]]] = defaultdict(list)
-    for question, free in pairs(given.folder, given.model, given.limit):
+    for question, free in asked:
         form = str(form_of(question))
         room = replace(ANSWER, max_tokens=REASONING if form == "number" else ANSWER.max_tokens)
         reply = (await asker.ask(put(question, room))).completions[0].text

@@ -1,6 +1,6 @@
 """CPU of what every request passes at the gateway's entrance, part by part.
 
-    python benchmarks/gateway_entrance.py
+    python benchmarks/gateway_entrance.py [--quick]
 
 An application that answers at once stands behind the entrance, in one process and without a socket, so what is told is
 the entrance alone. The line of the log goes to /dev/null.
@@ -8,10 +8,12 @@ the entrance alone. The line of the log goes to /dev/null.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -80,14 +82,14 @@ def inside(admission: Admission | None) -> Any:
     return app
 
 
-def cases() -> dict[str, Callable[..., Awaitable[None]]]:
+def cases(folder: str) -> dict[str, Callable[..., Awaitable[None]]]:
     log = logging.getLogger("calibrant.access")
     handler = Lines(os.open(os.devnull, os.O_WRONLY), most=10**9)
     handler.setFormatter(Json())
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.INFO)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    table = {"model": {"kind": "scripted", "script": {}}, "store": {"url": "/tmp/gateway_entrance.db"}}
+    table = {"model": {"kind": "scripted", "script": {}}, "store": {"url": f"{folder}/log.db"}}
     pipeline, _ = deployed(parse(table, {}))
     key = Key(name="team", hash=hash_of(KEY), roles=("client",))
     limited = Key(name="team", hash=hash_of(KEY), requests_per_minute=1e9, tokens_per_minute=1e12, budget=1e9)
@@ -103,14 +105,22 @@ def cases() -> dict[str, Callable[..., Awaitable[None]]]:
     }
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one round of 200 calls")
+    return parser
+
+
 async def main() -> None:
+    calls, rounds = (200, 1) if options().parse_args().quick else (CALLS, ROUNDS)
     took: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for name, app in cases().items():
-            start = time.process_time()
-            for _ in range(CALLS):
-                await app(dict(SCOPE), received, sent)
-            took.setdefault(name, []).append((time.process_time() - start) / CALLS * 1e6)
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, app in cases(folder).items():
+                start = time.process_time()
+                for _ in range(calls):
+                    await app(dict(SCOPE), received, sent)
+                took.setdefault(name, []).append((time.process_time() - start) / calls * 1e6)
     for name, all_ in took.items():
         print(f"{name:32} {statistics.median(all_):6.1f} us CPU a request")
 

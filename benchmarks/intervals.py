@@ -1,10 +1,11 @@
 """Coverage of the 95 % intervals of the signed gap, the L2 error and smooth ECE, where the truth is known.
 
-python benchmarks/intervals.py [REPETITIONS]        # default 500
+python benchmarks/intervals.py [REPETITIONS] [--quick]        # 500 repetitions by default
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -41,18 +42,26 @@ def cell(w: World, n: int, repetitions: int, rng: np.random.Generator) -> tuple[
     return hits / repetitions, widths / repetitions
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("repetitions", nargs="?", type=int, default=500)
+    parser.add_argument("--quick", action="store_true", help="two repetitions of one shape of scores")
+    return parser
+
+
 def main() -> None:
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    given = options().parse_args()
+    repetitions = 2 if given.quick else given.repetitions
     rng = np.random.default_rng(1)
     print("| scores | error | n | gap | L2 | smooth ECE | mean widths |\n|---|---|---|---|---|---|---|")
-    for name, a, b in SHAPES:
+    for name, a, b in SHAPES[:1] if given.quick else SHAPES:
         for verbal in (False, True):
             for kind, error in ERRORS:
                 try:
                     w = world(kind, error, verbal=verbal, a=a, b=b)
                 except ValueError:
                     continue
-                for n in (100, 300, 1000):
+                for n in (100,) if given.quick else (100, 300, 1000):
                     hits, widths = cell(w, n, repetitions, rng)
                     print(
                         f"| {name}{', 20 values' if verbal else ''} | {kind} {error} | {n} | "

@@ -1,7 +1,7 @@
 """How far people's few verdicts reach beside a judge's many, where the truth is known: coverage and width.
 
-python benchmarks/judges.py [RUNS]        # default 500, half an hour on one core; --quick: few runs of the first tables
-python benchmarks/judges.py --sides [RUNS]        # only of two sides compared, minutes
+    python benchmarks/judges.py [RUNS] [--quick]        # 500 runs by default, half an hour on one core
+    python benchmarks/judges.py --sides [RUNS]        # only of two sides compared, minutes
 
 Widths are set against those of people's verdicts alone and of PPI++ on the judge's verdict (Angelopoulos, Bates and
 Zrnic 2023, as published: a normal interval). The first world is the support example of truescore 0.7 (Apache-2.0),
@@ -10,7 +10,7 @@ made by its own seed and draws.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -398,11 +398,18 @@ def example_table() -> None:
         print(f"| {name} | {e.value:.4f} | {e.low:.4f} to {e.high:.4f} | {e.high - e.low:.4f} |")
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("runs", nargs="?", type=int, default=500)
+    parser.add_argument("--sides", action="store_true", help="only of two sides compared")
+    parser.add_argument("--quick", action="store_true", help="a few runs of each table")
+    return parser
+
+
 def main() -> None:
-    quick = "--quick" in sys.argv
-    counts = [int(one) for one in sys.argv[1:] if one.isdigit()]
-    runs = 5 if quick else counts[0] if counts else 500
-    if "--sides" in sys.argv:
+    given = options().parse_args()
+    quick, runs = given.quick, 5 if given.quick else given.runs
+    if given.sides:
         sides_table(runs)
         return
     rng = np.random.default_rng(1)
@@ -421,6 +428,7 @@ def main() -> None:
         )  # fmt: skip
     if quick:
         sides_table(2, (40,))
+        streams(5)
         return
     print(
         f"\n| world, of 2,000 | drawn | covers, {' / '.join(map(str, SEEN))} seen | narrower than people alone |"

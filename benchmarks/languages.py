@@ -1,6 +1,6 @@
 """Makes src/calibrant/answers/languages.json: months and small numbers in words, in several languages.
 
-    pip install babel num2words && python benchmarks/languages.py
+    pip install --group bench && python benchmarks/languages.py [--quick]
 
 Months are those of the Unicode CLDR, in full and short; numbers those of num2words, in full. A word that stands for
 two months or two numbers among these languages is left out, and so is a number that is an ordinary English word.
@@ -8,12 +8,11 @@ two months or two numbers among these languages is left out, and so is a number 
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
-
-from babel.dates import get_month_names
-from num2words import num2words
 
 from calibrant.answers.letters import unaccented
 
@@ -32,6 +31,8 @@ def one_meaning(found: dict[str, set[int]]) -> dict[str, int]:
 
 
 def months() -> dict[str, int]:
+    from babel.dates import get_month_names
+
     found: dict[str, set[int]] = defaultdict(set)
     for language in MONTHS:
         for width in ("wide", "abbreviated"):
@@ -44,6 +45,8 @@ def months() -> dict[str, int]:
 
 
 def numbers() -> dict[str, int]:
+    from num2words import num2words
+
     found: dict[str, set[int]] = defaultdict(set)
     for language in NUMBERS:
         for value in COUNTED:
@@ -52,7 +55,29 @@ def numbers() -> dict[str, int]:
     return {word: value for word, value in one_meaning(found).items() if word not in ENGLISH} | {"one": 1}
 
 
-if __name__ == "__main__":
-    TARGET.write_text(
-        json.dumps({"months": months(), "numbers": numbers()}, ensure_ascii=False, indent=0) + "\n"
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="reads the file again, makes it where both packages are installed, and writes nothing",
     )
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    if given.quick and not (find_spec("babel") and find_spec("num2words")):
+        kept = json.loads(TARGET.read_text())
+        assert all(one_meaning({word: {value}}) for part in kept.values() for word, value in part.items())
+        print("babel and num2words are left out: pip install --group bench")
+        return
+    made = json.dumps({"months": months(), "numbers": numbers()}, ensure_ascii=False, indent=0) + "\n"
+    if given.quick:
+        print("as it is" if made == TARGET.read_text() else "another than the file that is kept")
+        return
+    TARGET.write_text(made)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Which pairs of long answers count as the same: two correct ones, or a correct and an incorrect one.
 
-    CALIBRANT_DATA=... python benchmarks/likeness.py
+    CALIBRANT_DATA=... python benchmarks/likeness.py [--quick]
 
 The answers are those that TruthfulQA lists, at the most 40 pairs of a question. The rule's numbers were chosen on
 one half of the questions; what counts is the other. Then how many pairs lie below a low cosine: answers that the rules
@@ -9,17 +9,17 @@ cannot tell apart could be called different there if few pairs of two correct an
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from calibrant.answers.likeness import Likeness, contradict
+from made import recorded
 
 MOST = 40
 
@@ -35,7 +35,15 @@ def pairs(row: dict[str, str], seed: int) -> list[tuple[str, str, bool]]:
     return [made[i] for i in np.random.default_rng(seed).permutation(len(made))[:MOST]]
 
 
-def main(file: Path) -> None:
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="twelve made-up questions")
+    return parser
+
+
+def main() -> None:
+    quick = options().parse_args().quick
+    file = recorded(quick) / "qa" / "truthfulqa.parquet"
     alike = Likeness()
 
     def by_cosine(least: float) -> Callable[[str, str], bool]:
@@ -45,7 +53,7 @@ def main(file: Path) -> None:
     said: Counter[tuple[str, str, bool]] = Counter()
     seen: Counter[tuple[str, bool]] = Counter()
     cosines: dict[bool, list[float]] = {True: [], False: []}
-    for number, row in enumerate(pq.read_table(file).to_pylist()):
+    for number, row in enumerate(pq.read_table(file).slice(0, 12 if quick else None).to_pylist()):
         if number % 4 > 1:  # every second pair of questions
             continue
         half = "test" if number // 4 % 2 else "chosen on"
@@ -70,4 +78,4 @@ def main(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(os.environ["CALIBRANT_DATA"]) / "qa" / "truthfulqa.parquet")
+    main()

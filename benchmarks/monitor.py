@@ -17,9 +17,8 @@ Confidence is Beta(5, 1.3), the truth sigmoid(logit(confidence) + shift).
 
 from __future__ import annotations
 
+import argparse
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from scipy.stats import chi2
 import calibrant
 from calibrant.monitors.calibration import BLOCK, GRID, Monitor, _bets
 from calibrant.watching.log import _maturity, watch
+from made import recorded_or_none
 
 Array = NDArray[np.float64]
 Stream = tuple[Array, Array]
@@ -202,19 +202,19 @@ def told(name: str, *values: float) -> None:
     print(f"  {name:38} " + "  ".join(f"{value:8.3f}" for value in values), flush=True)
 
 
-def delays(limits: dict[str, float], runs: int, change: int) -> None:
+def delays(limits: dict[str, float], runs: int, change: int, rows: int = 6000) -> None:
     for shift, gap in GAPS:
         print(f"Gap {gap} from label {change:,} on: alarms before it, median labels to the alarm after it")
         for name, limit in limits.items():
             streams = [
-                drawn(np.random.default_rng(50_000 + s), change + 6000, shift, change) for s in range(runs)
+                drawn(np.random.default_rng(50_000 + s), change + rows, shift, change) for s in range(runs)
             ]
             found = [crossed(path, limit) for path in paths(name, streams)]
             after = [at - change for at in found if at > change]
             told(name, 1 - len(after) / runs, float(np.median(after)) if after else math.nan)
 
 
-def equal(streams: int, rows: int, runs: int) -> None:
+def equal(streams: int, rows: int, runs: int, change: int = 5000, more: int = 6000) -> None:
     """Every limit at the 95 % quantile of the largest value on null streams; the monitor's as shipped, and so."""
     limits = {}
     print(f"Limits at which 5 % of {streams} null streams of {rows:,} labels alarm")
@@ -223,7 +223,7 @@ def equal(streams: int, rows: int, runs: int) -> None:
         most = [float(path.max()) for _, path in paths(name, each)]
         limits[name] = float(np.quantile(most, 0.95))
         told(name, limits[name])
-    delays(limits, runs, 5000)
+    delays(limits, runs, change, more)
 
 
 # Recorded answers
@@ -292,11 +292,12 @@ def told_apart(stream: Stream) -> tuple[float, float, str]:
 def logs(folder: Path, quick: bool) -> None:
     kinds: dict[str, list[tuple[Stream, Stream, int]]] = {}
     rng = np.random.default_rng(0)
-    for name, first, second in [*snapshots(folder), *pairs(folder)]:
-        for _ in range(10 if name == "llmdrift_2023" else 1):
+    some = [*snapshots(folder), *pairs(folder)]
+    for name, first, second in some[::60] if quick else some:
+        for _ in range(10 if name == "llmdrift_2023" and not quick else 1):
             kinds.setdefault(name, []).append(spliced(first, second, rng, 2000))
     for name, streams in kinds.items():
-        judge_apart(name, streams[:6] if quick else streams)
+        judge_apart(name, streams)
     other_questions(folder, rng, quick)
 
 
@@ -305,13 +306,16 @@ def judge_apart(name: str, streams: list[tuple[Stream, Stream, int]]) -> None:
     gaps = [abs(float((s[0][at:] - s[1][at:]).mean())) for s, _, at in streams]
     wide = [one for one, gap in zip(streams, gaps, strict=True) if gap > 0.05]
     print(f"{name}: {len(streams)} streams, {len(wide)} with a gap above .05 after the change")
+    if not wide:
+        return
     said = [told_apart(stream) for stream, _, _ in wide]
     hits = [at > change and at < math.inf for (at, _, _), (*_, change) in zip(said, wide, strict=True)]
     off = [
         abs(point - change) for (_, point, _), (*_, change), hit in zip(said, wide, hits, strict=True) if hit
     ]
     told("alarm after the change, not before", np.mean(hits))
-    told("change point: median, 90 % within", np.median(off), np.quantile(off, 0.9))
+    if off:
+        told("change point: median, 90 % within", np.median(off), np.quantile(off, 0.9))
     told(
         "kind concept, of those with alarm",
         np.mean([k == "concept" for (*_, k), hit in zip(said, hits, strict=True) if hit]),
@@ -352,24 +356,39 @@ def other_questions(folder: Path, rng: np.random.Generator, quick: bool) -> None
     told("alarms (held-out rows, tolerance .02)", alarms / len(kinds))
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="STREAMS or PART",
+        help="how many streams, and which parts; 1000 and all by default",
+    )
+    parser.add_argument("--quick", action="store_true", help="four short streams, and made-up logs")
+    return parser
+
+
 def main() -> None:
-    quick = "--quick" in sys.argv
-    numbers = [int(one) for one in sys.argv[1:] if one.isdigit()]
-    wanted = [one for one in sys.argv[1:] if one in ("null", "change", "equal", "logs")]
+    parser = options()
+    given = parser.parse_args()
+    quick, numbers = given.quick, [int(one) for one in given.what if one.isdigit()]
+    wanted = [one for one in given.what if not one.isdigit()]
+    if unknown := set(wanted) - {"null", "change", "equal", "logs"}:
+        parser.error(f"expected null, change, equal or logs, got {', '.join(sorted(unknown))}")
     streams, rows, runs = (numbers[0] if numbers else 1000), ROWS, 100
     if quick:
-        streams, rows, runs = 4, 3000, 4
+        streams, rows, runs = 3, 2500, 2
     start = time.process_time()
     if not wanted or "null" in wanted:
         null(streams, rows)
     if not wanted or "change" in wanted:
-        for change in (0, 5000):
-            delays({name: limit for name, (_, limit) in RULES.items()}, runs, change)
+        for change in (0, 500 if quick else 5000):
+            delays({name: limit for name, (_, limit) in RULES.items()}, runs, change, 1000 if quick else 6000)
     if not wanted or "equal" in wanted:
-        equal(streams, rows, runs)
-    data = os.environ.get("CALIBRANT_DATA")
+        equal(streams, rows, runs, *((500, 1000) if quick else ()))
+    data = recorded_or_none(quick)
     if (not wanted or "logs" in wanted) and data:
-        logs(Path(data), quick)
+        logs(data, quick)
     elif not data:
         print("Set CALIBRANT_DATA to the folder of the recorded logs to measure on these too.")
     print(f"{time.process_time() - start:.0f} CPU seconds")

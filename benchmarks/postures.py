@@ -1,7 +1,8 @@
 """Whether postures steer what a model states of itself: in free form and of choices, with the values that it states.
 
-python benchmarks/postures.py --folder FOLDER [--model FILE.gguf] [--tasks world_facts,arc_easy] [--questions 60]
-    [--signals verbalized]
+    python benchmarks/postures.py --folder FOLDER [--model FILE.gguf] [--tasks world_facts,arc_easy]
+        [--questions 60] [--signals verbalized]
+    python benchmarks/postures.py --quick
 
 Questions are spread over the task, of which world_facts goes from easy to hard; others are read from the folder `qa` of
 recorded data that CALIBRANT_DATA names, and asked for a letter. Runs resume. A measurement goes to
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -27,6 +29,7 @@ from calibrant.posturing import Postures, postures
 from calibrant.protocols import Signal
 from calibrant.releases.parts import signals_named
 from calibrant.types import Completion, Question, Reading
+from made import made_model
 from signals import questions
 
 LONGEST = 400
@@ -51,9 +54,9 @@ class Heard:
         return reading
 
 
-def spread(task: str, count: int) -> list[Question]:
+def spread(task: str, count: int, quick: bool) -> list[Question]:
     """So many questions, evenly spaced over the first 300 short ones."""
-    short = [one for one in questions(task, 2000) if len(one.text) <= LONGEST][:300]
+    short = [one for one in questions(task, 2000, quick=quick) if len(one.text) <= LONGEST][:300]
     return [short[i * len(short) // count] for i in range(min(count, len(short)))]
 
 
@@ -73,8 +76,8 @@ async def measured(
 
     asker = Asker(model, concurrency=given.concurrency, call_log=given.folder / f"{model.name}.calls")
     found = await postures(
-        spread(task, given.questions), asker=asker, name=signal, levels=levels, grader=find("graders", "by_kind")(),
-        workers=given.concurrency, progress=show,
+        spread(task, given.questions, given.quick), asker=asker, name=signal, levels=levels,
+        grader=find("graders", "by_kind")(), workers=given.concurrency, progress=show,
     )  # fmt: skip
     await asker.close()
     return found, levels
@@ -98,18 +101,39 @@ def markdown(task: str, found: Postures, heard: dict[str, Heard]) -> str:
     return "\n".join(lines)
 
 
-async def main() -> None:
-    """All tasks and signals, one after the other."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder", type=Path, required=True)
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--model")
     parser.add_argument("--tasks", default="world_facts,arc_easy")
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--signals", default="verbalized")
     parser.add_argument("--concurrency", type=int, default=1)
+    parser.add_argument(
+        "--quick", action="store_true", help="twelve questions of each task to a made-up model"
+    )
+    return parser
+
+
+async def main() -> None:
+    """All tasks and signals, one after the other."""
+    parser = options()
     given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    model = Embedded(given.model) if given.model else Embedded()
+    if given.folder is None and not given.quick:
+        parser.error("name a --folder for what is asked")
+    with tempfile.TemporaryDirectory() as kept:
+        if given.quick:
+            given.folder, given.questions = Path(kept), 12
+        given.folder.mkdir(parents=True, exist_ok=True)
+        await measure(given)
+
+
+async def measure(given: argparse.Namespace) -> None:
+    if given.quick:
+        asked = [one for task in given.tasks.split(",") for one in spread(task, given.questions, quick=True)]
+        model: Any = made_model(asked)
+    else:
+        model = Embedded(given.model) if given.model else Embedded()
     for task in given.tasks.split(","):
         for signal in given.signals.split(","):
             found, heard = await measured(task, signal, model, given)

@@ -15,7 +15,7 @@ share of streams of which any look ever promised too much, beside looks at the w
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from functools import cache, partial
 
@@ -276,14 +276,20 @@ def identity() -> CalibrationMap:
     return find("calibrators", "platt")().fit(Tally.of(c, (rng.random(len(c)) < c).astype(float)))
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("runs", nargs="?", type=int, default=1000)
+    parser.add_argument("--quick", action="store_true", help="few and short runs")
+    return parser
+
+
 def main() -> None:
-    quick = "--quick" in sys.argv
-    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    runs = numbers[0] if numbers else 1000
-    following(2 if quick else 20)
-    promoting(20 if quick else runs, 1000 if quick else 5000)
-    issuing(20 if quick else runs)
-    renewing(20 if quick else runs)
+    given = options().parse_args()
+    quick, runs = given.quick, 10 if given.quick else given.runs
+    following(1 if quick else 20)
+    promoting(runs, 1000 if quick else 5000)
+    issuing(runs)
+    renewing(2 if quick else runs)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Short questions for a red team: 60 of StrategyQA, to be answered yes or no, and 60 world facts by their name alone.
 
-    CALIBRANT_DATA=... python benchmarks/redteam_questions.py OUT.jsonl
+    CALIBRANT_DATA=... python benchmarks/redteam_questions.py OUT.jsonl [--quick]
 
 The world facts come without their worked examples, and each question with a system prompt that says what to reply, so
 that a call reads some 35 tokens and writes few.
@@ -8,10 +8,10 @@ that a call reads some 35 tokens and writes few.
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
 import random
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from calibrant.datasets.world_facts import WorldFacts
 from calibrant.plugins import require
 from calibrant.types import Question
+from made import recorded
 
 LONGEST = 75
 KINDS = ("capitals", "cities", "currencies", "continents")
@@ -55,13 +56,29 @@ def asked(item: str, domain: str, system: str, text: str, gold: object) -> dict[
     return {"item_id": item, "domain": domain, "gold": gold, "messages": messages}
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("out", nargs="?", type=Path, metavar="OUT.jsonl")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="made-up questions, into a file that is deleted again where none is named",
+    )
+    return parser
+
+
 def main() -> None:
     """Write the file."""
-    if "CALIBRANT_DATA" not in os.environ or len(sys.argv) != 2:
-        sys.exit("Set CALIBRANT_DATA to a folder with qa/strategyqa.parquet, and name the file to write.")
-    rows = [*yes_no(Path(os.environ["CALIBRANT_DATA"]) / "qa"), *facts()]
+    parser = options()
+    given = parser.parse_args()
+    if given.out is None and not given.quick:
+        parser.error("name the file to write")
+    rows = [*yes_no(recorded(given.quick) / "qa"), *facts()]
     random.Random(6).shuffle(rows)
-    Path(sys.argv[1]).write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+    with tempfile.TemporaryDirectory() as folder:
+        out = given.out or Path(folder) / "questions.jsonl"
+        out.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+        print(f"{len(rows)} questions, {out.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

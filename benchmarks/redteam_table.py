@@ -1,17 +1,23 @@
 """The result of a red team as a table for a page: what attacks do, what is missing, and what the map leaves of it.
 
 python benchmarks/redteam_table.py redteam/redteam.json
+python benchmarks/redteam_table.py --quick
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from calibrant.asking.asker import Asker
 from calibrant.metrics import Estimate
 from calibrant.phrasing.numbers import fixed, interval
+from calibrant.plugins import find
+from calibrant.redteaming.trial import redteam
+from made import made_model
 
 HARM = {"inflate": ("success", "wrong let through"), "deflate": ("held_back", "right held back")}
 
@@ -70,9 +76,33 @@ def searches(found: dict[str, Any]) -> None:
         )
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("result", nargs="?", type=Path, metavar="redteam.json")
+    parser.add_argument("--quick", action="store_true", help="of twenty questions to a made-up model")
+    return parser
+
+
+async def made_result() -> dict[str, Any]:
+    """What a red team finds at a made-up model."""
+    questions = list(find("datasets", "world_facts")(per_domain=4).questions())[:20]
+    asker = Asker(made_model(questions))
+    signals = {"mean_logprob": find("signals", "mean_logprob")()}
+    found = await redteam(
+        questions, asker, signals, attacks=["authority_hint", "inflate_question"],
+        grader=find("graders", "by_kind")(), judge="by_kind", budget=0,
+    )  # fmt: skip
+    await asker.close()
+    return found.to_dict()
+
+
 def main() -> None:
     """Print all tables that the result has rows for."""
-    found = json.loads(Path(sys.argv[1]).read_text())
+    parser = options()
+    given = parser.parse_args()
+    if given.result is None and not given.quick:
+        parser.error("name the redteam.json of a red team")
+    found = json.loads(given.result.read_text()) if given.result else asyncio.run(made_result())
     right = "-" if found["accuracy"] is None else f"{100 * found['accuracy']:.0f} %"
     print(f"{found['model']}: right on {right}, {found['ungraded']} not graded, {found['cut']} cut off.")
     for direction in HARM:

@@ -1,6 +1,7 @@
 """What a search for a prompt finds on a real model, and what passages beside a question say of its answer.
 
     CALIBRANT_DATA=... python benchmarks/refine_live.py evidence|search --folder FOLDER [--url URL --model NAME]
+    python benchmarks/refine_live.py --quick
 
 `evidence`: questions of PubMedQA are answered without their abstract, in one word, and the answer is set against the
 abstract (`claim_support`). AUROC with intervals, and the Brier score after a Platt map fitted on other folds, paired
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,17 @@ from calibrant.report.drawing import save
 from calibrant.report.refinements import before_and_after
 from calibrant.tally import Floats, Tally
 from calibrant.types import Message, Question, Sampling
+from made import made_model, recorded
 
 SIGNALS = ("mean_logprob", "claim_support")
 FOLDS = 5
 
 
-def questions(name: str, line: str, tokens: int, limit: int, **metadata: Any) -> list[Question]:
+def questions(
+    name: str, line: str, tokens: int, limit: int, quick: bool = False, **metadata: Any
+) -> list[Question]:
     """The first questions of a recorded set, with a line that says how to answer."""
-    path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / f"{name}.parquet"
+    path = recorded(quick) / "qa" / f"{name}.parquet"
     made = []
     for row in parquet.read_table(path).slice(0, limit).to_pylist():
         own = {"options": json.loads(row["options"])} if row["options"] else {}
@@ -58,8 +62,15 @@ def questions(name: str, line: str, tokens: int, limit: int, **metadata: Any) ->
     return made
 
 
-async def evidence(asker: Asker, folder: Path, limit: int) -> None:
-    asked = questions("pubmedqa_labelled", "Answer with one word: yes, no or maybe.", 4, limit, kind="choice")
+def of_part(part: str, limit: int, quick: bool) -> list[Question]:
+    """What a part asks."""
+    if part == "evidence":
+        line = "Answer with one word: yes, no or maybe."
+        return questions("pubmedqa_labelled", line, 4, limit, quick, kind="choice")
+    return questions("gsm8k_test", "Answer with the number alone.", 16, limit, quick, kind="number")
+
+
+async def evidence(asker: Asker, folder: Path, asked: list[Question]) -> None:
     log = folder / "evidence.jsonl"
     summary = await elicit(
         asked, asker=asker, signals=signals_named(",".join(SIGNALS)), sink=JsonlLog(log),
@@ -119,8 +130,7 @@ def ranking(sheet: Sheet, draws: Resamples) -> Estimate | None:
     return Estimate(sheet.auroc, float(low), float(high))
 
 
-async def search(asker: Asker, folder: Path, limit: int) -> None:
-    asked = questions("gsm8k_test", "Answer with the number alone.", 16, limit, kind="number")
+async def search(asker: Asker, folder: Path, asked: list[Question]) -> None:
     signal = find("signals", "mean_logprob")()
     found = await refine(
         asked, asker=asker, signal=signal, name="mean_logprob", candidates=5, rounds=1, workers=4
@@ -130,21 +140,41 @@ async def search(asker: Asker, folder: Path, limit: int) -> None:
     (folder / "search.json").write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=("evidence", "search"))
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--url")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--limit", type=int, default=60)
+    parser.add_argument(
+        "--quick", action="store_true", help="both parts, sixty made-up questions to a made-up model"
+    )
+    return parser
+
+
 async def main() -> None:
-    given = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    given.add_argument("part", choices=("evidence", "search"))
-    given.add_argument("--folder", type=Path, required=True)
-    given.add_argument("--url")
-    given.add_argument("--model", default="")
-    given.add_argument("--limit", type=int, default=60)
-    chosen = given.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
+    parser = options()
+    given = parser.parse_args()
+    if given.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            for part in ("evidence", "search"):
+                asked = of_part(part, given.limit, quick=True)
+                await measured(part, asked, made_model(asked), Path(folder))
+        return
+    if given.part is None or given.folder is None:
+        parser.error("expected evidence or search, and a --folder for the calls")
+    given.folder.mkdir(parents=True, exist_ok=True)
     model: Any = Embedded()
-    if chosen.url:
-        model = OpenAICompatible(url=chosen.url, model=chosen.model, timeout=900)
-    asker = Asker(model, concurrency=2, call_log=chosen.folder / f"{chosen.part}.calls")
+    if given.url:
+        model = OpenAICompatible(url=given.url, model=given.model, timeout=900)
+    await measured(given.part, of_part(given.part, given.limit, quick=False), model, given.folder)
+
+
+async def measured(part: str, asked: list[Question], model: Any, folder: Path) -> None:
+    asker = Asker(model, concurrency=2, call_log=folder / f"{part}.calls")
     try:
-        await (evidence if chosen.part == "evidence" else search)(asker, chosen.folder, chosen.limit)
+        await (evidence if part == "evidence" else search)(asker, folder, asked)
     finally:
         await asker.close()
         await model.close()

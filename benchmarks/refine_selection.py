@@ -1,6 +1,6 @@
 """Choosing a prompt where the truth is known: who is chosen, whether intervals cover, what a claim overstates.
 
-    python benchmarks/refine_selection.py [REPETITIONS] [brier|reward]        # default 200 brier
+    python benchmarks/refine_selection.py [REPETITIONS] [brier|reward] [--quick]        # default 200 brier
 
 Scores of a candidate know more of the truth the greater its skill; the seed has skill 1, as have all that are no
 better. First how often the best of five is chosen (skill 2.5, 1.2, 1, 0.5 and the seed), and how often any of 20
@@ -13,7 +13,7 @@ the reward, answers of two candidates are right independently, which they are no
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 
 import numpy as np
@@ -131,9 +131,18 @@ def claims(
         print(f"| {name} | {measure} | {cells} |", flush=True)
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("repetitions", nargs="?", type=int, default=200)
+    parser.add_argument("objective", nargs="?", choices=("brier", "reward"), default="brier")
+    parser.add_argument("--quick", action="store_true", help="two repetitions")
+    return parser
+
+
 def main() -> None:
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    objective = {"brier": BRIER, "reward": REWARD}[sys.argv[2] if len(sys.argv) > 2 else "brier"]
+    given = options().parse_args()
+    repetitions = 2 if given.quick else given.repetitions
+    objective = {"brier": BRIER, "reward": REWARD}[given.objective]
     rng = np.random.default_rng(1)
     choices(repetitions, rng, objective)
     coverage(repetitions, rng, objective)

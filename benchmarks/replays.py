@@ -1,6 +1,6 @@
 """Do ways of aggregating recorded answers show what the literature says of them?
 
-    CALIBRANT_DATA=... python benchmarks/replays.py [RESAMPLES]        # default 500
+    CALIBRANT_DATA=... python benchmarks/replays.py [RESAMPLES] [--quick]        # 500 resamples by default
 
 The logs hold votes of judges (llmbar_judges: 16 to 21 prompts on each pair), answers of several models to the same
 items (linwei_mmlu_pro, lifeeval) and whole distributions over options (lifeeval). The signals' own
@@ -10,9 +10,8 @@ interval of the difference lies on the side that the literature states, and uncl
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +19,10 @@ import duckdb
 import numpy as np
 
 from calibrant import Tally
-from calibrant.dialogue.samples import pool
+from calibrant.dialogue.samples import Pool
 from calibrant.metrics import auroc, ece
 from calibrant.signals.cisc import weighted_shares
+from made import recorded
 
 Rows = dict[str, np.ndarray]
 Figure = Callable[[Rows], float]
@@ -73,9 +73,16 @@ def columns(rows: list[dict]) -> Rows:
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
+def pool(answer: str, texts: list[str]) -> Pool:
+    """The texts in groups that are the same to the letter, together with the answer."""
+    number = {text: at for at, text in enumerate(dict.fromkeys([answer, *texts]))}
+    groups = tuple(number[text] for text in texts)
+    return Pool(answer=answer, texts=tuple(texts), groups=groups, own=0, kept=tuple(range(len(texts))))
+
+
 def share(answer: str, others: list[str]) -> float:
     """The share of the other answers that are the same text."""
-    return pool(answer, others, str.__eq__).agreeing / len(others)
+    return pool(answer, others).agreeing / len(others)
 
 
 def judges(folder: Path, resamples: int) -> None:
@@ -89,7 +96,7 @@ def judges(folder: Path, resamples: int) -> None:
         row = {"item": f"{task}{item}", "model": model, "right": answer == gold, "one": float(answer == gold)}
         for n in (1, 3, 7, 15):
             row[f"s{n}"] = share(answer, others[:n])
-        made = pool(answer, drawn[:15], str.__eq__)
+        made = pool(answer, drawn[:15])
         top = max(made.shares().items(), key=lambda pair: pair[1])[0]
         row["vote"] = float(made.speaker(top) == gold)
         rows.append(row)
@@ -206,7 +213,7 @@ def _votes(item: str, drawn: list[tuple[str, str, float, bool, str]]) -> dict[st
     row: dict[str, object] = {"item": item, "half": 0.5}
     for n in (5, 7):
         some = drawn[:n]
-        made = pool(some[0][1], [said for _, said, *_ in some], str.__eq__)
+        made = pool(some[0][1], [said for _, said, *_ in some])
         truth = {group: right for group, (*_, right, _) in zip(made.groups, some, strict=True)}
         soft = weighted_shares(made.groups, [float(sure) for _, _, sure, *_ in some], 0.1)
         row |= {f"plain{n}": _won(made.shares(), truth), f"soft{n}": _won(soft, truth)}
@@ -295,14 +302,16 @@ def weights(folder: Path, resamples: int) -> None:
         )
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("resamples", nargs="?", type=int, default=500)
+    parser.add_argument("--quick", action="store_true", help="five resamples of made-up logs")
+    return parser
+
+
 def main() -> None:
-    folder = os.environ.get("CALIBRANT_DATA")
-    if folder is None or not (Path(folder) / "logs").is_dir():
-        print(
-            "Set CALIBRANT_DATA to the folder with the recorded logs; without them there is nothing to replay."
-        )
-        return
-    resamples, base = int(sys.argv[1]) if len(sys.argv) > 1 else 500, Path(folder)
+    given = options().parse_args()
+    resamples, base = 5 if given.quick else given.resamples, recorded(given.quick)
     print(
         "| claim (B against A) | data | rows | A | B | B - A [95 %] | reproduced |\n|---|---|---|---|---|---|---|"
     )

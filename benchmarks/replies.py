@@ -10,6 +10,7 @@ reply. Sample 0 is greedy; the first `--again` questions get three more at tempe
 asked again.
 
     [CALIBRANT_DATA=...] python benchmarks/replies.py tests/answers/recorded --verdicts
+    python benchmarks/replies.py --quick
 
 Compares `calibrant.grade` and `calibrant.same` with the verdicts given by hand on such replies (the folder says by
 which rule) and prints, as Markdown, how often they are wrong and how often they cannot tell. With `--url` or `--gguf`
@@ -21,10 +22,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import re
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -44,6 +45,8 @@ from calibrant.models.embedded import Embedded
 from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
 from calibrant.types import Ask, Message, Question
+from made import made_model
+from made import recorded as recorded_data
 
 SEED = 20240601
 MIX = {
@@ -74,12 +77,12 @@ HALVES = ("development", "held")
 """Of the verdicts, the half that rules may be made on and the half that only measures them."""
 
 
-def drawn(limit: int | None = None) -> list[Question]:
+def drawn(limit: int | None = None, quick: bool = False) -> list[Question]:
     """The questions, always the same and in the same order; the data sets mixed, so that a part holds them all."""
     rng = random.Random(SEED)
     found = []
     for dataset, (count, forms) in MIX.items():
-        items = _items(dataset)
+        items = _items(dataset, quick)
         for n, item in enumerate(rng.sample(sorted(items), len(items))):
             if len(found_here := [one for one in found if one.task == dataset]) == count:
                 break
@@ -92,7 +95,7 @@ def drawn(limit: int | None = None) -> list[Question]:
 
 
 @cache
-def _items(dataset: str) -> dict[str, dict[str, Any]]:
+def _items(dataset: str, quick: bool = False) -> dict[str, dict[str, Any]]:
     """The rows of a data set by their ids."""
     if dataset == "world_facts":
         known = find("datasets", "world_facts")().questions()
@@ -100,7 +103,7 @@ def _items(dataset: str) -> dict[str, dict[str, Any]]:
             one.id: {"question": one.text, "gold": one.references[0], "names": one.references[1:]}
             for one in known
         }
-    path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / f"{dataset}.parquet"
+    path = recorded_data(quick) / "qa" / f"{dataset}.parquet"
     return {str(row["item_id"]): row for row in parquet.read_table(path).to_pylist()}
 
 
@@ -246,7 +249,7 @@ def compared(folder: Path) -> str:
     return f"{_table('replies', replies)}\n\n{_table('pairs', pairs)}"
 
 
-async def compared_by(model: Any, given: argparse.Namespace) -> str:
+async def compared_by(model: Any, given: argparse.Namespace, datasets: Iterable[str] = tuple(MIX)) -> str:
     """Both tables, with a model that is asked what the texts do not tell; and what it read and wrote for that."""
     asker = Asker(model, concurrency=given.concurrency, call_log=given.calls)
 
@@ -264,8 +267,8 @@ async def compared_by(model: Any, given: argparse.Namespace) -> str:
         said = await _asked_for(told(question_of(line), [(line["first"], line["second"])], "model"), asker)
         return replace(judged, said=said and said[0])
 
-    replies = await asyncio.gather(*(reply(*one) for one in recorded(given.file, "replies")))
-    pairs = await asyncio.gather(*(pair(*one) for one in recorded(given.file, "pairs")))
+    replies = await asyncio.gather(*(reply(*one) for one in recorded(given.file, "replies", datasets)))
+    pairs = await asyncio.gather(*(pair(*one) for one in recorded(given.file, "pairs", datasets)))
     tokens = asker.spending.tokens
     await asker.close()
     return f"{_table('replies', replies)}\n\n{_table('pairs', pairs)}\n\n{tokens:,} tokens read and written"
@@ -321,10 +324,9 @@ def _share(count: int, of: int) -> str:
     return f"{count} ({count / of:.1%})" if of else "-"
 
 
-async def main() -> None:
-    """Ask, or print how grades compare with verdicts."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument(
         "--verdicts", action="store_true", help="compare with the verdicts in the folder FILE"
     )
@@ -335,7 +337,33 @@ async def main() -> None:
     parser.add_argument("--again", type=int, default=100, help="questions that get three samples more")
     parser.add_argument("--calls", type=Path, help="file that keeps what the model is asked with --verdicts")
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="all made up, then the verdicts on world_facts",
+    )
+    return parser
+
+
+async def quickly(given: argparse.Namespace) -> None:
+    """Ask a made-up model, and compare what can be compared without recorded data."""
+    questions, folder = drawn(40, quick=True), Path(__file__).parents[1] / "tests" / "answers" / "recorded"
+    model, given.again, given.file = made_model(questions), 5, folder
+    with tempfile.TemporaryDirectory() as out:
+        await ask_all(questions, model, model.name, Path(out) / "replies.jsonl", given)
+        print(len((Path(out) / "replies.jsonl").read_text().splitlines()), "replies")
+    print(await compared_by(model, given, ("world_facts",)))
+
+
+async def main() -> None:
+    """Ask, or print how grades compare with verdicts."""
+    parser = options()
     given = parser.parse_args()
+    if given.quick:
+        await quickly(given)
+        return
+    if given.file is None:
+        parser.error("name a file for the replies, or the folder of the verdicts")
     if given.verdicts and not (given.url or given.gguf):
         print(compared(given.file))
         return

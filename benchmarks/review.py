@@ -1,6 +1,6 @@
 """Ten browsers of two reviewers at one served gateway, while servers and browsers are killed.
 
-    python -m benchmarks.review [--quick] [--answers N] [--browsers N] [--json FILE]
+    python benchmarks/review.py [--quick] [--answers N] [--browsers N] [--json FILE]
 
 Each browser is a process of its own (Chromium) whose reviewer judges by keyboard: `1` to `3`, Enter, now and then `u`.
 The gateway is killed with SIGKILL twice and started again, and so are three browsers. What is drawn is drawn by the
@@ -45,6 +45,7 @@ from calibrant.types import (
     Record,
     Verdict,
 )
+from gateway.processes import ended_by_signals
 
 CHROMIUM = ("chromium", "chromium-headless-shell", "google-chrome")
 REVIEWERS = ("ana", "bob")
@@ -266,15 +267,25 @@ def counted(path: Path, browsers: list[Browser]) -> dict[str, Any]:
 
 async def run(answers: int, many: int, folder: Path) -> dict[str, Any]:
     """Serve, judge, kill, count."""
-    from playwright.async_api import async_playwright
-
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
         raise SystemExit(f"Expected one of {', '.join(CHROMIUM)} on the path.")
     fill(folder / "reviewed.db", answers)
     keys = {name: new_key() for name in REVIEWERS}
     server = Server(folder, keys, per_day=1e6)
-    server.start()
+    try:
+        server.start()
+        return await judged(server, keys, answers, many, folder, chromium)
+    finally:
+        server.kill()
+
+
+async def judged(
+    server: Server, keys: dict[str, str], answers: int, many: int, folder: Path, chromium: str
+) -> dict[str, Any]:
+    """The same at a server that is there."""
+    from playwright.async_api import async_playwright
+
     began, done = time.perf_counter(), asyncio.Event()
     async with async_playwright() as driver:
         browsers = [
@@ -283,11 +294,11 @@ async def run(answers: int, many: int, folder: Path) -> dict[str, Any]:
         ]
         tasks = [asyncio.create_task(one.work(done)) for one in browsers]
 
-        def judged() -> int:
+        def saved() -> int:
             return sum(len(one.saved) for one in browsers)
 
         async def reach(part: float) -> None:
-            while judged() < part * 0.6 * answers:
+            while saved() < part * 0.6 * answers:
                 await asyncio.sleep(0.1)
 
         killed = {"servers": 0, "browsers": 0}
@@ -309,7 +320,6 @@ async def run(answers: int, many: int, folder: Path) -> dict[str, Any]:
         done.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         took = time.perf_counter() - began
-    server.kill()
     times = sorted(second for one in browsers for second in one.times)
     found = counted(folder / "reviewed.db", browsers)
     return {
@@ -320,21 +330,31 @@ async def run(answers: int, many: int, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--answers", type=int, default=700)
+    parser.add_argument("--browsers", type=int, default=10)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--quick", action="store_true", help="two browsers and thirty answers, if there is a browser"
+    )
+    return parser
+
+
 def main() -> None:
     """Run, print, and say by the status whether all holds."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="four browsers and 90 answers")
-    asked.add_argument("--answers", type=int, default=700)
-    asked.add_argument("--browsers", type=int, default=10)
-    asked.add_argument("--json", type=Path)
-    options = asked.parse_args()
-    answers, many = (90, 4) if options.quick else (options.answers, options.browsers)
+    given = options().parse_args()
+    answers, many = (30, 2) if given.quick else (given.answers, given.browsers)
+    if given.quick and not any(map(shutil.which, CHROMIUM)):
+        print(f"Left out, for there is no browser: one of {', '.join(CHROMIUM)}.")
+        return
+    ended_by_signals()
     with tempfile.TemporaryDirectory(prefix="calibrant-review-", ignore_cleanup_errors=True) as folder:
         found = asyncio.run(run(answers, many, Path(folder)))
     text = json.dumps(found, indent=1)
     print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    if given.json:
+        given.json.write_text(text + "\n")
     broken = (
         "not judged once",
         "second readings by the first reader",

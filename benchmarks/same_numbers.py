@@ -1,6 +1,7 @@
 """Do two versions of the code give the same numbers on the same logs?
 
-    python benchmarks/same_numbers.py OLD_SRC NEW_SRC --data DIR [--quick] [--only TEXT] [--cache DIR]
+    python benchmarks/same_numbers.py OLD_SRC NEW_SRC --data DIR [--only TEXT] [--cache DIR]
+    python benchmarks/same_numbers.py --quick
 
 OLD_SRC and NEW_SRC are folders with `calibrant` in them, DIR holds `logs/*.parquet`. Each version runs the same
 commands with --json, in processes of its own, on the logs and on inputs made of them (slices, weights, grades, messy
@@ -132,7 +133,7 @@ COSTS = "--wrong 10 --review 1 --hand-off 3 --reviewer-error 0.1"
 LLAMAS = "Llama-7b,Llama-70b,gpt-4-turbo"
 
 
-def runs(quick: bool) -> Iterator[tuple[str, list[str]]]:
+def runs() -> Iterator[tuple[str, list[str]]]:
     """Inputs with the commands on each; the later of them read what the earlier of them wrote."""
     for name, by in GROUPS.items():
         log = f"{name}.parquet"
@@ -273,16 +274,15 @@ def runs(quick: bool) -> Iterator[tuple[str, list[str]]]:
         "steps.jsonl",
         ["plan chain steps.jsonl -o map.json", "plan chain steps.jsonl --cluster trajectory_id --seed 3"],
     )
-    if not quick:
-        yield (
-            "physics.parquet",
-            ["fit physics.parquet --by domain -o m.json", "apply m.json physics.parquet -o o.csv"],
-        )
-        yield "linwei_mmlu_pro.parquet", ["fit linwei_mmlu_pro.parquet --by domain,signal --calibrator beta"]
-        yield (
-            "bplaut_mcq.parquet",
-            ["fit bplaut_mcq.parquet --by model -o m.json", "apply m.json bplaut_mcq.parquet -o o.parquet"],
-        )
+    yield (
+        "physics.parquet",
+        ["fit physics.parquet --by domain -o m.json", "apply m.json physics.parquet -o o.csv"],
+    )
+    yield "linwei_mmlu_pro.parquet", ["fit linwei_mmlu_pro.parquet --by domain,signal --calibrator beta"]
+    yield (
+        "bplaut_mcq.parquet",
+        ["fit bplaut_mcq.parquet --by model -o m.json", "apply m.json bplaut_mcq.parquet -o o.parquet"],
+    )
 
 
 # A version at work: one process, many commands -----------------------------------------------------------------------
@@ -508,31 +508,48 @@ def explained(command: str, path: str, *values: Any) -> str:
     return ""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("old", type=Path)
-    parser.add_argument("new", type=Path)
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("old", nargs="?", type=Path)
+    parser.add_argument("new", nargs="?", type=Path)
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("CALIBRANT_DATA"), help="or CALIBRANT_DATA"
     )
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "same_numbers")
     parser.add_argument("--tolerance", type=float, default=1e-9, help="relative")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="leave out what takes longest")
     parser.add_argument("--only", default="", help="only inputs with this in the name")
     parser.add_argument("--show", type=int, default=8, help="differences to print for each command")
+    parser.add_argument("--quick", action="store_true", help="this version with itself, on a made-up log")
+    return parser
+
+
+def main() -> int:
+    parser = options()
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("where are the logs? --data DIR")
+    if args.quick:
+        from made import recorded  # not in the workers, which may be of a version without it
+
+        with tempfile.TemporaryDirectory() as cache:
+            args.old = args.new = Path(__file__).parents[1] / "src"
+            args.data, args.cache, args.only = recorded(quick=True), Path(cache), args.only or "percent"
+            return compare(args)
+    if args.new is None or args.data is None:
+        parser.error("name the folders of both versions, and where the logs are: --data DIR")
+    return compare(args)
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Run both, print what differs, and give the status."""
     began, paths = perf_counter(), made(args.data, args.cache / "inputs")
     groups = [
         [[paths.get(word, word) for word in command.split()] for command in commands]
-        for log, commands in runs(args.quick)
+        for log, commands in runs()
         if args.only in log
     ]
     before, after = mended(args.old.resolve(), args.cache), args.new.resolve()
     old, new = Version(before, args.cache), Version(after, args.cache)
-    gathered([old, new], groups, args.jobs)
+    gathered(list({one.folder: one for one in (old, new)}.values()), groups, args.jobs)
     short, counts, unexplained = {path: name for name, path in paths.items()}, Counter[str](), 0
     for at, commands in enumerate(groups):
         worker = Worker(Path())  # all is in the cache

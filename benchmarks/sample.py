@@ -1,7 +1,7 @@
 """Make the log that comes with the package, `calibrant audit sample`, of the log of a demonstration, and its picture.
 
-calibrant demo --limit 300 --out demo; python benchmarks/sample.py demo/answers.jsonl
-python benchmarks/sample.py    # the picture alone, docs/pictures/sample.svg
+    calibrant demo --limit 300 --out demo; python benchmarks/sample.py demo/answers.jsonl
+    python benchmarks/sample.py [--quick]    # the picture alone, docs/pictures/sample.svg
 
 One row for each of the 300 questions of `world_facts`, answered by SmolLM2-135M-Instruct (Apache-2.0); the facts are of
 GeoNames (CC BY 4.0). `confidence` is the demonstration's own gate, the mean log-probability of the answer's tokens.
@@ -9,8 +9,9 @@ GeoNames (CC BY 4.0). `confidence` is the demonstration's own gate, the mean log
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
+import tempfile
 from pathlib import Path
 
 from calibrant import audit
@@ -25,7 +26,26 @@ SIGNALS = {GATE: "confidence", "min_logprob": "min_logprob", "self_consistency":
 """The column of each signal."""
 
 
-def main(log: str) -> None:
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("log", nargs="?", metavar="ANSWERS.jsonl")
+    parser.add_argument(
+        "--quick", action="store_true", help="the picture alone, into a folder that is deleted again"
+    )
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    if given.log:
+        rows_of(given.log)
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / PICTURE.name if given.quick else PICTURE
+        save(reliability(audit(BUNDLED).groups[0].tally, bins=10), picture, title="The sample, as it is")
+        print(f"{PICTURE.name}: {picture.stat().st_size:,} bytes")
+
+
+def rows_of(log: str) -> None:
     """Write the rows in the order in which the questions are asked."""
     rows: dict[str, dict[str, object]] = {}
     for row in JsonlLog(log).rows():
@@ -50,6 +70,4 @@ def _plain(grade: float | None) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        main(sys.argv[1])
-    save(reliability(audit(BUNDLED).groups[0].tally, bins=10), PICTURE, title="The sample, as it is")
+    main()

@@ -1,6 +1,6 @@
 """How often a second look takes an answer that is no likelier than the first, and how often one that is.
 
-    python benchmarks/second_looks.py [--looks 1000]
+    python benchmarks/second_looks.py [--looks 1000] [--quick]
     python benchmarks/second_looks.py --log FILE.jsonl [--url URL --model NAME] [--questions 32]
 
 With `--log` a real model (the embedded one without a url) answers questions of `world_facts`, and each is looked at
@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import json
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ from calibrant.plans.corrections import accepted
 from calibrant.plugins import find
 from calibrant.routes.self_correction import SelfCorrection
 from calibrant.types import Ask, Message, Question
+from made import made_model
 
 MARGIN, CHANCE = 0.1, 0.1
 NAMES = [
@@ -175,10 +177,10 @@ def rows(looks: int, fitted: CalibrationMap) -> list[list[str]]:
 async def logged(given: argparse.Namespace, fitted: CalibrationMap) -> None:
     """Answer questions, look at each again, and write what came of both."""
     server = given.url and OpenAICompatible(given.url, given.model, timeout=600.0)
-    model: Any = server or Embedded(threads=1)
+    questions = list(find("datasets", "world_facts")().questions())
+    model: Any = server or (made_model(questions) if given.quick else Embedded(threads=1))
     asker = Asker(model, concurrency=2, call_log=f"{given.log}.calls")
     route = SelfCorrection(model=model, assessor=assessor_of(model, 4, fitted), asker=asker, seconds=1e9)
-    questions = list(find("datasets", "world_facts")().questions())
     chosen = np.random.default_rng(0).permutation(len(questions))[: given.questions]
     rows, grader = [], find("graders", "by_kind")()
     try:
@@ -201,18 +203,32 @@ async def logged(given: argparse.Namespace, fitted: CalibrationMap) -> None:
     print(f"{len(rows)} questions; {used.calls} calls and {used.tokens} tokens in this run.")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--looks", type=int, default=1000)
     parser.add_argument("--log")
     parser.add_argument("--url")
     parser.add_argument("--model", default="model")
     parser.add_argument("--questions", type=int, default=32)
-    given = parser.parse_args()
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="ten looks in each world, eight questions to a made-up model",
+    )
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
     scores = np.repeat(np.linspace(0, 1, 9), 400)
     right = (np.tile(np.arange(400), 9) / 400 < scores).astype(float)
     fitted = calibrant.fit(scores, right, calibrator="isotonic").map
-    if given.log:
+    if given.quick:
+        given.looks, given.questions = 10, 8
+        with tempfile.TemporaryDirectory() as folder:
+            given.log = f"{folder}/looks.jsonl"
+            asyncio.run(logged(given, fitted))
+    elif given.log:
         asyncio.run(logged(given, fitted))
         return
     print("| the model says | samples | taken | its own vote | exchanged | and fresh samples | calls more |")

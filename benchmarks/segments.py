@@ -1,6 +1,6 @@
 """Segments that cross: how far calibration by task, domain and language together is from the truth, and at its worst.
 
-python benchmarks/segments.py [REPETITIONS]        # with mcgrad installed, also against MCGrad
+    python benchmarks/segments.py [REPETITIONS] [--quick]        # with mcgrad installed, also against MCGrad
 
 20,000 labels over 6 tasks x 8 domains x 3 languages; a slope for each task, shifts for domains and languages, and a
 hidden interaction: one domain in one language is two log-odds worse. Errors to the true probability on fresh rows, the
@@ -9,7 +9,7 @@ worst gap of a single value or pair of values there, and the coverage of interva
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from importlib.util import find_spec
 from itertools import combinations
@@ -82,15 +82,23 @@ def mcgrad(c: Array, at: Array, y: Array, new: Array, new_at: Array) -> Array:
     )
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("repetitions", nargs="?", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one repetition with 2,000 labels")
+    return parser
+
+
 def main() -> None:
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    given = options().parse_args()
+    repetitions, labels = (1, 2_000) if given.quick else (given.repetitions, 20_000)
     found: dict[str, list[tuple[float, ...]]] = {}
     for repetition in range(repetitions):
         rng = np.random.default_rng(repetition)
         world = World(rng)
-        c, at, truth = world.draw(20_000, rng)
+        c, at, truth = world.draw(labels, rng)
         y = (rng.random(len(c)) < truth).astype(float)
-        new, new_at, right = world.draw(20_000, rng)
+        new, new_at, right = world.draw(labels, rng)
         none = np.full(len(new), np.nan)
         results: dict[str, tuple[Array, Array, Array, float]] = {"raw": (new, none, none, 0.0)}
         start = time.process_time()
@@ -100,7 +108,9 @@ def main() -> None:
             start = time.process_time()
             maps = calibrant.fit(c, y, name, by=keys(at))
             results[name] = (*by_key(maps, new, new_at), time.process_time() - start)
-        if find_spec("mcgrad"):
+        if find_spec("mcgrad") is None:
+            print("MCGrad is left out: pip install mcgrad")
+        else:
             start = time.process_time()
             results["MCGrad"] = (mcgrad(c, at, y, new, new_at), none, none, time.process_time() - start)
         for name, (p, low, high, took) in results.items():

@@ -1,6 +1,7 @@
 """Every signal on one model: accuracy, calibration before and after, ranking, and what an answer costs.
 
-python benchmarks/signals.py --folder FOLDER [--model FILE.gguf] [--tasks arc_easy,boolq_valid] [--signals a,b]
+    python benchmarks/signals.py --folder FOLDER [--model FILE.gguf] [--tasks arc_easy,boolq_valid] [--signals a,b]
+    python benchmarks/signals.py --quick
 
 Without `--model` the embedded model answers its own questions (world_facts); with it, tasks are read from the folder
 `qa` of recorded data that CALIBRANT_DATA names. `--form` says how is asked: with a line by kind as `calibrant elicit`
@@ -20,8 +21,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from calibrant.models.openai_compatible import OpenAICompatible
 from calibrant.plugins import find
 from calibrant.releases.parts import signals_named
 from calibrant.types import Ask, Completion, Message, Question, Sampling
+from made import made_model, recorded
 
 TASKS = ("arc_easy", "boolq_valid", "commonsenseqa_dev", "strategyqa")
 FREE_SIGNAL = "mean_logprob"
@@ -49,13 +51,15 @@ LETTER = Message("system", "Answer the question. Reply with the letter of the ri
 WORD = Message("system", "Answer the question. Reply with one word: the right option.")
 
 
-def questions(task: str, limit: int, hardest: bool, form: str | None) -> list[Question]:
+def questions(
+    task: str, limit: int, hardest: bool = False, form: str | None = None, quick: bool = False
+) -> list[Question]:
     """The first questions of a task, of `world_facts` the last ones first if `hardest`, put in a form."""
     if task == "world_facts":
         known = list(find("datasets", "world_facts")().questions())
         known = (known[::-1] if hardest else known)[:limit]
         return [_put(one, form) for one in known] if form else known
-    path = Path(os.environ["CALIBRANT_DATA"]) / "qa" / f"{task}.parquet"
+    path = recorded(quick) / "qa" / f"{task}.parquet"
     rows = parquet.read_table(path).slice(0, limit).to_pylist()
     return [_put(_lettered(task, row), form) if form else _lettered(task, row) for row in rows]
 
@@ -215,9 +219,8 @@ def _interval(estimate: list[float] | None, sign: str = "") -> str:
     return f"{value:{sign}.3f} ({low:{sign}.2f} to {high:{sign}.2f})"
 
 
-async def main() -> None:
-    """Run what is missing, then print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--folder", type=Path)
     parser.add_argument(
         "--summary", type=Path, nargs="+", help="tables that are there, to be set side by side"
@@ -238,9 +241,32 @@ async def main() -> None:
     parser.add_argument("--peer", help="a GGUF file, or embedded, for peer_agreement")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--concurrency", type=int, default=1)
+    parser.add_argument(
+        "--quick", action="store_true", help="forty questions of two tasks to a made-up model"
+    )
+    return parser
+
+
+async def quickly(given: argparse.Namespace) -> None:
+    """Two tasks in a folder that is deleted again, then both tables side by side."""
+    with tempfile.TemporaryDirectory() as folder:
+        given.folder, given.limit, tasks = Path(folder), 40, ("world_facts", "arc_easy")
+        asked = {task: questions(task, given.limit, form=given.form, quick=True) for task in tasks}
+        model = made_model([one for some in asked.values() for one in some])
+        for task, some in asked.items():
+            await one_task(task, some, model, given, None)
+        print(summary(sorted(given.folder.glob("*.json"))))
+
+
+async def main() -> None:
+    """Run what is missing, then print the tables."""
+    parser = options()
     given = parser.parse_args()
     if given.summary:
         print(summary(given.summary))
+        return
+    if given.quick:
+        await quickly(given)
         return
     if given.folder is None:
         parser.error("name a --folder for what is asked")
@@ -252,14 +278,20 @@ async def main() -> None:
     if given.peer:
         peer = Embedded(None if given.peer == "embedded" else given.peer, threads=given.threads)
     for task in (given.tasks or ("world_facts" if given.model is None else ",".join(TASKS))).split(","):
-        log = given.folder / ("-".join(filter(None, [model.name, task, given.form])) + ".jsonl")
-        await run(questions(task, given.limit, given.hardest, given.form), model, log, given, peer)
-        found = table(log)
-        log.with_suffix(".json").write_text(
-            json.dumps({"model": model.name, "task": task, "form": given.form, "rows": found}, indent=1)
-        )
-        print(markdown(", ".join(filter(None, [model.name, task, given.form])), found), flush=True)
+        await one_task(task, questions(task, given.limit, given.hardest, given.form), model, given, peer)
     await model.close()
+
+
+async def one_task(
+    task: str, asked: list[Question], model: Any, given: argparse.Namespace, peer: Any
+) -> None:
+    log = given.folder / ("-".join(filter(None, [model.name, task, given.form])) + ".jsonl")
+    await run(asked, model, log, given, peer)
+    found = table(log)
+    log.with_suffix(".json").write_text(
+        json.dumps({"model": model.name, "task": task, "form": given.form, "rows": found}, indent=1)
+    )
+    print(markdown(", ".join(filter(None, [model.name, task, given.form])), found), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/small_domains.py worlds [REPETITIONS]      # simulated, truth known; minutes
     CALIBRANT_DATA=... python benchmarks/small_domains.py logs [SPLITS]
+    python benchmarks/small_domains.py --quick      # both, in small
 
 `worlds`: 40 domains with a slope and an intercept each, scores Beta(5, 1.3), errors against the true probability; the
 same with one domain that is unlike the rest; coverage of the 95 % intervals, for seen domains and for new ones.
@@ -10,8 +11,7 @@ same with one domain that is unlike the rest; coverage of the 95 % intervals, fo
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from calibrant.calibrators.pooled import Pooled
 from calibrant.fits.hierarchy import ROOT, Tree
 from calibrant.fits.leaves import Leaf, Normal, Stack, apply, inverse
 from calibrant.maps.groups import PooledMaps
+from made import recorded as recorded_data
 
 SIZES = (5, 10, 25, 50, 100, 400)
 GATE = 100
@@ -290,13 +291,11 @@ def log_row(parts: Domains, n: int, seed: list[int]) -> dict[str, tuple[float, f
     return out
 
 
-def logs(splits: int) -> None:
-    data = os.environ.get("CALIBRANT_DATA")
-    if not data:
-        sys.exit("Set CALIBRANT_DATA to the folder of the recorded logs; nothing was measured.")
-    for source in LOGS:
-        found = list(recorded(Path(data) / "logs", source))
-        for n in (10, 25, 50, 100, 400):
+def logs(splits: int, quick: bool) -> None:
+    data = recorded_data(quick)
+    for source in ("linwei_mmlu_pro",) if quick else LOGS:
+        found = list(recorded(data / "logs", source))[: 2 if quick else None]
+        for n in (10,) if quick else (10, 25, 50, 100, 400):
             rows = [
                 row
                 for i, (_, parts) in enumerate(found)
@@ -319,16 +318,38 @@ def logs(splits: int) -> None:
                 print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=("worlds", "logs"))
+    parser.add_argument(
+        "count",
+        nargs="?",
+        type=int,
+        default=0,
+        help="repetitions of worlds (20) or splits of logs (3)",
+    )
+    parser.add_argument("--quick", action="store_true", help="four domains once, and made-up logs")
+    return parser
+
+
 def main() -> None:
-    what = sys.argv[1] if len(sys.argv) > 1 else ""
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    match what:
-        case "worlds":
-            worlds(count or 20)
-        case "logs":
-            logs(count or 3)
-        case _:
-            sys.exit(__doc__)
+    parser = options()
+    given = parser.parse_args()
+    if given.quick:
+        table(
+            "One domain far from the rest",
+            World(domains=4, outliers=1),
+            1,
+            (*RMSE, "own auto", *HELD),
+            (10, 100),
+        )
+        logs(1, quick=True)
+    elif given.part == "worlds":
+        worlds(given.count or 20)
+    elif given.part == "logs":
+        logs(given.count or 3, quick=False)
+    else:
+        parser.error("expected worlds or logs")
 
 
 if __name__ == "__main__":

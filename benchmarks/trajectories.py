@@ -1,6 +1,6 @@
 """The confidence of a whole trajectory from its steps: where the truth is known, and on a recorded agent.
 
-    python benchmarks/trajectories.py [REPETITIONS] [--airline FILE]        # default 20 repetitions
+    python benchmarks/trajectories.py [REPETITIONS] [--airline FILE] [--quick]        # 20 repetitions by default
 
 Worlds: every step is right with a chance that its trajectory's difficulty shares; a wrong step spoils the end unless
 a later one recovers; a tool may fail, more often in wrong steps, and be tried again. Stated step confidences are
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from calibrant.planning.chains import compare
 from calibrant.plans.steps import BASELINES, StepSeen, Trajectory, baseline
 from calibrant.routing.trajectories import fit_trajectories
 from calibrant.tally import Tally
+from made import recorded_or_none
 
 WORLDS: dict[str, dict[str, float]] = {
     "independent steps, honest": {"recover": 0.0, "errors": 0.0, "shared": 0.0, "length": 4.0, "bold": 0.0},
@@ -41,7 +42,7 @@ WORLDS: dict[str, dict[str, float]] = {
     "long": {"recover": 0.2, "errors": 0.0, "shared": 0.6, "length": 12.0, "bold": 1.0},
     "tools fail": {"recover": 0.3, "errors": 1.0, "shared": 0.6, "length": 6.0, "bold": 1.0},
 }
-FRESH, LIMIT = 1000, 6000
+FRESH, LIMIT, SIZES = 1000, 6000, (50, 150, 500)
 
 
 def world(
@@ -87,21 +88,29 @@ def off(p: np.ndarray, truth: np.ndarray) -> np.ndarray:
     )
 
 
-def worlds(repetitions: int) -> None:
-    for name, parts in WORLDS.items():
+def worlds(
+    repetitions: int,
+    names: Sequence[str] = tuple(WORLDS),
+    fresh_ones: int = FRESH,
+    many_ones: int = LIMIT,
+    sizes: Sequence[int] = SIZES,
+) -> None:
+    for name in names:
+        parts = WORLDS[name]
         rng = np.random.default_rng(1)
-        fresh, truth = world(FRESH, rng, **parts)
+        fresh, truth = world(fresh_ones, rng, **parts)
         steps = [one.steps for one in fresh]
         scores = {method: np.clip(baseline(method, fresh), 0, 1) for method in BASELINES}
-        many, _ = world(LIMIT, rng, **parts)
+        many, _ = world(many_ones, rng, **parts)
         limit = fit_trajectories(many)(steps)
         print(
             f"\n### {name} ({truth.mean():.2f} right)\n\n"
-            "| method | 50: RMSE / ECE / Brier | 150 | 500 |\n|---|---|---|---|"
+            f"| method | {sizes[0]}: RMSE / ECE / Brier"
+            f"{''.join(f' | {n}' for n in sizes[1:])} |\n|---{'|---' * len(sizes)}|"
         )
         found: dict[str, list[np.ndarray]] = {}
         covered = []
-        for n in (50, 150, 500):
+        for n in sizes:
             runs: dict[str, list[np.ndarray]] = {}
             hits = []
             for _ in range(repetitions):
@@ -111,7 +120,9 @@ def worlds(repetitions: int) -> None:
                 low, high = made.interval(steps)
                 hits.append(np.mean((low <= limit) & (limit <= high)))
                 runs.setdefault("map", []).append(off(made(steps), truth))
-                runs.setdefault("rate", []).append(off(np.full(FRESH, (np.sum(grade) + 1) / (n + 2)), truth))
+                runs.setdefault("rate", []).append(
+                    off(np.full(fresh_ones, (np.sum(grade) + 1) / (n + 2)), truth)
+                )
                 for method, score in scores.items():
                     runs.setdefault(method, []).append(off(score, truth))
                     curve = fit_logistic(Tally.of(np.clip(baseline(method, seen), 0, 1), grade), "platt")
@@ -119,7 +130,7 @@ def worlds(repetitions: int) -> None:
             covered.append(np.mean(hits))
             for method, values in runs.items():
                 found.setdefault(method, []).append(np.mean(values, axis=0))
-        for method in sorted(found, key=lambda m: found[m][1][2]):
+        for method in sorted(found, key=lambda m: found[m][min(1, len(sizes) - 1)][2]):
             cells = [" / ".join(f"{v:.3f}" for v in at) for at in found[method]]
             print(f"| {method} | " + " | ".join(cells) + " |")
         print(
@@ -150,12 +161,12 @@ def airline(path: Path) -> StepLog:
     return read_steps(rows)
 
 
-def recorded() -> list[dict[str, Any]] | None:
-    folder = os.environ.get("CALIBRANT_DATA")
-    if not folder:
+def recorded(quick: bool) -> list[dict[str, Any]] | None:
+    folder = recorded_or_none(quick)
+    if folder is None:
         print("\nCALIBRANT_DATA is not set: the recorded log is not measured.")
         return None
-    rows = parquet.read_table(Path(folder) / "logs" / "taubench_airline.parquet").to_pylist()
+    rows = parquet.read_table(folder / "logs" / "taubench_airline.parquet").to_pylist()
     return [{**row, **json.loads(row["meta"])} for row in rows if row["task"] == "airline_agent"]
 
 
@@ -199,16 +210,23 @@ def show(name: str, log: StepLog) -> None:
     print("Weights: " + ", ".join(f"{f.name} {f.weight:+.2f}" for f in told) + ".")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("repetitions", nargs="?", type=int, default=20)
     parser.add_argument("--airline", type=Path)
-    given = parser.parse_args()
-    if rows := recorded():
+    parser.add_argument("--quick", action="store_true", help="the first world in small, and a made-up log")
+    return parser
+
+
+def main() -> None:
+    given = options().parse_args()
+    if rows := recorded(given.quick):
         turns(rows)
     if given.airline:
         show("steps of the airline agent", airline(given.airline))
-    if given.repetitions:
+    if given.quick:
+        worlds(1, list(WORLDS)[-1:], fresh_ones=100, many_ones=300, sizes=(50,))
+    elif given.repetitions:
         worlds(given.repetitions)
 
 

@@ -191,19 +191,21 @@ def _rate(hits: int, count: int) -> str:
     return f"{100 * hits / count:.1f} %"
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tables", type=int, default=200)
+    parser.add_argument("--quick", action="store_true", help="few draws")
+    return parser
+
+
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="a look at whether it runs; rates of few draws say little"
-    )
-    parser.add_argument("--tables", type=int, default=200)
-    given = parser.parse_args()
+    given = options().parse_args()
     began = time.time()
     if given.quick:
-        nulls(5, [300], 4, 2)
-        finds(3, [600], 3, 2)
-        intervals(20, [100])
+        nulls(1, [200], 2, 2)
+        finds(1, [200], 2, 2)
+        intervals(2, [100])
     else:
         nulls(given.tables, [300, 1500], 5, 4)
         finds(max(given.tables // 4, 10), [600, 2400, 9600], 5, 4)

@@ -25,14 +25,18 @@ DELAY = 0.020
 """Seconds after which the slow upstream begins to answer."""
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, help="where the figures are to be written")
+    parser.add_argument("--quick", action="store_true", help="short rounds, without LiteLLM")
+    return parser
+
+
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="under 20 seconds, without LiteLLM")
-    options.add_argument("--rounds", type=int, default=7)
-    options.add_argument("--json", type=Path, help="where the figures are to be written")
-    given = options.parse_args()
+    given = options().parse_args()
     ended_by_signals()
-    rounds, seconds = (2, 0.6) if given.quick else (given.rounds, 1.5)
+    rounds, seconds = (1, 0.3) if given.quick else (given.rounds, 1.5)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = asyncio.run(measured(stack, folder, rounds, seconds, quick=given.quick))

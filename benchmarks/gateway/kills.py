@@ -1,6 +1,7 @@
 """kill -9 of the gateway, or of its PostgreSQL, at random under load: what was answered is recorded, once.
 
     python -m benchmarks.gateway.kills [--times 200] [--store sqlite|postgresql] [--victim gateway|database] [--spool]
+        [--seed 0] [--quick]
 
 After each kill all is started again on the same store. At the end every answer that a client had has exactly one
 record, every verdict that was taken is kept, and `calibrant verify` finds the chain whole; else the status is 1.
@@ -47,18 +48,25 @@ class Seen:
     slowest: float = 0.0
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--times", type=int, default=200)
-    options.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
-    options.add_argument("--victim", choices=("gateway", "database"), default="gateway")
-    options.add_argument(
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--victim", choices=("gateway", "database"), default="gateway")
+    parser.add_argument(
         "--spool", action="store_true", help="records wait on disk while the database is away"
     )
-    options.add_argument("--seed", type=int, default=0)
-    given = options.parse_args()
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="three kills of a gateway on SQLite")
+    return parser
+
+
+def main() -> None:
+    given = vars(options().parse_args())
+    if given.pop("quick"):
+        given |= {"times": 3}
     ended_by_signals()
-    print(json.dumps(found := killed(**vars(given)), indent=1))
+    print(json.dumps(found := killed(**given), indent=1))
     if found["lost"] or found["twice"] or found["verdicts_lost"] or found["verify"]:
         sys.exit(1)
 

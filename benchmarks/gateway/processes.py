@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
-__all__ = ["Server", "ended_by_signals", "free_port", "started"]
+__all__ = ["Server", "begun", "ended_by_signals", "free_port", "started"]
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -58,6 +58,35 @@ class Server:
         return Path(f"/proc/{self.process.pid}/{name}").read_text()
 
 
+_stops: list[int] = []
+"""The signals that came while a process was being started: whoever starts it must know it to end it."""
+_starting: list[bool] = []
+
+
+@contextmanager
+def begun(command: Sequence[object], **given: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A process in a session of its own; it and its children are gone afterwards."""
+    _starting.append(True)
+    try:
+        process = subprocess.Popen([str(part) for part in command], start_new_session=True, **given)
+    except BaseException:
+        _starting.pop()
+        raise
+    try:
+        _starting.pop()
+        if _stops and not _starting:
+            sys.exit(128 + _stops.pop())
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @contextmanager
 def started(
     command: Sequence[object],
@@ -68,26 +97,13 @@ def started(
     log: IO[bytes] | None = None,
 ) -> Iterator[Server]:
     """A server that listens on this port; it and all its children are gone afterwards."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdout=log or subprocess.DEVNULL, stderr=log or subprocess.DEVNULL,
-        start_new_session=True, env={**os.environ, **(env or {})},
-    )  # fmt: skip
-    try:
+    began, out = time.perf_counter(), log or subprocess.DEVNULL
+    with begun(command, stdout=out, stderr=out, env={**os.environ, **(env or {})}) as process:
         while not _listens(port):
             if process.poll() is not None or time.perf_counter() - began > patience:
                 raise SystemExit(f"{' '.join(map(str, command))} does not listen on port {port}.")
             time.sleep(0.01)
         yield Server(process, port, time.perf_counter() - began)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _listens(port: int) -> bool:
@@ -105,7 +121,9 @@ def ended_by_signals() -> None:
     """Have a run that is told to stop end in order, and so end its servers."""
 
     def stop(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
+        if not _starting:
+            sys.exit(128 + number)
+        _stops.append(number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

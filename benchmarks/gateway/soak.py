@@ -1,6 +1,6 @@
 """Memory, open files and threads of the gateway over a long time.
 
-    python -m benchmarks.gateway.soak [MINUTES]    # an hour by default
+    python -m benchmarks.gateway.soak [MINUTES] [--quick]    # an hour by default
 
 Four connections ask at a pace, in each format, whole and streamed in turn, and never the same twice; a fifth client
 comes anew each time, and hangs up in the middle or asks what is refused. A line a minute, and at the end the slope of
@@ -9,10 +9,10 @@ the memory over the second half of the time.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,21 +30,29 @@ PACE = 0.060
 """Seconds between two requests of a connection."""
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("minutes", nargs="?", type=float, default=60.0)
+    parser.add_argument("--quick", action="store_true", help="four seconds")
+    return parser
+
+
 def main() -> None:
-    minutes = float(sys.argv[1]) if sys.argv[1:] else 60.0
+    given = options().parse_args()
+    minutes, first = (4 / 60, 1.0) if given.quick else (given.minutes, 10.0)
     ended_by_signals()
     with (
         tempfile.TemporaryDirectory() as folder,
         upstream() as fast,
         gateway(fast, Path(folder) / "soak") as server,
     ):
-        asyncio.run(soak(server, minutes))
+        asyncio.run(soak(server, minutes, first))
 
 
-async def soak(server: Server, minutes: float) -> None:
+async def soak(server: Server, minutes: float, first: float) -> None:
     step = min(60.0, minutes * 60 / 8)
     asked, left = various(), 0
-    await keep_asking(server.port, asked, 10.0, connections=4, pace=PACE)  # what is filled once, is
+    await keep_asking(server.port, asked, first, connections=4, pace=PACE)  # what is filled once, is
     seen, answers = list[tuple[float, float]](), 0
     print(f"{'minute':>6} {'MB':>8} {'files':>6} {'threads':>8} {'CPU %':>6} {'answers':>9} {'left':>6}")
     for number in range(round(minutes * 60 / step)):

@@ -33,7 +33,9 @@ def replies() -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["replies"] = module  # its dataclass looks itself up there
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(COMMAND.parent))  # as where it is run
+        spec.loader.exec_module(module)
     return module
 
 

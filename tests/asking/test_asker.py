@@ -648,8 +648,10 @@ def faults() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("elicit_faults", path)
     assert spec is not None and spec.loader is not None
     sys.modules["elicit_faults"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(path.parent))  # as where it is run
+        spec.loader.exec_module(module)
+        yield module
     del sys.modules["elicit_faults"]
 
 
