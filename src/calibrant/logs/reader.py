@@ -322,6 +322,7 @@ class Reader:
             self._between = self._between[0] + len(parts), int(parsed.row[parts[-1]])
         if (
             self.roles.correct
+            and self.roles.confidence  # signals side by side are read without one
             and (asked := (parsed.score_why == 0) & np.isin(parsed.grade_why, (0, _NONE))).any()
         ):
             self.unjudged.see(parsed.score[asked], parsed.grade_why[asked] == 0)
