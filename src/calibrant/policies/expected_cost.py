@@ -152,7 +152,7 @@ class ExpectedCost:
 
     def _why(self, p: float, action: Action) -> str:
         costs = self.costs(p)
-        lead = f"At a {'low end' if self.reads_low else 'calibrated probability'} of {p:.2f} of being right, "
+        lead = f"At a calibrated probability of {p:.2f} of being right, "
         if self.reads_low:
             lead = f"The probability of being right may be as low as {p:.2f}; there "
         mine, others = (
