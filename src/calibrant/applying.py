@@ -26,6 +26,7 @@ from .logs.roles import STATED, Roles, roles_of
 from .logs.scales import check_units, units_of
 from .logs.sources import Source, open_source
 from .logs.told import with_told
+from .logs.unanswered import answer_column
 from .logs.values import REASONS, as_is
 from .logs.written import RowsFile, check_ending
 from .maps.blends import BlendMap
@@ -148,17 +149,16 @@ def apply(
     Notes
     -----
     Each row takes the map of its own group, else the fall-back for such groups where the maps have one: `why` then
-    says so, and the rows are counted. A row without a usable confidence, or of a group that has no
-    map, gets no probability and the policy's most careful action, and is counted with the reason. A blend
-    gives every row of a record the same probability; the log is then read twice and its scores kept in memory.
+    says so, and the rows are counted. A row without a usable confidence, without an answer where such rows were set
+    apart, or of a group that has no map gets no probability and the most careful action, counted with the reason.
+    A blend gives every row of a record the same probability; the log is then read twice, its scores kept in memory.
 
     Scores are read in the unit of their map, from the column that it was fitted on where the log has it: what else
     stands in the log changes no row's number. `scale` says that the log states them in another unit. A log of which
     many numbers cannot be of that unit is refused with `UnusableInput`, and nothing is written. So is one without that
     column, unless another, found by its name, is by its own reading in the same unit: a note then says so.
 
-    What the log holds in a column of `ADDED`, in capitals or not, is replaced and counted; only the scores themselves,
-    where they are in such a column (`p`), stay as `score`.
+    What the log holds in a column of `ADDED`, in any case, is replaced and counted; scores in it stay as `score`.
     """
     if out is None:
         return _in_memory(maps_of(maps), log, policy, confidence=confidence, scale=scale)
@@ -216,7 +216,8 @@ def _applied(
     values_of = lru_cache(SETTLED)(partial(_values, policy=policy, book=book))
     with _opened(out, list(names)) as writer:
         roles = Roles(confidence=column, by=tuple(stated))
-        for block in Reader(source, roles, also=also, units=units.of_group):
+        answers = answer_column(source, roles) if maps.set_unanswered_apart else None
+        for block in Reader(source, roles, also=also, units=units.of_group, answers=answers):
             rows = _rows(opened, block)
             if renamed:
                 rows = [{own.get(n, n): v for n, v in row.items()} for row in rows]

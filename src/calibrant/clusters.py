@@ -1,4 +1,4 @@
-"""Rows that are not independent: the same item asked again, the turns of one conversation."""
+"""Rows that tell less than as many independent ones: an item asked again, weights that hang on something hidden."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import UnusableInput
 
-__all__ = ["design_effects"]
+__all__ = ["design_effects", "weight_effects"]
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,26 @@ def design_effects(
     overall = _effect(residual, ws, code, np.zeros(len(c), np.intp), 1)
     local = _effect(residual, ws, code, (rank * bins).astype(np.intp), bins)
     return overall, local, groups
+
+
+def weight_effects(
+    score: Floats, first: tuple[Floats, ...], second: tuple[Floats, ...]
+) -> tuple[float, float]:
+    """How much more the mean residual varies than if the weights of a score's rows told nothing of their grades.
+
+    `first` are the sums of w, w x grade and w x grade^2 at each score, `second` those of w^2, w^2 x grade and w^2 x
+    grade^2. Where the answers of one topic are seldom seen they weigh much, and of one score they may be wrong more
+    often: the squared weights then fall on residuals that are not those of the score's mean answer. The first effect
+    is of residuals about the mean one, the second about the score's own; 1 or more.
+    """
+    (w, wg, wg2), (v, vg, vg2) = first, second
+    at = score + float((wg - score * w).sum() / max(float(w.sum()), 1e-300))
+    found = []
+    for middle in (at, wg / w):
+        exact = float((vg2 - 2 * middle * vg + middle**2 * v).sum())
+        alike = float((v / w * (wg2 - 2 * middle * wg + middle**2 * w)).sum())
+        found.append(max(exact / alike, 1.0) if alike > 1e-9 * float(v.sum()) else 1.0)
+    return found[0], found[1]
 
 
 def _effect(r: Floats, w: Floats, code: NDArray[np.intp], where: NDArray[np.intp], bins: int) -> float:

@@ -1,4 +1,4 @@
-"""Columns of numbers, checked as they come in."""
+"""Columns of numbers, checked as they come in, and the cells of [0, 1] that their values lie in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import UnusableInput
 
-__all__ = ["EXACT_ROWS", "check", "column"]
+__all__ = ["EXACT_ROWS", "GRID", "SNAP", "cell_mean", "cell_of", "check", "column"]
 
 EXACT_ROWS = 131_072
 """Columns of so many rows are checked whole, and counted score by score."""
+GRID = 25_200
+SNAP = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2.0**-24}
 
 
 def column(name: str, values: ArrayLike, length: int | None = None) -> NDArray[Any]:
@@ -53,3 +55,34 @@ def _refuse(name: str, a: NDArray[Any]) -> None:
         f"{name} must be {wanted}: {int(bad.sum())} of {len(a)} are not, the first at row {first} "
         f"({a[first]}). calibrant.audit and `calibrant audit LOG` count such rows by reason instead."
     )
+
+
+def cell_of(scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool = False) -> NDArray[np.intp]:
+    """Index of the equal-width bin [k/bins, (k+1)/bins) of each score; the last bin is closed.
+
+    With `right_closed` the bins are (k/bins, (k+1)/bins], the first one closed.
+
+    >>> cell_of(np.array([0.29, 0.3, 0.57, 1.0]), 100)
+    array([29, 30, 57, 99])
+    """
+    snap = SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)])
+    if right_closed:
+        upper = np.ceil(np.multiply(scores, bins * (1.0 - snap), dtype=np.float64)).astype(np.intp)
+        return _within(upper - 1, bins)
+    factor = bins * (1.0 + snap)
+    cells: NDArray[np.intp] = np.multiply(scores, factor, dtype=np.float64).astype(np.intp)
+    return _within(cells, bins)
+
+
+def _within(cells: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
+    return np.clip(cells, 0, bins - 1, out=cells)
+
+
+def cell_mean(
+    mean: NDArray[np.float64], low: NDArray[np.float64], kind: np.dtype[Any]
+) -> NDArray[np.float64]:
+    """Mean score of cells that start at `low`, without the rounding of a sum of equal decimals."""
+    digits, slack = (7, 2.0**-24) if kind == np.float32 else (9, 1e-12)
+    snapped = np.round(mean, digits)
+    mean = np.where(np.abs(snapped - mean) <= slack * mean, snapped, mean)
+    return np.clip(mean, np.maximum(low, 0.0), 1.0)  # a mean of equal numbers may round below its cell

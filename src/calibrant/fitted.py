@@ -22,6 +22,7 @@ from .maps.calibration import CalibrationMap, MapSet
 from .maps.groups import key_of
 from .maps.logits import TemperatureMap
 from .maps.matching import Scope
+from .phrasing.findings import fall_told
 from .phrasing.numbers import fixed, several
 from .plugins import find
 from .shown import Shown, flat
@@ -272,18 +273,22 @@ class Fitted(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of what was read, and of maps on few labelled answers."""
-        thin = [
-            (group_name(g.by), g.tally.rows) for g in self.groups if g.map is not None and g.tally.rows < FEW
+        """What is to be said of what was read, of scores that rise while the rate falls, and of maps on few labels."""
+        made = [(group_name(g.by), g.tally) for g in self.groups if g.map is not None and g.tally.rows]
+        falls = ((name, metrics.fall(tally)) for name, tally in made)
+        bent = [
+            f"{name}: the rate of right answers {fall_told(found)} Look at such answers before you send by a "
+            "threshold: an ascending map hides them."
+            for name, found in falls
+            if found is not None and found.shown
         ]
-        if not thin:
-            return self.log.notes
+        thin = [(name, tally.rows) for name, tally in made if tally.rows < FEW]
         named = ", ".join(f"{name} ({n})" for name, n in thin[:8]) + (" ..." if len(thin) > 8 else "")
-        return (
-            *self.log.notes,
+        few = (
             f"Maps on fewer than {FEW} labelled answers: {named}. Their intervals are wide; the policy bands reads the "
-            "low ends by itself, and every answer says so. Label more before you rely on them.",
+            "low ends by itself, and every answer says so. Label more before you rely on them."
         )
+        return (*self.log.notes, *bent, *([few] if thin else []))
 
     def total(self) -> dict[str, Any] | None:
         """Before and after of all groups that have an after, their rows together; None where none has."""

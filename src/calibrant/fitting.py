@@ -20,6 +20,7 @@ from .logs.opening import labelled
 from .logs.pivots import Pivot, pivot
 from .logs.roles import Roles
 from .logs.tallies import Log, read_log
+from .logs.values import UNANSWERED
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap
 from .maps.groups import PooledMaps, key_of
@@ -280,7 +281,10 @@ def _fit_together(log: Log, calibrator: str) -> Fitted:
             groups.append(FittedGroup(by=by, tally=tally, map=None, why=why))
         else:
             bound = fitted.with_fingerprint(
-                fitted.fingerprint, verdict=log.roles.correct, **_measured(tally, after)
+                fitted.fingerprint,
+                verdict=log.roles.correct,
+                **_measured(tally, after),
+                **_unanswered(log, key),
             ).with_unit(log.units[key])
             groups.append(FittedGroup(by=by, tally=tally, map=bound, unseen=known(after)))
     return Fitted(log=log, groups=tuple(groups), fallbacks=_in_one_unit(log, made.fallbacks))
@@ -304,10 +308,18 @@ def _fit_group(log: Log, key: Key, calibrator: str) -> FittedGroup:
     fingerprint = Fingerprint.of({**log.constants.get(key, {}), **by})
     fitted = (
         _fit(tally, calibrator)
-        .with_fingerprint(fingerprint, verdict=log.roles.correct, **_measured(tally, after))
+        .with_fingerprint(
+            fingerprint, verdict=log.roles.correct, **_measured(tally, after), **_unanswered(log, key)
+        )
         .with_unit(log.units[key])
     )
     return FittedGroup(by=by, tally=tally, map=fitted, unseen=known(after))
+
+
+def _unanswered(log: Log, key: Key) -> dict[str, int]:
+    """How many rows without an answer were set apart, where any were: a map of the others is not for such rows."""
+    lost = log.lost.get(key, {}).get(UNANSWERED, 0)
+    return {"unanswered": lost} if lost else {}
 
 
 def _measured(tally: Tally, after: Tally | None) -> dict[str, Any]:

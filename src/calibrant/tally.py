@@ -25,39 +25,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .clusters import design_effects
-from .columns import EXACT_ROWS, check, column
+from .clusters import design_effects, weight_effects
+from .columns import EXACT_ROWS, GRID, SNAP, cell_mean, cell_of, check, column
 from .shown import Shown
 
 __all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of", "merged"]
 
 Floats = NDArray[np.float64]
 
-GRID = 25_200
-SNAP = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2.0**-24}
 _CHUNK = 65_536
 _ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
-
-
-def cell_of(scores: NDArray[np.floating[Any]], bins: int, *, right_closed: bool = False) -> NDArray[np.intp]:
-    """Index of the equal-width bin [k/bins, (k+1)/bins) of each score; the last bin is closed.
-
-    With `right_closed` the bins are (k/bins, (k+1)/bins], the first one closed.
-
-    >>> cell_of(np.array([0.29, 0.3, 0.57, 1.0]), 100)
-    array([29, 30, 57, 99])
-    """
-    snap = SNAP.get(scores.dtype, SNAP[np.dtype(np.float64)])
-    if right_closed:
-        upper = np.ceil(np.multiply(scores, bins * (1.0 - snap), dtype=np.float64)).astype(np.intp)
-        return _within(upper - 1, bins)
-    factor = bins * (1.0 + snap)
-    cells: NDArray[np.intp] = np.multiply(scores, factor, dtype=np.float64).astype(np.intp)
-    return _within(cells, bins)
-
-
-def _within(cells: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
-    return np.clip(cells, 0, bins - 1, out=cells)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -81,6 +58,8 @@ class Tally(Shown):
         Independent groups behind the rows; `rows` where no cluster was given.
     gridded : bool
         Whether scores share grid cells.
+    weight4 : float
+        Sum over all rows of w^4, which says how few heavy rows carry the weight; 0 where it was not counted.
 
     Examples
     --------
@@ -101,6 +80,7 @@ class Tally(Shown):
     local_effect: float = 1.0
     clusters: int = 0
     gridded: bool = False
+    weight4: float = 0.0
 
     @classmethod
     def of(
@@ -140,7 +120,10 @@ class Tally(Shown):
             return _exact(cls, c, g, w) if len(c) <= EXACT_ROWS else _on_grid(cls, c, g, w)
         plain = cls.of(c, g, w)
         overall, local, groups = design_effects(c, g, w, np.asarray(cluster))
-        return replace(plain, design_effect=overall, local_effect=local, clusters=groups)
+        return replace(
+            plain, clusters=groups, design_effect=overall * plain.design_effect,
+            local_effect=local * plain.local_effect,
+        )  # fmt: skip
 
     @classmethod
     def from_sums(
@@ -186,6 +169,7 @@ class Tally(Shown):
         rest: dict[str, Any] = {
             **effects,
             "clusters": sum(t.clusters or t.rows for t in parts) if clustered else 0,
+            "weight4": sum(t.fourth for t in parts),
         }
         if self.gridded or other.gridded or len(joined[0]) > EXACT_ROWS:
             return _regrid(Tally, joined, rows, rest)
@@ -221,6 +205,26 @@ class Tally(Shown):
     def n_eff(self) -> float:
         """Independent unweighted rows that would tell as much: (sum w)^2 / sum w^2 / design effect."""
         return float(self.total**2 / self.weight2.sum() / self.design_effect) if self.rows else 0.0
+
+    @cached_property
+    def fourth(self) -> float:
+        """Sum of w^4; where it was not counted, as if the rows of each score weighed the same."""
+        return self.weight4 or float((self.weight2**3 / self.weight**2).sum())
+
+    @cached_property
+    def n_carrying(self) -> float:
+        """Rows that carry the variance of a weighted mean: (sum w^2)^2 / sum w^4 / design effect, at most `n_eff`.
+
+        Where a few rows weigh fifty times what others do it is about their number, however many the others are. How
+        well the spread of residuals is known depends on it: it is the freedom of a Student interval.
+
+        >>> light, heavy = [1.0] * 400, [50.0] * 4
+        >>> t = Tally.of([0.8] * 404, [1] * 404, light + heavy)
+        >>> round(t.n_eff), round(t.n_carrying, 1)
+        (35, 4.3)
+        """
+        carrying = float(self.weight2.sum() ** 2 / self.fourth / self.design_effect) if self.rows else 0.0
+        return min(self.n_eff, carrying)
 
     @cached_property
     def residual2(self) -> Floats:
@@ -261,7 +265,7 @@ class Tally(Shown):
         return Tally.from_sums(
             score, self.weight, self.hits, self.hits2, self.weight2, self.rows,
             design_effect=self.design_effect,
-            local_effect=self.local_effect, clusters=self.clusters, gridded=self.gridded,
+            local_effect=self.local_effect, clusters=self.clusters, gridded=self.gridded, weight4=self.weight4,
         )  # fmt: skip
 
 
@@ -283,12 +287,26 @@ def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] |
     hits2 = hits if g.dtype.kind == "b" else _sum(where, g * g if w is None else g * g * w, m)
     weight = count.astype(np.float64) if w is None else _sum(where, w, m)
     weight2 = weight if w is None else _sum(where, np.square(w, dtype=np.float64), m)
-    return cls.from_sums(_decimal(distinct), weight, hits, hits2, weight2, len(c))
+    score, rest = _decimal(distinct), {}
+    if w is not None:
+        v = np.square(w, dtype=np.float64)
+        rest = _of_weights(
+            score, (weight, hits, hits2), (weight2, _sum(where, g * v, m), _sum(where, g * g * v, m)), v
+        )
+    return cls.from_sums(score, weight, hits, hits2, weight2, len(c), **rest)
+
+
+def _of_weights(
+    score: Floats, first: tuple[Floats, ...], second: tuple[Floats, ...], v: Floats
+) -> dict[str, float]:
+    """What a tally says of weights beyond their sums; `v` are the squares of the rows' weights."""
+    overall, local = weight_effects(score, first, second)
+    return {"design_effect": overall, "local_effect": local, "weight4": float(v @ v)}
 
 
 def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:
-    sums = np.zeros((5, _SLOTS))  # w c, w, w g, w g^2, w^2
-    weighted, counts = np.zeros_like(sums), np.zeros(2 * _SLOTS)
+    sums = np.zeros((7, _SLOTS))  # w c, w, w g, w g^2, w^2, w^2 g, w^2 g^2
+    weighted, counts, fourth = np.zeros_like(sums), np.zeros(2 * _SLOTS), 0.0
     factor = _factor(c.dtype)
     # Buffers that stay in the cache: fresh arrays for every chunk cost more than the arithmetic.
     scaled, cells = np.empty(_CHUNK), np.empty(_CHUNK, np.intp)
@@ -307,8 +325,10 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
             continue
         ws = np.ones(len(cs)) if w is None else w[part].astype(np.float64)
         check("weight", ws)
-        for row, values in enumerate((cs * ws, ws, gs * ws, gs * gs * ws, ws * ws)):
+        v, g2 = ws * ws, gs * gs
+        for row, values in enumerate((cs * ws, ws, gs * ws, g2 * ws, v, gs * v, g2 * v)):
             weighted[row] += np.bincount(cell, values, _SLOTS)
+        fourth += float(v @ v)
     sums[0] /= factor
     sums += weighted
     wrong, right = counts[0::2], counts[1::2]
@@ -316,7 +336,9 @@ def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any]
     sums[2] += right
     sums[3] += right
     sums[4] += wrong + right
-    return _from_slots(cls, sums, len(c), c.dtype)
+    if w is None:
+        return _from_slots(cls, sums[:5], len(c), c.dtype)
+    return _from_slots(cls, sums, len(c), c.dtype, weight4=fourth)
 
 
 def _factor(kind: np.dtype[Any]) -> float:
@@ -335,17 +357,12 @@ def _from_slots(cls: type[Tally], sums: Floats, rows: int, dtype: np.dtype[Any],
     order = np.r_[_ZERO, np.arange(GRID), _ONE]
     sums = sums[:, order]
     filled = sums[1] > 0
-    wc, w, wg, wg2, w2 = sums[:, filled]
+    wc, w, wg, wg2, w2, *beside = sums[:, filled]
     mean = cell_mean(wc / w, np.arange(-1, GRID + 1)[filled] / GRID, dtype)
+    if beside:
+        effects = weight_effects(mean, (w, wg, wg2), (w2, *beside))
+        rest |= dict(zip(("design_effect", "local_effect"), effects, strict=True))
     return cls.from_sums(mean, w, wg, wg2, w2, rows, gridded=True, **rest)
-
-
-def cell_mean(mean: Floats, low: Floats, kind: np.dtype[Any]) -> Floats:
-    """Mean score of cells that start at `low`, without the rounding of a sum of equal decimals."""
-    digits, slack = (7, 2.0**-24) if kind == np.float32 else (9, 1e-12)
-    snapped = np.round(mean, digits)
-    mean = np.where(np.abs(snapped - mean) <= slack * mean, snapped, mean)
-    return np.clip(mean, np.maximum(low, 0.0), 1.0)  # a mean of equal numbers may round below its cell
 
 
 def _regrid(cls: type[Tally], joined: list[Floats], rows: int, rest: dict[str, Any]) -> Tally:
@@ -362,7 +379,7 @@ def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
     sums = [_sum(where, v, cells)[keep] for v in (t.score * t.weight, t.hits, t.hits2, t.weight2)]
     return Tally.from_sums(
         np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows, design_effect=t.design_effect,
-        local_effect=t.local_effect, clusters=t.clusters, gridded=True,
+        local_effect=t.local_effect, clusters=t.clusters, gridded=True, weight4=t.weight4,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 
 GROUP = {
     "by", "n", "n_eff", "accuracy", "mean_confidence", "gap", "ece", "ece_equal_mass", "l2", "smooth_ece", "brier",
-    "mcb", "dsc", "unc", "log_loss", "auroc", "auroc_interval", "aurc", "verdict",
+    "mcb", "dsc", "unc", "log_loss", "auroc", "auroc_interval", "aurc", "verdict", "fall",
 }  # fmt: skip
 
 

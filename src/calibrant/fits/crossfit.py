@@ -37,6 +37,7 @@ def folds(tally: Tally, count: int = 5, *, seed: int = 0) -> list[Tally]:
             hits=h[seen],
             hits2=(tally.hits2 * share)[seen],
             weight2=(tally.weight2 * weight / tally.weight)[seen],
+            weight4=tally.weight4 * float(weight.sum()) / tally.total,
             rows=max(round(tally.rows * float(weight.sum()) / tally.total), int(seen.any())),
         )
         parts.append(part)

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..clusters import weight_effects
+from ..columns import GRID, SNAP, cell_mean
 from ..maps.units import FRACTION, Unit
-from ..tally import GRID, SNAP, Tally, cell_mean
+from ..tally import Tally
 from . import values as rules
 from .keys import Key, group_codes
 from .repeats import item_columns
@@ -131,6 +133,7 @@ def _query(
         weight = f", CASE WHEN {value} >= 1e-6 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
         sums = [
             "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
+            "sum(w * w * g) AS w2g", "sum(w * w * g * g) AS w2g2", "sum(w * w * w * w) AS w4",
         ]  # fmt: skip
         state = f"{state} + CASE WHEN w IS NULL THEN {4 * _STATE} ELSE 0 END"
     # isnan() is not asked: it is answered from file statistics, which leave NaN out.
@@ -217,14 +220,27 @@ def _collect(
     for k, key in enumerate(keys):
         rows = np.flatnonzero(good & (codes == k))
         if len(rows):
+            first = w[rows], got["wg"][rows], wg2[rows]
+            rest: dict[str, Any] = _of_weights(score[rows], first, got, rows) if roles.weight else {}
             counts.groups[key] = Tally.from_sums(
-                score[rows], w[rows], got["wg"][rows], wg2[rows], w2[rows], int(n[rows].sum()), gridded=True
+                score[rows], *first, w2[rows], int(n[rows].sum()), gridded=True, **rest
             )
         lacking = counts.lost.setdefault(key, {})
         for i in np.flatnonzero((codes == k) & ~good):
             lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])
         if not len(rows):
             counts.empty[key] = lacking
+
+
+def _of_weights(
+    score: NDArray[np.float64],
+    first: tuple[NDArray[Any], ...],
+    got: Mapping[str, NDArray[Any]],
+    rows: NDArray[np.intp],
+) -> dict[str, float]:
+    """What weights say beyond their sums, as `Tally.of` takes it of rows."""
+    overall, local = weight_effects(score, first, tuple(got[name][rows] for name in ("w2", "w2g", "w2g2")))
+    return {"design_effect": overall, "local_effect": local, "weight4": float(got["w4"][rows].sum())}
 
 
 def _scores(

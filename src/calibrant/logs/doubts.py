@@ -17,6 +17,8 @@ __all__ = ["doubts", "tells_the_verdict"]
 
 FEWEST = 20
 """Rows below which a perfect order is likely enough by chance."""
+_DOUBTFUL = 0.4
+"""A confidence below which a model would hardly give an answer as its own."""
 REVERSED = 0.4
 """AUROC below which an order that chance does not explain is the other way round."""
 
@@ -90,6 +92,25 @@ def _reversed(tally: Tally) -> list[tuple[str, str]]:
     ]
 
 
+def _of_an_event(tally: Tally) -> list[tuple[str, str]]:
+    """Whether the confidences look like chances that something happens: many are low, and those seldom come true."""
+    weight, low = tally.weight, tally.score < _DOUBTFUL
+    if tally.rows < FEWEST or not low.any() or low.all():
+        return []
+    share, least = weight[low].sum() / weight.sum(), weight[tally.score < _DOUBTFUL / 2].sum() / weight.sum()
+    below, above = (tally.hits[at].sum() / weight[at].sum() for at in (low, ~low))
+    if share < 0.25 or least < 0.05 or below > _DOUBTFUL or above < below + 0.1:
+        return []
+    low_of = f"{of_100(share)} of 100 confidences lie below {of_100(_DOUBTFUL)}"
+    return [
+        (
+            f"{low_of}, and of those {of_100(below)} of 100 are right",
+            ": are they chances of an event, and not of an answer being right? Then 'right' says 'it happened', and "
+            "max(p, 1 - p) is how sure each is of the side that it leans to.",
+        )
+    ]
+
+
 def _alike(tally: Tally, empty: int) -> list[tuple[str, str]]:
     """Whether every verdict is the same, and a twentieth of the rows or more have none."""
     rate = tally.hits.sum() / tally.weight.sum()
@@ -115,7 +136,7 @@ def doubts(groups: Mapping[Key, Tally], roles: Roles, lost: Mapping[Key, Mapping
                 f"The confidence {roles.confidence!r} tells right from wrong without one mistake{where}: {why}. So "
                 "looks a grader's own score, not what a model is sure of; name the model's with --confidence."
             )
-        told = (*_swapped(tally, roles), *_reversed(tally), *_alike(tally, empty))
+        told = (*_swapped(tally, roles), *_reversed(tally), *_of_an_event(tally), *_alike(tally, empty))
         notes += [f"{what}{where}{then}" for what, then in told]
         at = tally.score == 0
         zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()

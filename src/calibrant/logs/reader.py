@@ -21,6 +21,7 @@ from .repeats import Repeats, has_epochs, totals
 from .roles import Roles, shared
 from .scales import Units, units_of
 from .sources import Block, Source
+from .unanswered import Unanswered
 from .unjudged import Unjudged
 from .values import (
     CODE,
@@ -29,6 +30,7 @@ from .values import (
     PHRASES,
     REASONS,
     TOTAL,
+    UNANSWERED,
     Column,
     Kind,
     propensities,
@@ -133,6 +135,7 @@ class Reader:
     items : columns that name an item together, of each of which the `repeats` in a group are counted
     summing : columns in which a row may say that it sums up others
     scale : the scale of all scores, one of `calibrant.logs.scales.NAMES`; None for what the whole of a column tells
+    answers : the column of what the model answered, whose empty cells set their rows apart
     apart : columns whose groups may have units of their own; the columns `by` where None
     units : the unit of the scores of each group of `apart`, where it is known and not to be told by the log
 
@@ -156,6 +159,7 @@ class Reader:
         items: Sequence[Sequence[str]] = (),
         summing: Sequence[str] = (),
         scale: str | None = None,
+        answers: str | None = None,
         apart: Sequence[str] | None = None,
         units: Callable[[Key], Unit] | None = None,
     ) -> None:
@@ -174,6 +178,7 @@ class Reader:
         self._units: dict[str, Units] = {}
         self._between: tuple[int, int] = (0, -1)
         self.unjudged = Unjudged()
+        self._unanswered = Unanswered(answers)
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
         self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
 
@@ -195,7 +200,8 @@ class Reader:
     @property
     def _wanted(self) -> list[str]:
         items = [name for one in self.repeats for name in one.columns]
-        wanted = (*self.roles.names, *self.stated, *self.also, *items, *self._summing, *self._apart)
+        answers = [self._unanswered.column] if self._unanswered.column else []
+        wanted = (*self.roles.names, *answers, *self.stated, *self.also, *items, *self._summing, *self._apart)
         return list(dict.fromkeys(wanted))
 
     def __iter__(self) -> Iterator[Parsed]:
@@ -209,8 +215,7 @@ class Reader:
             self.notes.append(
                 f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."
             )
-        if (doubt := self._sums()) is not None:
-            self.notes.append(doubt)
+        self.notes += [told for told in (self._sums(), self._unanswered.note) if told is not None]
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -254,6 +259,11 @@ class Reader:
         self.read_as += score.read_as
         for name in self._summing if rows else ():
             score.why[totals(block[name], grade.values)] = CODE[TOTAL]
+        if (answers := self._unanswered.column) is not None and rows:
+            fine = (score.why == 0) & (weight.why == 0)
+            seen = np.where(fine, score.values, np.nan)
+            lost = self._unanswered(block[answers], seen, grade.values if r.correct else None)
+            score.why[lost & fine] = CODE[UNANSWERED]
         also = {name: self._also(name, kind, block, *apart) for name, kind in self.also.items()}
         return Parsed(
             keys=keys, row=np.arange(self.rows, self.rows + rows), score=score.values, grade=grade.values,

@@ -21,6 +21,7 @@ from .reader import Parsed, Reader
 from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, parted_by_signal, shared
 from .times import seconds_of
+from .unanswered import answer_column
 from .values import as_is
 
 __all__ = ["GroupRows", "Rows", "read_rows"]
@@ -91,7 +92,7 @@ def read_rows(
     reader = Reader(
         opened, roles, items=items, summing=summing_columns(opened, roles), also=dict.fromkeys(also, as_is),
         stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
-        scale=scale,
+        scale=scale, answers=answer_column(opened, roles),
     )  # fmt: skip
     rows = reader.whole()
     pooled = _pooled(reader)

@@ -29,6 +29,7 @@ from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
 from .scales import units_of
 from .sources import Source
+from .unanswered import answer_column
 from .vocabulary import EMPTY
 
 __all__ = ["Log", "read_log"]
@@ -140,7 +141,7 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
     """A long file counted by the engine that reads it; None where it must be read row by row."""
     if not (source.table and (source.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None):
         return None
-    if EMPTY.lower() in roles.words.meaning:
+    if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None
     units = units_of(source, roles.confidence, roles.by, scale)
     if not countable(units):
@@ -155,7 +156,15 @@ def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -
     stated = [name for name in STATED if name in source.columns and name not in roles.by]
     items = () if roles.cluster else item_columns(source, roles)
     summing = summing_columns(source, roles)
-    reader = Reader(source, roles, stated=stated, items=items, summing=summing, scale=scale)
+    reader = Reader(
+        source,
+        roles,
+        stated=stated,
+        items=items,
+        summing=summing,
+        scale=scale,
+        answers=answer_column(source, roles),
+    )
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
     repeated, tied = repeats_told(reader.repeats, roles)
     units = {key: reader.unit(roles.confidence, key) for key in reader.groups}

@@ -28,8 +28,8 @@ from .keys import absent, key_text
 from .levels import place_of
 
 __all__ = [
-    "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "WRONG", "Column",
-    "Kind", "amounts", "as_is", "coded", "flags", "logprobs", "no_faults", "numbers", "propensities",
+    "BAD_VERDICT", "CODE", "NO_VERDICT", "PHRASES", "REASONS", "RIGHT", "TOTAL", "UNANSWERED", "WRONG",
+    "Column", "Kind", "amounts", "as_is", "coded", "flags", "logprobs", "no_faults", "numbers", "propensities",
     "score_of", "scores", "texts", "weights",
 ]  # fmt: skip
 
@@ -57,10 +57,11 @@ NOT_A_COUNT = "is not a count"
 NOT_A_FLAG = "is neither yes nor no"
 NOT_LOGPROBS = "is not a list of log-probabilities"
 TOTAL = "a line that sums up the others"
+UNANSWERED = "no answer"
 
 REASONS = (
     "", MISSING, NOT_A_NUMBER, BOOLEAN, BELOW, ABOVE, ABOVE_PERCENT, NO_VERDICT, BAD_VERDICT, BAD_WEIGHT,
-    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS, TOTAL, OUTSIDE, STRAY,
+    NOT_A_COUNT, NOT_A_FLAG, NOT_LOGPROBS, TOTAL, OUTSIDE, STRAY, UNANSWERED,
 )  # fmt: skip
 """Why a value cannot be used, by number; 0 where it can."""
 CODE = {reason: code for code, reason in enumerate(REASONS)}

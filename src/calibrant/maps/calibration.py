@@ -210,6 +210,11 @@ class MapSet(Shown):
         )
 
     @property
+    def set_unanswered_apart(self) -> bool:
+        """Whether rows without an answer were set apart where the maps were fitted, which are not for such rows."""
+        return any(one.statistics.get("unanswered") for _, one in (*self.groups, *self.fallbacks))
+
+    @property
     def column(self) -> str | None:
         """The one column of scores that all of the maps were fitted on; None where they do not say, or differ."""
         columns = {unit.column for unit in self.units}

@@ -5,6 +5,7 @@ Every function needs only the tally, so it costs the same for a thousand rows an
 
 from .calibration_test import TestResult, kolmogorov_smirnov, kuiper, spiegelhalter
 from .ece import Bins, bins, ece, ece_equal_mass, noise_floor, noise_floor_equal_mass
+from .falls import Fall, fall
 from .findings import Finding
 from .gap import gap
 from .intervals import Estimate, bootstrap
@@ -21,6 +22,7 @@ __all__ = [
     "Bins",
     "Corp",
     "Estimate",
+    "Fall",
     "Finding",
     "RiskCoverage",
     "TestResult",
@@ -35,6 +37,7 @@ __all__ = [
     "corp",
     "ece",
     "ece_equal_mass",
+    "fall",
     "gap",
     "kolmogorov_smirnov",
     "kuiper",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..tally import Tally
 from .ece import ece, ece_equal_mass, noise_floor, noise_floor_equal_mass
+from .falls import Fall, fall
 from .gap import gap
 from .intervals import Estimate
 from .l2 import l2
@@ -71,6 +72,7 @@ class Finding:
     auroc_interval: Estimate | None
     aurc: float
     verdict: Verdict
+    fall: Fall | None = None
 
     @classmethod
     def of(cls, tally: Tally, bins: int = 15) -> Finding:
@@ -90,7 +92,7 @@ class Finding:
             brier=parts.brier, mcb=parts.mcb, dsc=parts.dsc, unc=parts.unc, log_loss=log_loss(tally),
             auroc=ranked.value if ranked else None,
             auroc_interval=ranked.interval() if ranked and ranked.enough else None, aurc=aurc(tally),
-            verdict=_verdict(tally, apart, bent, smooth),
+            verdict=_verdict(tally, apart, bent, smooth), fall=_shown(fall(tally)),
         )  # fmt: skip
 
     @property
@@ -106,6 +108,10 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for `json.dumps`."""
         return {**asdict(self), "ece": self.ece.to_dict(), "ece_equal_mass": self.ece_equal_mass.to_dict()}
+
+
+def _shown(found: Fall | None) -> Fall | None:
+    return found if found is not None and found.shown else None
 
 
 def _of_several(measure: Callable[[Tally], Estimate], tally: Tally) -> Estimate | None:

@@ -22,6 +22,10 @@ def gap(tally: Tally, *, level: float = 0.95) -> Estimate:
     every world tried. Weights enter as in a ratio estimator, clusters by their linearised variance and
     t with clusters - 1 degrees of freedom.
 
+    Where weights differ, a few heavy rows decide how well the spread of residuals is known, and they may differ from
+    the others in what the score does not show. So t has as many degrees of freedom as rows carry the variance
+    (`Tally.n_carrying`), not as there are effective rows.
+
     Examples
     --------
     >>> e = gap(Tally.of([0.9] * 100, [True] * 70 + [False] * 30))
@@ -37,7 +41,11 @@ def gap(tally: Tally, *, level: float = 0.95) -> Estimate:
     middle = (n * residual + _PSEUDO - 2 * _PSEUDO * claimed) / (n + 2 * _PSEUDO)
     squares = n * (max(variance, 0.0) + (residual - middle) ** 2)
     squares += _PSEUDO * ((1 - claimed - middle) ** 2 + (claimed + middle) ** 2)
-    freedom = tally.clusters - 1 if tally.clusters else n + 2 * _PSEUDO - 1
+    carrying = tally.n_carrying
+    freedom = (
+        carrying + (2 * _PSEUDO - 1) * carrying / n
+    )  # the pseudo-rows are few beside rows that carry the most
+    freedom = min(freedom, tally.clusters - 1) if tally.clusters else freedom
     t = float(stdtrit(max(freedom, 1.0), 0.5 + level / 2))
     half = t * np.sqrt(squares / (n + 2 * _PSEUDO - 1) / (n + 2 * _PSEUDO))
     low, high = float(-middle - half), float(-middle + half)

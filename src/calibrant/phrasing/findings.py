@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..metrics.falls import Fall
 from ..metrics.findings import FEW, Finding
 from ..metrics.intervals import Estimate
 from .numbers import agreeing, fixed, half_up, interval, of_100, percent, points, span
 
-__all__ = ["Told", "cells", "change_told", "corrected", "floor_told", "told", "unit_told"]
+__all__ = ["Told", "cells", "change_told", "corrected", "fall_told", "floor_told", "told", "unit_told"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,8 +110,35 @@ def _why(found: Finding) -> str:
 
 def _ranking(found: Finding) -> str:
     if not found.reversed:
-        return ""
+        return fall_told(found.fall) if found.fall is not None and not found.too_few else ""
     return f"REVERSED: the higher the confidence, the more often it is wrong (AUROC {interval(found.auroc_interval)})."
+
+
+def fall_told(found: Fall) -> str:
+    """Where answers that claim more are right less often.
+
+    >>> from calibrant.metrics import fall
+    >>> from calibrant.tally import Tally
+    >>> scores, right = [0.8] * 100 + [0.99] * 40, [1] * 90 + [0] * 10 + [1] * 10 + [0] * 30
+    >>> fall_told(fall(Tally.of(scores, right)))
+    'FALLS AT THE TOP: of answers at 99 and above 25 of 100 are right (40 rows), of those from 80 up to there 90 (100).'
+    """
+    where = " AT THE TOP" if found.top else " AT THE BOTTOM" if found.bottom else ""
+    low, at, high = _apart(found.low, found.at, found.high)
+    above, below = of_100(found.rate_above), of_100(found.rate_below)
+    return (
+        f"FALLS{where}: of answers {f'at {at} and above' if found.top else f'from {at} to {high}'} {above} of 100 are "
+        f"right ({found.rows_above:,.0f} rows), of those from {low} up to there {below} ({found.rows_below:,.0f})."
+    )
+
+
+def _apart(*scores: float) -> list[str]:
+    """Scores out of a hundred, with as few decimals as tell them apart."""
+    for digits in range(4):
+        said = [of_100(one, digits) for one in scores]
+        if len(set(said)) == len(set(scores)):
+            break
+    return said
 
 
 def corrected(said: float, seen: int, accuracy: Estimate, gap: Estimate) -> str:
