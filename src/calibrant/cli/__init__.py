@@ -31,6 +31,7 @@ from . import (
     serve,
     signals,
     store,
+    train,
     watch,
 )
 from .options import app
@@ -57,6 +58,7 @@ __all__ = [
     "serve",
     "signals",
     "store",
+    "train",
     "watch",
 ]
 

@@ -74,6 +74,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "posture": ("calibrant posture world_facts --estimate",),
     "redteam": ("calibrant redteam world_facts --estimate",),
     "refine": ("calibrant refine world_facts --limit 200 --estimate",),
+    "train conftuner": (
+        "calibrant train conftuner --model HuggingFaceTB/SmolLM2-135M-Instruct --log answers.csv -o tuned",
+    ),
+    "train cft": ("calibrant train cft --model my-model --log choices.jsonl -o restored",),
+    "train rcft": ("calibrant train rcft --model my-model --log choices.jsonl -o restored",),
+    "train merge": ("calibrant train merge tuned -o tuned.gguf --like base.gguf",),
     "extensions": ("calibrant extensions signals",),
 }  # fmt: skip
 
