@@ -8,6 +8,7 @@ A seed that does not hold is printed with what broke: `--first SEED --seeds 1` r
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ def options() -> argparse.ArgumentParser:
 
 def main() -> None:
     given = options().parse_args()
+    logging.getLogger("calibrant").setLevel(logging.ERROR)
     seeds = range(given.first, given.first + (5 if given.quick else given.seeds))
     began, met, bad = time.process_time(), Counter[str](), 0
     for seed in seeds:
@@ -59,7 +61,7 @@ def lived(seed: int, met: Counter[str]) -> list[str]:
         return said
 
 
-KINDS = ("alarm", "proposal", "promotion", "erasure", "reviewed")
+KINDS = ("alarm", "proposal", "certificate", "promotion", "erasure", "reviewed")
 
 
 def _memory() -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from calibrant.assembly.sections import Learning
 from calibrant.errors import UnusableInput
@@ -25,18 +25,27 @@ __all__ = ["STATES", "Leader"]
 STATES = ("folds/reviewing", KEPT, STATE)
 """Under which the folds are kept."""
 
-LEARNING = Learning(promotion="by_test", refit_after=25)
+AFTER = 25
+"""Labels after which maps are fitted anew."""
 
 
 class Leader:
     """One process that leads, or thinks so."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], rules: Reviewing) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        rules: Reviewing,
+        promotion: Literal["by_hand", "by_test"],
+    ) -> None:
         self._store, self._desk = store, Desk(store, rules, clock)
         self._watching = Watching()
         self._folding = Folding(store, [self._watching], kept=KEPT)
         pipeline: Any = SimpleNamespace(store=store, clock=clock)
-        self._learner = Learner(pipeline, lambda: releases()[0], LEARNING)
+        self._learner = Learner(
+            pipeline, lambda: releases()[0], Learning(promotion=promotion, refit_after=AFTER)
+        )
 
     def lead(self) -> int:
         """One round of all of it; gives how much was done."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from calibrant.guarantees.walking import fewest
 from calibrant.learning.contests import Contest, Contests
+from calibrant.learning.deployed import certificates_of
 from calibrant.learning.promoting import lowest, to_be_careful_about
-from calibrant.learning.proposals import LEAST_OF, PROPOSAL
+from calibrant.learning.proposals import LEAST_OF
 from calibrant.maps.calibration import CalibrationMap
 from calibrant.past.answers import Answer
 from calibrant.past.folding import Fold
 from calibrant.releases.promoting import PROMOTION, release_in
-from calibrant.releases.release import Release
+from calibrant.releases.release import Release, Way
 from calibrant.reviewing.drawing import Drawing
 from calibrant.reviewing.queue import Queue
 from calibrant.reviewing.settings import Reviewing
@@ -20,14 +22,15 @@ from .deployed import releases
 
 __all__ = ["Witness"]
 
-BETTER, CAREFUL, FIRST = "found better", "the lower of both", "the first map"
+BETTER, CAREFUL, FIRST, CERTIFICATES = "found better", "the lower of both", "the first map", "certificates"
 """How notes begin of what the test puts in force, and not a person."""
 
 
 class Witness:
     """A fold that is told after the queue, the drawing and the monitors, and before the contests.
 
-    `said` are sentences of what does not hold.
+    `said` are sentences of what does not hold. What hangs on which answers were to one question counts where no content
+    was erased.
     """
 
     name = "witness"
@@ -36,19 +39,25 @@ class Witness:
         self.drawing, self.watching, self.contests = Drawing(rules), Watching(), Contests()
         self.folds: list[Fold] = [Queue(), self.drawing, self.watching, self, self.contests]
         self.said: list[str] = []
+        self._by_question: list[str] = []
         self._drawn: dict[str, tuple[str, float, str]] = {}
         self._asked: set[str] = set()
         self._due: dict[str, Event] = {}
         self._told: set[str] = set()
         self._release: Release = releases()[0]
         self._answering = {one.release_id for one in releases()}
-        self._proposed: set[str] = set()
+        self._alarmed: set[str] = set()
+        self._issues: dict[int, str] = {}
 
     def at_rest(self, *, erased: bool) -> list[str]:
         """All that does not hold, once nothing is left to do."""
-        waiting = {id: one for id, one in self._drawn.items() if id not in self._asked}
         said = [*self.said]
+        for _, one in certificates_of(self._release):
+            if one.valid and one.map_id in self._alarmed:
+                said.append(f"{one.certificate_id} is in force, and an alarm of {one.map_id} is open")
+        waiting = {id: one for id, one in self._drawn.items() if id not in self._asked}
         if not erased:
+            said += self._by_question
             said += [
                 f"{record} was drawn ({id}), and nobody was asked" for id, (record, *_) in waiting.items()
             ]
@@ -82,9 +91,10 @@ class Witness:
             self._told.add(event.id)
             due = self._due.get(event.id)
             if due is None or (due.data, due.about) != (event.data, event.about):
-                self.said.append(f"the {event.kind} {event.id} does not follow from what was before it")
-        elif event.kind == PROPOSAL:
-            self._proposed.add(str(event.data["challenger"]["map_id"]))
+                said = self._by_question if event.kind == ALARM else self.said
+                said.append(f"the {event.kind} {event.id} does not follow from what was before it")
+            if event.kind == ALARM:
+                self._alarmed.add(str(event.about))
         elif event.kind == PROMOTION:
             self._promoted(event)
 
@@ -97,13 +107,27 @@ class Witness:
             allowed = self._allowed(note, before)
             for key, map_id in sorted(fresh, key=str):
                 if map_id not in allowed:
-                    self.said.append(f"{map_id} was put in force for {key} ({note}): no contest said so")
+                    self._by_question.append(
+                        f"{map_id} was put in force for {key} ({note}): no contest said so"
+                    )
             if not fresh:
                 self.said.append(f"{release.release_id} was promoted ({note}) and changes no map")
-            if release.parents != (before.release_id,):
-                self.said.append(
-                    f"{release.release_id} says that it follows {release.parents}: {before.release_id}"
-                )
+        if note.startswith((BETTER, CAREFUL, FIRST, CERTIFICATES)) and release.parents != (
+            before.release_id,
+        ):
+            self.said.append(
+                f"{release.release_id} says that it follows {release.parents}: {before.release_id}"
+            )
+        if note.startswith(CERTIFICATES) and _maps(release) != _maps(before):
+            self.said.append(f"{release.release_id} was promoted ({note}) and changes maps")
+        self._certified(release)
+
+    def _certified(self, release: Release) -> None:
+        """Each look at labels has a number of its own, and spends by it."""
+        for _, one in certificates_of(release):
+            live = one.tested >= fewest(one.max_error, one.level)
+            if live and self._issues.setdefault(one.issue or 0, one.evidence) != one.evidence:
+                self.said.append(f"issue {one.issue} of certificates was spent on two sets of labels")
 
     def _allowed(self, note: str, before: Release) -> set[str]:
         """The maps that the contests as they stand let take a place in the release before."""
@@ -134,11 +158,20 @@ class Witness:
 
 
 def _maps(release: Release) -> dict[object, str]:
-    return {key: made.map_id for key, made in release.default.maps.groups}
+    return {(name, key): made.map_id for name, way in _ways(release) for key, made in way.maps.groups}
 
 
 def _parts(release: Release) -> set[str]:
-    return {id for _, made in release.default.maps.groups for id in made.statistics.get(LEAST_OF, ())}
+    return {
+        id
+        for _, way in _ways(release)
+        for _, made in way.maps.groups
+        for id in made.statistics.get(LEAST_OF, ())
+    }
+
+
+def _ways(release: Release) -> list[tuple[str | None, Way]]:
+    return [(name, release.way(name)) for name in (None, *release.tasks)]
 
 
 def _against(contest: Contest) -> set[str]:
