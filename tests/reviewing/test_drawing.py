@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from typing import Any
@@ -193,3 +194,27 @@ def test_a_random_part_is_read_by_two(store: SqlStore) -> None:
         read.add(item.record_id)
         desk.submit("bob", item.id, 1.0)
     assert read == set(seconds)
+
+
+def test_a_verdict_is_worth_most_at_the_threshold_of_the_policy_in_force() -> None:
+    def told(n: int, p: float, action: Action, threshold: float, release: str = "a") -> Answer:
+        return Answer(
+            record_id=f"r{n}", time=float(n), item=f"q{n}", task="law", p=p, action=action, threshold=threshold,
+            release=release,
+        )  # fmt: skip
+
+    def worth(drawing: Drawing, p: float, action: Action) -> float:
+        return drawing.chances(told(-1, p, action, 0.8)).doubt
+
+    drawing = Drawing(Reviewing(per_day=1))
+    for n in range(200):
+        drawing.answered(told(n, 0.5 + n / 500, Action.ANSWER if n > 150 else Action.REVIEW, 0.8))
+    sent = [worth(drawing, p, Action.ANSWER) for p in (0.81, 0.9, 0.99)]
+    kept = [worth(drawing, p, Action.REVIEW) for p in (0.79, 0.5, 0.1)]
+    assert sent == sorted(sent, reverse=True) and kept == sorted(kept, reverse=True)
+    assert abs(sent[0] - kept[0]) < 0.1 * sent[0]
+    again = Drawing(Reviewing(per_day=1))
+    again.load(json.loads(json.dumps(drawing.to_dict())))
+    assert worth(again, 0.81, Action.ANSWER) == sent[0]
+    again.answered(told(500, 0.9, Action.ANSWER, 0.5, release="b"))  # another policy, from one half on
+    assert worth(again, 0.81, Action.ANSWER) < sent[0]

@@ -26,7 +26,8 @@ class Answer:
     asked_with : how the answer was asked for, as digests (`calibrant.types.asked`), where that is known
     map_id, p, low, high : the confidence that was told, None where there was none
     why_none : why there was none
-    action, held : what was decided, and whether the answer waited for a person
+    action, threshold, held : what was decided, the probability that it was held against, and whether the answer waited
+        for a person
     error : why there is no answer, None where there is one
     cut : whether the answer ended at its limit of tokens
     refused : whether the model said why it gives no answer
@@ -54,6 +55,7 @@ class Answer:
     high: float | None = None
     why_none: str | None = None
     action: Action | None = None
+    threshold: float | None = None
     held: bool = False
     error: str | None = None
     cut: bool = False
@@ -89,7 +91,8 @@ class Answer:
             signal=_shared(reading.signal) if reading else None, score=reading.score if reading else None,
             prompt=_shared(detail.get("prompt")), asked_with=_shared(detail.get("asked_with")),
             map_id=_shared(told.map_id), p=told.p, low=told.low, high=told.high, why_none=told.reason,
-            action=decision.action if decision else None, held=record.held, error=record.error,
+            action=decision.action if decision else None, threshold=decision.threshold if decision else None,
+            held=record.held, error=record.error,
             cut=completion is not None and completion.finish_reason == "length",
             refused=completion is not None and completion.refusal,
             cost=cost, latency=latency, content="stored" if record.content == "erased" else record.content,

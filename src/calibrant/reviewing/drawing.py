@@ -9,13 +9,14 @@ from ..past.answers import Answer
 from ..past.folding import Folding
 from ..protocols import Store
 from ..types import SECOND, Assignment, Event, Fact, Json, Verdict, digest
+from .edges import Edges
 from .queue import flips, information
 from .settings import PerTask
 from .volume import Volume
 
 __all__ = ["Chances", "Drawing", "draw", "share"]
 
-VERSION = 1
+VERSION = 2
 """Of the rule by which is drawn; stands with the settings in the events that say what a queue was drawn by."""
 
 FOR_DOMAINS = 0.25
@@ -73,8 +74,9 @@ class Drawing:
     """Gives each answer its chance, from what was seen before it, and keeps what is drawn until it is assigned.
 
     The audit's chance is the same for all answers of a time. That of doubt grows with the chance that a verdict calls
-    for another decision, times what an error costs, and with what it tells of the map; that of domains with 1 / sqrt of
-    the labels that there are. All three are scaled by the volume of the last week, so that a day's mean is `per_day`.
+    for another decision, times what that is worth by the policy's threshold and what an error costs, and with what it
+    tells of the map; that of domains with 1 / sqrt of the labels that there are. All three are scaled by the volume of
+    the last week, so that a day's mean is `per_day`.
     """
 
     name = "drawing"
@@ -86,6 +88,7 @@ class Drawing:
         self.tasks: set[str] = set()
         self.due: dict[str, tuple[str, float, str]] = {}
         self.policy: str | None = None
+        self._edges = Edges()
 
     def chances(self, answer: Answer) -> Chances:
         """With which probability an answer is drawn that comes now."""
@@ -112,6 +115,7 @@ class Drawing:
         if reason is not None:
             self.due[f"draw-{answer.record_id}"] = (answer.record_id, chances.propensity, reason)
         self.volumes.setdefault(self._pool(answer.task), Volume()).add(answer.time, *self._weights(answer))
+        self._edges.seen(answer)
 
     def assigned(self, answer: Answer, assignment: Assignment) -> None:
         """What is assigned is no longer due, also if somebody else assigned it."""
@@ -155,6 +159,7 @@ class Drawing:
             "tasks": sorted(self.tasks),
             "due": [[id, *one] for id, one in self.due.items()],
             "policy": self.policy,
+            "edges": self._edges.to_list(),
         }
 
     def load(self, state: Json) -> None:
@@ -163,7 +168,7 @@ class Drawing:
         self.labels = {(task, domain): n for task, domain, n in state["labels"]}
         self.tasks = set(state["tasks"])
         self.due = {id: (record, propensity, reason) for id, record, propensity, reason in state["due"]}
-        self.policy = state["policy"]
+        self.policy, self._edges = state["policy"], Edges.of_list(state.get("edges", []))
 
     def _pool(self, task: str | None) -> str:
         """Whose budget a task draws on: its own where it has one, else that of all."""
@@ -172,7 +177,9 @@ class Drawing:
         return "" if alike else task or ""
 
     def _weights(self, answer: Answer) -> tuple[float, float]:
-        doubt = flips(answer) * self.settings.of(answer.task).cost_of_error + information(answer)
+        doubt = flips(answer, self._edges.of(answer.task)) * self.settings.of(
+            answer.task
+        ).cost_of_error + information(answer)
         return doubt, 1.0 / math.sqrt(1.0 + self.labels.get((answer.task, answer.domain), 0))
 
 

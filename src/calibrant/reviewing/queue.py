@@ -10,6 +10,7 @@ from typing import Any
 
 from ..past.answers import Answer
 from ..types import SECOND, Assignment, Event, Json, Verdict
+from .edges import Edges
 from .settings import PerTask
 
 __all__ = ["DAY", "Open", "Queue", "flips", "information"]
@@ -26,17 +27,24 @@ TO_ANOTHER = ("subject", "acquainted")
 """Reasons for which an item that was skipped is asked of another reviewer."""
 
 
-def flips(answer: Answer) -> float:
-    """The chance that a verdict calls for another decision: that what was sent is wrong, or what was held back right.
+def flips(answer: Answer, edge: float | None = None) -> float:
+    """The chance that a verdict calls for another decision, times what that is worth by the policy's own threshold.
+
+    What was sent may be wrong, and what was held back right. Whoever sends from the probability `edge` on, 0 to 1, says
+    by it that of errors sent and looks at right answers the one costs edge and the other 1 - edge of both: so the worth
+    is highest at the threshold, and falls to both sides. Without one, as with a half, it is the plain chance.
 
     >>> from calibrant.types import Action
-    >>> flips(Answer(record_id="r", time=0.0, item="q", p=0.9, action=Action.ANSWER))
-    0.1
+    >>> told = dict(record_id="r", time=0.0, item="q")
+    >>> sent, kept = Answer(**told, p=0.9, action=Action.ANSWER), Answer(**told, p=0.3, action=Action.REVIEW)
+    >>> flips(sent), flips(sent, 0.85), flips(kept), flips(kept, 0.85)
+    (0.1, 0.17, 0.3, 0.09)
     """
     if answer.p is None:
         return 0.5
+    edge = 0.5 if edge is None else edge
     kept_back = answer.action is not None and answer.action.needs_person
-    return round(answer.p if kept_back else 1.0 - answer.p, 6)
+    return round(2.0 * (answer.p * (1.0 - edge) if kept_back else (1.0 - answer.p) * edge), 6)
 
 
 def information(answer: Answer) -> float:
@@ -97,9 +105,11 @@ class Queue:
         self.days: dict[int, dict[str, int]] = {}
         self.waited: list[float] = []
         self.known: dict[str, list[str]] = {}
+        self._edges = Edges()
 
     def answered(self, answer: Answer) -> None:
-        """Nothing waits before it is assigned."""
+        """Nothing waits before it is assigned; from which probability on answers go is seen."""
+        self._edges.seen(answer)
 
     def assigned(self, answer: Answer, assignment: Assignment) -> None:
         """An item opens, where its answer can be shown to anybody and a person is asked."""
@@ -114,7 +124,7 @@ class Queue:
         self.open[assignment.id] = Open(
             id=assignment.id, record_id=answer.record_id, reason=assignment.reason, propensity=assignment.propensity,
             time=answer.time, task=answer.task, domain=answer.domain, held=answer.held and assignment.reason != SECOND,
-            flips=flips(answer), information=information(answer), first=first,
+            flips=flips(answer, self._edges.of(answer.task)), information=information(answer), first=first,
         )  # fmt: skip
 
     def judged(self, answer: Answer, verdict: Verdict) -> None:
@@ -191,6 +201,7 @@ class Queue:
             "days": {str(day): counts for day, counts in self.days.items()},
             "waited": self.waited,
             "known": self.known,
+            "edges": self._edges.to_list(),
         }
 
     def load(self, state: Json) -> None:
@@ -202,6 +213,7 @@ class Queue:
         self.days = {int(day): dict(counts) for day, counts in state["days"].items()}
         self.waited = list(state["waited"])
         self.known = {judge: list(items) for judge, items in state["known"].items()}
+        self._edges = Edges.of_list(state.get("edges", []))
 
     def _close(self, id: str | None) -> Open | None:
         item = self.open.pop(id or "", None)
