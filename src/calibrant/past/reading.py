@@ -16,7 +16,7 @@ from .answers import Answer
 
 __all__ = ["Past", "Told"]
 
-RECENT = 20_000
+RECENT = 10_000
 """Answers, and entries, that are at hand; others are read from the store again."""
 
 STEP = 200
