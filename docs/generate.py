@@ -1,6 +1,6 @@
 """Write the generated pages: the command line's help, the tables of extensions, the table of other tools' logs.
 
-python docs/generate.py [--check]
+python docs/generate.py [--check | --man FILE]
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ STATUSES = """
 | 3 | Done, and found: a condition of `--fail-if` is met, or a certificate is refuted (`plan check`). |
 | 130 | Stopped with Ctrl-C. |
 
-Nothing is written over what a command reads, by whatever name. A file is there whole or, on an error, as it was."""
+Nothing is written over what a command reads, by whatever name. A file is there whole or, on an error, as it was.
+
+`calibrant --install-completion` has bash, zsh and fish complete what is typed; `make man` writes a manual page."""
 
 
 def commands() -> str:
@@ -170,8 +172,38 @@ def _refused(path: Path, error: UnusableInput) -> str:
     return f"refused: {said}".replace("|", "\\|")
 
 
+def manual() -> str:
+    """The commands as a manual page, for `man`."""
+    root = typer.main.get_command(app)
+    lines = [
+        '.TH CALIBRANT 1 "" "calibrant" "User Commands"', ".SH NAME", f"calibrant \\- {_roff(str(root.help))}",
+        ".SH SYNOPSIS", ".B calibrant", r"COMMAND [OPTIONS] [ARGUMENTS]", ".SH COMMANDS",
+    ]  # fmt: skip
+    for name, command in _listed(root, ""):
+        lines += [f'.SS "calibrant {name}"', _roff(str(command.help))]
+        for parameter in command.params:
+            if parameter.name != "help":
+                shown = parameter.metavar or str(parameter.name).upper()
+                if parameter.param_type_name == "option":
+                    shown = ", ".join(parameter.opts)
+                lines += [".TP", _roff(shown), _roff(getattr(parameter, "help", None) or "")]
+        lines += [".PP", ".nf", *(_roff(f"$ {example}") for example in EXAMPLES[name]), ".fi"]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _roff(text: str) -> str:
+    """Words that are no requests, whatever they begin with, each paragraph on a line."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return "\n".join(
+        rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines() if line
+    )
+
+
 def main() -> None:
-    """Write the pages, or with --check say which are out of date."""
+    """Write the pages, or with --check say which are out of date; with --man the manual page alone."""
+    if "--man" in sys.argv:
+        Path(sys.argv[-1]).write_text(manual(), encoding="utf-8")
+        return
     stale = []
     pages = (("cli.md", commands()), ("extending.md", extensions()), ("formats.md", tool_logs()))
     for name, text in pages:
