@@ -23,6 +23,7 @@ from scipy.special import bdtr, expit, logit
 from scipy.stats import beta
 
 from calibrant import Tally, certify, fit, metrics
+from calibrant.guarantees.walking import walk
 from calibrant.maps.calibration import CalibrationMap
 from made import recorded_or_none
 
@@ -86,11 +87,17 @@ def strictest(scores: np.ndarray, right: np.ndarray, max_error: float) -> float 
 
 
 def ours(scores: np.ndarray, right: np.ndarray, max_error: float) -> float | None:
-    return certify(scores, right, max_error=max_error, delta=DELTA).threshold
+    return walked(scores, right, max_error, ordered=True)
 
 
 def unassuming(scores: np.ndarray, right: np.ndarray, max_error: float) -> float | None:
-    return certify(scores, right, max_error=max_error, delta=DELTA, ordered=False).threshold
+    return walked(scores, right, max_error, ordered=False)
+
+
+def walked(scores: np.ndarray, right: np.ndarray, max_error: float, *, ordered: bool) -> float | None:
+    """What `certify` walks, without what it says of labels that are lacking, which takes most of its time."""
+    tie = np.random.default_rng([len(scores), int(right.sum())]).random(len(scores))
+    return walk(scores, ~right, tie, max_error=max_error, level=DELTA, ordered=ordered).threshold
 
 
 def with_prior(prior: CalibrationMap) -> Rule:

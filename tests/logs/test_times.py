@@ -13,7 +13,8 @@ import pytest
 
 from calibrant.errors import UnusableInput
 from calibrant.logs.times import seconds_of
-from calibrant.planning.thresholds import check_certificates, plan_thresholds
+from calibrant.planning.holding import check_certificates
+from calibrant.planning.thresholds import plan_thresholds
 
 START = datetime(2026, 9, 28, 22, 30, tzinfo=UTC)
 WHEN = [START + timedelta(hours=7 * i) for i in range(40)]

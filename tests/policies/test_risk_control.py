@@ -18,7 +18,8 @@ from calibrant.assembly.config import parse
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.logs.rows import read_rows
 from calibrant.maps.calibration import MapSet
-from calibrant.planning.thresholds import check_certificates, plan_thresholds
+from calibrant.planning.holding import check_certificates
+from calibrant.planning.thresholds import plan_thresholds
 from calibrant.plans.certificates import Certificate
 from calibrant.plugins import find
 from calibrant.releases.live import made
@@ -175,7 +176,7 @@ def test_the_command_gives_each_group_the_fixed_fields(tmp_path: Path) -> None:
     assert {c.by["task"] for c in CertificateSet.load(out).certificates} == {"law", "art"}
     assert "cannot certify" not in calibrant_command(*command).stdout
     assert (tmp_path / "c.svg").read_text().startswith("<svg")
-    everything = calibrant_command(*command[:-2], "--simultaneous", "--previous", out, status=1)
+    everything = calibrant_command(*command[:-2], "--joint", "--previous", out, status=1)
     assert "previous certificates are by task" in everything.stderr
 
 
@@ -193,6 +194,54 @@ def test_a_series_and_groups_share_delta() -> None:
     assert levels[2] == [0.1, 0.1]
     assert any("Each of the 2 promises holds on its own" in n for n in alone.notes)
     assert any("issued alone" in n for n in after.notes)
+
+
+def test_a_plan_says_whether_its_promises_hold_together() -> None:
+    log = frame(1500, 5)
+    alone = plan_thresholds(log, max_error=0.15, delta=0.1, by=["task"])
+    joint = plan_thresholds(log, max_error=0.15, delta=0.1, by=["task"], simultaneous=True)
+    assert alone.to_dict()["together"] == {"jointly": False, "groups": 2, "delta": 0.1}
+    assert joint.to_dict()["together"] == {"jointly": True, "groups": 2, "delta": 0.1}
+    assert [{g["together"] for g in p.to_dict()["groups"]} for p in (alone, joint)] == [{1}, {2}]
+    assert "All 2 promises hold together with probability 0.9." in joint.notes
+    assert {c.level for c in joint.certificates.certificates} <= {0.05, 0.1}
+    series = plan_thresholds(
+        log, max_error=0.15, delta=0.1, by=["task"], previous=joint.certificates, simultaneous=True
+    )
+    assert [c.issue for c in series.certificates.certificates] == [2, 2]
+
+
+def test_rows_tied_by_default_are_promised_over_answers_and_it_is_said() -> None:
+    rng = np.random.default_rng(6)
+    item = np.repeat(np.arange(400), np.where(np.arange(400) % 10 == 0, 20, 1))
+    log = pd.DataFrame({"item_id": item, "confidence": np.round(rng.random(len(item)), 2)})
+    log["correct"] = (rng.random(len(item)) < 0.6 + 0.4 * log.confidence).astype(int)
+    made = plan_thresholds(log, max_error=0.3, delta=0.1)
+    (one,) = made.certificates.certificates
+    assert one.over == "answers" and one.tested < 100
+    assert any("of 400 clusters were tested" in n and "--over clusters" in n for n in made.notes)
+    other = plan_thresholds(log, max_error=0.3, delta=0.1, over="clusters")
+    assert other.certificates.certificates[0].tested == 400
+    assert not any("clusters were tested" in n for n in other.notes)
+    later = check_certificates(other.certificates, log)
+    assert (
+        later.to_dict()["groups"][0]["accepted"]
+        == (log.confidence >= other.certificates.certificates[0].threshold).sum()
+    )
+
+
+def test_a_check_counts_large_clusters_as_the_promise_does() -> None:
+    """Small clusters are right, large ones wrong: refuted over answers, kept for one answer a cluster."""
+    item = np.r_[np.arange(500), np.repeat(np.arange(500, 520), 30)]
+    right = np.r_[np.ones(500), np.zeros(600)]
+    log = pd.DataFrame({"item_id": item, "confidence": 0.9, "correct": right.astype(int)})
+    for over, revoked in (("answers", True), ("clusters", False)):
+        one = certify(
+            np.full(900, 0.9), np.ones(900), max_error=0.2, delta=0.1, cluster=np.arange(900) // 3, over=over,  # type: ignore[arg-type]
+        )  # fmt: skip
+        done = check_certificates(CertificateSet(by=(), certificates=(one,)), log)
+        assert done.groups[0].to_dict()["revoked"] is revoked
+        assert done.groups[0].sent == 1100
 
 
 def test_a_group_that_is_missing_once_goes_on_where_it_was() -> None:

@@ -17,7 +17,7 @@ from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import rate_interval
 from ..metrics.intervals import Estimate
-from ..plans.certificates import Certificate, Risk
+from ..plans.certificates import Certificate, Over, Risk
 from ..tally import Floats, Tally
 from ..types import Fingerprint
 from .walking import Walked, fewest, start_rank, walk
@@ -44,8 +44,10 @@ def certify(
     cluster: ArrayLike | None = None,
     prior_map: CalibrationMap | None = None,
     risk: Risk = "selective",
+    over: Over = "answers",
     ordered: bool = True,
     issue: int | None = None,
+    start_delta: float | None = None,
     by: Mapping[str, str | None] | None = None,
     fingerprint: Fingerprint | None = None,
     seed: int = 0,
@@ -69,19 +71,25 @@ def certify(
         weight / largest weight, so that those kept are drawn as answers come; the largest is taken to be the
         largest that can come.
     cluster : shape (n,), optional
-        Of answers with equal values one is drawn; the promise is then about one answer per cluster. A missing
-        value is a cluster of its own. With weights that differ, the draw within a cluster goes by weight and the
-        cluster is kept with probability total weight / largest total weight: the promise is about answers then, and
-        clusters of uneven size cost labels.
+        Answers with equal values are not independent; a missing value is a cluster of its own. One of them is drawn,
+        by weight. See `over`.
     prior_map : CalibrationMap, optional
         Fitted on EARLIER labels. Thresholds are then at its probabilities, the certificate is bound to it, and
         the walk starts no higher than where it predicts the error of an answer to be 0.6 `max_error`.
     risk : "selective" or "joint"
         Joint risk is the share of all answers that are sent and wrong: another promise, and a weaker one.
+    over : "answers" or "clusters"
+        Of which answers the promise is, where there are clusters. Over answers a cluster is kept with probability its
+        total weight / the largest total, which is taken to be the largest that can come, so that what is tested was
+        drawn as answers come: clusters of uneven size cost labels. Over clusters each counts once, whatever its size:
+        where large clusters are harder, more of the answers sent are wrong than is promised of one answer a cluster.
     ordered : bool
         See `calibrant.guarantees.walking.walk`: False assumes nothing, and costs labels where scores are tied.
     issue : int, optional
         The number of this certificate in a series that is to hold together: it spends 6 / (pi issue)^2 of delta.
+    start_delta : float, optional
+        The smallest `delta` that may be tried on the same labels: the walk starts where that one starts, so that a
+        larger `delta` certifies whatever a smaller one does.
     by, fingerprint : what the certificate is for
     seed : int
         Of the draws, which depend on the content of the rows too, and not on their order.
@@ -89,8 +97,8 @@ def certify(
     Raises
     ------
     UnusableInput
-        A value missing, NaN or out of range; lengths that differ; a map that was fitted on these very labels, or one
-        that falls as the score rises.
+        A value missing, NaN or out of range; lengths that differ; weights that differ, over clusters; a map that was
+        fitted on these very labels, or one that falls as the score rises.
 
     Examples
     --------
@@ -104,17 +112,18 @@ def certify(
     >>> certify(scores[:30], right[:30], max_error=0.01, delta=0.1).certified
     False
     """
-    _check(max_error, delta, risk, issue)
+    _check(max_error, delta, risk, over, issue)
     tally, prior_map = Tally.of(scores, correct, weight), getattr(prior_map, "map", prior_map)
     if prior_map is not None:
         _check_map(prior_map, tally, fingerprint)
     level = spent(delta, issue)
-    sample = _drawn(scores, correct, weight, cluster, seed)
+    sample = _drawn(scores, correct, weight, cluster, over, seed)
     of_map = sample.scores if prior_map is None else prior_map(sample.scores)
     start_at = None if prior_map is None else 1 - _SAFE * max_error
     found = walk(
         of_map[sample.kept], sample.wrong[sample.kept], sample.tie[sample.kept],
         max_error=max_error, level=level, risk=risk, start_at=start_at, ordered=ordered,
+        start_level=level if start_delta is None else spent(start_delta, issue),
     )  # fmt: skip
     coverage, threshold = Estimate(0.0, 0.0, 0.0), found.threshold
     if found.threshold is not None:
@@ -129,7 +138,8 @@ def certify(
         map_id=None if prior_map is None else prior_map.map_id,
         fingerprint=fingerprint or (Fingerprint() if prior_map is None else prior_map.fingerprint),
         issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
-        start=found.start, max_weight=float(sample.weight.max(initial=1.0)), evidence=tally.digest, seed=seed,
+        start=found.start, max_weight=float(sample.mass.max(initial=1.0)), evidence=tally.digest, seed=seed,
+        over=over if sample.clustered else "answers",
     )  # fmt: skip
 
 
@@ -144,12 +154,14 @@ def spent(delta: float, issue: int | None) -> float:
     return delta if issue is None else delta * 6 / (math.pi * issue) ** 2
 
 
-def _check(max_error: float, delta: float, risk: str, issue: int | None) -> None:
+def _check(max_error: float, delta: float, risk: str, over: str, issue: int | None) -> None:
     for name, value in (("max_error", max_error), ("delta", delta)):
         if not 0 < value < 1:
             raise Misuse(f"{name} must lie between 0 and 1, such as 0.1; got {value!r}.")
     if risk not in ("selective", "joint"):
         raise Misuse(f"risk must be 'selective' or 'joint'; got {risk!r}.")
+    if over not in ("answers", "clusters"):
+        raise Misuse(f"over must be 'answers' or 'clusters'; got {over!r}.")
     if issue is not None and issue < 1:
         raise Misuse(f"issue counts from 1; got {issue!r}.")
 
@@ -181,6 +193,7 @@ class _Sample:
 
     scores: Floats
     weight: Floats
+    mass: Floats
     wrong: NDArray[np.bool_]
     tie: Floats
     kept: NDArray[np.bool_]
@@ -191,7 +204,12 @@ class _Sample:
 
 
 def _drawn(
-    scores: ArrayLike, correct: ArrayLike, weight: ArrayLike | None, cluster: ArrayLike | None, seed: int
+    scores: ArrayLike,
+    correct: ArrayLike,
+    weight: ArrayLike | None,
+    cluster: ArrayLike | None,
+    over: Over,
+    seed: int,
 ) -> _Sample:
     """One row per cluster, thinned by weight, each grade a coin: independent right or wrong answers."""
     s, grade = _decimals(scores), np.asarray(correct, dtype=float)
@@ -206,6 +224,11 @@ def _drawn(
     content = int.from_bytes(blake2b(np.r_[code, s, grade, w].tobytes(), digest_size=16).digest())
     pick, thin, coin, tie = np.random.default_rng([seed, content]).random((4, len(s)))
     weighted = bool(len(w) and w.min() < w.max())
+    if weighted and cluster is not None and over == "clusters":
+        raise UnusableInput(
+            "Weights that differ tell how often answers come, and nothing of how many a cluster has, so that one "
+            "answer of each cannot be drawn. Leave over='clusters' (--over clusters) out."
+        )
     kept, mass = np.ones(len(s), bool), w
     if cluster is not None and len(s):
         at = np.lexsort(
@@ -213,11 +236,11 @@ def _drawn(
         )  # the first of a cluster, each row as often as its weight says
         kept[:] = False
         kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
-        mass = np.bincount(code, w)[code] if weighted else np.ones(len(s))
+        mass = np.bincount(code, w)[code] if over == "answers" else w
     kept &= thin < mass / mass.max(initial=1e-300)
     between = (grade > 0) & (grade < 1)
     return _Sample(
-        scores=s, weight=w, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
+        scores=s, weight=w, mass=mass, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
         code=code, graded=bool(between.any()), weighted=weighted, clustered=cluster is not None,
     )  # fmt: skip
 
@@ -270,7 +293,9 @@ def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) 
 
 def _method(sample: _Sample, risk: Risk, found: Walked) -> str:
     parts = ["exact binomial, joint risk" if risk == "joint" else "fixed sequence, exact binomial"]
+    uneven = sample.clustered and sample.mass.min() < sample.mass.max()
     parts += ["one answer per cluster"] if sample.clustered else []
+    parts += ["clusters thinned by size"] if uneven and not sample.weighted else []
     parts += ["thinned by weight"] if sample.weighted else []
     parts += ["grades drawn as coins"] if sample.graded else []
     parts += [f"from the {found.start} surest"] if found.start else []
@@ -346,8 +371,7 @@ def _fewest_more(sample: _Sample, max_error: float, level: float, risk: Risk) ->
     lost = np.r_[0, np.cumsum(wrong[order])]
     more = np.arange(1, 2 * least + math.ceil(200 * max_error + 30 * math.sqrt(max_error * rows)) + 2)
     first = np.array([start_rank(rows + int(m), max_error, level) for m in more])
-    # a threshold takes one more than the first test (unless that takes all), and all that tie with it
-    taken = np.clip(first - more + (first < rows + more), 0, rows)
+    taken = np.clip(first - more, 0, rows)  # and all that tie with the last of them
     tied = np.searchsorted(-scores[order], -scores[order][np.maximum(taken - 1, 0)], side="right")
     taken = np.where(taken > 0, tied, 0)
     return int(more[np.argmax(bdtr(lost[taken].astype(float), more + taken, max_error) <= level)])

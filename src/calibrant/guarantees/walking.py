@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from ..tally import Floats
 
 __all__ = ["Walked", "fewest", "passes", "start_rank", "walk"]
 
-_START = 10.0
+_START = 3.0
+_PART = 4
 
 
 def fewest(max_error: float, level: float) -> int:
@@ -30,15 +32,33 @@ def fewest(max_error: float, level: float) -> int:
 
 
 def start_rank(rows: int, max_error: float, level: float) -> int:
-    """How many of the surest answers the first test takes: 10 sqrt(max_error x rows), or `fewest` where more.
+    """How many of the surest answers the first test takes: 3 sqrt(rows), a quarter of them or `fewest`, rounded up.
 
-    It is a function of the number of rows alone. A shallower start would rest on too few answers to pass, a
-    deeper one would give up the surest answers where the rest are bad.
+    It is the smaller of the first two, `fewest` where that is more, and then the next number of which one wrong answer
+    more may be: those between could pass only if they had passed before. It is a function of the number of rows
+    alone. A shallower start would rest on too few answers to pass, a deeper one would give up the surest answers
+    where the rest are bad.
 
-    >>> start_rank(1000, 0.2, 0.1), start_rank(500, 0.01, 0.1)
-    (142, 230)
+    >>> [start_rank(n, 0.2, 0.1) for n in (5, 40, 100, 1000)], start_rank(500, 0.01, 0.1)
+    ([5, 11, 25, 98], 230)
     """
-    return min(rows, max(math.ceil(_START * math.sqrt(max_error * rows)), fewest(max_error, level)))
+    least = max(math.ceil(min(_START * math.sqrt(rows), rows / _PART)), fewest(max_error, level))
+    return min(rows, _roomy(least, max_error, level))
+
+
+@lru_cache(maxsize=4096)
+def _roomy(least: int, max_error: float, level: float) -> int:
+    """The first number from `least` on of which more answers may be wrong than of one fewer."""
+    allowed = np.count_nonzero(
+        bdtr(np.arange(math.ceil(least * max_error) + 1.0), least - 1, max_error) <= level
+    )
+    few, many = least - 1, 2 * least + math.ceil(1 / max_error)
+    while bdtr(float(allowed), many, max_error) > level:
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if bdtr(float(allowed), middle, max_error) <= level else (middle, many)
+    return many
 
 
 def passes(
@@ -80,6 +100,7 @@ def walk(
     risk: Risk = "selective",
     start_at: float | None = None,
     ordered: bool = True,
+    start_level: float | None = None,
 ) -> Walked:
     """Test distinct scores from the surest down, each at the whole `level`, until one does not pass.
 
@@ -112,7 +133,10 @@ def walk(
         good, first, start = passes(errors, np.full(len(rows), n), max_error, level), 0, 0
     else:
         good = passes(errors, rows, max_error, level)
-        first, start = _start(value, rows, bad, max_error, level, start_at if ordered else None, ordered)
+        rank = start_rank(n, max_error, level if start_level is None else start_level)
+        first, start = _start(
+            value, rows, bad, max_error, level, rank, start_at if ordered else None, ordered
+        )
     reached = first
     while reached < len(value) and good[reached]:
         reached += 1
@@ -131,19 +155,20 @@ def _start(
     bad: NDArray[np.intp],
     max_error: float,
     level: float,
+    rank: int,
     start_at: float | None,
     ordered: bool,
 ) -> tuple[int, int]:
     """The first distinct score to test, and the answers of the first test; beyond the end where that fails."""
     n = int(rows[-1])
-    rank = start_rank(n, max_error, level)
     given = 0 if start_at is None else int(np.searchsorted(-value, -start_at, side="right"))
     if given and rows[given - 1] > rank:
         return given - 1, int(rows[given - 1])
     if rank >= n:
         return len(value) - 1, n
     within = int(np.searchsorted(rows, rank))
-    if ordered and rows[within] > rank:  # the surest `rank` answers end among answers of equal score
+    if ordered or rows[within] == rank:
         return within, int(rows[within])
+    # the surest `rank` answers end among answers of equal score
     surest = passes(bad[rank - 1 : rank], np.array([rank]), max_error, level)[0]
     return (int(np.searchsorted(rows, rank, side="right")) if surest else len(value)), rank

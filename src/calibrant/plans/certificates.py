@@ -17,16 +17,18 @@ from ..metrics.intervals import Estimate
 from ..shown import Shown, flat
 from ..types import Fingerprint
 
-__all__ = ["Certificate", "CertificateSet", "Risk"]
+__all__ = ["Certificate", "CertificateSet", "Over", "Risk"]
 
 Risk = Literal["selective", "joint"]
 """What is kept low: P(wrong | sent), or P(wrong and sent)."""
+Over = Literal["answers", "clusters"]
+"""What a share is a share of: all answers, or one answer of each cluster."""
 
 _SET_FORMAT = "calibrant/certificates"
 _VERSION = 1
 _SHOWN = (
     "certified", "threshold", "threshold_p", "coverage", "max_error", "delta", "risk", "labels_used", "labels_needed",
-    "accepted", "wrong", "reason", "revoked",
+    "accepted", "wrong", "over", "together", "reason", "revoked",
 )  # fmt: skip
 
 
@@ -36,7 +38,8 @@ class Certificate(Shown, Sealed):
 
     The promise, for `risk="selective"`: with probability at least 1 - `delta` over the labelled answers, at most
     `max_error` of the answers with a score >= `threshold` are wrong. For `risk="joint"`: at most `max_error` of
-    all answers are wrong and have a score >= `threshold`, which is another and a weaker promise.
+    all answers are wrong and have a score >= `threshold`, which is another and a weaker promise. Where rows are tied
+    into clusters, `over="answers"` counts every answer, `over="clusters"` one answer of each cluster, drawn at random.
 
     Attributes
     ----------
@@ -51,7 +54,9 @@ class Certificate(Shown, Sealed):
     tested, accepted, wrong : independent answers that the test used, those that reach the threshold, wrong ones of them
     issue, level : which of a series it is (None: the only one), and the part of `delta` that it spent
     scale : "score" or "probability", what `threshold` is a value of
-    max_weight : the largest weight of a labelled answer
+    max_weight : the largest weight of a labelled answer; over answers in clusters, the largest total of a cluster
+    over : "answers", or "clusters": what the shares are shares of
+    together : groups whose promises were made to hold all at once; 1: this one holds on its own
     evidence : digest of the labelled answers
     revoked : why it holds no longer, or None
     """
@@ -80,6 +85,8 @@ class Certificate(Shown, Sealed):
     max_weight: float = 1.0
     evidence: str = ""
     seed: int = 0
+    over: Over = "answers"
+    together: int = 1
     revoked: str | None = None
 
     kind = Kind(
@@ -103,13 +110,18 @@ class Certificate(Shown, Sealed):
             return f"cannot certify {what}; {self.reason}"
         state = f"REVOKED, {self.revoked}: " if self.revoked else ""
         return (
-            f"{state}{what} with a score >= {self.threshold:.6g}, with probability {1 - self.level:.4g}; that sends "
-            f"{100 * self.coverage.value:.1f} %"
+            f"{state}{what} with a score >= {self.threshold:.6g}{self.counted}, with probability {1 - self.level:.4g}; "
+            f"that sends {100 * self.coverage.value:.1f} %"
         )
 
     def _rows(self) -> list[dict[str, Any]]:
         told = {name: getattr(self, name) for name in _SHOWN}
         return [flat({"by": self.by, **told, "coverage": asdict(self.coverage)})]
+
+    @property
+    def counted(self) -> str:
+        """How answers are counted where not every one counts for itself, as a clause; empty where each does."""
+        return "" if self.over == "answers" else ", one answer of each cluster counted"
 
     @property
     def valid(self) -> bool:

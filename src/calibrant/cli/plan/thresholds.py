@@ -32,7 +32,8 @@ def thresholds_command(
         bool, typer.Option("--renewable", help="First of a series that is to hold together.")
     ] = False,
     simultaneous: Annotated[
-        bool, typer.Option("--simultaneous", help="All groups together: each gets delta / groups.")
+        bool,
+        typer.Option("--joint", "--simultaneous", help="All groups hold together; else each on its own."),
     ] = False,
     risk: Annotated[
         Literal["selective", "joint"],
@@ -40,6 +41,12 @@ def thresholds_command(
             help="selective: wrong among those sent. joint: wrong and sent, among all; another promise."
         ),
     ] = "selective",
+    over: Annotated[
+        Literal["answers", "clusters"],
+        typer.Option(
+            help="Of rows tied together, promise over all answers, or of one answer a cluster (costs fewer labels)."
+        ),
+    ] = "answers",
     assume_nothing: Annotated[
         bool, typer.Option("--assume-nothing", help="Not even that risk is ordered by score; costs labels.")
     ] = False,
@@ -56,7 +63,7 @@ def thresholds_command(
     from ..tables.plans import print_thresholds
 
     made = plan_thresholds(
-        log, max_error=max_error, delta=delta, by=columns(by), risk=risk, simultaneous=simultaneous,
+        log, max_error=max_error, delta=delta, by=columns(by), risk=risk, over=over, simultaneous=simultaneous,
         renewable=renewable, previous=CertificateSet.load(previous) if previous else None,
         maps=MapSet.load(maps) if maps else None, ordered=not assume_nothing, seed=seed, **asdict(labels),
     )  # fmt: skip
@@ -100,7 +107,7 @@ def check_command(
     Ends with status 3 where one is revoked.
     """
     from calibrant.looking.following import after_check
-    from calibrant.planning.thresholds import check_certificates
+    from calibrant.planning.holding import check_certificates
     from calibrant.plans.certificates import CertificateSet
 
     from ..tables.plans import print_check

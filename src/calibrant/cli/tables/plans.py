@@ -20,8 +20,9 @@ from calibrant.planning.cascades import PlannedCascade
 from calibrant.planning.chains import ChainPlan
 from calibrant.planning.costs import CostPlan
 from calibrant.planning.ensembles import EnsemblePlan
+from calibrant.planning.holding import Checked, ThresholdCheck
 from calibrant.planning.pareto import ParetoFront
-from calibrant.planning.thresholds import Checked, ThresholdCheck, ThresholdPlan
+from calibrant.planning.thresholds import ThresholdPlan
 from calibrant.plans.certificates import Certificate
 
 from ..terminal import print_aside, print_read, say, table
@@ -59,7 +60,7 @@ def _promise(one: Certificate) -> str:
     bound = "" if one.threshold_p is None else f", which is a probability of {one.threshold_p:.4g}"
     return (
         f"{name}: act on scores >= {one.threshold:.6g}{bound}. That sends {sent}, and with probability "
-        f"{1 - one.level:.4g} {what}; {one.wrong:,} of {one.accepted:,} tested were."
+        f"{1 - one.level:.4g} {what}{one.counted}; {one.wrong:,} of {one.accepted:,} tested were."
     )
 
 
@@ -82,7 +83,7 @@ def _checked(group: Checked) -> str:
     error = (
         "no answer was sent"
         if group.error is None
-        else f"{percent(group.error, 1) if group.error else 'none'} of {group.watch.answers:,} wrong"
+        else f"{percent(group.error, 1) if group.error else 'none'} of {group.sent:,} wrong"
     )
     return f"{name}: not refuted. {error}, e-value {group.watch.e_value:.3g}."
 
