@@ -251,6 +251,7 @@ def test_clusters_of_one_size_cost_nothing_and_each_certificate_says_which_it_is
     few = certify(s, y, max_error=0.2, delta=DELTA, cluster=np.minimum(code, 200))
     assert few.tested < 40 and "thinned by size" in few.method
     assert certify(s, y, max_error=0.2, delta=DELTA).over == "answers"
+    assert not certify([], [], max_error=0.2, delta=DELTA, cluster=[]).certified
 
 
 def test_promises_made_jointly_hold_all_at_once() -> None:

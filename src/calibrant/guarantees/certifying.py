@@ -293,7 +293,7 @@ def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) 
 
 def _method(sample: _Sample, risk: Risk, found: Walked) -> str:
     parts = ["exact binomial, joint risk" if risk == "joint" else "fixed sequence, exact binomial"]
-    uneven = sample.clustered and sample.mass.min() < sample.mass.max()
+    uneven = sample.clustered and bool((sample.mass < sample.mass.max(initial=0.0)).any())
     parts += ["one answer per cluster"] if sample.clustered else []
     parts += ["clusters thinned by size"] if uneven and not sample.weighted else []
     parts += ["thinned by weight"] if sample.weighted else []
