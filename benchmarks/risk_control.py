@@ -259,7 +259,7 @@ def against(draws: int) -> None:
     """Worlds built against the supposition of Theorem 2: the top value is bad, the next one heals almost enough."""
     worst = {True: 0.0, False: 0.0}
     for top in (0.25, 0.3, 0.4, 0.6):
-        for mass in (0.13, 0.142, 0.155):
+        for mass in (0.09, 0.098, 0.11):
             for better in (0.0, 0.1, 0.15):
                 more = mass * (top - 0.203) / (0.203 - better)
                 if mass + more > 1:

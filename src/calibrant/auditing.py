@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from shlex import quote
 from typing import Any
 
@@ -15,7 +16,8 @@ from .logs.tallies import Log, read_log
 from .metrics.conditions import MEASURES, Judgement, Verdicts, conditions, judged, measured
 from .metrics.findings import Finding
 from .metrics.intervals import Estimate
-from .phrasing.findings import Told, corrected, told
+from .metrics.segments import beyond_chance
+from .phrasing.findings import Told, corrected, many_told, told
 from .phrasing.numbers import of_100
 from .shown import Shown, flat, lines
 from .tally import Tally
@@ -23,6 +25,8 @@ from .tally import Tally
 __all__ = ["Audit", "Group", "audit"]
 
 
+FEWEST_OF_MANY = 4
+"""Groups from which on it is said what chance does to many verdicts."""
 LEVELS_SHOWN = 30
 """Levels, of all groups together, of which a refusal tells how often they are right."""
 
@@ -102,6 +106,26 @@ class Audit(Shown):
     scale: str = "fraction"
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @cached_property
+    def many(self) -> dict[str, Any] | None:
+        """What chance alone does to the verdicts of many groups; None below four groups with rows enough.
+
+        `shown` groups have a verdict against them; the gap of `surely` of those is beyond chance with all looked
+        at together (Holm, 5 %), and `by_chance` of the others would have a gap that is shown if none had any.
+        """
+        judged = [group for group in self.groups if not group.too_few]
+        if len(judged) < FEWEST_OF_MANY:
+            return None
+        surely = sum(beyond_chance([group.tally for group in judged]))
+        shown = sum(group.verdict != "no miscalibration shown" for group in judged)
+        by_chance = round((len(judged) - surely) / 20, 2)
+        return {"groups": len(judged), "shown": shown, "surely": surely, "by_chance": by_chance}
+
+    @property
+    def many_told(self) -> str:
+        """That in a sentence, to be read before the groups; empty where they are few."""
+        return many_told(**self.many) if self.many else ""
+
     def judged(self, texts: Sequence[str]) -> list[Judgement]:
         """What every group shows of conditions such as "gap>0.05"; each is met where the whole interval is beyond it.
 
@@ -130,7 +154,8 @@ class Audit(Shown):
         told = f"{self.source}, {self.used:,} of {self.rows:,} rows used"
         read = ", ".join(f"{part} from {name!r}" for part, name in self.columns.items())
         notes = lines((f"Note: {note}" for note in self.notes), most=4)
-        return [f"{told}; {read}", *notes, *(group.sentence for group in self.groups)]
+        many = [self.many_told] if self.many else []
+        return [f"{told}; {read}", *notes, *many, *(group.sentence for group in self.groups)]
 
     def _rows(self) -> list[dict[str, Any]]:
         return [row for group in self.groups for row in group._rows()]
@@ -141,6 +166,7 @@ class Audit(Shown):
             "source": self.source, "rows": self.rows, "used": self.used, "unusable": self.unusable,
             "read_as": self.read_as, "columns": self.columns, "scale": self.scale, "notes": list(self.notes),
             **({"words": {kind: list(words) for kind, words in self.words.items()}} if self.words else {}),
+            **({"many": self.many} if self.many else {}),
             "groups": [group.measures for group in self.groups],
         }  # fmt: skip
 

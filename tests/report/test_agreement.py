@@ -36,6 +36,7 @@ LOGS = {
     "one class": frame(60, correct=True),
     "one value": frame(60, confidence=0.8),
     "thirty groups": frame(1_000, 30),
+    "five groups": frame(400, 5),
     "some groups small": pd.concat([frame(400, 2), frame(9).assign(task="small")]),
     "a group without verdicts": pd.concat([frame(90), frame(9, correct=None).assign(task="none")]),
     "grades": frame(80, correct=[0.0, 0.5, 1.0, 1.0] * 20),
@@ -60,6 +61,10 @@ def test_every_sentence_and_number_is_the_same_everywhere(
     print_audit(found)
     terminal, page, text = capsys.readouterr().out, html(found), markdown(found)
     words = line(page)
+    if found.many:
+        assert found.many_told in terminal and found.many_told in words and found.many_told in unescape(text)
+        assert found.to_dict()["many"] == found.many
+    assert bool(found.many) == (sum(not group.too_few for group in found.groups) >= 4)
     plain = unescape(text).replace("\\", "")
     table = {row.split()[0]: row for row in terminal.split("group ")[-1].splitlines()[1:]}
     of_page = {

@@ -14,7 +14,7 @@ from .multiclass import class_wise, classwise_ece, top_label
 from .proper_scores import LOG_LOSS_FLOOR, Corp, brier, consistency_band, corp, log_loss
 from .ranking import auroc
 from .risk_coverage import RiskCoverage, aurc, risk_coverage
-from .segments import worst_segment
+from .segments import beyond_chance, worst_segment
 from .smooth_ece import smooth_ece
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "TestResult",
     "aurc",
     "auroc",
+    "beyond_chance",
     "bins",
     "bootstrap",
     "brier",

@@ -11,7 +11,7 @@ from ..tally import merged as merge
 from .gap import gap
 from .intervals import Estimate
 
-__all__ = ["worst_segment"]
+__all__ = ["beyond_chance", "worst_segment"]
 
 LEAST = 30.0
 """Segments of fewer effective rows are not looked at; how many they are is told."""
@@ -53,6 +53,25 @@ def worst_segment(
         "segments": len(large), "shown": sum(_certain(g) > 0 for g in gaps.values()),
         "too_small": len(merged) - len(large),
     }  # fmt: skip
+
+
+def beyond_chance(tallies: Sequence[Tally], *, level: float = 0.95) -> list[bool]:
+    """Which of several tallies have a gap that is beyond chance, all of them looked at together, by Holm's rule.
+
+    With the probability `level` none without a gap is among them, however many there are.
+
+    >>> good, bad = Tally.of([0.7] * 100, [1] * 70 + [0] * 30), Tally.of([0.7] * 100, [1] * 30 + [0] * 70)
+    >>> beyond_chance([good, bad, good])
+    [False, True, False]
+    """
+    left = set(range(len(tallies)))
+    while left:
+        each = 1 - (1 - level) / len(left)
+        found = {at for at in left if _certain(gap(tallies[at], level=each)) > 0}
+        if not found:
+            break
+        left -= found
+    return [at not in left for at in range(len(tallies))]
 
 
 def _certain(found: Estimate) -> float:

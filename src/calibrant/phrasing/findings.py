@@ -10,7 +10,17 @@ from ..metrics.findings import FEW, Finding
 from ..metrics.intervals import Estimate
 from .numbers import agreeing, fixed, half_up, interval, of_100, percent, points, span
 
-__all__ = ["Told", "cells", "change_told", "corrected", "fall_told", "floor_told", "told", "unit_told"]
+__all__ = [
+    "Told",
+    "cells",
+    "change_told",
+    "corrected",
+    "fall_told",
+    "floor_told",
+    "many_told",
+    "told",
+    "unit_told",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,3 +201,19 @@ def cells(finding: Finding | None) -> dict[str, str]:
         "parts": f"= {fixed(f.mcb)} − {fixed(f.dsc)} + {fixed(f.unc)}",
         "auroc": "one class only" if f.auroc is None else fixed(f.auroc), "aurc": fixed(f.aurc),
     }  # fmt: skip
+
+
+def many_told(*, groups: int, shown: int, surely: int, by_chance: float) -> str:
+    """How many of many verdicts are beyond chance, and how many others chance alone would bring.
+
+    >>> many_told(groups=40, shown=33, surely=31, by_chance=0.45)
+    'Of 40 groups 33 show miscalibration, 31 surely (their gap is beyond chance with all looked at together); of the
+    other 9, about 0.5 would by chance alone.'
+    """
+    sure = f"{surely:,} surely (their gap is beyond chance with all looked at together)"
+    rest = (
+        f"; of the other {groups - surely:,}, about {fixed(by_chance, 1)} would by chance alone"
+        if surely < groups
+        else ""
+    )
+    return f"Of {groups:,} groups {shown:,} show miscalibration, {sure}{rest}."

@@ -89,7 +89,7 @@ def html(
         audit=audit,
         made=wording.made_line(made),
         read=wording.read_lines(audit),
-        summary=wording.counted(groups),
+        summary=" ".join(filter(None, (wording.counted(groups), audit.many_told))),
         lines=[(anchors.get(one.key), one.group.told, strips[one.key]) for one in enough],
         listed=LISTED,
         small=[group.told for group in small],

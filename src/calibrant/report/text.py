@@ -47,6 +47,7 @@ def markdown(
         _bullets(audit.notes),
         _bullets([f"{what}: {n}" for what, n in wording.read_lines(audit)]),
         _plain(wording.counted(groups)),
+        _plain(audit.many_told),
         "\n".join(f"- {_answer(one)}" for one in groups) if groups else "No groups: nothing was measured.",
         _next(steps),
         _actions(groups, actions),

@@ -23,6 +23,8 @@ def print_audit(found: Audit) -> None:
         say(f"Most rows fell out: {found.used:,} of {found.rows:,} could be used.")
     for note in found.notes:
         say(note)
+    if found.many_told:
+        say(found.many_told)
     for group in found.groups:
         say(group.sentence)
     say("")
