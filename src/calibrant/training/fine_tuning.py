@@ -18,7 +18,7 @@ from ..tally import Floats
 from .rendering import batched
 from .settings import Settings
 from .tasks import Task
-from .weights import needed
+from .weights import needed, processes
 
 __all__ = ["FineTuning", "Tuned"]
 
@@ -67,9 +67,9 @@ class FineTuning:
     def __init__(
         self, task: Task, sets: dict[str, Sequence[int]], model: Any, settings: Settings, folder: Path
     ) -> None:
-        self._torch, accelerate = needed("torch"), needed("accelerate")
+        self._torch = needed("torch")
         self.task, self.sets, self.settings, self.folder = task, sets, settings, folder
-        self._accelerator = accelerate.Accelerator()
+        self._accelerator = processes()
         accepted = signature(model.get_base_model().forward).parameters
         self._keeps, self._places = "logits_to_keep" in accepted, "position_ids" in accepted
         weights = [one for one in model.parameters() if one.requires_grad]

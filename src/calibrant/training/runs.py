@@ -27,7 +27,7 @@ from .fine_tuning import FineTuning, Told, Tuned
 from .regimes import Held, regime
 from .settings import Method, Settings
 from .tasks import Choosing, Confiding
-from .weights import adapted, loaded, needed
+from .weights import adapted, loaded, needed, processes
 
 __all__ = ["ADAPTER", "CARD", "Asked", "Run", "train"]
 
@@ -120,7 +120,8 @@ def train(
             f"{len(held)} examples would be held out, and at least {FEW} are needed to say anything. Take a longer log."
         )
     identity = _identity(asked, examples, elsewhere)
-    _claim(folder, identity)
+    with processes().main_process_first():  # of several, the others find what it wrote
+        _claim(folder, identity)
     if (folder / CARD).exists():
         return Run(json.loads((folder / CARD).read_text()))
     with redirect_stdout(stderr):  # what other packages print is no result

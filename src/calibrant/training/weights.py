@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Misuse, UnusableInput
 from ..plugins import require
 
-__all__ = ["adapted", "loaded", "needed"]
+__all__ = ["adapted", "loaded", "needed", "processes"]
 
 WHAT = "Fine-tuning"
 
@@ -16,6 +16,15 @@ WHAT = "Fine-tuning"
 def needed(module: str) -> Any:
     """A package of the extra `training`, or the command that brings it."""
     return require(module, WHAT, "training")
+
+
+def processes() -> Any:
+    """The processes of this run, as `accelerate launch` or `torchrun` began them.
+
+    On processors it must be said: without a GPU each of them would think that it is alone.
+    """
+    torch, accelerate = needed("torch"), needed("accelerate")
+    return accelerate.Accelerator(cpu=not torch.accelerator.is_available())
 
 
 def loaded(name: str) -> tuple[Any, Any]:
