@@ -111,7 +111,13 @@ def test_the_section() -> None:
             parse({**model, "learning": wrong}, {})
 
 
-def test_certificates_follow_labels_and_alarms_whoever_promotes(tmp_path: Path) -> None:
+def _fails() -> None:
+    raise UnusableInput("nothing can be fitted")
+
+
+def test_certificates_follow_labels_and_alarms_whoever_promotes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = certify([0.9] * 4, [1] * 4, max_error=0.15, delta=0.1, prior_map=identity(), issue=1)
     files = {"certificates": CertificateSet(by=(), certificates=(refused,))}
     release = release_with(identity(), policy=Part(kind="risk_control", files=files))
@@ -126,8 +132,11 @@ def test_certificates_follow_labels_and_alarms_whoever_promotes(tmp_path: Path) 
     assert promoted.note == "certificates were issued on later labels"
     told = {"task": "support", "domain": None, "model": "m"}
     store.add([Event(id="alarm-1", kind="alarm", time=3e6, about=identity().map_id, data=told)])
-    for one in two:
-        one.look()
+    monkeypatch.setattr(two[0], "_due", lambda: True)
+    monkeypatch.setattr(two[0], "_refit", _fails)
+    with pytest.raises(UnusableInput):
+        two[0].look()
+    two[1].look()
     notes = [one.note for one in promotions(store)]
     assert len(notes) == 2 and notes[0] == "certificates are out of force while an alarm is open"
     ((_, held),) = certificates_of(deployed(store) or release)

@@ -88,11 +88,13 @@ class Learner:
         """
         self._note()
         self._folding.go_on()
-        if self.settings.promotion == "by_test" and self._fold.open:
-            self._promote()
-        if self._due():
-            self._refit()
-        self._certify()
+        try:
+            if self.settings.promotion == "by_test" and self._fold.open:
+                self._promote()
+            if self._due():
+                self._refit()
+        finally:  # an alarm takes certificates out of force whatever else cannot be done
+            self._certify()
 
     def _note(self) -> None:
         """Say in the store by which release this process answers, where none was promoted."""
