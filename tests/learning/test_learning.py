@@ -19,12 +19,14 @@ from calibrant.learning.contests import Contests, contests
 from calibrant.learning.deployed import deployed, roll_back
 from calibrant.learning.differences import differences, release_of
 from calibrant.learning.labels import labelled
+from calibrant.learning.places import put
 from calibrant.learning.promoting import best, checked, lowest, put_in_force, to_be_careful_about
 from calibrant.learning.refitting import Refit, refit
+from calibrant.maps.calibration import MapSet
 from calibrant.past.folding import Folding
 from calibrant.plans.certificates import CertificateSet
 from calibrant.releases.promoting import promote, promotions
-from calibrant.releases.release import Part, Release
+from calibrant.releases.release import Part, Release, Way
 from calibrant.stores.sql import SqlStore
 from calibrant.types import Assignment, Event, Record, Verdict
 
@@ -356,3 +358,21 @@ def test_a_fold_told_in_pieces_counts_as_one_told_at_once(
     while folding.go_on(most=1):
         pass
     assert json.dumps(fold.to_dict()) == json.dumps(contests(drifted).to_dict())
+
+
+def test_a_challenger_of_a_map_that_stood_in_is_over_once_its_place_has_its_own(tmp_path: Path) -> None:
+    store = desk(tmp_path / "log.db", judged(60, domain="law", shift=lambda _: 1.0, made=identity()))
+    stand_in = MapSet(by=("domain",), groups=(), fallbacks=(((("task", "support"),), identity()),))
+    release = Release(default=Way(signals=(Part(kind="verbalized"),), maps=stand_in))
+    promote(store, release, note="", time=0.0)
+    proposed(store, release)
+    fold = contests(store)
+    (place,) = {one.proposal.place for one in fold.open.values()}
+    assert all(one.proposal.champion == identity() for one in fold.open.values())
+    chosen = next(iter(fold.open.values()))
+    own = put(release, place, identity(seed=7))
+    promote(store, own, note="by hand", time=1e6)
+    assert not contests(store).open and set(contests(store).closed.values()) == {"superseded"}
+    with pytest.raises(Misuse, match="was held against the map"):
+        put_in_force(store, own, [chosen], note="", time=2e6)
+    store.close()

@@ -15,7 +15,7 @@ from ..protocols import Store
 from ..releases.promoting import PROMOTION
 from ..types import Assignment, Event, Json, Verdict
 from .labels import MODEL, teaches
-from .places import stated_of
+from .places import Place, stated_of
 from .proposals import LEAST_OF, PROPOSAL, Proposal, proposal_in
 from .testing import PromotionTest, mark_of
 
@@ -205,13 +205,14 @@ class Contests:
         if sorted(maps) != self._in_force:  # else its certificates alone are others
             self.labels = 0
         self._in_force = sorted(maps)
-        least = {id for parts in maps.values() for id in parts}
+        every = {*maps, *(id for parts in maps.values() for id in parts)}
         for id, contest in list(self.open.items()):
             one = contest.proposal
             champion = one.champion and one.champion.map_id
+            own = _at(one.place, data.get("release", {}))
             if one.challenger.map_id in maps:
                 self._close(id, "promoted")
-            elif champion is not None and champion not in maps and champion not in least:
+            elif champion not in (every if own is None else own) and not (own is None and champion is None):
                 self._close(id, "superseded")
 
     def _close(self, id: str, outcome: Outcome) -> None:
@@ -251,6 +252,21 @@ def contests(store: Store, *, kept: bool = False) -> Contests:
     fold = Contests()
     Folding(store, [fold], kept=STATE if kept else None).go_on()
     return fold
+
+
+def _at(place: Place, release: Mapping[str, Any]) -> set[str] | None:
+    """The map that answers at a place of a release as plain values, and those of which it is the lowest.
+
+    None where the place has no map of its own: another may stand in there.
+    """
+    ways = release.get("tasks", {})
+    maps = (ways.get(place.way, {}) if place.way is not None else release.get("default", {})).get("maps", {})
+    if maps.get("maps") and maps.get("by") != list(place.by):
+        return set()
+    for one in maps.get("maps", ()):
+        if one["group"] == list(place.key):
+            return {id for map_id, parts in _maps_in(one["map"]) for id in (map_id, *parts)}
+    return None
 
 
 def _maps_in(value: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
