@@ -70,6 +70,7 @@ def prepared(piece: str) -> Path:
             shutil.copytree(came, to, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy2(came, to)
+    forget(tree)
     source = f"src/calibrant/{piece}"
     tests = [*nearest(piece), source]
     settings = {
@@ -82,6 +83,16 @@ def prepared(piece: str) -> Path:
         file.write("\n[tool.mutmut]\n")
         file.writelines(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
     return tree
+
+
+def forget(tree: Path) -> None:
+    """Let mutants that no test killed be tried again: the tests may have changed, and which of them run a line."""
+    (tree / "mutants/mutmut-stats.json").unlink(missing_ok=True)
+    for path in (tree / "mutants").rglob("*.meta"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        codes = told["exit_code_by_key"]
+        told["exit_code_by_key"] = {name: code if code in KILLED else None for name, code in codes.items()}
+        path.write_text(json.dumps(told, indent=4), encoding="utf-8")
 
 
 def nearest(piece: str) -> tuple[str, ...]:

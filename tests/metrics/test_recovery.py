@@ -10,6 +10,7 @@ import pytest
 from calibrant.metrics.recovery import Recovery, apgr, cpt, random_apgr
 
 Floats = np.ndarray
+FIELDS = ("gain", "first", "large", "small", "weight")
 
 
 # ------------------------------------------------------------------ the arithmetic
@@ -75,3 +76,50 @@ def test_equal_gains_are_random_order_and_no_gap_is_none() -> None:
     assert chance[1] < 0.5 < chance[2]
     worse = Recovery.of(np.arange(500.0), large, small)
     assert (apgr(worse), cpt(worse, 0.5), random_apgr(worse, 0)) == (None, None, None)
+
+
+def test_a_level_counts_as_recovered_where_it_is_first_reached() -> None:
+    """PGR after each call is 1/2, 0, 1/2, 1: a half is there after the first, and nothing is asked for nothing."""
+    small, large = np.array([0.0, 1, 0, 0]), np.array([1.0, 0, 1, 1])
+    made = Recovery.of(np.array([4.0, 3, 2, 1]), small, large)
+    assert cpt(made, 0.5) == 0.25
+    assert cpt(made, 1.0) == 1.0
+    assert cpt(made, 0.0) == 0.0
+
+
+def test_thresholds_lie_half_way_between_gains() -> None:
+    made = Recovery.of(np.array([0.5, 0.1, 0.9, 0.5]), np.zeros(4), np.ones(4))
+    assert made.levels().tolist() == [2.0, pytest.approx(0.7), pytest.approx(0.3), -1.0]
+    share, accuracy = made.curve()
+    sent = [(made.gain >= level).mean() for level in made.levels()]
+    assert share.tolist() == accuracy.tolist() == sent == [0.0, 0.25, 0.75, 1.0]
+
+
+def test_resamples_draw_items_with_all_that_belongs_to_them() -> None:
+    rng = np.random.default_rng(4)
+    rows = [rng.random(50) for _ in range(4)]
+    weight = rng.integers(1, 4, 50).astype(float)
+    whole = Recovery.of(*rows, weight=weight)
+    known = {row[:4]: row[4] for row in zip(*(getattr(whole, n) for n in FIELDS), strict=True)}
+    drawn = list(whole.resamples(20, seed=1))
+    assert len(drawn) == 20
+    for one in drawn:
+        assert (np.diff(one.gain) <= 0).all()
+        times = [w / known[tuple(row)] for *row, w in zip(*(getattr(one, n) for n in FIELDS), strict=True)]
+        assert all(t == int(t) >= 1 for t in times)
+        assert sum(times) == 50
+        np.testing.assert_array_equal(whole.gain[one.order], one.gain)
+    again, other = next(whole.resamples(1, seed=1)), next(whole.resamples(1, seed=2))
+    assert again.gain.tolist() == drawn[0].gain.tolist() != other.gain.tolist()
+
+
+def test_random_orders_are_of_the_weighed_rows_and_the_same_for_a_seed() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (rng.random((2, 200)) < [[0.4], [0.7]]).astype(float)
+    made = Recovery.of(rng.random(200), small, large)
+    assert random_apgr(made, 3) == random_apgr(made, 3, shuffles=200) != random_apgr(made, 4)
+    few = Recovery.of(rng.random(200), small, large, weight=np.where(np.arange(200) < 20, 50.0, 1.0))
+    plain, heavy = random_apgr(made, 3), random_apgr(few, 3)
+    assert plain is not None
+    assert heavy is not None
+    assert heavy[2] - heavy[1] > 1.5 * (plain[2] - plain[1])  # a few items decide

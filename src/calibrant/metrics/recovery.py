@@ -24,8 +24,6 @@ from ..tally import Floats
 
 __all__ = ["Recovery", "apgr", "cpt", "random_apgr"]
 
-_LEVELS = (0.5, 0.8)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
@@ -154,8 +152,8 @@ def cpt(recovery: Recovery, level: float) -> float | None:
         return None
     share, pgr = made
     k = int(np.argmax(pgr >= level - 1e-12))
-    if k == 0 or pgr[k] <= pgr[k - 1]:
-        return float(share[k])
+    if k == 0:
+        return 0.0
     part = (level - pgr[k - 1]) / (pgr[k] - pgr[k - 1])
     return float(share[k - 1] + part * (share[k] - share[k - 1]))
 
