@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from calibrant.errors import UnusableInput
 from calibrant.metrics.recovery import Recovery, apgr, cpt, random_apgr
 
 Floats = np.ndarray
@@ -123,3 +124,24 @@ def test_random_orders_are_of_the_weighed_rows_and_the_same_for_a_seed() -> None
     assert plain is not None
     assert heavy is not None
     assert heavy[2] - heavy[1] > 1.5 * (plain[2] - plain[1])  # a few items decide
+
+
+def test_the_running_mean_of_a_price_is_that_of_the_calls() -> None:
+    made = Recovery.of(np.array([1.0, 3, 2]), np.zeros(3), np.ones(3), weight=np.array([1.0, 1, 2]))
+    share, spent = made.curve(np.array([12.0, 4, 8]))  # in the order that was given, not of falling gain
+    assert share.tolist() == [0.0, 0.25, 0.75, 1.0]
+    assert spent.tolist() == [0.0, 1.0, 5.0, 8.0]
+
+
+def test_the_gap_is_counted_from_the_small_model_where_another_answers_first() -> None:
+    first, large, small = np.array([1.0, 0, 1, 0]), np.ones(4), np.zeros(4)
+    made = Recovery.of(np.array([2.0, 4, 1, 3]), first, large, small)
+    assert made.gap == 1.0
+    assert apgr(made) == pytest.approx((0.625 + 0.875 + 1 + 1) / 4)  # half is there before the first call
+
+
+def test_lengths_must_be_the_same_and_there_must_be_some() -> None:
+    with pytest.raises(UnusableInput, match=r"^Expected some gains with as many grades and weights\.$"):
+        Recovery.of(np.zeros(0), np.zeros(0), np.zeros(0))
+    with pytest.raises(UnusableInput, match=r"^Expected 3 gains with as many grades and weights\.$"):
+        Recovery.of(np.zeros(3), np.zeros(3), np.zeros(2))
