@@ -22,8 +22,8 @@ it were over answers.
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from collections.abc import Callable
 from functools import cache
 
@@ -235,14 +235,20 @@ def clusters(draws: int) -> None:
             print(f"| {sizes} | {'yes' if harder else 'no'} | {cells} |", flush=True)
 
 
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("draws", nargs="?", type=int, default=1000)
+    parser.add_argument("part", nargs="?", default="", choices=("", "few", "clusters"))
+    parser.add_argument("--quick", action="store_true", help="four draws, two worlds")
+    return parser
+
+
 def main() -> None:
-    given = [one for one in sys.argv[1:] if one != "--quick"]
-    quick = "--quick" in sys.argv
-    draws = next((int(one) for one in given if one.isdigit()), 4 if quick else 1000)
-    part = next((one for one in given if not one.isdigit()), "")
-    if part in ("", "few"):
-        few(draws, quick=quick)
-    if part in ("", "clusters"):
+    given = options().parse_args()
+    draws = 4 if given.quick else given.draws
+    if given.part in ("", "few"):
+        few(draws, quick=given.quick)
+    if given.part in ("", "clusters"):
         clusters(draws)
 
 
