@@ -17,12 +17,13 @@ from .files.writing import write
 from .fits.crossfit import cross_fit, folds
 from .logs.keys import Key, group_name
 from .logs.tallies import Log
+from .maps.behind import Behind, behind
 from .maps.blends import BlendMap
 from .maps.calibration import CalibrationMap, MapSet
 from .maps.groups import key_of
 from .maps.logits import TemperatureMap
 from .maps.matching import Scope
-from .phrasing.findings import fall_told
+from .phrasing.findings import shape_told
 from .phrasing.numbers import fixed, several
 from .plugins import find
 from .shown import Shown, flat
@@ -79,7 +80,15 @@ class FittedGroup(Shown):
             "before": scores_of(self.tally) if self.tally.rows else None,
             "after": self.after and scores_of(self.after),
             "map_id": made.content_id,
+            **({"behind": [one.to_dict() for one in self.behind]} if self.behind else {}),
         }
+
+    @property
+    def behind(self) -> Sequence[Behind]:
+        """The labelled rows of each range of scores, and whether they agree with the map; none of a blend or logits."""
+        return (
+            behind(self.tally, self.map) if isinstance(self.map, CalibrationMap) and self.tally.rows else ()
+        )
 
     def _told(self) -> list[str]:
         name = group_name(self.by)
@@ -274,15 +283,9 @@ class Fitted(Shown):
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of what was read, of scores that rise while the rate falls, and of maps on few labels."""
-        made = [(group_name(g.by), g.tally) for g in self.groups if g.map is not None and g.tally.rows]
-        falls = ((name, metrics.fall(tally)) for name, tally in made)
-        bent = [
-            f"{name}: the rate of right answers {fall_told(found)} Look at such answers before you send by a "
-            "threshold: an ascending map hides them."
-            for name, found in falls
-            if found is not None and found.shown
-        ]
-        thin = [(name, tally.rows) for name, tally in made if tally.rows < FEW]
+        made = [(group_name(g.by), g) for g in self.groups if g.map is not None and g.tally.rows]
+        bent = [told for name, g in made for told in shape_told(name, metrics.fall(g.tally), g.behind)]
+        thin = [(name, g.tally.rows) for name, g in made if g.tally.rows < FEW]
         named = ", ".join(f"{name} ({n})" for name, n in thin[:8]) + (" ..." if len(thin) > 8 else "")
         few = (
             f"Maps on fewer than {FEW} labelled answers: {named}. Their intervals are wide; the policy bands reads the "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..maps.behind import Behind
 from ..metrics.falls import Fall
 from ..metrics.findings import FEW, Finding
 from ..metrics.intervals import Estimate
@@ -18,6 +19,7 @@ __all__ = [
     "fall_told",
     "floor_told",
     "many_told",
+    "shape_told",
     "told",
     "unit_told",
 ]
@@ -140,6 +142,26 @@ def fall_told(found: Fall) -> str:
         f"FALLS{where}: of answers {f'at {at} and above' if found.top else f'from {at} to {high}'} {above} of 100 are "
         f"right ({found.rows_above:,.0f} rows), of those from {low} up to there {below} ({found.rows_below:,.0f})."
     )
+
+
+def shape_told(name: str, fall: Fall | None, ranges: Sequence[Behind]) -> list[str]:
+    """What is to be said of a group before its map is relied on: where its rate falls, and where the map is off."""
+    told = []
+    if fall is not None and fall.shown:
+        told.append(
+            f"{name}: the rate of right answers {fall_told(fall)} Look at such answers before you send by a "
+            "threshold: an ascending map hides them."
+        )
+    if off := [one for one in ranges if one.off]:
+        worst = max(off, key=lambda one: abs(one.rate - one.p))
+        low, high = _apart(worst.low, worst.high)
+        rate = span(Estimate(worst.rate, worst.rate_low, worst.rate_high), 0, scale=100)
+        told.append(
+            f"{name}: {f'at {low}' if low == high else f'from {low} to {high}'} the map says {of_100(worst.p)} of 100, "
+            f"and {of_100(worst.rate)} ({rate}) of {worst.rows:,.0f} labels there are right: its curve smooths a "
+            "step of the truth, and its interval does not cover it. Compare --calibrator isotonic."
+        )
+    return told
 
 
 def _apart(*scores: float) -> list[str]:

@@ -10,7 +10,7 @@ from calibrant.auditing import Audit, Group
 from calibrant.fitted import Fitted
 from calibrant.metrics.intervals import Estimate
 from calibrant.phrasing.findings import cells, unit_told
-from calibrant.phrasing.numbers import fixed, percent, points, span
+from calibrant.phrasing.numbers import fixed, percent, points, several, span
 
 from ..terminal import print_read, say, table
 
@@ -54,6 +54,10 @@ def _of(by: Mapping[str, str | None]) -> str:
     return ", ".join(map(str, by.values())) or "all"
 
 
+_TOP = 20
+"""Labels in the top range below which it cannot be told whether the truth leaves the curve there."""
+
+
 def print_fitted(fitted: Fitted) -> None:
     """What could not be used, from which columns, and a line for each map."""
     print_read(fitted.log.rows, fitted.log.used, fitted.log.unusable, fitted.notes)
@@ -65,6 +69,7 @@ def print_fitted(fitted: Fitted) -> None:
         if group.map is None:
             say(f"{_of(group.by)} has no map: {group.why}.")
     _print_worst(fitted.worst_segment())
+    _print_behind([(name, g["behind"][-1]) for name, g in groups if g.get("behind")])
     if fitted.fallbacks:
         named = [", ".join(f"{n}={v}" for n, v in where) or "anything" for where, _ in fitted.fallbacks]
         listed = ", ".join(named[:8]) + (f" and {len(named) - 8:,} more" if len(named) > 8 else "")
@@ -86,6 +91,18 @@ def _fitted(
 def _scores(told: Mapping[str, Any]) -> tuple[str, ...]:
     measured = [told[when] or {} for when in ("before", "after")]
     return f"{told['n']:,}", *(fixed(one.get(name)) for name in ("ece", "brier") for one in measured)
+
+
+def _print_behind(tops: list[tuple[str, dict[str, Any]]]) -> None:
+    """How few labels are behind the intervals of the surest scores, where they are too few for a step to show."""
+    few = sorted((top["rows"], name, top["low"]) for name, top in tops if top["rows"] < _TOP)
+    if few:
+        rows, name, low = few[0]
+        few_of = several(round(rows), "label")
+        say(
+            f"{few_of} behind the interval of the surest scores ({fixed(low)} and above, {name}): a step of the truth "
+            "there would not show, nor be covered. --json lists the labels by range."
+        )
 
 
 def _print_worst(worst: Mapping[str, Any] | None) -> None:
