@@ -602,3 +602,26 @@ def test_the_watch_goes_on_from_where_it_stopped_and_counts_clusters_once() -> N
 def test_the_start_knows_the_number_of_rows_only() -> None:
     assert [start_rank(n, 0.2, 0.1) for n in (5, 300, 1000)] == [5, 57, 98]
     assert start_rank(1000, 0.01, 0.1) == 230
+
+
+BEFORE = """
+{"certificate_id": "f169c707943a12fe", "format": "calibrant/certificate", "version": 1, "by": {}, "certified":
+true, "threshold": 0.7597, "coverage": {"value": 0.6425, "low": 0.5944838604340039, "high":
+0.690516139565996}, "max_error": 0.1, "delta": 0.1, "labels_used": 800, "labels_needed": null, "method":
+"fixed sequence, exact binomial, from the 90 surest", "reason": null, "risk": "selective", "scale": "score",
+"threshold_p": null, "map_id": null, "fingerprint": {"model": null, "signal": null, "prompt": null,
+"parameters": null, "task": "t", "domain": null}, "issue": null, "level": 0.1, "tested": 800, "accepted": 514,
+"wrong": 42, "start": 90, "max_weight": 1.0, "evidence": "8ae04ea98e027d81", "seed": 0, "revoked": null}
+"""
+"""A certificate as it was written before it said of what its shares are shares."""
+
+
+def test_a_certificate_of_an_earlier_version_keeps_its_id_and_what_it_promised() -> None:
+    one = Certificate.from_json(BEFORE)
+    assert (one.certificate_id, one.over, one.together) == ("f169c707943a12fe", None, None)
+    assert "cluster" not in one._promised() and json.loads(one.to_json()) == json.loads(BEFORE)
+    tied = json.loads(BEFORE) | {"tested": 300}
+    del tied["certificate_id"]
+    assert "one answer of each cluster counted" in Certificate.from_json(tied)._promised()
+    with pytest.raises(UnusableInput, match="edited or damaged"):
+        Certificate.from_json(json.loads(BEFORE) | {"over": "answers"})

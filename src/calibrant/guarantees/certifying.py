@@ -139,7 +139,7 @@ def certify(
         fingerprint=fingerprint or (Fingerprint() if prior_map is None else prior_map.fingerprint),
         issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
         start=found.start, max_weight=float(sample.mass.max(initial=1.0)), evidence=tally.digest, seed=seed,
-        over=over if sample.clustered else "answers",
+        over=over if sample.clustered else "answers", together=1,
     )  # fmt: skip
 
 

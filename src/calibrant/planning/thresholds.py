@@ -170,7 +170,7 @@ def _check_terms(
     """Refuse to go on with a series on other terms: its parts would not add up to one delta."""
     for key, one in before.items():
         parts = (
-            one.issue is None and 1 < one.together == len(keys) and share < delta
+            one.issue is None and 1 < (one.together or 1) == len(keys) and share < delta
         )  # Holm's rule parts unevenly
         if one.max_error == max_error and one.risk == risk and (parts or math.isclose(one.delta, share)):
             continue

@@ -55,8 +55,9 @@ class Certificate(Shown, Sealed):
     issue, level : which of a series it is (None: the only one), and the part of `delta` that it spent
     scale : "score" or "probability", what `threshold` is a value of
     max_weight : the largest weight of a labelled answer; over answers in clusters, the largest total of a cluster
-    over : "answers", or "clusters": what the shares are shares of
-    together : groups whose promises were made to hold all at once; 1: this one holds on its own
+    over : "answers", or "clusters": what the shares are shares of; None in files of earlier versions, which counted one
+        answer of each cluster
+    together : groups whose promises were made to hold all at once; 1: this one holds on its own; None as above
     evidence : digest of the labelled answers
     revoked : why it holds no longer, or None
     """
@@ -85,10 +86,11 @@ class Certificate(Shown, Sealed):
     max_weight: float = 1.0
     evidence: str = ""
     seed: int = 0
-    over: Over = "answers"
-    together: int = 1
+    over: Over | None = None
+    together: int | None = None
     revoked: str | None = None
 
+    later = ("over", "together")
     kind = Kind(
         noun="a certificate", format="calibrant/certificate", mark="certificate_id",
         made_by="Issue one with `calibrant plan thresholds LOG --max-error R --delta D --out CERTS.json`.",
@@ -121,7 +123,8 @@ class Certificate(Shown, Sealed):
     @property
     def counted(self) -> str:
         """How answers are counted where not every one counts for itself, as a clause; empty where each does."""
-        return "" if self.over == "answers" else ", one answer of each cluster counted"
+        clustered = self.over == "clusters" or (self.over is None and self.tested < self.labels_used)
+        return ", one answer of each cluster counted" if clustered else ""
 
     @property
     def valid(self) -> bool:
