@@ -85,6 +85,9 @@ def test_a_documented_file_makes_a_pipeline(page: str, table: dict[str, Any], fo
     for name, model in table.get("models", {}).items():
         if model["kind"] == "embedded":  # its weights may not be installed
             table["models"][name] = MODEL | {"name": "small"}
+    for part in {"model", "peer"} & table.keys():
+        if table[part].get("kind") == "embedded" and "path" in table[part]:  # weights that the reader made
+            table[part] = MODEL | {"name": part}
     config = parse(table, KEYS, folder)
     pipeline = build(config)
     asyncio.run(pipeline.close())

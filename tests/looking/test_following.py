@@ -111,6 +111,9 @@ def run(command: str) -> Any:
     words = shlex.split(command)
     assert words.pop(0) == "calibrant"
     done = CliRunner().invoke(app, words)
+    if words[:2] == ["learn", "certify"]:  # which goes on with certificates, and nothing here has any
+        assert "has no certificate that could be issued anew" in str(done.exception)
+        return done
     assert done.exit_code in (0, 3), f"{command}\n{done.output}\n{done.exception!r}"
     return done
 

@@ -175,7 +175,9 @@ def put(
 CHROMIUM = ("chromium", "chromium-headless-shell", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # while it is driven its event loop runs, and other modules' tests begin their own
 def chromium() -> Iterator[Any]:
     """A real browser."""
     api = pytest.importorskip(

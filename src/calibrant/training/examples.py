@@ -179,7 +179,7 @@ def held_out(families_of: Sequence[str], share: float, seed: int) -> tuple[list[
     Raises `UnusableInput` where a side is empty.
 
     >>> [len(side) for side in held_out([f"q{i}" for i in range(100)], 0.2, seed=0)]
-    [82, 18]
+    [79, 21]
     """
     sides: tuple[list[int], list[int]] = ([], [])
     for place, family in enumerate(families_of):
