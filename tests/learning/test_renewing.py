@@ -200,6 +200,18 @@ def test_answers_that_are_rarely_judged_put_the_look_off(store: SqlStore) -> Non
     assert standing.size is not None and standing.size < 0.75 * labels
 
 
+def test_a_look_that_could_not_be_granted_forgets_none_before_it(store: SqlStore) -> None:
+    """The first was issued elsewhere, so no event of this store tells of it: only the number of the next does."""
+    issuing, made = Issuing.of(store), identity()
+    first = certify([0.9] * 40, [1] * 40, max_error=MAX_ERROR, delta=DELTA, prior_map=made, issue=1)
+    assert first.tested >= fewest(MAX_ERROR, first.level)
+    empty = issuing.look(None, first, made, [])
+    assert (empty.after.issue, empty.live) == (2, False)
+    assert issuing.issue_of(None, empty.after) == issuing.issue_of(None, first) == 2
+    third = certify([0.9] * 40, [1] * 40, max_error=MAX_ERROR, delta=DELTA, prior_map=made, issue=2)
+    assert issuing.issue_of(None, third) == 3
+
+
 def test_looks_at_true_chances_break_the_promise_no_more_often_than_delta() -> None:
     """The schedule itself, on worlds whose best threshold is known: all looks of a stream, any of which may err."""
     rng = np.random.default_rng(0)

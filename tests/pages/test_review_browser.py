@@ -122,10 +122,13 @@ def test_what_is_typed_survives_and_a_lost_item_can_be_taken_again(desk: Maker, 
 
 
 def test_an_item_stays_whose_reviewer_is_there(desk: Maker, window: Opener) -> None:
-    at = desk(review={"lease_minutes": 0.05})
+    at = desk(review={"lease_minutes": 0.25})
     put(at, "r0", "Answer.")
     ana = window(at)
-    ana.page.wait_for_timeout(4500)
+    first = float(ana.page.get_attribute("[data-until]", "data-until"))
+    with ana.page.expect_response(lambda one: "do=renew" in (one.request.post_data or "")) as renewed:
+        pass
+    assert renewed.value.json()["until"] > first
     assert ana.page.is_hidden("#lost")
     bob = window(at, "bob")
     bob.sees("Nothing to judge")

@@ -125,9 +125,10 @@ class Issuing:
 
     def issue_of(self, way: str | None, one: Certificate) -> int:
         """The number that the next look of a certificate's series has."""
-        before = [int(look.get("issue") or 0) for look in self._looks(way, one) if look.get("live", True)]
-        own = (one.issue or 1) if one.tested >= fewest(one.max_error, one.level or one.delta) else 0
-        return max([own, *before]) + 1
+        live = one.tested >= fewest(one.max_error, one.level or one.delta)
+        looks = [(int(look.get("issue") or 0), look.get("live", True)) for look in self._looks(way, one)]
+        # One that could not have been granted spent nothing; those that its number counts did, some in no store.
+        return max(issue - (not spends) for issue, spends in [(one.issue or 1, live), *looks]) + 1
 
     def due_at(self, way: str | None, one: Certificate, map_id: str) -> float:
         """The number of answers (`sizes_of`) at which the next look on a map is due.
