@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from .applying import apply
     from .auditing import Audit, audit
     from .comparing.logs import Comparison, compare
-    from .errors import CalibrantError
+    from .errors import CalibrantError, NeedsPerson
     from .fitted import Fitted
     from .fitting import fit
+    from .gating import Gate, Gated, gated
     from .guarantees.certifying import certify
     from .looking import Look, look
     from .maps.calibration import CalibrationMap, MapSet
@@ -36,14 +37,18 @@ __all__ = [
     "Confidence",
     "Decision",
     "Fitted",
+    "Gate",
+    "Gated",
     "Look",
     "MapSet",
+    "NeedsPerson",
     "Tally",
     "apply",
     "audit",
     "certify",
     "compare",
     "fit",
+    "gated",
     "grade",
     "look",
     "metrics",
@@ -63,14 +68,18 @@ _HOMES = {
     "Confidence": "types",
     "Decision": "types",
     "Fitted": "fitted",
+    "Gate": "gating",
+    "Gated": "gating",
     "Look": "looking",
     "MapSet": "maps.calibration",
+    "NeedsPerson": "errors",
     "Tally": "tally",
     "apply": "applying",
     "audit": "auditing",
     "certify": "guarantees.certifying",
     "compare": "comparing.logs",
     "fit": "fitting",
+    "gated": "gating",
     "grade": "reading",
     "look": "looking",
     "same": "reading",

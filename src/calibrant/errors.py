@@ -14,6 +14,7 @@ CalibrantError
     ModelRefused         the server understood and will not (4xx)
     ModelUnavailable     overloaded, down, timed out or cut off: worth another try
   BudgetSpent            a limit that the caller set was reached
+  NeedsPerson            a gated function's answer may not be used before a person has seen it
   NoScore                a signal says why it has no score; ends as a reading
   BrokenPromise          an extension does not keep the contract of its family
   StoreError             records cannot be written or read
@@ -213,6 +214,16 @@ class BudgetSpent(CalibrantError):
     """A limit on calls, tokens, dollars or time that the caller set was reached."""
 
     code = "budget_spent"
+
+
+class NeedsPerson(CalibrantError):
+    """An answer was held back; `gated` holds it for the person who comes first, and the message does not quote it."""
+
+    code = "needs_person"
+
+    def __init__(self, why: str, gated: Any) -> None:
+        self.gated = gated
+        super().__init__(why)
 
 
 class NoScore(CalibrantError):
