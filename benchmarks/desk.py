@@ -125,7 +125,10 @@ def chart(lines: dict[str, Array], target: Path) -> None:
     ]
     marks = alt.Chart(pd.DataFrame([{"day": day, "says": says} for day, says in HAPPENINGS.items()]))
     base = alt.Chart(pd.DataFrame(rows)).mark_line(point=True).encode(
-        x=alt.X("day:Q", title="day of the year", scale=alt.Scale(domain=[0, 365])), y=alt.Y("value:Q", title=None),
+        x=alt.X(
+            "day:Q", title="day of the year", scale=alt.Scale(domain=[0, 365], nice=False),
+            axis=alt.Axis(values=[0, *HAPPENINGS, 365]),
+        ), y=alt.Y("value:Q", title=None),
         color=alt.Color("by:N", title=None, sort=list(METHODS)),
         strokeDash=alt.StrokeDash("by:N", legend=None, sort=list(METHODS)),
     )  # fmt: skip
