@@ -63,8 +63,8 @@ mutants: setup  ## would the tests notice? one-token changes; make mutants PIECE
 	nice -n 15 $(BIN)/python tests/mutants.py $(PIECES) --jobs $(JOBS) --list
 
 docs: setup  ## the documentation, into site/
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "Open site/index.html"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "To read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
 
 bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python -m pip install --quiet --group bench

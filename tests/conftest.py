@@ -1,4 +1,5 @@
-"""Real parts that several tests share: a PostgreSQL server from a wheel, a store of each kind, the commands."""
+"""Real parts that several tests share: a PostgreSQL server from a wheel, a store of each kind, the commands, a
+browser."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -114,3 +116,23 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     for disk in mounted:
         subprocess.run(["umount", "-l", str(disk)], check=True, timeout=10)
+
+
+CHROMIUM = ("chromium", "chromium-headless-shell", "google-chrome")
+
+
+@pytest.fixture(
+    scope="module"
+)  # while it is driven its event loop runs, and other modules' tests begin their own
+def chromium() -> Iterator[Any]:
+    """A real browser."""
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="The wheel playwright is absent: no browser is driven."
+    )
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.skip(f"None of {', '.join(CHROMIUM)} is installed: no browser is driven.")
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()

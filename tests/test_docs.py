@@ -29,6 +29,12 @@ def test_python_blocks_run_and_links_resolve(
         assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
 
 
+def test_the_menu_lists_every_page_once() -> None:
+    listed = re.findall(r"([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    pages = {str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")}
+    assert sorted(listed) == sorted(pages), "mkdocs.yml, under nav, has a line for each page in docs/"
+
+
 def test_generated_pages_are_current() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -170,26 +169,6 @@ def put(
         facts.append(Event(id=f"held-{id}", kind="held", time=record.time, about=id))
     at.store.add([record])
     at.store.add(facts)
-
-
-CHROMIUM = ("chromium", "chromium-headless-shell", "google-chrome")
-
-
-@pytest.fixture(
-    scope="module"
-)  # while it is driven its event loop runs, and other modules' tests begin their own
-def chromium() -> Iterator[Any]:
-    """A real browser."""
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="The wheel playwright is absent: no browser is driven."
-    )
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None:
-        pytest.skip(f"None of {', '.join(CHROMIUM)} is installed: no browser is driven.")
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
 
 
 class Window:

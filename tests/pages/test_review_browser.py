@@ -172,8 +172,8 @@ SCREENS: dict[str, dict[str, Any]] = {
 }
 
 
-def serious(page: Any) -> list[str]:
-    """What axe-core finds that keeps somebody from using a page."""
+def serious(page: Any, within: str | None = None) -> list[str]:
+    """What axe-core finds that keeps somebody from using a page, or what stands at a selector on it."""
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
         pytest.skip(
@@ -182,7 +182,7 @@ def serious(page: Any) -> list[str]:
     page.wait_for_timeout(200)  # colours move for a moment
     page.evaluate(Path(found.origin).with_name("axe.min.js").read_text())
     rules = {"resultTypes": ["violations"]}
-    result = page.evaluate("rules => axe.run(document, rules)", rules)
+    result = page.evaluate("([at, rules]) => axe.run(at ?? document, rules)", [within, rules])
     return [
         f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary'][:300]}"
         for one in result["violations"]
