@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -88,3 +89,51 @@ def test_an_import_without_times_keeps_the_order_of_its_rows(tmp_path: Path) -> 
     assert group.change_point is not None and abs(group.change_point - 500) < 30
     with closing(SqlStore(str(tmp_path / "log.db"))) as store:
         assert [row["question"] for row in store.rows()] == [one["question"] for one in rows]
+
+
+def shuffled(column: str, times: list[Any]) -> pd.DataFrame:
+    """Right nine times in ten, and from the middle on six times, in an order that only the column tells."""
+    rng = np.random.default_rng(3)
+    right = rng.random(len(times)) < np.where(np.arange(len(times)) < len(times) // 2, 0.9, 0.6)
+    frame = pd.DataFrame({"confidence": 0.9, "correct": right, column: times})
+    return frame.sample(frac=1.0, random_state=4)
+
+
+DAYS = [f"2026-{1 + n // 200:02}-{1 + n // 8 % 25:02}T{n % 8:02}:00:00Z" for n in range(2000)]
+
+
+@pytest.mark.parametrize(
+    "column", ["Created At", "createdAt", "Timestamp", "date", "WHEN", "Event-Time", "judged_at"]
+)
+def test_rows_go_by_a_column_of_times_whatever_its_name(column: str) -> None:
+    found = watch(shuffled(column, DAYS))
+    (group,) = found.groups
+    assert found.ordered == "time" and group.change_point is not None and abs(group.change_point - 1000) < 60
+
+
+def test_any_column_of_times_can_be_named_and_none(tmp_path: Path) -> None:
+    frame = shuffled("wann", DAYS)
+    named, as_they_stand = watch(frame, time="wann"), watch(frame)
+    assert named.ordered == "time" and as_they_stand.ordered == "rows"
+    assert any("--time COLUMN" in note for note in as_they_stand.notes)
+    frame.rename(columns={"wann": "time"}).to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(Misuse, match="when"):
+        watch(frame, time="when")
+    assert watch(str(tmp_path / "log.csv"), time="none").ordered == "rows"
+    with_option = json.loads(
+        CliRunner().invoke(app, ["watch", str(tmp_path / "log.csv"), "--time", "time", "--json"]).stdout
+    )
+    assert with_option["ordered"] == "time" and with_option["groups"][0]["alarm"]
+
+
+def test_when_an_answer_came_goes_before_when_it_was_judged() -> None:
+    frame = shuffled("created_at", DAYS).assign(judged_at=DAYS[::-1])
+    assert watch(frame).groups[0].change_point == watch(frame, time="created_at").groups[0].change_point
+
+
+def test_rows_without_a_time_are_left_out_and_counted() -> None:
+    found = watch(shuffled("time", [None if n % 100 == 7 else time for n, time in enumerate(DAYS)]))
+    assert found.ordered == "time" and found.groups[0].n == 1980
+    assert any(note.startswith("20 rows have no time") for note in found.notes)
+    few = watch(shuffled("time", [time if n % 100 == 7 else None for n, time in enumerate(DAYS)]))
+    assert few.ordered == "rows" and few.groups[0].n == 2000

@@ -146,6 +146,13 @@ class Clustered(Labels):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Timed(Clustered):
+    """The same, and when they were."""
+
+    time: str | None = option("Column of the times that put rows in order; none for rows as they stand.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Priced(Columns):
     """The columns of a command whose --wrong is a price, so that words of wrong have an option of another name."""
 

@@ -9,7 +9,7 @@ import typer
 
 from calibrant.errors import Misuse
 
-from .options import FOUND, AsJson, By, Clustered, asked_of, columns, command
+from .options import FOUND, AsJson, By, Timed, asked_of, columns, command
 from .terminal import print_json, print_next, say
 
 
@@ -22,7 +22,7 @@ def watch_command(
     by: By = "",
     alpha: Annotated[float, typer.Option(help="The most that the chance of any false alarm may be.")] = 0.05,
     tolerance: Annotated[float, typer.Option(help="A gap between claim and truth that does no harm.")] = 0.02,
-    labels: Clustered,
+    labels: Timed,
     resolve: Annotated[
         str | None,
         typer.Option(metavar="ALARM", help="End an alarm of a store by hand: a new monitor begins."),

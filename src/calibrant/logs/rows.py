@@ -5,6 +5,7 @@ Rules for values, names of columns and reasons are those of `read_log`. Memory g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnusableInput
+from ..errors import NoSuchColumn, UnusableInput
 from ..tally import Floats, Tally
 from .doubts import doubts
 from .keys import Key, cluster_ids, listed
@@ -20,13 +21,19 @@ from .opening import labelled, open_log
 from .reader import Parsed, Reader
 from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, parted_by_signal, shared
+from .sources import Source
 from .times import seconds_of
 from .unanswered import answer_column
 from .values import as_is
 
-__all__ = ["GroupRows", "Rows", "read_rows"]
+__all__ = ["GroupRows", "Rows", "read_rows", "time_column"]
 
-TIMES = ("time", "judged_at", "created_at", "timestamp")
+TIMES = (
+    "time", "created_at", "timestamp", "created", "datetime", "date", "when", "ts", "asked_at", "answered_at",
+    "requested_at", "request_time", "start_time", "started_at", "event_time", "logged_at", "completed_at", "end_time",
+    "judged_at",
+)  # fmt: skip
+"""Columns that say when a row was, in this order, whatever their case and the signs between their words."""
 JUDGED = ("judged_at", "labelled_at", "labeled_at", "label_at", "verdict_at", "label_time", "feedback_at")
 
 
@@ -35,8 +42,9 @@ class GroupRows:
     """Arrays of shape (rows,): scores and grades in [0, 1], weights and cluster ids where the log has them.
 
     `row` are their numbers in the log. `time` holds the rows' times in seconds where the log has a column of them that
-    can be put in order, `judged` those of their verdicts, NaN where it is not known. `constants` are the columns of a
-    fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that hold several.
+    can be put in order, NaN where a row has none, `judged` those of their verdicts, NaN where it is not known.
+    `constants` are the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that
+    hold several.
     """
 
     scores: Floats
@@ -48,6 +56,11 @@ class GroupRows:
     mixed: frozenset[str] = frozenset()
     row: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
     judged: Floats | None = None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it is known of every row when it was."""
+        return self.time is not None and bool(np.isfinite(self.time).all())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,22 +85,23 @@ class Rows:
 def read_rows(
     source: Any, *, by: str | Sequence[str] = (), scale: str | None = None, **named: str | None
 ) -> Rows:
-    """Read the rows of a log; the parameters are those of `read_log`.
+    """Read the rows of a log; the parameters are those of `read_log`, and `time`, the column that puts rows in order.
 
-    A log of records is parted by its signals; any other log of several signals must be parted with `by`.
+    Without it one of usual names is taken; "none" takes rows as they stand. A log of records is parted by its signals;
+    any other log of several signals must be parted with `by`.
 
     Raises
     ------
     ColumnNotFound, UnusableInput
         No such file, no rows, no such column; several signals in one group; no row that can be used.
     """
+    wanted = named.pop("time", None)
     opened = labelled(source, named)
     by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named)
     items = () if roles.cluster else item_columns(opened, roles)
-    told = opened.roles.get("time")
-    time = told or next((name for name in TIMES if name in opened.columns), None)
-    late = next((name for name in JUDGED if name in opened.columns and name != time), None)
+    time = time_column(opened, wanted)
+    late = _called(JUDGED, [name for name in opened.columns if name != time])
     also = [*(name for names in items for name in names), *(name for name in (time, late) if name)]
     reader = Reader(
         opened, roles, items=items, summing=summing_columns(opened, roles), also=dict.fromkeys(also, as_is),
@@ -114,6 +128,33 @@ def read_rows(
         groups={key: _group(rows, at, roles, order, judged, reader, key) for key, at in groups.items()},
         empty=reader.empty,
     )  # fmt: skip
+
+
+def time_column(source: Source, wanted: str | None = None) -> str | None:
+    """The column that says when rows were: as named, else what its format knows, else by the usual names.
+
+    Raises `NoSuchColumn`.
+    """
+    if wanted is None:
+        return source.roles.get("time") or _called(TIMES, source.columns)
+    if wanted in source.columns:
+        return wanted
+    if wanted.lower() == "none":
+        return None
+    found = _called([wanted], source.columns)
+    if found is None:
+        raise NoSuchColumn("time", [wanted], source.columns)
+    return found
+
+
+def _called(names: Sequence[str], columns: Sequence[str]) -> str | None:
+    """The first of the names that a column has, whatever its case and the signs between its words."""
+    bare = {_bare(column): column for column in reversed(columns)}
+    return next((bare[_bare(name)] for name in names if _bare(name) in bare), None)
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
 
 
 def _pooled(reader: Reader) -> list[str]:
@@ -144,7 +185,7 @@ def _group(
     held = reader.held[key]
     return GroupRows(
         scores=rows.score[at], grades=rows.grade[at], weights=rows.weight[at] if roles.weight else None,
-        clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).all() else None,
+        clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).any() else None,
         constants={n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
         mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)), row=rows.row[at],
         judged=None if judged is None else judged[at],

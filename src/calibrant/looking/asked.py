@@ -23,7 +23,7 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "compare": ("by", *CLUSTERED),
     "signals": ("by", *CLUSTERED),
     "plan thresholds": ("by", *CLUSTERED),
-    "plan check": CLUSTERED,
+    "plan check": (*CLUSTERED, "time"),
     "plan costs": ("by", *CLUSTERED),
     "plan cascade": COLUMNS,
     "plan ensemble": COLUMNS,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..errors import CalibrantError
 from ..guarantees.walking import fewest
 from ..logs.attempts import ATTEMPT_COLUMNS
-from ..logs.rows import TIMES
+from ..logs.rows import time_column
 from ..logs.steps import STEP_COLUMNS
 from ..metrics.findings import FEW
 from ..metrics.gap import gap
@@ -218,7 +218,7 @@ def _people(seen: Seen) -> Use | None:
 
 
 def _monitoring(seen: Seen) -> Use | None:
-    column = seen.column(*TIMES, "time", "date", "created", "datetime", part="time")
+    column = time_column(seen.source)
     if column is None or seen.log is None:
         return None
     says = f"rows carry times in {column!r}: certified thresholds can be watched on later rows (calibrant plan check)."

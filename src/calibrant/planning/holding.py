@@ -76,7 +76,8 @@ def check_certificates(
     """Run the revocation test on labelled rows that came after the certificates.
 
     Give all of them each time: `alpha` bounds false revocations over one growing log, not over logs that start anew.
-    Rows count in the order of their column `time` where there is one (see `calibrant.logs.times`), and then the
+    Rows count in the order of their column of times where there is one (see `calibrant.logs.times`), or of one named by
+    `time`, and then the
     evidence may cross 1 / `alpha` at any time; without one their order is taken to mean nothing, and only the evidence
     after all rows counts.
     """
@@ -84,10 +85,11 @@ def check_certificates(
     if read.disordered:
         raise UnusableInput(
             f"{read.disordered}. A promise is judged on answers in the order in which they came. Write the times in "
-            "one of these ways, or leave that column out of the log: then only the evidence after all rows counts."
+            "one of these ways, or take rows without an order, so that only the evidence after all of them counts: "
+            "--time none."
         )
     notes = [*read.notes]
-    if any(group.time is None for group in read.groups.values()):
+    if not all(group.ordered for group in read.groups.values()):
         notes.append("Without a usable column of times only the evidence after all rows counts.")
     done = tuple(
         _checked(one, read.groups.get(certificates.key(one)), alpha) for one in certificates.certificates
@@ -107,7 +109,7 @@ def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked
         return Checked(certificate=one, watch=None, error=None, reason=lack)
     reached = group.scores >= one.threshold
     sent = np.flatnonzero(reached | (one.risk == "joint"))
-    if group.time is not None:
+    if group.ordered and group.time is not None:
         sent = sent[np.argsort(group.time[sent], kind="stable")]
     right = np.where(reached[sent], group.grades[sent], 1.0)  # what is kept back is not sent and wrong
     weight = None if group.weights is None else group.weights[sent]
@@ -119,7 +121,7 @@ def _checked(one: Certificate, group: GroupRows | None, alpha: float) -> Checked
     else:
         cap = max(one.max_weight, 1.0 if weight is None else float(weight.max(initial=1.0)))
         watch = RiskWatch(max_error=one.max_error, alpha=alpha, max_weight=cap).after(right, weight, clusters)
-    refuted = watch.revoked if group.time is not None else watch.e_value >= 1 / alpha
+    refuted = watch.revoked if group.ordered else watch.e_value >= 1 / alpha
     error = float(np.average(1 - right, weights=weight)) if len(right) else None
     why = (
         f"e-value {watch.e_value:.3g} on {len(right)} later answers, {percent(error or 0.0, 1)} of them wrong"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def watch(
     tolerance: float = TOLERANCE,
     **named: Any,
 ) -> Watched:
-    """Watch a log in the order of its `time` column, else of its rows; its confidence is the claimed probability.
+    """Watch a log in the order of its column of times, else of its rows; its confidence is the claimed probability.
 
     A store is watched as a gateway watches it (`calibrant.watching.over_time.Watching`): the probabilities that were
     told are the claims, and without `by` it is parted by task, domain, model and map.
@@ -53,7 +53,8 @@ def watch(
     log : data frame, path or store URL
     by : column names, or one
     alpha, tolerance : those of `Monitor`
-    named : as `calibrant.audit` takes them: confidence, correct, cluster, scale, right, labels, on ...
+    named : as `calibrant.audit` takes them: confidence, correct, cluster, scale, right, labels, on ...; and `time`, the
+        column of times where it has no usual name, "none" for rows as they stand
 
     Raises `ColumnNotFound` and `UnusableInput` as `calibrant.audit` does.
 
@@ -82,9 +83,9 @@ def watch(
     if read.disordered:
         raise UnusableInput(
             f"{read.disordered}. A monitor needs the order in which answers came. Write the times in one of these "
-            "ways, or leave that column out of the log: then its rows are taken in their order."
+            "ways, name another column, or take rows as they stand: --time COLUMN, --time none."
         )
-    timed = all(rows.time is not None for rows in read.groups.values())
+    timed, untimed = _times(read.groups.values())
     told = [rows.judged for rows in read.groups.values() if rows.judged is not None]
     latest = max((float(np.nanmax(one)) for one in told if np.isfinite(one).any()), default=np.inf)
     parts = [_Part.of(rows, timed, latest) for rows in read.groups.values()]
@@ -95,15 +96,25 @@ def watch(
     ]
     return Watched(
         source=read.source, rows=read.rows, used=read.used, unusable=read.unusable, columns=read.roles.told,
-        notes=(*undrawn, *read.notes, *_notes(groups, timed, read.roles.weight)), alpha=alpha, tolerance=tolerance,
-        ordered="time" if timed else "rows",
+        notes=(*undrawn, *read.notes, *_notes(groups, timed, untimed, read.roles.weight)),
+        alpha=alpha, tolerance=tolerance, ordered="time" if timed else "rows",
         groups=tuple(sorted(groups, key=lambda one: (not one.alarm, -one.log10_evidence))),
     )  # fmt: skip
 
 
-def _notes(groups: Sequence[WatchedGroup], timed: bool, weight: str | None) -> Iterator[str]:
+def _times(groups: Iterable[GroupRows]) -> tuple[bool, int]:
+    """Whether rows go by their times, which most must have; and how many rows have none."""
+    every = [np.full(len(one.scores), np.nan) if one.time is None else one.time for one in groups]
+    known = sum(int(np.isfinite(times).sum()) for times in every)
+    missing = sum(map(len, every)) - known
+    return known > missing, missing
+
+
+def _notes(groups: Sequence[WatchedGroup], timed: bool, untimed: int, weight: str | None) -> Iterator[str]:
     if not timed:
-        yield "Without a column of times for every row, rows are taken in their order."
+        yield "Without a column of times for most rows, rows are taken in their order. Name one: --time COLUMN."
+    elif untimed:
+        yield f"{untimed:,} rows have no time, and are left out: nobody knows which answers they came between."
     if weight:
         yield (
             f"The weights of {weight!r} are not used: each verdict is a bet at its own confidence, so it does not "
@@ -130,14 +141,25 @@ class _Part:
     @classmethod
     def of(cls, rows: GroupRows, timed: bool, latest: float) -> _Part:
         """Those of a group, without the ones whose verdicts are not all there by the `latest` verdict of the log."""
-        when = rows.time if timed and rows.time is not None else rows.row.astype(np.float64)
-        ripe = np.ones(len(when), bool)
-        if timed and rows.judged is not None and len(np.unique(rows.judged[np.isfinite(rows.judged)])) > 1:
-            early = when <= np.median(when)  # of later ones only the quick verdicts may be there
-            ripe = when <= latest - _maturity((rows.judged - when)[early], rows.grades[early])
+        if not timed:
+            when = rows.row.astype(np.float64)
+        else:
+            when = np.full(len(rows.row), np.nan) if rows.time is None else rows.time
+        known = np.isfinite(when)
+        ripe = known.copy()
+        if (
+            timed
+            and known.any()
+            and rows.judged is not None
+            and len(np.unique(rows.judged[np.isfinite(rows.judged)])) > 1
+        ):
+            early = known & (
+                when <= np.median(when[known])
+            )  # of later ones only the quick verdicts may be there
+            ripe &= when <= latest - _maturity((rows.judged - when)[early], rows.grades[early])
         order = np.flatnonzero(ripe)
         order = order[np.lexsort((rows.row[order], when[order]))]
-        return cls(rows, order, when[order], int((~ripe).sum()))
+        return cls(rows, order, when[order], int((known & ~ripe).sum()))
 
     def group(self, by: dict[str, str | None], alarm_at: int | None) -> WatchedGroup:
         """What is to be said of the group after its last row."""

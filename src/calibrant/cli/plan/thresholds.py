@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..options import FOUND, AsJson, By, Clustered, LogPath, asked_of, columns, command
+from ..options import FOUND, AsJson, By, Clustered, LogPath, Timed, asked_of, columns, command
 from ..terminal import print_json, print_next, say
 from .shared import chart_of, plan
 
@@ -96,7 +96,7 @@ def check_command(
     alpha: Annotated[
         float, typer.Option(help="Probability with which a promise that holds is ever revoked.")
     ] = 0.05,
-    labels: Clustered,
+    labels: Timed,
     to: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the certificates, the refuted ones revoked.")
     ] = None,
