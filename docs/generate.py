@@ -1,4 +1,5 @@
-"""Write the generated pages: the command line's help, the tables of extensions, the table of other tools' logs.
+"""Write what is generated: the command line's help, the tables of extensions and of other tools' logs, and below
+the blocks of every page what they print.
 
 python docs/generate.py [--check | --man FILE]
 """
@@ -8,11 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+from blocks import written
 
 from calibrant.checks import promises
 from calibrant.cli import app
@@ -212,6 +215,12 @@ def main() -> None:
             stale.append(name)
             if "--check" not in sys.argv:
                 page.write_text(text)
+    if "--check" not in sys.argv:  # tests/test_docs.py runs the blocks
+        for page in sorted(FOLDER.glob("**/*.md")):
+            with tempfile.TemporaryDirectory() as folder:
+                text = page.read_text()
+                if (anew := written(text, Path(folder), page.name)) != text:
+                    page.write_text(anew)
     if stale and "--check" in sys.argv:
         sys.exit(f"Out of date: {', '.join(stale)}. Run python docs/generate.py.")
 
