@@ -4,12 +4,16 @@ pages are current."""
 import ast
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
+
+from calibrant.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -24,6 +28,20 @@ def test_blocks_print_what_is_shown_and_links_resolve(page: Path, tmp_path: Path
     assert WRITTEN(text, tmp_path, page.name, add=False) == text, "out of date: run python docs/generate.py"
     for link in LINK.findall(FENCED.sub("", text)):
         assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_that_are_shown_are_there_with_their_options(page: Path) -> None:
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        for line in re.findall(r"^\$ (calibrant .*)$", re.sub(r"\\\n\s*", "", block), re.MULTILINE):
+            words = shlex.split(re.split(r"\s[|>&;]", line)[0], comments=True)[1:]
+            named = typer.main.get_command(app)
+            while words and hasattr(named, "commands") and words[0] in named.commands:
+                named = named.commands[words.pop(0)]
+            taken = {option for parameter in named.params for option in parameter.opts} | {"--help"}
+            given = {word.partition("=")[0] for word in words if word.startswith("-")}
+            assert given <= taken or hasattr(named, "commands"), f"{line}: no {', '.join(given - taken)}"
+            assert not hasattr(named, "commands") or given, f"{line}: no such command"
 
 
 def test_the_menu_lists_every_page_once() -> None:
