@@ -60,6 +60,8 @@ class Tally(Shown):
         Whether scores share grid cells.
     weight4 : float
         Sum over all rows of w^4, which says how few heavy rows carry the weight; 0 where it was not counted.
+    unseen, unseen_score : float
+        Answers of a kind of which none was labelled, and the sum of their scores.
 
     Examples
     --------
@@ -81,6 +83,8 @@ class Tally(Shown):
     clusters: int = 0
     gridded: bool = False
     weight4: float = 0.0
+    unseen: float = 0.0
+    unseen_score: float = 0.0
 
     @classmethod
     def of(
@@ -142,14 +146,8 @@ class Tally(Shown):
         keep = sums[0] > 0
         values = [np.ascontiguousarray(v[keep], dtype=np.float64) for v in (distinct, *sums)]
         return cls(
-            score=values[0],
-            weight=values[1],
-            hits=values[2],
-            hits2=values[3],
-            weight2=values[4],
-            rows=rows,
-            **rest,
-        )
+            score=values[0], weight=values[1], hits=values[2], hits2=values[3], weight2=values[4], rows=rows, **rest
+        )  # fmt: skip
 
     def __add__(self, other: Tally) -> Tally:
         """Merge two tallies of different rows."""
@@ -170,6 +168,7 @@ class Tally(Shown):
             **effects,
             "clusters": sum(t.clusters or t.rows for t in parts) if clustered else 0,
             "weight4": sum(t.fourth for t in parts),
+            **{name: sum(getattr(t, name) for t in parts) for name in ("unseen", "unseen_score")},
         }
         if self.gridded or other.gridded or len(joined[0]) > EXACT_ROWS:
             return _regrid(Tally, joined, rows, rest)
@@ -215,8 +214,7 @@ class Tally(Shown):
     def n_carrying(self) -> float:
         """Rows that carry the variance of a weighted mean: (sum w^2)^2 / sum w^4 / design effect, at most `n_eff`.
 
-        Where a few rows weigh fifty times what others do it is about their number, however many the others are. How
-        well the spread of residuals is known depends on it: it is the freedom of a Student interval.
+        Where a few rows weigh fifty times what others do it is about their number: the freedom of a Student interval.
 
         >>> light, heavy = [1.0] * 400, [50.0] * 4
         >>> t = Tally.of([0.8] * 404, [1] * 404, light + heavy)
@@ -266,7 +264,13 @@ class Tally(Shown):
             score, self.weight, self.hits, self.hits2, self.weight2, self.rows,
             design_effect=self.design_effect,
             local_effect=self.local_effect, clusters=self.clusters, gridded=self.gridded, weight4=self.weight4,
+            unseen=self.unseen, unseen_score=self.unseen * float(self.weight @ score / (self.total or 1.0)),
         )  # fmt: skip
+
+    @property
+    def unseen_share(self) -> float:
+        """`unseen` as a share of all answers."""
+        return self.unseen / (self.total + self.unseen) if self.unseen else 0.0
 
 
 def _decimal(scores: NDArray[Any]) -> Floats:
@@ -380,6 +384,7 @@ def _merge_cells(t: Tally, where: NDArray[np.intp], cells: int) -> Tally:
     return Tally.from_sums(
         np.clip(sums[0] / w[keep], 0.0, 1.0), w[keep], sums[1], sums[2], sums[3], t.rows, design_effect=t.design_effect,
         local_effect=t.local_effect, clusters=t.clusters, gridded=True, weight4=t.weight4,
+        unseen=t.unseen, unseen_score=t.unseen_score,
     )  # fmt: skip
 
 

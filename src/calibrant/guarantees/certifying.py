@@ -41,6 +41,7 @@ def certify(
     max_error: float,
     delta: float,
     weight: ArrayLike | None = None,
+    largest: float | None = None,
     cluster: ArrayLike | None = None,
     prior_map: CalibrationMap | None = None,
     risk: Risk = "selective",
@@ -68,8 +69,10 @@ def certify(
     max_error, delta : float, between 0 and 1
     weight : shape (n,), optional
         1 / the probability with which the answer came to be labelled. An answer is kept with probability
-        weight / largest weight, so that those kept are drawn as answers come; the largest is taken to be the
-        largest that can come.
+        weight / largest weight, so that those kept are drawn as answers come.
+    largest : float, optional
+        The largest weight that can come; None for that of the labelled answers: of a kind of which none was labelled
+        the promise says nothing.
     cluster : shape (n,), optional
         Answers with equal values are not independent; a missing value is a cluster of its own. One of them is drawn,
         by weight. See `over`.
@@ -117,7 +120,7 @@ def certify(
     if prior_map is not None:
         _check_map(prior_map, tally, fingerprint)
     level = spent(delta, issue)
-    sample = _drawn(scores, correct, weight, cluster, over, seed)
+    sample = _drawn(scores, correct, weight, cluster, over, seed, largest or 0.0)
     of_map = sample.scores if prior_map is None else prior_map(sample.scores)
     start_at = None if prior_map is None else 1 - _SAFE * max_error
     found = walk(
@@ -138,7 +141,7 @@ def certify(
         map_id=None if prior_map is None else prior_map.map_id,
         fingerprint=fingerprint or (Fingerprint() if prior_map is None else prior_map.fingerprint),
         issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
-        start=found.start, max_weight=float(sample.mass.max(initial=1.0)), evidence=tally.digest, seed=seed,
+        start=found.start, max_weight=sample.top, evidence=tally.digest, seed=seed,
         over=over if sample.clustered else "answers", together=1,
     )  # fmt: skip
 
@@ -194,6 +197,7 @@ class _Sample:
     scores: Floats
     weight: Floats
     mass: Floats
+    top: float
     wrong: NDArray[np.bool_]
     tie: Floats
     kept: NDArray[np.bool_]
@@ -210,6 +214,7 @@ def _drawn(
     cluster: ArrayLike | None,
     over: Over,
     seed: int,
+    largest: float,
 ) -> _Sample:
     """One row per cluster, thinned by weight, each grade a coin: independent right or wrong answers."""
     s, grade = _decimals(scores), np.asarray(correct, dtype=float)
@@ -223,7 +228,7 @@ def _drawn(
     # beforehand the same verdicts would be favoured in every sample
     content = int.from_bytes(blake2b(np.r_[code, s, grade, w].tobytes(), digest_size=16).digest())
     pick, thin, coin, tie = np.random.default_rng([seed, content]).random((4, len(s)))
-    weighted = bool(len(w) and w.min() < w.max())
+    weighted = bool(len(w) and w.min() < max(w.max(), largest))
     if weighted and cluster is not None and over == "clusters":
         raise UnusableInput(
             "Weights that differ tell how often answers come, and nothing of how many a cluster has, so that one "
@@ -237,10 +242,10 @@ def _drawn(
         kept[:] = False
         kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
         mass = np.bincount(code, w)[code] if over == "answers" else w
-    kept &= thin < mass / mass.max(initial=1e-300)
+    kept &= thin < mass / (top := float(mass.max(initial=largest)) if len(s) else 1.0)
     between = (grade > 0) & (grade < 1)
     return _Sample(
-        scores=s, weight=w, mass=mass, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
+        scores=s, weight=w, mass=mass, top=top, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
         code=code, graded=bool(between.any()), weighted=weighted, clustered=cluster is not None,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from .scales import Units, units_of
 from .sources import Block, Source
 from .unanswered import Unanswered
 from .unjudged import Unjudged
+from .unseen import Unseen
 from .values import (
     CODE,
     NO_VERDICT,
@@ -177,7 +178,7 @@ class Reader:
         self._lacking: dict[Key, Counter[str]] = {}
         self._units: dict[str, Units] = {}
         self._between: tuple[int, int] = (0, -1)
-        self.unjudged = Unjudged()
+        self.unjudged, self.unseen = Unjudged(), Unseen()
         self._unanswered = Unanswered(answers)
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
         self._verdicts = {name: Verdicts(roles.words) for name in judged if name}
@@ -216,6 +217,7 @@ class Reader:
                 f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."
             )
         self.notes += [told for told in (self._sums(), self._unanswered.note) if told is not None]
+        self.notes += self.unseen.notes(self.roles.weight)
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -335,7 +337,13 @@ class Reader:
             and self.roles.confidence  # signals side by side are read without one
             and (asked := (parsed.score_why == 0) & np.isin(parsed.grade_why, (0, _NONE))).any()
         ):
-            self.unjudged.see(parsed.score[asked], parsed.grade_why[asked] == 0)
+            judged = parsed.grade_why[asked] == 0
+            self.unjudged.see(parsed.score[asked], judged)
+            if self.roles.weight:
+                among = parsed.at(asked)
+                self.unseen.see(
+                    among.keys, among.group, among.score, among.weight, among.weight_why == 0, judged
+                )  # fmt: skip
         if self.repeats and (fine := parsed.usable).any():
             names = np.array([hash(key) for key in parsed.keys], np.int64)[parsed.group[fine]]
             for one in self.repeats:

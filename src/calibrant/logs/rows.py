@@ -44,7 +44,7 @@ class GroupRows:
     `row` are their numbers in the log. `time` holds the rows' times in seconds where the log has a column of them that
     can be put in order, NaN where a row has none, `judged` those of their verdicts, NaN where it is not known.
     `constants` are the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that
-    hold several.
+    hold several. `largest` is the largest weight of all rows, where the log states it of those without a verdict, too.
     """
 
     scores: Floats
@@ -56,6 +56,7 @@ class GroupRows:
     mixed: frozenset[str] = frozenset()
     row: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
     judged: Floats | None = None
+    largest: float | None = None
 
     @property
     def ordered(self) -> bool:
@@ -188,5 +189,5 @@ def _group(
         clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).any() else None,
         constants={n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
         mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)), row=rows.row[at],
-        judged=None if judged is None else judged[at],
+        judged=None if judged is None else judged[at], largest=reader.unseen.largest(key),
     )  # fmt: skip

@@ -166,6 +166,7 @@ def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -
         answers=answer_column(source, roles),
     )
     groups, parts = (_clustered if roles.cluster else _summed)(reader, folds)
+    groups = {key: reader.unseen.of(key, tally) for key, tally in groups.items()}
     repeated, tied = repeats_told(reader.repeats, roles)
     units = {key: reader.unit(roles.confidence, key) for key in reader.groups}
     notes = list(reader.notes)

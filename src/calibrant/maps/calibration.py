@@ -91,7 +91,7 @@ class CalibrationMap(Shown, Sealed):
         """Probabilities and the ends of their intervals, as calling the map and `interval` give them."""
         flat, shape = _scores(scores)
         p = bounded(self.curve(flat))
-        low, high = self.curve.interval(flat)
+        low, high = self.evidence.holding(*self.curve.interval(flat))
         low, high = bounded(np.minimum(low, p)), bounded(np.maximum(high, p))
         return p.reshape(shape), low.reshape(shape), high.reshape(shape)
 
@@ -105,7 +105,8 @@ class CalibrationMap(Shown, Sealed):
         """
         if not 0.0 <= score <= 1.0:  # also of NaN
             raise UnusableInput(f"Expected a score in [0, 1]; got {score!r}.")
-        p, low, high = [min(max(one, 0.0), 1.0) for one in self.curve.at(score)]
+        p, *ends = self.curve.at(score)
+        p, low, high = [min(max(one, 0.0), 1.0) for one in (p, *self.evidence.holding(*ends))]
         return p, min(low, p), max(high, p)
 
     def check(self, fingerprint: Fingerprint | None, *, anyway: bool = False) -> None:

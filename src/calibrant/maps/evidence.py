@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from ..tally import Tally
+from ..tally import Floats, Tally
 
 if TYPE_CHECKING:
     from .blends import BlendMap
@@ -17,7 +17,10 @@ __all__ = ["Evidence", "line_of", "told_of"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What stands behind a map: the labelled rows, and the digest of the tally it was fitted on."""
+    """What stands behind a map: the labelled rows, and the digest of the tally it was fitted on.
+
+    `unseen` is the share of the answers of a kind of which none was labelled; in files only where there are some.
+    """
 
     rows: int
     n_eff: float
@@ -25,6 +28,16 @@ class Evidence:
     mean_confidence: float
     distinct: int
     digest: str
+    unseen: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`."""
+        held = {one.name: getattr(self, one.name) for one in fields(self)}
+        return held if self.unseen else {name: value for name, value in held.items() if name != "unseen"}
+
+    def holding(self, low: Floats | float, high: Floats | float) -> tuple[Any, Any]:
+        """Ends of an interval that also hold what the rate would be if those unseen were all wrong, or all right."""
+        return low * (1 - self.unseen), high * (1 - self.unseen) + self.unseen
 
     def __str__(self) -> str:
         effective = f" ({self.n_eff:,.0f} effective)" if self.n_eff < 0.95 * self.rows else ""
@@ -37,6 +50,7 @@ class Evidence:
         return cls(
             rows=tally.rows, n_eff=tally.n_eff, accuracy=tally.accuracy,
             mean_confidence=tally.mean_confidence, distinct=len(tally.score), digest=tally.digest,
+            unseen=tally.unseen_share,
         )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from scipy.special import betaincinv, stdtrit
 from ..errors import Misuse
 from ..tally import Floats, Tally
 from .findings import FEW
-from .gap import gap
-from .intervals import Estimate
+from .gap import gap, pseudo_freedom
+from .intervals import Estimate, with_unseen
 from .l2 import l2
 from .proper_scores import LOG_LOSS_FLOOR, brier, log_loss
 from .ranking import LEAST_OF_EACH, ranking
@@ -171,17 +171,20 @@ def _number(text: str) -> float | None:
 
 
 def _accuracy(tally: Tally, level: float) -> Estimate:
-    """Clopper and Pearson's interval on the effective number of rows, fewer where the clusters are (Korn and Graubard).
+    """Clopper and Pearson's interval on the effective number of rows (Korn and Graubard).
 
-    An interval of Wilson's is too short at the small levels that many groups share.
+    They are fewer where clusters are, or where few rows carry the weight. An interval of Wilson's is too short at the
+    small levels that many groups share.
     """
     p, tail = tally.accuracy, (1 - level) / 2
     n = tally.n_eff
-    if tally.clusters:
-        n *= float(stdtrit(max(n - 1, 1.0), tail) / stdtrit(max(tally.clusters - 1, 1), tail)) ** 2
+    freedom = min(tally.n_carrying, tally.clusters or np.inf) - 1
+    if freedom < n - 1:
+        n *= float(stdtrit(max(n - 1, 1.0), tail) / stdtrit(max(freedom, 1.0), tail)) ** 2
     right, wrong = n * p, n * (1 - p)
     low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
     high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
+    low, high = with_unseen(tally, low, high, 0.0, 1.0)
     return Estimate(p, min(p, low), max(p, high))
 
 
@@ -194,6 +197,7 @@ def _brier(tally: Tally, level: float) -> Estimate:
     squared = f * (r * (1 - s) ** 4 + (1 - r) * s**4) + (1 - f) * (r - s) ** 4
     c = tally.mean_confidence
     low, high = _mean(tally, tally.residual2 / tally.weight, squared, ((1 - c) ** 2, c**2), level)
+    low, high = with_unseen(tally, low, high, 0.0, 1.0)
     value = brier(tally)
     return Estimate(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
 
@@ -208,6 +212,7 @@ def _log_loss(tally: Tally, level: float) -> Estimate | None:
     pseudo = _nats(np.array([tally.mean_confidence]))
     of_pseudo = float(pseudo[0][0]), float(pseudo[1][0])
     low, high = _mean(tally, otherwise + apart * r, squared, of_pseudo, level)
+    low, high = with_unseen(tally, low, high, 0.0, -math.log(LOG_LOSS_FLOOR))
     value = log_loss(tally)
     return Estimate(value, max(min(low, value), 0.0), max(high, value))
 
@@ -232,7 +237,7 @@ def _mean(
     n, k = tally.n_eff, 2 * _PSEUDO
     middle = (n * value + _PSEUDO * sum(pseudo)) / (n + k)
     squares = n * (variance + (value - middle) ** 2) + _PSEUDO * sum((one - middle) ** 2 for one in pseudo)
-    freedom = tally.clusters - 1 if tally.clusters else n + k - 1
+    freedom = pseudo_freedom(tally, k)
     reach = float(stdtrit(max(freedom, 1.0), 0.5 + level / 2)) * math.sqrt(squares / (n + k - 1) / (n + k))
     return middle - reach, middle + reach
 

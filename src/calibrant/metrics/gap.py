@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..tally import Tally
-from .intervals import Estimate, needs_rows
+from .intervals import Estimate, needs_rows, with_unseen
 
-__all__ = ["gap", "widest_gap"]
+__all__ = ["gap", "pseudo_freedom", "widest_gap"]
 
 _PSEUDO = 2.0  # right and as many wrong pseudo-rows
 
@@ -24,7 +24,8 @@ def gap(tally: Tally, *, level: float = 0.95) -> Estimate:
 
     Where weights differ, a few heavy rows decide how well the spread of residuals is known, and they may differ from
     the others in what the score does not show. So t has as many degrees of freedom as rows carry the variance
-    (`Tally.n_carrying`), not as there are effective rows.
+    (`Tally.n_carrying`), not as there are effective rows. Answers of which none was labelled (`Tally.unseen`) are
+    all right at one end of the interval and all wrong at the other; the value is of the rest.
 
     Examples
     --------
@@ -41,15 +42,25 @@ def gap(tally: Tally, *, level: float = 0.95) -> Estimate:
     middle = (n * residual + _PSEUDO - 2 * _PSEUDO * claimed) / (n + 2 * _PSEUDO)
     squares = n * (max(variance, 0.0) + (residual - middle) ** 2)
     squares += _PSEUDO * ((1 - claimed - middle) ** 2 + (claimed + middle) ** 2)
-    carrying = tally.n_carrying
-    freedom = (
-        carrying + (2 * _PSEUDO - 1) * carrying / n
-    )  # the pseudo-rows are few beside rows that carry the most
-    freedom = min(freedom, tally.clusters - 1) if tally.clusters else freedom
+    freedom = pseudo_freedom(tally, 2 * _PSEUDO)
     t = float(stdtrit(max(freedom, 1.0), 0.5 + level / 2))
     half = t * np.sqrt(squares / (n + 2 * _PSEUDO - 1) / (n + 2 * _PSEUDO))
     low, high = float(-middle - half), float(-middle + half)
+    if tally.unseen:
+        sure = tally.unseen_score / tally.unseen
+        low, high = with_unseen(tally, low, high, sure - 1, sure)
     return Estimate(-residual, max(min(low, -residual), -1.0), min(max(high, -residual), 1.0))
+
+
+def pseudo_freedom(tally: Tally, pseudo: float) -> float:
+    """Degrees of freedom of a mean over the rows of a tally and so many pseudo-rows.
+
+    >>> pseudo_freedom(Tally.of([0.5] * 100, [1] * 100), 4.0)
+    103.0
+    """
+    carrying = tally.n_carrying
+    freedom = carrying + (pseudo - 1) * carrying / tally.n_eff  # pseudo-rows count for less beside heavy rows
+    return min(freedom, tally.clusters - 1) if tally.clusters else freedom
 
 
 def widest_gap(tally: Tally, level: float = 0.95) -> float:

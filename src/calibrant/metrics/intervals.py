@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from ..errors import NotEnoughLabels
 from ..tally import Floats, Tally
 
-__all__ = ["Z95", "Estimate", "bootstrap", "first_true", "needs_rows", "normal_draws", "redrawn"]
+__all__ = [
+    "Z95",
+    "Estimate",
+    "bootstrap",
+    "first_true",
+    "needs_rows",
+    "normal_draws",
+    "redrawn",
+    "with_unseen",
+]
 
 Z95 = 1.959963984540054
 """So many standard errors reach to either end of a 95 % interval."""
@@ -47,6 +56,19 @@ def needs_rows(what: str, tally: Tally, least: int = 1) -> None:
     """Raise `NotEnoughLabels` for a tally of fewer than `least` rows."""
     if tally.rows < least:
         raise NotEnoughLabels(what, least, tally.rows)
+
+
+def with_unseen(tally: Tally, low: float, high: float, least: float, most: float) -> tuple[float, float]:
+    """Ends of the interval of a mean over all answers, from those over the answers that the rows stand for.
+
+    Of the others (`Tally.unseen`) none was labelled: their mean may be anything from `least` to `most`.
+
+    >>> seen = Tally.of([0.8] * 90, [1] * 72 + [0] * 18)
+    >>> [round(end, 2) for end in with_unseen(replace(seen, unseen=10.0, unseen_score=8.0), -0.1, 0.1, -0.2, 0.8)]
+    [-0.11, 0.17]
+    """
+    share = tally.unseen_share
+    return (1 - share) * low + share * least, (1 - share) * high + share * most
 
 
 @lru_cache(maxsize=8)

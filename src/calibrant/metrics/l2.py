@@ -51,6 +51,11 @@ def l2(tally: Tally, bins: int = 15, *, level: float = 0.95) -> Estimate:
     ends = [_interval(replace(b, n_eff=b.n_eff / blur), squared, spread, tail) for blur in blurs]
     value = float(np.sign(squared) * np.sqrt(abs(squared)))
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if share := tally.unseen_share:  # of those answers the error may be anything, at any score
+        low, high = (
+            max((1 - share) * low - share**0.5, 0.0),
+            min(((1 - share) * high**2 + share) ** 0.5, 1.0),
+        )
     return Estimate(value, min(low, max(value, 0.0)), max(high, value, widest_gap(tally, level)))
 
 

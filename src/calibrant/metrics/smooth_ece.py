@@ -7,7 +7,7 @@ import numpy as np
 from ..tally import Floats, Tally, cell_of
 from .ece import dispersion
 from .gap import widest_gap
-from .intervals import Estimate, first_true, needs_rows, normal_draws
+from .intervals import Estimate, first_true, needs_rows, normal_draws, with_unseen
 
 __all__ = ["smooth_ece"]
 
@@ -42,7 +42,9 @@ def smooth_ece(tally: Tally, *, level: float = 0.95) -> Estimate:
     # Rows of a cluster blur one score by less than they blur the mean of all; both are tried.
     ends = [_interval(tally, e, value, (1 - level) * 0.3) for e in {tally.design_effect, tally.local_effect}]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return Estimate(value, min(low, value), max(high, value, widest_gap(tally, level)))
+    if tally.unseen:  # residuals that may take away from those seen at the same score, or add to them
+        low, high = with_unseen(tally, low, high, -1.0, 1.0)
+    return Estimate(value, min(max(low, 0.0), value), max(high, value, widest_gap(tally, level)))
 
 
 def _on_cells(tally: Tally, values: Floats, cells: int) -> Floats:

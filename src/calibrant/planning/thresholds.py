@@ -235,7 +235,7 @@ def _certified(
     mark = Fingerprint.of({**group.constants, **group_by})
     made = certify(
         group.scores, group.grades, weight=group.weights, cluster=group.clusters, prior_map=found,
-        by=group_by, fingerprint=None, **settings,
+        by=group_by, fingerprint=None, largest=group.largest, **settings,
     )  # fmt: skip
     made = made.bound_to(group_by, mark)
     map_id = group.constants.get("map_id")
