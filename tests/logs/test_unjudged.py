@@ -15,8 +15,8 @@ def notes(p, judged, *, weighted=False):
         "confidence": p.tolist(),
         "correct": [r if j else None for r, j in zip(right, judged, strict=True)],
     }
-    if weighted:
-        log["weight"] = [1.5] * len(p)
+    if weighted is not False:
+        log["weight"] = [1.5] * len(p) if weighted is True else list(weighted)
     return [one for one in calibrant.audit(pd.DataFrame(log)).notes if "verdict" in one]
 
 
@@ -47,10 +47,11 @@ def test_a_few_verdicts_in_a_hundred_are_hardly_any():
 
 
 def test_verdicts_that_are_rarer_where_the_confidence_is_high_are_told_unless_they_are_weighted():
-    judged = np.random.default_rng(2).random(len(P)) < np.where(P < 0.6, 0.9, 0.2)
+    chance = np.where(P < 0.6, 0.9, 0.2)
+    judged = np.random.default_rng(2).random(len(P)) < chance
     (note,) = notes(P, judged)
     assert "were not chosen at random" in note and "--weight" in note
-    assert not notes(P, judged, weighted=True)
+    assert not notes(P, judged, weighted=1 / chance)
 
 
 def test_verdicts_at_random_are_told_in_hardly_any_log():
