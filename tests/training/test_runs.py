@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="fine-tuning is tried where torch is
 pytest.importorskip("peft")
 
 from calibrant.errors import Misuse, UnusableInput  # noqa: E402
+from calibrant.training.merging import merged  # noqa: E402
 from calibrant.training.runs import ADAPTER, Asked, Run, train  # noqa: E402
 from calibrant.training.settings import DEFAULTS  # noqa: E402
 
@@ -98,6 +99,24 @@ def test_eight_at_once_are_two_times_four(method: str, model: str, tmp_path: Pat
     one, *others = map(weights, folders)
     for other in others:
         assert max(float((one[name] - other[name]).abs().max()) for name in one) < 2e-5
+
+
+def test_the_last_layers_alone_are_tuned_as_if_those_below_were_computed_each_time(
+    model: str, tmp_path: Path
+) -> None:
+    wanted = asked("conftuner", model, tiny.answers(tmp_path / "log.jsonl"), top=1, at_once=3)
+    run = train(wanted, tmp_path / "run")
+    assert all(".layers.1." in name for name in weights(tmp_path / "run"))
+    assert run.card["best_step"] > 0
+    merged(tmp_path / "run", tmp_path / "merged")
+    again = train(replace(wanted, model=str(tmp_path / "merged"), settings=replace(wanted.settings, top=None)),
+                  tmp_path / "again")  # fmt: skip
+    before = again.card["measured"]["held"]["before"]["ways"]["raw"]  # read by whole passes
+    assert before["brier"] == pytest.approx(
+        run.card["measured"]["held"]["after"]["ways"]["raw"]["brier"], abs=1e-5
+    )
+    with pytest.raises(Misuse, match="at most 2"):
+        train(replace(wanted, settings=replace(wanted.settings, top=3)), tmp_path / "more")
 
 
 def test_choices_are_learnt_and_the_regime_is_told(model: str, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ class Tuning:
     at_once: int | None = option("Of them those computed together: less memory, and the same result.")
     rank: int | None = option("Of LoRA.")
     layers: str | None = option("Modules that LoRA changes, with commas, or all-linear.")
+    top: int | None = option("The last layers, which alone are tuned: far less to compute on processors.")
     patience: int | None = option("Looks at held-out questions without a better one after which it stops.")
     seed: int = option("Of the split, the order and the first weights.", 0)
 

