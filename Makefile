@@ -49,7 +49,7 @@ clients:  ## what else speaks to a gateway, in an environment of its own: some p
 	$(VENV)-clients/bin/python -m pip install --quiet --upgrade uv  # pip searches for many minutes
 	VIRTUAL_ENV=$(VENV)-clients $(VENV)-clients/bin/uv pip install --quiet --compile-bytecode --editable '.[cli,gateway]' --group clients
 	PATH="$(abspath $(VENV)-clients/bin):$$PATH" npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai zod
-	PATH="$(abspath $(VENV)-clients/bin):$$PATH" python -m pytest tests/clients
+	PATH="$(abspath $(VENV)-clients/bin):$$PATH" python -m pytest tests/clients tests/integrations
 
 train-test:  ## fine-tuning, in an environment of its own, since torch is large
 	$(PYTHON) -m venv $(VENV)-train

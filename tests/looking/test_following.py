@@ -25,7 +25,7 @@ from calibrant.tally import Tally
 
 from ..judged_store import desk, identity, judged, release_with
 
-ASK = ("elicit", "ask", "demo", "init", "doctor", "serve", "posture", "redteam", "refine")
+ASK = ("elicit", "ask", "demo", "init", "doctor", "serve", "mcp", "posture", "redteam", "refine")
 """Commands that ask a model or serve one: their examples are only read, or run with --estimate."""
 
 

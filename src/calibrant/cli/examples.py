@@ -43,6 +43,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "doctor": ("calibrant doctor calibrant.toml", "calibrant doctor calibrant.toml --json"),
     "key": ("calibrant key search",),
     "serve": ("calibrant serve calibrant.toml --check",),
+    "mcp": (
+        "calibrant mcp calibrant.toml --logs logs",
+        "calibrant mcp --url http://localhost:8080/v1 --api-key env:KEY",
+    ),
     "card": ("calibrant card calibrant.db", "calibrant card calibrant.db --task law -o card.html"),
     "verify": ("calibrant verify calibrant.db",),
     "import": (
