@@ -495,3 +495,33 @@ def test_a_table_of_mlflow_has_metrics_of_a_version(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput, match=r"--correct exact_match/v1/score or --correct toxicity/v1/score"):
         read_log(tmp_path / "b.json")
     assert means(read_log(tmp_path / "b.json", correct="exact_match/v1/score")) == (10, 0.7, 0.5)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_traces_of_mlflow_have_the_verdicts_of_their_assessments(tmp_path: Path, as_text: bool) -> None:
+    def assessed(name: str, value: object, at: str, **more: object) -> dict[str, object]:
+        return {
+            "assessment_name": name,
+            "last_update_time": f"2026-05-0{at}T09:00:00Z",
+            "feedback": {"value": value},
+            **more,
+        }
+
+    def row(n: int) -> dict[str, object]:
+        judged = [
+            assessed("correctness", n % 4 > 0, "2"),
+            assessed("correctness", n % 4 == 0, "1"),  # thought better of since
+            assessed("correctness", n % 4 == 0, "3", valid=False),  # taken back
+            {"assessment_name": "expected", "expectation": {"value": "4"}},
+            {"assessment_name": "broken", "feedback": {"error": {"error_code": "TIMEOUT"}}},
+        ]
+        response = {"answer": "4", "confidence": 0.8}
+        return {
+            "trace_id": f"tr-{n}", "request_time": 1.7e12 + n, "request": f"{n} + 1?",
+            "response": json.dumps(response) if as_text else response,
+            "trace_metadata": {}, "assessments": json.dumps(judged) if as_text else judged,
+        }  # fmt: skip
+
+    (tmp_path / "traces.jsonl").write_text("".join(json.dumps(row(n)) + "\n" for n in range(20)))
+    log = read_log(tmp_path / "traces.jsonl")
+    assert (log.roles.correct, means(log)) == ("correctness/value", (20, 0.8, 0.75))

@@ -24,24 +24,27 @@ NO_CONFIDENCE = (
 
 
 class Mlflow:
-    """Results of MLflow (`genai.evaluate`, `evaluate`): of several scorers, or metrics, one is to be chosen."""
+    """Results of MLflow (`genai.evaluate`, `evaluate`) and its traces: of several scorers or metrics one is chosen."""
 
     def knows(self, columns: Sequence[str]) -> bool:
-        """By a trace's id beside values of assessments, or by metrics of a version."""
-        traced = "trace_id" in columns and any(name.endswith(VALUE) for name in columns)
+        """By a trace's id beside assessments, or by metrics of a version."""
+        traced = "trace_id" in columns and any(
+            name.endswith(VALUE) or name == "assessments" for name in columns
+        )
         return traced or any(_metric(name) for name in columns)
 
     def read(self, source: Source) -> Source:
         """A scorer's value is the verdict; an expectation is the gold answer; a response may state its confidence."""
-        rows = nested_rows(source)
-        values = {name: bare for name in source.columns if (bare := _metric(name))}
+        rows = [_assessed(row) for row in nested_rows(source)]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        values = {name: bare for name in columns if (bare := _metric(name))}
         gold = _expectations(rows)
         scorers = [name for name, bare in values.items() if bare not in gold]
         sure = saying(values[name] for name in scorers)
         named = [name for name in scorers if values[name] in sure] or saying(
-            n for n in source.columns if n not in values
+            n for n in columns if n not in values
         )
-        asked, answer = (next((n for n in names if n in source.columns), "") for names in (ASKED, ANSWERS))
+        asked, answer = (next((n for n in names if n in columns), "") for names in (ASKED, ANSWERS))
         _, derived, said = chosen_way(_said(row.get(answer)) for row in rows)
         flat = [
             {k: v for k, v in row.items() if k not in DROPPED}
@@ -71,6 +74,19 @@ def _metric(column: str) -> str:
         return column.removesuffix(VALUE)
     found = OF_TABLE.search(column)
     return column[: found.start()] if found and found.end() == len(column) else ""
+
+
+def _assessed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with a column for each assessment that has none, as `genai.evaluate` writes them; the last counts."""
+    found = list[tuple[str, str, Any]]()
+    for one in row.get("assessments") or ():
+        if isinstance(one, Mapping) and one.get("valid", True) is not False:
+            told = one.get("feedback") or one.get("expectation")
+            if isinstance(told, Mapping) and told.get("value") is not None:
+                at = str(one.get("last_update_time") or one.get("create_time") or "")
+                found.append((at, f"{one.get('assessment_name')}{VALUE}", told["value"]))
+    found.sort(key=lambda each: each[0])
+    return {**{name: value for _, name, value in found}, **row}
 
 
 def _expectations(rows: Sequence[Mapping[str, Any]]) -> list[str]:
