@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, settings
 
 from calibrant.stores.sql import SqlStore
 
+collect_ignore = ["mutating.py", "mutants.py"]
+"""Tools that stand beside the tests and import mutmut, which only `make mutants` brings."""
+
 settings.register_profile(
     "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )  # a busy machine is no fault of what is tested
