@@ -221,26 +221,62 @@ def test_the_sentence_has_the_money_in_it() -> None:
     assert "larger" not in ExpectedCost(wrong=10, review=1, larger=0.2).costs(0.8)
 
 
+def test_thresholds_where_lines_meet_in_one_point_or_come_too_near_to_tell() -> None:
+    meeting = ExpectedCost(wrong=10, review=1, disclaim_saves=0.5, disclaim=0.5)
+    assert meeting.thresholds == {"answer": 0.9, "disclaim": None, "review": 0.0, "hand_off": None}
+    at_none = ExpectedCost(wrong=2, review=2)
+    assert at_none.thresholds == {"answer": 0.0, "disclaim": None, "review": None, "hand_off": None}
+    tiny = ExpectedCost(wrong=10, review=1e-20, hand_off=0)
+    assert tiny.thresholds == {"answer": 1.0, "disclaim": None, "review": None, "hand_off": 0.0}
+    assert tiny.decide(Confidence(p=Probability(0.5))).action is Action.HAND_OFF
+
+
+def test_what_is_told_at_the_ends_of_what_others_cost() -> None:
+    trusted = ExpectedCost(wrong=10, review=5, disclaim_saves=0.9, disclaim=0.1)
+    assert trusted.decide(Confidence(p=Probability(0.8))).why == (
+        "At a calibrated probability of 0.80 of being right, a disclaimer should cost 0.30 (0.10, and 10.00 less 90 % "
+        "for each wrong answer); sent as it is, the answer would cost 2.00: answer with a disclaimer."
+    )
+    same = ExpectedCost(wrong=10, review=1, larger=1, larger_right=1)
+    assert same.decide(Confidence(p=Probability(0.5))).why == (
+        "At a calibrated probability of 0.50 of being right, a review should cost 1.00 (1.00, and 10.00 x 0.00 for "
+        "each wrong answer that slips past); sent as it is, the answer would cost 5.00: a person reviews it first."
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"wrong": -1.0}, "wrong is a cost"),
-        ({"wrong": float("nan")}, "wrong is a cost"),
-        ({"wrong": float("inf")}, "wrong is a cost"),
-        ({"wrong": 0.0}, "nothing to decide"),
-        ({"review": -0.1}, "review is a cost"),
-        ({"reviewer_error": 1.2}, "reviewer_error is a share"),
-        ({"reviewer_error": 1.0}, "no use"),
-        ({"disclaim": 0.1}, "disclaim_saves"),
-        ({"disclaim_saves": 0.3}, "disclaim is 0"),
-        ({"disclaim_saves": 0.97, "disclaim": 0.1, "reviewer_error": 0.05}, "freer"),
-        ({"larger_right": 0.9}, "larger"),
-        ({"use": "high"}, "'p', 'low' or 'auto'"),
+        ({"wrong": -1.0}, "wrong is a cost, so a number from 0 on; got -1.0."),
+        ({"wrong": float("nan")}, "wrong is a cost, so a number from 0 on; got nan."),
+        ({"wrong": float("inf")}, "wrong is a cost, so a number from 0 on; got inf."),
+        ({"wrong": 0.0}, "wrong is 0: if a wrong answer costs nothing, there is nothing to decide."),
+        ({"review": -0.1}, "review is a cost, so a number from 0 on; got -0.1."),
+        ({"disclaim": -0.1}, "disclaim is a cost, so a number from 0 on; got -0.1."),
+        ({"reviewer_error": 1.2}, "reviewer_error is a share in [0, 1]; got 1.2."),
+        ({"reviewer_error": 1.0}, "reviewer_error is 1: reviewers who see no error at all are no use."),
+        ({"disclaim": 0.1}, "disclaim is the cost of a disclaimer; say with disclaim_saves what it saves."),
+        (
+            {"disclaim_saves": 0.3},
+            "disclaim is 0: a disclaimer that costs nothing would stand on every answer. Say what it costs that a "
+            "right answer is trusted less, such as 0.05.",
+        ),
+        (
+            {"disclaim_saves": 0.97, "disclaim": 0.1, "reviewer_error": 0.05},
+            "A disclaimer that saves 0.97 of an error's cost does more than reviewers who miss 0.05 of the errors; "
+            "then review would be the freer action.",
+        ),
+        (
+            {"larger_right": 0.9},
+            "larger_right is about a larger model; say with larger what its answer costs.",
+        ),
+        ({"use": "high"}, "use is 'p', 'low' or 'auto', not 'high'."),
     ],
 )
 def test_costs_that_cannot_be_are_refused(given: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError) as refused:
         ExpectedCost(**{"wrong": 10.0, "review": 1.0, **given})
+    assert str(refused.value) == says
 
 
 def test_it_is_made_from_the_configuration() -> None:

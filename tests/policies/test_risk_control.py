@@ -18,12 +18,14 @@ from calibrant.assembly.config import parse
 from calibrant.errors import ColumnNotFound, UnusableInput
 from calibrant.logs.rows import read_rows
 from calibrant.maps.calibration import MapSet
+from calibrant.metrics.intervals import Estimate
 from calibrant.planning.holding import check_certificates
 from calibrant.planning.thresholds import plan_thresholds
 from calibrant.plans.certificates import Certificate
 from calibrant.plugins import find
+from calibrant.policies.risk_control import RiskControl
 from calibrant.releases.live import made
-from calibrant.types import Action, Confidence, Fingerprint, Probability
+from calibrant.types import Action, Confidence, Decision, Fingerprint, Probability
 
 FIELDS = {
     "by", "certified", "threshold", "coverage", "max_error", "delta", "labels_used", "labels_needed", "method",
@@ -117,6 +119,96 @@ def test_the_policy_is_careful_without_a_certificate_that_fits(issued: Certifica
 
 def _policy(one: Certificate) -> object:
     return find("policies", "risk_control")(certificates=CertificateSet(by=(), certificates=(one,)))
+
+
+def stated(**more: object) -> Certificate:
+    """A certificate of a probability's threshold, written down by hand."""
+    given = {
+        "by": {}, "certified": True, "threshold": 0.8, "coverage": Estimate(0.5, 0.4, 0.6), "max_error": 0.125,
+        "delta": 0.05, "labels_used": 100, "labels_needed": None, "method": "by hand", "scale": "probability",
+    }  # fmt: skip
+    return Certificate(**{**given, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("more", "p", "action", "threshold", "why"),
+    [
+        (
+            {}, 0.8, Action.ANSWER, 0.8,
+            "The calibrated probability of being right, 0.8000, reaches the threshold 0.8000 above which at most 12.5% "
+            "are wrong (certificate ID, confidence 95%): answer.",
+        ),
+        (
+            {"risk": "joint", "threshold_p": 0.75, "scale": "score"}, 0.76, Action.ANSWER, 0.75,
+            "The calibrated probability of being right, 0.7600, reaches the threshold 0.7500 that keeps answers both "
+            "sent and wrong at most 12.5% (certificate ID, confidence 95%): answer.",
+        ),
+        (
+            {}, 0.79, Action.REVIEW, 0.8,
+            "The calibrated probability of being right, 0.7900, is below the threshold 0.8000 above which at most "
+            "12.5% are wrong (certificate ID, confidence 95%): a person reviews it before it is sent.",
+        ),
+        (
+            {"certified": False, "reason": "too few"}, 0.9, Action.HAND_OFF, None,
+            "Certificate ID does not cover this answer: none was granted (too few): handed to a person.",
+        ),
+        (
+            {"threshold": None, "reason": "too few"}, 0.9, Action.HAND_OFF, None,
+            "Certificate ID does not cover this answer: none was granted (too few): handed to a person.",
+        ),
+        (
+            {"revoked": "40 % wrong"}, 0.9, Action.HAND_OFF, None,
+            "Certificate ID does not cover this answer: it was revoked (40 % wrong): handed to a person.",
+        ),
+        (
+            {"map_id": "0123"}, 0.9, Action.HAND_OFF, None,
+            "Certificate ID does not cover this answer: it is bound to the map 0123, and 4567 calibrated the answer: "
+            "handed to a person.",
+        ),
+        (
+            {"scale": "score"}, 0.9, Action.HAND_OFF, None,
+            "Certificate ID does not cover this answer: its threshold is on the scale of the raw score, and what is at "
+            "hand is a probability. Issue it with `calibrant plan thresholds LOG --maps MAPS`: handed to a person.",
+        ),
+    ],
+)  # fmt: skip
+def test_each_decision_tells_its_threshold_and_why(
+    more: dict, p: float, action: Action, threshold: float | None, why: str, tmp_path: Path
+) -> None:
+    one = stated(**more)
+    CertificateSet(by=(), certificates=(one,)).save(tmp_path / "certs.json")
+    policy = RiskControl(certificates=str(tmp_path / "certs.json"))
+    decided = policy.decide(Confidence(p=Probability(p), map_id="4567"))
+    assert decided == Decision(
+        action=action, threshold=threshold, why=why.replace("ID", one.certificate_id, 1)
+    )
+
+
+def test_what_else_a_decision_tells() -> None:
+    one = stated(by={"task": "law"})
+    policy = RiskControl(certificates=CertificateSet(by=("task",), certificates=(one,)), below="hand_off")
+    below = policy.decide(Confidence(p=Probability(0.7), fingerprint=Fingerprint(task="law")))
+    assert (below.action, below.threshold) == (Action.HAND_OFF, 0.8)
+    assert below.why == (
+        "The calibrated probability of being right, 0.7000, is below the threshold 0.8000 above which at most 12.5% "
+        f"are wrong (certificate {one.certificate_id}, confidence 95%): handed to a person."
+    )
+    unread = policy.decide(Confidence(p=None, reason="no map"))
+    assert unread.why == "No calibrated probability (no map): handed to a person."
+    other = policy.decide(Confidence(p=Probability(0.7), fingerprint=Fingerprint(task="art")))
+    assert other.why.startswith("No certificate was issued for this answer: no certificate for ")
+    assert other.why.endswith(": handed to a person.") and "task art" in other.why
+    with pytest.raises(ValueError) as refused:
+        RiskControl(certificates=CertificateSet(by=(), certificates=()), below="answer")  # type: ignore[arg-type]
+    assert str(refused.value) == "Below the threshold an answer goes to 'review' or 'hand_off', not 'answer'."
+
+
+@pytest.mark.parametrize(("issued", "more"), [(2, ""), (8, ""), (9, " and 1 more"), (11, " and 3 more")])
+def test_a_policy_shows_eight_certificates_by_their_ids_and_how_many_more(issued: int, more: str) -> None:
+    made = tuple(stated(by={"task": str(at)}) for at in range(issued))
+    ids = ", ".join(one.certificate_id for one in made[:8])
+    shown = repr(RiskControl(certificates=CertificateSet(by=("task",), certificates=made)))
+    assert shown == f"RiskControl(below='review', certificates: {ids}{more})"
 
 
 def test_what_the_policy_sends_keeps_the_promise(maps: MapSet, issued: CertificateSet) -> None:

@@ -104,10 +104,9 @@ class ExpectedCost:
             return Decision(action=Action.HAND_OFF, threshold=None, why=why)
         action = self.action_at(value)
         floor = next(floor for floor, one in self._floors if one is action)
-        threshold = floor if floor > 0 else None
-        above = [one for one, _ in self._floors if one > value]
+        threshold = floor if math.isfinite(floor) else None
         if action not in (Action.ANSWER, Action.DISCLAIM) and threshold is None:
-            threshold = min(above, default=None)
+            threshold = next(iter(self.edges), None)  # it is taken below all of them
         return Decision(action=action, threshold=threshold, why=self._why(value, action))
 
     def _ways(self) -> list[tuple[Action, float, float]]:
@@ -134,18 +133,20 @@ class ExpectedCost:
                 (self._crossing(base, share, *ways[later][1:]), later) for later in range(here + 1, len(ways))
             ]
             at, following = max(
-                crossings, default=(-math.inf, -1), key=lambda pair: (pair[0], -ways[pair[1]][2])
+                crossings, default=(-math.inf, here), key=lambda pair: (pair[0], -ways[pair[1]][2])
             )
             floor = min(at, start)
-            if at <= 1.0:  # else another way is cheaper even for an answer that is surely right
+            if (
+                at < math.inf
+            ):  # else one that spares as much is cheaper, by less than what it costs here tells
                 found.append((floor, action))
-            if following < 0 or floor <= 0.0:
+            if floor <= 0.0:
                 break
             here, start = following, floor
         return (*found[:-1], (-math.inf, found[-1][1]))
 
     def _crossing(self, base: float, share: float, later_base: float, later_share: float) -> float:
-        """The p below which the later way costs less; -inf where it never does, above 1 where it always does."""
+        """The p below which the later way costs less; -inf where it never does, inf where it always does."""
         if share == later_share:
             return -math.inf if later_base >= base else math.inf
         return 1 - (later_base - base) / ((share - later_share) * self.wrong)
@@ -169,8 +170,7 @@ class ExpectedCost:
             f"{self.reviewer_error:.2f} for each wrong answer that slips past)",
             Action.HAND_OFF: f"a person's own answer costs {mine:.2f}",
         }[action]
-        against = _AGAINST[Action(nearest)] if nearest in _AGAINST else nearest
-        why = f"{lead}{told}; {against} would cost {others[nearest]:.2f}: {_THEN[action]}."
+        why = f"{lead}{told}; {_AGAINST[Action(nearest)]} would cost {others[nearest]:.2f}: {_THEN[action]}."
         if "larger" in costs and costs["larger"] < mine:
             why += f" A larger model would be expected to cost {costs['larger']:.2f}: ask it first."
         return why

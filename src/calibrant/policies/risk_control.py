@@ -62,14 +62,16 @@ class RiskControl:
         found = match.found
         if found is None:
             return _careful(f"No certificate was issued for this answer: {match.reason}")
-        threshold, lack = _threshold(found, confidence)
-        if threshold is None:
-            return _careful(f"Certificate {found.certificate_id} does not cover this answer: {lack}")
-        promise = (
-            f"the threshold {threshold:.4f} above which at most {found.max_error:.1%} are wrong "
-            f"(certificate {found.certificate_id}, confidence {1 - found.delta:.0%})"
+        threshold = _threshold(found, confidence)
+        if isinstance(threshold, str):
+            return _careful(f"Certificate {found.certificate_id} does not cover this answer: {threshold}")
+        kept = (
+            f"above which at most {found.max_error:.1%} are wrong"
             if found.risk == "selective"
-            else f"the threshold {threshold:.4f} that keeps answers both sent and wrong at most {found.max_error:.1%} "
+            else f"that keeps answers both sent and wrong at most {found.max_error:.1%}"
+        )
+        promise = (
+            f"the threshold {threshold:.4f} {kept} "
             f"(certificate {found.certificate_id}, confidence {1 - found.delta:.0%})"
         )
         value = f"The calibrated probability of being right, {confidence.p:.4f},"
@@ -83,19 +85,19 @@ class RiskControl:
         )
 
 
-def _threshold(found: Certificate, confidence: Confidence) -> tuple[float | None, str]:
-    """The threshold as a probability, or None and what is lacking."""
+def _threshold(found: Certificate, confidence: Confidence) -> float | str:
+    """The threshold as a probability, or what is lacking."""
     if found.revoked is not None:
-        return None, f"it was revoked ({found.revoked})"
-    if not found.certified:
-        return None, f"none was granted ({found.reason})"
+        return f"it was revoked ({found.revoked})"
+    if not found.certified or found.threshold is None:
+        return f"none was granted ({found.reason})"
     if found.map_id is not None and found.map_id != confidence.map_id:
-        return None, f"it is bound to the map {found.map_id}, and {confidence.map_id} calibrated the answer"
+        return f"it is bound to the map {found.map_id}, and {confidence.map_id} calibrated the answer"
     if found.threshold_p is not None:
-        return found.threshold_p, ""
+        return found.threshold_p
     if found.scale == "probability":
-        return found.threshold, ""
-    return None, (
+        return found.threshold
+    return (
         "its threshold is on the scale of the raw score, and what is at hand is a probability. Issue it with "
         "`calibrant plan thresholds LOG --maps MAPS`"
     )
