@@ -87,6 +87,17 @@ def test_what_a_group_does_not_need_goes_to_the_others() -> None:
         assert thresholds == sorted(thresholds, reverse=True)
 
 
+def test_a_group_without_answers_takes_what_another_does_not_need() -> None:
+    tried = {
+        name: lambda d, rows=rows: certify([0.9] * rows, [1] * rows, max_error=0.1, delta=d, start_delta=0.05)
+        for name, rows in (("right", 60), ("empty", 0))
+    }
+    made = jointly(tried, 0.1)
+    assert {name: (one.level, one.certified) for name, one in made.items()} == {
+        "right": (0.05, True), "empty": (0.1, False),
+    }  # fmt: skip
+
+
 def test_the_reason_names_a_share_that_is_above_the_promised_one() -> None:
     """A few sure answers, too few to be worth a threshold, must not be quoted as what cannot be reached."""
     scores = np.r_[np.full(3, 0.999), np.full(997, 0.6)]

@@ -85,6 +85,23 @@ def test_every_field_is_that_of_a_walk_over_sets(
     assert found >= 5
 
 
+def test_a_start_that_is_given_is_the_lowest_score_that_is_not_below_it() -> None:
+    """Where more answers reach it than the first test takes else; 11 of 40 at these terms."""
+    scores = np.repeat([0.9, 0.8, 0.7, 0.6], 10)
+    tie, wrong = np.arange(40) / 40, np.zeros(40, bool)
+    assert start_rank(40, 0.2, 0.1) == 11
+
+    def start(at: float | None, ordered: bool = True) -> tuple[int, int]:
+        made = walk(scores, wrong, tie, max_error=0.2, level=0.1, start_at=at, ordered=ordered)
+        return made.start, made.steps
+
+    assert [start(at) for at in (1.0, 0.9, 0.85, 0.8)] == [(20, 3)] * 4
+    assert [start(at) for at in (0.79, 0.75, 0.7, 0.65, 0.6, 0.0)] == [
+        (20, 3), (20, 3), (30, 2), (30, 2), (40, 1), (40, 1),
+    ]  # fmt: skip
+    assert start(0.6, ordered=False) == (11, 3)
+
+
 def test_without_rows_or_options_a_walk_is_selective_and_ordered() -> None:
     nothing = Walked(threshold=None, accepted=0, wrong=0, start=0, steps=0)
     empty = np.array([])

@@ -236,16 +236,15 @@ def _drawn(
         )
     kept, mass = np.ones(len(s), bool), w
     if cluster is not None and len(s):
-        at = np.lexsort(
-            (np.log1p(-pick) / -w, code)
-        )  # the first of a cluster, each row as often as its weight says
-        kept[:] = False
+        # the first of a cluster, each row as often as its weight says
+        at = np.lexsort((np.log1p(-pick) / -w, code))
+        kept = np.zeros(len(s), bool)
         kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
         mass = np.bincount(code, w)[code] if over == "answers" else w
     kept &= thin < mass / (top := float(mass.max(initial=largest)) if len(s) else 1.0)
     between = (grade > 0) & (grade < 1)
     return _Sample(
-        scores=s, weight=w, mass=mass, top=top, wrong=np.where(between, coin >= grade, grade < 0.5), tie=tie, kept=kept,
+        scores=s, weight=w, mass=mass, top=top, wrong=coin >= grade, tie=tie, kept=kept,
         code=code, graded=bool(between.any()), weighted=weighted, clustered=cluster is not None,
     )  # fmt: skip
 
@@ -265,7 +264,7 @@ def _codes(cluster: NDArray[Any], rows: int) -> NDArray[np.intp]:
     if cluster.shape != (rows,):
         raise UnusableInput(f"cluster must have {rows} values, one a score; got shape {cluster.shape}.")
     missing = np.array([v is None or v != v for v in cluster.tolist()], dtype=bool)
-    code = np.full(rows, -1, np.intp)
+    code = np.full(rows, -1)
     code[~missing] = np.unique(cluster[~missing].astype(str), return_inverse=True)[1].ravel()
     return code
 
@@ -315,10 +314,8 @@ def _needed(
     if not tally.rows:
         return least, f"no labelled answers: {least} are the least, all of them right"
     if tally.rows < least and tally.accuracy == 1:
-        more = least - tally.rows
-        return (
-            more,
-            f"too few labels: {tally.rows} of them are right, and {least} are the least, all of them right",
+        return least - tally.rows, (
+            f"too few labels: {tally.rows} of them are right, and {least} are the least, all of them right"
         )
     sent = np.cumsum(tally.weight[::-1]) / tally.total
     some = sent >= min(_LEAST_SENT, sent.max())
@@ -331,8 +328,9 @@ def _needed(
             f"predicted to be wrong, and {float(best.min()):.2%} at the least, as far as {tally.rows:,} labels "
             f"tell; where that is so, no number of labels brings that clearly below {max_error:.2%}"
         )
-    per_tested = tally.rows / max(int(sample.kept.sum()), 1)
-    more = max(1, math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested))
+    # where none was drawn, as many as would be on the average
+    per_tested = tally.rows / (int(sample.kept.sum()) or tally.total / sample.top)
+    more = math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested)
     if not far:
         return more, (
             "too few labels: as they look no threshold would do, but they are too few to exclude one; at least "
@@ -353,16 +351,15 @@ def _errors(tally: Tally, sample: _Sample, risk: Risk) -> tuple[Floats, Floats]:
     The least is that of the map's 95 % interval, fitted on the independent answers; of all answers together it is
     no more than the lower end of their observed rate, which asks nothing of the map's shape.
     """
-    tested = Tally.of(sample.scores[sample.kept], ~sample.wrong[sample.kept])
-    curves = (
-        fit_logistic(tally, "platt")(tally.score),
-        fit_logistic(tested, "platt").interval(tally.score)[1],
-    )
     share = tally.weight[::-1] / tally.total
-    lost, least = (np.cumsum(share * (1 - np.clip(p, 0.0, 1.0)[::-1])) for p in curves)
+    sent = 1.0 if risk == "joint" else np.cumsum(share)
+    lost = np.cumsum(share * (1 - fit_logistic(tally, "platt")(tally.score)[::-1]))
+    tested = Tally.of(sample.scores[sample.kept], ~sample.wrong[sample.kept])
+    if not tested.rows:
+        return lost / sent, np.zeros(len(lost))
+    least = np.cumsum(share * (1 - fit_logistic(tested, "platt").interval(tally.score)[1][::-1]))
     observed = rate_interval(np.array([tested.rows - tested.hits.sum()]), np.array([tested.rows]))[0]
     least[-1] = min(least[-1], observed[0])
-    sent = 1.0 if risk == "joint" else np.cumsum(share)
     return lost / sent, least / sent
 
 
@@ -372,21 +369,22 @@ def _fewest_more(sample: _Sample, max_error: float, level: float, risk: Risk) ->
     rows, least = len(scores), fewest(max_error, level)
     if risk == "joint":
         return max(least - rows, 1)
-    order = np.argsort(-scores, kind="stable")
-    lost = np.r_[0, np.cumsum(wrong[order])]
-    more = np.arange(1, 2 * least + math.ceil(200 * max_error + 30 * math.sqrt(max_error * rows)) + 2)
-    first = np.array([start_rank(rows + int(m), max_error, level) for m in more])
-    taken = np.clip(first - more, 0, rows)  # and all that tie with the last of them
-    tied = np.searchsorted(-scores[order], -scores[order][np.maximum(taken - 1, 0)], side="right")
-    taken = np.where(taken > 0, tied, 0)
-    return int(more[np.argmax(bdtr(lost[taken].astype(float), more + taken, max_error) <= level)])
+    order = np.argsort(-scores)
+    s, lost = -scores[order], np.r_[0.0, np.cumsum(wrong[order])]
+    reached = np.searchsorted(s, s, side="right")  # how many have the score of each, or a higher one
+    more = 0
+    while True:
+        more += 1
+        old = start_rank(rows + more, max_error, level) - more
+        sent = int(reached[old - 1]) if old > 0 else 0
+        if bdtr(lost[sent], more + sent, max_error) <= level:
+            return more
 
 
 def _rows_to_pass(error: Floats, sent: Floats, max_error: float, level: float, risk: Risk) -> float:
     """Answers with which a test passes with probability 0.8: for selective risk the first, as all hang on it."""
-    spread = -ndtri(level) * math.sqrt(max_error * (1 - max_error)) + ndtri(_POWER) * np.sqrt(
-        error * (1 - error)
-    )
+    spread = ndtri(_POWER) * np.sqrt(error * (1 - error))
+    spread -= ndtri(level) * math.sqrt(max_error * (1 - max_error))
     below = np.maximum(max_error - error, 1e-12)
     rows = np.where(error < _CLEARLY * max_error, (spread / below) ** 2, np.inf)
     rows = np.maximum(rows, fewest(max_error, level))

@@ -107,8 +107,8 @@ def _averaged(factor: Floats, cluster: NDArray[Any]) -> Floats:
 
 
 def _log_mean_rows(logs: Floats) -> Floats:
-    top = logs.max(axis=-1)
-    mean: Floats = top + np.log(np.exp(logs - top[..., None]).mean(axis=-1))
+    top = logs.max(axis=1)
+    mean: Floats = top + np.log(np.exp(logs - top[:, None]).mean(axis=1))
     return mean
 
 

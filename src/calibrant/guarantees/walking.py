@@ -160,12 +160,9 @@ def _start(
     ordered: bool,
 ) -> tuple[int, int]:
     """The first distinct score to test, and the answers of the first test; beyond the end where that fails."""
-    n = int(rows[-1])
     given = 0 if start_at is None else int(np.searchsorted(-value, -start_at, side="right"))
     if given and rows[given - 1] > rank:
         return given - 1, int(rows[given - 1])
-    if rank >= n:
-        return len(value) - 1, n
     within = int(np.searchsorted(rows, rank))
     if ordered or rows[within] == rank:
         return within, int(rows[within])
