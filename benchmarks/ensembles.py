@@ -26,7 +26,7 @@ import pandas as pd
 
 from calibrant import metrics
 from calibrant.logs.panels import Panel, read_panel
-from calibrant.planning.ensembles import EnsemblePlan, plan_ensemble
+from calibrant.planning.ensembles import EnsemblePlan, majority, plan_ensemble
 from calibrant.plans.ballots import Ballots, levels_of
 from calibrant.routing.votes import fit_votes
 from made import recorded
@@ -160,15 +160,16 @@ def copies(log: str, size: int = SIZES[0]) -> None:
         at = made.at(test)
         pooled = fit_votes(made.at(fit), g[:, fit], by=("task", "domain"))(at)
         graded = at.grades(g[:, test])
-        heads = at.best(at.votes.sum(axis=0))
+        rate = np.nan_to_num(np.nanmean(g[:, fit], axis=1))
+        heads = majority(at, np.repeat(rate[:, None], len(at), axis=1))
         there = pooled.best >= 0
         shown.append((
             np.where(there, graded[pooled.best], 0).mean(), np.where(there, graded[heads], 0).mean(),
             pooled.confidence[there].mean(),
         ))  # fmt: skip
     print(f"\n### Three models, and the weakest of them two more times (fit on {size:,})")
-    for name, (pooled, majority, mean) in zip(("three", "with copies"), shown, strict=True):
-        print(f"  {name:12} pooled {pooled:.4f} (mean confidence {mean:.4f}), majority {majority:.4f}")
+    for name, (pooled, most, mean) in zip(("three", "with copies"), shown, strict=True):
+        print(f"  {name:12} pooled {pooled:.4f} (mean confidence {mean:.4f}), majority {most:.4f}")
 
 
 def options() -> argparse.ArgumentParser:

@@ -5,8 +5,9 @@
 Of recorded answers 150, 300 and 1,000 questions (100, 300 and 1,000 for ensembles) are drawn SPLITS times (default 5)
 and fitted on; all others are measured. For each pair of models: APGR by the small model's own confidence, by P(small
 right), by the gain of the regressions alone, and by the plan's gain, which is made of both. For each set of voters: the
-share right of the best single model, of a majority, and of the pool. Below, the means over all pairs and sets.
-`--quick` makes its log up.
+share right of the best single model, of a majority (ties go to the surer voters), and of the pool. Below, the means
+over all pairs and sets, and the same of four worlds whose voters are made up: near copies, weak ones, one that is
+strong among others, and specialists, each with confidences and by votes alone. `--quick` makes its log up.
 """
 
 from __future__ import annotations
@@ -93,6 +94,72 @@ def made_up(items: int = 400) -> pd.DataFrame:
     return pd.concat(rows)
 
 
+OPTIONS = "ABCDEF"
+DOMAINS = ("law", "art", "trade", "health")
+
+
+def rates(world: str, domain: np.ndarray) -> np.ndarray:
+    """How likely each voter of a world is right on items of these domains, shape (voters, items)."""
+    level = {
+        "near copies": (0.72, 0.72, 0.71, 0.7, 0.69),
+        "weak voters": (0.42, 0.44, 0.46, 0.48, 0.5),
+        "one strong voter": (0.82, 0.55, 0.5, 0.5, 0.45),
+        "specialists": (0.5, 0.5, 0.5, 0.5, 0.6),
+    }[world]
+    chance = np.repeat(np.array(level)[:, None], len(domain), axis=1)
+    if world == "specialists":
+        for j in range(len(DOMAINS)):
+            chance[j] = np.where(domain == j, 0.9, chance[j])
+    return chance
+
+
+def world_log(world: str, seed: int, items: int = 5000) -> pd.DataFrame:
+    """Answers of one of the four worlds: hard items are hard for all, near copies say what one of them says."""
+    rng = np.random.default_rng([seed, len(world)])
+    domain = rng.integers(0, len(DOMAINS), items)
+    chance = rates(world, domain)
+    odds = np.log(chance / (1 - chance)) + 0.7 * rng.normal(size=items)
+    able = 1 / (1 + np.exp(-odds))
+    truth = rng.integers(0, len(OPTIONS), items)
+    luck, lapse = rng.random(able.shape), rng.integers(1, len(OPTIONS), able.shape)
+    if world == "near copies":
+        alike = rng.random(able.shape) < 0.93
+        luck, lapse = np.where(alike, luck[0], luck), np.where(alike, lapse[0], lapse)
+    said = np.where(luck < able, truth, (truth + lapse) % len(OPTIONS))
+    sure = 1 / (1 + np.exp(-(odds + 0.8 * rng.normal(size=able.shape))))
+    frames = [
+        pd.DataFrame({
+            "model": f"voter {j}", "domain": [DOMAINS[d] for d in domain], "item_id": np.arange(items),
+            "answer": [OPTIONS[a] for a in said[j]], "correct": (said[j] == truth).astype(int),
+            "confidence": sure[j].clip(0.01, 0.99), "signal": "verbalized",
+        })
+        for j in range(len(said))
+    ]  # fmt: skip
+    return pd.concat(frames)
+
+
+WORLDS = ("near copies", "weak voters", "one strong voter", "specialists")
+
+
+def worlds(names: Sequence[str], sizes: Sequence[int], draws: int, items: int = 5000) -> None:
+    """Each world drawn anew every time; the standard error is that of the mean over the draws."""
+    print(
+        f"\n{'made-up voters':52}{'rows':>6}{'single':>8}{'major':>8}{'pool':>8}{'to better':>11}{'error':>8}"
+    )
+    for name in names:
+        told: dict[tuple[str, int], list[list[float]]] = {}
+        for seed in range(draws):
+            log = world_log(name, seed, items)
+            for kind, panel in panels(log, [f"voter {j}" for j in range(5)]):
+                for rows in sizes:
+                    told.setdefault((kind, rows), []).append(pooled(panel, panel.models, rows, 1))
+        for (kind, rows), each in told.items():
+            mean = np.mean(each, axis=0)
+            off = np.array(each)[:, 2] - np.array(each)[:, int(mean[:2].argmax())]
+            error = off.std(ddof=1) / np.sqrt(draws) if draws > 1 else np.nan
+            print(f"{line(name + kind, rows, mean.tolist(), mean[:2].tolist())}{error:8.4f}", flush=True)
+
+
 def pair(log: Any, small: str, large: str, rows: int, splits: int) -> list[float]:
     """Mean APGR by own confidence, by doubt, by gain alone and by both."""
     panel = read_panel(log, [small, large])
@@ -165,6 +232,7 @@ def main() -> None:
         log = made_up()
         cascades([("made up", log, "small", "large")], (150,), 1)
         ensembles([("made up", log, ("small", "middle", "large"))], (100,), 1)
+        worlds(WORLDS[:1], (100,), 1, 300)
         return
     if "CALIBRANT_DATA" not in os.environ:
         sys.exit(
@@ -175,6 +243,7 @@ def main() -> None:
     sets = [(name, str(folder / f"{log}.parquet"), models) for name, (log, models) in SETS.items()]
     cascades(pairs, (150, 300, 1000), given.splits)
     ensembles(sets, (100, 300, 1000), given.splits)
+    worlds(WORLDS, (100, 300, 1000), 2 * given.splits)
 
 
 if __name__ == "__main__":

@@ -269,6 +269,28 @@ def test_with_few_labels_the_pool_is_not_below_the_better_of_majority_and_best_v
     assert found.mean() > max(majority, alone) - 0.004 - 2 * found.std() / len(found) ** 0.5
 
 
+def near_copies(voters: int, items: int, seed: int) -> tuple[Ballots, np.ndarray]:
+    """Nine times in ten a voter says what one common voter would, right in 0.7; else what it thinks by itself."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 5, items)
+    right = rng.random((voters + 1, items)) < 0.7
+    thought = np.where(right, truth, (truth + rng.integers(1, 5, right.shape)) % 5)
+    said = np.where(rng.random((voters, items)) < 0.9, thought[0], thought[1:])
+    ballots = Ballots.of([f"v{j}" for j in range(voters)], [[OPTIONS[a] for a in row] for row in said])
+    return ballots, (said == truth).astype(float)
+
+
+def test_a_majority_of_near_copies_stays_one() -> None:
+    """A hundred labels say next to nothing of votes that agree: fewer votes must not win by chance."""
+    new, _ = near_copies(4, 4000, 99)
+    heads = new.votes.sum(axis=0)
+    most = np.zeros(len(new))
+    np.maximum.at(most, new.item, heads)
+    pools = [fit_votes(*near_copies(4, 100, seed)) for seed in range(8)]
+    outvoted = [float((heads[pool(new).best] < most).mean()) for pool in pools]
+    assert np.mean(outvoted) < 0.02
+
+
 def test_the_best_voter_alone_weighs_by_how_surely_it_is_ahead_of_a_majority() -> None:
     strong, even = (
         fit_votes(*voting(rates, 300, np.random.default_rng(5))).statistics["shares"]

@@ -196,18 +196,19 @@ class _Fit:
         return np.array([_PRIOR[name] * parts.get(name, 1.0) for name in names])
 
     def _ahead(self, by_fold: list[dict[str, Floats]]) -> float:
-        """How surely the best voter alone is more often right than a majority: one half at one standard error."""
+        """How surely the best voter alone is more often right than a majority: one half at 1.5 standard errors."""
         alone, equal = (self._out_of_fold([made[name] for made in by_fold])[1] for name in (_ALONE, _EQUAL))
         w, total, off = self.weight, float(self.weight.sum()), alone - equal
         mean = float(w @ off) / total
         spread = (float(w @ (off - mean) ** 2) + 0.25) / (total + 1)  # one further row at its worst
-        return float(ndtr(2 * (mean / np.sqrt(spread / total) - 1)))
+        return float(ndtr(2 * (mean / np.sqrt(spread / total) - 1.5)))
 
     def _common(self, where: NDArray[np.bool_]) -> Floats:
+        """One weight for all voters, of whom another one more never makes an answer less likely."""
         k = self.count
         x = np.column_stack([self.x[:, :k].sum(axis=1), self.x[:, k : 2 * k].sum(axis=1), self.x[:, 2 * k :]])
         prior = np.array(list(_START.values()))
-        held = np.array([True, False, True, False, False, False])
+        held = np.array([True, True, True, True, False, False])
         theta = self._softmax(x, where, prior, np.r_[_PULL, _PULL, _SHAPE_PULL], held)
         return np.asarray(np.r_[np.full(k, theta[0]), np.full(k, theta[1]), theta[2:]])
 
@@ -227,7 +228,7 @@ class _Fit:
         return made
 
     def _alone(self, where: NDArray[np.bool_]) -> Floats:
-        """The voter that is right most often; the others do not count."""
+        """The voter that is right most often; the others do not count, and its vote falls below a least as little."""
         at = self.ballots.at(where)
         weight = self.weight[where]
         rates = np.nansum(np.where(at.choice >= 0, self.grade[:, where], 0.0) * weight, axis=1)
@@ -236,6 +237,7 @@ class _Fit:
         theta = np.zeros(self.x.shape[1])
         held = np.array([True, False, False])
         theta[used] = self._softmax(self.x[:, used], where, np.array([1.0, 3.0, -3.0]), np.full(3, 0.1), held)
+        theta[k + best] = max(theta[k + best], _LEAST_VOTE)
         return theta
 
     def _ridge(self, where: NDArray[np.bool_], common: Floats, rows: float) -> Floats:
