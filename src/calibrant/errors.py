@@ -110,7 +110,8 @@ class NotEnoughLabels(UnusableInput):
         self.needed, self.got = needed, got
         why = "; ".join(f"{n:,} x {reason}" for reason, n in (left_out or {}).items())
         super().__init__(
-            f"{what} needs at least {needed} labelled rows with a usable confidence, but got {got}. "
+            f"{what} needs at least {needed} labelled row{'' if needed == 1 else 's'} with a usable confidence, "
+            f"but got {got}. "
             + (f"Left out: {why}. " if why else "")
             + "Label more answers, or run `calibrant audit LOG` to see which rows were unusable and why."
         )

@@ -344,7 +344,8 @@ class MapSet(Shown):
     @classmethod
     def from_json(cls, text: str | Mapping[str, Any]) -> MapSet:
         """Read JSON text, or what was decoded; a single map is a set of one."""
-        data = json.loads(text) if isinstance(text, str) else text
+        read = json.loads(text) if isinstance(text, str) else text
+        data = read if isinstance(read, Mapping) else {}
         if data.get("format") == CalibrationMap.kind.format:
             return cls(by=(), groups=(((), CalibrationMap.from_json(data)),))
         if data.get("format") == BlendMap.kind.format:

@@ -69,5 +69,5 @@ def line_of(row: Mapping[str, Any]) -> str:
     """What `told_of` tells, as a line for people."""
     parts = list(row)[: list(row).index("calibrator")]
     name = ", ".join(f"no {n}" if row[n] is None else str(row[n]) for n in parts)
-    about = f"{row['calibrator']} on {row['labels']:,} labels"
+    about = f"{row['calibrator']} on {row['labels']:,} label{'' if row['labels'] == 1 else 's'}"
     return f"{name}: {about}" if name else about

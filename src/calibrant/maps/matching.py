@@ -74,9 +74,8 @@ def _lack(
     """What is not known of the score; else its group, and how the nearest differs from it."""
     unknown = [name for name in by if name not in stated]
     if unknown:
-        return (
-            f"each {noun} is for one {' and '.join(by)}, and the score's {' and '.join(unknown)} is not known"
-        )
+        are = "is" if len(unknown) == 1 else "are"
+        return f"each {noun} is for one {' and '.join(by)}, and the score's {' and '.join(unknown)} {are} not known"
     names = by or [name for name, value in stated.items() if value is not None]
     told = ", ".join(f"no {n}" if stated[n] is None else f"{n} {stated[n]}" for n in names)
     off = [
