@@ -9,6 +9,7 @@ import numpy as np
 from ..fits.averaging import curve_of, earned, mixture
 from ..fits.crossfit import folds
 from ..maps.calibration import CalibrationMap
+from ..maps.ends import ends
 from ..metrics import fall
 from ..plugins import find
 from ..tally import Tally, merged
@@ -37,7 +38,8 @@ class Auto:
     Where the rate of right answers may fall as the score rises, a spline, which can fall too, is weighed in: from 100
     effective labels on, drawn towards a share of (1 - p) n / (n + 100), p that of `calibrant.metrics.fall`. So the
     map ascends unless the labels say that the truth does not. Within .005 of the better of both in Brier score on
-    simulated logs that do not ascend (`benchmarks/falling.py`).
+    simulated logs that do not ascend (`benchmarks/falling.py`). Where the labels at the ends of the scores lie off the
+    curve, its interval holds what they allow (`calibrant.maps.ends`).
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Auto:
             np.array(list(prior.values())), _PULL,
         )  # fmt: skip
         curve = mixture(weights, lambda name: curve_of(name, t))
+        curve = replace(curve, ends=ends(t, curve))
         return CalibrationMap.of("auto", curve, tally, weights=weights)
 
 

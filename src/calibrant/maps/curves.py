@@ -15,10 +15,12 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import betaincinv, expit
+from scipy.special import expit
 
 from ..errors import UnusableInput
 from ..tally import Floats
+from .ends import Ends
+from .rates import rate_interval
 
 __all__ = [
     "NEAR",
@@ -66,20 +68,6 @@ class Curve(Protocol):
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, with the shape's name under "kind"."""
         ...
-
-
-def rate_interval(hits: Floats, rows: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Clopper-Pearson interval of a rate; counts may be fractional (effective) ones.
-
-    >>> low, high = rate_interval(np.array([30.0]), np.array([30.0]))
-    >>> low.round(3), high
-    (array([0.884]), array([1.]))
-    """
-    hits, rows = np.asarray(hits, dtype=float), np.asarray(rows, dtype=float)
-    tail, miss = (1 - level) / 2, np.maximum(rows - hits, 0.0)
-    low = np.where(hits <= 1e-9, 0.0, betaincinv(np.maximum(hits, 1e-9), miss + 1, tail))
-    high = np.where(miss <= 1e-9, 1.0, betaincinv(hits + 1, np.maximum(miss, 1e-9), 1 - tail))
-    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +245,14 @@ class Mixture:
     """A weighted average of curves; the weights sum to 1.
 
     `bands` are the curves whose intervals are averaged: for a Venn-Abers part, whose pair is no confidence
-    interval, the isotonic curve of the same rows.
+    interval, the isotonic curve of the same rows. `ends` is what the interval holds beside, where labels at the ends of
+    the scores lie off the curve; in files only where they do.
     """
 
     weights: tuple[float, ...]
     parts: tuple[Curve, ...]
     bands: tuple[Curve, ...]
+    ends: Ends | None = None
 
     def __call__(self, scores: Floats) -> Floats:
         """Probabilities at scores, shape (n,)."""
@@ -273,7 +263,8 @@ class Mixture:
         """The average of the ends: right if the parts err together, wide if they do not."""
         ends = [(w, *band.interval(scores)) for w, band in zip(self.weights, self.bands, strict=True)]
         low, high = sum(w * lo for w, lo, _ in ends), sum(w * hi for w, _, hi in ends)
-        return np.asarray(low), np.asarray(high)
+        low, high = np.asarray(low), np.asarray(high)
+        return (low, high) if self.ends is None else self.ends.holding(scores, low, high)
 
     def at(self, score: float) -> tuple[float, float, float]:
         """Probability and ends of the interval at one score."""
@@ -282,12 +273,13 @@ class Mixture:
             said = part.at(score)
             ends = said if band is part else band.at(score)
             p, low, high = p + weight * said[0], low + weight * ends[1], high + weight * ends[2]
-        return p, low, high
+        return (p, low, high) if self.ends is None else (p, *self.ends.at(score, low, high))
 
     def to_dict(self) -> dict[str, Any]:
         """The parts, each with its numbers."""
         parts, bands = ([curve.to_dict() for curve in curves] for curves in (self.parts, self.bands))
-        return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands}
+        held = {} if self.ends is None else {"ends": self.ends.to_dict()}
+        return {"kind": "mixture", "weights": self.weights, "parts": parts, "bands": bands, **held}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -358,7 +350,10 @@ def curve_from_dict(data: dict[str, Any]) -> Curve:
                 part if band == own else curve_from_dict(band)
                 for part, own, band in zip(parts, data["parts"], data["bands"], strict=True)
             )
-            return Mixture(weights=fields["weights"], parts=parts, bands=bands)
+            held = {name: tuple(values) for name, values in data.get("ends", {}).items()}
+            return Mixture(
+                weights=fields["weights"], parts=parts, bands=bands, ends=Ends(**held) if held else None
+            )
         case "least":
             return Least(parts=tuple(curve_from_dict(c) for c in data["parts"]))
         case kind:

@@ -159,7 +159,7 @@ def shape_told(name: str, fall: Fall | None, ranges: Sequence[Behind]) -> list[s
         told.append(
             f"{name}: {f'at {low}' if low == high else f'from {low} to {high}'} the map says {of_100(worst.p)} of 100, "
             f"and {of_100(worst.rate)} ({rate}) of {worst.rows:,.0f} labels there are right: its curve smooths a "
-            "step of the truth, and its interval does not cover it. Compare --calibrator isotonic."
+            "step of the truth, and its interval may not cover it. Compare --calibrator isotonic."
         )
     return told
 

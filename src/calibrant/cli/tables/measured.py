@@ -10,11 +10,11 @@ from calibrant.auditing import Audit, Group
 from calibrant.fitted import Fitted
 from calibrant.metrics.intervals import Estimate
 from calibrant.phrasing.findings import cells, unit_told
-from calibrant.phrasing.numbers import fixed, percent, points, several, span
+from calibrant.phrasing.numbers import fixed, of_100, percent, points, several, span
 
 from ..terminal import print_read, say, table
 
-__all__ = ["print_applied", "print_audit", "print_fitted"]
+__all__ = ["FEW_AT_TOP", "print_applied", "print_audit", "print_fitted"]
 
 
 def print_audit(found: Audit) -> None:
@@ -54,7 +54,7 @@ def _of(by: Mapping[str, str | None]) -> str:
     return ", ".join(map(str, by.values())) or "all"
 
 
-_TOP = 20
+FEW_AT_TOP = 64
 """Labels in the top range below which it cannot be told whether the truth leaves the curve there."""
 
 
@@ -95,13 +95,14 @@ def _scores(told: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _print_behind(tops: list[tuple[str, dict[str, Any]]]) -> None:
     """How few labels are behind the intervals of the surest scores, where they are too few for a step to show."""
-    few = sorted((top["rows"], name, top["low"]) for name, top in tops if top["rows"] < _TOP)
+    few = [(name, top) for name, top in tops if top["rows"] < FEW_AT_TOP]
     if few:
-        rows, name, low = few[0]
-        few_of = several(round(rows), "label")
+        name, top = min(few, key=lambda one: (one[1]["rows"], one[0]))
+        low, high = (of_100(top[f"rate_{end}"]) for end in ("low", "high"))
         say(
-            f"{few_of} behind the interval of the surest scores ({fixed(low)} and above, {name}): a step of the truth "
-            "there would not show, nor be covered. --json lists the labels by range."
+            f"{several(round(top['rows']), 'label')} behind the interval of the surest scores ({fixed(top['low'])} and "
+            f"above, {name}): of themselves they allow any rate from {low} to {high} of 100. A step of the truth there "
+            "might not show, nor be covered. --json lists the labels by range."
         )
 
 
