@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import calibrant
+from calibrant.dialogue.prompts import Prompt
 from calibrant.errors import UnusableInput
 from calibrant.guarantees.certifying import certify
 from calibrant.maps.calibration import CalibrationMap, MapSet
@@ -114,6 +115,83 @@ def test_every_part_moves_the_id() -> None:
         replace(RELEASE, default=Way(route=Part(kind="self_correction"))),
     ]
     assert len({one.release_id for one in (RELEASE, *others)}) == len(others) + 1
+
+
+BANDS = {"kind": "bands", "settings": {}}
+SINGLE = {"kind": "single", "settings": {}}
+PLAIN: dict[str, Any] = {
+    "signals": [{"kind": "mean_logprob", "settings": {}}], "maps": MapSet().to_dict(), "policy": BANDS, "route": SINGLE,
+    "models": [["model", "model"]], "others": {}, "gate": "trail",
+}  # fmt: skip
+
+
+def test_what_is_not_stated_is_left_out_of_a_way() -> None:
+    assert Way().to_dict() == PLAIN
+    assert Way.from_dict(PLAIN) == Way()
+    assert Way().maps == MapSet() and Way().prompt is None
+    every = Way(
+        signals=(Part(kind="verbalized", settings={"posture": "cautious"}), Part(kind="min_logprob")),
+        maps=MapSet(groups=(((), FITTED),)),
+        policy=Part(kind="risk_control", settings={"below": "hand_off"}, files={"certificates": CERTIFICATES}),
+        route=Part(kind="ensemble", settings={"samples": 1}),
+        models=(("a", "one"), ("b", "two")), others={"peer": "three"}, gate="hold", disclaim="append", format="by_kind",
+        prompt=Prompt(name="p", system="Be brief."),
+    )  # fmt: skip
+    told = every.to_dict()
+    assert told == {
+        "signals": [
+            {"kind": "verbalized", "settings": {"posture": "cautious"}}, {"kind": "min_logprob", "settings": {}},
+        ],
+        "maps": every.maps.to_dict(),
+        "policy": {
+            "kind": "risk_control", "settings": {"below": "hand_off"},
+            "files": {"certificates": CERTIFICATES.to_dict()},
+        },
+        "route": {"kind": "ensemble", "settings": {"samples": 1}},
+        "models": [["a", "one"], ["b", "two"]], "others": {"peer": "three"}, "gate": "hold", "disclaim": "append",
+        "format": "by_kind",
+        "prompt": {
+            "name": "p", "system": "Be brief.", "suffix": None, "with_evidence": False, "reasoning": 0,
+            "origin": "template",
+        },
+    }  # fmt: skip
+    again = Way.from_dict(json.loads(json.dumps(told)))
+    assert again.to_dict() == told
+    assert (again.signals, again.route, again.models) == (every.signals, every.route, every.models)
+    assert (again.gate, again.disclaim, again.format, again.prompt) == (
+        "hold",
+        "append",
+        "by_kind",
+        every.prompt,
+    )
+
+
+def test_the_whole_of_a_release() -> None:
+    told = Release(default=Way()).to_dict()
+    assert {name: value for name, value in told.items() if name != "release_id"} == {
+        "format": "calibrant/release", "version": 1, "default": PLAIN, "tasks": {}, "parents": [], "labels": None,
+        "made_at": None, "note": "",
+    }  # fmt: skip
+    assert RELEASE.to_dict()["labels"] == [1.0, 2.0]
+    assert RELEASE.way("law") is LAW and RELEASE.way("art") is RELEASE.way(None) is RELEASE.default
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"gate": "open"}, "A gate is 'trail' or 'hold', not 'open'."),
+        ({"disclaim": "before"}, "A way disclaims by 'none' or 'append', not 'before'."),
+        ({"models": ()}, "A way asks at least one model."),
+        (
+            {"prompt": Prompt(name="p", reasoning=9)},
+            "A way's prompt lets the whole reply be the answer: reasoning must be 0.",
+        ),
+    ],
+)
+def test_ways_that_cannot_be(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        Way(**given)
+    assert str(refused.value) == says
 
 
 def test_a_process_that_is_killed_while_saving_leaves_the_release_that_was_there(tmp_path: Path) -> None:

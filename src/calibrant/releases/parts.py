@@ -87,7 +87,7 @@ def named(family: str, text: str) -> Part:
     >>> named("policies", "bands:answer=0.9:use=low").settings
     {'answer': 0.9, 'use': 'low'}
     """
-    kind, *settings = re.split(r":(?=\s*\w+\s*=)", text)
+    kind, *settings = (part.strip() for part in re.split(r":(?=\s*\w+\s*=)", text))
     if ":" in kind:
         raise Misuse(f"Expected settings as name=value, such as vpd:samples=3; got {text!r}.")
     given = dict(map(_setting, settings))
