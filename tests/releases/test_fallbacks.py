@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,23 @@ from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import Pipeline
+from calibrant.releases.fallbacks import Fallbacks, SeveralFallbacks, Tried
 from calibrant.releases.release import Part, Release, Way
 from calibrant.stores.sql import SqlStore
-from calibrant.types import Ask, Completion, Delta, Fingerprint, Message, Question, Record, Token
+from calibrant.types import (
+    Answered,
+    Ask,
+    Completion,
+    Confidence,
+    Delta,
+    Fingerprint,
+    Message,
+    Question,
+    Reading,
+    Record,
+    Step,
+    Token,
+)
 
 ASKED = (Message("user", "2 + 2?"),)
 EVIDENCE = Evidence(rows=100, n_eff=100.0, accuracy=0.5, mean_confidence=0.5, distinct=2, digest="0")
@@ -207,3 +222,132 @@ def test_who_names_a_model_is_answered_by_its_fallbacks_too_and_those_have_none(
     assert ask(made, model="a").completion.model == "b"  # type: ignore[union-attr]
     assert ask(made, model="b").steps == ()
     asyncio.run(made.close())
+
+
+class Told:
+    """A route that gives or raises what it is told to, and keeps what it was asked; with a model and its assessor."""
+
+    def __init__(self, name: str, *said: Any, asks_otherwise: bool | None = None) -> None:
+        self.said, self.heard, self.assessed = said, [], 0
+        self.model = Scripted({}, name=name)
+        if asks_otherwise is not None:
+            self.asks_otherwise = asks_otherwise
+
+    async def answer(self, *given: Any) -> Any:
+        self.heard.append(("answer", *given))
+        for one in self.said:
+            if isinstance(one, Exception):
+                raise one
+        return self.said[-1]
+
+    async def several(self, *given: Any) -> Any:
+        await self.answer(*given)
+        return self.said
+
+    async def stream(self, *given: Any) -> AsyncGenerator[Any, None]:
+        self.heard.append(("stream", *given))
+        for one in self.said:
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+    async def assess(self, question: Question, completion: Completion) -> Any:
+        self.assessed += 1
+        assert question is ASKING[0]
+        return (Reading(signal="s", score=0.5),), Confidence(p=None, reason=completion.text)
+
+
+ASKING = (Question(id="q", messages=ASKED), Ask(messages=ASKED), frozenset({"logprobs"}))
+GIVEN = Answered(
+    completion=Completion(text="4", model="b", cost=0.25),
+    steps=(Step(name="own", model="b", outcome="asked"),),
+)
+
+
+def ways(*routes: Told, kind: type[Fallbacks] = SeveralFallbacks) -> Fallbacks:
+    """At a clock that goes on by 1, 2, 4, 8 seconds and so on from look to look."""
+    clock = (2.0**n for n in range(99))
+    first, *others = (Tried(one, one) for one in routes)  # type: ignore[arg-type]
+    return kind(first=first, others=tuple(others), fails_by=is_away, clock=lambda: next(clock))
+
+
+def is_away(error: ModelError) -> bool:
+    return isinstance(error, ModelUnavailable)
+
+
+def late() -> ModelUnavailable:
+    error = ModelUnavailable("in 3 s")
+    error.__cause__ = TimeoutError()
+    return error
+
+
+STEPS = (
+    Step(name="fallback", model="a", outcome="failed: no answer in time", latency=1.0),
+    Step(name="fallback", model="b", outcome="failed: no answer that could be used", latency=2.0),
+    Step(name="fallback", model="c", outcome="answered", latency=4.0, cost=0.25),
+)
+
+
+@pytest.mark.parametrize("way", ["answer", "several", "stream"])
+def test_each_step_has_its_own_time_and_says_what_happened(
+    way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = Told("a", late()), Told("b", away(None)), Told("c", GIVEN)
+    made: Any = ways(*routes)
+
+    async def asking() -> Any:
+        if way == "stream":
+            return [part async for part in made.stream(*ASKING)][-1]
+        got = await getattr(made, way)(*ASKING)
+        return got[-1] if way == "several" else got
+
+    got = asyncio.run(asking())
+    assert got == replace(
+        GIVEN, readings=(Reading(signal="s", score=0.5),), confidence=Confidence(p=None, reason="4"),
+        steps=(*STEPS, *GIVEN.steps),
+    )  # fmt: skip
+    heard = "stream" if way == "stream" else "answer"
+    assert [one.heard for one in routes] == [[(heard, *ASKING)]] * 3
+    assert [one.getMessage() for one in caplog.records] == [
+        "a failed (no answer in time); the next model is asked",
+        "b failed (no answer that could be used); the next model is asked",
+    ]
+    assert {(one.name, one.levelname) for one in caplog.records} == {("calibrant.releases", "WARNING")}
+
+
+def test_an_answer_that_has_its_confidence_keeps_it_and_the_first_ones_is_left_as_it_is() -> None:
+    sure = replace(GIVEN, confidence=Confidence(p=None, reason="its own"))
+    routes = Told("a", away(500)), Told("b", sure)
+    got = asyncio.run(ways(*routes).answer(*ASKING))
+    assert (got.confidence, got.readings, routes[1].assessed) == (sure.confidence, (), 0)
+    assert [one.outcome for one in got.steps[:-1]] == ["failed: status 500", "answered"]
+    alone = Told("a", GIVEN)
+    assert asyncio.run(ways(alone, Told("b")).answer(*ASKING)) is GIVEN
+    assert alone.assessed == 0, "the pipeline does"
+
+
+def test_an_empty_piece_is_no_beginning() -> None:
+    async def asking(*first: Any) -> list[Any]:
+        return [part async for part in ways(Told("a", *first), Told("b", Delta("4"), GIVEN)).stream(*ASKING)]
+
+    parts = asyncio.run(asking(Delta(), away(503)))
+    assert parts[:2] == [Delta(), Delta("4")] and parts[2].steps[0].outcome == "failed: status 503"
+    with pytest.raises(ModelUnavailable):
+        asyncio.run(asking(Delta("F"), away(503)))
+
+
+def test_whether_a_route_asks_otherwise_is_that_of_the_first() -> None:
+    for own, told in ((None, False), (True, True), (False, False)):
+        assert ways(Told("a", asks_otherwise=own), Told("b", asks_otherwise=True)).asks_otherwise is told
+
+
+def test_where_all_fail_several_answers_are_the_first_error_too() -> None:
+    errors = away(429), away(500)
+    for way in ("answer", "several"):
+        with pytest.raises(ModelUnavailable) as raised:
+            asyncio.run(getattr(ways(*(Told("a", one) for one in errors)), way)(*ASKING))
+        assert raised.value is errors[0]
+    refused = Told("b", GIVEN)
+    with pytest.raises(ModelRefused):
+        asyncio.run(ways(Told("a", ModelRefused("no")), refused).several(*ASKING))  # type: ignore[attr-defined]
+    assert refused.heard == []
