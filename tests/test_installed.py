@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text())["proje
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 IMPORTED = {
     "sklearn": "scikit-learn", "python_calamine": "python-calamine", "vl_convert": "vl-convert-python",
-    "opentelemetry": "opentelemetry-sdk", "mlflow": "mlflow-skinny",
+    "ibis": "ibis-framework", "opentelemetry": "opentelemetry-sdk", "mlflow": "mlflow-skinny",
 }  # fmt: skip
 """What a package is called, where that is not what is imported of it."""
 

@@ -169,6 +169,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
         frame,
         frame.to_dict("records"),
         *sorted(folder.iterdir()),
+        f"duckdb:{folder / 'log.parquet'}",
         written / "answers.xlsx",
         *(p for p in sorted((written / "tools").iterdir()) if p.stem not in REFUSED),
     ]

@@ -26,7 +26,7 @@ from calibrant.errors import UnusableInput
 from calibrant.fitting import fit_log
 from calibrant.logs.rows import Rows, read_rows
 from calibrant.logs.sources import open_source
-from calibrant.logs.tables import _column as column_of
+from calibrant.logs.tables import column_of
 from calibrant.logs.tallies import read_log
 from calibrant.plugins import find
 

@@ -11,6 +11,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "audit": (
         "calibrant audit answers.csv", "calibrant audit answers.csv --by task --report audit.html",
         "calibrant audit answers.csv --labels labels.csv --on item_id",
+        "calibrant audit 'duckdb:answers.csv' --by task",
     ),
     "fit": ("calibrant fit answers.csv --by task -o maps.json",),
     "apply": ("calibrant apply maps.json answers.csv -o calibrated.csv",),

@@ -1,4 +1,4 @@
-"""One pass over any number of rows: the engine that reads the file counts them on the tally's grid.
+"""One pass over any number of rows: the engine in which they lie counts them on the tally's grid.
 
 A GROUP BY of (group, grid cell) with sums of weight, grade and score costs about as much as reading; a
 few tens of thousands of sums come back. Texts that are no numbers are grouped as they are and read by the
@@ -7,9 +7,11 @@ rules of `values.py` afterwards, so a log reads the same whichever way it is cou
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..clusters import weight_effects
 from ..columns import GRID, SNAP, cell_mean
-from ..maps.units import FRACTION, Unit
+from ..engines._relation import NUMBER, Relation
+from ..maps.units import Unit
 from ..tally import Tally
 from . import values as rules
 from .keys import Key, group_codes
@@ -25,15 +28,22 @@ from .repeats import item_columns
 from .roles import Roles
 from .scales import Units
 from .sources import Source
-from .tables import quoted, readable
+from .tables import block_of
 from .verdicts import MOST_WORDS, Verdicts
 
-__all__ = ["Counts", "count_parquet", "countable"]
+__all__ = ["Counts", "count", "countable"]
+
+ROUNDING = 1e-6
+"""How far a grade may be from the number that it is spelt as: words are told apart by six digits."""
+MOST_SUMS = 10_000_000
+"""Groups times cells, as much as fits into a few hundred megabytes."""
+COARSER = (12_600, 5_040, 2_520, 1_260, 840, 420, 240, 120, 60)
+"""Grids for many groups: each is divided by the usual bin counts."""
 
 
 def countable(units: Units) -> bool:
-    """Whether the engine can read such scores: all fractions, or all percent of which none is out of place."""
-    return not units.groups and units.default.scale in ("fraction", "percent") and not units.strays
+    """Whether an engine can read such scores: all groups are in one unit."""
+    return not units.groups
 
 
 @dataclass(kw_only=True)
@@ -61,147 +71,228 @@ class Counts:
     units: dict[Key, Unit] = field(default_factory=dict)
 
 
-def count_parquet(source: Source, roles: Roles, unit: Unit) -> Counts:
-    """Tallies of the groups of a Parquet file of any size; memory does not grow with it.
+def count(source: Source, roles: Roles, unit: Unit) -> Counts:
+    """Tallies of the groups of a table that an engine counts; memory does not grow with its rows.
 
-    Scores are fractions or percent, of one unit for all groups (see `countable`).
+    Scores are of one unit for all groups (see `countable`).
     """
     assert source.table is not None
-    con, table, found = source.table.connection, source.table.sql, source.table.columns
-    wanted = ", ".join(f"{found[name]} AS {quoted(name)}" for name in roles.names)
-    described = f"SELECT column_name, column_type FROM (DESCRIBE SELECT {wanted} FROM {table})"
-    types = dict(con.execute(described).fetchall())
-    con.execute("SET memory_limit = '400MB'")
-    con.execute("SET preserve_insertion_order = false")
-    in_percent = unit.scale == "percent"
-    verdicts = Verdicts(roles.words)
-    with readable(source.name):
-        grade = _grade(con, table, found[roles.correct], types[roles.correct], verdicts)
+    table, verdicts = source.table, Verdicts(roles.words)
+    kinds = table.kinds
     counts = Counts()
-    for items in item_columns(source, roles)[:1]:
-        with readable(source.name):
-            counts.repeated += _repeats(con, table, [found[n] for n in (*roles.by, *items)], ",".join(items))
-    sql = _query(roles, found, types, table, in_percent, grade)
-    with readable(source.name):
-        got = con.execute(sql).fetchnumpy()
+    asked = _Asked(table, roles, unit, kinds[roles.confidence], _grade(table, roles.correct, kinds, verdicts))
+    items = item_columns(source, roles)[:1]
+    counts.repeated += [said for columns in items if (said := _repeats(table, roles, columns))]
+    grid = asked.grid()
+    if grid < GRID:
+        counts.notes.append(
+            f"So many groups are counted on a grid of {grid} cells each, so measures in bins that do not divide it are "
+            "rounded."
+        )
+    got = block_of(made := asked.sums(grid), made.column_names)
     counts.notes += verdicts.settled(roles.correct, source.name)
-    _collect(counts, {k: _plain(v) for k, v in got.items()}, roles, in_percent, types)
+    _collect(counts, {name: _plain(name, values) for name, values in got.items()}, roles, unit, kinds, grid)
     return counts
 
 
-def _repeats(con: Any, table: str, columns: list[str], name: str) -> list[str]:
+def _repeats(table: Relation, roles: Roles, items: Sequence[str]) -> str | None:
     """What is to be said where about a fifth of the rows or more repeat an item; the count is good to a few of 100."""
-    asked = f"SELECT count(*), approx_count_distinct(hash({', '.join(columns)})) FROM {table}"
-    rows, distinct = con.execute(asked).fetchone()
-    if rows < 1.2 * distinct:
-        return []
-    return [
-        f"{rows:,} rows hold about {distinct:,} values of {name}, and so many rows are taken as independent: --cluster "
+    found = table.about([[table.column(name) for name in (*roles.by, *items)]])
+    rows, name = table.rows(), ",".join(items)
+    if found is None or rows < 1.2 * found[0]:
+        return None
+    return (
+        f"{rows:,} rows hold about {found[0]:,} values of {name}, and so many rows are taken as independent: --cluster "
         f"{name} ties them together, in memory."
-    ]
+    )
 
 
-def _plain(values: Any) -> NDArray[Any]:
-    if not isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values)
-    numeric = values.dtype.kind in "fiu"
-    plain: NDArray[Any] = np.array(values.data, dtype=np.float64 if numeric else object)
-    plain[np.ma.getmaskarray(values)] = np.nan if numeric else None
-    return plain
+def _plain(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Sums as numbers, whatever the engine makes of them; keys as they are."""
+    return values if name.startswith("by") or name == "t" else values.astype(np.float64)
 
 
-def _query(
-    roles: Roles, found: Mapping[str, str], types: dict[str, str], table: str, in_percent: bool,
-    graded: tuple[str, str],
-) -> str:  # fmt: skip
-    raw = found[roles.confidence]
-    kind = types[roles.confidence]
-    numeric = kind in ("FLOAT", "DOUBLE") or "INT" in kind or kind.startswith("DECIMAL")
-    number = f"CAST({raw} AS DOUBLE)" if numeric else f"TRY_CAST({raw} AS DOUBLE)"
-    number = "NULL::DOUBLE" if kind == "BOOLEAN" else number
-    scaled = f"{number} / 100" if in_percent else number
-    snap = SNAP[np.dtype(np.float32)] if kind == "FLOAT" else SNAP[np.dtype(np.float64)]
-    text = "" if numeric else f"CASE WHEN {number} IS NULL THEN left(CAST({raw} AS VARCHAR), 60) END AS t, "
-    by = "".join(f"CAST({found[name]} AS VARCHAR) AS {quoted(f'by{i}')}, " for i, name in enumerate(roles.by))
-    keys = "".join(f"{quoted(f'by{i}')}, " for i in range(len(roles.by))) + ("t, " if text else "")
-    boolean = types[roles.correct] == "BOOLEAN" and not roles.words
-    grade, state = graded
-    weight, sums = "", ["sum(c) AS wc", "sum(g) AS wg", *([] if boolean else ["sum(g * g) AS wg2"])]
-    if roles.weight:
-        value = f"TRY_CAST({found[roles.weight]} AS DOUBLE)"
-        bound = f"{value} <= {1 if roles.inverse else 1e6}"
-        weight = f", CASE WHEN {value} >= 1e-6 AND {bound} THEN {f'1 / {value}' if roles.inverse else value} END AS w"
-        sums = [
-            "sum(w * c) AS wc", "sum(w * g) AS wg", "sum(w * g * g) AS wg2", "sum(w * w) AS w2", "sum(w) AS w",
-            "sum(w * w * g) AS w2g", "sum(w * w * g * g) AS w2g2", "sum(w * w * w * w) AS w4",
-        ]  # fmt: skip
-        state = f"{state} + CASE WHEN w IS NULL THEN {4 * _STATE} ELSE 0 END"
-    # isnan() is not asked: it is answered from file statistics, which leave NaN out.
-    # One small integer as the key: the cell, or what is wrong with the score, and above it the state of the rest.
-    return f"""
-        SELECT {keys} CASE
-            WHEN c > 0 AND c <= 1 THEN CAST(floor(c * {GRID * (1 + snap)!r}::DOUBLE) AS INTEGER)
-            WHEN c = 0 THEN {GRID + 1}
-            WHEN c IS NULL OR CAST(c AS VARCHAR) IN ('nan', 'inf', '-inf') THEN {_MISSING}
-            WHEN c < 0 THEN {_BELOW} ELSE {_ABOVE} END + {state} AS code,
-          count(*) AS n, {", ".join(sums)}
-        FROM (SELECT {by} {text} {scaled} AS c, {grade} AS g{weight} FROM {table})
-        GROUP BY ALL"""
+class _Asked:
+    """What an engine is asked about the rows of a table: one expression, whatever the engine."""
+
+    def __init__(self, table: Relation, roles: Roles, unit: Unit, kind: str, graded: tuple[Any, Any]) -> None:
+        self.roles, self.unit, self.kind = roles, unit, kind
+        raw, (grade, self.boolean) = table.column(roles.confidence), graded
+        self.numeric = kind in ("number", "float")
+        number = (
+            table.constant(None) if kind == "boolean" or unit.scale == "levels" else table.number(raw, kind)
+        )
+        made: dict[str, Any] = {f"by{i}": table.column(name) for i, name in enumerate(roles.by)}
+        if not self.numeric:
+            made["t"] = table.cases([(table.missing(number), table.text(raw))], table.constant(""))
+        made |= {"x": number} if unit.scale != "fraction" else {}
+        made |= {"c": _score(table, number, unit.scale), "g": grade}
+        if roles.weight:
+            made["w"] = _weight(table, roles)
+        self.table = table.derived(made)
+
+    def grid(self) -> int:
+        """Cells of [0, 1], as many as keep the number of sums within bounds."""
+        table, by = self.table, [self.table.column(f"by{i}") for i in range(len(self.roles.by))]
+        if not by:
+            return GRID
+        groups = (table.about([by]) or [0])[0]
+        if groups * GRID <= MOST_SUMS or ((table.about([[*by, self.code(GRID)]]) or [0])[0] <= MOST_SUMS):
+            return GRID
+        return next((grid for grid in COARSER if groups * grid <= MOST_SUMS), COARSER[-1])
+
+    def code(self, grid: int) -> Any:
+        """One small integer: the cell, or what is wrong with the score, and above it the state of the rest."""
+        table = self.table
+        c, g, unit = table.column("c"), table.column("g"), self.unit
+        snap = SNAP[np.dtype(np.float32)] if self.kind == "float" else SNAP[np.dtype(np.float64)]
+        cell = table.whole(c * (grid * (1 + snap)))
+        if unit.scale in ("fraction", "percent"):
+            cases = [
+                ((c > 0.0) & (c <= 1.0), cell),
+                (c == 0.0, _ZERO),
+                (table.odd(c), _MISSING),
+                (c < 0.0, _BELOW),
+            ]
+            stray = [((c > 0.0) & (c < 0.01), _STRAY)] if unit.whole else []
+            code = table.cases([*stray, *cases], _ABOVE)
+        else:
+            x = table.column("x")
+            low = [(x < unit.of.low, _OUTSIDE)] if np.isfinite(unit.of.low) else []
+            high = [(x > unit.of.high, _OUTSIDE)] if np.isfinite(unit.of.high) else []
+            code = table.cases([(table.odd(x), _MISSING), *low, *high, (c > 0.0, cell)], _ZERO)
+        judged = [((g >= 0.0) & (g <= 1.0), 0), (table.odd(g), _STATE)]
+        code = code + (
+            table.cases([(table.missing(g), _STATE)], 0) if self.boolean else table.cases(judged, 2 * _STATE)
+        )
+        weighted = [(table.missing(table.column("w")), 4 * _STATE)] if self.roles.weight else []
+        return code + table.cases(weighted, 0) if weighted else code
+
+    def sums(self, grid: int) -> Any:
+        """The sums of each group and cell."""
+        table = self.table
+        c, g = table.column("c"), table.column("g")
+        keys = {f"by{i}": table.column(f"by{i}") for i in range(len(self.roles.by))}
+        keys |= {} if self.numeric else {"t": table.column("t")}
+        sums = {"wc": c, "wg": g} | ({} if self.boolean else {"wg2": g * g})
+        if self.roles.weight:
+            w = table.column("w")
+            sums = {
+                "wc": w * c, "wg": w * g, "wg2": w * g * g, "w2": w * w, "w": w, "w2g": w * w * g,
+                "w2g2": w * w * g * g, "w4": w * w * w * w,
+            }  # fmt: skip
+        added = {name: table.sum(value) for name, value in sums.items()}
+        return table.grouped({**keys, "code": self.code(grid)}, {"n": table.count(), **added})
 
 
-_MISSING, _BELOW, _ABOVE = GRID + 2, GRID + 3, GRID + 4
+_ZERO, _MISSING, _BELOW, _ABOVE, _OUTSIDE, _STRAY = (GRID + i for i in range(1, 7))
 _STATE = 100_000  # grade states 0, 1, 2 and the weight's 0, 4, as multiples of this
+_WHY = {_MISSING: rules.MISSING, _BELOW: rules.BELOW, _OUTSIDE: rules.OUTSIDE, _STRAY: rules.STRAY}
 
 
-def _grade(con: Any, table: str, raw: str, kind: str, verdicts: Verdicts) -> tuple[str, str]:
-    """SQL of the grade, and of what to add to the code: nothing, or a state for missing or no verdict.
+def _score(table: Relation, x: Any, scale: str) -> Any:
+    """The score of a number within the bounds of its scale, as `calibrant.maps.units` has it."""
+    far = table.cases([(x > 700.0, table.constant(700.0)), (x < -700.0, table.constant(-700.0))], x)
+    made: Mapping[str, Callable[[], Any]] = {
+        "fraction": lambda: x,
+        "percent": lambda: x / 100.0,
+        "1-5": lambda: (x - 1.0) / 4.0,
+        "1-10": lambda: (x - 1.0) / 9.0,
+        "0-10": lambda: x / 10.0,
+        "permille": lambda: x / 1000.0,
+        "uncertainty": lambda: 1.0 - x,
+        "odds": lambda: x / (x + 1.0),
+        "perplexity": lambda: 1.0 / table.cases([(x < 1.0, table.constant(1.0))], x),
+        "logprob": lambda: table.exp(table.cases([(x > 0.0, table.constant(0.0))], far)),
+        "nll": lambda: table.exp(table.cases([(x < 0.0, table.constant(0.0))], far) * -1.0),
+        "logit": lambda: 1.0 / (table.exp(far * -1.0) + 1.0),
+        "unbounded": lambda: 1.0 / (table.exp(far) + 1.0),
+        "levels": lambda: x,
+    }
+    return made[scale]()
+
+
+def _weight(table: Relation, roles: Roles) -> Any:
+    value = table.number(table.column(str(roles.weight)), table.kinds[str(roles.weight)])
+    good = (value >= 1e-6) & (value <= (1.0 if roles.inverse else 1e6))
+    return table.cases([(good, 1.0 / value if roles.inverse else value)], table.constant(None))
+
+
+def _grade(table: Relation, name: str, kinds: Mapping[str, str], verdicts: Verdicts) -> tuple[Any, bool]:
+    """The grade, nothing where nothing is there and -1 where it is none; and whether it can be right or wrong alone.
 
     What the words of the column mean is asked of `verdicts`; of more different values than it counts, numbers are read.
     """
-    if kind == "BOOLEAN" and not verdicts.named:
+    raw, kind = table.column(name), kinds[name]
+    if kind == "boolean" and not verdicts.named:
         verdicts.present += 1
-        return f"CAST({raw} AS INTEGER)", f"CASE WHEN g IS NULL THEN {_STATE} ELSE 0 END"
-    number = f"TRY_CAST({raw} AS DOUBLE)"
-    held = con.execute(
-        f"SELECT v, count(*) FROM (SELECT {raw} AS v FROM {table}) GROUP BY v LIMIT {MOST_WORDS + 1}"
-    ).fetchall()
-    if len(held) > MOST_WORDS:
-        held = con.execute(
-            f"SELECT CASE WHEN v < 0 THEN -1 WHEN v > 1 THEN 2 WHEN v IN (0, 1) THEN v WHEN v IS NOT NULL THEN .5 END, "
-            f"count(*) FROM (SELECT {number} AS v FROM {table}) GROUP BY 1"
-        ).fetchall()
-        read = verdicts.read(
-            [float(value) if value is not None else "text" for value, _ in held], [n for _, n in held]
-        )
-        graded = any(grade is not None for grade, _ in read)
-        value = f"coalesce({number if graded else 'NULL'}, CASE WHEN {raw} IS NOT NULL THEN -1 END)"
-    else:
-        read = verdicts.read([value for value, _ in held], [n for _, n in held])
-        value = _cases(raw, [value for value, _ in held], read)
-    missing = "g IS NULL OR CAST(g AS VARCHAR) = 'nan'"
-    state = f"CASE WHEN g BETWEEN 0 AND 1 THEN 0 WHEN {missing} THEN {_STATE} ELSE {2 * _STATE} END"
-    return f"({value})::DOUBLE", state
+        return table.number(raw, kind), True
+    number, plain = table.number(raw, kind), raw if kind != "other" else table.text(raw)
+    held = _held(table, plain, MOST_WORDS + 1)
+    if len(held) <= MOST_WORDS:
+        return _graded(table, plain, number, kind, held, verdicts), False
+    there = table.missing(number)
+    where = [(number < 0.0, -1.0), (number > 1.0, 2.0), (number == 0.0, 0.0), (number == 1.0, 1.0)]
+    cases = [
+        *((condition, table.constant(bound)) for condition, bound in where),
+        (there, table.constant(None)),
+    ]
+    inside = table.cases(cases, table.constant(0.5))
+    held = _held(table, inside, MOST_WORDS)
+    read = verdicts.read(
+        [float(value) if value is not None else "text" for value, _ in held], [n for _, n in held]
+    )
+    value = number if any(grade is not None for grade, _ in read) else table.constant(None)
+    lacking = table.cases([(table.missing(raw), table.constant(None))], table.constant(-1.0))
+    return table.cases([(table.missing(value), lacking)], value), False
 
 
-def _cases(raw: str, values: list[Any], read: list[tuple[float | None, str]]) -> str:
-    """SQL that gives each value its grade, -1 to one that has none, and nothing where nothing is there."""
+def _held(table: Relation, value: Any, most: int) -> list[tuple[Any, int]]:
+    """The different values of an expression, up to `most`, each with how often it is there."""
+    found = table.grouped({"v": value}, {"n": table.count()}, most)
+    values = [float(one) if isinstance(one, Decimal) else one for one in found.column("v").to_pylist()]
+    return list(zip(values, map(int, found.column("n").to_pylist()), strict=True))
+
+
+def _graded(
+    table: Relation, raw: Any, number: Any, kind: str, held: list[tuple[Any, int]], verdicts: Verdicts
+) -> Any:
+    """The grade of each of a few values, by what they mean."""
+    read = verdicts.read([value for value, _ in held], [n for _, n in held])
+    numeric, by_grade = kind in ("number", "float"), dict[float, list[Any]]()
+    for (value, _), (grade, why) in zip(held, read, strict=True):
+        own = _own(value)
+        same = grade is not None and own is not None and abs(grade - own) <= ROUNDING
+        if why != rules.NO_VERDICT and not same:  # thousands of them would make a query that no engine takes
+            by_grade.setdefault(-1.0 if grade is None else grade, []).append(value)
     cases = []
-    for grade in sorted({grade for grade, why in read if why != rules.NO_VERDICT}, key=str):
-        same = [
-            str(v) for v, (g, why) in zip(values, read, strict=True) if g == grade and why != rules.NO_VERDICT
-        ]
-        told = ", ".join("'" + text.replace("'", "''") + "'" for text in same)
-        cases.append(f"WHEN CAST({raw} AS VARCHAR) IN ({told}) THEN {-1 if grade is None else grade!r}")
-    return f"CASE {' '.join(cases)} END" if cases else "NULL"
+    for grade, values in by_grade.items():
+        there = [float(one) if numeric else one for one in values if one is not None and one == one]
+        named = [table.among(number if numeric else raw, there)] if there else []
+        nothing = [table.odd(number) if numeric else table.missing(raw)] if len(there) < len(values) else []
+        cases += [(condition, table.constant(grade)) for condition in (*named, *nothing)]
+    return table.cases(cases, number if numeric or kind == "text" else table.constant(None))
+
+
+def _own(value: Any) -> float | None:
+    """The number that an engine makes of a value; None of a text that not every engine takes for one."""
+    if isinstance(value, str):
+        return float(value) if re.fullmatch(NUMBER, value) else None
+    return None if value is None or isinstance(value, bool) else float(value)
 
 
 def _collect(
-    counts: Counts, got: dict[str, NDArray[Any]], roles: Roles, in_percent: bool, types: dict[str, str]
+    counts: Counts,
+    got: dict[str, NDArray[Any]],
+    roles: Roles,
+    unit: Unit,
+    kinds: Mapping[str, str],
+    grid: int,
 ) -> None:
     n = got["n"].astype(np.int64)
     counts.rows = int(n.sum())
     state, got["cell"] = np.divmod(got["code"].astype(np.int64), _STATE)
-    score, why = _scores(got, in_percent, types[roles.confidence])
+    score, why = _scores(got, unit, kinds[roles.confidence], grid)
     why = np.where((why == "") & (state % 4 == 1), rules.NO_VERDICT, why)
     why = np.where((why == "") & (state % 4 == 2), rules.BAD_VERDICT, why)
     why = np.where((why == "") & (state >= 4), rules.BAD_WEIGHT, why)
@@ -209,16 +300,27 @@ def _collect(
         counts.unusable[reason] += int(n[why == reason].sum())
     good = why == ""
     counts.used = int(n[good].sum())
-    kind = "percent column" if in_percent else "number"
-    counts.read_as[kind] += int(n[got["cell"] < _MISSING].sum())
-    counts.read_as["text"] += int(n[good & (got["cell"] >= _MISSING)].sum())
+    kind = "number" if unit.scale == "fraction" else f"{unit.scale} column"
+    counts.read_as[kind] += int(n[got["cell"] <= _ZERO].sum())
+    counts.read_as["text"] += int(n[good & (got["cell"] > _ZERO)].sum())
     counts.read_as = +counts.read_as
+    _into_groups(counts, got, roles, score, why)
+
+
+def _into_groups(
+    counts: Counts, got: dict[str, NDArray[Any]], roles: Roles, score: NDArray[np.float64], why: NDArray[Any]
+) -> None:
+    """The tally of each group, and its rows that cannot be used."""
+    n = got["n"].astype(np.int64)
     keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(n))
-    w = got["w"] if "w" in got else n.astype(np.float64)
+    w = got.get("w", got["n"])
     w2 = got.get("w2", w)
-    wg2 = got["wg2"] if "wg2" in got else got["wg"]  # of right and wrong, the square is the grade
-    for k, key in enumerate(keys):
-        rows = np.flatnonzero(good & (codes == k))
+    wg2 = got.get("wg2", got["wg"])  # of right and wrong, the square is the grade
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    for key, start, end in zip(keys, ends[:-1], ends[1:], strict=True):
+        at = order[start:end]
+        rows, bad = at[why[at] == ""], at[why[at] != ""]
         if len(rows):
             first = w[rows], got["wg"][rows], wg2[rows]
             rest: dict[str, Any] = _of_weights(score[rows], first, got, rows) if roles.weight else {}
@@ -226,7 +328,7 @@ def _collect(
                 score[rows], *first, w2[rows], int(n[rows].sum()), gridded=True, **rest
             )
         lacking = counts.lost.setdefault(key, {})
-        for i in np.flatnonzero((codes == k) & ~good):
+        for i in bad:
             lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])
         if not len(rows):
             counts.empty[key] = lacking
@@ -244,24 +346,24 @@ def _of_weights(
 
 
 def _scores(
-    got: dict[str, NDArray[Any]], in_percent: bool, kind: str
+    got: dict[str, NDArray[Any]], unit: Unit, kind: str, grid: int
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Score of each cell, at the mean of what is in it, and why it is unusable where it is."""
     cell = got["cell"]
-    w = got["w"] if "w" in got else got["n"]
+    w = got.get("w", got["n"])
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = got["wc"] / w
-    low = np.where(cell <= GRID, cell / GRID, 0.0)
-    score = cell_mean(np.nan_to_num(mean), low, np.dtype(np.float32 if kind == "FLOAT" else np.float64))
-    above = rules.ABOVE_PERCENT if in_percent else rules.ABOVE
-    why = np.select(
-        [cell == _MISSING, cell == _BELOW, cell == _ABOVE], [rules.MISSING, rules.BELOW, above], ""
-    ).astype(object)
-    if kind == "BOOLEAN":
+        mean = np.where(cell <= _ZERO, got["wc"] / w, 0.0)
+    low = np.where(cell <= grid, cell / grid, 0.0)
+    score = cell_mean(np.nan_to_num(mean), low, np.dtype(np.float32 if kind == "float" else np.float64))
+    reasons = {**_WHY, _ABOVE: rules.ABOVE_PERCENT if unit.scale == "percent" else rules.ABOVE}
+    why = np.full(len(cell), "", object)
+    for code, reason in reasons.items():
+        why[cell == code] = reason
+    if kind == "boolean":
         why[:] = rules.BOOLEAN
         return score, why
     texts = got.get("t", np.zeros(0, object))
-    at = np.flatnonzero([isinstance(t, str) for t in texts])
-    read = rules.scores(texts[at], Unit(scale="percent") if in_percent else FRACTION)
+    at = np.flatnonzero([isinstance(t, str) and t != "" for t in texts])
+    read = rules.scores(texts[at], unit)
     score[at], why[at] = read.values, [rules.REASONS[code] for code in read.why.tolist()]
     return score, why

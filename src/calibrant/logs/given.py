@@ -12,6 +12,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from ..engines._relation import parted, shown
 from ..errors import UnusableInput
 from .unpacking import HEAD, unpacked
 
@@ -62,6 +63,8 @@ class Given:
         if not isinstance(value, str | Path):
             return cls(value)
         text = str(value)
+        if parted(text) and not Path(text).exists():
+            return cls(value, text, name=shown(text))
         if "://" in text:
             return cls(value, text, name=text)
         if text == SAMPLE and not Path(SAMPLE).exists():

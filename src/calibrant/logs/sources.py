@@ -24,8 +24,8 @@ from .given import Claim, Given
 from .nesting import fields_of, value_at
 
 if TYPE_CHECKING:
+    from ..engines._relation import Relation
     from ..protocols import LogFormat
-    from .tables import Table
 
 __all__ = [
     "BLOCK_ROWS",
@@ -49,7 +49,7 @@ EXACT = 1 << 53
 class Source:
     """Where a log's rows come from: its name, its columns, and its blocks of chosen columns.
 
-    `rows` is their number where it is known, `table` is there where the engine may count them by itself.
+    `rows` is their number where it is known, `table` is there where an engine may count them by itself.
     `whole` names a further column that holds each row as JSON text, where rows are JSON; `objects` gives each row,
     whatever it holds, where rows may be something else than what the columns say.
 
@@ -68,7 +68,7 @@ class Source:
     columns: list[str]
     blocks: Callable[[Sequence[str]], Iterator[Block]]
     rows: int | None = None
-    table: Table | None = None
+    table: Relation | None = None
     whole: str | None = None
     objects: Callable[[], Iterator[Any]] | None = None
     inside: frozenset[str] = frozenset()
@@ -83,6 +83,9 @@ class Source:
 
     def first(self, column: str) -> NDArray[Any]:
         """The column's values in the first block: what is decided for the whole log is decided on these."""
+        if head := getattr(self.blocks, "head", None):  # an engine is not made to begin on the whole
+            first: NDArray[Any] = head(column)
+            return first
         found: NDArray[Any] = next(self.blocks([column]), {column: np.zeros(0)})[column][:BLOCK_ROWS]
         return found
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from glob import escape
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines._relation import Relation, shown
+from ..engines.duckdb import Table, literal, quoted, readable
 from ..errors import UnusableInput
 from ..plugins import require
 from .nesting import MOST, fields_of
 from .sources import BLOCK_ROWS, Block, Source
 
 __all__ = [
-    "Table", "arrow_source", "broken_rows", "class_names", "database_source", "objects_source", "quoted", "readable",
-    "table_source", "tables_of", "text_source",
+    "arrow_source", "attached_source", "block_of", "broken_rows", "class_names", "column_of", "database_source",
+    "objects_source", "readable", "relation_source", "table_source", "tables_of", "text_source",
 ]  # fmt: skip
 
 NUMBER = (
@@ -38,19 +39,8 @@ KNOWN = 50
 """Rows by which columns are judged, and different lists of their keys that those of all others are compared with."""
 LARGEST_OBJECT = 1 << 26
 """Bytes."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file in the engine: a connection, the SQL of the table, and that of each of its columns.
-
-    `arrow` is the table itself where it is not in a file that the engine reads.
-    """
-
-    connection: Any
-    sql: str
-    columns: Mapping[str, str]
-    arrow: Any = None
+LARGE = 1 << 28
+"""Bytes of JSON in which there may be so many rows that the engine is to count them."""
 
 
 def table_source(path: str, reader: str, *, classes: Mapping[str, Sequence[str]] | None = None) -> Source:
@@ -59,14 +49,14 @@ def table_source(path: str, reader: str, *, classes: Mapping[str, Sequence[str]]
     `classes` are the names of the classes 0, 1 ... of columns that hold their numbers.
     """
     connection, sql = _connected(path, reader)
-    return _typed(path, Table(connection, sql, {}), classes or {})
+    return _typed(path, Table(connection, sql, {}, name=path), classes or {})
 
 
 def arrow_source(name: str, table: Any) -> Source:
     """The rows of an Arrow table; the engine may count them by itself."""
     connection, sql = _connected(name, "log")
     connection.register("log", table)
-    return _typed(name, Table(connection, sql, {}, table), class_names(table.schema))
+    return _typed(name, Table(connection, sql, {}, table, name), class_names(table.schema))
 
 
 def tables_of(path: str) -> dict[str, list[str]]:
@@ -86,14 +76,27 @@ def tables_of(path: str) -> dict[str, list[str]]:
 def database_source(path: str, table: str) -> Source:
     """The rows of a table, called as `tables_of` does, of a database of the engine, which is not changed."""
     schema, _, name = table.rpartition(".")
-    return _typed(path, Table(_attached(path), f"log.{quoted(schema or 'main')}.{quoted(name)}", {}), {})
+    return _typed(
+        path, Table(_attached(path), f"log.{quoted(schema or 'main')}.{quoted(name)}", {}, name=path), {}
+    )
 
 
 def _attached(path: str) -> Any:
     connection, _ = _connected(path, "")
-    with readable(path):
-        connection.execute(f"ATTACH {_text(path)} AS log (READ_ONLY)")
+    kind = "TYPE postgres, " if path.startswith(("postgres:", "postgresql:")) else ""
+    with readable(shown(path)):
+        connection.execute(f"ATTACH {literal(path)} AS log ({kind}READ_ONLY)")
     return connection
+
+
+def attached_source(address: str, table: str) -> Source:
+    """The rows of a table of PostgreSQL, which the engine attaches; the first schema is `public`."""
+    connection = _attached(address)
+    schema, _, name = table.rpartition(".")
+    found = Table(
+        connection, f"log.{quoted(schema or 'public')}.{quoted(name)}", {}, name=f"{shown(address)}#{table}"
+    )
+    return _typed(found.name, found, {})
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
@@ -119,12 +122,12 @@ def _typed(name: str, table: Table, classes: Mapping[str, Sequence[str]]) -> Sou
         }
     named = {one: names for one, names in classes.items() if one in columns}
     for one, names in named.items():
-        listed = ", ".join(_text(str(name)) for name in names)
+        listed = ", ".join(literal(str(name)) for name in names)
         at = f"TRY_CAST({quoted(one)} AS INTEGER)"
         columns[one] = f"CASE WHEN {at} >= 0 THEN list_extract([{listed}], {at} + 1) END"
-    found = Table(table.connection, table.sql, {**columns, **inside}, table.arrow)
+    found = replace(table, columns={**columns, **inside})
     return Source(
-        name=name, columns=list(found.columns), blocks=_blocks(name, found), rows=rows, table=found,
+        name=name, columns=list(found.columns), blocks=Blocks(found), rows=rows, table=found,
         inside=frozenset(inside),
         notes=tuple(f"{one!r} was read by the names of its classes, {', '.join(n[:5])}." for one, n in named.items()),
     )  # fmt: skip
@@ -134,7 +137,7 @@ def _within(field: Any, path: str, sql: str) -> Iterator[tuple[str, str]]:
     arrow = require("pyarrow", "Reading a table", "files")
     if arrow.types.is_struct(field.type) and field.type.num_fields <= MOST:
         for part in field.type:
-            inner = f"struct_extract({sql}, {_text(part.name)})"
+            inner = f"struct_extract({sql}, {literal(part.name)})"
             yield f"{path}.{part.name}", inner
             yield from _within(part, f"{path}.{part.name}", inner)
 
@@ -161,8 +164,8 @@ def text_source(
             rows, careful, whole = connection.execute(count).fetchone()
     except UnusableInput:
         return None
-    table = Table(connection, sql, {name: f"c{i}" for i, name in enumerate(names)})
-    source = Source(name=path, columns=list(names), blocks=_blocks(path, table), rows=rows)
+    table = Table(connection, sql, {name: f"c{i}" for i, name in enumerate(names)}, name=path)
+    source = Source(name=path, columns=list(names), blocks=Blocks(table), rows=rows, table=table)
     return source, careful, rows - whole
 
 
@@ -180,11 +183,13 @@ def objects_source(path: str, reader: str, *, skip_broken: bool = False) -> Sour
         count = f"SELECT count(*) FROM {sql} WHERE json IS NULL OR json_type(json) <> 'OBJECT'"
         wrong = connection.execute(count).fetchone()[0] if NO_OBJECT in names else 0
     names = [name for name in names if name != NO_OBJECT]
-    columns = {name: f"json ->> {_text(_steps(inside.get(name, (name,))))}" for name in names}
+    columns = {name: f"json ->> {literal(_steps(inside.get(name, (name,))))}" for name in names}
     whole = "CASE WHEN json_type(json) = 'OBJECT' THEN CAST(json AS VARCHAR) ELSE '{}' END"
-    table = Table(connection, sql, {**columns, WHOLE: whole})
+    table = Table(connection, sql, {**columns, WHOLE: whole}, name=path)
+    large = sum(Path(one).stat().st_size for one in glob(path)) > LARGE
     return Source(
-        name=path, columns=names, blocks=_blocks(path, table), whole=WHOLE, inside=frozenset(inside),
+        name=path, columns=names, blocks=Blocks(table), rows=table.rows() if large else None,
+        table=table if large else None, whole=WHOLE, inside=frozenset(inside),
         notes=broken_rows(wrong),
     )  # fmt: skip
 
@@ -199,7 +204,7 @@ def _fields(connection: Any, sql: str) -> tuple[list[str], dict[str, tuple[str, 
     some = _parsed(connection, f"SELECT CAST(json AS VARCHAR) FROM {sql} LIMIT {SAMPLE}")
     late = _further(connection, sql, "$", {tuple(row) for row in some})
     if new := [key for key in late if key != NO_OBJECT]:
-        has = f"list_has_any(json_keys(json), [{', '.join(map(_text, new))}])"
+        has = f"list_has_any(json_keys(json), [{', '.join(map(literal, new))}])"
         some += _parsed(connection, f"SELECT CAST(json AS VARCHAR) FROM {sql} WHERE {has} LIMIT {SAMPLE}")
     columns, inside = fields_of([*some, dict.fromkeys(late)])
     for above in dict.fromkeys(path[:-1] for path in list(inside.values())):
@@ -214,11 +219,11 @@ def _fields(connection: Any, sql: str) -> tuple[list[str], dict[str, tuple[str, 
 
 def _further(connection: Any, sql: str, where: str, known: Collection[tuple[str, ...]]) -> list[str]:
     """The keys that some objects have at a path and none of the known ones, in the order of the alphabet."""
-    lists = [f"hash([{', '.join(map(_text, keys))}])" for keys in list(known)[:KNOWN] if keys]
+    lists = [f"hash([{', '.join(map(literal, keys))}])" for keys in list(known)[:KNOWN] if keys]
     unknown = f" OR hash(k) NOT IN ({', '.join(lists)})" if lists else " OR true"
-    keys = f"CASE WHEN k IS NULL OR len(k) = 0 THEN [{_text(NO_OBJECT)}] ELSE k END"
+    keys = f"CASE WHEN k IS NULL OR len(k) = 0 THEN [{literal(NO_OBJECT)}] ELSE k END"
     found = connection.execute(
-        f"SELECT DISTINCT unnest({keys}) FROM (SELECT json_keys(json, {_text(where)}) AS k FROM {sql}) "
+        f"SELECT DISTINCT unnest({keys}) FROM (SELECT json_keys(json, {literal(where)}) AS k FROM {sql}) "
         f"WHERE k IS NULL OR len(k) = 0{unknown}"
     ).fetchall()
     return sorted({row[0] for row in found} - {key for keys in known for key in keys})
@@ -245,28 +250,8 @@ def _at(row: Any, path: Sequence[str]) -> Any:
     return row
 
 
-def _text(value: str) -> str:
-    """A text as SQL."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _steps(path: Sequence[str]) -> str:
     return "$" + "".join('."' + key.replace('"', '\\"') + '"' for key in path)
-
-
-def quoted(name: str) -> str:
-    """A column name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@contextmanager
-def readable(path: str) -> Iterator[None]:
-    """What goes wrong in the engine as `UnusableInput` on the file."""
-    duckdb, arrow = (require(name, f"Reading {path}", "files") for name in ("duckdb", "pyarrow"))
-    try:
-        yield
-    except (duckdb.Error, arrow.ArrowException, OSError) as error:
-        raise UnusableInput(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _connected(path: str, reader: str) -> tuple[Any, str]:
@@ -277,23 +262,51 @@ def _connected(path: str, reader: str) -> tuple[Any, str]:
 
 
 def _with_path(sql: str, path: str) -> str:
-    return sql.replace("{path}", _text(escape(path) if Path(path).exists() else path))
+    return sql.replace("{path}", literal(escape(path) if Path(path).exists() else path))
 
 
-def _blocks(path: str, table: Table) -> Callable[[Sequence[str]], Iterator[Block]]:
-    def blocks(names: Sequence[str]) -> Iterator[Block]:
-        wanted = ", ".join(f"{table.columns[name]} AS {quoted(name)}" for name in names)
-        with readable(path):
-            cursor = table.connection.cursor()
-            if table.arrow is not None:
-                cursor.register(table.sql, table.arrow)
-            for batch in cursor.sql(f"SELECT {wanted} FROM {table.sql}").to_arrow_reader(BLOCK_ROWS):
-                yield {name: _column(batch.column(i)) for i, name in enumerate(names)}
+class Blocks:
+    """Blocks of a table of an engine, of which the first rows of a column can be asked for alone."""
 
-    return blocks
+    def __init__(self, table: Relation) -> None:
+        self._table = table
+        self._heads: dict[str, NDArray[Any]] = {}
+
+    def __call__(self, names: Sequence[str]) -> Iterator[Block]:
+        """Blocks of chosen columns."""
+        for batch in self._table.batches(names):
+            yield block_of(batch, names)
+
+    def head(self, column: str) -> NDArray[Any]:
+        """The first rows of a column."""
+        if column not in self._heads:
+            parts = [column_of(batch.column(0)) for batch in self._table.batches([column], BLOCK_ROWS)]
+            self._heads[column] = np.concatenate(parts) if parts else np.zeros(0, object)
+        return self._heads[column]
 
 
-def _column(column: Any) -> NDArray[Any]:
+def relation_source(table: Relation) -> Source:
+    """The rows of a table of an engine, which may count them by itself."""
+    kinds = table.kinds
+    inside = frozenset(name for name in kinds if "." in name and name.partition(".")[0] in kinds)
+    return Source(
+        name=table.name,
+        columns=list(kinds),
+        blocks=Blocks(table),
+        rows=table.rows(),
+        table=table,
+        inside=inside,
+    )
+
+
+def block_of(batch: Any, names: Sequence[str]) -> Block:
+    """A batch of Arrow, or a table of it, as a block."""
+    return {name: column_of(batch.column(i)) for i, name in enumerate(names)}
+
+
+def column_of(column: Any) -> NDArray[Any]:
+    """A column of Arrow as an array."""
+    column = column.combine_chunks() if hasattr(column, "chunks") else column
     kind = str(column.type)
     if kind in ("binary", "large_binary"):
         texts: NDArray[Any] = np.empty(len(column), dtype=object)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..fits.crossfit import folds
 from ..maps.units import Unit
 from ..tally import Tally
-from .counting import Counts, count_parquet, countable
+from .counting import Counts, count, countable
 from .doubts import doubts
 from .keys import Key, listed
 from .opening import labelled, open_log
@@ -146,7 +146,7 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
     units = units_of(source, roles.confidence, roles.by, scale)
     if not countable(units):
         return None
-    counts = count_parquet(source, roles, units.default)
+    counts = count(source, roles, units.default)
     counts.notes += units.notes
     counts.units = dict.fromkeys([*counts.groups, *counts.empty], units.default)
     return counts

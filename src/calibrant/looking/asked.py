@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Any
 
+from ..engines._relation import shown
 from ..logs.vocabulary import words_of
 
 __all__ = ["TAKES", "Asked", "Step", "as_path"]
@@ -63,6 +64,8 @@ class Asked:
     "calibrant plan costs 'my log.csv' --by task --correct ok --wrong-words I,N --wrong 10 --review 1"
     >>> asked.line("apply", "-o", "out.csv", before=["maps.json"])
     "calibrant apply maps.json 'my log.csv' -o out.csv"
+    >>> Asked(log="ibis:postgresql://ann:secret@host/db#answers").line("audit")  # which people paste elsewhere
+    "calibrant audit 'ibis:postgresql://ann:***@host/db#answers'"
     """
 
     log: str
@@ -72,7 +75,7 @@ class Asked:
     def line(self, command: str, *further: str, before: Sequence[str] = (), by: bool = True) -> str:
         """The command on this log, with those of the options that it takes, and further ones."""
         takes = TAKES[command]
-        told = ["calibrant", *command.split(), *map(as_path, (*before, self.log))]
+        told = ["calibrant", *command.split(), *map(as_path, (*before, shown(self.log)))]
         if by and self.by and "by" in takes:
             told += ["--by", ",".join(_listed(name) for name in self.by)]
         for name, value in self.named.items():

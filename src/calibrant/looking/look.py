@@ -8,6 +8,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from ..engines._relation import parted, shown
 from ..errors import CalibrantError, ColumnNotFound
 from ..logs.given import Given
 from ..logs.opening import labelled
@@ -35,6 +36,11 @@ __all__ = ["Look", "look"]
 MOST_MEASURED = 20
 """Groups by which it is decided whether a map is needed."""
 PARTS = ("confidence", "correct", "weight", "cluster")
+OF_ENGINES = {
+    "duckdb": "a table that DuckDB reads",
+    "ibis": "a table in a database",
+    "spark": "a table of Spark",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,8 +199,11 @@ def _looked(log: Any, asked: Asked, terms: Mapping[str, Any]) -> Look:
 
 def _unread(log: Any, asked: Asked, why: str) -> Look:
     """What can be said of a file that cannot be read: what its bytes are."""
-    kind = bytes_told(asked.log) if isinstance(log, str | Path) and "://" not in asked.log else "no log."
-    return Look(source=asked.log, kind=kind.rstrip("."), readable=False, refusal=why)
+    if parted(asked.log):
+        kind = "no table that can be read"
+    else:
+        kind = bytes_told(asked.log) if isinstance(log, str | Path) and "://" not in asked.log else "no log."
+    return Look(source=shown(asked.log), kind=kind.rstrip("."), readable=False, refusal=why)
 
 
 def _kind(log: Any, source: Source) -> str:
@@ -208,6 +217,8 @@ def _kind(log: Any, source: Source) -> str:
 
 def _written(text: str) -> str:
     """How a file is written, in words, by how it begins."""
+    if found := parted(text):
+        return OF_ENGINES[found[0]]
     if "://" in text:
         return "a store"
     try:

@@ -1,0 +1,1 @@
+"""Counting where the rows lie. A family: one file, one engine."""

@@ -1,0 +1,190 @@
+"""What an engine is asked: a table where it lies, and expressions over its columns that the engine itself works out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from ..errors import UnusableInput
+
+__all__ = [
+    "ENGINES",
+    "KINDS",
+    "PLAIN",
+    "PROGRESS",
+    "Progress",
+    "Relation",
+    "chosen",
+    "kind_of",
+    "parted",
+    "shown",
+]
+
+ENGINES = ("duckdb", "ibis", "spark")
+"""The files of this folder, which begin the address of a table: `ibis:postgresql://reader@host/db#answers`."""
+
+KINDS = ("boolean", "float", "number", "text", "other")
+"""What a column holds; `float` are numbers of 32 bits, which are read as the decimals they were written as."""
+
+Progress = Callable[[str, float | None, int | None], None]
+"""Is told what is done, how much of it from 0 to 1, and of how many rows; None where the engine does not tell."""
+
+PROGRESS: ContextVar[Progress | None] = ContextVar("PROGRESS", default=None)
+"""Whoever wants to be told while an engine counts sets it, as the command line does."""
+
+NUMBER = r"^[+-]?([0-9]{1,200}([.][0-9]{0,200})?|[.][0-9]{1,200})([eE][+-]?[0-9]{1,2})?$"
+"""Texts that every engine casts alike; any other, such as 85% or 0.5f, is read as the text that it is."""
+LARGEST = 1.7976931348623157e308
+
+PLAIN = 100
+"""Parts of a structure that are columns; one of more is a mapping from ids."""
+
+
+class Relation(Protocol):
+    """A table where it lies.
+
+    Expressions are whatever the engine has for them; Python's operators `+ * / < <= > >= == & |` stand between two of
+    them, or one and a number. Errors of the engine come as `UnusableInput`.
+    """
+
+    @property
+    def name(self) -> str:
+        """How it is called, without a password."""
+        ...
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Its columns in their order, each with one of `KINDS`; what lies in structures by dotted paths."""
+        ...
+
+    def rows(self) -> int:
+        """How many rows it has."""
+        ...
+
+    def batches(self, columns: Sequence[str], most: int | None = None) -> Iterator[Any]:
+        """Its rows, or the first `most`, of these columns, as record batches of Arrow."""
+        ...
+
+    def derived(self, columns: Mapping[str, Any]) -> Relation:
+        """The table with these columns alone, each an expression over those of this one."""
+        ...
+
+    def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
+        """The sums of each combination of the keys, of the first `most` where that is given, as a table of Arrow."""
+        ...
+
+    def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
+        """About how many different combinations of each list of expressions there are; None where it cannot tell."""
+        ...
+
+    def column(self, name: str) -> Any:
+        """A column."""
+        ...
+
+    def constant(self, value: float | str | None) -> Any:
+        """A number of 64 bits, a text, or a number that is not there."""
+        ...
+
+    def cases(self, cases: Sequence[tuple[Any, Any]], otherwise: Any) -> Any:
+        """The second of the first pair whose condition is true."""
+        ...
+
+    def number(self, value: Any, kind: str) -> Any:
+        """A number of 64 bits; of a text that is none, nothing."""
+        ...
+
+    def text(self, value: Any) -> Any:
+        """Its first 60 characters."""
+        ...
+
+    def whole(self, value: Any) -> Any:
+        """The largest integer that is not above a number."""
+        ...
+
+    def exp(self, value: Any) -> Any:
+        """e to its power."""
+        ...
+
+    def missing(self, value: Any) -> Any:
+        """Whether nothing is there."""
+        ...
+
+    def odd(self, value: Any) -> Any:
+        """Whether a number is not there, not a number, or infinite."""
+        ...
+
+    def among(self, value: Any, values: Sequence[Any]) -> Any:
+        """Whether it is one of these."""
+        ...
+
+    def count(self) -> Any:
+        """The number of rows of a group."""
+        ...
+
+    def sum(self, value: Any) -> Any:
+        """The sum over a group."""
+        ...
+
+    def least(self, value: Any) -> Any:
+        """The least of a group; what is not a number may be left out."""
+        ...
+
+    def most(self, value: Any) -> Any:
+        """The most of a group; what is not a number may be left out."""
+        ...
+
+
+def kind_of(arrow: Any) -> str:
+    """The kind of a column of a type of Arrow."""
+    told = str(arrow)
+    if told == "bool":
+        return "boolean"
+    if told == "float":
+        return "float"
+    if told in ("double", "halffloat") or told.startswith(("int", "uint", "decimal")):
+        return "number"
+    return "text" if told in ("string", "large_string", "string_view") else "other"
+
+
+def parted(text: str) -> tuple[str, str, str] | None:
+    """An engine, an address and a table, of a text that names them; None of any other.
+
+    The table stands behind a `#`, or a `?` where it is a plain name.
+
+    >>> parted("duckdb:logs.duckdb?answers"), parted("ibis:postgresql://h/db?sslmode=require#public.answers")
+    (('duckdb', 'logs.duckdb', 'answers'), ('ibis', 'postgresql://h/db?sslmode=require', 'public.answers'))
+    >>> parted("duckdb:s3://bucket/2026-*/part-?.parquet"), parted("answers.csv")
+    (('duckdb', 's3://bucket/2026-*/part-?.parquet', ''), None)
+    """
+    engine, colon, rest = text.partition(":")
+    if not colon or engine not in ENGINES:
+        return None
+    address, mark, table = rest.rpartition("#")
+    if not mark and (found := re.fullmatch(r"(.*)\?([A-Za-z_]\w*)", rest)):
+        address, table = found[1], found[2]
+    elif not mark:
+        address, table = rest, ""
+    return engine, address, table
+
+
+def shown(address: str) -> str:
+    """An address without its password.
+
+    >>> shown("postgresql://reader:secret@host/db?password=secret"), shown("s3://bucket/key=1/a.parquet")
+    ('postgresql://reader:***@host/db?password=***', 's3://bucket/key=1/a.parquet')
+    """
+    bare = re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", address)
+    return re.sub(r"(?i)([?&;\s](?:password|passwd|pwd|token|key|secret)=)[^&\s;]+", r"\1***", bare)
+
+
+def chosen(name: str, tables: Sequence[str]) -> str:
+    """The only table that there is; raises `UnusableInput` where a person must name one."""
+    if len(tables) != 1:
+        listed = ", ".join(tables[:10]) + (" ..." if len(tables) > 10 else "")
+        raise UnusableInput(
+            f"{name} has {len(tables)} tables{f': {listed}' if tables else ''}. Name the one with a row for each "
+            "answer behind a #, such as ibis:postgresql://reader@host/db#answers."
+        )
+    return tables[0]

@@ -1,0 +1,239 @@
+"""The same log, wherever it lies and whoever counts it: the numbers and the counted rows are those of the file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from calibrant.logs import tallies
+from calibrant.logs.tallies import Log, read_log
+
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+"""Ibis asks DuckDB by a name that is to go."""
+
+N = 4_000
+ODD = [np.nan, -1.0, 1.5, 0.0, 1.0, np.inf, -0.0, 1e-300, 0.1 + 0.2, 0.29, 0.57, 0.3, 0.7]
+
+
+def columns(seed: int = 0) -> dict[str, Any]:
+    """Every kind of confidence, verdict, weight and group that a table may hold."""
+    rng = np.random.default_rng(seed)
+    score = np.where(rng.random(N) < 0.3, rng.integers(0, 25_201, N) / 25_200, rng.random(N))
+    score[:130] = ODD * 10
+    some: list[float | None] = score.tolist()
+    some[200:220] = [None] * 20
+    texts = [f"{v:.4f}" if i % 7 else " 85 % " for i, v in enumerate(rng.random(N))]
+    texts[:8] = ["likely", "", "about 80%", "1e400", "nan", "0.5f", "8/10", "true"]
+    right = rng.random(N) < np.clip(np.nan_to_num(score), 0, 1)
+    weight = rng.random(N) + 0.5
+    weight[60:70] = 0
+    return {
+        "double": pa.array(some, pa.float64()),
+        "single": pa.array(rng.random(N).astype(np.float32)),
+        "decimal": pa.array([Decimal(int(v)) / 1000 for v in rng.integers(0, 1001, N)], pa.decimal128(5, 3)),
+        "texts": pa.array(texts),
+        "percents": pa.array(rng.integers(0, 101, N).astype(np.int64)),
+        "marks": pa.array(rng.integers(1, 6, N).astype(np.int32)),
+        "lp": pa.array(-rng.exponential(1, N)),
+        "flag": pa.array(right),
+        "holes": pa.array([None if i % 40 == 0 else bool(v) for i, v in enumerate(right)]),
+        "words": pa.array(["yes" if v else "no" if i % 37 else "maybe" for i, v in enumerate(right)]),
+        "ints": pa.array(right.astype(np.int32)),
+        "grades": pa.array(np.where(right, rng.integers(5, 11, N), rng.integers(0, 5, N)) / 10),
+        "many": pa.array(rng.random(N)),
+        "task": pa.array([[None, "b", "a c", 'd"e'][i] for i in rng.integers(0, 4, N)]),
+        "shard": pa.array(rng.integers(0, 3, N).astype(np.int64)),
+        "weight": pa.array(weight),
+    }
+
+
+ASKED: list[dict[str, Any]] = [
+    {"confidence": "double", "correct": "flag", "by": ["task"]},
+    {"confidence": "double", "correct": "holes", "by": ["shard", "task"], "weight": "weight"},
+    {"confidence": "single", "correct": "grades"},
+    {"confidence": "decimal", "correct": "ints", "by": "shard"},
+    {"confidence": "texts", "correct": "words", "by": ["task"], "weight": "weight"},
+    {"confidence": "texts", "correct": "words", "wrong": "no,maybe", "right": "yes"},
+    {"confidence": "percents", "correct": "words"},
+    {"confidence": "marks", "correct": "many", "scale": "1-5"},
+    {"confidence": "lp", "correct": "flag", "scale": "logprob"},
+]
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    return pa.table(columns())
+
+
+@pytest.fixture(scope="module")
+def file(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("engines") / "log.parquet"
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_file(file: Path) -> list[Log]:
+    """What reading the file row by row makes of it."""
+    return [read_log(file, **asked, cluster="none") for asked in ASKED]
+
+
+def same(ours: Log, theirs: Log) -> None:
+    assert (ours.rows, ours.used, ours.unusable, ours.scale) == (
+        theirs.rows, theirs.used, theirs.unusable, theirs.scale,
+    )  # fmt: skip
+    assert set(ours.groups) == set(theirs.groups)
+    assert {k: v for k, v in ours.lost.items() if v} == {k: v for k, v in theirs.lost.items() if v}
+    for key, mine in ours.groups.items():
+        other = theirs.groups[key]
+        assert mine.rows == other.rows
+        np.testing.assert_allclose(mine.total, other.total, rtol=1e-12)
+        np.testing.assert_allclose(
+            [mine.hits.sum(), mine.hits2.sum(), mine.weight2.sum(), mine.score @ mine.weight],
+            [other.hits.sum(), other.hits2.sum(), other.weight2.sum(), other.score @ other.weight],
+            rtol=1e-8,
+        )
+        assert mine.mean_confidence == pytest.approx(other.mean_confidence, abs=1e-8)
+        assert mine.n_eff == pytest.approx(other.n_eff, rel=0.01)  # a cell holds several scores
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> None:
+    """The engine's counts of all that is asked are those of the file."""
+    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
+    for asked, theirs in zip(ASKED, of_file, strict=True):
+        same(read_log(log, **asked, cluster=None), theirs)
+
+
+def test_duckdb_counts_as_the_file_is_read(
+    file: Path, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(monkeypatch, f"duckdb:{file}", of_file)
+
+
+class TestIbis:
+    @pytest.fixture(autouse=True)
+    def installed(self) -> None:
+        pytest.importorskip("ibis", reason="Ibis is absent: pip install 'calibrant[ibis]'")
+
+    @pytest.mark.parametrize("backend", ["duckdb", "polars"])
+    def test_counts_as_the_file_is_read(
+        self, backend: str, table: pa.Table, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import ibis
+
+        con = getattr(ibis, backend).connect()
+        counted(monkeypatch, con.create_table("log", table), of_file)
+
+    def test_row_by_row_it_is_the_same(self, file: Path, table: pa.Table, of_file: list[Log]) -> None:
+        import ibis
+
+        frame = ibis.duckdb.connect().read_parquet(file)
+        for log in (frame, frame.mutate(double=frame.double), ibis.memtable(table)):
+            same(read_log(log, **ASKED[0], cluster="none"), of_file[0])
+
+    def test_postgres_counts_as_the_file_is_read(
+        self, postgres: str, table: pa.Table, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import ibis
+
+        con = ibis.connect(postgres)
+        made = con.create_table("log", table, overwrite=True)
+        counted(monkeypatch, made, of_file)
+        counted(monkeypatch, f"ibis:{postgres}#log", of_file)
+        con.disconnect()
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    sql = pytest.importorskip("pyspark", reason="PySpark is absent: pip install 'calibrant[spark]'").sql
+    if not shutil.which("java"):
+        pytest.skip("Spark needs Java, and there is none on the path.")
+    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    told = {
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "2",
+        "spark.driver.memory": "1g", "spark.log.level": "ERROR", "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+    }  # fmt: skip
+    builder = sql.SparkSession.builder.master("local[2]")
+    for name, value in told.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    yield session
+    from pyspark import SparkContext
+
+    session.stop()
+    if (gateway := SparkContext._gateway) is not None:  # stop() leaves the Java process until Python ends
+        gateway.shutdown()
+        if (process := getattr(gateway, "proc", None)) is not None:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+            process.wait(10)
+    SparkContext._gateway = SparkContext._jvm = None
+
+
+def test_spark_counts_as_the_file_is_read(
+    spark: Any, file: Path, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(monkeypatch, spark.read.parquet(str(file)), of_file)
+    same(read_log(f"spark:local[2]#{file}", **ASKED[0], cluster=None), of_file[0])
+
+
+def test_the_block_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ibis", reason="Ibis is absent: pip install 'calibrant[ibis]'")
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect("warehouse.duckdb") as made:
+        made.execute(
+            "CREATE TABLE answers AS SELECT i AS id, 'law' AS task, DATE '2026-11-20' AS day, 0.9 AS confidence "
+            "FROM range(400) t(i); CREATE TABLE reviews AS SELECT i AS id, i % 3 > 0 AS correct FROM range(300) t(i)"
+        )
+    block = (Path(__file__).parents[2] / "docs" / "engines.md").read_text().partition("```py\n")[2]
+    exec(block.partition("```")[0], {})
+    assert "claims 90 of 100, is right 67 of 100" in capsys.readouterr().out
+
+
+def compiled(dialect: str) -> str:
+    """What is asked of a table with a group and a weight, as a warehouse is told it."""
+    ibis = pytest.importorskip("ibis", reason="Ibis is absent: pip install 'calibrant[ibis]'")
+    from calibrant.engines.ibis import IbisTable
+    from calibrant.logs.counting import _Asked
+    from calibrant.logs.roles import Roles
+    from calibrant.maps.units import Unit
+
+    kinds = {"score": "float64", "right": "boolean", "grp": "string", "w": "float64"}
+    table = IbisTable(ibis.table(kinds, name="log"), "log")
+    roles = Roles(confidence="score", correct="right", weight="w", by=("grp",))
+    graded = table.number(table.column("right"), "boolean"), True
+    asked = _Asked(table, roles, Unit(), "number", graded)
+    return str(ibis.to_sql(_query(asked), dialect=dialect)) + "\n"
+
+
+def _query(asked: Any) -> Any:
+    found = []
+
+    class Asking(type(asked.table)):  # type: ignore[misc]
+        def grouped(self, keys: Any, sums: Any, most: int | None = None) -> Any:
+            found.append(self.query(keys, sums))
+
+    asked.table = Asking(asked.table.table, "log")
+    asked.sums(25_200)
+    return found[0]
+
+
+@pytest.mark.parametrize("dialect", ["bigquery", "snowflake", "clickhouse"])
+def test_what_a_warehouse_is_told(dialect: str) -> None:
+    kept = Path(__file__).parent / "compiled" / f"{dialect}.sql"
+    assert compiled(dialect) == kept.read_text()
