@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .applying import Maps, apply
+from .logs.foreign import SCORE
 from .protocols import Store
 from .types import Json
 
-__all__ = ["KINDS", "NAME", "Returned", "scores", "scores_for"]
+__all__ = ["KINDS", "Returned", "scores", "scores_for"]
 
-NAME = "calibrant"
-"""What the score is called in the other tool."""
 TRACES = ("trace_id", "traceId")
 SPANS = ("span_id", "spanId", "observation_id", "observationId")
 SESSIONS = ("session_id", "sessionId")
@@ -88,7 +87,7 @@ def _langfuse(one: Returned) -> Json | None:
     span = one.id_of(("observation_id", "observationId"))
     where = {"traceId": trace, "observationId": span} if trace else {"sessionId": session}
     return {
-        "id": f"{NAME}-{one.record_id}", **{name: value for name, value in where.items() if value}, "name": NAME,
+        "id": f"{SCORE}-{one.record_id}", **{name: value for name, value in where.items() if value}, "name": SCORE,
         "value": one.p, "dataType": "NUMERIC", "comment": one.why, "metadata": _told(one),
     }  # fmt: skip
 
@@ -99,7 +98,7 @@ def _phoenix(one: Returned) -> Json | None:
     if span is None:
         return None
     return {
-        "span_id": span, "name": NAME, "annotator_kind": "CODE", "identifier": NAME,
+        "span_id": span, "name": SCORE, "annotator_kind": "CODE", "identifier": SCORE,
         "result": {"score": one.p, "label": one.action, "explanation": one.why}, "metadata": _told(one),
     }  # fmt: skip
 
@@ -110,8 +109,8 @@ def _mlflow(one: Returned) -> Json | None:
     if trace is None:
         return None
     return {
-        "trace_id": trace, "name": NAME, "value": one.p, "rationale": one.why,
-        "source": {"source_type": "CODE", "source_id": one.map_id or NAME}, "metadata": _told(one),
+        "trace_id": trace, "name": SCORE, "value": one.p, "rationale": one.why,
+        "source": {"source_type": "CODE", "source_id": one.map_id or SCORE}, "metadata": _told(one),
     }  # fmt: skip
 
 
@@ -121,7 +120,7 @@ def _otel(one: Returned) -> Json | None:
     if span is None:
         return None
     told: dict[str, Any] = {
-        "gen_ai.evaluation.name": NAME, "gen_ai.evaluation.score.value": one.p,
+        "gen_ai.evaluation.name": SCORE, "gen_ai.evaluation.score.value": one.p,
         "gen_ai.evaluation.score.label": one.action, "gen_ai.evaluation.explanation": one.why,
         "gen_ai.response.id": one.ids.get("response_id"), "calibrant.record_id": one.record_id,
     }  # fmt: skip
@@ -130,7 +129,7 @@ def _otel(one: Returned) -> Json | None:
         for name, value in told.items() if value is not None
     ]  # fmt: skip
     record = {"eventName": "gen_ai.evaluation.result", "spanId": span, "attributes": attributes}
-    scope = {"scope": {"name": NAME}, "logRecords": [record | ({"traceId": trace} if trace else {})]}
+    scope = {"scope": {"name": SCORE}, "logRecords": [record | ({"traceId": trace} if trace else {})]}
     return {"resourceLogs": [{"resource": {"attributes": []}, "scopeLogs": [scope]}]}
 
 

@@ -49,6 +49,7 @@ READ: dict[str, tuple[str, float, float, int, str]] = {
     "lm_eval_sums_mc.jsonl": ("correct=acc", 0.759, 0.75, 12, "softmax"),
     "lm_eval_with_confidence.jsonl": ("", 0.798, 0.55, 40, ""),
     "mlflow.jsonl": ("correct=correctness/value", 0.675, 0.5, 4, "own text"),
+    "mlflow_traces.jsonl": ("", 0.759, 0.833, 12, "calibrant's own probability, no verdict"),
     "openai_evals.jsonl": ("", 0.8, 0.667, 6, "own text"),
     "phoenix_evaluate.csv": ("", 0.791, 0.62, 100, ""),
     "promptfoo.csv": ("", 0.9, 1.0, 4, "4 of 12"),
@@ -69,6 +70,10 @@ REFUSED = {
     "otlp.json": "no column for confidence.*gen_ai.confidence",
     "phoenix_annotations.csv": "one verdict said twice.*--labels THIS --on span_id",
     "phoenix_annotations.parquet": "one verdict said twice.*--labels THIS --on span_id",
+    "phoenix_span_annotations.json": "one verdict said twice.*--labels THIS --on span_id",
+    "phoenix_span_annotations.jsonl": "one verdict said twice.*--labels THIS --on span_id",
+    "phoenix_spans.json": "exported apart.*--labels ANNOTATIONS --on span_id",
+    "phoenix_spans.jsonl": "exported apart.*--labels ANNOTATIONS --on span_id",
     "ragas.csv": "no column for confidence.*add a column called confidence",
 }
 PATHS = {path.name: path for path in FILES.rglob("*") if path.is_file()}

@@ -16,6 +16,7 @@ from calibrant.logs.foreign import whole_rows
 from calibrant.logs.sources import Source, open_source
 from calibrant.logs.tallies import Log, read_log
 from calibrant.logs.zipped import member, member_names
+from calibrant.returning import Returned, scores_for
 
 FILES = Path(__file__).parent / "files" / "tools"
 
@@ -497,6 +498,58 @@ def test_a_table_of_mlflow_has_metrics_of_a_version(tmp_path: Path) -> None:
     assert means(read_log(tmp_path / "b.json", correct="exact_match/v1/score")) == (10, 0.7, 0.5)
 
 
+def mlflow_trace(n: int) -> dict[str, object]:
+    """As `Trace.to_json` of MLflow 3 writes one: attributes are JSON, the head holds what was cut off."""
+    given, got = {"messages": [{"role": "user", "content": f"{n} + 1?"}]}, {"answer": "4", "confidence": 0.8}
+    inner = {
+        "span_id": "b",
+        "parent_span_id": "a",
+        "name": "tool",
+        "attributes": {"mlflow.spanOutputs": '"y"'},
+    }
+    outer = {
+        "span_id": "a", "parent_span_id": None, "name": "answer",
+        "attributes": {
+            "mlflow.spanInputs": json.dumps(given), "mlflow.spanOutputs": json.dumps(got),
+            "mlflow.spanType": '"CHAT_MODEL"', "model": '"small"', "attempt": "2", "kept": '{"a": 1}',
+        },
+    }  # fmt: skip
+    judged = {"assessment_name": "correctness", "feedback": {"value": n % 4 > 0}, "valid": True}
+    info = {
+        "trace_id": f"tr-{n}", "request_time": f"2026-05-01T09:00:{n:02}Z", "state": "OK",
+        "trace_metadata": {"mlflow.traceOutputs": '{"answer": "4", "confid...'}, "assessments": [judged],
+    }  # fmt: skip
+    return {"info": info, "data": {"spans": [inner, outer]}}
+
+
+@pytest.mark.parametrize("written", ["lines", "a list", "one file each", "in memory"])
+def test_traces_that_mlflow_wrote_one_by_one(tmp_path: Path, written: str) -> None:
+    traces = [mlflow_trace(n) for n in range(20)]
+    log: object = tmp_path / "traces.json"
+    if written == "lines":
+        (tmp_path / "traces.json").write_text("".join(json.dumps(one) + "\n" for one in traces))
+    elif written == "a list":
+        (tmp_path / "traces.json").write_text(json.dumps(traces, indent=1))
+    elif written == "one file each":
+        for n, one in enumerate(traces):
+            (tmp_path / f"t{n:02}.json").write_text(json.dumps(one))
+        log = str(tmp_path / "t*.json")
+    else:
+        log = traces
+    read = read_log(log)
+    assert (read.roles.correct, means(read)) == ("correctness/value", (20, 0.8, 0.75))
+    source = open_source(log)
+    assert {"model", "attempt"} <= set(source.columns) and "kept" not in source.columns
+    assert source.first("model")[0] == "small"
+
+
+def test_a_log_of_its_own_with_info_and_data_is_none_of_mlflow(tmp_path: Path) -> None:
+    rows = [{"info": {"id": n}, "data": {"confidence": 0.8, "correct": n % 4 > 0}} for n in range(20)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for log in (tmp_path / "a.jsonl", rows):
+        assert means(read_log(log)) == (20, 0.8, 0.75)
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 def test_traces_of_mlflow_have_the_verdicts_of_their_assessments(tmp_path: Path, as_text: bool) -> None:
     def assessed(name: str, value: object, at: str, **more: object) -> dict[str, object]:
@@ -525,3 +578,82 @@ def test_traces_of_mlflow_have_the_verdicts_of_their_assessments(tmp_path: Path,
     (tmp_path / "traces.jsonl").write_text("".join(json.dumps(row(n)) + "\n" for n in range(20)))
     log = read_log(tmp_path / "traces.jsonl")
     assert (log.roles.correct, means(log)) == ("correctness/value", (20, 0.8, 0.75))
+
+
+@pytest.mark.parametrize("tool", ["mlflow", "phoenix", "langfuse", "otel"])
+def test_a_probability_that_was_sent_back_is_no_verdict(tmp_path: Path, tool: str) -> None:
+    def told(n: int) -> dict[str, Any]:
+        kept = {"trace_id": f"{n:032x}", "span_id": f"{n:016x}"}
+        low: dict[str, Any] = {"low": 0.5, "high": 0.9, "action": "answer", "why": "", "map_id": "m"}
+        found = next(scores_for(tool, [Returned(record_id=f"r{n}", p=0.7, ids=kept, **low)]))
+        assert isinstance(found, dict)
+        return found
+
+    lines: list[dict[str, Any]] = []
+    for n in range(20):
+        right = float(n % 4 > 0)
+        if tool == "mlflow":
+            back = told(n)
+            trace: Any = mlflow_trace(n)
+            trace["info"]["assessments"].append(
+                {"assessment_name": back["name"], "feedback": {"value": back["value"]}, "valid": True}
+            )
+            lines.append(trace)
+        elif tool == "phoenix":
+            both = [told(n), {**told(n), "name": "correctness", "annotator_kind": "HUMAN"}]
+            both[1]["result"] = {"score": right, "label": "right" if right else "wrong"}
+            sure = {**told(n), "name": "confidence", "annotator_kind": "HUMAN", "result": {"score": 0.8}}
+            lines += [
+                {
+                    "span_id": one["span_id"], "annotation_name": one["name"], "annotator_kind": one["annotator_kind"],
+                    "score": one["result"]["score"], "label": one["result"].get("label"), "metadata": {},
+                }
+                for one in (*both, sure)
+            ]  # fmt: skip
+        elif tool == "langfuse":
+            given = [
+                told(n),
+                {**told(n), "name": "correctness", "value": right},
+                {**told(n), "name": "confidence", "value": 0.8},
+            ]
+            lines += [
+                {
+                    "trace_id": one["traceId"], "observation_id": None, "session_id": None, "name": one["name"],
+                    "value": one["value"], "data_type": "NUMERIC", "string_value": None, "source": "API",
+                }
+                for one in given
+            ]  # fmt: skip
+        else:
+            attributes = [
+                {"key": "gen_ai.request.model", "value": {"stringValue": "small"}},
+                {"key": "gen_ai.confidence", "value": {"doubleValue": 0.8}},
+            ]
+            verdict = [
+                {"key": "gen_ai.evaluation.name", "value": {"stringValue": "correctness"}},
+                {"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": right}},
+            ]
+            span = {
+                "traceId": f"{n:032x}", "spanId": f"{n:016x}", "name": "chat", "attributes": attributes,
+                "events": [{"name": "gen_ai.evaluation.result", "attributes": verdict}],
+            }  # fmt: skip
+            lines += [{"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}, told(n)]
+    (tmp_path / "back.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    log = read_log(tmp_path / "back.jsonl")
+    assert means(log) == (20, 0.8, 0.75) and str(log.roles.correct).startswith("correctness")
+    assert any("calibrant's own probability" in note for note in log.notes)
+
+
+@pytest.mark.parametrize(("spans", "verdicts"), [("jsonl", "jsonl"), ("json", "json"), ("csv", "jsonl")])
+def test_spans_of_phoenix_are_joined_with_their_annotations(
+    tmp_path: Path, spans: str, verdicts: str
+) -> None:
+    if spans == "csv":
+        frame = pd.read_json(FILES / "phoenix_spans.jsonl", lines=True)
+        frame.to_csv(tmp_path / "spans.csv", index=False)
+    log = tmp_path / "spans.csv" if spans == "csv" else FILES / f"phoenix_spans.{spans}"
+    joined = read_log(log, labels=FILES / f"phoenix_span_annotations.{verdicts}", on="span_id")
+    assert (joined.roles.confidence, joined.roles.correct) == ("metadata.confidence", "correctness")
+    assert means(joined) == (12, 0.7592, 0.75)
+    first = whole_rows(open_source(log))[0]
+    assert first["answer"] == "78" and "What is 39 + 39?" in first["question"]
+    assert first["model"] == "gpt-5-mini"

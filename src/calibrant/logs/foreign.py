@@ -21,11 +21,15 @@ from ..errors import UnusableInput
 from .sources import Given, Source, rows_source
 
 __all__ = [
-    "beginning_keys", "cell", "flattened", "graded", "hidden", "json_in", "label_of", "lines_in", "nested_rows",
-    "parts", "paths_of", "records_in", "saying", "text_in", "tool_source", "whole_rows",
+    "SCORE", "beginning_keys", "cell", "flattened", "graded", "hidden", "json_in", "label_of", "lines_in",
+    "nested_rows", "parts", "paths_of", "records_in", "saying", "text_in", "tool_source", "whole_rows",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
+
+SCORE = "calibrant"
+"""What the probabilities that calibrant sends to other tools are called there. They come back with the next export."""
+OF_SCORE = re.compile(rf"{SCORE}(?:[./].*)?")
 
 WORDS = (
     ("confidence",),
@@ -225,13 +229,18 @@ def tool_source(
 ) -> Source:
     """Flat rows as a source. `found` has for each part its columns; rows of an item that comes again belong together.
 
-    A column that is in no row plays no part. `lacking` says of a part what to do where there is no column for it.
+    A column that is in no row plays no part, and a score that calibrant itself gave is no verdict.
+    `lacking` says of a part what to do where there is no column for it.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     there = {
         part: tuple(one for one in ((names,) if isinstance(names, str) else names) if one in columns)
         for part, names in found.items()
     }
+    given = tuple(name for name in there.get("correct", ()) if OF_SCORE.fullmatch(name))
+    if given:
+        there["correct"] = tuple(name for name in there["correct"] if name not in given)
+        notes = [*notes, f"{', '.join(given)}: calibrant's own probability, no verdict."]
     if item := there.get("item"):
         values = [str(row.get(item[0])) for row in rows if row.get(item[0]) is not None]
         if len(set(values)) < len(values):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calibrant.logs.foreign import graded, nested_rows, saying, tool_source
-from calibrant.logs.sources import Source
+from calibrant.logs.foreign import (
+    beginning_keys,
+    graded,
+    nested_rows,
+    paths_of,
+    records_in,
+    saying,
+    tool_source,
+)
+from calibrant.logs.sources import Claim, Given, Source, objects_in_memory
 from calibrant.logs.sureness import Sure, chosen_way, stated_in
 
 __all__ = ["Mlflow"]
@@ -15,6 +24,9 @@ __all__ = ["Mlflow"]
 VALUE = "/value"
 OF_TABLE = re.compile(r"/v\d+/score")
 """How the columns of metrics end in the table of `evaluate`, as in `exact_match/v1/score`."""
+OF_TRACE = re.compile(r'"(?:trace|request)_metadata"')
+"""What the head of a trace says, as versions 3 and 2 name it."""
+OWN = "mlflow."
 DROPPED = ("trace", "spans", "assessments", "tags", "trace_metadata", "request", "response")
 ASKED, ANSWERS = ("request", "inputs"), ("response", "outputs")
 NO_CONFIDENCE = (
@@ -26,6 +38,27 @@ NO_CONFIDENCE = (
 class Mlflow:
     """Results of MLflow (`genai.evaluate`, `evaluate`) and its traces: of several scorers or metrics one is chosen."""
 
+    def claim(self, log: Given) -> Claim:
+        """By a trace as `Trace.to_json` writes it, or by such objects in memory."""
+        if log.text:
+            whole = set(log.record or beginning_keys(log)) in ({"info", "data"}, {"info"})
+            return Claim.CONTENT if whole and OF_TRACE.search(log.beginning) else Claim.NONE
+        first = log.value[0] if isinstance(log.value, list) and log.value else None
+        info = _whole(first).get("info")
+        traced = isinstance(info, Mapping) and {"trace_metadata", "request_metadata"} & set(info)
+        return Claim.CONTENT if traced else Claim.NONE
+
+    def open(self, log: Given) -> Source:
+        """A row for each trace: its head, its assessments, and what its first span was given and gave."""
+        traces: list[Mapping[str, Any]]
+        if log.text:
+            traces = [t for path in paths_of(log) for t in records_in(path, on_lines=log.on_a_line)]
+        else:
+            traces = [_whole(one) for one in log.value]
+        return self.read(
+            objects_in_memory(log.name or f"{len(traces)} traces", [_headed(one) for one in traces])
+        )
+
     def knows(self, columns: Sequence[str]) -> bool:
         """By a trace's id beside assessments, or by metrics of a version."""
         traced = "trace_id" in columns and any(
@@ -35,7 +68,7 @@ class Mlflow:
 
     def read(self, source: Source) -> Source:
         """A scorer's value is the verdict; an expectation is the gold answer; a response may state its confidence."""
-        rows = [_assessed(row) for row in nested_rows(source)]
+        rows = [_spanned(_assessed(row)) for row in nested_rows(source)]
         columns = list(dict.fromkeys(name for row in rows for name in row))
         values = {name: bare for name in columns if (bare := _metric(name))}
         gold = _expectations(rows)
@@ -87,6 +120,63 @@ def _assessed(row: dict[str, Any]) -> dict[str, Any]:
                 found.append((at, f"{one.get('assessment_name')}{VALUE}", told["value"]))
     found.sort(key=lambda each: each[0])
     return {**{name: value for _, name, value in found}, **row}
+
+
+def _whole(trace: Any) -> Mapping[str, Any]:
+    """A trace as a mapping, whether it came as one or as MLflow's object; {} for what is none."""
+    if not isinstance(trace, Mapping) and type(trace).__module__.startswith(OWN):
+        trace = trace.to_dict()
+    return trace if isinstance(trace, Mapping) else {}
+
+
+def _headed(trace: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a trace, as `search_traces` names its columns."""
+    info, data = trace.get("info"), trace.get("data")
+    info, data = (one if isinstance(one, Mapping) else {} for one in (info, data))
+    told = info.get("trace_metadata") or info.get("request_metadata") or {}
+    return {
+        "trace_id": info.get("trace_id") or info.get("request_id"),
+        "request_time": info.get("request_time") or info.get("timestamp_ms"),
+        "state": info.get("state") or info.get("status"),
+        "request": data.get("request") or told.get("mlflow.traceInputs") or info.get("request_preview"),
+        "response": data.get("response") or told.get("mlflow.traceOutputs") or info.get("response_preview"),
+        "assessments": info.get("assessments") or [],
+        "spans": data.get("spans") or [],
+    }
+
+
+def _spanned(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with what its first span was given, what it gave, and its attributes that are not MLflow's own.
+
+    The first span has no parent. Inputs and outputs of the head of a trace may have been cut off, those of a span not.
+    """
+    told = next((a for span in row.get("spans") or () if (a := _attributes(span)) is not None), {})
+    own = {name: value for name, value in told.items() if not name.startswith(OWN) and not _nested(value)}
+    whole = {"request": told.get("mlflow.spanInputs"), "response": told.get("mlflow.spanOutputs")}
+    return {
+        **own,
+        **row,
+        **{name: value for name, value in whole.items() if value is not None and name in row},
+    }
+
+
+def _attributes(span: Any) -> dict[str, Any] | None:
+    """The attributes of a span that has no parent, each of them read from the JSON that it is kept as."""
+    if not isinstance(span, Mapping) or span.get("parent_span_id") or span.get("parent_id"):
+        return None
+    kept = span.get("attributes")
+    return {str(k): _read(v) for k, v in kept.items()} if isinstance(kept, Mapping) else None
+
+
+def _read(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, Mapping | list)
 
 
 def _expectations(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from calibrant.logs.foreign import SCORE as OURS
 from calibrant.logs.foreign import graded, label_of, nested_rows, saying, tool_source
 from calibrant.logs.sources import Source
 
@@ -29,7 +30,7 @@ class Phoenix:
         """The verdict is the score, turned round where less is better, else the label."""
         rows = nested_rows(source)
         if _annotations(source.columns):
-            evaluators, flat = _pivoted(rows)
+            evaluators, flat = _pivoted([_annotation(row) for row in rows])
         else:
             evaluators = _evaluators(source.columns)
             flat = [_row(row, evaluators) for row in rows]
@@ -48,7 +49,18 @@ class Phoenix:
 
 
 def _annotations(columns: Sequence[str]) -> bool:
-    return {"score", "label", "annotation_name", "annotator_kind"} <= set(columns)
+    """As the client's data frame has had them, has them now, or as the REST API gives them."""
+    there = set(columns)
+    named = {"annotation_name", "name"} & there and "annotator_kind" in there
+    results = {"score", "label"}, {"result.score", "result.label"}, {"result"}
+    return bool(named) and any(columns <= there for columns in results)
+
+
+def _annotation(row: Mapping[str, Any]) -> dict[str, Any]:
+    result = row.get("result")
+    told = dict(result) if isinstance(result, Mapping) else {}
+    told |= {name: row[f"result.{name}"] for name in ("score", "label") if f"result.{name}" in row}
+    return {**told, **row, "annotation_name": row.get("annotation_name") or row.get("name")}
 
 
 def _evaluators(columns: Sequence[str]) -> list[str]:
@@ -58,7 +70,7 @@ def _evaluators(columns: Sequence[str]) -> list[str]:
 
 def _pivoted(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """A row for each span and kind of annotator, a column for each name; people and judges are not mixed."""
-    kinds = {row.get("annotator_kind") for row in rows}
+    kinds = {row.get("annotator_kind") for row in rows if row["annotation_name"] != OURS}
     flat: dict[tuple[Any, ...], dict[str, Any]] = {}
     names = dict[str, None]()
     for i, row in enumerate(rows):
