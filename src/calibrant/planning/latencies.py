@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ _HIGH = 0.95
 
 
 def latencies_of(
-    panel: Panel, first: NDArray[Any], again: NDArray[np.bool_], *, large: str, peers: Sequence[str] = ()
+    panel: Panel, first: NDArray[Any], again: Mapping[str, NDArray[np.bool_]], *, peers: Sequence[str] = ()
 ) -> dict[str, Any] | None:
     """Seconds an answer takes, as mean and 95th percentile; None where the log has no latency at all.
 
@@ -26,8 +26,8 @@ def latencies_of(
     panel : the answers
     first : object, shape (items,)
         The model that answers each item first; peers are asked at the same time.
-    again : bool, shape (items,)
-        Where the large model is asked after that.
+    again : by model, bool, shape (items,)
+        Where it is asked after that, one after the other.
 
     Notes
     -----
@@ -40,7 +40,7 @@ def latencies_of(
     for name in set(first.tolist()):
         begun = np.where(first == name, by_name[name], begun)
     begun = np.maximum.reduce([begun, *(by_name[name] for name in peers)])  # NaN where one is not known
-    taken = begun + np.where(again, by_name[large], 0.0)
+    taken = begun + sum(np.where(there, by_name[name], 0.0) for name, there in again.items())
     return {
         "unit": "seconds",
         "chosen": _told(taken, panel.weight),

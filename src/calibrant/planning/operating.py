@@ -13,9 +13,10 @@ from ..metrics.intervals import Z95, redrawn
 from ..metrics.recovery import Recovery, apgr, cpt, random_apgr
 from ..tally import Floats
 
-__all__ = ["Aim", "Measured", "Point", "choose", "measure", "predicted", "realised"]
+__all__ = ["WORTH", "Aim", "Measured", "Point", "choose", "measure", "predicted", "realised"]
 
-_WORTH = 0.95
+WORTH = 0.95
+"""Without another aim: the share of what the best threshold adds that is to be recovered."""
 _NOTICEABLE = 1e-3
 _GRID = 101
 _NEAR = 0.05
@@ -151,10 +152,10 @@ def _wanted(aim: Aim, accuracy: Floats, spent: Floats) -> tuple[int, str, tuple[
             f"No cascade costs {aim.budget:g} an answer or less: {spent[0]:g} is paid before the large one."
         )
         return 0, rule, (note,)
-    rule = f"the least share of large calls that recovers {_WORTH:.0%} of the expected gain"
+    rule = f"the least share of large calls that recovers {WORTH:.0%} of the expected gain"
     if accuracy[best] - accuracy[0] < _NOTICEABLE:
         return 0, rule, ("No threshold is expected to add anything, so the large model is never asked.",)
-    return int(np.argmax(accuracy >= accuracy[0] + _WORTH * (accuracy[best] - accuracy[0]) - 1e-12)), rule, ()
+    return int(np.argmax(accuracy >= accuracy[0] + WORTH * (accuracy[best] - accuracy[0]) - 1e-12)), rule, ()
 
 
 def predicted(held: Recovery, costs: Costs, at: Point, shift: Floats, others: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..tally import Floats
 from .first_answers import FirstAnswers
 from .gains import GainModel, Gains
 
-__all__ = ["CascadePlan", "Decided", "Specialist"]
+__all__ = ["CascadePlan", "Decided", "Specialist", "Stage"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +35,18 @@ class Specialist:
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """A model between the first and the large one: what is left to gain over it, and from where on that is asked for.
+
+    `gain` is that of everything behind it: the stages after it, each where it is reached, and the large model.
+    """
+
+    model: str
+    gain: GainModel
+    threshold: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decided:
     """For each answer: what is predicted, and whether the large model answers again."""
@@ -47,7 +59,8 @@ class Decided:
 class CascadePlan(Sealed):
     """Models by the names in the log they were measured on, gain models by who answers first, and a threshold.
 
-    `threshold` is the gain from which on the large model is asked: 2, which no gain reaches, is never. `prices` are
+    `threshold` is the gain from which on the large model is asked: 2, which no gain reaches, is never. With `stages`
+    it is the gain of all that follows, and they are asked one after the other before the large model. `prices` are
     what an answer of each model costs on average, in `unit`. `expected` and `realised` are what was predicted for
     other rows and what these then showed.
     """
@@ -58,11 +71,13 @@ class CascadePlan(Sealed):
     specialists: tuple[Specialist, ...] = ()
     gains: Mapping[str, GainModel]
     threshold: float
+    stages: tuple[Stage, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
     unit: str = "large calls"
     expected: Mapping[str, Any] = field(default_factory=dict)
     realised: Mapping[str, Any] = field(default_factory=dict)
 
+    later = ("stages",)
     kind = Kind(
         noun="a cascade", format="calibrant/cascade", mark="plan_id",
         made_by="Make one with `calibrant plan cascade LOG --models SMALL,LARGE --out PLAN`.",
@@ -75,22 +90,28 @@ class CascadePlan(Sealed):
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that may be asked, each once."""
-        others = [one.model for one in self.specialists]
+        others = [one.model for one in (*self.specialists, *self.stages)]
         return tuple(dict.fromkeys([self.small, self.large, *others, *self.peers]))
 
-    def decide(self, first: str, answers: FirstAnswers) -> Decided:
-        """What the model that answered first leaves to gain, and whether that is enough to ask the large one."""
-        if first not in self.gains:
+    def decide(self, model: str, answers: FirstAnswers) -> Decided:
+        """What the model that answered, first or as a stage, leaves to gain, and whether that is enough to go on."""
+        told = self.gain_over(model)(answers)
+        return Decided(told=told, escalate=self.over(told.gain, model))
+
+    def gain_over(self, model: str) -> GainModel:
+        """The gain model of what follows an answer of this model; raises `UnusableInput` where the plan has none."""
+        stages = {one.model: one.gain for one in self.stages}
+        if model not in self.gains and model not in stages:
             raise UnusableInput(
-                f"The plan knows no gain over {first!r}, only over {', '.join(self.gains)}. "
+                f"The plan knows no gain over {model!r}, only over {', '.join([*self.gains, *stages])}. "
                 "Plan it with `calibrant plan cascade LOG --models SMALL,LARGE,OTHERS`."
             )
-        told = self.gains[first](answers)
-        return Decided(told=told, escalate=self.over(told.gain))
+        return self.gains[model] if model in self.gains else stages[model]
 
-    def over(self, gain: Floats) -> NDArray[np.bool_]:
-        """Whether gains reach the threshold."""
-        return np.asarray(gain >= self.threshold)
+    def over(self, gain: Floats, model: str | None = None) -> NDArray[np.bool_]:
+        """Whether gains reach the threshold: that of a stage by its name, else of the first answer."""
+        stages = {one.model: one.threshold for one in self.stages}
+        return np.asarray(gain >= stages.get(str(model), self.threshold))
 
     @cached_property
     def _domains(self) -> dict[tuple[str | None, str | None], str]:
@@ -107,6 +128,11 @@ class CascadePlan(Sealed):
             small=data["small"], large=data["large"], peers=tuple(data["peers"]),
             specialists=tuple(Specialist(**one) for one in data["specialists"]),
             gains={name: GainModel.from_json(model) for name, model in data["gains"].items()},
-            threshold=data["threshold"], prices=data["prices"], unit=data["unit"], expected=data["expected"],
+            threshold=data["threshold"],
+            stages=tuple(
+                Stage(model=one["model"], gain=GainModel.from_json(one["gain"]), threshold=one["threshold"])
+                for one in data.get("stages", ())
+            ),
+            prices=data["prices"], unit=data["unit"], expected=data["expected"],
             realised=data["realised"],
         )  # fmt: skip
