@@ -13,9 +13,12 @@ from typer.testing import CliRunner
 
 from calibrant.cli import app
 from calibrant.errors import NotEnoughLabels, UnusableInput
+from calibrant.guarantees.certifying import certify
 from calibrant.logs.panels import read_panel
 from calibrant.planning.cascades import PlannedCascade, first_answers_of, plan_cascade
 from calibrant.planning.operating import Aim
+from calibrant.planning.replaying import follow
+from calibrant.planning.splits import by_name, parted
 from calibrant.plans.cascades import CascadePlan
 
 from ..worlds import TwoModels
@@ -240,6 +243,90 @@ def test_a_log_of_one_verdict_is_planned_all_the_same(small: float, large: float
     assert (told["apgr"] is None) == (large <= small)
 
 
+# ------------------------------------------------------------------ several stages
+
+
+def staged(n: int = 1000, seed: int = 0, price: float = 1.0) -> pd.DataFrame:
+    """The log with a middle model that is sure of what it gets right."""
+    world, rng = TwoModels(n, seed), np.random.default_rng(seed + 2000)
+    chance = 0.35 * world.small + 0.65 * world.large
+    right = (rng.random(n) < chance).astype(float)
+    middle = pd.DataFrame({
+        "task": "quiz", "item_id": np.arange(n), "domain": world.domain, "model": "middle", "correct": right,
+        "answer": np.where(right == 1, "A", rng.choice(["B", "C"], n)), "cost": price,
+        "confidence": np.clip(0.25 + 0.5 * right + 0.12 * rng.normal(size=n), 0, 1),
+    })  # fmt: skip
+    return pd.concat([log(n, seed), middle], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def stages() -> PlannedCascade:
+    return plan_cascade(staged(), ["small", "large"], stages=["middle"], fit_rows=500, seed=1, resamples=20)
+
+
+def test_a_stage_that_pays_stands_between_and_costs_less(stages: PlannedCascade) -> None:
+    told = stages.to_dict()
+    assert told["models"]["stages"] == [one["model"] for one in told["stages"]] == ["middle"]
+    alone = plan_cascade(staged(), ["small", "large"], fit_rows=500, seed=1, resamples=2)
+    came, two = told["chosen"]["realised"], alone.chosen["realised"]
+    assert came["cost"] < 0.7 * two["cost"]
+    assert came["accuracy"] > two["accuracy"] - 0.02
+    assert 0 < told["asked"]["large"] < told["asked"]["middle"] == pytest.approx(came["large_share"])
+    assert told["alone"]["large"] > told["alone"]["middle"] > told["alone"]["small"]
+    for name in ("accuracy", "cost", "large_share"):
+        low, high = told["chosen"]["predicted"][f"{name}_interval"]
+        assert low <= came[name] <= high
+    json.dumps(told, allow_nan=False)
+
+
+def test_following_a_plan_on_the_other_rows_gives_what_was_measured(stages: PlannedCascade) -> None:
+    plan = CascadePlan.from_json(stages.plan.to_json())
+    assert plan == stages.plan
+    panel = read_panel(staged(), plan.models)
+    panel = panel.of(by_name(panel))
+    _, test = parted(panel, 500, 1, what="A cascade", least=10)
+    done = follow(plan, panel.of(test))
+    came = stages.chosen["realised"]
+    assert done.grade.mean() == pytest.approx(came["accuracy"])
+    assert {name: there.mean() for name, there in done.asked.items()} == pytest.approx(dict(stages.asked))
+    assert (done.asked["large"] <= done.asked["middle"]).all()
+    assert set(done.model.tolist()) == {"small", "middle", "large"}
+    # Each answer's probability is that of whoever gave it, so one certificate can speak of the whole chain.
+    assert abs((done.p - done.grade).mean()) < 0.05
+    for name in ("small", "middle", "large"):
+        here = done.model == name
+        assert abs((done.p - done.grade)[here].mean()) < 4 * 0.5 / here.sum() ** 0.5
+
+
+def test_a_certificate_of_the_probabilities_that_a_chain_states_holds_for_the_whole_chain(
+    stages: PlannedCascade,
+) -> None:
+    """Of 40 fresh logs no more than one in ten may break what was promised at a level of 0.1, less three deviations."""
+    fresh = read_panel(staged(8000, 9), stages.plan.models)
+    done = follow(stages.plan, fresh)
+    rng, broken, granted = np.random.default_rng(0), 0, 0
+    for _ in range(40):
+        drawn = rng.permutation(len(fresh))
+        known, rest = drawn[:300], drawn[300:]
+        one = certify(done.p[known], done.grade[known], max_error=0.15, delta=0.1)
+        if one.threshold is not None:
+            granted += 1
+            sent = done.p[rest] >= one.threshold
+            broken += bool((1 - done.grade[rest][sent]).mean() > 0.15)
+    assert granted > 20
+    assert broken <= 4 + 3 * 1.9
+
+
+def test_a_stage_that_does_not_pay_is_left_out_and_a_name_counts_once() -> None:
+    useless = staged(600)
+    useless.loc[useless.model == "middle", ["correct", "confidence"]] = 0
+    made = plan_cascade(useless, ["small", "large"], stages="middle", fit_rows=300, resamples=2)
+    assert made.plan.stages == ()
+    assert any("middle is not asked" in note for note in made.notes)
+    with pytest.raises(UnusableInput, match="middle is named twice"):
+        plan_cascade(staged(100), ["small", "large", "middle"], stages="middle", fit_rows=50)
+
+
 # ------------------------------------------------------------------ the command
 
 
@@ -266,6 +353,35 @@ def test_the_command_prints_the_fields_and_keeps_the_plan(tmp_path: Path) -> Non
     assert "Seen on the other items" in shown.output
     assert "Seconds an answer, mean (and 95 % within): at the chosen point" in shown.output
     assert "small 1.5 (1.5), large 1.5 (1.5)." in shown.output.replace("\n", " ")
+
+
+def test_the_command_tells_of_stages(tmp_path: Path) -> None:
+    staged(500).to_parquet(tmp_path / "log.parquet")
+    common = [
+        str(tmp_path / "log.parquet"),
+        "--models",
+        "small,large",
+        "--stages",
+        "middle",
+        "--fit-rows",
+        "250",
+    ]
+    done = run(*common, "--chart", str(tmp_path / "c.svg"), "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [one["model"] for one in told["stages"]] == ["middle"]
+    assert any("--stages middle" in step["command"] for step in told["next"])
+    assert "middle or large" in (tmp_path / "c.svg").read_text()
+    shown = " ".join(run(*common).output.split())
+    assert "small alone: " in shown and "middle and large behind it: " in shown
+    assert "Chosen: ask middle again where the gain is at least" in shown
+    assert "Then middle, and " in shown and "Asked for of all answers: middle " in shown
+
+
+def test_plans_of_two_models_are_written_and_read_as_ever(planned: PlannedCascade) -> None:
+    kept = json.loads(planned.plan.to_json())
+    assert "stages" not in kept
+    assert CascadePlan.from_json(kept).stages == ()
 
 
 def test_the_command_refuses_what_it_cannot_read(tmp_path: Path) -> None:

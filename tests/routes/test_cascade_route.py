@@ -26,7 +26,7 @@ from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
 from calibrant.models.scripted import Scripted
 from calibrant.pipeline import Pipeline
-from calibrant.plans.cascades import CascadePlan, Specialist
+from calibrant.plans.cascades import CascadePlan, Specialist, Stage
 from calibrant.plans.first_answers import FirstAnswers
 from calibrant.plans.gains import GainModel
 from calibrant.plugins import find
@@ -258,6 +258,75 @@ def test_peers_are_asked_at_the_same_time_and_what_they_say_counts() -> None:
     assert "failed: down" in [step.outcome for step in silent.steps]
 
 
+MIDDLE = said("six", -0.1, "middle", cost=0.5)
+
+
+def through(
+    middle: Any = MIDDLE, large: Any = BETTER, *, small: Any = UNSURE, threshold: float = 0.2, **settings: Any
+) -> tuple[Cascade, Scripted]:
+    """A cascade with a stage between, and the model of the stage."""
+    between = middle if isinstance(middle, Scripted) else scripted(middle, "middle")
+    planned = plan(stages=(Stage(model="middle", gain=model_of_gains(("small",)), threshold=threshold),))
+    route = cascade(small, large, planned=planned, more={"middle": between}, **settings)
+    return replace(route, assessors={**route.assessors, "middle": assessor(between)}), between
+
+
+def test_a_stage_answers_between_and_keeps_what_it_is_sure_of() -> None:
+    route, middle = through(said("5", -0.02, "middle", cost=0.5))
+    got = answered(route)
+    assert got.completion.text == "5"
+    assert [(s.name, s.model, s.cost) for s in got.steps] == [
+        ("small", "small", 0.25),
+        ("stage", "middle", 0.5),
+    ]
+    assert got.steps[1].outcome.startswith("kept: a gain of -0.")
+    assert "below 0.200" in got.steps[1].outcome
+    assert got.confidence is not None
+    assert got.confidence.map_id == route.plan.stages[0].gain.model_id
+    assert got.confidence.p == got.steps[1].p
+    sure, middle = through(small=SURE)
+    assert [step.name for step in answered(sure).steps] == ["small"]
+    assert middle.calls == 0
+
+
+def test_what_was_said_before_counts_at_a_stage_and_the_large_model_comes_last() -> None:
+    """The stage is as sure as above, but says something else than the first model."""
+    for got in (answered(through(said("six", -0.02, "middle"))[0]), streamed(through(MIDDLE)[0])[1]):
+        assert got.completion == BETTER
+        assert [step.name for step in got.steps] == ["small", "stage", "large"]
+        assert got.confidence is not None
+        assert got.confidence.p == pytest.approx(0.9, abs=0.06)
+    deltas, got = streamed(through(said("5", -0.02, "middle"))[0])
+    assert [delta.text for delta in deltas] == ["5", ""]
+
+
+@pytest.mark.parametrize("middle", [ModelUnavailable("down"), ModelRefused("no"), said("  ", -0.1, "middle")])
+def test_a_stage_that_fails_is_passed_over(middle: Any) -> None:
+    got = answered(through(middle)[0])
+    assert got.completion == BETTER
+    assert [step.name for step in got.steps] == ["small", "stage", "large"]
+    assert got.steps[1].outcome.startswith("failed: ")
+    assert got.confidence is not None
+    assert got.confidence.p is None, "the plan tells of the large model after the stage alone"
+    fallen = answered(through(middle, ModelUnavailable("no"))[0])
+    assert fallen.completion == UNSURE
+    assert fallen.confidence is not None
+    assert fallen.confidence.p is not None
+
+
+def test_where_the_large_model_fails_the_last_stage_stands_and_a_first_that_fails_leaves_it_to_the_stage() -> (
+    None
+):
+    got = answered(through(large=ModelUnavailable("down"))[0])
+    assert got.completion == MIDDLE
+    assert [step.name for step in got.steps] == ["small", "stage", "large"]
+    got = answered(through(said("5", -0.02, "middle"), small=ModelUnavailable("down"), threshold=2.0)[0])
+    assert got.completion.text == "5"
+    assert [step.name for step in got.steps] == ["small", "stage"]
+    with pytest.raises(ModelError, match="small: failed: down; middle: failed: no; large: failed: down"):
+        answered(through(ModelRefused("no"), ModelUnavailable("down"), small=ModelUnavailable("down"))[0])
+
+
 def test_a_map_of_the_answering_model_goes_before_the_plan() -> None:
     curve = Steps(score=(0.0, 1.0), p=(0.5, 0.5), low=(0.4, 0.4), high=(0.6, 0.6), linear=True)
     evidence = Evidence(rows=100, n_eff=100.0, accuracy=0.5, mean_confidence=0.5, distinct=2, digest="0")
@@ -457,6 +526,23 @@ def test_a_file_describes_a_cascade(tmp_path: Path) -> None:
     assert set(route.assessors) == {"tiny"}, (
         "no map is for the large model, so reading its signals would be for nothing"
     )
+    asyncio.run(pipeline.close())
+
+
+def test_a_file_gives_each_stage_a_section(tmp_path: Path) -> None:
+    between = Stage(model="middle", gain=GAINS, threshold=0.1)
+    (tmp_path / "plan.json").write_text(plan(stages=(between,)).to_json())
+    table = {
+        "route": {"kind": "cascade", "plan": "plan.json"}, "models": {"small": UPSTREAM, "large": UPSTREAM},
+        "store": {"url": "log.db"},
+    }  # fmt: skip
+    with pytest.raises(UnusableInput, match=r'add a section \[models."middle"\]'):
+        build(parse(table, {}, tmp_path))
+    table["models"] |= {"middle": UPSTREAM}
+    pipeline = build(parse(table, {}, tmp_path))
+    route = pipeline.live.default.route
+    assert isinstance(route, Cascade)
+    assert set(route.assessors) == {"small", "middle"}, "its signals decide whether the large model is asked"
     asyncio.run(pipeline.close())
 
 

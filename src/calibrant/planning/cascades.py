@@ -52,9 +52,10 @@ class PlannedCascade(Shown):
 
     def _told(self) -> list[str]:
         came, plan = self.chosen["realised"], self.plan
+        then = ", then ".join([*(one.model for one in plan.stages), plan.large])
         return [
-            f"{plan.small}, then {', '.join([*(s.model for s in plan.stages), plan.large])} where it gains {plan.threshold:.3g} or more: "
-            f"{percent(came['accuracy'], 1)} right, {percent(came['large_share'], 1)} of the answers by "
+            f"{plan.small}, then {then} where it gains {plan.threshold:.3g} or more: "
+            f"{percent(came['accuracy'], 1)} right, {percent(self.asked.get(plan.large, 0.0), 1)} of the answers by "
             f"{plan.large}, on {self.test_rows:,} items"
         ]
 
@@ -149,7 +150,8 @@ def plan_cascade(
         plan=plan, measured=measure(shown, costs, seed, resamples), fit_rows=len(fit), test_rows=len(test),
         rows=panel.rows, unusable=panel.unusable, prices=cost, notes=notes,
         chosen={
-            "rule": at.rule, "threshold": at.threshold,
+            "rule": at.rule.replace("large calls", "calls to what follows") if after.stages else at.rule,
+            "threshold": at.threshold,
             **{name: came[name] for name in ("large_share", "accuracy", "cost")},
             "predicted": expected, "realised": came,
         },

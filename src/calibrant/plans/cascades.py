@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..errors import UnusableInput
 from ..files.sealed import Kind, Sealed
-from ..tally import Floats
 from .first_answers import FirstAnswers
 from .gains import GainModel, Gains
 
@@ -90,28 +89,32 @@ class CascadePlan(Sealed):
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that may be asked, each once."""
-        others = [one.model for one in (*self.specialists, *self.stages)]
+        others = [*(one.model for one in self.specialists), *(one.model for one in self.stages)]
         return tuple(dict.fromkeys([self.small, self.large, *others, *self.peers]))
 
     def decide(self, model: str, answers: FirstAnswers) -> Decided:
         """What the model that answered, first or as a stage, leaves to gain, and whether that is enough to go on."""
         told = self.gain_over(model)(answers)
-        return Decided(told=told, escalate=self.over(told.gain, model))
+        return Decided(told=told, escalate=np.asarray(told.gain >= self.threshold_of(model)))
 
     def gain_over(self, model: str) -> GainModel:
         """The gain model of what follows an answer of this model; raises `UnusableInput` where the plan has none."""
-        stages = {one.model: one.gain for one in self.stages}
-        if model not in self.gains and model not in stages:
+        found = {**{name: one.gain for name, one in self._stages.items()}, **self.gains}
+        if model not in found:
             raise UnusableInput(
-                f"The plan knows no gain over {model!r}, only over {', '.join([*self.gains, *stages])}. "
+                f"The plan knows no gain over {model!r}, only over {', '.join([*self.gains, *self._stages])}. "
                 "Plan it with `calibrant plan cascade LOG --models SMALL,LARGE,OTHERS`."
             )
-        return self.gains[model] if model in self.gains else stages[model]
+        return found[model]
 
-    def over(self, gain: Floats, model: str | None = None) -> NDArray[np.bool_]:
-        """Whether gains reach the threshold: that of a stage by its name, else of the first answer."""
-        stages = {one.model: one.threshold for one in self.stages}
-        return np.asarray(gain >= stages.get(str(model), self.threshold))
+    def threshold_of(self, model: str) -> float:
+        """The gain from which on an answer of this model is not the last: that of a stage, else of first answers."""
+        stage = self._stages.get(model)
+        return self.threshold if stage is None else stage.threshold
+
+    @cached_property
+    def _stages(self) -> dict[str, Stage]:
+        return {one.model: one for one in self.stages}
 
     @cached_property
     def _domains(self) -> dict[tuple[str | None, str | None], str]:

@@ -22,13 +22,18 @@ def cost_quality(told: Mapping[str, Any]) -> Chart:
     chosen point as these rows show it, the diamond what was predicted of it. `told` is the JSON
     object of `calibrant plan cascade`.
     """
-    names = told["models"]
-    by_share = _panel(told, "large_share", f"share of answers by {names['large']}")
+    by_share = _panel(told, "large_share", f"share of answers by {_after(told)}")
     by_cost = _panel(told, "cost", f"mean cost of an answer ({told['costs']['unit']})")
     # In units of large calls, with nothing else to pay, the second panel would be the first again.
     priced = told["costs"]["unit"] == "dollars"
     chart = alt.vconcat(by_share, by_cost, spacing=18) if priced else alt.vconcat(by_share)
     return dressed(chart, _described(told))
+
+
+def _after(told: Mapping[str, Any]) -> str:
+    """What follows the first answer: the large model, or stages and it."""
+    names = told["models"]
+    return " or ".join([*names.get("stages", ()), names["large"]])
 
 
 def _panel(told: Mapping[str, Any], x: str, title: str) -> Any:
@@ -58,7 +63,7 @@ def _key(told: Mapping[str, Any]) -> list[str]:
     small, large = fixed(told["small_accuracy"]), fixed(told["large_accuracy"])
     seen, hoped = (told["chosen"][which]["accuracy"] for which in ("realised", "predicted"))
     return [
-        f"■  left: {names['small']} alone {small}; right: {names['large']} alone {large}",
+        f"■  left: {names['small']} alone {small}; right: {_after(told)} alone {large}",
         f"●  chosen, as seen: {fixed(seen)};  ◇  as predicted: {fixed(hoped)}",
     ]
 

@@ -1,4 +1,4 @@
-"""A small model answers, and a larger one again where that promises to gain enough."""
+"""A small model answers, and larger ones again, one after the other, where that promises to gain enough."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ NOTHING = "The answer is empty."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cascade:
-    """Follows a `CascadePlan`: asks its first model, reads its signals, and the large one where the gain is enough.
+    """Follows a `CascadePlan`: asks its first model, reads its signals, and the next one where the gain is enough.
 
-    A specialist answers first in its domains. Peers are asked at the same time, and whether they agree counts. A model
-    that fails, or says nothing, is passed over and its step says why; when all do, `ModelError` is raised.
+    The next are the plan's stages, each with a threshold of its own, and then the large model. A specialist answers
+    first in its domains. Peers are asked at the same time, and whether they agree counts. A model that fails, or says
+    nothing, is passed over and its step says why; when all do, `ModelError` is raised.
 
     The confidence is that of the answer which is given: by its `Assessor` where that has a map, else the plan's
-    P(small right) or P(large right) with its interval. The plan speaks of the models it was measured on: of another it
-    gives None with the reason, unless `anyway`.
+    P(it is right) with its interval; that of the large model is told by the answer right before it in the plan. The
+    plan speaks of the models it was measured on: of another it gives None with the reason, unless `anyway`.
 
     A stream settles on a model before its first piece: an answer that is kept comes in one piece, the large model's as
     it is written.
@@ -91,7 +92,8 @@ class Cascade:
         check_names("[models]", parts.models, list(sections.values()), "model")
         models = {name: parts.models[section] for name, section in sections.items()}
         found = {name: parts.assessor(one) for name, one in models.items() if parts.signals}
-        used = {n: a for n, a in found.items() if n in plan.gains or (n == plan.large and a.has_own_map)}
+        asked = {*plan.gains, *(one.model for one in plan.stages)}
+        used = {n: a for n, a in found.items() if n in asked or (n == plan.large and a.has_own_map)}
         return cls(models=models, assessors=used, **settings)
 
     async def answer(self, question: Question, ask: Ask, needs: frozenset[str]) -> Answered:
@@ -137,33 +139,47 @@ class Cascade:
             yield piece
 
     async def _settled(self, way: _Way) -> Answered | None:
-        """The answer that is kept, or None where a larger model is to answer; peers are asked at the same time."""
+        """The answer that is kept, or None where the large model is to answer; peers are asked at the same time."""
         first = self.plan.first(way.question.task, way.question.domain)
         spoken, *peers = await asyncio.gather(
             self._spoken(way, first), *(self._spoken(way, name) for name in self.plan.peers)
         )
+        way.said = {name: _text(one) for name, one in zip(self.plan.peers, peers, strict=True)}
         if not isinstance(spoken.completion, Completion) and first != self.plan.small:
             self._failed(way, first, spoken)
             first, spoken = self.plan.small, await self._spoken(way, self.plan.small)
-        if not isinstance(spoken.completion, Completion):
-            self._failed(way, first, spoken)
-            self._peers_told(way, None, peers)
-            return None
+        answers, up = await self._told(way, first, spoken)
+        self._peers_told(way, answers, peers)
+        way.said[self.plan.small] = _text(spoken)  # whoever answered first is known by the small model's name
+        for name in (one.model for one in self.plan.stages) if up else ():
+            spoken = await self._spoken(way, name)
+            _, up = await self._told(way, name, spoken)
+            if not up:
+                break
+            way.said[name] = _text(spoken)
+        return None if up else way.answered()
+
+    async def _told(self, way: _Way, name: str, spoken: _Spoken) -> tuple[FirstAnswers | None, bool]:
+        """What is known of an answer before the next model is asked, and whether it is; one that failed is passed."""
         completion = spoken.completion
-        readings, assessed, (cost, seconds) = await self._assessed(way, first, completion)
-        answers = self._first_answers(way, completion, readings, peers)
-        decided = self.plan.decide(first, answers)
+        if not isinstance(completion, Completion):
+            self._failed(way, name, spoken)
+            way.told = way.by = None
+            return None, True
+        readings, assessed, (cost, seconds) = await self._assessed(way, name, completion)
+        answers = self._answers(way, completion, readings)
+        decided = self.plan.decide(name, answers)
         told, up = decided.told, bool(decided.escalate[0])
-        way.told, way.by = told, self.plan.gains[first]
-        gain = f"a gain of {told.gain[0]:.3f} is {'at least' if up else 'below'} {self.plan.threshold:.3f}"
-        confidence = self._confidence(way, first, completion, assessed, "small")
+        way.told, way.by = told, self.plan.gain_over(name)
+        least = self.plan.threshold_of(name)
+        gain = f"a gain of {told.gain[0]:.3f} is {'at least' if up else 'below'} {least:.3f}"
+        confidence = self._confidence(way, name, completion, assessed, "small")
         way.steps.append(Step(
-            name=self._role(first), model=completion.model, outcome=f"{'asked again' if up else 'kept'}: {gain}",
+            name=self._role(name), model=completion.model, outcome=f"{'asked again' if up else 'kept'}: {gain}",
             p=confidence.p, cost=total(completion.cost, cost), latency=spoken.latency + seconds,
         ))  # fmt: skip
-        self._peers_told(way, answers, peers)
         way.kept = Answered(completion=completion, readings=readings, confidence=confidence)
-        return None if up else way.answered()
+        return answers, up
 
     def _rest(self, way: _Way) -> list[str]:
         """Who is asked next, one after the other until one answers."""
@@ -217,7 +233,8 @@ class Cascade:
 
     def _role(self, name: str) -> str:
         roles = {self.plan.small: "small", self.plan.large: "large"}
-        return roles.get(name, "peer" if name in self.plan.peers else "specialist")
+        roles |= dict.fromkeys(self.plan.peers, "peer") | {one.model: "stage" for one in self.plan.stages}
+        return roles.get(name, "specialist")
 
     async def _by_large(self, way: _Way, name: str, spoken: _Spoken) -> Answered:
         """The answer of a model that was asked after the first, with its own confidence."""
@@ -244,11 +261,8 @@ class Cascade:
         readings, confidence = await assessor.assess(way.question, completion, asker)
         return readings, confidence, meter.read()
 
-    def _first_answers(
-        self, way: _Way, completion: Completion, readings: tuple[Reading, ...], peers: list[_Spoken]
-    ) -> FirstAnswers:
-        of_peers = [one.completion.text if isinstance(one.completion, Completion) else None for one in peers]
-        texts = {n: _one(text) for n, text in zip(self.plan.peers, of_peers, strict=True)}
+    def _answers(self, way: _Way, completion: Completion, readings: tuple[Reading, ...]) -> FirstAnswers:
+        texts = {name: _one(text) for name, text in way.said.items()}
         agreed, against = peer_agreement(_one(completion.text), texts)
         scores = {r.signal: [np.nan if r.score is None else float(r.score)] for r in readings}
         return FirstAnswers.of(
@@ -292,8 +306,11 @@ class Cascade:
     def _not_told(self, way: _Way, name: str, completion: Completion) -> str | None:
         """Why the plan has nothing to say of this answer."""
         if way.told is None or way.by is None:
-            return "no model answered before it, and the plan tells its probability only together with such an answer"
-        if name not in (self.plan.large, *self.plan.gains):
+            return (
+                "no model answered before it as the plan has it, and the plan tells its probability only together with "
+                "such an answer"
+            )
+        if name not in (self.plan.large, *self.plan.gains, *(one.model for one in self.plan.stages)):
             return f"the plan was not measured on answers of {name} after others"
         if not self.anyway and name not in (completion.model, self.models[name].name):
             return f"the plan was measured on {name!r}, not on {completion.model!r}; plan again, or set anyway = true"
@@ -319,14 +336,19 @@ class _Way:
     steps: list[Step] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
     errors: list[ModelError] = field(default_factory=list)
+    said: dict[str, str | None] = field(default_factory=dict)
     told: Gains | None = None
     by: GainModel | None = None
     kept: Answered | None = None
 
     def answered(self) -> Answered:
-        """The first model's answer, with all steps up to now."""
+        """The last answer that stood, with all steps up to now."""
         assert self.kept is not None  # what a caller has seen to
         return replace(self.kept, steps=tuple(self.steps))
+
+
+def _text(spoken: _Spoken) -> str | None:
+    return spoken.completion.text if isinstance(spoken.completion, Completion) else None
 
 
 def _one(text: str | None) -> Any:

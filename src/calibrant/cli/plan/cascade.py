@@ -27,6 +27,9 @@ def cascade_command(
     peers: Annotated[
         str, typer.Option(help="Cheap models that answer too, with commas: do they agree with the small one?")
     ] = "",
+    stages: Annotated[
+        str, typer.Option(help="Models between the small and the large one, from cheap to dear, with commas.")
+    ] = "",
     target_accuracy: Annotated[
         float | None, typer.Option(help="Choose the least share of large calls with this expected accuracy.")
     ] = None,
@@ -53,7 +56,7 @@ def cascade_command(
     from ..tables.plans import print_cascade
 
     made = plan_cascade(
-        log, columns(models), fit_rows=fit_rows, seed=seed, peers=columns(peers),
+        log, columns(models), fit_rows=fit_rows, seed=seed, peers=columns(peers), stages=columns(stages),
         aim=Aim(accuracy=target_accuracy, budget=budget), prices=_prices(prices), **asdict(labels),
     )  # fmt: skip
     if chart:
@@ -64,8 +67,16 @@ def cascade_command(
     if to:
         made.plan.save(to)
     kept = str(to) if to else None
+    between = ["--stages", stages] if stages else []
     steps = after_plan(
-        "plan cascade", asked_of(log, "", labels), kept, "--models", models, "--fit-rows", str(fit_rows)
+        "plan cascade",
+        asked_of(log, "", labels),
+        kept,
+        "--models",
+        models,
+        *between,
+        "--fit-rows",
+        str(fit_rows),
     )
     if as_json:
         told = {**made.to_dict(), "chart": str(chart) if chart else None, "out": kept}

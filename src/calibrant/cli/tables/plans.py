@@ -97,21 +97,22 @@ def print_cascade(made: PlannedCascade) -> None:
     told = made.to_dict()
     names, chosen = told["models"], told["chosen"]
     hope, came, unit = chosen["predicted"], chosen["realised"], told["costs"]["unit"]
+    after = " and ".join([*names["stages"], names["large"]])
     say(
-        f"{names['small']} alone: {_percent(told, 'small_accuracy')} right; {names['large']} alone: "
-        f"{_percent(told, 'large_accuracy')}. Measured on {made.test_rows:,} items; "
-        f"{made.fit_rows:,} others were fitted on."
+        f"{names['small']} alone: {_percent(told, 'small_accuracy')} right; {after} "
+        f"{'behind it' if names['stages'] else 'alone'}: {_percent(told, 'large_accuracy')}. "
+        f"Measured on {made.test_rows:,} items; {made.fit_rows:,} others were fitted on."
     )
     if told["apgr"] is None:
         say(told["apgr_reason"])
     else:
         say(
             f"APGR {_number(told, 'apgr')}; random order {fixed(told['random'])}. Half of the gap takes "
-            f"{_percent(told, 'cpt50')} of large calls, 80 % of it {_percent(told, 'cpt80')}."
-            + (f" {told['apgr_reason']}" if "apgr_reason" in told else "")
+            f"{_percent(told, 'cpt50')} of {'calls to them' if names['stages'] else 'large calls'}, 80 % of it "
+            f"{_percent(told, 'cpt80')}." + (f" {told['apgr_reason']}" if "apgr_reason" in told else "")
         )
     say(
-        f"Chosen: {_rule_of(names['large'], chosen['threshold'])} ({chosen['rule']}). "
+        f"Chosen: {_rule_of([*names['stages'], names['large']][0], chosen['threshold'])} ({chosen['rule']}). "
         f"Expected: {percent(hope['small_stays'], 1)} stay with the first model, {_percent(hope, 'accuracy')} right, "
         f"{hope['cost']:.4g} {unit} an answer."
     )
@@ -119,6 +120,8 @@ def print_cascade(made: PlannedCascade) -> None:
         f"Seen on the other items: {percent(came['small_stays'], 1)} stayed, {_percent(came, 'accuracy')} right, "
         f"{came['cost']:.4g} {unit} an answer."
     )
+    if names["stages"]:
+        say(_stages(told))
     if told["latency"]:
         say(_latency(told["latency"]))
     for one in told["specialists"]:
@@ -128,6 +131,17 @@ def print_cascade(made: PlannedCascade) -> None:
             f"(measured {fixed(100 * one['measured'], 1, signed=True)} on {one['rows']:,})."
         )
     print_aside(told["unusable"], told["notes"])
+
+
+def _stages(told: Mapping[str, Any]) -> str:
+    """From which gain each stage goes on, and how many answers each model was asked for."""
+    names = [*told["models"]["stages"], told["models"]["large"]]
+    rules = [
+        f"{one['model']}, and {_rule_of(then, one['threshold'])}"
+        for one, then in zip(told["stages"], names[1:], strict=True)
+    ]
+    shares = ", ".join(f"{name} {percent(told['asked'][name], 1)}" for name in names)
+    return f"Then {'; '.join(rules)}. Asked for of all answers: {shares}."
 
 
 def _latency(told: Mapping[str, Any]) -> str:
