@@ -182,6 +182,10 @@ def test_thresholds_where_one_action_is_taken_at_any_probability() -> None:
     always = ExpectedCost(wrong=1, review=5).decide(Confidence(p=Probability(0.5)))
     assert (always.action, always.threshold) == (Action.ANSWER, None)
     assert ExpectedCost(wrong=1, review=5).edges == ()
+    freer = ExpectedCost(wrong=10, review=50, disclaim_saves=0.5, disclaim=0.1)
+    lowest = freer.decide(Confidence(p=Probability(0.5)))
+    assert (lowest.action, lowest.threshold) == (Action.DISCLAIM, None)
+    assert freer.decide(Confidence(p=Probability(0.99))).threshold == freer.edges[0]
     assert ExpectedCost(wrong=10, review=0.0).thresholds == {
         "answer": 1.0, "disclaim": None, "review": 0.0, "hand_off": None,
     }  # fmt: skip

@@ -106,7 +106,7 @@ class ExpectedCost:
         floor = next(floor for floor, one in self._floors if one is action)
         threshold = floor if math.isfinite(floor) else None
         if action not in (Action.ANSWER, Action.DISCLAIM) and threshold is None:
-            threshold = next(iter(self.edges), None)  # it is taken below all of them
+            threshold = self.edges[0]  # it is taken below all of them
         return Decision(action=action, threshold=threshold, why=self._why(value, action))
 
     def _ways(self) -> list[tuple[Action, float, float]]:
