@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from calibrant.logs import tallies
+from calibrant.logs.gauged import beyond, gauged
+from calibrant.logs.scales import _beyond, _seen
+from calibrant.logs.sources import open_source
 from calibrant.logs.tallies import Log, read_log
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -46,6 +49,9 @@ def columns(seed: int = 0) -> dict[str, Any]:
         "percents": pa.array(rng.integers(0, 101, N).astype(np.int64)),
         "marks": pa.array(rng.integers(1, 6, N).astype(np.int32)),
         "lp": pa.array(-rng.exponential(1, N)),
+        "odd": pa.array(
+            [-1.0, 1e12, 1e12 + 1, -1e300, 1e300, 100.5, 101.0, None, np.nan, np.inf] * (N // 10)
+        ),
         "flag": pa.array(right),
         "holes": pa.array([None if i % 40 == 0 else bool(v) for i, v in enumerate(right)]),
         "words": pa.array(["yes" if v else "no" if i % 37 else "maybe" for i, v in enumerate(right)]),
@@ -66,6 +72,7 @@ ASKED: list[dict[str, Any]] = [
     {"confidence": "texts", "correct": "words", "by": ["task"], "weight": "weight"},
     {"confidence": "texts", "correct": "words", "wrong": "no,maybe", "right": "yes"},
     {"confidence": "percents", "correct": "words"},
+    {"confidence": "percents", "correct": "words", "by": ["task"], "scale": "percent"},
     {"confidence": "marks", "correct": "many", "scale": "1-5"},
     {"confidence": "lp", "correct": "flag", "scale": "logprob"},
 ]
@@ -108,11 +115,29 @@ def same(ours: Log, theirs: Log) -> None:
         assert mine.n_eff == pytest.approx(other.n_eff, rel=0.01)  # a cell holds several scores
 
 
+def gauged_alike(log: Any, file: Path) -> None:
+    """What tells the unit of a column is what reading its rows tells."""
+    opened, read = open_source(log), open_source(file)
+    for column in ("double", "single", "decimal", "texts", "percents", "marks", "lp", "odd", "ints"):
+        for by in ((), ("task",)) if column == "double" else ((),):
+            ours, theirs = gauged(opened, column, by), _seen(read, column, by)
+            assert set(ours) == set(theirs)
+            for key, mine in ours.items():
+                other = theirs[key]
+                assert (mine.numbers, +mine.counts) == (other.numbers, +other.counts), (column, key)
+                assert (mine.least, mine.most, mine.finest) == (other.least, other.most, other.finest), (
+                    column,
+                    key,
+                )
+        assert beyond(opened, column, 0.25, 0.5) == _beyond(read, column, 0.25, 0.5)
+
+
 def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> None:
     """The engine's counts of all that is asked are those of the file."""
     monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
     for asked, theirs in zip(ASKED, of_file, strict=True):
         same(read_log(log, **asked, cluster=None), theirs)
+    gauged_alike(log, Path(of_file[0].source))
 
 
 def test_duckdb_counts_as_the_file_is_read(

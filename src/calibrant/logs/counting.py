@@ -24,6 +24,7 @@ from ..maps.units import Unit
 from ..tally import Tally
 from . import values as rules
 from .keys import Key, group_codes
+from .numerals import Seen
 from .repeats import item_columns
 from .roles import Roles
 from .scales import Units
@@ -52,7 +53,7 @@ class Counts:
 
     The engine gives no `folds`, since so many rows are parted on their tallies, and no `constants`, which would cost
     another look at every row: name them with `by`. `repeated` says which ids repeat, `tied` are the columns by which
-    such rows are to be tied together.
+    such rows are to be tied together, `seen` what the numbers of a column counted as fractions are like.
     """
 
     rows: int = 0
@@ -69,6 +70,7 @@ class Counts:
     repeated: list[str] = field(default_factory=list)
     tied: tuple[str, ...] = ()
     units: dict[Key, Unit] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
 
 def count(source: Source, roles: Roles, unit: Unit) -> Counts:
@@ -304,7 +306,19 @@ def _collect(
     counts.read_as[kind] += int(n[got["cell"] <= _ZERO].sum())
     counts.read_as["text"] += int(n[good & (got["cell"] > _ZERO)].sum())
     counts.read_as = +counts.read_as
+    counts.seen = _seen(got["cell"], score, n)
     _into_groups(counts, got, roles, score, why)
+
+
+def _seen(cell: NDArray[np.int64], score: NDArray[np.float64], n: NDArray[np.int64]) -> Seen:
+    """What the numbers within [0, 1] are like."""
+    at = cell <= _ZERO
+    held, n = score[at], n[at]
+    inside, ones = n[(held > 0) & (held < 1)].sum(), n[held == 1].sum()
+    return Seen(
+        numbers=int(n.sum()), least=float(held.min(initial=1.0)), most=float(held.max(initial=0.0)),
+        counts=Counter(inside=int(inside), ones=int(ones)),
+    )  # fmt: skip
 
 
 def _into_groups(

@@ -13,7 +13,7 @@ from ..plugins import names
 from ..tally import Floats
 from .spellings import says_wrong, spelling
 
-__all__ = ["SHOWN", "Doubt", "Seen", "marked", "settled"]
+__all__ = ["LOOKED_AT", "SHOWN", "Doubt", "Seen", "marked", "settled"]
 
 MANY = 0.05
 """A share of numbers that no stray values make."""
@@ -79,6 +79,13 @@ class Seen:
         for i in np.argsort(-counts, kind="stable")[:50].tolist():
             self.common[float(found[i])] += int(counts[i])
 
+    def __add__(self, other: Seen) -> Seen:
+        return Seen(
+            numbers=self.numbers + other.numbers, least=min(self.least, other.least), most=max(self.most, other.most),
+            counts=self.counts + other.counts, common=self.common + other.common,
+            finest=max(self.finest, other.finest),
+        )  # fmt: skip
+
     @property
     def silent(self) -> bool:
         """Whether nothing but 0 and 1 is there, which any unit may hold."""
@@ -102,7 +109,8 @@ class Seen:
     def told(self) -> str:
         """The range, and the commonest."""
         common = ", ".join(f"{value:g} ({n:,} times)" for value, n in self.common.most_common(SHOWN))
-        return f"Its {self.numbers:,} numbers run from {self.least:g} to {self.most:g}; the commonest are {common}."
+        often = f"; the commonest are {common}" if common else ""
+        return f"Its {self.numbers:,} numbers run from {self.least:g} to {self.most:g}{often}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import UnusableInput
 from ..maps.units import FRACTION, SCALES, Unit
+from .gauged import beyond, gauged
 from .keys import Key, group_codes
 from .levels import are_levels
 from .numerals import SHOWN, Doubt, Seen, marked, settled
 from .sources import Source
 from .values import numbers
 
-__all__ = ["NAMES", "Units", "units_of"]
+__all__ = ["NAMES", "Units", "fractions", "units_of"]
 
 NAMES = tuple(name for name in SCALES if name != "unbounded")
 """What a person may name."""
@@ -47,8 +49,20 @@ class Units:
         return self.groups.get(key, self.default)
 
 
-def units_of(source: Source, column: str, by: Sequence[str] = (), scale: str | None = None) -> Units:
+def fractions(column: str, seen: Seen) -> Units | None:
+    """The unit of a column in which no number lies below 0 or above 1; None where that is in doubt all the same."""
+    found = settled(seen, column)
+    if isinstance(found, Doubt) or found.scale != "fraction":
+        return None
+    return Units(default=found, notes=_notes(column, found, seen))
+
+
+def units_of(
+    source: Source, column: str, by: Sequence[str] = (), scale: str | None = None, *, counted: bool = False
+) -> Units:
     """Decide the unit of a column, whole; `scale` is what a person says, one of `NAMES`.
+
+    Where rows are `counted`, the engine that holds them is asked, and none of them is read.
 
     Raises `UnusableInput` where it cannot be told, and where `scale` is no scale or not that of the numbers.
 
@@ -65,9 +79,10 @@ def units_of(source: Source, column: str, by: Sequence[str] = (), scale: str | N
     if scale is None and (known := _known(source, column)):
         unit = Unit(scale=known, column=column)
         return Units(default=unit, notes=() if known == "fraction" else (_read_as(column, unit),))
-    whole = _seen(source, column, ())[()]
+    look = _Look(gauged, beyond) if counted else _Look(_seen, _beyond)
+    whole = look.seen(source, column, ())[()]
     if scale is not None:
-        return _named(source, column, scale, whole)
+        return _named(source, column, scale, whole, look)
     if not whole.numbers and _in_words(source, column):
         unit = Unit(scale="levels", column=column)
         return Units(default=unit, notes=(_read_as(column, unit),))
@@ -75,10 +90,17 @@ def units_of(source: Source, column: str, by: Sequence[str] = (), scale: str | N
     clean = isinstance(everywhere, Unit) and not whole.counts["above"] and not whole.counts["below"]
     if not by or clean or not whole.numbers:
         if isinstance(everywhere, Doubt):
-            raise _refused(source, column, everywhere, whole, by)
+            raise _refused(source, column, everywhere, whole, by, look)
         strays = everywhere.whole and whole.counts["inside"] > 0
         return Units(default=everywhere, notes=_notes(column, everywhere, whole), strays=strays)
-    return _by_group(source, column, tuple(by), everywhere, whole)
+    return _by_group(source, column, tuple(by), everywhere, whole, look)
+
+
+class _Look(NamedTuple):
+    """Who looks at the numbers of a column: what each group holds, and how many lie outside of two bounds."""
+
+    seen: Callable[[Source, str, Sequence[str]], dict[Key, Seen]]
+    beyond: Callable[[Source, str, float, float], int]
 
 
 def check_units(source: Source, column: str, by: Sequence[str], unit: Callable[[Key], Unit]) -> None:
@@ -135,9 +157,11 @@ def _in_words(source: Source, column: str) -> bool:
     return (first := source.first(column)).dtype.kind == "O" and are_levels(first.tolist())
 
 
-def _misfit(source: Source, unit: Unit, seen: Seen) -> int:
+def _misfit(source: Source, unit: Unit, seen: Seen, look: _Look) -> int:
     """How many numbers of a column are none of a unit, where they are too many for slips; else 0."""
-    outside = _outside(source, str(unit.column), unit)
+    low, high = unit.of.low, unit.of.high
+    inside = low <= seen.least and seen.most <= high
+    outside = 0 if inside else look.beyond(source, str(unit.column), low, high)
     marks = outside if outside and marked(seen) and unit.of.low >= 0 else 0
     few = seen.stray(outside) or (0 < marks == seen.counts["below"] and 2 * marks <= seen.numbers)
     return 0 if few else outside
@@ -150,14 +174,14 @@ def _unit(column: str, scale: str, seen: Seen) -> Unit:
     return Unit(scale=scale, column=column, whole=scale == "percent" and not seen.counts["inside"])
 
 
-def _named(source: Source, column: str, scale: str, seen: Seen) -> Units:
+def _named(source: Source, column: str, scale: str, seen: Seen, look: _Look) -> Units:
     """As a person says; refused where many of the numbers are none of that scale."""
     unit = _unit(column, scale, seen)
-    if outside := _misfit(source, unit, seen):
+    if outside := _misfit(source, unit, seen, look):
         of = f"{unit.of.low:g} to {unit.of.high:g}" if np.isfinite(unit.of.low) else "above 0"
         beyond = f"lie outside of {of}" if np.isfinite(unit.of.low) else "are above 0"
         beyond = "are no words" if scale == "levels" else beyond
-        others = [name for name in NAMES if not _misfit(source, _unit(column, name, seen), seen)]
+        others = [name for name in NAMES if not _misfit(source, _unit(column, name, seen), seen, look)]
         raise UnusableInput(
             f"--scale {scale} is not the unit of {column!r} in {source.name}: {outside:,} of its {seen.numbers:,} "
             f"numbers {beyond}. {seen.told} Those that hold them: {', '.join(others)}; or leave --scale out."
@@ -178,20 +202,18 @@ def _named(source: Source, column: str, scale: str, seen: Seen) -> Units:
     return Units(default=unit, notes=tuple(notes))
 
 
-def _outside(source: Source, column: str, unit: Unit) -> int:
-    if unit.of.low == -np.inf and unit.of.high == np.inf:
-        return 0
+def _beyond(source: Source, column: str, low: float, high: float) -> int:
     found = 0
     for block in source.blocks([column]):
         values = numbers(block[column]).values
-        found += int(unit.of.outside(values[np.isfinite(values)]).sum())
+        found += int((np.isfinite(values) & ((values < low) | (values > high))).sum())
     return found
 
 
 def _by_group(
-    source: Source, column: str, by: tuple[str, ...], everywhere: Unit | Doubt, whole: Seen
+    source: Source, column: str, by: tuple[str, ...], everywhere: Unit | Doubt, whole: Seen, look: _Look
 ) -> Units:
-    seen = {key: one for key, one in _seen(source, column, by).items() if one.numbers}
+    seen = {key: one for key, one in look.seen(source, column, by).items() if one.numbers}
     each = {key: settled(one, column) for key, one in seen.items()}
     sure = {key: one for key, one in each.items() if isinstance(one, Unit) and not seen[key].silent}
     if len({unit.scale for unit in sure.values()}) < 2 and isinstance(everywhere, Unit):
@@ -200,14 +222,16 @@ def _by_group(
         if silent and everywhere.scale != "fraction":
             named = "; ".join(_group(by, key) for key in silent[:SHOWN])
             why = f"most of it is in {everywhere.scale}, and where {named} it holds nothing but 0 and 1"
-            raise _refused(source, column, Doubt(why, (everywhere.scale, "fraction")), whole, by)
+            raise _refused(source, column, Doubt(why, (everywhere.scale, "fraction")), whole, by, look)
         strays = everywhere.whole and whole.counts["inside"] > 0
         return Units(default=everywhere, notes=notes, strays=strays)
     for key, one in each.items():
         if key not in sure:
             why = one.why if isinstance(one, Doubt) else "it holds nothing but 0 and 1 there"
             options = one.options if isinstance(one, Doubt) else ("percent", "fraction")
-            raise _refused(source, column, Doubt(f"where {_group(by, key)}, {why}", options), seen[key], by)
+            raise _refused(
+                source, column, Doubt(f"where {_group(by, key)}, {why}", options), seen[key], by, look
+            )
     notes = tuple(
         f"Where {_group(by, key)}: {_read_as(column, unit)}" for key, unit in list(sure.items())[:20]
     )
@@ -247,12 +271,14 @@ def _ones(column: str, seen: Seen) -> list[str]:
     ]
 
 
-def _refused(source: Source, column: str, doubt: Doubt, seen: Seen, by: Sequence[str]) -> UnusableInput:
-    parted = _parting(source, column, by)
-    whole = _seen(source, column, ())[()] if by else seen
-    fitting = [one for one in doubt.options if not _misfit(source, _unit(column, one, whole), whole)] or [
-        "uncertainty"
-    ]
+def _refused(
+    source: Source, column: str, doubt: Doubt, seen: Seen, by: Sequence[str], look: _Look
+) -> UnusableInput:
+    parted = _parting(source, column, by, look)
+    whole = look.seen(source, column, ())[()] if by else seen
+    fitting = [
+        one for one in doubt.options if not _misfit(source, _unit(column, one, whole), whole, look)
+    ] or ["uncertainty"]
     options = [f"--scale {name} ({SCALES[name].told})" for name in fitting]
     if parted:
         options.insert(0, f"--by {','.join([*by, parted])} (each {parted} keeps to one unit)")
@@ -262,11 +288,11 @@ def _refused(source: Source, column: str, doubt: Doubt, seen: Seen, by: Sequence
     )
 
 
-def _parting(source: Source, column: str, by: Sequence[str]) -> str | None:
+def _parting(source: Source, column: str, by: Sequence[str], look: _Look) -> str | None:
     """A column each of whose values has a unit of its own, where not all have the same."""
     for name in PARTING:
         if name in source.columns and name not in by:
-            seen = _seen(source, column, (*by, name)).values()
+            seen = look.seen(source, column, (*by, name)).values()
             each = [settled(one, column) for one in seen if one.numbers]
             scales = {one.scale for one in each if isinstance(one, Unit)}
             silent = any(one.silent for one in seen if one.numbers)

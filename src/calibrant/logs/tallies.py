@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fits.crossfit import folds
-from ..maps.units import Unit
+from ..maps.units import FRACTION, Unit
 from ..tally import Tally
 from .counting import Counts, count, countable
 from .doubts import doubts
@@ -27,9 +27,10 @@ from .opening import labelled, open_log
 from .reader import Parsed, Reader, require_usable
 from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, mixed_signals, parted_by_signal
-from .scales import units_of
+from .scales import Units, fractions, units_of
 from .sources import Source
 from .unanswered import answer_column
+from .values import ABOVE, BELOW
 from .vocabulary import EMPTY
 
 __all__ = ["Log", "read_log"]
@@ -143,13 +144,31 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None
-    units = units_of(source, roles.confidence, roles.by, scale)
-    if not countable(units):
-        return None
-    counts = count(source, roles, units.default)
+    counts, units = _as_fractions(source, roles) if scale is None else (None, None)
+    if counts is None or units is None:
+        units = units_of(source, roles.confidence, roles.by, scale, counted=True)
+        if not countable(units):
+            return None
+        counts = count(source, roles, units.default)
     counts.notes += units.notes
     counts.units = dict.fromkeys([*counts.groups, *counts.empty], units.default)
     return counts
+
+
+def _as_fractions(source: Source, roles: Roles) -> tuple[Counts | None, Units | None]:
+    """What is counted where the numbers are fractions, as most are, so that one look at them tells that they are.
+
+    None where some are none, and where the first rows already say so.
+    """
+    assert source.table is not None
+    first = source.first(roles.confidence)
+    apart = roles.confidence in source.scales or first.dtype.kind != "f"
+    if apart or not ((first >= 0) & (first <= 1) | np.isnan(first)).all():
+        return None, None
+    counts = count(source, roles, FRACTION)
+    if counts.unusable[BELOW] or counts.unusable[ABOVE]:
+        return None, None
+    return counts, fractions(roles.confidence, counts.seen)
 
 
 def _count_blocks(source: Source, roles: Roles, folds: int, scale: str | None) -> Counts:
