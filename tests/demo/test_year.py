@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from calibrant.assembly.building import deployed
 from calibrant.assembly.config import load
 from calibrant.demo import year as module
 from calibrant.demo.year import year
@@ -20,8 +21,11 @@ def test_it_leaves_a_store_with_a_past_and_a_file_that_serves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "DAYS", 12)
+    monkeypatch.chdir(tmp_path)
+    folder = Path("demo")  # as --out demo gives it: the file is read from wherever one stands
+    folder.mkdir()
     for _ in range(2):  # in place of the one that is there
-        told = year(tmp_path, now=NOW, progress=lambda *_: None)
+        told = year(folder, now=NOW, progress=lambda *_: None)
     assert told.answers == 12 * 20 and 0 < told.verdicts < told.answers
     store = SqlStore(str(told.store))
     facts = [entry.fact for entry in store.since()]
@@ -31,6 +35,8 @@ def test_it_leaves_a_store_with_a_past_and_a_file_that_serves_it(
     assert promoted(store)[1] is not None
     store.close()
     config = load(told.config)
-    assert config.store is not None and Path(config.store.settings["url"]).name == "desk.db"
+    served, _ = deployed(config)
+    assert served.store.record(next(fact.id for fact in facts if isinstance(fact, Record))) is not None
+    served.store.close()
     assert config.pages.title == "Support desk (made up)"
     assert set(told.to_dict()) == {"store", "config", "answers", "verdicts", "happened"}

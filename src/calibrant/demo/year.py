@@ -70,5 +70,5 @@ def year(folder: Path, *, now: float, progress: Callable[[int, int], None]) -> Y
         )  # fmt: skip
     finally:
         made.close()
-    write(config, SERVED.format(file=config, store=json.dumps(str(store))))
+    write(config, SERVED.format(file=config, store=json.dumps(store.name)))
     return Year(store, config, DAYS * PER_DAY, found.labels, tuple(found.happened))

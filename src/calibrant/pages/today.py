@@ -16,7 +16,7 @@ from calibrant.overview.rules import MONTH, Money
 from calibrant.overview.standing import Standing
 from calibrant.overview.tallying import DAY, Happened
 from calibrant.overview.telling import ago, day, gap_said, minute, name_of, segment_name
-from calibrant.phrasing.numbers import dollars, fixed, of_100, percent, several
+from calibrant.phrasing.numbers import dollars, of_100, percent, several
 from calibrant.reviewing.enough import SENT
 from calibrant.reviewing.queue import Open
 from calibrant.types import FEW as ENOUGH
@@ -166,7 +166,7 @@ def _told(event: Happened) -> dict[str, Any]:
                  f"Kind of shift: {data.get('kind', 'unknown')}.",
         "resolved": f"An alarm was ended: {data.get('why', 'no reason given')}.",
         "change": f"{name}{_domain(by)}: {data.get('what', 'something')} changed{_moved(data)}.",
-        "promotion": f"Release {event.about} answers from now on. {data.get('note') or ''}",
+        "promotion": f"Release {event.about} answers from now on{_noted(data.get('note'))}.",
         "proposal": f"Another map is proposed{f' for {name}' if task else ''}.",
         "certificate": f"A certificate {_certified(data)}{f' for {name}' if task else ''}.",
         "erasure": f"Content was erased: {data.get('why', 'no reason given')}.",
@@ -174,6 +174,10 @@ def _told(event: Happened) -> dict[str, Any]:
     if event.kind == "change" and data.get("what") in OF_MODELS:
         return {}  # which is told of the whole task, beside the labels that it begins anew
     return {"time": event.time, "kind": event.kind, "task": task, "text": texts[event.kind].strip()}
+
+
+def _noted(note: Any) -> str:
+    return f": {str(note).rstrip('.')}" if note else ""
 
 
 def _certified(data: Json) -> str:
@@ -184,7 +188,7 @@ def _certified(data: Json) -> str:
 
 def _moved(data: Json) -> str:
     ends = [
-        fixed(one, 2) if isinstance(one, float) else str(one)[:60]
+        percent(one) if isinstance(one, float) else str(one)[:60]
         for one in (data.get("before"), data.get("after"))
     ]
     return f" from {ends[0]} to {ends[1]}" if data.get("after") is not None else ""

@@ -14,6 +14,9 @@ __all__ = ["describe_timeline", "timeline_chart"]
 
 Values = Mapping[str, Any]
 
+FLAG = 18
+"""Pixels that the letter of an event takes."""
+
 
 def timeline_chart(values: Values, *, width: int = 960) -> Chart:
     """Three lanes on one axis of days: the gap, the evidence with its line at 1 / alpha, and labels.
@@ -100,7 +103,7 @@ def _gap_lane(values: Values, x: Any, width: int) -> Any:
         weeks.mark_point(filled=True, opacity=1, size=50, color=INK, stroke="white", clip=True).encode(
             x=x, y=y
         ),
-        *_flags(values, x),
+        *_flags(values, x, width),
     ]
     return _lane(values, x, *layers, width=width, height=190, title="Gap, points: claimed − right")
 
@@ -141,9 +144,13 @@ def _stretches(values: Values) -> list[list[Values]]:
     return [part for part in parts if part]
 
 
-def _flags(values: Values, x: Any) -> list[Any]:
+def _flags(values: Values, x: Any, width: int) -> list[Any]:
     """The letter of each event at the top of the lane; of those too near to each other the first stands for all."""
-    rows = [{"t": in_ms(one["time"]), "letter": one["letter"]} for one in values["events"]]
+    apart = FLAG * (values["end"] - values["start"]) / width
+    rows: Rows = []
+    for one in sorted(values["events"], key=lambda event: event["time"]):
+        if not rows or in_ms(one["time"]) - rows[-1]["t"] >= in_ms(apart):
+            rows.append({"t": in_ms(one["time"]), "letter": one["letter"]})
     if not rows:
         return []
     base = plot(rows).encode(x=x, y=alt.value(-2))
