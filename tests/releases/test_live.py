@@ -15,6 +15,7 @@ from calibrant.errors import BadRequest, ModelError, UnusableInput
 from calibrant.maps.calibration import MapSet
 from calibrant.models.scripted import Scripted
 from calibrant.plans.ballots import Ballots
+from calibrant.plugins import find
 from calibrant.policies.bands import Bands
 from calibrant.releases.fallbacks import Fallbacks, SeveralFallbacks
 from calibrant.releases.live import Live, Parts, made, signals_made, task_in
@@ -173,6 +174,21 @@ def test_what_is_made_of_a_part(own: None) -> None:
     assert str(refused.value) == "[task.law.route] has an unknown key 'model'. Known: size."
 
 
+def test_a_policy_may_be_made_of_the_same_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own:
+        @classmethod
+        def from_settings(cls, settings: dict[str, object], parts: Parts) -> object:
+            return Bands(answer=1.0 - len(parts.models) / 10)
+
+    monkeypatch.setattr(
+        "calibrant.releases.live.find", lambda family, kind: Own if kind == "own" else find(family, kind)
+    )
+    two = Way(
+        policy=Part(kind="own"), models=(("model", "model"), ("big", "big")), route=Part(kind="ensemble")
+    )
+    assert Live.of(Release(default=two), MODELS).default.policy == Bands(answer=0.8)
+
+
 def test_signals_are_made_in_their_order_and_refused_by_name() -> None:
     assert list(signals_made((Part(kind="verbalized"), Part(kind="mean_logprob")))) == [
         "verbalized",
@@ -274,6 +290,16 @@ def test_a_release_that_cannot_live_says_where(release: Release, says: str) -> N
     with pytest.raises(UnusableInput) as refused:
         Live.of(release, MODELS)
     assert str(refused.value).startswith(says)
+
+
+def test_a_model_of_several_comes_to_life_alone() -> None:
+    pool = Way(route=Part(kind="ensemble"), models=(("a", "model"), ("b", "big")), gate="hold")
+    whole = Live.of(Release(default=pool), MODELS, {"one": "model", "two": "big"})
+    for task, name in ((None, "one"), ("law", "two")):
+        way = whole.way(task, name)
+        assert way.route == Single(model=MODELS[whole.names[name]]) and way.hold
+        assert way.model is MODELS[whole.names[name]]
+    assert whole.default.hold and not isinstance(whole.default.route, Single)
 
 
 def test_where_a_file_sets_what_is_for_all_tasks() -> None:

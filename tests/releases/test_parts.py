@@ -88,6 +88,15 @@ def test_a_release_keeps_all_settings_of_a_part() -> None:
         )
 
 
+def test_what_a_route_is_given_is_no_setting_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def route(model: str = "", models: tuple[str, ...] = (), size: int = 3) -> None:
+        raise AssertionError((model, models, size))
+
+    monkeypatch.setattr("calibrant.releases.parts.find", lambda *_: route)
+    assert kept("routes", Part(kind="own")).settings == {"size": 3}
+    assert kept("signals", Part(kind="own")).settings == {"model": "", "models": [], "size": 3}
+
+
 def test_only_what_may_ask_whether_two_answers_say_the_same_is_told_whom() -> None:
     retrieval = Part(kind="retrieval", settings={"seconds": 3.0})
     assert comparing(retrieval, None) is retrieval

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import calibrant
@@ -18,9 +19,11 @@ from calibrant.dialogue.prompts import Prompt
 from calibrant.errors import UnusableInput
 from calibrant.guarantees.certifying import certify
 from calibrant.maps.calibration import CalibrationMap, MapSet
+from calibrant.plans.ballots import Ballots
 from calibrant.plans.certificates import CertificateSet
 from calibrant.releases.live import Live
 from calibrant.releases.release import Part, Release, Way
+from calibrant.routing.votes import fit_votes
 
 SCORES, RIGHT = [0.6, 0.9] * 200, ([0, 1] * 9 + [0, 0] + [1, 1] * 10) * 10
 FITTED: CalibrationMap = calibrant.fit(SCORES, RIGHT, "platt").map
@@ -117,6 +120,8 @@ def test_every_part_moves_the_id() -> None:
     assert len({one.release_id for one in (RELEASE, *others)}) == len(others) + 1
 
 
+VOTES = [["A", "B", "A", "B"] * 20, ["A", "B", "A", "A"] * 20]
+POOL = fit_votes(Ballots.of(["one", "two"], VOTES), np.array([[1, 1, 1, 0] * 20, [1, 1, 1, 1] * 20], float))
 BANDS = {"kind": "bands", "settings": {}}
 SINGLE = {"kind": "single", "settings": {}}
 PLAIN: dict[str, Any] = {
@@ -133,7 +138,7 @@ def test_what_is_not_stated_is_left_out_of_a_way() -> None:
         signals=(Part(kind="verbalized", settings={"posture": "cautious"}), Part(kind="min_logprob")),
         maps=MapSet(groups=(((), FITTED),)),
         policy=Part(kind="risk_control", settings={"below": "hand_off"}, files={"certificates": CERTIFICATES}),
-        route=Part(kind="ensemble", settings={"samples": 1}),
+        route=Part(kind="ensemble", settings={"samples": 1}, files={"pool": POOL}),
         models=(("a", "one"), ("b", "two")), others={"peer": "three"}, gate="hold", disclaim="append", format="by_kind",
         prompt=Prompt(name="p", system="Be brief."),
     )  # fmt: skip
@@ -147,7 +152,7 @@ def test_what_is_not_stated_is_left_out_of_a_way() -> None:
             "kind": "risk_control", "settings": {"below": "hand_off"},
             "files": {"certificates": CERTIFICATES.to_dict()},
         },
-        "route": {"kind": "ensemble", "settings": {"samples": 1}},
+        "route": {"kind": "ensemble", "settings": {"samples": 1}, "files": {"pool": POOL.to_dict()}},
         "models": [["a", "one"], ["b", "two"]], "others": {"peer": "three"}, "gate": "hold", "disclaim": "append",
         "format": "by_kind",
         "prompt": {
@@ -157,7 +162,8 @@ def test_what_is_not_stated_is_left_out_of_a_way() -> None:
     }  # fmt: skip
     again = Way.from_dict(json.loads(json.dumps(told)))
     assert again.to_dict() == told
-    assert (again.signals, again.route, again.models) == (every.signals, every.route, every.models)
+    assert (again.signals, again.models) == (every.signals, every.models)
+    assert again.route.settings == {"samples": 1} and type(again.route.files["pool"]) is type(POOL)
     assert (again.gate, again.disclaim, again.format, again.prompt) == (
         "hold",
         "append",

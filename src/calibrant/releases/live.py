@@ -104,8 +104,7 @@ class LiveWay:
         the server's (tools, `response_format`), or the route has prompts of its own for what the answer is to be like,
         no form is asked for. The question tells how it is asked, for who reads signals of its answer.
         """
-        bare = question if question.put_by is None else replace(question, put_by=None)
-        formal, asked = self._put(bare, ask)
+        formal, asked = self._put(replace(question, put_by=None), ask)
         return replace(formal, asked_with=asked_with(asked)), asked
 
     def _put(self, question: Question, ask: Ask) -> tuple[Question, Ask]:

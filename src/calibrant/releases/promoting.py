@@ -93,7 +93,7 @@ def promote(
 
 
 def _known(store: Store, release_id: str) -> Release:
-    for entry in store.events(PROMOTION, about=release_id, newest=True):
+    for entry in store.events(PROMOTION, about=release_id):
         return release_in(_event(entry))
     known = ", ".join(dict.fromkeys(one.release_id for one in promotions(store))) or "none"
     raise UnusableInput(
