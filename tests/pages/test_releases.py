@@ -102,3 +102,16 @@ def test_certificates_are_shown_with_what_they_promise_and_when_they_do_not(desk
         time.sleep(0.1)
     assert "none of them in force" in boss.page and "alarm-1" in boss.page
     store.close()
+
+
+def test_what_was_read_too_late_for_one_look_is_there_for_the_next(
+    desk: Maker, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibrant.pages.releases.PATIENCE", 0.0)
+    boss = desk(path=path, clock=lambda: 2e6).person("boss")
+    for _ in range(200):
+        assert boss.get("/releases") == 200, boss.page
+        if "can be promoted" in boss.page:
+            return
+        time.sleep(0.1)
+    raise AssertionError(boss.page)

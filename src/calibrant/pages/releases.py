@@ -63,6 +63,7 @@ class _Releases:
     def __init__(self, shell: Shell, known: Known) -> None:
         self._shell, self._known = shell, known
         self._asking: asyncio.Task[list[Json]] | None = None
+        self._found: list[Json] | None = None
         self._made: ByHand | None = None
 
     async def page(self, request: Request, visitor: Visitor) -> Response:
@@ -104,22 +105,26 @@ class _Releases:
 
     async def _shown(self, visitor: Visitor, failed: str = "", status: int = 200) -> Response:
         seen = await self._known.now()
-        proposals = await self._proposals()
+        fresh, proposals = await self._proposals()
         history = await asyncio.to_thread(_history, self._shell.context.store)
         told = [_told(one) for one in proposals or ()]
         first = {one["place"]: one["id"] for one in reversed(told) if one["ready"]}
         return await self._shell.page(
             visitor, "releases", status, here="/releases", history=history, at=minute(seen.at), proposals=told,
-            reading=proposals is None, failed=failed, first=set(first.values()), headline=_headline(told, history),
+            reading=not fresh, failed=failed, first=set(first.values()), headline=_headline(told, history),
             may=visitor.may("admin"), promised=await asyncio.to_thread(_promised, self._shell.context.store),
         )  # fmt: skip
 
-    async def _proposals(self) -> list[Json] | None:
-        """Those that are open; None while what came is still being read."""
-        if self._asking is None or self._asking.done():
+    async def _proposals(self) -> tuple[bool, list[Json] | None]:
+        """Those that are open, and whether all that came was read; what was found before while it was not."""
+        if self._asking is not None and self._asking.done():
+            self._found, self._asking = self._asking.result(), None
+        if self._asking is None:
             self._asking = asyncio.create_task(asyncio.to_thread(lambda: self._by_hand().proposals()))
         done, _ = await asyncio.wait([self._asking], timeout=PATIENCE)
-        return self._asking.result() if done else None
+        if done:
+            self._found, self._asking = self._asking.result(), None
+        return bool(done), self._found
 
 
 def _headline(proposals: list[dict[str, Any]], history: list[dict[str, Any]]) -> str:
