@@ -117,7 +117,7 @@ def test_a_wrong_scale_is_refused_with_counts(scale: str) -> None:
 
 
 def test_what_may_be_named_is_every_scale_with_a_rule_of_its_own() -> None:
-    assert set(SCALES) == {*NAMES, "unbounded"}
+    assert set(SCALES) == {*NAMES, "unbounded", "event_percent"}
 
 
 def test_a_doubtful_unit_that_is_named_is_said() -> None:

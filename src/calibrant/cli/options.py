@@ -108,7 +108,7 @@ def option(about: str, default: Any = None, *flags: str, **checks: Any) -> Any:
 ScaleName = Literal[
     "fraction", "percent", "1-5", "1-10", "0-10", "logprob", "logit", "permille", "odds", "nll", "perplexity",
     "uncertainty",
-    "levels",
+    "levels", "event",
 ]  # fmt: skip
 
 

@@ -274,7 +274,7 @@ def _read(
     columns, asked = _items(source, item), _text(source, item)
     signals = ["signal"] if "signal" in source.columns and "signal" not in by else []
     also = dict.fromkeys([*columns, *([asked] if asked else [])], as_is) | (people.also if people else {})
-    reader = Reader(source, roles, also=also, stated=signals)
+    reader = Reader(source, roles, also=also, stated=signals, scale=named.get("scale"))
     parsed = reader.whole()
     seen, said = people.seen(reader, parsed) if people else (None, ())
     reader.require_usable()

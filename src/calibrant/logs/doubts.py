@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from shlex import quote
 
@@ -19,6 +20,14 @@ FEWEST = 20
 """Rows below which a perfect order is likely enough by chance."""
 _DOUBTFUL = 0.4
 """A confidence below which a model would hardly give an answer as its own."""
+_CHANCE = re.compile(
+    r"(?:^|[_.\W])(?:p|prob|probs|probability|proba|forecast|prediction|chance)(?:$|[_.\W])", re.I
+)
+_HAPPENED = re.compile(
+    r"(?:^|[_.\W])(?:outcome|label|target|event|y|happened|occurred|resolved|resolution|realized|realised)(?:$|[_.\W])",
+    re.I,
+)
+"""Names of chances of an event, and of whether it happened: an answer's own are seldom called both."""
 REVERSED = 0.4
 """AUROC below which an order that chance does not explain is the other way round."""
 
@@ -92,21 +101,28 @@ def _reversed(tally: Tally) -> list[tuple[str, str]]:
     ]
 
 
-def _of_an_event(tally: Tally) -> list[tuple[str, str]]:
-    """Whether the confidences look like chances that something happens: many are low, and those seldom come true."""
+def _of_an_event(tally: Tally, roles: Roles) -> list[tuple[str, str]]:
+    """Whether the confidences look like chances that something happens: many are low, and those seldom come true.
+
+    Where both columns have names that forecasts have, a tenth of low ones is enough, however well they tell.
+    """
     weight, low = tally.weight, tally.score < _DOUBTFUL
-    if tally.rows < FEWEST or not low.any() or low.all():
+    if tally.rows < FEWEST or not low.any():
         return []
     share, least = weight[low].sum() / weight.sum(), weight[tally.score < _DOUBTFUL / 2].sum() / weight.sum()
-    below, above = (tally.hits[at].sum() / weight[at].sum() for at in (low, ~low))
-    if share < 0.25 or least < 0.05 or below > _DOUBTFUL or above < below + 0.1:
+    below, above = (tally.hits[at].sum() / max(weight[at].sum(), 1e-12) for at in (low, ~low))
+    named = _CHANCE.search(roles.confidence) and _HAPPENED.search(roles.correct)
+    seldom = below <= (0.5 if named else _DOUBTFUL)
+    if not seldom or share < (0.1 if named else 0.25):
+        return []
+    if not named and (low.all() or least < 0.05 or above < below + 0.1):
         return []
     low_of = f"{of_100(share)} of 100 confidences lie below {of_100(_DOUBTFUL)}"
     return [
         (
             f"{low_of}, and of those {of_100(below)} of 100 are right",
-            ": are they chances of an event, and not of an answer being right? Then 'right' says 'it happened', and "
-            "max(p, 1 - p) is how sure each is of the side that it leans to.",
+            ": are they chances of an event, and not of an answer being right? Then 'right' says 'it happened': "
+            "--scale event (in Python scale='event') reads each as an answer, the side that it leans to.",
         )
     ]
 
@@ -136,7 +152,12 @@ def doubts(groups: Mapping[Key, Tally], roles: Roles, lost: Mapping[Key, Mapping
                 f"The confidence {roles.confidence!r} tells right from wrong without one mistake{where}: {why}. So "
                 "looks a grader's own score, not what a model is sure of; name the model's with --confidence."
             )
-        told = (*_swapped(tally, roles), *_reversed(tally), *_of_an_event(tally), *_alike(tally, empty))
+        told = (
+            *_swapped(tally, roles),
+            *_reversed(tally),
+            *_of_an_event(tally, roles),
+            *_alike(tally, empty),
+        )
         notes += [f"{what}{where}{then}" for what, then in told]
         at = tally.score == 0
         zeros, share = tally.weight[at].sum(), tally.weight[at].sum() / tally.weight.sum()

@@ -8,6 +8,7 @@ from shlex import quote
 from ..errors import UnusableInput
 from ..maps.calibration import MapSet
 from ..maps.units import SCALES
+from .events import APPLIED
 from .scales import units_of
 from .sources import Source
 
@@ -22,13 +23,16 @@ def fitted_on(source: Source, column: str | None) -> str | None:
 
 
 def of_another(source: Source, column: str, maps: MapSet, named: str | None, scale: str | None) -> list[str]:
-    """A note where the maps were fitted on a column of another name; refused unless the units are known to agree.
+    """Notes on what the maps are of: chances of an event, or a column of another name.
+
+    The latter is refused unless the units are known to agree.
 
     What a number means goes with its column: a confidence that is read as an uncertainty turns the order round, and
     no value lies out of range.
     """
+    events = [APPLIED] if any(unit.chances for unit in maps.units) else []
     if maps.column is None or column.lower() == maps.column.lower():
-        return []
+        return events
     fitted = dict.fromkeys(unit.scale for unit in maps.units)
     told = ", ".join(SCALES[name].told for name in fitted)
     if scale is None:
@@ -48,14 +52,13 @@ def of_another(source: Source, column: str, maps: MapSet, named: str | None, sca
                 f"{'has it too, and' if maps.column in source.columns else 'has no such column;'} {column!r} reads as "
                 f"{read}. Name the column and its unit: --confidence {quote(column)} --scale {options}."
             )
-    return (
-        []
-        if named
-        else [
-            f"The maps were fitted on the column {maps.column!r}, which {source.name} does not have; {column!r} was "
-            f"read in its place, as {told if scale is None else SCALES[scale].told}. --confidence names another."
-        ]
-    )
+    if named:
+        return events
+    return [
+        *events,
+        f"The maps were fitted on the column {maps.column!r}, which {source.name} does not have; {column!r} was "
+        f"read in its place, as {told if scale is None else SCALES[scale].told}. --confidence names another.",
+    ]
 
 
 def require_parts(source: Source, by: Sequence[str]) -> None:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..maps.units import FRACTION, Unit
 from ..tally import Floats
+from .events import Events, one_answer_a_row, sided
 from .keys import Key, cluster_ids, distinct, group_codes
+from .partial import Partial
 from .repeats import Repeats, has_epochs, totals
 from .roles import Roles, shared
 from .scales import Units, units_of
@@ -47,8 +49,6 @@ __all__ = ["Parsed", "Reader", "counted", "every", "require_usable", "usable"]
 FEW_WORDS = 12
 """Different words of a column of confidences that may be levels."""
 _NONE = CODE[NO_VERDICT]
-MOST_SUMS = 0.05
-"""A share of verdicts between right and wrong that only rows which sum others up make."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,6 +164,7 @@ class Reader:
         apart: Sequence[str] | None = None,
         units: Callable[[Key], Unit] | None = None,
     ) -> None:
+        one_answer_a_row(scale, apart is not None or scores in (also or {}).values())
         self.source, self.roles, self.also, self.stated = source, roles, also or {}, stated
         self._scale, self._apart, self._given = scale, roles.by if apart is None else tuple(apart), units
         epochs = has_epochs(source)
@@ -177,7 +178,7 @@ class Reader:
         self.held: dict[Key, dict[str, set[str | None]]] = {}
         self._lacking: dict[Key, Counter[str]] = {}
         self._units: dict[str, Units] = {}
-        self._between: tuple[int, int] = (0, -1)
+        self._partial, self._events = Partial(), Events()
         self.unjudged, self.unseen = Unjudged(), Unseen()
         self._unanswered = Unanswered(answers)
         judged = [roles.correct, *(name for name, kind in self.also.items() if kind is verdicts)]
@@ -216,8 +217,10 @@ class Reader:
             self.notes.append(
                 f"Values in {self.roles.confidence!r} that are no numbers were not read: {listed(self.unread)}."
             )
-        self.notes += [told for told in (self._sums(), self._unanswered.note) if told is not None]
-        self.notes += self.unseen.notes(self.roles.weight)
+        self.notes += [
+            told for told in (self._partial.note(self.rows), self._unanswered.note) if told is not None
+        ]
+        self.notes += [*self._events.notes(self.roles.confidence), *self.unseen.notes(self.roles.weight)]
 
     def whole(self, keep: Callable[[Parsed], NDArray[Any]] = usable) -> Parsed:
         """The blocks as one, only the rows to `keep` of each."""
@@ -267,8 +270,13 @@ class Reader:
             lost = self._unanswered(block[answers], seen, grade.values if r.correct else None)
             score.why[lost & fine] = CODE[UNANSWERED]
         also = {name: self._also(name, kind, block, *apart) for name, kind in self.also.items()}
+        judged = grade.values
+        if (chance := score.chance) is not None:
+            fine = score.why == 0
+            judged = self._events.turned(chance, judged, weight.values, fine)
+            also |= {n: sided(chance, also[n], fine) for n, kind in self.also.items() if kind is verdicts}
         return Parsed(
-            keys=keys, row=np.arange(self.rows, self.rows + rows), score=score.values, grade=grade.values,
+            keys=keys, row=np.arange(self.rows, self.rows + rows), score=score.values, grade=judged,
             weight=np.where(weight.why == 0, weight.values, 1.0),
             score_why=score.why, grade_why=grade.why, weight_why=weight.why,
             why=np.where(score.why, score.why, np.where(grade.why, grade.why, weight.why)), group=group,
@@ -294,27 +302,15 @@ class Reader:
         if len(set(units)) < 2:
             return scores(values, units[0] if units else FRACTION)
         found = Column(np.full(len(values), np.nan), np.zeros(len(values), np.int8))
+        chance = np.full(len(values), np.nan) if any(unit.chances for unit in units) else None
         for unit in dict.fromkeys(units):
             at = np.flatnonzero(np.array([one == unit for one in units])[group])
             part = scores(values[at], unit)
             found.values[at], found.why[at] = part.values, part.why
             found.read_as.update(part.read_as)
-        return found
-
-    def _sums(self) -> str | None:
-        """A doubt, where a few rows alone have a verdict between right and wrong."""
-        several, last = self._between
-        if not several or self.rows <= FEW_WORDS or several > MOST_SUMS * self.rows:
-            return None
-        if (several, last) == (1, self.rows - 1):
-            return (
-                f"The verdict of the last row alone lies between right and wrong, those of the {self.rows - 1:,} "
-                "others do not: does it sum them up? Then take it out."
-            )
-        return (
-            f"{several:,} of {self.rows:,} verdicts lie between right and wrong, and the others do not: do those rows "
-            "sum others up? Then take them out."
-        )
+            if chance is not None and part.chance is not None:
+                chance[at] = part.chance
+        return replace(found, chance=chance)
 
     def _settle(self, name: str) -> Units:
         """Decide the unit of a column of scores, on all of it."""
@@ -326,12 +322,7 @@ class Reader:
         self.rows += len(parsed)
         self.used += int(parsed.usable.sum())
         self.unusable += counted(parsed.why)
-        if len(
-            parts := np.flatnonzero(
-                (parsed.grade > 0) & (parsed.grade < 1) & (parsed.grade != 0.5) & parsed.usable
-            )
-        ):
-            self._between = self._between[0] + len(parts), int(parsed.row[parts[-1]])
+        self._partial.see(parsed.row[parsed.usable], parsed.grade[parsed.usable])
         if (
             self.roles.correct
             and self.roles.confidence  # signals side by side are read without one

@@ -29,7 +29,7 @@ from .values import numbers
 
 __all__ = ["NAMES", "Units", "fractions", "units_of"]
 
-NAMES = tuple(name for name in SCALES if name != "unbounded")
+NAMES = tuple(name for name in SCALES if name not in ("unbounded", "event_percent"))
 """What a person may name."""
 
 PARTING = ("model", "signal", "task", "domain", "dataset", "source", "annotator", "version")
@@ -130,6 +130,8 @@ def check_units(source: Source, column: str, by: Sequence[str], unit: Callable[[
 
 def _others(seen: Seen, unit: Unit) -> list[str]:
     """The scales, but this one, that hold all of the numbers."""
+    if unit.chances is not None:
+        return ["event"]
     others = [(name, SCALES[name]) for name in NAMES if name != unit.scale]
     return [name for name, scale in others if scale.low <= seen.least and seen.most <= scale.high]
 
@@ -171,6 +173,8 @@ def _unit(column: str, scale: str, seen: Seen) -> Unit:
     """The unit that a person means by a scale, for numbers like these."""
     if scale == "uncertainty" and (seen.least < 0 or seen.most > 1):
         scale = "unbounded"
+    if scale == "event" and not seen.stray(seen.counts["above"]):
+        scale = "event_percent"
     return Unit(scale=scale, column=column, whole=scale == "percent" and not seen.counts["inside"])
 
 

@@ -14,14 +14,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..maps.units import FRACTION, Unit
+from ..maps.units import FRACTION, Unit, leaning
 from ..phrasing.english import ENGLISH
 from ..tally import Floats
 from .keys import absent, key_text
@@ -77,12 +77,14 @@ _NAN = float("nan")
 class Column:
     """A column after reading: its values, why each cannot be used (an index into `REASONS`), and as what it was read.
 
-    A value that cannot be used, or is not there, is NaN, among texts None.
+    A value that cannot be used, or is not there, is NaN, among texts None. `chance` are, of chances of an event, these
+    themselves; NaN for scores of another unit, and None where no score is one.
     """
 
     values: NDArray[Any]
     why: NDArray[np.int8]
     read_as: Counter[str] = field(default_factory=Counter)
+    chance: NDArray[np.float64] | None = None
 
 
 Kind = Callable[[NDArray[Any]], Column]
@@ -95,7 +97,12 @@ def scores(values: NDArray[Any], unit: Unit = FRACTION) -> Column:
     array([0.5 , 0.85, 0.75,  nan])
     >>> scores(np.array([-0.0, np.log(0.5), 0.5]), Unit(scale="logprob")).values.round(2)
     array([1. , 0.5, nan])
+    >>> scores(np.array([0.3, "80%"], object), Unit(scale="event")).values
+    array([0.7, 0.8])
     """
+    if unit.chances is not None:
+        found = scores(values, unit.chances)
+        return replace(found, values=leaning(found.values), chance=found.values)
     if values.dtype.kind == "b":
         return Column(np.full(len(values), _NAN), np.full(len(values), CODE[BOOLEAN], np.int8))
     if unit.scale == "levels":

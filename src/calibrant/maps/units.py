@@ -15,6 +15,8 @@
     unbounded    an uncertainty that is no   1 / (1 + exp(x)): in the right order, and a probability only after a map
                  share, such as an entropy
     levels       words: high, medium, low    a place in their order, and a probability only after a map
+    event        chance that it happens      max(x, 1 - x), how sure of the side that it leans to; the verdict says
+                                             whether it happened, and is turned where it leans to the other
 
 Nothing here depends on the other values of a log, so a row by itself reads as it does among others.
 """
@@ -30,7 +32,7 @@ from scipy.special import expit
 
 from ..tally import Floats
 
-__all__ = ["FRACTION", "SCALES", "Scale", "Unit"]
+__all__ = ["FRACTION", "SCALES", "Scale", "Unit", "leaning"]
 
 ROUNDING = 1e-6
 """A log-probability that is above 0 by no more than this is 0."""
@@ -48,6 +50,16 @@ class Scale:
     def outside(self, values: Floats) -> Any:
         """Where numbers are none of this scale, as an array of bool; NaN is not looked at."""
         return (values < self.low) | (values > self.high)
+
+
+def leaning(chance: Floats) -> Floats:
+    """How sure each chance is of the side that it leans to; 1 - 0.46 is the decimal 0.54, and ties with it.
+
+    >>> bool(1 - 0.46 == 0.54), leaning(np.array([0.46, 0.54]))
+    (False, array([0.54, 0.54]))
+    """
+    sure: Floats = np.round(np.maximum(chance, 1 - chance), 15)
+    return sure
 
 
 SCALES: Mapping[str, Scale] = {
@@ -82,8 +94,19 @@ SCALES: Mapping[str, Scale] = {
         low=np.inf, high=-np.inf, scores=lambda x: np.full(len(x), np.nan),  # no number is one
         told="levels in words, which are no probability and only put answers in order",
     ),
+    "event": Scale(
+        low=0, high=1, scores=lambda x: leaning(x),
+        told="chances of an event, 0 to 1, each as an answer that says whether it happens",
+    ),
+    "event_percent": Scale(
+        low=0, high=100, scores=lambda x: leaning(x / 100),
+        told="chances of an event, 0 to 100 percent, each as an answer that says whether it happens",
+    ),
 }  # fmt: skip
-"""By name; `unbounded` is what `uncertainty` comes to where values lie outside of [0, 1]."""
+"""By name; `unbounded` is what `uncertainty` comes to where values lie outside of [0, 1], `event_percent` what `event`
+does where they are percent."""
+
+_CHANCES = {"event": "fraction", "event_percent": "percent"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +130,12 @@ class Unit:
     def claims(self) -> bool:
         """Whether its scores are probabilities, rather than places in an order."""
         return self.scale not in ("unbounded", "levels")
+
+    @property
+    def chances(self) -> Unit | None:
+        """The unit of the chances of an event, where it is such; None where a score is how sure an answer is."""
+        plain = _CHANCES.get(self.scale)
+        return None if plain is None else Unit(scale=plain, column=self.column)
 
     @property
     def of(self) -> Scale:

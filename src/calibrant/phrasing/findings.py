@@ -55,6 +55,7 @@ _NONE, _FEW = "No usable rows.", "Too few rows."
 _UNITS = {
     "fraction": "a fraction from 0 to 1", "percent": "per cent", "1-5": "marks from 1 to 5",
     "1-10": "marks from 1 to 10", "0-10": "marks from 0 to 10", "logprob": "log-probabilities", "logit": "logits",
+    "event": "chances of an event", "event_percent": "chances of an event, in per cent",
     "several": "several units, by group: see the notes",
 }  # fmt: skip
 
