@@ -84,14 +84,15 @@ PEERS = {
 """The package that a method is from."""
 
 
-def logs(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def logs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Names, confidences and verdicts."""
     for path in sorted(folder.glob("*.parquet")):
         frame = duckdb.sql(
             f"SELECT log_id, confidence, correct FROM '{path}' WHERE confidence IS NOT NULL AND correct IS NOT NULL"
         ).df()
-        for _, log in frame.groupby("log_id"):
+        for name, log in frame.groupby("log_id"):
             if len(log) >= 90:
-                yield log["confidence"].to_numpy(float), log["correct"].to_numpy(float)
+                yield str(name), log["confidence"].to_numpy(float), log["correct"].to_numpy(float)
 
 
 def options() -> argparse.ArgumentParser:
@@ -116,10 +117,10 @@ def main() -> None:
     measured = list(logs(recorded(given.quick) / "logs"))
     if given.quick:
         measured = measured[:6]
-    print(f"{len(measured)} logs, {sum(len(c) for c, _ in measured):,} rows")
+    print(f"{len(measured)} logs, {sum(len(c) for _, c, _ in measured):,} rows")
     for n in (50, 200, 1000, None):
         results: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-        for c, y in measured:
+        for _, c, y in measured:
             size = n or len(c) // 2
             if len(c) < size + max(60, size // 4):
                 continue

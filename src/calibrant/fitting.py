@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -357,6 +357,7 @@ def _fit_blend(
     grade, weight = answers.grade[at], answers.weight[at]
     cluster = None if answers.cluster is None else answers.cluster[at]
     made: BlendMap = find("calibrators", "blend")().fit_rows(scores, grade, weight, cluster)
+    made = replace(made, evidence=replace(made.evidence, unseen=answers.unseen[group]))
     best = min(made.signals, key=lambda s: (np.inf if s.alone is None else s.alone, -s.rows)).name
     seen = ~np.isnan(scores[best])
     raw = Tally.of(scores[best][seen], grade[seen], weight[seen], None if cluster is None else cluster[seen])

@@ -1,13 +1,18 @@
 """Answers of a kind of which none was judged: found by the rows that nobody judged, told, and held by intervals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import calibrant
+from calibrant import Tally
 from calibrant.logs.tallies import read_log
+from calibrant.maps.blends import BlendMap
 from calibrant.metrics import gap, l2, smooth_ece
 from calibrant.metrics.conditions import measured
+from calibrant.metrics.ranking import auroc, ranking
 from calibrant.planning.thresholds import plan_thresholds
 
 
@@ -115,3 +120,53 @@ def test_groups_are_counted_apart_and_add_up():
     groups = read_log(frame, by="task").groups
     assert groups[("a",)].unseen == 40 and groups[("b",)].unseen == 0
     assert (groups[("a",)] + groups[("b",)]).unseen == 40
+
+
+def test_the_ranking_holds_any_order_and_verdicts_of_what_is_unseen():
+    """Of every completion the AUROC lies within, and the worst and the best one reach the ends."""
+    tally = read_log(log(60, rare=12)).groups[()]
+    seen = ranking(tally)
+    assert seen is not None and tally.unseen == 12
+    reached = {0.0: [], 1.0: []}
+    for right in range(13):
+        for top in (0.0, 1.0):  # the right ones of them below all others, or above
+            scores = np.r_[np.full(right, top), np.full(12 - right, 1 - top)]
+            whole = auroc(tally + Tally.of(scores, np.arange(12) < right))
+            assert whole is not None
+            reached[top].append(whole)
+    low, high = seen.value * seen.known, 1 - (1 - seen.value) * seen.known
+    assert min(reached[0.0]) == pytest.approx(low, abs=1e-12)
+    assert max(reached[1.0]) == pytest.approx(high, abs=1e-12)
+    alone = ranking(read_log(log(60, rare=12).query("weight < 2")).groups[()])
+    assert alone is not None and alone.known == 1.0
+    inner, outer = alone.interval(), seen.interval()
+    assert (outer.low, outer.high) == pytest.approx(
+        (inner.low * seen.known, 1 - (1 - inner.high) * seen.known)
+    )
+    assert seen.above_chance > alone.above_chance
+    assert seen.below_chance > alone.below_chance
+
+
+def test_a_ranking_of_which_too_little_is_known_is_never_told_from_chance():
+    found = ranking(replace(Tally.of([0.9] * 50 + [0.1] * 50, [1] * 50 + [0] * 50), unseen=100.0))
+    assert found is not None and found.known == 0.25
+    assert found.above_chance == 1.0 and found.below_chance == 1.0
+
+
+def test_a_blend_knows_of_what_is_unseen():
+    """Answers count once, however many signals they have, and one with a single signal counts."""
+    frame = log().assign(record_id=np.arange(400))
+    second = frame.assign(signal="b", confidence=frame["confidence"] ** 2).drop(index=range(395, 400))
+    both = pd.concat([frame.assign(signal="a"), second])
+    made = calibrant.fit(both, calibrator="blend").groups[0].map
+    share = read_log(frame).groups[()].unseen_share
+    assert isinstance(made, BlendMap) and made.evidence.unseen == pytest.approx(share)
+    scores = {"a": [0.8], "b": [0.64]}
+    bare = replace(made, evidence=replace(made.evidence, unseen=0.0)).interval(scores)
+    low, high = made.interval(scores)
+    assert low == pytest.approx((1 - share) * bare[0]) and high == pytest.approx(
+        (1 - share) * bare[1] + share
+    )
+    judged = calibrant.fit(both.dropna(), calibrator="blend").groups[0].map
+    assert isinstance(judged, BlendMap) and judged.evidence.unseen == 0.0
+    assert "unseen" not in judged.to_dict()["evidence"]

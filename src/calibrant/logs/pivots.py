@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ..errors import ColumnNotFound, UnusableInput
 from ..maps.matching import Stated
 from ..maps.units import Unit
-from ..tally import Floats
+from ..tally import Floats, Tally
 from ..types import Fingerprint
 from .keys import Key, group_codes, listed
 from .opening import open_log
-from .reader import Reader, every
+from .reader import Parsed, Reader, every
 from .roles import STATED, Roles, shared
 from .sources import Source
+from .unseen import Unseen
 from .values import as_is
 
 __all__ = ["Pivot", "pivot", "side_by_side"]
@@ -38,7 +39,8 @@ class Pivot:
     `row` is the answer of each row of the log, `group` the index into `keys` of each answer. `kind` is, by signal, the
     index into `stated` of what the log tells of each answer's score, -1 where it has none. `asked` holds of
     each group and signal the columns of a fingerprint that have one value only, `units` the unit of the scores;
-    `unusable` counts rows.
+    `unusable` counts rows. `unseen` is, of each group, the share of its answers of a kind of which none was judged, by
+    the chances that weights state.
     """
 
     keys: list[Key]
@@ -57,6 +59,7 @@ class Pivot:
     used: int
     roles: Roles
     notes: tuple[str, ...]
+    unseen: tuple[float, ...] = ()
 
     def alike(self) -> Iterator[tuple[NDArray[np.intp], dict[str, Stated]]]:
         """Answers of whose scores the log tells the same: their indices, and what it tells of each scored signal."""
@@ -113,9 +116,10 @@ def _read(
         at = np.flatnonzero((signal[rows.group] == name) & rows.usable)
         scores[name], kind[name] = np.full(count, np.nan), np.full(count, -1, np.intp)
         scores[name][row[at]], kind[name][row[at]] = rows.score[at], rows.group[at]
+    of = group[rows.group[first]]
     torn = int((disagree[row] & rows.usable).sum())
     return Pivot(
-        keys=keys, group=group[rows.group[first]], scores=scores, grade=grade, weight=rows.weight[first],
+        keys=keys, group=of, scores=scores, grade=grade, weight=rows.weight[first],
         cluster=rows.cluster[first] if tied else None, row=row, kind=kind, stated=stated,
         asked=_asked(stated, group.tolist()),
         units={
@@ -124,7 +128,23 @@ def _read(
         },
         unusable=reader.unusable + Counter({DISAGREE: torn}),
         read_as=reader.read_as, used=reader.used - torn, roles=roles, notes=(*notes, *reader.notes),
+        unseen=tuple(_unseen(rows, row, of == g, grade) for g in range(len(keys))),
     )  # fmt: skip
+
+
+def _unseen(rows: Parsed, row: NDArray[np.intp], within: NDArray[np.bool_], grade: Floats) -> float:
+    """The share of the answers `within` a group of a kind of which none was judged; 0 without stated chances."""
+    weight = np.full(len(grade), np.nan)
+    fine = (rows.score_why == 0) & (rows.weight_why == 0)
+    weight[row[fine]] = rows.weight[fine]
+    weight = weight[within]
+    known, judged, place = ~np.isnan(weight), ~np.isnan(grade[within]), np.zeros(len(weight))
+    if not (known & judged).any():
+        return 0.0
+    seen = Unseen()
+    seen.see([()], place[known].astype(np.intp), place[known], weight[known], known[known], judged[known])
+    at = known & judged
+    return seen.of((), Tally.of(place[at], grade[within][at], weight[at])).unseen_share
 
 
 def _known(source: Source, roles: Roles) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ class BlendMap(Shown, Sealed):
         eta = self._coefficients @ x + self.base
         spread = np.einsum("in,ij,jn->n", x, np.array(self.covariance), x)
         half = np.sqrt(_Z**2 * np.maximum(spread, 0.0) + self._of_curves(scores, len(eta)))
-        low, high = expit(eta - half), expit(eta + half)
+        low, high = self.evidence.holding(expit(eta - half), expit(eta + half))
         return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
     def estimates(self, scores: Mapping[str, ArrayLike]) -> tuple[Floats, Floats, Floats]:

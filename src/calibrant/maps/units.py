@@ -58,8 +58,7 @@ def leaning(chance: Floats) -> Floats:
     >>> bool(1 - 0.46 == 0.54), leaning(np.array([0.46, 0.54]))
     (False, array([0.54, 0.54]))
     """
-    sure: Floats = np.round(np.maximum(chance, 1 - chance), 15)
-    return sure
+    return np.asarray(np.round(np.maximum(chance, 1 - chance), 15), dtype=np.float64)
 
 
 SCALES: Mapping[str, Scale] = {

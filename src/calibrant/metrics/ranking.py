@@ -43,7 +43,8 @@ def auroc(tally: Tally) -> float | None:
 class Ranking:
     """An AUROC and how sure it is, in log-odds: `middle` with standard error `error` and `freedom` degrees of it.
 
-    `right` and `wrong` are the effective numbers of rows of either kind.
+    `right` and `wrong` are the effective numbers of rows of either kind. `known` is the least share of the pairs of a
+    right and a wrong answer that labels tell of: where some answer of them is `Tally.unseen`, any order may be.
     """
 
     value: float
@@ -52,6 +53,7 @@ class Ranking:
     freedom: float
     right: float
     wrong: float
+    known: float = 1.0
 
     @property
     def enough(self) -> bool:
@@ -59,9 +61,10 @@ class Ranking:
         return min(self.right, self.wrong) >= LEAST_OF_EACH - 1e-9
 
     def interval(self, level: float = 0.95) -> Estimate:
-        """The AUROC with its interval at `level`."""
+        """The AUROC with its interval at `level`, which holds whatever answers are that nobody labelled the like of."""
         reach = float(stdtrit(self.freedom, 0.5 + level / 2)) * self.error
         low, high = float(expit(self.middle - reach)), float(expit(self.middle + reach))
+        low, high = low * self.known, 1 - (1 - high) * self.known
         return Estimate(self.value, min(low, self.value), max(high, self.value))
 
     @property
@@ -75,7 +78,12 @@ class Ranking:
         return self._tail(self.middle)
 
     def _tail(self, side: float) -> float:
-        return 0.5 if self.error <= 0 else float(stdtr(self.freedom, side / self.error))
+        if self.error <= 0:
+            return 0.5
+        if self.known <= 0.5:
+            return 1.0
+        even = float(logit(0.5 / self.known)) if self.known < 1 else 0.0  # all the others the other way round
+        return float(stdtr(self.freedom, (side + even) / self.error))
 
 
 def ranking(tally: Tally, effect: float | None = None) -> Ranking | None:
@@ -132,8 +140,23 @@ def ranking(tally: Tally, effect: float | None = None) -> Ranking | None:
     steep = places.middle * (1 - places.middle)
     return Ranking(
         value=value, middle=float(logit(places.middle)), error=float(np.sqrt(total)) / steep,
-        freedom=max(float(freedom), 1.0), right=right / times, wrong=wrong / times,
+        freedom=max(float(freedom), 1.0), right=right / times, wrong=wrong / times, known=_known(tally),
     )  # fmt: skip
+
+
+def _known(tally: Tally) -> float:
+    """The least share of the pairs that is known, however many of the unseen answers are right.
+
+    >>> from dataclasses import replace
+    >>> seen = Tally.of([0.9, 0.1] * 20, [1, 0] * 20)
+    >>> _known(seen), _known(replace(seen, unseen=40.0))  # 20 x 20 pairs of 40 x 40
+    (1.0, 0.25)
+    """
+    if not tally.unseen:
+        return 1.0
+    right, wrong, others = float(tally.hits.sum()), _lost(tally), tally.unseen
+    among = min(max((wrong + others - right) / 2, 0.0), others)
+    return right * wrong / ((right + among) * (wrong + others - among))
 
 
 def ranking_effect(scores: Floats, grades: Floats, weights: Floats | None, clusters: NDArray[Any]) -> float:
