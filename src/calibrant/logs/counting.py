@@ -43,8 +43,8 @@ COARSER = (12_600, 5_040, 2_520, 1_260, 840, 420, 240, 120, 60)
 
 
 def countable(units: Units) -> bool:
-    """Whether an engine can read such scores: all groups are in one unit."""
-    return not units.groups
+    """Whether an engine can read such scores: all groups are in one unit, by which no verdict is turned."""
+    return not units.groups and units.default.chances is None
 
 
 @dataclass(kw_only=True)
