@@ -196,12 +196,12 @@ class _Fit:
         return np.array([_PRIOR[name] * parts.get(name, 1.0) for name in names])
 
     def _ahead(self, by_fold: list[dict[str, Floats]]) -> float:
-        """How surely the best voter alone is more often right than a majority: one half at 1.5 standard errors."""
+        """How surely the best voter alone is more often right than a majority: one half at one standard error."""
         alone, equal = (self._out_of_fold([made[name] for made in by_fold])[1] for name in (_ALONE, _EQUAL))
         w, total, off = self.weight, float(self.weight.sum()), alone - equal
         mean = float(w @ off) / total
         spread = (float(w @ (off - mean) ** 2) + 0.25) / (total + 1)  # one further row at its worst
-        return float(ndtr(2 * (mean / np.sqrt(spread / total) - 1.5)))
+        return float(ndtr(2 * (mean / np.sqrt(spread / total) - 1)))
 
     def _common(self, where: NDArray[np.bool_]) -> Floats:
         """One weight for all voters, of whom another one more never makes an answer less likely."""
@@ -241,9 +241,10 @@ class _Fit:
         return theta
 
     def _ridge(self, where: NDArray[np.bool_], common: Floats, rows: float) -> Floats:
+        """A weight for each voter, none of which speaks against what it says: few labels would find some that do."""
         k = self.count
         pull = np.r_[rows * 0.2 * self.x[:, : 2 * k].var(axis=0) + 1e-3, _SHAPE_PULL]
-        held = np.r_[np.ones(k, bool), np.zeros(k, bool), True, np.zeros(len(SHAPE) - 1, bool)]
+        held = np.r_[np.ones(2 * k + 2, bool), np.zeros(len(SHAPE) - 2, bool)]
         return self._softmax(self.x, where, common, pull, held)
 
     def _absent(self, theta: Floats) -> dict[str, float]:
