@@ -86,6 +86,9 @@ CASES: dict[str, dict[str, Any]] = {
     "clusters of two sizes, each once": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "over": "clusters"},
     "clusters of two sizes and weights": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "weight": [1, 1, 2] * 40},
     "clusters and a larger one may come": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "largest": 4.0},
+    "clusters of one size and weights below one": {
+        **STAIRS, "cluster": [n // 2 for n in range(180)], "weight": [0.25] * 180,
+    },
     "clusters of which some are not known": {**rows((0.9, 270, 5), (0.5, 10, 15)), "cluster": SOME},
     "one cluster": {**rows((0.9, 30, 0)), "cluster": [7] * 30},
     "one cluster and others that are not known": {**rows((0.9, 40, 0)), "cluster": [5.0] * 3 + [NAN] * 37},
@@ -123,6 +126,7 @@ CASES: dict[str, dict[str, Any]] = {
     "few and low in clusters": {**LOW, "cluster": [n // 2 for n in range(20)], "max_error": 0.3},
     "few and low and weights": {**LOW, "weight": [1, 3] * 10, "max_error": 0.2},
     "few and equal": {**rows((0.7, 16, 4)), "max_error": 0.15},
+    "few and equal, in clusters": {**rows((0.7, 16, 4)), "max_error": 0.15, "cluster": [n // 2 for n in range(20)]},
     "few and equal, jointly": {**rows((0.7, 16, 4)), "max_error": 0.15, "risk": "joint"},
     "enough, and the surest of them wrong": {**rows((0.95, 0, 3), (0.9, 26, 0)), "risk": "joint"},
     "excluded": {**rows((0.9, 140, 60), (0.8, 60, 40))},
@@ -138,6 +142,7 @@ CASES: dict[str, dict[str, Any]] = {
     "few, jointly": {**rows((0.9, 7, 1), (0.3, 2, 8)), "risk": "joint", "max_error": 0.25},
     "predicted, jointly": {**rows((0.9, 40, 4), (0.3, 10, 46)), "risk": "joint", "max_error": 0.05},
     "predicted of bad luck": {**rows((0.95, 24, 1), (0.9, 46, 3), (0.6, 14, 12)), "delta": 0.05},
+    "predicted of the worst luck": {**rows((0.95, 37, 3), (0.6, 60, 0))},
     "predicted of worse luck": {**rows((0.95, 38, 2), (0.9, 98, 2))},
     "predicted of two": {**rows((0.9, 1, 1)), "max_error": 0.94},
     "predicted of few": {**rows((0.9, 20, 1)), "max_error": 0.1},
@@ -174,6 +179,17 @@ def test_every_field_of_a_certificate(name: str) -> None:
 
 def test_every_certificate_that_is_kept_is_one_of_these() -> None:
     assert list(written()) == list(CASES)
+
+
+def test_of_a_cluster_each_answer_is_drawn_as_often_as_its_weight_says() -> None:
+    """Of 600 pairs, where the surer one stands for nine answers and the other for one."""
+    made = certify(
+        [0.9, 0.5] * 600, [1, 0] * 600, max_error=0.05, delta=0.1, weight=[9.0, 1.0] * 600,
+        cluster=np.arange(1200) // 2,
+    )  # fmt: skip
+    assert (made.threshold, made.tested, made.wrong) == (0.9, 600, 0)
+    assert made.accepted / made.tested == pytest.approx(0.9, abs=4 * math.sqrt(0.09 / 600))
+    assert made.coverage.value == pytest.approx(0.9)
 
 
 def needed_by_hand(scores: Any, correct: Any, max_error: float, delta: float) -> float:
