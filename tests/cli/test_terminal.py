@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from calibrant.cli import terminal
+from calibrant.engines._relation import PROGRESS
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, updates: list[tuple[float, int]], total: int | None) -> list[str]:
@@ -41,6 +42,26 @@ def test_what_earlier_runs_had_done_does_not_count_as_pace(monkeypatch: pytest.M
 def test_a_run_of_unknown_length_and_one_that_prints_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, [(0.0, 1), (11.0, 5)], None) == ["asking: 5"]
     assert terminal.progress(True).disable
+
+
+def test_how_many_rows_an_engine_has_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    file, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(terminal, "err", Console(file=file, width=200, markup=False))
+    with terminal.counting(False, lambda: now[0]):
+        tell = PROGRESS.get()
+        assert tell is not None
+        tell("the log", 0.0, 2_000_000)
+        for query in ("DuckDB counts a", "DuckDB counts b"):
+            for at, share in ((0, None), (1, 0.05), (12, 0.5), (13, 1.0)):
+                now[0] += at
+                tell(query, share, None)
+    assert PROGRESS.get() is None
+    assert file.getvalue().splitlines() == [
+        "DuckDB counts a: 1,000,000 of 2,000,000, about 13 seconds left",
+        "DuckDB counts b: 1,000,000 of 2,000,000, about 13 seconds left",
+    ]
+    with terminal.counting(True):
+        assert PROGRESS.get() is None
 
 
 def test_a_table_in_a_file_has_no_spaces_at_the_ends_of_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:

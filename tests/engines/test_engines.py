@@ -16,7 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from calibrant.logs import tallies
+from calibrant.auditing import audit
+from calibrant.engines._relation import PROGRESS
+from calibrant.errors import UnusableInput
+from calibrant.logs import counting, tallies
 from calibrant.logs.gauged import beyond, gauged
 from calibrant.logs.scales import _beyond, _seen
 from calibrant.logs.sources import open_source
@@ -132,18 +135,58 @@ def gauged_alike(log: Any, file: Path) -> None:
         assert beyond(opened, column, 0.25, 0.5) == _beyond(read, column, 0.25, 0.5)
 
 
+def measures(log: Any) -> list[Any]:
+    """Every number of an audit, to ten digits: engines add in orders of their own."""
+
+    def rounded(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: rounded(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [rounded(one) for one in value]
+        return float(f"{value:.10g}") if isinstance(value, float) else value
+
+    found = audit(log, by="task", confidence="double", correct="holes", weight="weight").to_dict()
+    return [found["rows"], found["used"], found["unusable"], rounded(found["groups"])]
+
+
 def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> None:
     """The engine's counts of all that is asked are those of the file."""
     monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
     for asked, theirs in zip(ASKED, of_file, strict=True):
         same(read_log(log, **asked, cluster=None), theirs)
-    gauged_alike(log, Path(of_file[0].source))
+    file = Path(of_file[0].source)
+    gauged_alike(log, file)
+    ours, theirs = (measures(one) for one in (log, f"duckdb:{file}"))
+    assert ours == theirs
 
 
 def test_duckdb_counts_as_the_file_is_read(
     file: Path, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted(monkeypatch, f"duckdb:{file}", of_file)
+
+
+def test_so_many_groups_are_counted_coarsely_or_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr(counting, "MOST_SUMS", 500)
+    asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
+    notes = read_log(f"duckdb:{file}", **asked, by="task").notes
+    assert any(note.startswith("So many groups are counted on a grid of 120 cells each") for note in notes)
+    monkeypatch.setattr(counting, "TOO_MANY", 2_500)
+    with pytest.raises(
+        UnusableInput, match=r"--by many parts .*log.parquet into about [34],\d{3} groups, whose"
+    ):
+        read_log(f"duckdb:{file}", **asked, by="many")
+
+
+def test_while_it_counts_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
+    told: list[tuple[str, float | None, int | None]] = []
+    token = PROGRESS.set(lambda *given: told.append(given))
+    read_log(f"duckdb:{file}", confidence="double", correct="flag")
+    PROGRESS.reset(token)
+    assert told[0] == (str(file), 0.0, N)
+    assert told[-1] == (f"DuckDB counts {file}", 1.0, None)
 
 
 class TestIbis:

@@ -22,6 +22,7 @@ from calibrant.plugins import names
 
 from .examples import epilog
 from .refusals import note_what_works
+from .terminal import counting
 
 if TYPE_CHECKING:
     from calibrant.looking.asked import Asked
@@ -290,7 +291,8 @@ def _parted(work: Callable[..., None], makes: Sequence[str], command: str) -> Ca
         for name, kind in groups.items():
             given[name] = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
         try:
-            work(**given)
+            with counting(quiet=bool(given.get("as_json"))):
+                work(**given)
         except UnusableInput as error:
             note_what_works(error, command, told)
             raise

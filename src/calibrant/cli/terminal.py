@@ -6,7 +6,8 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,10 +21,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from calibrant.engines._relation import PROGRESS
+
 if TYPE_CHECKING:
     from calibrant.looking.asked import Step
 
 __all__ = [
+    "counting",
     "err",
     "out",
     "print_aside",
@@ -92,6 +96,46 @@ class _Lines(Progress):
 
 def _lasting(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+
+
+@contextmanager
+def counting(quiet: bool, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """While an engine counts a log, how many of its rows are done."""
+    shown = _Counting(clock)
+    token = PROGRESS.set(None if quiet else shown)
+    try:
+        yield
+    finally:
+        PROGRESS.reset(token)
+        shown.close()
+
+
+class _Counting:
+    """A bar for each query of an engine, which goes with its end."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._rows = clock, 0
+        self._bar: Progress | None = None
+
+    def __call__(self, what: str, share: float | None, rows: int | None) -> None:
+        if rows:  # of the log that the next queries are about
+            self._rows = rows
+        elif share is not None and share >= 1:
+            self.close()
+        else:
+            if self._bar is None:
+                self._bar = progress(False, self._clock)
+                self._bar.live.transient = True
+                self._bar.add_task(visible(what), total=self._rows or None)
+                self._bar.start()
+            if share is not None:
+                self._bar.update(self._bar.task_ids[0], completed=int(share * self._rows))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = None
 
 
 def print_json(value: Mapping[str, Any]) -> None:

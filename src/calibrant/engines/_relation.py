@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ __all__ = [
     "kind_of",
     "parted",
     "shown",
+    "watched",
 ]
 
 ENGINES = ("duckdb", "ibis", "spark")
@@ -28,8 +31,11 @@ ENGINES = ("duckdb", "ibis", "spark")
 KINDS = ("boolean", "float", "number", "text", "other")
 """What a column holds; `float` are numbers of 32 bits, which are read as the decimals they were written as."""
 
+EVERY = 0.25
+"""Seconds between two looks at how far an engine is."""
+
 Progress = Callable[[str, float | None, int | None], None]
-"""Is told what is done, how much of it from 0 to 1, and of how many rows; None where the engine does not tell."""
+"""Is told what is done, how much of it from 0 to 1, where 1 ends it, and of how many rows; None where nobody knows."""
 
 PROGRESS: ContextVar[Progress | None] = ContextVar("PROGRESS", default=None)
 """Whoever wants to be told while an engine counts sets it, as the command line does."""
@@ -134,6 +140,38 @@ class Relation(Protocol):
     def most(self, value: Any) -> Any:
         """The most of a group; what is not a number may be left out."""
         ...
+
+
+@contextmanager
+def watched(what: str, share: Callable[[], float | None]) -> Iterator[None]:
+    """Tell how far an engine is while it works, to whoever wants to know.
+
+    >>> lines = []
+    >>> token = PROGRESS.set(lambda what, share, rows: lines.append((what, share)))
+    >>> with watched("DuckDB counts log.parquet", lambda: 0.5):
+    ...     pass
+    >>> PROGRESS.reset(token)
+    >>> lines
+    [('DuckDB counts log.parquet', None), ('DuckDB counts log.parquet', 1.0)]
+    """
+    if (tell := PROGRESS.get()) is None:
+        yield
+        return
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(EVERY):
+            tell(what, share(), None)
+
+    tell(what, None, None)
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        tell(what, 1.0, None)
 
 
 def kind_of(arrow: Any) -> str:

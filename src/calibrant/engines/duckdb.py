@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from calibrant.engines._relation import PROGRESS, kind_of
+from calibrant.engines._relation import PROGRESS, kind_of, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
 __all__ = ["Table", "literal", "quoted", "readable"]
 
 BATCH = 131_072
-EVERY = 0.25
-"""Seconds between two looks at how far the engine is."""
 
 
 class Sql:
@@ -165,7 +162,7 @@ class Table:
             cursor = self._cursor()
             cursor.execute("SET memory_limit = '400MB'")
             cursor.execute("SET preserve_insertion_order = false")
-            with _told(cursor, self.name):
+            with watched(f"DuckDB counts {self.name}", _progress(cursor)):
                 return cursor.sql(f"SELECT {made} FROM {self.sql}{by}{limit}").to_arrow_table()
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
@@ -235,24 +232,13 @@ class Table:
         return Sql(f"max({value})")
 
 
-@contextmanager
-def _told(cursor: Any, name: str) -> Iterator[None]:
-    """Tell how far the engine is while it works, to whoever wants to know."""
-    tell = PROGRESS.get()
-    if tell is None:
-        yield
-        return
-    done = threading.Event()
+def _progress(cursor: Any) -> Callable[[], float | None]:
+    """How far it is, from 0 to 1; asked without its bar, which would be written into our output."""
+    if PROGRESS.get() is not None:
+        cursor.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
 
-    def look() -> None:
-        while not done.wait(EVERY):
-            share = cursor.query_progress()
-            tell(f"DuckDB counts {name}", share / 100 if share >= 0 else None, None)
+    def share() -> float | None:
+        told = float(cursor.query_progress())
+        return min(told, 99.0) / 100 if told >= 0 else None
 
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
+    return share

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, PROGRESS, chosen, shown
+from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, shown, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
 __all__ = ["Ibis", "IbisTable"]
 
 BATCH = 131_072
+NAMES = {"postgres": "PostgreSQL", "duckdb": "DuckDB", "bigquery": "BigQuery", "clickhouse": "ClickHouse"}
 SMALLEST = 1e-200
 """A positive number below it counts as it: some engines end with an error where a product underflows."""
 
@@ -121,9 +122,8 @@ class IbisTable:
 
     def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
         """The sums of each combination of the keys."""
-        if tell := PROGRESS.get():
-            tell(f"{_backend(self.table) or 'Ibis'} counts {self.name}", None, None)
-        with _asked(self.name):
+        backend = NAMES.get(found := _backend(self.table), found or "Ibis")
+        with _asked(self.name), watched(f"{backend} counts {self.name}", lambda: None):
             return self.query(keys, sums, most).to_pyarrow()
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:

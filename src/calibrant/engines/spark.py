@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, PROGRESS, chosen
+from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
@@ -18,8 +17,6 @@ __all__ = ["Spark", "SparkTable"]
 BATCH = 131_072
 AT_ONCE = 2_000_000
 """Rows that are fetched together; of more one partition after the other."""
-EVERY = 0.5
-"""Seconds between two looks at how far Spark is."""
 FILES = {".parquet": "parquet", ".orc": "orc", ".csv": "csv", ".json": "json", ".jsonl": "json"}
 
 
@@ -127,7 +124,7 @@ class SparkTable:
         """The sums of each combination of the keys."""
         by = [value.alias(name) for name, value in keys.items()]
         found = self.frame.groupBy(*by).agg(*(value.alias(name) for name, value in sums.items()))
-        with _asked(self.name), _told(self.frame, self.name):
+        with _asked(self.name), watched(f"Spark counts {self.name}", _progress(self.frame)):
             return (found if most is None else found.limit(most)).toArrow()
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
@@ -212,29 +209,16 @@ _KINDS = {
 }  # fmt: skip
 
 
-@contextmanager
-def _told(frame: Any, name: str) -> Iterator[None]:
-    """Tell how many of the tasks are done while Spark works, to whoever wants to know."""
-    tell, context = PROGRESS.get(), getattr(frame.sparkSession, "_sc", None)
-    if tell is None or context is None:
-        yield
-        return
-    done, tracker = threading.Event(), context.statusTracker()
+def _progress(frame: Any) -> Callable[[], float | None]:
+    """How many of the tasks of its stages are done; a server of Spark Connect does not tell."""
+    context: Any = getattr(frame.sparkSession, "_sc", None)
 
-    def look() -> None:
-        while not done.wait(EVERY):
-            stages = [one for at in tracker.getActiveStageIds() if (one := tracker.getStageInfo(at))]
-            tasks = sum(one.numTasks for one in stages)
-            tell(
-                f"Spark counts {name}",
-                sum(one.numCompletedTasks for one in stages) / tasks if tasks else None,
-                None,
-            )
+    def share() -> float | None:
+        if context is None:
+            return None
+        tracker = context.statusTracker()
+        stages = [one for at in tracker.getActiveStageIds() if (one := tracker.getStageInfo(at))]
+        tasks = sum(one.numTasks for one in stages)
+        return min(0.99, sum(one.numCompletedTasks for one in stages) / tasks) if tasks else None
 
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
+    return share

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..clusters import weight_effects
 from ..columns import GRID, SNAP, cell_mean
 from ..engines._relation import NUMBER, Relation
+from ..errors import UnusableInput
 from ..maps.units import Unit
 from ..tally import Tally
 from . import values as rules
@@ -36,8 +37,9 @@ __all__ = ["Counts", "count", "countable"]
 
 ROUNDING = 1e-6
 """How far a grade may be from the number that it is spelt as: words are told apart by six digits."""
-MOST_SUMS = 10_000_000
-"""Groups times cells, as much as fits into a few hundred megabytes."""
+MOST_SUMS = 2_000_000
+"""Groups times cells that are kept apart, about 600 MB; with the coarsest cells they may be five times as many."""
+TOO_MANY = 5 * MOST_SUMS
 COARSER = (12_600, 5_040, 2_520, 1_260, 840, 420, 240, 120, 60)
 """Grids for many groups: each is divided by the usual bin counts."""
 
@@ -92,6 +94,7 @@ def count(source: Source, roles: Roles, unit: Unit) -> Counts:
             "rounded."
         )
     got = block_of(made := asked.sums(grid), made.column_names)
+    del made  # which may be as large
     counts.notes += verdicts.settled(roles.correct, source.name)
     _collect(counts, {name: _plain(name, values) for name, values in got.items()}, roles, unit, kinds, grid)
     return counts
@@ -131,7 +134,7 @@ class _Asked:
         made |= {"c": _score(table, number, unit.scale), "g": grade}
         if roles.weight:
             made["w"] = _weight(table, roles)
-        self.table = table.derived(made)
+        self.name, self.table = table.name, table.derived(made)
 
     def grid(self) -> int:
         """Cells of [0, 1], as many as keep the number of sums within bounds."""
@@ -141,7 +144,14 @@ class _Asked:
         groups = (table.about([by]) or [0])[0]
         if groups * GRID <= MOST_SUMS or ((table.about([[*by, self.code(GRID)]]) or [0])[0] <= MOST_SUMS):
             return GRID
-        return next((grid for grid in COARSER if groups * grid <= MOST_SUMS), COARSER[-1])
+        grid = next((grid for grid in COARSER if groups * grid <= MOST_SUMS), COARSER[-1])
+        sums = (table.about([[*by, self.code(grid)]]) or [0])[0] if groups * grid > TOO_MANY else 0
+        if sums > TOO_MANY:
+            raise UnusableInput(
+                f"--by {','.join(self.roles.by)} parts {self.name} into about {groups:,} groups, whose {sums:,} sums "
+                "would not fit into memory. Part it by columns with fewer values, as --by task, or audit a part of it."
+            )
+        return grid
 
     def code(self, grid: int) -> Any:
         """One small integer: the cell, or what is wrong with the score, and above it the state of the rest."""

@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines._relation import PROGRESS
 from ..fits.crossfit import folds
 from ..maps.units import FRACTION, Unit
 from ..tally import Tally
@@ -144,6 +145,8 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None
+    if tell := PROGRESS.get():
+        tell(source.name, 0.0, source.rows)
     counts, units = _as_fractions(source, roles) if scale is None else (None, None)
     if counts is None or units is None:
         units = units_of(source, roles.confidence, roles.by, scale, counted=True)
