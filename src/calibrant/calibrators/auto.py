@@ -8,6 +8,7 @@ import numpy as np
 
 from ..fits.averaging import curve_of, earned, mixture
 from ..fits.crossfit import folds
+from ..fits.thinning import thinned
 from ..maps.calibration import CalibrationMap
 from ..maps.ends import ends
 from ..metrics import fall
@@ -56,7 +57,7 @@ class Auto:
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; about twenty fits, on 512 cells where there are more than 2,048 scores."""
-        t = tally if len(tally.score) <= 2048 else tally.coarse(512)
+        t = tally if len(tally.score) <= 2048 else thinned(tally, 512)
         if t.n_eff < _FEW or not 0 < t.accuracy < 1:
             platt: CalibrationMap = find("calibrators", "platt")().fit(t)
             return replace(platt, calibrator="auto", statistics={"weights": {"platt": 1.0}})

@@ -13,6 +13,7 @@ from ..clusters import design_effects
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.averaging import curve_of, mixture
 from ..fits.newton import Grades, newton_nonnegative
+from ..fits.thinning import thinned
 from ..maps.blends import BlendedSignal, BlendMap, design, evidence_of
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Curve
@@ -182,7 +183,7 @@ class _Rows:
         if not seen.any():
             seen = ~np.isnan(s)
         cluster = None if self.cluster is None else self.cluster[seen]
-        return _curve(Tally.of(s[seen], self.grade[seen], self.weight[seen], cluster).coarse(_CELLS))
+        return _curve(thinned(Tally.of(s[seen], self.grade[seen], self.weight[seen], cluster), _CELLS))
 
     def out_of_fold(self) -> tuple[Floats, NDArray[np.intp]]:
         """Evidence of each signal by curves that had not seen the answer, and the folds."""

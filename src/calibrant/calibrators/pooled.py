@@ -14,6 +14,7 @@ from ..fits.crossfit import folds
 from ..fits.hierarchy import Tree, fit_tree
 from ..fits.leaves import Normal, expected
 from ..fits.shifted import Groups
+from ..fits.thinning import thinned
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Curve
 from ..maps.groups import PooledMaps
@@ -145,7 +146,7 @@ class _Groups(Groups):
         own = float(np.clip(1 - after / before, 0.0, 1.0))
         weights = {"pooled": 1.0}
         if tally.n_eff >= _OWN_FROM and 0 < tally.accuracy < 1:
-            t = tally if len(tally.score) <= 2048 else tally.coarse(512)
+            t = tally if len(tally.score) <= 2048 else thinned(tally, 512)
             weights = self._weights(t, Normal(mean=prior.mean[i], covariance=prior.covariance[i]))
             own_curve = curve
             curve = mixture(weights, lambda name: own_curve if name == "pooled" else curve_of(name, t))

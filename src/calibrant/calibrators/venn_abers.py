@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fits.logistic import effective
+from ..fits.thinning import thinned
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Pair
 from ..tally import Floats, Tally
@@ -23,7 +24,7 @@ class VennAbers:
     The pair (p0, p1) is the map's interval; the probability is p1 / (1 - p0 + p1), which minimises the
     largest log loss (Vovk and Petej 2014). Both fits for all scores come from one scan of the cumulative
     sum diagram each (Vovk, Petej and Fedorova 2015, algorithms 1 to 4). Beyond 4,096 distinct scores,
-    scores share as many equal cells.
+    scores share as many cells of about equal weight.
 
     Examples
     --------
@@ -35,7 +36,7 @@ class VennAbers:
 
     def fit(self, tally: Tally) -> CalibrationMap:
         """Fit on right and wrong answers; O(distinct scores), at most 4,096 of them."""
-        t = tally.coarse(_KNOTS)
+        t = thinned(tally, _KNOTS)
         hits, rows = effective(t)
         p1 = _with_one_more_right(rows, hits)
         # Wrong for right and right for wrong, read backwards, is the same problem.

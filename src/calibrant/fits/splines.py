@@ -10,6 +10,7 @@ from ..metrics.intervals import Z95
 from ..tally import Floats, Tally
 from .logistic import effective
 from .newton import Grades, newton
+from .thinning import thinned
 
 __all__ = ["fit_spline"]
 
@@ -30,7 +31,7 @@ def fit_spline(tally: Tally) -> Steps:
     likelihood; the interval is that of the posterior (Wahba 1983), which holds the curve on average over the scores.
     Targets are those of Platt, see `fit_logistic`. Kept at the scores themselves, at most 128 of them.
     """
-    t = tally.coarse(_CELLS)
+    t = thinned(tally, _CELLS)
     hits, weight = effective(t)
     right, wrong = float(hits.sum()), float((weight - hits).sum())
     targets = hits * (right + 1) / (right + 2) + (weight - hits) / (wrong + 2)

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from ..errors import NotEnoughLabels, UnusableInput
 from ..fits.logistic import fit_logistic
 from ..fits.newton import Choices, newton, newton_nonnegative
+from ..fits.thinning import thinned
 from ..maps.calibration import CalibrationMap
 from ..maps.curves import Mixture
 from ..maps.evidence import Evidence
@@ -306,7 +307,7 @@ def _evidence(voters: tuple[Voter, ...], ballots: Ballots) -> Floats:
 
 
 def _recalibrated(tally: Tally) -> CalibrationMap:
-    part = tally if len(tally.score) <= 2048 else tally.coarse(512)
+    part = tally if len(tally.score) <= 2048 else thinned(tally, 512)
     curve, band = fit_logistic(part, "temperature"), fit_logistic(part, "platt")
     return CalibrationMap(
         calibrator="temperature", curve=Mixture(weights=(1.0,), parts=(curve,), bands=(band,)),
