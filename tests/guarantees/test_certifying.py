@@ -85,6 +85,7 @@ CASES: dict[str, dict[str, Any]] = {
     "clusters of two sizes": {**rows((0.9, 116, 4)), "cluster": UNEVEN},
     "clusters of two sizes, each once": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "over": "clusters"},
     "clusters of two sizes and weights": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "weight": [1, 1, 2] * 40},
+    "over clusters, and none": {**STAIRS, "over": "clusters"},
     "clusters and a larger one may come": {**rows((0.9, 116, 4)), "cluster": UNEVEN, "largest": 4.0},
     "clusters of one size and weights below one": {
         **STAIRS, "cluster": [n // 2 for n in range(180)], "weight": [0.25] * 180,
