@@ -189,7 +189,17 @@ def a_blend(*names: str, domain: str | None = None, prompts: bool = False) -> bl
     )  # fmt: skip
 
 
+CERTAIN = replace(LINE, high=(1.0, 1.0, 1.0), low=(0.0, 0.0, 0.0))
+
+
+def a_certain_blend() -> blends.BlendMap:
+    """One signal's interval is all there may be, of which one in a thousand at either end is left out."""
+    made = a_blend("said", "tokens")
+    return replace(made, signals=(made.signals[0], replace(made.signals[1], curve=CERTAIN)))
+
+
 BLENDS = {
+    "certain": a_certain_blend(),
     "one": a_blend("said"),
     "two": a_blend("said", "tokens"),
     "three": a_blend("said", "tokens", "drawn", prompts=True),
@@ -287,7 +297,11 @@ SET = MapSet(
 TWO = MapSet(
     by=("task", "domain"), groups=((("a", "law"), LAW),), fallbacks=(((), ANY), ((("task", "a"),), UNSEEN))
 )
+OTHERWISE = {"domain": "law", "asked_with": "system 0a1b; max_tokens 64; tokens 3"}
+ASKED = a_map(model="m", domain="law", asked_with="system none; max_tokens 64")
 SETS = {
+    "asked": MapSet(by=("domain",), groups=((("law",), ASKED),)),
+    "asked, any": MapSet(by=("domain",), groups=((("law",), ASKED),), asked_with="any"),
     "all": SET, "two columns": TWO, "one": MapSet(groups=(((), LAW),)), "none": MapSet(),
     "any prompt": replace(SET, asked_with="any", fallbacks=()),
     "units": MapSet(groups=(((), LAW.with_unit(units.Unit(scale="1-5", column="sure"))),)),
@@ -312,6 +326,7 @@ def test_sets(name: str) -> None:
         "units of": [one.unit(s).to_dict() for s in STATED],
         "blends": [short(said(lambda s=s: one.match_blend({"said": s}))) for s in STATED],
         "other signals": [short(one.match_blend({"drawn": s})) for s in STATED[:3]],
+        "asked otherwise": [short(one.match(OTHERWISE)), short(one.match_blend({"said": OTHERWISE}))],
     }  # fmt: skip
     hold(HELD / "sets.json", name, found)
     assert one.to_json().startswith('{\n "format": "calibrant/maps",\n "version": ')
@@ -347,7 +362,9 @@ def test_confidences() -> None:
         asked_with="system none"),
     ]  # fmt: skip
     readings = [Reading(signal="said", score=0.7), Reading(signal="said", reason="it said nothing")]
-    asked = Fingerprint(model="m", domain="law", asked_with="system none; max_tokens 64; tokens 3")
+    asked = Fingerprint(
+        model="m", domain="law", prompt="p", parameters="s", asked_with="system none; max_tokens 64; tokens 3"
+    )  # fmt: skip
     both = [(Reading(signal=name, score=s), asked) for name, s in (("said", 0.9), ("tokens", 0.4))]
     gone = [
         (Reading(signal="said", reason="it said nothing"), asked),

@@ -65,6 +65,8 @@ def worlds() -> dict[str, Tally]:
         "all right": Tally.of(score[:40], np.ones(40)),
         "all wrong": Tally.of(score[:40], np.zeros(40)),
         "bent": Tally.of([0.3] * 200 + [0.9] * 200, [1] * 110 + [0] * 90 + [1] * 130 + [0] * 70),
+        "five of a score": Tally.of([0.2] * 5 + [0.6] * 5 + [0.9] * 60, [1, 0, 0, 0, 0] + [1, 1, 0, 0, 0] + [1,
+        1, 0] * 20),
         "sure of all": Tally.of([0.0, 0.5, 1.0] * 20, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0] * 10),
         "certain": Tally.of([1.0] * 30 + [0.0] * 10, [1] * 30 + [0] * 10),
         "three": Tally.of([0.2, 0.6, 0.9], [0, 1, 1]),
@@ -215,6 +217,7 @@ NOBODY = differences.Sample(np.empty(0), np.empty(0), np.empty(0), np.empty(0, n
 PAIRS = {
     "alike": (side(1), side(2)),
     "heavy": (side(3, heavy=True), side(4, heavy=True)),
+    "units of the other side": (side(6, n=120, units=110), side(5)),
     "units of one side": (side(5), side(6, n=120, units=110)),
     "the same": (side(7), side(7)),
     "few wrong": (side(8), differences.Sample(*drawn(80, 9, power=0.02), np.ones(80), np.arange(80))),
@@ -379,6 +382,7 @@ def test_what_is_met() -> None:
         "abs(gap)>0.1",
         "abs(gap)<0.1",
         "abs(gap)>0",
+        "abs(gap)>-0.1",
         "gap>0.05",
         "gap<0.05",
     ):
