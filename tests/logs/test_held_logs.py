@@ -17,8 +17,12 @@ import pytest
 
 from calibrant.logs.attempts import read_attempts
 from calibrant.logs.foreign import whole_rows
+from calibrant.logs.judged import judged_log
 from calibrant.logs.panels import read_panel
+from calibrant.logs.people import People, unlike
 from calibrant.logs.pivots import pivot
+from calibrant.logs.reader import Reader
+from calibrant.logs.roles import Roles
 from calibrant.logs.rows import read_rows
 from calibrant.logs.sources import Source, open_source
 from calibrant.logs.steps import read_steps
@@ -505,6 +509,75 @@ def test_attempts_and_steps() -> None:
             name,
             found if isinstance(found, str) else {"log": found, "graded": len(found.graded)},
         )
+
+
+PEOPLE = [
+    {
+        "confidence": 0.5 + i % 5 / 10, "correct": i * 7 % 5 > 1,
+        "human": (i * 7 % 5 > (i % 9 == 0) + 1) if i % 2 else None,
+        "model": "ab"[i % 2 - i // 60], "judge_model": "ab"[i // 3 % 2], "answer": "x" * (1 + i % 4),
+        "seen": 0.5, "late": 3 if i % 2 else None,
+        "position": i % 2, "task": "st"[i // 60], "cluster": i // 2,
+    }
+    for i in range(120)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "roles", "options"), [
+    ("plain", {}, {}), ("with a propensity", {}, {"propensity": "seen"}), ("named", {},
+    {"covariates": ["position", "answer"]}),
+    ("known where people looked", {}, {"covariates": ["late"]}), ("no column", {}, {"covariates": ["x"]}),
+    ("a width", {}, {"width": 0.05}),
+    ("by task", {"by": ("task",)}, {}), ("weighted", {"weight": "seen"}, {}), ("clustered",
+    {"cluster": "cluster", "tied": ("cluster",)}, {}),
+])  # fmt: skip
+def test_judged_logs(name: str, roles: dict[str, Any], options: dict[str, Any]) -> None:
+    log = [{k: v for k, v in row.items() if k != "cluster" or "cluster" in roles} for row in PEOPLE]
+    made = said(
+        lambda: judged_log(
+            log, Roles(confidence="confidence", correct="correct", **roles), "human", **options
+        )
+    )
+    hold(HELD / "judged.json", name, made if isinstance(made, str) else {
+        **{f: getattr(made, f) for f in made.__dataclass_fields__ if f != "groups"},
+        "groups": {str(k): one if isinstance(one, str) else one.to_dict() for k, one in made.groups.items()},
+    })  # fmt: skip
+
+
+def test_people_of_a_log() -> None:
+    rows = [{k.upper() if k == "answer" else k: v for k, v in row.items()} for row in PEOPLE]
+    shorter = [
+        {k: v for k, v in row.items() if k not in ("answer", "model")} | {"tokens": 3 + i % 4}
+        for i, row in enumerate(PEOPLE)
+    ]
+    roles = Roles(confidence="confidence", correct="correct")
+    found: dict[str, Any] = {}
+    for what, log in (
+        ("rows", rows),
+        ("shorter", shorter),
+        ("odd", [{**row, "human": "hmm" if i == 3 else row["human"]} for i, row in enumerate(PEOPLE)]),
+    ):
+        source = open_source(log)
+        people = People.of(source, roles, "human", "seen", apart=["task"])
+        reader = Reader(source, roles, also=people.also)
+        parsed = reader.whole()
+        seen, notes = people.seen(reader, parsed)
+        found[what] = [
+            people,
+            sorted(people.also),
+            notes,
+            seen.propensity[:2],
+            {n: v[:4] for n, v in seen.columns.items()},
+            seen.human[:4],
+            seen.at(np.array([1, 3])).human,
+        ]
+    judge, human = np.arange(90) % 3 > 0, np.where(np.arange(90) < 40, np.arange(90) % 7 > 2, np.nan)
+    found["unlike"] = [
+        unlike(judge * 1.0, human, "human"),
+        unlike(judge * 1.0, np.where(judge, 1.0, np.nan), "human"),
+        unlike(judge * 1.0, judge * 1.0, "human"),
+    ]
+    hold(HELD / "judged.json", "people", found)
 
 
 def test_parts_of_a_group() -> None:

@@ -344,6 +344,16 @@ def short(match: Any) -> Any:
     }  # fmt: skip
 
 
+def test_the_stand_in_that_states_most_goes_first() -> None:
+    wide, close = ((("task", "z"),), ANY), ((("domain", "a"), ("task", "z")), UNSEEN)
+    for several in ((wide, close), (close, wide)):
+        match = MapSet(by=("task", "domain", "model"), fallbacks=several).match(
+            {"task": "z", "domain": "a", "model": "m"}
+        )
+        assert (match.found, match.scope) == (UNSEEN, close[0])
+        assert match.stand_in == "task z, domain a, any model"
+
+
 def test_found_by_values() -> None:
     assert SET.find(["law"]) is LAW
     assert SET.find([None]) is SUMS
@@ -459,6 +469,7 @@ RECORDS = {
         [1] * 33 + [0] * 7 + [0] * 10 + [1] * 9 + [1] * 14 + [0],
     ),
     "weighted": Tally.of([0.75] * 40, [1, 0] * 20, [3.0] * 20 + [1.5] * 20),
+    "lightly weighted": Tally.of([0.75] * 40, [1, 0] * 20, [1.2] * 40),
     "graded": Tally.of([0.75] * 40, [1, 0.5] * 20),
     "clustered": Tally.of([0.75] * 40, [1, 1, 0, 0] * 10, cluster=np.repeat(np.arange(20), 2)),
     "none": Tally.of([], []),
