@@ -1,6 +1,6 @@
 """What single cells and columns are read as: hundreds of them, each with the whole of what is made of it.
 
-What is expected lies in `expected/`, a name for each; a person read every line of it.
+What is expected lies in `expected/`, a name for each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whole logs, some of a tool's and some a few lines long: everything that is read of each, or the whole refusal.
 
-What is expected lies in `expected/`, a name for each; a person read every line of it.
+What is expected lies in `expected/`, a name for each.
 """
 
 from __future__ import annotations
