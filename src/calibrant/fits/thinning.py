@@ -8,6 +8,9 @@ from ..tally import Tally
 
 __all__ = ["thinned"]
 
+_ROUNDING = 1e-9
+"""Of a cell: sums that meet its edge but for rounding lie within, whatever the unit of the weights."""
+
 
 def thinned(tally: Tally, cells: int) -> Tally:
     """The same rows at about `cells` scores, neighbours merged at their mean; itself when already that few.
@@ -23,7 +26,8 @@ def thinned(tally: Tally, cells: int) -> Tally:
     if len(tally.score) <= cells:
         return tally
     ends = np.cumsum(tally.weight)
-    where = ((ends - tally.weight / 2) / ends[-1] * cells).astype(np.intp)
+    middle = (ends - tally.weight / 2) / ends[-1]
+    where = (middle * cells + _ROUNDING).astype(np.intp)
     where += tally.score > 0
     where[tally.score == 1] = cells + 1
     start = np.r_[0, np.flatnonzero(np.diff(where)) + 1]

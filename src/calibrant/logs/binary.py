@@ -19,7 +19,7 @@ from .sources import Block, Source
 from .spellings import by_spelling
 from .values import numbers
 
-__all__ = ["of_predicted", "with_predicted"]
+__all__ = ["of_predicted", "of_prediction", "with_predicted"]
 
 WHERE = re.compile(r"(.+?) where (.+?) is (.+)")
 OF_A_CLASS = re.compile(r"prob|^p$|^p_|_p$|^score$|_score$|sigmoid", re.I)
@@ -27,6 +27,15 @@ OF_A_CLASS = re.compile(r"prob|^p$|^p_|_p$|^score$|_score$|sigmoid", re.I)
 OF_BEING_RIGHT = re.compile(r"conf|correct|p_?true|max|top|pred(?:icted|iction)?_?prob", re.I)
 FEWEST = 20
 """Rows below which a threshold may part the predictions by chance."""
+
+
+def of_prediction(name: str) -> bool:
+    """Whether a column of confidences is one of what was predicted already.
+
+    >>> of_prediction("prob where prediction is 1"), of_prediction("prob")
+    (True, False)
+    """
+    return WHERE.fullmatch(name) is not None
 
 
 def with_predicted(source: Source, name: str | None) -> Source:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..phrasing.numbers import of_100
 from ..tally import Tally
+from .binary import of_prediction
 from .keys import Key
 from .roles import Roles
 from .values import NO_VERDICT
@@ -107,7 +108,7 @@ def _of_an_event(tally: Tally, roles: Roles) -> list[tuple[str, str]]:
     Where both columns have names that forecasts have, a tenth of low ones is enough, however well they tell.
     """
     weight, low = tally.weight, tally.score < _DOUBTFUL
-    if tally.rows < FEWEST or not low.any():
+    if tally.rows < FEWEST or not low.any() or of_prediction(roles.confidence):
         return []
     share, least = weight[low].sum() / weight.sum(), weight[tally.score < _DOUBTFUL / 2].sum() / weight.sum()
     below, above = (tally.hits[at].sum() / max(weight[at].sum(), 1e-12) for at in (low, ~low))

@@ -53,10 +53,10 @@ class Scale:
 
 
 def leaning(chance: Floats) -> Floats:
-    """How sure each chance is of the side that it leans to; 1 - 0.46 is the decimal 0.54, and ties with it.
+    """How sure each chance is of the side that it leans to; 1 - 0.42 is the decimal 0.58, and ties with it.
 
-    >>> bool(1 - 0.46 == 0.54), leaning(np.array([0.46, 0.54]))
-    (False, array([0.54, 0.54]))
+    >>> 1 - 0.42 == 0.58, leaning(np.array([0.42, 0.58]))
+    (False, array([0.58, 0.58]))
     """
     return np.asarray(np.round(np.maximum(chance, 1 - chance), 15), dtype=np.float64)
 
