@@ -30,7 +30,7 @@ from calibrant.stores.sql import SqlStore
 from calibrant.types import Record
 
 from .load import CHAT, Request, ask
-from .processes import Server, ended_by_signals, free_port, started
+from .processes import TICKS, Server, ended_by_signals, free_port, started
 from .served import gateway, upstream
 
 __all__ = ["CLIENTS", "Seen", "client", "counted", "killed", "until_answered", "until_drained"]
@@ -132,8 +132,8 @@ async def until_answered(seen: Seen) -> None:
         await asyncio.sleep(0.005)
 
 
-async def client(port: int, seen: Seen) -> None:
-    """Asks, and judges every third answer, until it is stopped."""
+async def client(port: int, seen: Seen, pace: float = 0.0) -> None:
+    """Asks, and judges every third answer, until it is stopped; with so many seconds between two requests."""
     number = 0
     while True:
         number += 1
@@ -152,6 +152,7 @@ async def client(port: int, seen: Seen) -> None:
                         seen.verdicts.append((record, json.loads(body)["verdict_id"]))
             else:
                 await asyncio.sleep(0.05)
+            await asyncio.sleep(pace)
             continue
         seen.ends["no answer"] += 1
         await asyncio.sleep(0.05)
@@ -211,6 +212,19 @@ class Database:
         initdb = [self._binaries / "initdb", "-D", self._folder / "data", "-U", "calibrant", "-A", "trust"]
         subprocess.run([*self._as, *map(str, initdb)], check=True, capture_output=True)
         self.url = f"postgresql://calibrant@127.0.0.1:{self._port}/postgres"
+
+    def cpu(self) -> float:
+        """Seconds of CPU time that its processes have used, those that ended too."""
+        assert self._server is not None
+        first, used = str(self._server.process.pid), 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if path.parent.name == first:
+                    used += sum(map(int, fields[11:15]))  # with its children that ended
+                elif fields[1] == first:
+                    used += sum(map(int, fields[11:13]))
+        return used / TICKS
 
     @property
     def there(self) -> bool:

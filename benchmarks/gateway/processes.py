@@ -15,9 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-__all__ = ["Server", "begun", "ended_by_signals", "free_port", "started"]
+__all__ = ["TICKS", "Server", "begun", "ended_by_signals", "free_port", "started"]
 
 TICKS = os.sysconf("SC_CLK_TCK")
+"""Of CPU time, to a second."""
 
 
 @dataclass(frozen=True)
