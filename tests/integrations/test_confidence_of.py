@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calibrant.errors import Misuse
+from calibrant.errors import Misuse, UnusableInput
 from calibrant.integrations.replies import confidence_of
 
 TOLD = {"p": 0.87, "low": 0.8, "high": 0.92, "action": "answer"}
@@ -44,3 +44,9 @@ def test_a_reply_that_holds_itself_comes_to_an_end() -> None:
     reply.raw = Kept(raw=reply)
     with pytest.raises(Misuse, match="only the id r1"):
         confidence_of(reply)
+
+
+@pytest.mark.parametrize("gateway", ["http://127.0.0.1:9/v1", "no address"])
+def test_a_gateway_that_is_not_there_is_named(gateway: str) -> None:
+    with pytest.raises(UnusableInput, match=f"{gateway} did not tell of the answer r1"):
+        confidence_of({"id": "r1"}, gateway=gateway)

@@ -64,7 +64,7 @@ def _asked(name: str) -> Iterator[None]:
         yield
     except (UnusableInput, ImportError):
         raise
-    except Exception as error:
+    except Exception as error:  # each backend raises those of its own driver, which have no class in common
         told = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UnusableInput(f"{name} cannot be read: {told}") from error
 

@@ -112,13 +112,19 @@ def _id_of(reply: Any) -> str | None:
 def _asked(id: str, gateway: str, key: str | None) -> Json:
     """The answer's confidence from the gateway."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    request = urllib.request.Request(f"{gateway.rstrip('/')}/answers/{quote(id, safe='')}", headers=headers)
+    address = f"{gateway.rstrip('/')}/answers/{quote(id, safe='')}"
     try:
+        request = urllib.request.Request(address, headers=headers)
         with urllib.request.urlopen(request, timeout=SECONDS) as reply:
             told: Json = json.load(reply)["confidence"]
     except HTTPError as error:
         raise UnusableInput(
             f"The gateway at {gateway} does not tell of the answer {id}: {error.code} {error.reason}. "
             "Expected the id of an answer that it gave, and a key of who asked."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnusableInput(
+            f"{gateway} did not tell of the answer {id} ({error}). Expected the address of a gateway that runs, "
+            "ending in /v1."
         ) from error
     return told

@@ -62,7 +62,7 @@ def releases(shell: Shell, known: Known) -> list[Route]:
 class _Releases:
     def __init__(self, shell: Shell, known: Known) -> None:
         self._shell, self._known = shell, known
-        self._asking: asyncio.Task[list[Json]] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._found: list[Json] | None = None
         self._made: ByHand | None = None
 
@@ -117,14 +117,16 @@ class _Releases:
 
     async def _proposals(self) -> tuple[bool, list[Json] | None]:
         """Those that are open, and whether all that came was read; what was found before while it was not."""
-        if self._asking is not None and self._asking.done():
-            self._found, self._asking = self._asking.result(), None
-        if self._asking is None:
-            self._asking = asyncio.create_task(asyncio.to_thread(lambda: self._by_hand().proposals()))
-        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._read())
+        asking = self._asking  # another look may begin the next while this one waits
+        done, _ = await asyncio.wait([asking], timeout=PATIENCE)
         if done:
-            self._found, self._asking = self._asking.result(), None
+            asking.result()  # what failed is raised, and read anew with the next look
         return bool(done), self._found
+
+    async def _read(self) -> None:
+        self._found = await asyncio.to_thread(lambda: self._by_hand().proposals())
 
 
 def _headline(proposals: list[dict[str, Any]], history: list[dict[str, Any]]) -> str:
