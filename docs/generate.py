@@ -1,5 +1,6 @@
-"""Write what is generated: the command line's help, the tables of extensions and of other tools' logs, and below
-the blocks of every page what they print.
+"""Write what is generated: the command line's help, the tables of extensions and of other tools' logs, the contents of
+the Python reference (whose pages docs/reference.py makes with the site), and below the blocks of every page what they
+print.
 
 python docs/generate.py [--check | --man FILE]
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import typer
 from blocks import written
+from reference import contents
 
 from calibrant.checks import promises
 from calibrant.cli import app
@@ -208,7 +210,10 @@ def main() -> None:
         Path(sys.argv[-1]).write_text(manual(), encoding="utf-8")
         return
     stale = []
-    pages = (("cli.md", commands()), ("extending.md", extensions()), ("formats.md", tool_logs()))
+    pages = (
+        ("cli.md", commands()), ("extending.md", extensions()), ("formats.md", tool_logs()),
+        ("reference/index.md", contents()),
+    )  # fmt: skip
     for name, text in pages:
         page = FOLDER / name
         if not page.exists() or page.read_text() != text:

@@ -40,16 +40,7 @@ from .types import Confidence
 
 __all__ = ["ADDED", "Applied", "apply"]
 
-ADDED = (
-    "p",
-    "p_low",
-    "p_high",
-    "action",
-    "why",
-    "map_id",
-    "uncalibrated",
-    "phrase",
-)
+ADDED = ("p", "p_low", "p_high", "action", "why", "map_id", "uncalibrated", "phrase")
 """Columns added to each row. `p` lies within `p_low` and `p_high`, `uncalibrated` says why there is none, `phrase` says
 it to people."""
 
@@ -159,6 +150,13 @@ def apply(
     column, unless another, found by its name, is by its own reading in the same unit: a note then says so.
 
     What the log holds in a column of `ADDED`, in any case, is replaced and counted; scores in it stay as `score`.
+
+    Examples
+    --------
+    >>> import calibrant, pandas
+    >>> maps = calibrant.fit([0.9, 0.5] * 100, [1, 0, 1, 1] * 50)
+    >>> calibrant.apply(maps, pandas.DataFrame({"confidence": [0.9, None]}))[["p", "action"]].round(2).values.tolist()
+    [[0.99, 'answer'], [nan, 'hand_off']]
     """
     if out is None:
         return _in_memory(maps_of(maps), log, policy, confidence=confidence, scale=scale)

@@ -92,6 +92,11 @@ class Audit(Shown):
     """What was read of a log, and the measures of each group, the most miscalibrated first.
 
     `columns` are by the part that they play, `words` those of verdicts that were named, by what they mean.
+
+    >>> import calibrant
+    >>> found = calibrant.audit("sample", by="domain")
+    >>> found.used, found.groups[0].by, found.groups[0].verdict
+    (293, {'domain': 'internet'}, 'over-confident')
     """
 
     source: str

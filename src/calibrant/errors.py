@@ -33,7 +33,15 @@ from typing import Any
 
 
 class CalibrantError(Exception):
-    """Root of everything calibrant raises on purpose. `code` is stable and machine-readable."""
+    """Root of everything calibrant raises on purpose. `code` is stable and machine-readable.
+
+    >>> import calibrant
+    >>> try:
+    ...     calibrant.fit([1.7], [True])
+    ... except calibrant.CalibrantError as error:
+    ...     error.code
+    'unusable_input'
+    """
 
     code = "calibrant_error"
 
@@ -218,7 +226,18 @@ class BudgetSpent(CalibrantError):
 
 
 class NeedsPerson(CalibrantError):
-    """An answer was held back; `gated` holds it for the person who comes first, and the message does not quote it."""
+    """An answer was held back; `gated` holds it for the person who comes first, and the message does not quote it.
+
+    >>> import calibrant
+    >>> @calibrant.gated(calibrant.fit([0.9, 0.5] * 100, [1, 0, 1, 1] * 50))
+    ... def capital(country: str) -> tuple[str, float]:
+    ...     return "Sydney", 0.5
+    >>> try:
+    ...     capital("Australia")
+    ... except calibrant.NeedsPerson as held:
+    ...     held.gated.answer, held.gated.action
+    ('Sydney', <Action.REVIEW: 'review'>)
+    """
 
     code = "needs_person"
 

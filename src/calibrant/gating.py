@@ -29,7 +29,14 @@ Known = Mapping[str, str | None] | Callable[..., Mapping[str, str | None]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gated(Generic[T]):
-    """An answer with its confidence, what is to be done with it and why, and how both are said to people."""
+    """An answer with its confidence, what is to be done with it and why, and how both are said to people.
+
+    >>> import calibrant
+    >>> gate = calibrant.Gate(calibrant.fit([0.9, 0.5] * 100, [1, 0, 1, 1] * 50))
+    >>> found = gate("Sydney", 0.5)
+    >>> round(found.p, 2), found.action, found.phrase.text
+    (0.5, <Action.REVIEW: 'review'>, 'about even between right and wrong (about 50 %)')
+    """
 
     answer: T
     confidence: Confidence

@@ -25,7 +25,10 @@ from ..types import Entry, Head, Record
 
 __all__ = ["FORMAT", "VERSION", "ChainBroken", "Source", "concluded", "numbers", "read_store"]
 
-FORMAT, VERSION = "calibrant/card", 1
+FORMAT = "calibrant/card"
+"""What a card says that it is."""
+VERSION = 1
+"""Of the format."""
 
 
 class ChainBroken(UnusableInput):

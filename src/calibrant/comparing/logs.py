@@ -116,6 +116,11 @@ class Comparison(Shown):
     """The sides, the first of which the others are held against, and their contrasts: of all answers, then by group.
 
     `human` is the column of people's verdicts, where these correct a judge's.
+
+    >>> import calibrant
+    >>> found = calibrant.compare("sample", between="domain")
+    >>> len(found.sides), found.sides[0].name, found.contrasts[0].changes[0].measure
+    (5, 'internet', 'accuracy')
     """
 
     sides: tuple[Side, ...]

@@ -26,8 +26,10 @@ __all__ = [
     "shows_letters",
 ]
 
-BY_KIND, FREE = "by_kind", "free"
-"""Formats that are no form: the one that suits the question's kind, and none."""
+BY_KIND = "by_kind"
+"""The format that suits the question's kind."""
+FREE = "free"
+"""The format that is none."""
 
 LINES = {
     "letter": "Reply with the letter of the right option alone.",

@@ -61,6 +61,10 @@ class Look:
     uses : what it supports, and what is in the way of the rest
     next : commands that can be pasted
     notes : what is to be said of the reading
+
+    >>> found = look("sample")
+    >>> found.rows, found.unit, found.uses[0].name, found.uses[0].ready
+    (300, 'a fraction, 0 to 1', 'audit', True)
     """
 
     source: str
@@ -133,8 +137,8 @@ def look(
 
     Examples
     --------
-    >>> import pandas, calibrant
-    >>> found = calibrant.look(pandas.DataFrame({"sure": [0.9, 0.8, 0.9, 0.4] * 20, "ok": [1, 1, 0, 0] * 20}))
+    >>> import pandas
+    >>> found = look(pandas.DataFrame({"sure": [0.9, 0.8, 0.9, 0.4] * 20, "ok": [1, 1, 0, 0] * 20}))
     >>> found.refusal.partition(":")[0], dict(found.ways[0].options)
     ("No column for 'confidence'", {'confidence': 'sure', 'correct': 'ok'})
     """

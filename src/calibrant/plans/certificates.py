@@ -60,6 +60,13 @@ class Certificate(Shown, Sealed):
     together : groups whose promises were made to hold all at once; 1: this one holds on its own; None as above
     evidence : digest of the labelled answers
     revoked : why it holds no longer, or None
+
+    >>> import calibrant
+    >>> one = calibrant.certify([0.9] * 60 + [0.6] * 60, [True] * 60 + [True, False] * 30, max_error=0.1, delta=0.1)
+    >>> one
+    <Certificate: at most 0.1 wrong with a score >= 0.9, with probability 0.9; that sends 50.0 %>
+    >>> calibrant.certify([0.9] * 5, [True] * 5, max_error=0.1, delta=0.1).labels_needed
+    17
     """
 
     by: Mapping[str, str | None]
@@ -150,7 +157,14 @@ class Certificate(Shown, Sealed):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class CertificateSet(Shown):
-    """The certificates of a file: one per group of the columns `by`."""
+    """The certificates of a file: one per group of the columns `by`.
+
+    >>> import calibrant
+    >>> one = calibrant.certify([0.9] * 100, [True] * 100, max_error=0.1, delta=0.1, by={"task": "law"})
+    >>> kept = CertificateSet(by=("task",), certificates=(one,))
+    >>> CertificateSet.from_json(kept.to_json()) == kept, kept.certificates[0].threshold
+    (True, 0.9)
+    """
 
     by: tuple[str, ...]
     certificates: tuple[Certificate, ...]

@@ -66,8 +66,10 @@ class Objective:
         return worth
 
 
-REWARD, BRIER = Objective(), Objective(credit=0.0)
-"""Right answers and their confidence; confidence alone."""
+REWARD = Objective()
+"""Right answers and their confidence."""
+BRIER = Objective(credit=0.0)
+"""Confidence alone."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -31,7 +31,11 @@ from .weights import adapted, loaded, needed, processes
 
 __all__ = ["ADAPTER", "CARD", "Asked", "Run", "train"]
 
-CARD, ADAPTER, IDENTITY = "card.json", "adapter", "run.json"
+CARD = "card.json"
+"""The file in a run's folder that says what was tuned, on what, and to what gain."""
+ADAPTER = "adapter"
+"""The folder in a run's folder that holds the tuned weights."""
+IDENTITY = "run.json"
 FEW = 30
 """Held-out answers below which a run says nothing."""
 

@@ -150,7 +150,10 @@ class Confidence:
     `low` and `high` bound the probability (95 %) given the `verdicts` labelled answers behind it. `stand_in` says
     what its map is for, where that stood in for a group without a map of its own ("task law, any domain"). `caution`
     says in what the answer was asked for otherwise than those of the map, or that this is not known, or that it was
-    cut off.
+    cut off. Raises `ValueError` where there is neither a probability nor a reason, or both.
+
+    >>> Confidence(p=0.7, low=0.6, high=0.8, verdicts=120).few, Confidence(p=None, reason="no map").p
+    (False, None)
     """
 
     p: Probability | None

@@ -17,7 +17,13 @@ __all__ = [
 
 
 class Action(StrEnum):
-    """What to do with an answer, from the freest to the most careful."""
+    """What to do with an answer, from the freest to the most careful.
+
+    Sent as it is; sent with a disclaimer; read by a person before it is sent; handed to a person, unsent.
+
+    >>> Action("review").needs_person, Action.DISCLAIM.needs_person
+    (True, False)
+    """
 
     ANSWER = "answer"
     DISCLAIM = "disclaim"
@@ -32,7 +38,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """The action, the threshold that fired (None where no number was at hand), and why, in a sentence."""
+    """The action, the threshold that fired (None where no number was at hand), and why, in a sentence.
+
+    The threshold is a probability in [0, 1].
+
+    >>> import calibrant
+    >>> from calibrant.plugins import find
+    >>> find("policies", "bands")().decide(calibrant.Confidence(p=0.7)).action
+    <Action.DISCLAIM: 'disclaim'>
+    """
 
     action: Action
     threshold: float | None

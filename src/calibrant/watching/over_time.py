@@ -22,8 +22,12 @@ __all__ = ["ALARM", "BY", "CHANGE", "RESOLVED", "Watching"]
 BY = ("task", "domain", "model", "map_id")
 """Within one of these a probability means one thing."""
 
-ALARM, CHANGE, RESOLVED = "alarm", "change", "resolved"
-"""Kinds of events: claims have come apart from verdicts; something else has changed; somebody ended an alarm."""
+ALARM = "alarm"
+"""The kind of event that claims have come apart from verdicts."""
+CHANGE = "change"
+"""The kind of event that something else has changed."""
+RESOLVED = "resolved"
+"""The kind of event that somebody ended an alarm."""
 
 NOT_DRAWN = ("known", "judge", SECOND)
 """Reasons of assignments whose verdicts tell of readers and judges, and not of answers."""
