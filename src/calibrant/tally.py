@@ -33,8 +33,7 @@ __all__ = ["EXACT_ROWS", "GRID", "Floats", "Tally", "cell_mean", "cell_of", "mer
 
 Floats = NDArray[np.float64]
 
-_CHUNK = 65_536
-_ONE, _ZERO, _SLOTS = GRID, GRID + 1, GRID + 2
+_CHUNK, _ONE, _ZERO, _SLOTS = 65_536, GRID, GRID + 1, GRID + 2
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -149,6 +148,13 @@ class Tally(Shown):
             score=values[0], weight=values[1], hits=values[2], hits2=values[3], weight2=values[4], rows=rows, **rest
         )  # fmt: skip
 
+    @classmethod
+    def counted(cls, score: Floats, grade: Floats, count: NDArray[np.int64]) -> Tally:
+        """Of rows that stand for `count` equal ones each, shape (n,): the tally of all of those."""
+        n, gridded = count.astype(np.float64), count.sum() > EXACT_ROWS
+        made = cls.from_sums(score, n, n * grade, n * grade**2, n, int(count.sum()), gridded=bool(gridded))
+        return made + cls.of([], []) if gridded else made  # which puts it on the grid
+
     def __add__(self, other: Tally) -> Tally:
         """Merge two tallies of different rows."""
         if not isinstance(other, Tally):
@@ -158,10 +164,9 @@ class Tally(Shown):
             for name in ("score", "weight", "hits", "hits2", "weight2")
         ]
         rows = self.rows + other.rows
-        parts = (self, other)
+        parts, both = (self, other), ("design_effect", "local_effect")
         effects = {
-            name: sum(getattr(t, name) * t.rows for t in parts) / rows if rows else 1.0
-            for name in ("design_effect", "local_effect")
+            name: sum(getattr(t, name) * t.rows for t in parts) / rows if rows else 1.0 for name in both
         }
         clustered = any(t.clusters for t in parts)
         rest: dict[str, Any] = {
@@ -234,7 +239,7 @@ class Tally(Shown):
         """First 16 hex digits of a SHA-256 over the counts: equal data, equal digest."""
         h = hashlib.sha256(str(self.rows).encode())
         for values in (self.score, self.weight, self.hits, self.hits2, self.weight2):
-            h.update(np.round(values, 9).tobytes())
+            h.update((np.round(values, 9) + 0.0).tobytes())  # zero without a sign
         return h.hexdigest()[:16]
 
     def coarse(self, cells: int) -> Tally:
@@ -286,12 +291,11 @@ def _sum(where: NDArray[np.intp], values: NDArray[Any], size: int) -> Floats:
 
 def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:
     distinct, where, count = np.unique(c, return_inverse=True, return_counts=True)
-    m = len(distinct)
+    score, rest, m = _decimal(distinct), {}, len(distinct)
     hits = _sum(where, g if w is None else g * w, m)
     hits2 = hits if g.dtype.kind == "b" else _sum(where, g * g if w is None else g * g * w, m)
     weight = count.astype(np.float64) if w is None else _sum(where, w, m)
     weight2 = weight if w is None else _sum(where, np.square(w, dtype=np.float64), m)
-    score, rest = _decimal(distinct), {}
     if w is not None:
         v = np.square(w, dtype=np.float64)
         rest = _of_weights(

@@ -19,11 +19,12 @@ import pytest
 from calibrant.auditing import audit
 from calibrant.engines._relation import PROGRESS
 from calibrant.errors import UnusableInput
-from calibrant.logs import counting, tallies
+from calibrant.logs import queries
 from calibrant.logs.gauged import beyond, gauged
 from calibrant.logs.scales import _beyond, _seen
 from calibrant.logs.sources import open_source
 from calibrant.logs.tallies import Log, read_log
+from calibrant.planning.thresholds import plan_thresholds
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 """Ibis asks DuckDB by a name that is to go."""
@@ -63,16 +64,16 @@ def columns(seed: int = 0) -> dict[str, Any]:
         "many": pa.array(rng.random(N)),
         "task": pa.array([[None, "b", "a c", 'd"e'][i] for i in rng.integers(0, 4, N)]),
         "shard": pa.array(rng.integers(0, 3, N).astype(np.int64)),
-        "weight": pa.array(weight),
+        "heft": pa.array(weight),
     }
 
 
 ASKED: list[dict[str, Any]] = [
     {"confidence": "double", "correct": "flag", "by": ["task"]},
-    {"confidence": "double", "correct": "holes", "by": ["shard", "task"], "weight": "weight"},
+    {"confidence": "double", "correct": "holes", "by": ["shard", "task"], "weight": "heft"},
     {"confidence": "single", "correct": "grades"},
     {"confidence": "decimal", "correct": "ints", "by": "shard"},
-    {"confidence": "texts", "correct": "words", "by": ["task"], "weight": "weight"},
+    {"confidence": "texts", "correct": "words", "by": ["task"], "weight": "heft"},
     {"confidence": "texts", "correct": "words", "wrong": "no,maybe", "right": "yes"},
     {"confidence": "percents", "correct": "words"},
     {"confidence": "percents", "correct": "words", "by": ["task"], "scale": "percent"},
@@ -145,19 +146,45 @@ def measures(log: Any) -> list[Any]:
             return [rounded(one) for one in value]
         return float(f"{value:.10g}") if isinstance(value, float) else value
 
-    found = audit(log, by="task", confidence="double", correct="holes", weight="weight").to_dict()
+    found = audit(log, by="task", confidence="double", correct="holes", weight="heft").to_dict()
     return [found["rows"], found["used"], found["unusable"], rounded(found["groups"])]
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> None:
     """The engine's counts of all that is asked are those of the file."""
-    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
     for asked, theirs in zip(ASKED, of_file, strict=True):
         same(read_log(log, **asked, cluster=None), theirs)
     file = Path(of_file[0].source)
     gauged_alike(log, file)
     ours, theirs = (measures(one) for one in (log, f"duckdb:{file}"))
     assert ours == theirs
+    certified(monkeypatch, log, file)
+
+
+PLANNED: list[dict[str, Any]] = [
+    {"confidence": "double", "correct": "flag", "by": "task", "max_error": 0.3},
+    {"confidence": "single", "correct": "words", "wrong": "no,maybe", "right": "yes", "max_error": 0.6},
+    {"confidence": "texts", "correct": "words", "by": "shard", "max_error": 0.6},
+    {"confidence": "percents", "correct": "ints", "scale": "percent", "max_error": 0.01},
+    {"confidence": "lp", "correct": "holes", "scale": "logprob", "max_error": 0.45},
+]
+
+
+def certified(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
+    """Thresholds on rows that are alike, counted in the engine, are those on the rows of the file."""
+    with monkeypatch.context() as patched:
+        patched.setattr("calibrant.logs.rows.Reader", None)  # no row is read
+        ours = [plan_thresholds(log, delta=0.2, **asked).to_dict() for asked in PLANNED]
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10**9)
+    theirs = [plan_thresholds(file, delta=0.2, cluster="none", **asked).to_dict() for asked in PLANNED]
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    assert any(group["certified"] for plan in theirs for group in plan["groups"])
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine["groups"] == other["groups"]
+        assert [mine[n] for n in ("rows", "used", "unusable")] == [
+            other[n] for n in ("rows", "used", "unusable")
+        ]
 
 
 def test_duckdb_counts_as_the_file_is_read(
@@ -167,20 +194,38 @@ def test_duckdb_counts_as_the_file_is_read(
 
 
 def test_so_many_groups_are_counted_coarsely_or_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
-    monkeypatch.setattr(counting, "MOST_SUMS", 500)
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr(queries, "MOST_SUMS", 500)
     asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
     notes = read_log(f"duckdb:{file}", **asked, by="task").notes
     assert any(note.startswith("So many groups are counted on a grid of 120 cells each") for note in notes)
-    monkeypatch.setattr(counting, "TOO_MANY", 2_500)
+    monkeypatch.setattr(queries, "TOO_MANY", 2_500)
     with pytest.raises(
         UnusableInput, match=r"--by many parts .*log.parquet into about [34],\d{3} groups, whose"
     ):
         read_log(f"duckdb:{file}", **asked, by="many")
 
 
+def test_of_too_many_confidences_thresholds_are_steps_of_the_grid(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    asked: dict[str, Any] = {"confidence": "double", "correct": "flag", "max_error": 0.3, "delta": 0.2}
+    exact = plan_thresholds(f"duckdb:{file}", **asked)
+    monkeypatch.setattr("calibrant.logs.alike.MOST_SUMS", 3_850)  # of 3,880 different ones
+    coarse = plan_thresholds(f"duckdb:{file}", **asked)
+    assert [n for n in coarse.notes if "read down to one of 25,200 steps" in n]
+    (one,), (other,) = coarse.certificates.certificates, exact.certificates.certificates
+    assert one.threshold is not None and other.threshold is not None
+    assert one.threshold * 25_200 == pytest.approx(round(one.threshold * 25_200))
+    assert one.threshold <= other.threshold < one.threshold + 1e-3
+    scores = np.concatenate([b["double"] for b in open_source(file).blocks(["double"])])
+    scores = scores[(scores >= 0) & (scores <= 1)]
+    assert one.coverage.value == pytest.approx(np.mean(scores >= one.threshold))
+
+
 def test_while_it_counts_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tallies, "COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
     told: list[tuple[str, float | None, int | None]] = []
     token = PROGRESS.set(lambda *given: told.append(given))
     read_log(f"duckdb:{file}", confidence="double", correct="flag")
@@ -277,7 +322,7 @@ def compiled(dialect: str) -> str:
     """What is asked of a table with a group and a weight, as a warehouse is told it."""
     ibis = pytest.importorskip("ibis", reason="Ibis is absent: pip install 'calibrant[ibis]'")
     from calibrant.engines.ibis import IbisTable
-    from calibrant.logs.counting import _Asked
+    from calibrant.logs.queries import Asked
     from calibrant.logs.roles import Roles
     from calibrant.maps.units import Unit
 
@@ -285,7 +330,7 @@ def compiled(dialect: str) -> str:
     table = IbisTable(ibis.table(kinds, name="log"), "log")
     roles = Roles(confidence="score", correct="right", weight="w", by=("grp",))
     graded = table.number(table.column("right"), "boolean"), True
-    asked = _Asked(table, roles, Unit(), "number", graded)
+    asked = Asked(table, roles, Unit(), "number", graded)
     return str(ibis.to_sql(_query(asked), dialect=dialect)) + "\n"
 
 

@@ -327,3 +327,26 @@ if __name__ == "__main__":
     EXPECTED.write_text(
         json.dumps({name: certified(case) for name, case in CASES.items()}, indent=1) + "\n", encoding="utf-8"
     )
+
+
+@pytest.mark.parametrize("rows", [30, 400, 6_000])
+@pytest.mark.parametrize("risk", ["selective", "joint"])
+def test_answers_that_were_counted_are_certified_as_one_by_one(rows: int, risk: Any) -> None:
+    rng = np.random.default_rng(rows)
+    scores = np.round(rng.beta(5, 1.3, rows), 2)
+    right = (rng.random(rows) < scores).astype(float)
+    pairs, count = np.unique(np.stack([scores, right]), axis=1, return_counts=True)
+    for max_error in (0.02, 0.1, 0.3):
+        asked: dict[str, Any] = {"max_error": max_error, "delta": 0.1, "risk": risk}
+        assert certify(*pairs, count=count, **asked).to_dict() == certify(scores, right, **asked).to_dict()
+
+
+def test_grades_that_were_counted_are_coins_and_weights_are_refused() -> None:
+    made = [
+        certify([0.9, 0.4], [0.97, 0.0], count=[2_000, 10], max_error=0.05, delta=0.1, seed=seed)
+        for seed in range(200)
+    ]
+    wrong = np.array([one.wrong for one in made if one.certified])
+    assert len(wrong) == 200 and abs(wrong.mean() - 70) < 3 and 5 < wrong.std() < 10
+    with pytest.raises(Misuse, match="no weights and clusters"):
+        certify([0.9], [1.0], count=[50], weight=[2.0], max_error=0.1, delta=0.1)

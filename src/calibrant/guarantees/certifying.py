@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from ..metrics.intervals import Estimate
 from ..plans.certificates import Certificate, Over, Risk
 from ..tally import Floats, Tally
 from ..types import Fingerprint
+from .drawing import Sample, counted, drawn
 from .walking import Walked, fewest, start_rank, walk
 
 __all__ = ["certify", "spent"]
@@ -41,6 +40,7 @@ def certify(
     max_error: float,
     delta: float,
     weight: ArrayLike | None = None,
+    count: ArrayLike | None = None,
     largest: float | None = None,
     cluster: ArrayLike | None = None,
     prior_map: CalibrationMap | None = None,
@@ -70,6 +70,9 @@ def certify(
     weight : shape (n,), optional
         1 / the probability with which the answer came to be labelled. An answer is kept with probability
         weight / largest weight, so that those kept are drawn as answers come.
+    count : shape (n,), whole numbers, optional
+        How many equal answers each row stands for, without weights and clusters, and with `ordered`: what an engine
+        counts of a long log. What is certified is what those answers would give one by one.
     largest : float, optional
         The largest weight that can come; None for that of the labelled answers: of a kind of which none was labelled
         the promise says nothing.
@@ -116,21 +119,29 @@ def certify(
     False
     """
     _check(max_error, delta, risk, over, issue)
-    tally, prior_map = Tally.of(scores, correct, weight), getattr(prior_map, "map", prior_map)
+    if count is None:
+        tally, sample = (
+            Tally.of(scores, correct, weight),
+            drawn(scores, correct, weight, cluster, over, seed, largest or 0.0),
+        )
+    else:
+        tally, sample = _of_counts(
+            scores, correct, count, seed, plain=weight is None and cluster is None and ordered
+        )
+    prior_map = getattr(prior_map, "map", prior_map)
     if prior_map is not None:
         _check_map(prior_map, tally, fingerprint)
     level = spent(delta, issue)
-    sample = _drawn(scores, correct, weight, cluster, over, seed, largest or 0.0)
     of_map = sample.scores if prior_map is None else prior_map(sample.scores)
     start_at = None if prior_map is None else 1 - _SAFE * max_error
     found = walk(
-        of_map[sample.kept], sample.wrong[sample.kept], sample.tie[sample.kept],
+        of_map[sample.kept], sample.wrong[sample.kept], sample.tie[sample.kept], sample.tested[sample.kept],
         max_error=max_error, level=level, risk=risk, start_at=start_at, ordered=ordered,
         start_level=level if start_delta is None else spent(start_delta, issue),
     )  # fmt: skip
     coverage, threshold = Estimate(0.0, 0.0, 0.0), found.threshold
     if found.threshold is not None:
-        coverage = _coverage(of_map >= found.threshold, sample.weight, sample.code)
+        coverage = _coverage(of_map >= found.threshold, sample)
         threshold = _lowest(prior_map, sample.scores, found.threshold)
     needed, reason = (None, None) if threshold is not None else _needed(tally, sample, max_error, level, risk)
     return Certificate(
@@ -140,7 +151,7 @@ def certify(
         threshold_p=None if prior_map is None else found.threshold,
         map_id=None if prior_map is None else prior_map.map_id,
         fingerprint=fingerprint or (Fingerprint() if prior_map is None else prior_map.fingerprint),
-        issue=issue, level=level, tested=int(sample.kept.sum()), accepted=found.accepted, wrong=found.wrong,
+        issue=issue, level=level, tested=int(sample.tested.sum()), accepted=found.accepted, wrong=found.wrong,
         start=found.start, max_weight=sample.top, evidence=tally.digest, seed=seed,
         over=over if sample.clustered else "answers", together=1,
     )  # fmt: skip
@@ -190,92 +201,31 @@ def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) ->
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sample:
-    """Rows in an order that their content alone fixes, and those of them that were drawn for the test."""
-
-    scores: Floats
-    weight: Floats
-    mass: Floats
-    top: float
-    wrong: NDArray[np.bool_]
-    tie: Floats
-    kept: NDArray[np.bool_]
-    code: NDArray[np.intp]
-    graded: bool
-    weighted: bool
-    clustered: bool
-
-
-def _drawn(
-    scores: ArrayLike,
-    correct: ArrayLike,
-    weight: ArrayLike | None,
-    cluster: ArrayLike | None,
-    over: Over,
-    seed: int,
-    largest: float,
-) -> _Sample:
-    """One row per cluster, thinned by weight, each grade a coin: independent right or wrong answers."""
-    s, grade = _decimals(scores), np.asarray(correct, dtype=float)
-    w = np.ones(len(s)) if weight is None else np.asarray(weight, dtype=float)
-    code = np.zeros(len(s), np.intp) if cluster is None else _codes(np.asarray(cluster), len(s))
-    order = np.lexsort((w, grade, s, code))  # rows of equal content are exchangeable
-    s, grade, w, code = s[order], grade[order], w[order], code[order]
-    alone = np.ones(len(s), bool) if cluster is None else code == -1
-    code[alone] = code.max(initial=0) + 1 + np.arange(int(alone.sum()))
-    # content decides the draws too: rows are sorted by verdict where they tie, and under draws that are fixed
-    # beforehand the same verdicts would be favoured in every sample
-    content = int.from_bytes(blake2b(np.r_[code, s, grade, w].tobytes(), digest_size=16).digest())
-    pick, thin, coin, tie = np.random.default_rng([seed, content]).random((4, len(s)))
-    weighted = bool(len(w) and w.min() < max(w.max(), largest))
-    if weighted and cluster is not None and over == "clusters":
-        raise UnusableInput(
-            "Weights that differ tell how often answers come, and nothing of how many a cluster has, so that one "
-            "answer of each cannot be drawn. Leave over='clusters' (--over clusters) out."
+def _of_counts(
+    scores: ArrayLike, correct: ArrayLike, count: ArrayLike, seed: int, *, plain: bool
+) -> tuple[Tally, Sample]:
+    """The tally and the sample of answers that were counted."""
+    if not plain:
+        raise Misuse(
+            "Answers that were counted have no weights and clusters, and are walked through in order."
         )
-    kept, mass = np.ones(len(s), bool), w
-    if cluster is not None and len(s):
-        # the first of a cluster, each row as often as its weight says
-        at = np.lexsort((np.log1p(-pick) / -w, code))
-        kept = np.zeros(len(s), bool)
-        kept[at[np.r_[True, np.diff(code[at]) > 0]]] = True
-        mass = np.bincount(code, w)[code] if over == "answers" else w
-    kept &= thin < mass / (top := float(mass.max(initial=largest)) if len(s) else 1.0)
-    between = (grade > 0) & (grade < 1)
-    return _Sample(
-        scores=s, weight=w, mass=mass, top=top, wrong=coin >= grade, tie=tie, kept=kept,
-        code=code, graded=bool(between.any()), weighted=weighted, clustered=cluster is not None,
-    )  # fmt: skip
+    c, g = (np.asarray(one, dtype=np.float64) for one in (scores, correct))
+    return Tally.counted(c, g, np.asarray(count, dtype=np.int64)), counted(c, g, count, seed)
 
 
-def _decimals(scores: ArrayLike) -> Floats:
-    """float64, with float32 read as the decimals it was written as."""
-    values = np.asarray(scores)
-    if values.dtype != np.float32:
-        return values.astype(np.float64)
-    distinct, where = np.unique(values, return_inverse=True)
-    decimals: Floats = distinct.astype(str).astype(np.float64)[where]
-    return decimals
-
-
-def _codes(cluster: NDArray[Any], rows: int) -> NDArray[np.intp]:
-    """Numbers of clusters in the order of their text; -1 where it is missing."""
-    if cluster.shape != (rows,):
-        raise UnusableInput(f"cluster must have {rows} values, one a score; got shape {cluster.shape}.")
-    missing = np.array([v is None or v != v for v in cluster.tolist()], dtype=bool)
-    code = np.full(rows, -1)
-    code[~missing] = np.unique(cluster[~missing].astype(str), return_inverse=True)[1].ravel()
-    return code
-
-
-def _coverage(reached: NDArray[np.bool_], weight: Floats, code: NDArray[np.intp]) -> Estimate:
+def _coverage(reached: NDArray[np.bool_], sample: Sample) -> Estimate:
     """Share of answers, with the band of Dvoretzky, Kiefer, Wolfowitz and Massart, which holds at every threshold.
 
     It is that of as many independent answers as there are clusters, counted by the squares of their weights.
     """
+    weight = sample.weight
     value = float(weight[reached].sum() / weight.sum())
-    n_eff = float(weight.sum() ** 2 / (np.bincount(code, weight) ** 2).sum())
+    one_by_one = sample.rows == len(weight)
+    n_eff = (
+        float(weight.sum() ** 2 / (np.bincount(sample.code, weight) ** 2).sum())
+        if one_by_one
+        else sample.rows
+    )
     half = math.sqrt(math.log(2 / 0.05) / (2 * n_eff))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
@@ -295,7 +245,7 @@ def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) 
     return seen if seen - high < 1e-9 else high
 
 
-def _method(sample: _Sample, risk: Risk, found: Walked) -> str:
+def _method(sample: Sample, risk: Risk, found: Walked) -> str:
     parts = ["exact binomial, joint risk" if risk == "joint" else "fixed sequence, exact binomial"]
     uneven = sample.clustered and bool((sample.mass < sample.mass.max(initial=0.0)).any())
     parts += ["one answer per cluster"] if sample.clustered else []
@@ -307,7 +257,7 @@ def _method(sample: _Sample, risk: Risk, found: Walked) -> str:
 
 
 def _needed(
-    tally: Tally, sample: _Sample, max_error: float, level: float, risk: Risk
+    tally: Tally, sample: Sample, max_error: float, level: float, risk: Risk
 ) -> tuple[int | None, str]:
     """About how many more labels would certify with probability 0.8 if risk is as a Platt map says; and why."""
     least = fewest(max_error, level)
@@ -329,7 +279,7 @@ def _needed(
             f"tell; where that is so, no number of labels brings that clearly below {max_error:.2%}"
         )
     # where none was drawn, as many as would be on the average
-    per_tested = tally.rows / (int(sample.kept.sum()) or tally.total / sample.top)
+    per_tested = tally.rows / (int(sample.tested.sum()) or tally.total / sample.top)
     more = math.ceil(_fewest_more(sample, max_error, level, risk) * per_tested)
     if not far:
         return more, (
@@ -345,7 +295,7 @@ def _needed(
     )
 
 
-def _errors(tally: Tally, sample: _Sample, risk: Risk) -> tuple[Floats, Floats]:
+def _errors(tally: Tally, sample: Sample, risk: Risk) -> tuple[Floats, Floats]:
     """The error of the surest answers down to each score, from the surest: as a Platt map says, and the least of it.
 
     The least is that of the map's 95 % interval, fitted on the independent answers; of all answers together it is
@@ -354,7 +304,7 @@ def _errors(tally: Tally, sample: _Sample, risk: Risk) -> tuple[Floats, Floats]:
     share = tally.weight[::-1] / tally.total
     sent = 1.0 if risk == "joint" else np.cumsum(share)
     lost = np.cumsum(share * (1 - fit_logistic(tally, "platt")(tally.score)[::-1]))
-    tested = Tally.of(sample.scores[sample.kept], ~sample.wrong[sample.kept])
+    tested = _of_tested(sample)
     if not tested.rows:
         return lost / sent, np.zeros(len(lost))
     least = np.cumsum(share * (1 - fit_logistic(tested, "platt").interval(tally.score)[1][::-1]))
@@ -363,21 +313,28 @@ def _errors(tally: Tally, sample: _Sample, risk: Risk) -> tuple[Floats, Floats]:
     return lost / sent, least / sent
 
 
-def _fewest_more(sample: _Sample, max_error: float, level: float, risk: Risk) -> int:
+def _of_tested(sample: Sample) -> Tally:
+    """The answers that were drawn, as a tally."""
+    n, wrong, s = sample.tested, sample.wrong, sample.scores
+    grades = np.repeat([1.0, 0.0], len(s))
+    return Tally.counted(np.r_[s, s], grades, np.r_[n - wrong, wrong])
+
+
+def _fewest_more(sample: Sample, max_error: float, level: float, risk: Risk) -> int:
     """How many more independent answers a test takes at least: all of them right, and surer than those at hand."""
-    scores, wrong = sample.scores[sample.kept], sample.wrong[sample.kept]
-    rows, least = len(scores), fewest(max_error, level)
+    rows, least = int(sample.tested.sum()), fewest(max_error, level)
     if risk == "joint":
         return max(least - rows, 1)
-    order = np.argsort(-scores)
-    s, lost = -scores[order], np.r_[0.0, np.cumsum(wrong[order])]
-    reached = np.searchsorted(s, s, side="right")  # how many have the score of each, or a higher one
+    order = np.argsort(-sample.scores, kind="stable")
+    s, sent_by = sample.scores[order], np.cumsum(sample.tested[order])
+    last = np.flatnonzero(np.r_[s[1:] != s[:-1], True])  # those of equal score are sent together
+    sent, lost = np.r_[0, sent_by[last]], np.r_[0, np.cumsum(sample.wrong[order])[last]]
     more = 0
     while True:
         more += 1
         old = start_rank(rows + more, max_error, level) - more
-        sent = int(reached[old - 1]) if old > 0 else 0
-        if bdtr(lost[sent], more + sent, max_error) <= level:
+        at = int(np.searchsorted(sent, max(old, 0)))
+        if bdtr(float(lost[at]), more + int(sent[at]), max_error) <= level:
             return more
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +93,9 @@ class Walked:
 
 def walk(
     scores: Floats,
-    wrong: NDArray[np.bool_],
+    wrong: NDArray[Any],
     tie: Floats,
+    count: NDArray[np.int64] | None = None,
     *,
     max_error: float,
     level: float,
@@ -109,6 +111,8 @@ def walk(
     scores : float64, shape (n,)
     wrong : bool, shape (n,)
         Of independent answers, drawn as those are that the promise is about.
+    count : shape (n,), optional
+        How many answers each row stands for, of which `wrong` are wrong.
     tie : float64, shape (n,)
         Uniform draws: they order answers of equal score where the first test takes some of them only.
     start_at : float, optional
@@ -122,13 +126,14 @@ def walk(
     -----
     O(n log n). For joint risk, which can only grow as the threshold falls, no start is needed.
     """
-    n = len(scores)
+    n = len(scores) if count is None else int(count.sum())
     if not n:
         return Walked(threshold=None, accepted=0, wrong=0, start=0, steps=0)
     order = np.lexsort((tie, -scores))
     s, bad = scores[order], np.cumsum(wrong[order]).astype(np.intp)
     last = np.flatnonzero(np.r_[s[1:] != s[:-1], True])
-    value, rows, errors = s[last], (last + 1).astype(np.intp), bad[last]
+    seen = np.arange(1, n + 1) if count is None else np.cumsum(count[order])
+    value, rows, errors = s[last], seen[last].astype(np.intp), bad[last]
     if risk == "joint":
         good, first, start = passes(errors, np.full(len(rows), n), max_error, level), 0, 0
     else:

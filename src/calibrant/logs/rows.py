@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from ..errors import NoSuchColumn, UnusableInput
 from ..tally import Floats, Tally
+from .alike import Alike, alike
 from .doubts import doubts
 from .keys import Key, cluster_ids, listed
 from .opening import labelled, open_log
-from .reader import Parsed, Reader
+from .reader import Parsed, Reader, require_usable
 from .repeats import item_columns, repeats_told, summing_columns, tied_together
 from .roles import STATED, Roles, parted_by_signal, shared
 from .sources import Source
@@ -45,6 +46,7 @@ class GroupRows:
     can be put in order, NaN where a row has none, `judged` those of their verdicts, NaN where it is not known.
     `constants` are the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that
     hold several. `largest` is the largest weight of all rows, where the log states it of those without a verdict, too.
+    Where an engine counted rows, each stands for `count` that are alike.
     """
 
     scores: Floats
@@ -57,6 +59,14 @@ class GroupRows:
     row: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
     judged: Floats | None = None
     largest: float | None = None
+    count: NDArray[np.int64] | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """The rows as a tally."""
+        if self.count is not None:
+            return Tally.counted(self.scores, self.grades, self.count)
+        return Tally.of(self.scores, self.grades, self.weights)
 
     @property
     def ordered(self) -> bool:
@@ -84,12 +94,18 @@ class Rows:
 
 
 def read_rows(
-    source: Any, *, by: str | Sequence[str] = (), scale: str | None = None, **named: str | None
+    source: Any,
+    *,
+    by: str | Sequence[str] = (),
+    scale: str | None = None,
+    counted: bool = False,
+    **named: str | None,
 ) -> Rows:
     """Read the rows of a log; the parameters are those of `read_log`, and `time`, the column that puts rows in order.
 
     Without it one of usual names is taken; "none" takes rows as they stand. A log of records is parted by its signals;
-    any other log of several signals must be parted with `by`.
+    any other log of several signals must be parted with `by`. With `counted` rows need no order, and those that are
+    alike may come once with their `count`, where an engine can count them (`calibrant.logs.alike`).
 
     Raises
     ------
@@ -100,17 +116,19 @@ def read_rows(
     opened = labelled(source, named)
     by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named)
+    stated = [name for name in (*STATED, "map_id") if name in opened.columns and name not in by]
+    if counted and (found := alike(opened, roles, stated, scale)) is not None:
+        return _of_alike(opened, roles, found, (*parted, *guessed))
     items = () if roles.cluster else item_columns(opened, roles)
     time = time_column(opened, wanted)
     late = _called(JUDGED, [name for name in opened.columns if name != time])
     also = [*(name for names in items for name in names), *(name for name in (time, late) if name)]
     reader = Reader(
         opened, roles, items=items, summing=summing_columns(opened, roles), also=dict.fromkeys(also, as_is),
-        stated=[name for name in (*STATED, "map_id") if name in opened.columns and name not in by],
-        scale=scale, answers=answer_column(opened, roles),
+        stated=stated, scale=scale, answers=answer_column(opened, roles),
     )  # fmt: skip
     rows = reader.whole()
-    pooled = _pooled(reader)
+    pooled = _pooled(reader.held)
     reader.require_usable()
     groups = {key: at for key, at in rows.parts() if len(at)}
     repeated, tied = repeats_told(reader.repeats, roles)
@@ -158,10 +176,10 @@ def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-def _pooled(reader: Reader) -> list[str]:
+def _pooled(groups: Mapping[Key, Mapping[str, set[str | None]]]) -> list[str]:
     """Refuse signals that are pooled; say which models are."""
     notes = []
-    for key, held in reader.held.items():
+    for key, held in groups.items():
         signals = {str(v) for v in held.get("signal", ())}
         if len(signals) > 1:
             raise UnusableInput(
@@ -183,11 +201,37 @@ def _group(
     reader: Reader,
     key: Key,
 ) -> GroupRows:
-    held = reader.held[key]
+    constants, mixed = _constants(reader.held[key])
     return GroupRows(
         scores=rows.score[at], grades=rows.grade[at], weights=rows.weight[at] if roles.weight else None,
         clusters=rows.cluster[at] if roles.cluster else None, time=order[at] if np.isfinite(order[at]).any() else None,
-        constants={n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
-        mixed=frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)), row=rows.row[at],
+        constants=constants, mixed=mixed, row=rows.row[at],
         judged=None if judged is None else judged[at], largest=reader.unseen.largest(key),
+    )  # fmt: skip
+
+
+def _constants(held: Mapping[str, set[str | None]]) -> tuple[dict[str, str | None], frozenset[str]]:
+    """The columns of which rows hold one value, be it none, and those of which they hold several."""
+    return (
+        {n: shared(n, v) for n, v in held.items() if len(v) == 1 or shared(n, v)},
+        frozenset(n for n, v in held.items() if len(v) > 1 and not shared(n, v)),
+    )
+
+
+def _of_alike(opened: Source, roles: Roles, found: Alike, said: Sequence[str]) -> Rows:
+    """What an engine counted, as rows that stand for several each."""
+    require_usable(opened.name, found.rows, found.unusable, roles)
+    pooled, groups = _pooled(found.held), {}
+    for key, atoms in found.groups.items():
+        constants, mixed = _constants(found.held.get(key, {}))
+        groups[key] = GroupRows(
+            scores=atoms.score, grades=atoms.grade, weights=None, clusters=None, time=None, constants=constants,
+            mixed=mixed, count=atoms.count,
+        )  # fmt: skip
+    lost = {key: dict(why) for key, why in found.lost.items()}
+    tallies = {key: group.tally for key, group in groups.items()}
+    return Rows(
+        source=opened.name, rows=found.rows, used=found.used, unusable=dict(found.unusable), roles=roles,
+        notes=(*doubts(tallies, roles, lost), *said, *found.notes, *pooled), groups=groups,
+        empty={key: why for key, why in lost.items() if key not in groups},
     )  # fmt: skip

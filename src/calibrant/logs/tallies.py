@@ -21,7 +21,7 @@ from ..engines._relation import PROGRESS
 from ..fits.crossfit import folds
 from ..maps.units import FRACTION, Unit
 from ..tally import Tally
-from .counting import Counts, count, countable
+from .counting import Counts, count, countable, in_engine
 from .doubts import doubts
 from .keys import Key, listed
 from .opening import labelled, open_log
@@ -35,8 +35,6 @@ from .values import ABOVE, BELOW
 from .vocabulary import EMPTY
 
 __all__ = ["Log", "read_log"]
-
-COUNT_IN_ENGINE = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +139,7 @@ def read_log(
 
 def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None:
     """A long file counted by the engine that reads it; None where it must be read row by row."""
-    if not (source.table and (source.rows or 0) > COUNT_IN_ENGINE and roles.cluster is None):
+    if not in_engine(source) or roles.cluster is not None:
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None

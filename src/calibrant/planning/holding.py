@@ -71,7 +71,7 @@ class ThresholdCheck(Shown):
 
 
 def check_certificates(
-    certificates: CertificateSet, source: Any, *, alpha: float = 0.05, **named: str | None
+    certificates: CertificateSet, source: Any, *, alpha: float = 0.05, **named: Any
 ) -> ThresholdCheck:
     """Run the revocation test on labelled rows that came after the certificates.
 

@@ -103,7 +103,8 @@ def plan_thresholds(
         As `read_rows`; previous certificates of other columns, or of another `max_error`, `delta` or risk; a map that
         was fitted on these labels.
     """
-    read, maps = read_rows(source, by=by, **named), getattr(maps, "maps", maps)
+    read = read_rows(source, by=by, counted=ordered, **named)
+    maps = getattr(maps, "maps", maps)
     by = read.roles.by
     _refuse_given_away(read)
     if previous is not None and previous.by != by:
@@ -133,7 +134,7 @@ def plan_thresholds(
         notes += [said for said in (lack, other) if said]
         asked[key] = partial(_issued, read, key, group, found, settings)
         if group is not None:
-            tallies[key] = Tally.of(group.scores, group.grades, group.weights)
+            tallies[key] = group.tally
     if simultaneous and not series:
         done = jointly(asked, delta)
     else:
@@ -152,7 +153,7 @@ def plan_thresholds(
 def _refuse_given_away(read: Rows) -> None:
     """Refuse to promise anything of a score that is the grader's own, on rows enough for that to be no chance."""
     for key, group in read.groups.items():
-        tally = Tally.of(group.scores, group.grades, group.weights)
+        tally = group.tally
         why = tells_the_verdict(tally)
         if why and (tally.rows >= 100 or tally.rows >= 5 * len(tally.score)):
             where = f" of {', '.join(map(str, key))}" if key else ""
@@ -234,7 +235,7 @@ def _certified(
     group_by = dict(zip(read.roles.by, key, strict=True))
     mark = Fingerprint.of({**group.constants, **group_by})
     made = certify(
-        group.scores, group.grades, weight=group.weights, cluster=group.clusters, prior_map=found,
+        group.scores, group.grades, weight=group.weights, cluster=group.clusters, count=group.count, prior_map=found,
         by=group_by, fingerprint=None, largest=group.largest, **settings,
     )  # fmt: skip
     made = made.bound_to(group_by, mark)
