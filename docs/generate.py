@@ -41,6 +41,7 @@ SAYS = {
     "routes": "ways to an answer",
     "attacks": "ways to move a confidence",
     "log_formats": "what a log is written as",
+    "engines": "where tables lie that are not copied",
 }
 
 

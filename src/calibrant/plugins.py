@@ -28,6 +28,7 @@ FAMILIES = {
     "routes": "routes",
     "attacks": "attacks",
     "log_formats": "logs.formats",
+    "engines": "engines",
 }
 """Each family, and the package of its files."""
 

@@ -1,4 +1,7 @@
-"""The extension points. Fulfil one in a file of its family's folder and it is found by the file's name."""
+"""The extension points. Fulfil one in a file of its family's folder and it is found by the file's name.
+
+That of engines stands beside the tables that they open, in `calibrant.engines._relation`.
+"""
 
 from __future__ import annotations
 

@@ -199,6 +199,19 @@ def test_log_formats(name: str, logs: list[Any]) -> None:
     kept("log_formats", find("log_formats", name), logs=own)
 
 
+def test_engines(tmp_path: Path) -> None:
+    """Those that need no other package; `tests/engines` has the rest."""
+
+    def put(table: Any) -> tuple[str, str]:
+        path = tmp_path / "log.duckdb"
+        with duckdb.connect(str(path)) as made:
+            made.register("given", table)
+            made.execute("CREATE OR REPLACE TABLE answers AS SELECT * FROM given")
+        return str(path), "answers"
+
+    kept("engines", find("engines", "duckdb"), holds=put)
+
+
 def test_the_checks_ship_and_need_no_test_package() -> None:
     out = bare(
         "sys.modules['pytest'] = sys.modules['hypothesis'] = None\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from calibrant import checks
@@ -20,6 +21,7 @@ from calibrant.calibrators.histogram import Histogram
 from calibrant.calibrators.platt import Platt
 from calibrant.dialogue.asks import judge_ask
 from calibrant.dialogue.fingerprinted import Fingerprinted
+from calibrant.engines.duckdb import DuckDb, Sql, Table
 from calibrant.errors import BrokenPromise, NoScore, StoreError, UnknownName
 from calibrant.graders.exact import Exact
 from calibrant.logs.formats.json_lines import JsonLines
@@ -482,6 +484,56 @@ def by_one(route: type[Single]) -> Callable[[], Single]:
     return lambda: route(model=Model())
 
 
+class Vague(DuckDb):
+    """Knows nothing of what a column holds."""
+
+    def open(self, address: str, table: str) -> Table:
+        found = super().open(address, table)
+        return replace(found, known=dict.fromkeys(found.kinds, "other"))
+
+
+class Grasping(DuckDb):
+    """Takes any object for a table."""
+
+    def native(self, _relation: Any, /) -> Any:
+        return self
+
+
+def of_table(kind: type[Table]) -> type[DuckDb]:
+    """An engine with such tables."""
+
+    class Engine(DuckDb):
+        def open(self, address: str, table: str) -> Table:
+            found = super().open(address, table)
+            return kind(found.connection, found.sql, found.columns, found.arrow, found.name)
+
+    return Engine
+
+
+class Short(Table):
+    """Leaves out some rows."""
+
+    def batches(self, columns: Sequence[str], most: int | None = None) -> Iterator[Any]:
+        yield from super().batches(columns, 100)
+
+
+class Rounding(Table):
+    """Rounds to the nearest whole number where it should go down."""
+
+    def whole(self, value: Any) -> Sql:
+        return Sql(f"CAST({value} AS INTEGER)")
+
+    def number(self, value: Any, kind: str) -> Sql:
+        return Sql(f"CAST(TRY_CAST({value} AS DECIMAL(9, 1)) AS DOUBLE)")
+
+
+class Blind(Table):
+    """Takes what is no number for one."""
+
+    def odd(self, value: Any) -> Sql:
+        return Sql(f"({value} IS NULL AND false)")
+
+
 BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
     "signals": {
         "is_a_value_that_says_what_it_is_and_needs": [Loose],
@@ -564,7 +616,25 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "gives_its_columns_in_blocks": [Ragged],
         "reads_a_broken_log_or_says_why_not": [Strict],
     },
+    "engines": {
+        "opens_what_is_there_and_says_what_is_not": [Vague],
+        "is_known_by_its_package": [Grasping],
+        "gives_its_rows_as_they_are": [of_table(Short)],
+        "counts_what_reading_its_rows_counts": [of_table(Rounding), of_table(Blind)],
+    },
 }
+
+
+def wanted(family: str, sample: Path) -> dict[str, Any]:
+    """What the checks of a family want beside an extension."""
+
+    def put(table: Any) -> tuple[str, str]:
+        pq.write_table(table, sample.with_name("answers.parquet"))
+        return str(sample.with_name("answers.parquet")), ""
+
+    return {"log_formats": {"logs": [sample]}, "engines": {"holds": put}}.get(family, {})
+
+
 EVERY = [(family, promise) for family in FAMILIES for promise in checks.promises(family)]
 
 
@@ -577,7 +647,7 @@ def sample(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("family", "promise"), EVERY)
 def test_each_promise_is_broken_by_an_example(family: str, promise: str, sample: Path) -> None:
-    given = {"logs": [sample]} if family == "log_formats" else {}
+    given = wanted(family, sample)
     for bad in BAD[family][promise]:
         found = {one.promise: one.says for one in checks.findings(family, bad, **given)}
         assert promise in found, found
@@ -586,12 +656,13 @@ def test_each_promise_is_broken_by_an_example(family: str, promise: str, sample:
 GOOD: dict[str, Callable[..., Any]] = {
     "signals": Fine, "calibrators": Platt, "policies": Bands, "graders": Exact, "datasets": Facts, "attacks": Shout,
     "models": Model, "routes": by_one(Single), "stores": new(SqlStore), "log_formats": JsonLines,
+    "engines": DuckDb,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_the_bad_examples_were_made_of_breaks_nothing(family: str, sample: Path) -> None:
-    checks.check(family, GOOD[family], **({"logs": [sample]} if family == "log_formats" else {}))
+    checks.check(family, GOOD[family], **wanted(family, sample))
 
 
 def test_a_broken_promise_says_who_breaks_what_and_how() -> None:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ..upstream import Upstream
 
 LESSON = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
-FAMILIES = ("signals", "calibrators", "log_formats", "routes")
+FAMILIES = ("signals", "calibrators", "log_formats", "routes", "engines")
 
 
 def blocks(language: str) -> list[str]:
@@ -93,6 +95,15 @@ def test_what_is_found_by_its_entry_point_keeps_its_promises(run: Callable[..., 
         "print('kept')\n"
     )
     assert run("-c", code) == "kept\n"
+
+
+def test_its_tables_are_read_by_their_address(calibrant: Callable[..., Any], folder: Path) -> None:
+    (folder / "warehouse" / "2026").mkdir(parents=True)
+    table = pa.table({"confidence": [0.9] * 80, "correct": [True] * 60 + [False] * 20})
+    pq.write_table(table, folder / "warehouse" / "2026" / "november.parquet")
+    (group,) = calibrant("audit", "lake:warehouse")["groups"]
+    assert (group["n"], group["accuracy"]) == (80, 0.75)
+    assert calibrant("look", "lake:warehouse")["kind"] == "a table in lake"
 
 
 def test_the_command_line_lists_them_with_their_package(calibrant: Callable[..., Any]) -> None:

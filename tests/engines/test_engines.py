@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import duckdb
 import numpy as np
@@ -16,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from calibrant import checks
 from calibrant.auditing import audit
 from calibrant.engines._relation import PROGRESS
+from calibrant.engines.duckdb import readable
 from calibrant.errors import UnusableInput
 from calibrant.logs import queries
 from calibrant.logs.gauged import beyond, gauged
@@ -25,6 +28,7 @@ from calibrant.logs.scales import _beyond, _seen
 from calibrant.logs.sources import open_source
 from calibrant.logs.tallies import Log, read_log
 from calibrant.planning.thresholds import plan_thresholds
+from calibrant.plugins import find
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 """Ibis asks DuckDB by a name that is to go."""
@@ -152,7 +156,7 @@ def measures(log: Any) -> list[Any]:
 
 def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> None:
     """The engine's counts of all that is asked are those of the file."""
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     for asked, theirs in zip(ASKED, of_file, strict=True):
         same(read_log(log, **asked, cluster=None), theirs)
     file = Path(of_file[0].source)
@@ -176,9 +180,9 @@ def certified(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("calibrant.logs.rows.Reader", None)  # no row is read
         ours = [plan_thresholds(log, delta=0.2, **asked).to_dict() for asked in PLANNED]
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10**9)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10**9)
     theirs = [plan_thresholds(file, delta=0.2, cluster="none", **asked).to_dict() for asked in PLANNED]
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     assert any(group["certified"] for plan in theirs for group in plan["groups"])
     for mine, other in zip(ours, theirs, strict=True):
         assert mine["groups"] == other["groups"]
@@ -194,7 +198,7 @@ def test_duckdb_counts_as_the_file_is_read(
 
 
 def test_so_many_groups_are_counted_coarsely_or_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     monkeypatch.setattr(queries, "MOST_SUMS", 500)
     asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
     notes = read_log(f"duckdb:{file}", **asked, by="task").notes
@@ -209,10 +213,11 @@ def test_so_many_groups_are_counted_coarsely_or_refused(file: Path, monkeypatch:
 def test_of_too_many_confidences_thresholds_are_steps_of_the_grid(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     asked: dict[str, Any] = {"confidence": "double", "correct": "flag", "max_error": 0.3, "delta": 0.2}
     exact = plan_thresholds(f"duckdb:{file}", **asked)
-    monkeypatch.setattr("calibrant.logs.alike.MOST_SUMS", 3_850)  # of 3,880 different ones
+    many = iter([[3_000_000], [4_000]])  # different ones, and then cells
+    monkeypatch.setattr("calibrant.engines.duckdb.Table.about", lambda *_: next(many))
     coarse = plan_thresholds(f"duckdb:{file}", **asked)
     assert [n for n in coarse.notes if "read down to one of 25,200 steps" in n]
     (one,), (other,) = coarse.certificates.certificates, exact.certificates.certificates
@@ -225,13 +230,105 @@ def test_of_too_many_confidences_thresholds_are_steps_of_the_grid(
 
 
 def test_while_it_counts_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     told: list[tuple[str, float | None, int | None]] = []
     token = PROGRESS.set(lambda *given: told.append(given))
     read_log(f"duckdb:{file}", confidence="double", correct="flag")
     PROGRESS.reset(token)
     assert told[0] == (str(file), 0.0, N)
     assert told[-1] == (f"DuckDB counts {file}", 1.0, None)
+
+
+def in_a_file(folder: Path) -> Any:
+    """Puts a table where DuckDB finds it."""
+
+    def put(table: pa.Table) -> tuple[str, str]:
+        path = folder / f"{len(list(folder.iterdir()))}.duckdb"  # nobody else has it open
+        with duckdb.connect(str(path)) as made:
+            made.register("given", table)
+            made.execute("CREATE OR REPLACE TABLE answers AS SELECT * FROM given")
+        return str(path), "answers"
+
+    return put
+
+
+def test_ibis_keeps_what_engines_promise(tmp_path: Path) -> None:
+    pytest.importorskip("ibis", reason="Ibis is absent: pip install 'calibrant[ibis]'")
+    put = in_a_file(tmp_path)
+
+    def holds(table: pa.Table) -> tuple[str, str]:
+        path, name = put(table)
+        return f"duckdb://{path}?read_only=True", name
+
+    checks.engine(find("engines", "ibis"), holds=holds)
+
+
+def test_an_extension_that_cannot_be_fetched_is_named_with_what_to_do() -> None:
+    with pytest.raises(UnusableInput) as caught, readable("s3://logs/a.parquet?s3_secret_access_key=hidden"):
+        raise duckdb.IOException(
+            'Failed to download extension "httpfs" at URL "http://extensions.duckdb.org/x"'
+        )
+    assert f"pip install duckdb-extension-httpfs=={duckdb.__version__}" in str(caught.value)
+    assert "copy the files here" in str(caught.value) and "hidden" not in str(caught.value)
+    with pytest.raises(UnusableInput, match=r"ibis-framework\[postgres\]"), readable("postgresql://h/db"):
+        raise duckdb.IOException('Failed to download extension "postgres_scanner" at URL "http://x"')
+
+
+def test_duckdb_counts_in_a_postgres_that_it_attaches(
+    postgres: str, table: pa.Table, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(
+        "duckdb_extension_postgres_scanner", reason="make engines-test has DuckDB's extensions"
+    )
+    import ibis
+
+    con = ibis.connect(postgres)
+    con.create_table("attached", table, overwrite=True)
+    con.disconnect()
+    counted(monkeypatch, f"duckdb:{postgres}#attached", of_file)
+    with pytest.raises(UnusableInput, match="not_there"):
+        audit(f"duckdb:{postgres}#not_there")
+
+
+def test_duckdb_counts_in_an_object_store(
+    file: Path, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("duckdb_extension_httpfs", reason="make engines-test has DuckDB's extensions")
+    from moto.server import ThreadedMotoServer
+
+    for name, value in (("ACCESS_KEY_ID", "key"), ("SECRET_ACCESS_KEY", "hidden"), ("REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for path, body in (("logs", b""), ("logs/2026/a.parquet", file.read_bytes())):
+        asked = Request(f"http://{host}:{port}/{path}", data=body, method="PUT")
+        with urlopen(asked) as answer:
+            assert answer.status == 200
+    where = f"s3_endpoint={host}:{port}&s3_url_style=path&s3_use_ssl=false"
+    counted(monkeypatch, f"duckdb:s3://logs/2026/*.parquet?{where}", of_file)
+    with pytest.raises(UnusableInput, match="404") as caught:
+        audit(f"duckdb:s3://logs/none.parquet?{where}&s3_secret_access_key=hidden")
+    assert "hidden" not in str(caught.value)
+    server.stop()
+
+
+def test_what_is_read_row_by_row_is_said(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 100)
+    told: list[tuple[str, float | None, int | None]] = []
+    token = PROGRESS.set(lambda *given: told.append(given))
+    asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
+    read = read_log(f"duckdb:{file}", **asked, cluster="shard")
+    PROGRESS.reset(token)
+    assert any(n.startswith("4,000 rows were read one by one to tie those of a cluster") for n in read.notes)
+    assert told[0] == (str(file), 0.0, N) and told[-1] == (f"{file} is read row by row", 1.0, None)
+    assert not any("one by one" in n for n in read_log(f"duckdb:{file}", **asked).notes)
+    pq.write_table(
+        pa.table({"many": columns()["many"], "says": columns()["flag"]}), tmp_path / "labels.parquet"
+    )
+    joined = read_log(f"duckdb:{file}", confidence="double", labels=tmp_path / "labels.parquet", on="many",
+                      correct="says")  # fmt: skip
+    assert any("4,000 rows were read one by one, twice, to join the labels" in n for n in joined.notes)
 
 
 class TestIbis:
@@ -294,6 +391,14 @@ def spark() -> Iterator[Any]:
                     stream.close()
             process.wait(10)
     SparkContext._gateway = SparkContext._jvm = None
+
+
+def test_spark_keeps_what_engines_promise(spark: Any, tmp_path: Path) -> None:
+    def holds(table: pa.Table) -> tuple[str, str]:
+        pq.write_table(table, tmp_path / "log.parquet")
+        return "local[2]", str(tmp_path / "log.parquet")
+
+    checks.engine(find("engines", "spark"), holds=holds)
 
 
 def test_spark_counts_as_the_file_is_read(

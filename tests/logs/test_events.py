@@ -80,7 +80,7 @@ def test_chances_in_percent_as_text_and_in_files(kind: str, tmp_path: Path) -> N
 
 
 def test_a_large_file_is_not_counted_by_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10)
     frame = forecasts().drop(columns="weight")
     frame.to_parquet(tmp_path / "log.parquet")
     found = read_log(tmp_path / "log.parquet", scale="event")

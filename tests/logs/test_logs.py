@@ -115,9 +115,9 @@ def test_counting_in_the_engine_equals_counting_rows(tmp_path: Path, monkeypatch
     for i, table in enumerate((columns, as_text, booleans)):
         path = tmp_path / f"log{i}.parquet"
         pq.write_table(pa.table(table), path)
-        monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10**9)
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10**9)
         by_rows = read_log(path, by=["task"])
-        monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
         by_engine = read_log(path, by=["task"])
         assert (by_engine.rows, by_engine.used) == (by_rows.rows, by_rows.used)
         assert by_engine.unusable == by_rows.unusable

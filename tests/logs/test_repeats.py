@@ -65,7 +65,7 @@ def test_repeats_are_found_whatever_the_format(tmp_path: Path) -> None:
 def test_the_engine_tells_repeats_and_leaves_rows_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10)
     answers(id=list(range(40)) * 5).to_parquet(tmp_path / "a.parquet")
     assert "--cluster id ties them together" in read_log(tmp_path / "a.parquet").notes[0]
     assert read_log(tmp_path / "a.parquet", cluster="id").groups[()].n_eff < 60

@@ -152,7 +152,7 @@ def test_each_group_has_a_unit_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     )
     np.testing.assert_allclose(log.groups["a",].score, log.groups["b",].score)
     assert any("Where model is 'b'" in note for note in log.notes)
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     MIXED.to_parquet(tmp_path / "log.parquet")
     assert read_log(tmp_path / "log.parquet", by=["model"]).units == log.units
     maps = fit_log(MIXED, by=["model"]).maps
@@ -186,7 +186,7 @@ def test_counting_in_the_engine_reads_units_as_counting_rows_does(
     path = tmp_path / "log.parquet"
     pd.DataFrame({"confidence": [*PERCENTS, 120.0, None], "correct": [1, 0] * 101}).to_parquet(path)
     by_rows = read_log(path, scale=scale)
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 0)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
     by_engine = read_log(path, scale=scale)
     assert (by_engine.unusable, by_engine.notes, by_engine.units) == (
         by_rows.unusable,

@@ -121,7 +121,7 @@ def test_what_lies_in_tables_and_frames_is_found(tmp_path: Path) -> None:
 
 
 def test_the_engine_counts_what_lies_in_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10)
     pq.write_table(pa.Table.from_pylist(NESTED), tmp_path / "a")
     stream(pa.Table.from_pylist(NESTED), tmp_path / "b")
     for name in "ab":

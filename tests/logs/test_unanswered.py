@@ -30,7 +30,7 @@ def test_they_are_counted_and_said(empty: str | None, column: str) -> None:
 
 def test_a_file_of_any_size_is_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log().to_parquet(tmp_path / "log.parquet")
-    monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", 10)
+    monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10)
     assert read_log(tmp_path / "log.parquet").unusable == {"no answer": 10}
 
 

@@ -120,7 +120,7 @@ def test_the_engine_reads_verdicts_as_the_reader_does(
     pd.DataFrame({"confidence": rng.random(2000).round(2), "correct": given}).to_parquet(path)
     told = []
     for least in (10**9, 10):
-        monkeypatch.setattr("calibrant.logs.counting.COUNT_IN_ENGINE", least)
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", least)
         try:
             log = read_log(path)
             told.append([log.used, log.unusable, log.notes, round(float(log.groups[()].hits.sum()), 3)])

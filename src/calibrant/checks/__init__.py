@@ -19,8 +19,9 @@ store = partial(check, "stores")
 route = partial(check, "routes")
 attack = partial(check, "attacks")
 log_format = partial(check, "log_formats")
+engine = partial(check, "engines")
 
 __all__ = [
-    "Breach", "attack", "calibrator", "check", "dataset", "findings", "grader", "log_format", "model", "policy",
-    "promises", "route", "signal", "store",
+    "Breach", "attack", "calibrator", "check", "dataset", "engine", "findings", "grader", "log_format", "model",
+    "policy", "promises", "route", "signal", "store",
 ]  # fmt: skip

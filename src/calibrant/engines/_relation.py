@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..errors import UnusableInput
+from ..plugins import names
 
 __all__ = [
-    "ENGINES",
     "KINDS",
     "PLAIN",
     "PROGRESS",
+    "Engine",
     "Progress",
     "Relation",
     "chosen",
@@ -24,9 +25,6 @@ __all__ = [
     "shown",
     "watched",
 ]
-
-ENGINES = ("duckdb", "ibis", "spark")
-"""The files of this folder, which begin the address of a table: `ibis:postgresql://reader@host/db#answers`."""
 
 KINDS = ("boolean", "float", "number", "text", "other")
 """What a column holds; `float` are numbers of 32 bits, which are read as the decimals they were written as."""
@@ -142,6 +140,24 @@ class Relation(Protocol):
         ...
 
 
+class Engine(Protocol):
+    """Where tables lie that are not copied: its name begins their address, `name:ADDRESS#TABLE`.
+
+    `package` is that of its objects, whose top-level name tells them from all others before they are looked at. What
+    it opens is a `Relation`: expressions over columns, which the engine works out.
+    """
+
+    package: ClassVar[str]
+
+    def open(self, address: str, table: str) -> Relation:
+        """A table by its address; `table` is "" where none was named. Raises `UnusableInput`, without a password."""
+        ...
+
+    def native(self, value: Any, /) -> Relation | None:
+        """Of an object of its package; None of one that is no table."""
+        ...
+
+
 @contextmanager
 def watched(what: str, share: Callable[[], float | None]) -> Iterator[None]:
     """Tell how far an engine is while it works, to whoever wants to know.
@@ -187,7 +203,7 @@ def kind_of(arrow: Any) -> str:
 
 
 def parted(text: str) -> tuple[str, str, str] | None:
-    """An engine, an address and a table, of a text that names them; None of any other.
+    """An engine, an address and a table, of a text that names them, `ibis:ADDRESS#TABLE`; None of any other.
 
     The table stands behind a `#`, or a `?` where it is a plain name.
 
@@ -197,7 +213,7 @@ def parted(text: str) -> tuple[str, str, str] | None:
     (('duckdb', 's3://bucket/2026-*/part-?.parquet', ''), None)
     """
     engine, colon, rest = text.partition(":")
-    if not colon or engine not in ENGINES:
+    if not colon or "/" in engine or engine not in names("engines"):
         return None
     address, mark, table = rest.rpartition("#")
     if not mark and (found := re.fullmatch(r"(.*)\?([A-Za-z_]\w*)", rest)):
@@ -208,13 +224,13 @@ def parted(text: str) -> tuple[str, str, str] | None:
 
 
 def shown(address: str) -> str:
-    """An address without its password.
+    """An address without its password, or the keys of an object store.
 
     >>> shown("postgresql://reader:secret@host/db?password=secret"), shown("s3://bucket/key=1/a.parquet")
     ('postgresql://reader:***@host/db?password=***', 's3://bucket/key=1/a.parquet')
     """
     bare = re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", address)
-    return re.sub(r"(?i)([?&;\s](?:password|passwd|pwd|token|key|secret)=)[^&\s;]+", r"\1***", bare)
+    return re.sub(r"(?i)([?&;\s]\w*(?:password|passwd|pwd|token|key|secret)\w*=)[^&\s;'\"]+", r"\1***", bare)
 
 
 def chosen(name: str, tables: Sequence[str]) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
 
-from calibrant.engines._relation import PROGRESS, kind_of, watched
+from calibrant.engines._relation import PLAIN, PROGRESS, chosen, kind_of, shown, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
-__all__ = ["Table", "literal", "quoted", "readable"]
+__all__ = ["DuckDb", "Table", "connected", "ending", "literal", "quoted", "readable"]
 
 BATCH = 131_072
+EXTENSION = "duckdb_extension_"
+"""What the packages begin with that hold one each, such as `duckdb_extension_httpfs`."""
+PARQUET = "read_parquet({}, union_by_name = true)"
+TEXT = "read_csv({}, all_varchar = true, union_by_name = true)"
 
 
 class Sql:
@@ -97,7 +104,96 @@ def readable(path: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, arrow.ArrowException, OSError) as error:
-        raise UnusableInput(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        path, told = shown(path), shown(str(error))
+        raise UnusableInput(
+            _lacking(path, told) or f"{path} cannot be read: {told.splitlines()[0]}"
+        ) from error
+
+
+def _lacking(path: str, told: str) -> str | None:
+    """What to do where the engine could not fetch an extension of its own; None for any other error."""
+    found = re.search(r'[Ff]ailed to download extension "(\w+)"', told)
+    if found is None:
+        return None
+    name, version = found[1], require("duckdb", "Reading", "files").__version__
+    package = f"{EXTENSION}{name}".replace("_", "-")
+    other = (
+        "or let Ibis read the table: pip install 'calibrant[ibis]' 'ibis-framework[postgres]', and write ibis: for "
+        "duckdb:"
+        if name.startswith("postgres")
+        else "or copy the files here"
+    )
+    return (
+        f"{path} needs DuckDB's extension {name}, which could not be fetched from extensions.duckdb.org. Install it "
+        f"as a package, where there is one of that version: pip install {package}=={version}; or where there is a "
+        f"network, python -c \"import duckdb; duckdb.sql('INSTALL {name}')\", and bring "
+        f"~/.duckdb/extensions/v{version} here; {other}."
+    )
+
+
+def _load(connection: Any, name: str) -> None:
+    """Load an extension of the engine from its package, where that is installed; else the engine fetches it."""
+    package = find_spec(f"{EXTENSION}{name}")
+    for folder in (package and package.submodule_search_locations) or ():
+        for path in Path(folder).rglob(f"{name}.duckdb_extension"):
+            connection.execute(f"LOAD {literal(str(path))}")
+
+
+def connected(what: str) -> Any:
+    """A connection of its own."""
+    connection = require("duckdb", f"Reading {what}", "files").connect()
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute("SET enable_progress_bar = false")  # it would be written into our output
+    if "://" in what:
+        with readable(what):
+            _load(connection, "postgres_scanner" if _postgres(what) else "httpfs")
+    return connection
+
+
+def _postgres(address: str) -> bool:
+    return address.startswith(("postgres:", "postgresql:"))
+
+
+def ending(address: str) -> str:
+    """How the name of a file ends, without settings of an object store behind it.
+
+    >>> ending("s3://logs/part-?.csv?s3_url_style=path"), ending("s3://logs/2026-*.jsonl")
+    ('.csv', '.jsonl')
+    """
+    return Path(re.sub(r"\?\w+=.*$", "", address).rstrip("*")).suffix.lower()
+
+
+class DuckDb:
+    """Parquet and CSV wherever they lie, tables of DuckDB's databases, and those of PostgreSQL, which it attaches."""
+
+    package: ClassVar[str] = "duckdb"
+
+    def open(self, address: str, table: str) -> Table:
+        """Files of an object store or another host, or a table of a database, which is not changed."""
+        connection, name = connected(shown(address)), shown(address) + (f"#{table}" if table else "")
+        postgres = _postgres(address)
+        with readable(name):
+            if not table and not postgres:
+                reader = TEXT if ending(address) in (".csv", ".tsv", ".txt") else PARQUET
+                return Table.of(connection, reader.format(literal(address)), name)
+            kind = "TYPE postgres, " if postgres else ""
+            connection.execute(f"ATTACH {literal(address)} AS log ({kind}READ_ONLY)")
+            table = table or chosen(name, _tables(connection))
+        schema, _, bare = table.rpartition(".")
+        schema = schema or ("public" if postgres else "main")
+        return Table.of(connection, f"log.{quoted(schema)}.{quoted(bare)}", f"{shown(address)}#{table}")
+
+    def native(self, _relation: Any, /) -> None:
+        """Its relations are read as frames: of what they are made, only the connection that made them knows."""
+
+
+def _tables(connection: Any) -> list[str]:
+    """The tables and views of the attached database, as `schema.table`."""
+    found = connection.execute(
+        "SELECT DISTINCT schema_name || '.' || table_name FROM duckdb_columns() "
+        "WHERE database_name = 'log' AND NOT internal ORDER BY 1"
+    ).fetchall()
+    return [one for (one,) in found]
 
 
 @dataclass(frozen=True)
@@ -113,6 +209,17 @@ class Table:
     arrow: Any = None
     name: str = "the table"
     known: Mapping[str, str] | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, connection: Any, sql: str, name: str, arrow: Any = None) -> Table:
+        """With all of its columns, and what lies in structures by dotted paths."""
+        with readable(name):
+            described = connection.sql(f"SELECT * FROM {sql} LIMIT 0").to_arrow_table().schema
+        columns = {one.name: quoted(one.name) for one in described}
+        for one in described:
+            for path, inner in _within(one, one.name, quoted(one.name)):
+                columns.setdefault(path, inner)
+        return cls(connection, sql, columns, arrow, name)
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -242,3 +349,12 @@ def _progress(cursor: Any) -> Callable[[], float | None]:
         return min(told, 99.0) / 100 if told >= 0 else None
 
     return share
+
+
+def _within(field: Any, path: str, sql: str) -> Iterator[tuple[str, str]]:
+    """The parts of a structure, by dotted paths."""
+    if str(field.type).startswith("struct<") and field.type.num_fields <= PLAIN:
+        for part in field.type:
+            inner = f"struct_extract({sql}, {literal(part.name)})"
+            yield f"{path}.{part.name}", inner
+            yield from _within(part, f"{path}.{part.name}", inner)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, shown, watched
 from calibrant.errors import UnusableInput
@@ -24,7 +24,7 @@ SMALLEST = 1e-200
 class Ibis:
     """A table of any backend, by its address, `ibis:postgresql://reader@host/db#answers`, or as Ibis has it."""
 
-    package = "ibis"
+    package: ClassVar[str] = "ibis"
 
     def open(self, address: str, table: str) -> IbisTable:
         """The table; the only one where none is named. Raises `UnusableInput` where there is none."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, watched
 from calibrant.errors import UnusableInput
@@ -23,7 +23,7 @@ FILES = {".parquet": "parquet", ".orc": "orc", ".csv": "csv", ".json": "json", "
 class Spark:
     """A data frame, or a table by its address: `spark:sc://host#answers`, `spark:local[4]#/data/log.parquet`."""
 
-    package = "pyspark"
+    package: ClassVar[str] = "pyspark"
 
     def open(self, address: str, table: str) -> SparkTable:
         """The table, or the file, in a session at that address, a master or a server of Spark Connect."""

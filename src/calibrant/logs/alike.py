@@ -20,7 +20,7 @@ from ..engines._relation import Relation
 from ..maps.units import Unit
 from ..tally import Floats
 from . import values as rules
-from .counting import countable, in_engine, repeating
+from .counting import countable, repeating
 from .keys import Key, group_codes, key_text
 from .queries import MOST_SUMS, STATE, WHY, Asked, above, graded
 from .repeats import item_columns
@@ -63,7 +63,7 @@ def alike(source: Source, roles: Roles, stated: Sequence[str], scale: str | None
     None where rows must be read one by one: of clusters, weights or items that repeat, where empty answers are set
     apart, where groups have units of their own, and of more different verdicts than are kept apart.
     """
-    if not in_engine(source) or roles.cluster is not None or roles.weight is not None:
+    if not source.long or roles.cluster is not None or roles.weight is not None:
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None

@@ -31,15 +31,7 @@ from .sources import Source
 from .tables import block_of
 from .verdicts import Verdicts
 
-__all__ = ["COUNT_IN_ENGINE", "Counts", "count", "countable", "in_engine", "repeating"]
-
-COUNT_IN_ENGINE = 1_000_000
-"""Rows from which on the engine counts; fewer are read one by one, which asks it for less."""
-
-
-def in_engine(source: Source) -> bool:
-    """Whether a log has so many rows, where an engine may count them."""
-    return source.table is not None and (source.rows or 0) > COUNT_IN_ENGINE
+__all__ = ["Counts", "count", "countable", "repeating"]
 
 
 def countable(units: Units) -> bool:

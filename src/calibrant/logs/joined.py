@@ -82,6 +82,11 @@ def _told(source: Source, on: Sequence[str], found: Counter[Key], rows: dict[Key
             f"{lacking:,} of {total:,} rows of {source.name} have no row of the same {', '.join(on)} in the labels; "
             f"{unmet:,} of {len(rows):,} labels have no row."
         )
+    if source.long:
+        notes.append(
+            f"{total:,} rows were read one by one, twice, to join the labels. Where both lie in one engine, a view "
+            "that joins them is counted there."
+        )
     if several:
         notes.append(
             f"{several:,} labels stand for several rows of the log each, which all get the same verdict."

@@ -22,6 +22,7 @@ from .partial import Partial
 from .repeats import Repeats, has_epochs, totals
 from .roles import Roles, shared
 from .scales import Units, units_of
+from .slowly import one_by_one, slowly
 from .sources import Block, Source
 from .unanswered import Unanswered
 from .unjudged import Unjudged
@@ -207,10 +208,11 @@ class Reader:
         return list(dict.fromkeys(wanted))
 
     def __iter__(self) -> Iterator[Parsed]:
-        for block in self.source.blocks(self._wanted):
+        for block in one_by_one(self.source, self._wanted):
             parsed = self._parsed(block, len(next(iter(block.values()))))
             self._count(parsed, block)
             yield parsed
+        self.notes += slowly(self.source, tied=bool(self.roles.tied))
         for name, read in self._verdicts.items():
             self.notes += read.settled(name, self.source.name, judged=name == self.roles.correct)
         if self.unread:

@@ -41,6 +41,8 @@ __all__ = [
 
 Block = Mapping[str, NDArray[Any]]
 BLOCK_ROWS = 131_072
+COUNT_IN_ENGINE = 1_000_000
+"""Rows from which on the engine counts; fewer are read one by one, which asks it for less."""
 EXACT = 1 << 53
 """Beyond it float64 skips whole numbers, which ids may be."""
 
@@ -80,6 +82,11 @@ class Source:
     beside: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def long(self) -> bool:
+        """Whether it has so many rows, where an engine may count them, that reading each is to be avoided."""
+        return self.table is not None and (self.rows or 0) > COUNT_IN_ENGINE
 
     def first(self, column: str) -> NDArray[Any]:
         """The column's values in the first block: what is decided for the whole log is decided on these."""

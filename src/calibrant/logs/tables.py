@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines._relation import Relation, shown
-from ..engines.duckdb import Table, literal, quoted, readable
+from ..engines._relation import Relation
+from ..engines.duckdb import Table, connected, literal, quoted, readable
 from ..errors import UnusableInput
-from ..plugins import require
 from .nesting import MOST, fields_of
 from .sources import BLOCK_ROWS, Block, Source
 
 __all__ = [
-    "arrow_source", "attached_source", "block_of", "broken_rows", "class_names", "column_of", "database_source",
+    "arrow_source", "block_of", "broken_rows", "class_names", "column_of", "database_source",
     "objects_source", "readable", "relation_source", "table_source", "tables_of", "text_source",
 ]  # fmt: skip
 
@@ -83,20 +82,9 @@ def database_source(path: str, table: str) -> Source:
 
 def _attached(path: str) -> Any:
     connection, _ = _connected(path, "")
-    kind = "TYPE postgres, " if path.startswith(("postgres:", "postgresql:")) else ""
-    with readable(shown(path)):
-        connection.execute(f"ATTACH {literal(path)} AS log ({kind}READ_ONLY)")
+    with readable(path):
+        connection.execute(f"ATTACH {literal(path)} AS log (READ_ONLY)")
     return connection
-
-
-def attached_source(address: str, table: str) -> Source:
-    """The rows of a table of PostgreSQL, which the engine attaches; the first schema is `public`."""
-    connection = _attached(address)
-    schema, _, name = table.rpartition(".")
-    found = Table(
-        connection, f"log.{quoted(schema or 'public')}.{quoted(name)}", {}, name=f"{shown(address)}#{table}"
-    )
-    return _typed(found.name, found, {})
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
@@ -111,35 +99,26 @@ def class_names(schema: Any) -> dict[str, list[str]]:
 
 def _typed(name: str, table: Table, classes: Mapping[str, Sequence[str]]) -> Source:
     """Its columns, those within structures by dotted paths, and classes by their names."""
+    whole = Table.of(table.connection, table.sql, name, table.arrow)
     with readable(name):
-        described = table.connection.sql(f"SELECT * FROM {table.sql} LIMIT 0").to_arrow_table().schema
         rows = table.connection.execute(f"SELECT count(*) FROM {table.sql}").fetchone()[0]
-    columns = {field.name: quoted(field.name) for field in described}
-    inside: dict[str, str] = {}
-    for field in described:
-        inside |= {
-            path: sql for path, sql in _within(field, field.name, quoted(field.name)) if path not in columns
-        }
+    columns = dict(whole.columns)
     named = {one: names for one, names in classes.items() if one in columns}
     for one, names in named.items():
         listed = ", ".join(literal(str(name)) for name in names)
         at = f"TRY_CAST({quoted(one)} AS INTEGER)"
         columns[one] = f"CASE WHEN {at} >= 0 THEN list_extract([{listed}], {at} + 1) END"
-    found = replace(table, columns={**columns, **inside})
+    found = replace(whole, columns=columns)
     return Source(
         name=name, columns=list(found.columns), blocks=Blocks(found), rows=rows, table=found,
-        inside=frozenset(inside),
+        inside=_inside(columns),
         notes=tuple(f"{one!r} was read by the names of its classes, {', '.join(n[:5])}." for one, n in named.items()),
     )  # fmt: skip
 
 
-def _within(field: Any, path: str, sql: str) -> Iterator[tuple[str, str]]:
-    arrow = require("pyarrow", "Reading a table", "files")
-    if arrow.types.is_struct(field.type) and field.type.num_fields <= MOST:
-        for part in field.type:
-            inner = f"struct_extract({sql}, {literal(part.name)})"
-            yield f"{path}.{part.name}", inner
-            yield from _within(part, f"{path}.{part.name}", inner)
+def _inside(columns: Collection[str]) -> frozenset[str]:
+    """The columns that are parts of others."""
+    return frozenset(name for name in columns if "." in name and name.partition(".")[0] in columns)
 
 
 def text_source(
@@ -255,10 +234,7 @@ def _steps(path: Sequence[str]) -> str:
 
 
 def _connected(path: str, reader: str) -> tuple[Any, str]:
-    connection = require("duckdb", f"Reading {path}", "files").connect()
-    connection.execute("SET preserve_insertion_order = true")
-    connection.execute("SET enable_progress_bar = false")  # it would be written into our output
-    return connection, _with_path(reader, path)
+    return connected(path), _with_path(reader, path)
 
 
 def _with_path(sql: str, path: str) -> str:
@@ -288,14 +264,13 @@ class Blocks:
 def relation_source(table: Relation) -> Source:
     """The rows of a table of an engine, which may count them by itself."""
     kinds = table.kinds
-    inside = frozenset(name for name in kinds if "." in name and name.partition(".")[0] in kinds)
     return Source(
         name=table.name,
         columns=list(kinds),
         blocks=Blocks(table),
         rows=table.rows(),
         table=table,
-        inside=inside,
+        inside=_inside(kinds),
     )
 
 

@@ -21,7 +21,7 @@ from ..engines._relation import PROGRESS
 from ..fits.crossfit import folds
 from ..maps.units import FRACTION, Unit
 from ..tally import Tally
-from .counting import Counts, count, countable, in_engine
+from .counting import Counts, count, countable
 from .doubts import doubts
 from .keys import Key, listed
 from .opening import labelled, open_log
@@ -139,7 +139,7 @@ def read_log(
 
 def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None:
     """A long file counted by the engine that reads it; None where it must be read row by row."""
-    if not in_engine(source) or roles.cluster is not None:
+    if not source.long or roles.cluster is not None:
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None

@@ -222,7 +222,7 @@ def _kind(log: Any, source: Source) -> str:
 def _written(text: str) -> str:
     """How a file is written, in words, by how it begins."""
     if found := parted(text):
-        return OF_ENGINES[found[0]]
+        return OF_ENGINES.get(found[0], f"a table in {found[0]}")
     if "://" in text:
         return "a store"
     try:
