@@ -10,6 +10,7 @@ from calibrant.errors import UnusableInput
 from calibrant.training.losses.binned import binned, targets
 from calibrant.training.losses.language import language
 from calibrant.training.losses.outside import outside
+from calibrant.training.losses.spread import spread
 from calibrant.training.losses.tokenized_brier import soft_targets, tokenized_brier
 from calibrant.training.regimes import Held, regime
 
@@ -50,6 +51,7 @@ def test_gradients_are_those_of_finite_differences(loss: object) -> None:
     y = torch.tensor([1.0, 0.0, 1.0, 0.3]).double()
     assert torch.autograd.gradcheck(lambda one: loss(one, y, IDS, VALUES), (z,))  # type: ignore[operator]
     assert torch.autograd.gradcheck(lambda one: outside(one, IDS), (z,))
+    assert torch.autograd.gradcheck(lambda one: spread(one, IDS), (z,))
 
 
 def minimised(loss: object, rate: float, steps: int = 400) -> "torch.Tensor":
@@ -87,6 +89,34 @@ def test_the_mass_outside_moves_no_minimum() -> None:
     z = minimised(both, 0.7)[0]
     assert int(z[:10].argmax()) == 6 and float(z.softmax(-1)[:10].sum()) > 0.95
     assert float(outside(torch.zeros(1, 12), torch.arange(3))) == pytest.approx(math.log(4))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.31, 0.7, 1.0])
+def test_held_wide_the_shares_are_a_bump_about_the_rate(rate: float) -> None:
+    def wide(z: "torch.Tensor", y: "torch.Tensor", ids: "torch.Tensor", v: "torch.Tensor") -> "torch.Tensor":
+        return tokenized_brier(z, y, ids, v) - 0.02 * spread(z, ids)
+
+    q, v = minimised(wide, rate)[0, :10].softmax(-1).numpy(), np.linspace(0, 1, 10)
+    bump = np.exp(-((v - rate) ** 2) / 0.02)
+    assert q == pytest.approx(bump / bump.sum(), abs=2e-3)
+    assert abs(q @ v - rate) < (0.01 if 0 < rate < 1 else 0.06)
+
+
+def test_the_spread_is_the_entropy() -> None:
+    by_hand = -(0.2 * math.log(0.2) + 0.3 * math.log(0.3) + 0.5 * math.log(0.5))
+    assert spread(logits([0.2, 0.3, 0.5], [1.0, 1.0, 1.0]), IDS).tolist() == pytest.approx(
+        [by_hand, math.log(3)]
+    )
+
+
+def test_where_one_token_has_all_nothing_is_learnt_of_an_answer_and_of_a_bump_much() -> None:
+    values, ids = torch.linspace(0, 1, 10, dtype=torch.float64), torch.arange(10)
+    found = []
+    for z in (torch.tensor([0.0] * 4 + [14.0] + [0.0] * 5).double(), -((values - 0.45) ** 2) / 0.02):
+        z = z.clone()[None].requires_grad_()
+        tokenized_brier(z, torch.ones(1).double(), ids, values).sum().backward()
+        found.append(float(z.grad.norm()))
+    assert found[0] < 1e-4 and found[1] > 0.03
 
 
 def test_language_counts_what_is_to_count() -> None:

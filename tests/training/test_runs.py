@@ -12,7 +12,7 @@ pytest.importorskip("peft")
 
 from calibrant.errors import Misuse, UnusableInput  # noqa: E402
 from calibrant.training.merging import merged  # noqa: E402
-from calibrant.training.runs import ADAPTER, Asked, Run, train  # noqa: E402
+from calibrant.training.runs import ADAPTER, SAID, Asked, Run, train  # noqa: E402
 from calibrant.training.settings import DEFAULTS  # noqa: E402
 
 from . import tiny  # noqa: E402
@@ -56,6 +56,10 @@ def test_conftuner_learns_which_answers_are_right(model: str, tmp_path: Path) ->
     assert held["after"]["ways"]["raw"]["auroc"] > 0.9 and held["gain"]["low"] > 0
     assert found.card["scale"] == "digits" and found.card["trained_on"] > 100
     assert any("Brier score better by" in line for line in found.sentences)
+    said = [json.loads(line) for line in (tmp_path / "out" / SAID).read_text().splitlines()]
+    assert len(said) == held["after"]["n"] and {row["set"] for row in said} == {"held"}
+    square = np.mean([(row["after"] - row["correct"]) ** 2 for row in said])
+    assert square == pytest.approx(held["after"]["ways"]["raw"]["brier"])
     again = train(wanted, tmp_path / "out")  # done: its card is shown
     assert again.card == json.loads((tmp_path / "out" / "card.json").read_text())
 
@@ -105,7 +109,11 @@ def test_the_last_layers_alone_are_tuned_as_if_those_below_were_computed_each_ti
     model: str, tmp_path: Path
 ) -> None:
     wanted = asked("conftuner", model, tiny.answers(tmp_path / "log.jsonl"), top=1, at_once=3)
-    run = train(wanted, tmp_path / "run")
+    below: dict[int, object] = {}
+    run = train(wanted, tmp_path / "run", below=below)
+    assert len(below) == 160
+    with_them = train(wanted, tmp_path / "more", below=below)  # what is there is not computed again
+    assert with_them.card["curve"] == run.card["curve"]
     assert all(".layers.1." in name for name in weights(tmp_path / "run"))
     assert run.card["best_step"] > 0
     merged(tmp_path / "run", tmp_path / "merged")
@@ -116,7 +124,7 @@ def test_the_last_layers_alone_are_tuned_as_if_those_below_were_computed_each_ti
         run.card["measured"]["held"]["after"]["ways"]["raw"]["brier"], abs=1e-5
     )
     with pytest.raises(Misuse, match="at most 2"):
-        train(replace(wanted, settings=replace(wanted.settings, top=3)), tmp_path / "more")
+        train(replace(wanted, settings=replace(wanted.settings, top=3)), tmp_path / "most")
 
 
 def test_choices_are_learnt_and_the_regime_is_told(model: str, tmp_path: Path) -> None:
@@ -131,6 +139,8 @@ def test_choices_are_learnt_and_the_regime_is_told(model: str, tmp_path: Path) -
         assert card["curve"][-1]["training"] < card["curve"][1]["training"]
         assert any("Regime:" in note for note in card["notes"])
     assert "ece_classes" in cards["cft"]["curve"][0]
+    assert "ece_classes" in cards["cft"]["measured"]["held"]["after"]["ways"]["temperature"]
+    assert cards["rcft"]["regime"]["side"] in cards["rcft"]["notes"][-1]
 
 
 def test_a_folder_of_another_run_is_refused(model: str, tmp_path: Path) -> None:

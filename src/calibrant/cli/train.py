@@ -46,7 +46,12 @@ QuestionFile = Annotated[
 Elsewhere = Annotated[
     str | None, typer.Option(help="A second one, of another task: it is measured on, and never trained on.")
 ]
-HeldOut = Annotated[float, typer.Option(min=0.01, max=0.9, help="Share of the questions that is held out.")]
+HeldOut = Annotated[
+    float,
+    typer.Option(
+        min=0.01, max=0.9, help="Share of the questions that is measured on; half as many choose the weights."
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +65,7 @@ class Tuning:
     rank: int | None = option("Of LoRA.")
     layers: str | None = option("Modules that LoRA changes, with commas, or all-linear.")
     top: int | None = option("The last layers, which alone are tuned: far less to compute on processors.")
-    patience: int | None = option("Looks at held-out questions without a better one after which it stops.")
+    patience: int | None = option("Looks without a better one after which it stops.")
     seed: int = option("Of the split, the order and the first weights.", 0)
 
 
@@ -190,7 +195,7 @@ def _run(method: Method, tuning: Tuning, as_json: bool, *, out: Path, **asked: A
         def told(done: int, total: int, look: dict[str, Any] | None) -> None:
             bar.update(task, completed=done, total=total)
             if look is not None and not as_json:
-                bar.console.print(f"step {done}: held out, loss {look['loss']:.4f}, ECE {look['ece']:.3f}")
+                bar.console.print(f"step {done}: chosen by, loss {look['loss']:.4f}, ECE {look['ece']:.3f}")
 
         found: Run = train(wanted, out, told)
     if as_json:

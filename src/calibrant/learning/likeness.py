@@ -17,12 +17,14 @@ ALIKE = 0.8
 _WORD = re.compile(r"\w+")
 
 
-def families(texts: Mapping[str, str], tied: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
+def families(
+    texts: Mapping[str, str], tied: Iterable[tuple[str, str]] = (), alike: float = ALIKE
+) -> dict[str, str]:
     """Of each item, by its id and the text of its question, the family that it belongs to: the least id of it.
 
     Items are of one family whose texts are the same but for case, accents, punctuation, spaces and the order of words,
-    or share four fifths of their words, and those that are `tied`; so are items that a third one is like. All pairs are
-    found, by the rarest words of each (Bayardo et al., "Scaling up all pairs similarity search", 2007).
+    or share `alike` of their words, four fifths, and those that are `tied`; so are items that a third one is like. All
+    pairs are found, by the rarest words of each (Bayardo et al., "Scaling up all pairs similarity search", 2007).
 
     >>> found = families({"b": "Where is my parcel?", "a": "where is MY parcel", "c": "Cancel my order."})
     >>> found["b"], found["c"]
@@ -44,8 +46,8 @@ def families(texts: Mapping[str, str], tied: Iterable[tuple[str, str]] = ()) -> 
     for ids in same.values():
         for id in ids[1:]:
             parent[root(id)] = root(ids[0])
-    alike = [(same[one][0], same[other][0]) for one, other in _alike(list(same))]
-    for first, second in (*alike, *tied):
+    near = [(same[one][0], same[other][0]) for one, other in _alike(list(same), alike)]
+    for first, second in (*near, *tied):
         parent[root(first)] = root(second)
     least = dict[str, str]()
     for id in texts:
@@ -74,7 +76,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(told)
 
 
-def _alike(sets: Sequence[frozenset[str]]) -> list[tuple[frozenset[str], frozenset[str]]]:
+def _alike(sets: Sequence[frozenset[str]], share: float) -> list[tuple[frozenset[str], frozenset[str]]]:
     """All pairs that share enough: two such have one of their rarest words in common."""
     often = Counter(word for told in sets for word in told)
     index = defaultdict[str, list[frozenset[str]]](list)
@@ -82,8 +84,8 @@ def _alike(sets: Sequence[frozenset[str]]) -> list[tuple[frozenset[str], frozens
     for told in sorted(sets, key=lambda one: (len(one), sorted(one))):
         rarest = sorted(told, key=lambda word: (often[word], word))
         near = set[frozenset[str]]()
-        for word in rarest[: len(told) - math.ceil(ALIKE * len(told)) + 1]:
-            near.update(one for one in index[word] if len(one) >= ALIKE * len(told))
+        for word in rarest[: len(told) - math.ceil(share * len(told)) + 1]:
+            near.update(one for one in index[word] if len(one) >= share * len(told))
             index[word].append(told)
-        found += [(one, told) for one in near if len(one & told) >= ALIKE * len(one | told)]
+        found += [(one, told) for one in near if len(one & told) >= share * len(one | told)]
     return found

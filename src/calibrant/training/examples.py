@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
@@ -22,13 +22,16 @@ from ..logs.roles import matched
 from ..logs.verdicts import Verdicts
 from ..types import Message, Question, digest
 
-__all__ = ["Choice", "Judged", "choices", "held_out", "judged"]
+__all__ = ["Choice", "Judged", "Sides", "choices", "held_out", "judged"]
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "question": ("question", "prompt", "query", "input", "user_input"),
     "answer": ("answer", "response", "output", "completion", "prediction", "reply"),
 }
 """What the columns of a log may be called, the first that is there counts."""
+
+LARGE, FEW = 0.05, 10
+"""Share of all questions, and number of them, above which what is alike is a pattern and no likeness."""
 
 LETTERED = re.compile(r"^\s*\(?([A-Z])[).:]\s+(\S.*)$", re.MULTILINE)
 """A line that shows an option: "A) Paris", "B. Lyon"."""
@@ -166,27 +169,48 @@ def _shown(text: str) -> list[str]:
     )
 
 
-def _tied(found: Iterable[Any], texts: Sequence[str]) -> list[Any]:
-    """The same, each with the family of its question."""
+def _tied(found: Sequence[Any], texts: Sequence[str]) -> list[Any]:
+    """The same, each with the family of its question.
+
+    Questions of one pattern that differ in a word chain to one family ("the capital of Togo", "the capital of Tonga"),
+    which would be on one side whole: where it has more than a twentieth of all, only the same words tie.
+    """
     ids = [digest(text) for text in texts]
-    of = families(dict(zip(ids, texts, strict=True)))
+    named = dict(zip(ids, texts, strict=True))
+    of, size = families(named), Counter[str]()
+    size.update(of[id] for id in ids)
+    pattern = {id: text for id, text in named.items() if size[of[id]] > max(LARGE * len(ids), FEW)}
+    of |= families(pattern, alike=1.0)
     return [replace(one, family=of[id]) for one, id in zip(found, ids, strict=True)]
 
 
-def held_out(families_of: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int]]:
-    """The places of what is trained on and of what is held out: a question and its like are on one side.
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Places of examples: what is trained on, what the weights are chosen by, and what they are measured on."""
 
-    Raises `UnusableInput` where a side is empty.
+    train: list[int]
+    choose: list[int]
+    held: list[int]
 
-    >>> [len(side) for side in held_out([f"q{i}" for i in range(100)], 0.2, seed=0)]
-    [79, 21]
+
+def held_out(families_of: Sequence[str], share: float, seed: int) -> Sides:
+    """The places of what is trained on, chosen by, and held out: a question and its like are on one side.
+
+    The best of many looks is the better by luck the more there are, so it is chosen by examples of their own, half as
+    many as are held out and at most a fourth of the rest. Raises `UnusableInput` where a side is empty.
+
+    >>> sides = held_out([f"q{i}" for i in range(100)], 0.2, seed=0)
+    >>> len(sides.train), len(sides.choose), len(sides.held)
+    (70, 9, 21)
     """
-    sides: tuple[list[int], list[int]] = ([], [])
+    sides = Sides([], [], [])
+    main = 1 - share
     for place, family in enumerate(families_of):
-        sides[not side_of(family, 1 - share, seed)].append(place)
-    if not all(sides):
+        inside = [side_of(family, part, seed) for part in (main - min(share / 2, main / 4), main)]
+        (sides.train if inside[0] else sides.choose if inside[1] else sides.held).append(place)
+    if not (sides.train and sides.choose and sides.held):
         raise UnusableInput(
-            f"Of {len(families_of):,} examples {len(sides[0]):,} are to train on and {len(sides[1]):,} held out: too "
-            "few questions. Take a longer log, or another --held-out."
+            f"Of {len(families_of):,} examples {len(sides.train):,} are to train on, {len(sides.choose):,} to choose "
+            f"by and {len(sides.held):,} held out: too few questions. Take a longer log, or another --held-out."
         )
     return sides

@@ -1,4 +1,4 @@
-"""The loop of fine-tuning: steps, looks at what is held out, the best of them kept, and going on where it stopped."""
+"""The loop of fine-tuning: steps, looks at examples, the best of them kept, and going on where it stopped."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from .weights import needed, processes
 
 __all__ = ["FineTuning", "Tuned"]
 
+OWN = ("train", "choose")
+"""What a run has seen: nothing is measured on it."""
+
 Told = Callable[[int, int, "dict[str, Any] | None"], None]
 """Is told the steps done, all of them, and at a look its point of the curve."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """The held-out curve, the step whose weights were kept, and what was read before and after, by the set's name."""
+    """The curve of looks, the step whose weights were kept, and what was read before and after, by the set's name."""
 
     curve: list[dict[str, Any]]
     best: int
@@ -60,13 +63,20 @@ class FineTuning:
     Parameters
     ----------
     task : its examples and losses
-    sets : places of examples by name: "train" is tuned on, "held" chooses the step, others are only measured
+    sets : places of examples by name: "train" is tuned on, "choose" chooses the step, others are only measured
     model : as `weights.adapted` makes it
     folder : for checkpoints; what is there of the same run is gone on with
+    below : what comes into the tuned layers, where `settings.top` names them: see `Below`
     """
 
     def __init__(
-        self, task: Task, sets: dict[str, Sequence[int]], model: Any, settings: Settings, folder: Path
+        self,
+        task: Task,
+        sets: dict[str, Sequence[int]],
+        model: Any,
+        settings: Settings,
+        folder: Path,
+        below: dict[int, Any] | None = None,
     ) -> None:
         self._torch = needed("torch")
         self.task, self.sets, self.settings, self.folder = task, sets, settings, folder
@@ -78,7 +88,8 @@ class FineTuning:
         self.model, self._optimizer = self._accelerator.prepare(model, optimizer)
         self._weights = weights
         top = settings.top
-        self._below = None if top is None else Below(self._torch, model, top, self._batch)
+        kept = {} if below is None else below
+        self._below = None if top is None else Below(self._torch, model, top, self._batch, kept)
         self.per_epoch = -(-len(sets["train"]) // settings.batch)
         self.total = settings.epochs * self.per_epoch
         self._every = max(1, self.per_epoch // settings.looks)
@@ -86,12 +97,12 @@ class FineTuning:
         self._best: dict[str, Any] = {}
 
     def run(self, told: Told | None = None) -> Tuned:
-        """Train to the end, or until held-out examples are no longer better; the best weights are the model's then."""
+        """Train to the end, or until looks are no longer better; the best weights are the model's then."""
         state, told = self._state, told or _nobody
         if not self._resumed():
             self._torch.manual_seed(self.settings.seed)  # of dropout
             state.before = {
-                name: self.read(which).tolist() for name, which in self.sets.items() if name != "train"
+                name: self.read(which).tolist() for name, which in self.sets.items() if name not in OWN
             }
             told(0, self.total, self._look())
         while state.step < self.total and state.stale < self.settings.patience:
@@ -137,7 +148,7 @@ class FineTuning:
     def _logits(self, rows: Sequence[int], keep: int) -> tuple[Any, dict[str, Any]]:
         batch = self._batch(rows)
         more = {"logits_to_keep": keep} if self._keeps and keep else {}
-        with self._below.passed(rows) if self._below else nullcontext():
+        with self._below.passed(rows, keep) if self._below else nullcontext():
             return self.model(**batch, **more, use_cache=False).logits, batch
 
     def _batch(self, rows: Sequence[int]) -> dict[str, Any]:
@@ -183,7 +194,7 @@ class FineTuning:
         """A point of the curve; the weights are kept where it is the best."""
         state = self._state
         since = state.curve[-1]["step"] if state.curve else 0
-        measured = self.task.measured(self.read(self.sets["held"]), self.sets["held"])
+        measured = self.task.measured(self.read(self.sets["choose"]), self.sets["choose"])
         trained = state.losses[since:]
         point = {"step": state.step, "training": float(np.mean(trained)) if trained else None, **measured}
         if not state.curve or measured["loss"] < state.curve[_at(state.curve, state.best)]["loss"]:

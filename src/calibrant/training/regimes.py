@@ -11,7 +11,7 @@ __all__ = ["Held", "Regime", "regime"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """A point of the held-out curve: accuracy, ECE, and what a calibrated model would show of the latter."""
+    """A point of the curve of looks: accuracy, ECE, and what a calibrated model would show of the latter."""
 
     accuracy: float
     ece: float
@@ -32,11 +32,11 @@ class Regime:
 
 
 def regime(curve: Sequence[Held]) -> Regime:
-    """From the points of a held-out curve, in their order, to the accuracy up to which they stay calibrated.
+    """From the points of a curve of looks, in their order, to the accuracy up to which they stay calibrated.
 
     The critical accuracy is the highest among the calibrated points. Beyond it the model gains accuracy on what it
-    has seen faster than it learns to doubt, and only a trade remains: RCFT. It is read off one curve, on held-out rows,
-    and is no bound of theory: other settings may reach further.
+    has seen faster than it learns to doubt, and only a trade remains: RCFT. It is read off one curve, on rows that
+    are not trained on, and is no bound of theory: other settings may reach further.
 
     >>> steps = [(0.5, 0.12), (0.6, 0.03), (0.64, 0.02), (0.66, 0.09)]
     >>> regime([Held(accuracy=a, ece=e, floor=0.02) for a, e in steps])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from sys import stderr
@@ -24,18 +24,20 @@ from ..tally import Floats, Tally
 from ..types import digest
 from .examples import Choice, Judged, choices, held_out, judged
 from .fine_tuning import FineTuning, Told, Tuned
-from .regimes import Held, regime
+from .regimes import Held, Regime, regime
 from .settings import Method, Settings
 from .tasks import Choosing, Confiding
 from .weights import adapted, loaded, needed, processes
 
-__all__ = ["ADAPTER", "CARD", "Asked", "Run", "train"]
+__all__ = ["ADAPTER", "CARD", "SAID", "Asked", "Run", "train"]
 
 CARD = "card.json"
 """The file in a run's folder that says what was tuned, on what, and to what gain."""
 ADAPTER = "adapter"
 """The folder in a run's folder that holds the tuned weights."""
 IDENTITY = "run.json"
+SAID = "said.jsonl"
+"""The log in a run's folder of how sure the model was of each held-out answer, before and after."""
 FEW = 30
 """Held-out answers below which a run says nothing."""
 
@@ -48,7 +50,7 @@ class Asked:
     ----------
     model : a folder, a GGUF file, or a name on the hub
     log, elsewhere : judged answers, or questions with options; of the second, nothing is trained on
-    held_out : share of the questions that are kept to choose and to measure by
+    held_out : share of the questions that are kept to measure by; half as many are kept to choose the weights by
     scale, soft : of conftuner: the tokens, and spread targets in place of the Brier score
     weight : of rcft: that of the binned distance
     """
@@ -97,14 +99,21 @@ def _line(of: dict[str, Any]) -> str:
 
 
 def train(
-    asked: Asked, out: str | Path, told: Told | None = None, clock: Callable[[], float] = time.time
+    asked: Asked,
+    out: str | Path,
+    told: Told | None = None,
+    clock: Callable[[], float] = time.time,
+    below: dict[int, Any] | None = None,
 ) -> Run:
     """Tune a model and write its adapter, its curve and its card into a folder; go on where an earlier try stopped.
+
+    Beside them goes `said.jsonl`, a log of what was held out: how sure the model was `before` and `after`.
 
     Parameters
     ----------
     out : a folder, empty or of the same run
     told : is told of each step, and of each look
+    below : what comes into the tuned layers, filled: for more runs of the same model, logs and `settings.top`
 
     Raises
     ------
@@ -118,10 +127,11 @@ def train(
     folder = Path(out)
     needed("peft")
     examples, elsewhere, left = _examples(asked)
-    main, held = held_out([one.family for one in examples], asked.held_out, asked.settings.seed)
-    if len(held) < FEW:
+    sides = held_out([one.family for one in examples], asked.held_out, asked.settings.seed)
+    if len(sides.held) < FEW:
         raise UnusableInput(
-            f"{len(held)} examples would be held out, and at least {FEW} are needed to say anything. Take a longer log."
+            f"{len(sides.held)} examples would be held out, and at least {FEW} are needed to say anything. Take a "
+            "longer log."
         )
     identity = _identity(asked, examples, elsewhere)
     with processes().main_process_first():  # of several, the others find what it wrote
@@ -137,11 +147,11 @@ def train(
             base, rank=settings.rank, alpha=settings.alpha, dropout=settings.dropout, layers=settings.layers,
             top=settings.top,
         )  # fmt: skip
-        sets: dict[str, Sequence[int]] = {"train": main, "held": held}
+        sets: dict[str, Sequence[int]] = {"train": sides.train, "choose": sides.choose, "held": sides.held}
         if elsewhere:
             sets["elsewhere"] = range(len(examples), len(examples) + len(elsewhere))
         began = clock()
-        loop = FineTuning(task, sets, model, settings, folder)
+        loop = FineTuning(task, sets, model, settings, folder, below)
         tuned = loop.run(told)
         if loop.leads:
             loop.plain.save_pretrained(folder / ADAPTER)
@@ -151,9 +161,34 @@ def train(
         "seconds": round(clock() - began, 1),
     }
     if loop.leads:
+        rows = list(_said(task, sets, tuned, [*examples, *elsewhere]))
+        write(folder / SAID, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
         write(folder / CARD, json.dumps(card, ensure_ascii=False, indent=1))
         loop.forget()
     return Run(card)
+
+
+def _said(
+    task: Confiding | Choosing, sets: dict[str, Sequence[int]], tuned: Tuned, examples: Sequence[Any]
+) -> Iterator[dict[str, Any]]:
+    """Of each held-out answer how sure the model was; of a choice it is its own, and may be another afterwards."""
+    for name, before in tuned.before.items():
+        stages = [task.said(read, sets[name]) for read in (before, tuned.after[name])]
+        for k, place in enumerate(sets[name]):
+            one = examples[place]
+            if isinstance(one, Judged):
+                text = {"question": one.question, "answer": one.answer}
+            else:
+                text = {"question": one.messages[-1].content}
+            (was, right_then), (now, right) = [(float(p[k]), float(y[k])) for p, y in stages]
+            yield {
+                "set": name,
+                **text,
+                "before": was,
+                "after": now,
+                "correct_before": right_then,
+                "correct": right,
+            }
 
 
 def _examples(asked: Asked) -> tuple[list[Any], list[Any], dict[str, int]]:
@@ -208,12 +243,21 @@ def _card(
     packages = ("torch", "transformers", "peft", "accelerate")
     card = {
         "format": "calibrant.training/1", "calibrant": __version__, **identity,
-        "log": asked.log, "elsewhere": asked.elsewhere, "trained_on": len(sets["train"]),
+        "log": asked.log, "elsewhere": asked.elsewhere,
+        "trained_on": len(sets["train"]), "chosen_by": len(sets["choose"]),
         "scale": task.scale.name if isinstance(task, Confiding) else None,
         "best_step": tuned.best, "steps": tuned.curve[-1]["step"], "curve": tuned.curve, "measured": measured,
         "packages": {name: version(name) for name in packages}, "machine": platform.machine(),
     }  # fmt: skip
+    if isinstance(task, Choosing):
+        card["regime"] = asdict(_regime(tuned))
     return card | {"notes": _notes(task, tuned)}
+
+
+def _regime(tuned: Tuned) -> Regime:
+    return regime([
+        Held(accuracy=one["accuracy"], ece=one["ece"], floor=one["floor"]) for one in tuned.curve
+    ])  # fmt: skip
 
 
 def _notes(task: Confiding | Choosing, tuned: Tuned) -> list[str]:
@@ -221,11 +265,10 @@ def _notes(task: Confiding | Choosing, tuned: Tuned) -> list[str]:
     notes = []
     if tuned.best == 0:
         notes.append(
-            "No step was better on held-out questions than the model as it came: its weights are unchanged."
+            "No step was better on the questions it is chosen by than the model as it came: its weights are unchanged."
         )
     if isinstance(task, Choosing):
-        curve = [Held(accuracy=one["accuracy"], ece=one["ece"], floor=one["floor"]) for one in tuned.curve]
-        found = regime(curve)
+        found = _regime(tuned)
         reached = (
             "no point is calibrated"
             if found.critical is None
@@ -259,13 +302,15 @@ def _measured(
     stages, losses = {}, {}
     for stage, read in (("before", before), ("after", after)):
         said, right = task.said(read, which)
-        ways = {"raw": Tally.of(said, right), "platt": fit(said, right, "platt").groups[0].after}
+        ways = {"raw": _worth(Tally.of(said, right))}
+        if (mapped := fit(said, right, "platt").groups[0].after) is not None:
+            ways["platt"] = _worth(mapped)
         if isinstance(task, Choosing):
-            ways["temperature"] = Tally.of(*task.scaled(read, which))
-        stages[stage] = {
-            "n": len(said), "accuracy": float(right.mean()),
-            "ways": {way: _worth(tally) for way, tally in ways.items() if tally is not None},
-        }  # fmt: skip
+            ways["raw"]["ece_classes"] = task.classes(read, which)
+            cooled = task.scaled(read, which)
+            of = _worth(Tally.of(*task.said(cooled, which)))
+            ways["temperature"] = of | {"ece_classes": task.classes(cooled, which)}
+        stages[stage] = {"n": len(said), "accuracy": float(right.mean()), "ways": ways}
         losses[stage] = (said - right) ** 2
     gain = mean_difference(losses["before"] - losses["after"])
     return {**stages, "gain": {"value": gain.value, "low": gain.low, "high": gain.high}}

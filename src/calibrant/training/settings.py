@@ -24,7 +24,7 @@ class Settings:
     rank, alpha, dropout, layers : of LoRA; `layers` names modules, or is "all-linear"
     top : the last layers of the model that alone are tuned, so that those below are computed once; all if None
     schedule : "step": times 0.85 an epoch; "cosine": to 0, after a tenth to warm up
-    looks : how often in an epoch held-out examples are looked at
+    looks : how often in an epoch the examples that it is chosen by are looked at
     patience : looks without a better one after which training stops
     """
 

@@ -16,6 +16,7 @@ from .examples import Choice, Judged
 from .losses.binned import Targets, binned, targets
 from .losses.language import language
 from .losses.outside import outside
+from .losses.spread import spread
 from .losses.tokenized_brier import soft_targets, tokenized_brier
 from .rendering import rendered
 from .vocabulary import chosen_scale, single_tokens
@@ -25,6 +26,8 @@ __all__ = ["Choosing", "Confiding", "Task"]
 Tensor = Any
 OUTSIDE = 0.1
 """Weight of the mass outside of the set of tokens, in a loss between 0 and 1."""
+SPREAD = 0.02
+"""Weight of the entropy that is taken off: tokens about what is right keep weight, with a standard deviation of .1."""
 COLLAPSED = 1.5
 """Fewer different confidences than these, by their perplexity, tell nothing of the answers."""
 
@@ -89,7 +92,7 @@ class Confiding:
         )  # fmt: skip
 
     def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
-        """`tokenized_brier` or `soft_targets`, and the first with a tenth of the mass outside of the scale."""
+        """`tokenized_brier`, with a tenth of the mass outside of the scale and held wide, or `soft_targets`."""
         del batch  # the verdict is no token
         last = logits[:, -1].float()
         tokens = torch.tensor(self.tokens, device=last.device)
@@ -97,7 +100,8 @@ class Confiding:
         right = torch.tensor(self.right[list(which)], device=last.device, dtype=last.dtype)
         if self.soft:
             return soft_targets(last, right, tokens, values)
-        return tokenized_brier(last, right, tokens, values) + OUTSIDE * outside(last, tokens)
+        narrow = OUTSIDE * outside(last, tokens) - SPREAD * spread(last, tokens)
+        return tokenized_brier(last, right, tokens, values) + narrow
 
     def read(self, logits: Tensor) -> Floats:
         """The shares of the tokens, and behind them their mass in the vocabulary; shape (n, tokens + 1)."""
@@ -248,11 +252,15 @@ class Choosing:
         return {
             **_sureness(Tally.of(*self.said(read, which))),
             "loss": square,
-            "ece_classes": classwise_ece(p, right, 10),
+            "ece_classes": self.classes(read, which),
         }
 
-    def scaled(self, read: Floats, which: Sequence[int]) -> tuple[Floats, Floats]:
-        """As `said`, with the logits divided by a temperature: each half by the one that is fitted on the other."""
+    def classes(self, read: Floats, which: Sequence[int]) -> float:
+        """The ECE class by class, in 10 bins."""
+        return classwise_ece(self.probabilities(read, which), self.right[list(which)], 10)
+
+    def scaled(self, read: Floats, which: Sequence[int]) -> Floats:
+        """The logits divided by a temperature: each half by the one that is fitted on the other."""
         z = np.log(np.maximum(self.probabilities(read, which), 1e-30))
         places = np.array(which)
         divided = np.empty_like(z)
@@ -260,7 +268,7 @@ class Choosing:
             divided[here] = (
                 z[here] / Temperature().fit_logits(z[there], self.right[places[there]]).temperature
             )
-        return self.said(divided, which)
+        return divided
 
 
 def _sureness(tally: Tally) -> dict[str, float | None]:
