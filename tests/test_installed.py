@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
 
 import calibrant
 
@@ -34,7 +35,7 @@ MOST = {
     "files": 600,
     "models": 320,
     "store": 340,
-    "cli": 680,
+    "cli": 320,
     "sheets": 310,
     "report": 420,
     "gateway": 380,
@@ -112,6 +113,14 @@ def test_the_extra_that_an_error_names_brings_what_is_missing() -> None:
                 )
                 checked += 1
     assert checked > 25
+
+
+def test_serving_without_its_extra_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from calibrant.cli import app
+
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    done = CliRunner().invoke(app, ["serve", "calibrant.toml"])
+    assert done.exit_code == 1 and "pip install 'calibrant[gateway]'" in done.output
 
 
 def test_the_package_is_small_and_holds_nothing_else() -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from calibrant.plugins import require
+
 from .options import AsJson, command
 from .terminal import print_json, print_next, progress, say
 
@@ -33,6 +35,7 @@ def serve_command(
 
         _check(load(config))
         return
+    require("starlette", "The gateway", "gateway")
     from calibrant.gateway.server import serve
 
     serve(config)

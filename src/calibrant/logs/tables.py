@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from ..engines._relation import Relation
 from ..engines.duckdb import Table, connected, literal, quoted, readable
-from ..errors import UnusableInput
+from ..errors import MissingExtra, UnusableInput
+from ..plugins import require
 from .nesting import MOST, fields_of
 from .sources import BLOCK_ROWS, Block, Source
 
 __all__ = [
-    "arrow_source", "block_of", "broken_rows", "class_names", "column_of", "database_source",
+    "arrow_source", "block_of", "broken_rows", "class_names", "column_of", "database_source", "has_engine",
     "objects_source", "readable", "relation_source", "table_source", "tables_of", "text_source",
 ]  # fmt: skip
 
@@ -119,6 +120,16 @@ def _typed(name: str, table: Table, classes: Mapping[str, Sequence[str]]) -> Sou
 def _inside(columns: Collection[str]) -> frozenset[str]:
     """The columns that are parts of others."""
     return frozenset(name for name in columns if "." in name and name.partition(".")[0] in columns)
+
+
+def has_engine() -> bool:
+    """Whether the engine is installed that reads files in parallel; without it text and JSON are read row by row."""
+    try:
+        require("duckdb", "The engine", "files")
+        require("pyarrow", "The engine", "files")
+    except MissingExtra:
+        return False
+    return True
 
 
 def text_source(

@@ -18,7 +18,7 @@ import numpy as np
 from calibrant.errors import UnusableInput
 from calibrant.logs.headings import Decimals, Heading, heading_of, is_total, pointed
 from calibrant.logs.sources import BLOCK_ROWS, Block, Claim, Given, Source
-from calibrant.logs.tables import text_source
+from calibrant.logs.tables import has_engine, text_source
 
 __all__ = ["Delimited"]
 
@@ -42,12 +42,12 @@ class Delimited:
         return Claim.NAME if log.ending in (".csv", ".tsv", ".txt", ".tab") else Claim.NONE
 
     def open(self, log: Given) -> Source:
-        """All its values as texts: by the engine where the file is as plain as most, else row by row."""
+        """All its values as texts: by the engine where it is there and the file as plain as most, else row by row."""
         way = _Way.of(log)
         if way is None or log.beginning.lstrip()[:1] == "<":
             raise UnusableInput(f"{log.text} holds no table. Expected a header line and one row per answer.")
         heading = heading_of(log.name or log.text, way.rows)
-        by_engine = _by_engine(log, way, heading) if way.plain else None
+        by_engine = _by_engine(log, way, heading) if way.plain and has_engine() else None
         return by_engine or _row_by_row(log, way, heading)
 
 

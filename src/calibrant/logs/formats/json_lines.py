@@ -11,8 +11,8 @@ from typing import Any
 
 from calibrant.errors import UnusableInput
 from calibrant.logs.broken import no_json
-from calibrant.logs.sources import Claim, Given, Source
-from calibrant.logs.tables import objects_source
+from calibrant.logs.sources import Claim, Given, Source, objects_in_memory
+from calibrant.logs.tables import broken_rows, has_engine, objects_source
 
 __all__ = ["JsonLines"]
 
@@ -23,7 +23,10 @@ LOOK = 20
 class JsonLines:
     """JSON lines: an object on each line; its keys are columns, and so is what lies in it, by dotted paths."""
 
-    patterns = True
+    @property
+    def patterns(self) -> bool:
+        """The engine reads several files as one."""
+        return has_engine()
 
     def claim(self, log: Given) -> Claim:
         """By an object that has the first line for itself, and is not the whole file with all rows in it."""
@@ -37,7 +40,11 @@ class JsonLines:
 
     def open(self, log: Given) -> Source:
         """Its values as texts, and each object whole; a broken line counts as a row in which nothing is."""
-        found = objects_source(log.text, "read_ndjson_objects", skip_broken=True)
+        found = (
+            objects_source(log.text, "read_ndjson_objects", skip_broken=True)
+            if has_engine()
+            else _held(log.text)
+        )
         if not found.columns:
             first = log.beginning.lstrip().partition("\n")[0]
             why = no_json(first, log.name or log.text, whole=True)
@@ -46,6 +53,13 @@ class JsonLines:
             return found
         objects = replace(found, objects=lambda: _lines(log.text))
         return replace(objects, notes=_where(found.notes, log.text))
+
+
+def _held(path: str) -> Source:
+    """Without the engine: all of it in memory."""
+    rows = list(_lines(path))
+    notes = broken_rows(sum(not isinstance(row, dict) for row in rows))
+    return replace(objects_in_memory(path, rows), notes=notes)
 
 
 def _mostly(log: Given) -> bool:

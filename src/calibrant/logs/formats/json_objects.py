@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibrant.errors import UnusableInput
+from calibrant.errors import MissingExtra, UnusableInput
 from calibrant.logs.broken import no_json
 from calibrant.logs.documents import rows_within
 from calibrant.logs.sources import Claim, Given, Source, objects_in_memory
@@ -44,7 +44,7 @@ class JsonObjects:
         try:
             rows_of = objects_source(log.text, "read_json_objects")
             return replace(rows_of, notes=(*cut, *rows_of.notes))
-        except UnusableInput as error:
+        except (UnusableInput, MissingExtra) as error:  # of the engine: what can be read is read without it
             if not Path(log.text).is_file():
                 raise
             if log.record is None:
