@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibrant.errors import UnusableInput
-from calibrant.monitors.calibration import BLOCK, SHIFTS, SLOPES, Monitor
+from calibrant.monitors.calibration import BLOCK, SHIFTS, SLOPES, Monitor, _bets
 
 
 def wealth(claims, grades, tolerance):
@@ -27,6 +27,10 @@ def wealth(claims, grades, tolerance):
                 other = 1 / (1 + math.exp(-(a * math.log(inside / (1 - inside)) + b)))
                 null = min(max(claim + side * tolerance, 0.001), 0.999)
                 q = min(other, null) if side < 0 else max(other, null)
+                if (side < 0 and claim - tolerance < 0.001 - 1e-12) or (
+                    side > 0 and claim + tolerance > 0.999 + 1e-12
+                ):
+                    q = null  # nothing can lie beyond it
                 gains.append(y * q / null + (1 - y) * (1 - q) / (1 - null))
             paths.append(gains)
     n, total = len(claims), 0.0
@@ -69,6 +73,25 @@ def test_a_claim_that_is_too_low_is_told_from_one_that_is_too_high():
 def test_a_gap_within_the_tolerance_never_alarms_however_many_labels():
     rng = np.random.default_rng(2)
     assert not streamed(np.full(30_000, 0.8), rng.random(30_000) < 0.785, tolerance=0.02).alarm
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize(("claim", "truth"), [(1.0, 1.0), (0.0, 0.0), (0.9995, 1.0)])
+def test_a_true_claim_at_an_end_gains_nothing(claim, truth, tolerance):
+    found = streamed([claim] * 9000, [truth] * 9000, tolerance=tolerance)
+    assert found.log10_evidence <= 1e-9, "a claim of 1 that is always right is true"
+
+
+@given(st.integers(0, 1000), st.floats(0, 0.49), st.floats(0, 1))
+def test_no_bet_gains_on_average_while_the_claim_is_true(at, tolerance, where):
+    """Each alternative, at every truth that a claim of the cell allows, on the side that it bets on."""
+    bets = _bets(tolerance)
+    low, high = max(at / 1000 - tolerance, 0.0), min((at + 1) / 1000 + tolerance, 1.0)
+    half = bets.right.shape[1] // 2
+    for side, least, most in ((slice(0, half), low, 1.0), (slice(half, None), 0.0, high)):
+        truth = least + where * (most - least)
+        mean = truth * bets.right[at, side] + (1 - truth) * bets.wrong[at, side]
+        assert (mean <= 1 + 1e-9).all()
 
 
 @pytest.mark.parametrize("size", [1, 2, 20])

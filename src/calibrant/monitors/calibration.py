@@ -312,6 +312,8 @@ def _bets(tolerance: float) -> _Bets:
 
     A claim between two thousandths is taken for the lower one where it is held to be too high, for the upper one where
     it is held to be too low: what gains nothing on average against the stricter claim gains nothing against it either.
+    Where a claim with its tolerance is within a thousandth of 0 or 1, no bet is made beyond it: claims are cut there,
+    and against the cut a claim of 1 that is always right would gain.
     """
     least = 1 / GRID
     a, b = (values.ravel() for values in np.meshgrid(SLOPES, SHIFTS))
@@ -327,6 +329,8 @@ def _bets(tolerance: float) -> _Bets:
         other = 1 / (1 + np.exp(-(a * odds[:, None] + b)))
         null = np.clip(claim + sign * tolerance, least, 1 - least)[:, None]
         q = np.minimum(other, null) if sign < 0 else np.maximum(other, null)
+        room = claim if sign < 0 else 1 - claim  # for a truth beyond the claim
+        q = np.where((room - tolerance < least - 1e-12)[:, None], null, q)
         halves.append((q / null, (1 - q) / (1 - null)))
     right, wrong = (np.hstack([half[i] for half in halves]) for i in (0, 1))
     made = _Bets(right, wrong, np.log(right), np.log(wrong))
