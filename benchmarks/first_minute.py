@@ -77,18 +77,17 @@ def from_clone(folder: Path, answers: Path, repository: str) -> None:
     took += timed("audit answers.csv", tool, "audit", answers, "--by", "task")
     print(
         f"From clone to the first audited CSV: {took:.0f} s. Installed: {_weight(made):.0f} MB, of which "
-        f"{_weight(made, 'pip', 'setuptools'):.0f} are pip and setuptools; the clone: {_weight(clone):.0f} MB."
+        f"{_weight(made, 'pip*', 'setuptools*'):.0f} are pip and setuptools and {_weight(made, '**/__pycache__'):.0f} "
+        f"bytecode, which pip install --no-compile leaves out; the clone: {_weight(clone):.0f} MB."
     )
     timed("pip install '.[cli,report]'", *pip, f"{clone}[cli,report]")
     looked_at(answers, folder / "audit.html", tool)
     print(f"Installed: {_weight(made):.0f} MB.")
 
 
-def _weight(folder: Path, *packages: str) -> float:
-    """Megabytes of files; of packages alone where some are named."""
-    inside = [one for name in packages for one in folder.glob(f"lib/python*/site-packages/{name}*")] or [
-        folder
-    ]
+def _weight(folder: Path, *parts: str) -> float:
+    """Megabytes of files; of some packages or folders alone where patterns of them are given."""
+    inside = [one for part in parts for one in folder.glob(f"lib/python*/site-packages/{part}")] or [folder]
     files = (path for one in inside for path in one.rglob("*") if path.is_file() and not path.is_symlink())
     return sum(path.stat().st_size for path in files) / 1e6
 

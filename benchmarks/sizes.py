@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = "(packages)"
 LARGE = ("training", "spark", "ray")
 
 
@@ -61,18 +63,21 @@ def installed(folder: Path, wheel: Path, extra: str) -> Counter[str]:
 
 
 def weighed(environment: Path) -> Counter[str]:
-    """Bytes by the folder in site-packages; what belongs to a package beside it, such as its libraries, with it."""
+    """Bytes by the name of what lies in site-packages; libraries and metadata count with what they belong to."""
     found: Counter[str] = Counter()
     for site in environment.glob("lib/python*/site-packages"):
         for path in site.rglob("*"):
             if path.is_file() and not path.is_symlink():
-                found[path.relative_to(site).parts[0].removesuffix(".libs")] += path.stat().st_size
+                found[re.split(r"[.-]", path.relative_to(site).parts[0].lstrip("_"))[0]] += (
+                    path.stat().st_size
+                )
+        found[PACKAGES] = sum(1 for _ in site.glob("*.dist-info"))
     return found
 
 
 def row(name: str, sizes: Counter[str]) -> str:
+    packages = sizes.pop(PACKAGES, 0)
     largest = ", ".join(f"{one} {size / 1e6:.0f}" for one, size in sizes.most_common(4))
-    packages = sum(one.endswith(".dist-info") for one in sizes)
     return f"| `{name}` | {sum(sizes.values()) / 1e6:.0f} | {packages} | {largest} |"
 
 

@@ -43,8 +43,9 @@ def watch(
     told are the claims, and without `by` it is parted by task, domain, model and map.
 
     Each group has a `Monitor`, looked at after every label. Of several groups those are given an alarm that the e-BH
-    procedure rejects at `alpha` at some time: of alarms standing at any one time, at most that share is false in the
-    mean, whatever the groups have to do with each other; of one group, any alarm is false with at most that chance.
+    procedure rejects at `alpha` at some time: of those that it rejects at any one time, at most that share is false in
+    the mean, whatever the groups have to do with each other; while all claims are true, any alarm at all is raised with
+    at most that chance.
     Where the log says when verdicts came beside when answers did, answers count in their own order, once enough time
     has passed for 98 % of the slower kind of verdicts, since wrong answers may be told later than right ones.
 
