@@ -69,6 +69,7 @@ def columns(seed: int = 0) -> dict[str, Any]:
         "task": pa.array([[None, "b", "a c", 'd"e'][i] for i in rng.integers(0, 4, N)]),
         "shard": pa.array(rng.integers(0, 3, N).astype(np.int64)),
         "heft": pa.array(weight),
+        "asked": pa.array([["", None, f"q{i}"][min(i % 40, 2)] for i in rng.integers(0, 900, N)]),
     }
 
 
@@ -164,6 +165,32 @@ def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> No
     ours, theirs = (measures(one) for one in (log, f"duckdb:{file}"))
     assert ours == theirs
     certified(monkeypatch, log, file)
+    tied(monkeypatch, log, file)
+
+
+CLUSTERED: list[dict[str, Any]] = [
+    {"confidence": "percents", "correct": "flag", "cluster": "asked", "scale": "percent"},
+    {"confidence": "double", "correct": "holes", "cluster": "asked", "by": ["task", "shard"]},
+    {"confidence": "marks", "correct": "grades", "cluster": "asked,shard", "weight": "heft", "scale": "1-5"},
+    {"confidence": "marks", "correct": "flag", "cluster": "task", "by": "shard", "scale": "1-5"},
+]
+
+
+def tied(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
+    """Clusters widen what is known as they do where rows are at hand."""
+    for asked in CLUSTERED:
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10**9)
+        theirs = read_log(file, **asked)
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
+        with monkeypatch.context() as patched:
+            patched.setattr("calibrant.logs.tallies.Reader", None)  # no row is read
+            ours = read_log(log, **asked)
+        same(ours, theirs)
+        for key, mine in ours.groups.items():
+            other = theirs.groups[key]
+            assert mine.clusters == other.clusters
+            assert mine.design_effect == pytest.approx(other.design_effect, rel=1e-6)
+            assert mine.local_effect == pytest.approx(other.local_effect, rel=1e-6)
 
 
 PLANNED: list[dict[str, Any]] = [
@@ -318,7 +345,7 @@ def test_what_is_read_row_by_row_is_said(file: Path, monkeypatch: pytest.MonkeyP
     told: list[tuple[str, float | None, int | None]] = []
     token = PROGRESS.set(lambda *given: told.append(given))
     asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
-    read = read_log(f"duckdb:{file}", **asked, cluster="shard")
+    read = read_log(f"duckdb:{file}", **asked, cluster="shard", folds=5)
     PROGRESS.reset(token)
     assert any(n.startswith("4,000 rows were read one by one to tie those of a cluster") for n in read.notes)
     assert told[0] == (str(file), 0.0, N) and told[-1] == (f"{file} is read row by row", 1.0, None)

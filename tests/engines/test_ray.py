@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from calibrant.asking.batches import Elicitor
+from calibrant.cli import app
 from calibrant.graders.exact import Exact
 from calibrant.models.scripted import Scripted
 from calibrant.plugins import find
 from calibrant.records.plain import question_to_dict
 from calibrant.types import Message, Question
+
+from ..upstream import Upstream
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -84,3 +88,43 @@ def test_two_workers_give_the_rows_of_the_local_engine(ray: Any, tmp_path: Path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept, (
         "asked again for what was there"
     )
+
+
+def test_on_the_command_line_batches_are_spread_and_resumed(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = Upstream().start()
+    asked = tmp_path / "questions.jsonl"
+    asked.write_text("".join(json.dumps({"id": f"q{i}", "question": f"{i}?"}) + "\n" for i in range(30)))
+    monkeypatch.setattr("calibrant.asking.spread.BATCH", 10)
+    command = [
+        "elicit",
+        str(asked),
+        "--url",
+        served.url,
+        "--model",
+        "m",
+        "--signals",
+        "mean_logprob",
+        "--json",
+    ]
+
+    def run(log: str, *more: str) -> dict[str, Any]:
+        ended = CliRunner().invoke(app, [*command, "-o", str(tmp_path / log), *more])
+        assert ended.exit_code == 0, ended.output
+        told: dict[str, Any] = json.loads(ended.stdout)
+        return told
+
+    local, spread = run("local.jsonl"), run("spread.jsonl", "--ray", "2")
+    assert (spread["recorded"], spread["skipped"]) == (local["recorded"], 0) == (30, 0)
+    rows = [[json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+            for name in ("local.jsonl", "spread.jsonl")]  # fmt: skip
+    assert plain([row | {"time": 0} for row in rows[0]]) == plain([row | {"time": 0} for row in rows[1]])
+    before = len(served.bodies)
+    assert run("spread.jsonl", "--ray", "2")["skipped"] == 30
+    (tmp_path / "spread.jsonl").write_text(
+        "".join((tmp_path / "spread.jsonl").read_text().splitlines(True)[:12])
+    )
+    assert run("spread.jsonl", "--ray", "2")["recorded"] == 18
+    assert len(served.bodies) == before  # the answered calls were kept
+    served.stop()

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..dialogue.asks import ANSWER
+from ..dialogue.prompts import SEED, Prompt
 from ..errors import ModelUnavailable
 from ..protocols import Grader, Model, Signal
 from ..records.plain import question_from_dict, rows_of
 from ..types import Ask, Question, Record, Verdict, digest
 from .asker import Asker
-from .elicit import elicit
+from .elicit import ElicitSummary, elicit
 
-__all__ = ["Elicitor"]
+__all__ = ["Attempt", "Elicitor"]
+
+Attempt = tuple[list[tuple[Record, Verdict | None]], ElicitSummary]
+"""What came of a batch: its records with their verdicts, and how it went."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class Elicitor:
     ----------
     model : makes the model, such as ``functools.partial(OpenAICompatible, url=..., model=...)``
     signals : by the name that their rows carry
-    grader, judge, settings, clock : as for `elicit`
+    grader, judge, prompt, settings, clock : as for `elicit`
     others : makes the model of each role, as for `Asker`
     concurrency : calls of one batch under way at once
     calls : a folder for call logs, one file for each batch: a batch that is run again there pays nothing twice
@@ -47,6 +51,7 @@ class Elicitor:
     signals: Mapping[str, Signal]
     grader: Grader | None = None
     judge: str = "exact"
+    prompt: Prompt = SEED
     settings: Ask = ANSWER
     others: Mapping[str, Callable[[], Model]] = field(default_factory=dict)
     concurrency: int = 8
@@ -56,9 +61,22 @@ class Elicitor:
     def __call__(self, questions: Iterable[Question | Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rows, one for each question and signal; questions as such or as `question_to_dict` writes them."""
         asked = [q if isinstance(q, Question) else question_from_dict(q) for q in questions]
-        return asyncio.run(self._rows(asked))
+        done, summary = self.attempt(asked)
+        if summary.unfinished:
+            raise ModelUnavailable(
+                f"{summary.unfinished} of {len(asked)} questions were not finished: "
+                f"{'; '.join(filter(None, (*summary.reasons, summary.stopped)))}. Run the batch again."
+            )
+        return [row for record, verdict in done for row in rows_of(record, verdict)]
 
-    async def _rows(self, questions: list[Question]) -> list[dict[str, Any]]:
+    def attempt(self, questions: Sequence[Question], left: Container[str] | None = None) -> Attempt:
+        """The records of a batch, in the order of the questions, and how it went: unfinished ones are counted there.
+
+        Of a batch that was attempted before only the questions whose ids are `left` are asked.
+        """
+        return asyncio.run(self._attempt(questions, left))
+
+    async def _attempt(self, questions: Sequence[Question], left: Container[str] | None) -> Attempt:
         model, others = self.model(), {role: make() for role, make in self.others.items()}
         name = digest([model.name, sorted(question.id for question in questions)])
         asker = Asker(
@@ -67,15 +85,16 @@ class Elicitor:
             concurrency=self.concurrency,
             call_log=None if self.calls is None else Path(self.calls) / f"{name}.calls",
         )
-        left = _Left()
+        kept = _Left()
         try:
             summary = await elicit(
-                questions,
+                [one for one in questions if left is None or one.id in left],
                 asker=asker,
                 signals=self.signals,
-                sink=left,
+                sink=kept,
                 grader=self.grader,
                 judge=self.judge,
+                prompt=self.prompt,
                 settings=self.settings,
                 workers=2 * self.concurrency,
                 clock=self.clock,
@@ -83,14 +102,8 @@ class Elicitor:
         finally:
             await asker.close()
             await asyncio.gather(*(made.close() for made in (model, *others.values())))
-        if summary.unfinished:
-            raise ModelUnavailable(
-                f"{summary.unfinished} of {len(questions)} questions were not finished: "
-                f"{'; '.join(filter(None, (*summary.reasons, summary.stopped)))}. Run the batch again."
-            )
         order = {question.id: place for place, question in enumerate(questions)}
-        done = sorted(left.records.values(), key=lambda one: order[one[0].question.id])
-        return [row for record, verdict in done for row in rows_of(record, verdict)]
+        return sorted(kept.records.values(), key=lambda one: order[one[0].question.id]), summary
 
 
 class _Left:

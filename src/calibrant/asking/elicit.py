@@ -22,7 +22,7 @@ from .asker import Asker, Interrupted, Spending
 from .sinks import Growing, Sink
 from .steps import Steps
 
-__all__ = ["ElicitSummary", "elicit", "marks", "read"]
+__all__ = ["ElicitSummary", "elicit", "identity", "marks", "read"]
 
 UNGRADED = "no grade, for there is no reference to grade against"
 UNDECIDED = (
@@ -130,6 +130,25 @@ class ElicitSummary:
         """Mean grade of this run's graded answers, None where there are none."""
         return self.right / self.graded if self.graded else None
 
+    def add(self, other: ElicitSummary) -> None:
+        """Count a part of the run that went elsewhere."""
+        for name in (
+            "recorded",
+            "skipped",
+            "unfinished",
+            "failed",
+            "cut",
+            "regraded",
+            "graded",
+            "ungraded",
+            "right",
+        ):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons += other.reasons
+        self.stopped = self.stopped or other.stopped
+        for model, spent in other.spendings.items():
+            self.spendings[model] = self.spendings.get(model, Spending()) + spent
+
     def because(self, reason: str) -> None:
         """Count a reason; what differs from call to call is folded together, so that memory stays bounded."""
         self.reasons[reason if reason in self.reasons or len(self.reasons) < 50 else "other reasons"] += 1
@@ -184,6 +203,11 @@ async def elicit(
     return run.summary
 
 
+def identity(question: Question, model: str, settings: Ask) -> str:
+    """The id of the record of a question that is put to a model of that name."""
+    return digest([question.id, model, put(question, settings).address])
+
+
 class _AnotherTime(Exception):
     """Why a question is left to the next run: a call that may succeed then."""
 
@@ -208,7 +232,7 @@ class _Run:
 
     async def one(self, question: Question) -> None:
         ask = put(question, self.settings)
-        record_id = digest([question.id, self.asker.model.name, ask.address])
+        record_id = identity(question, self.asker.model.name, self.settings)
         if record_id in self.under_way:
             self.summary.skipped += 1  # an equal question of this run
             return

@@ -50,6 +50,13 @@ def elicit_command(
     documents: Documents = None,
     answer_tokens: AnswerTokens = ANSWER_TOKENS,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first so many questions.")] = None,
+    ray: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Spread batches over Ray, so many at once: here, or on the cluster that RAY_ADDRESS names.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question, read how sure it is, grade, and keep a record of each. Resumes."""
@@ -65,17 +72,25 @@ def elicit_command(
     asked = put_by(around, questioned)
     grades, sink = grader_named(grader, given.same), sink_of(log)
     session = Session(given, as_json=as_json)
+    if ray:
+        session.check_spread()
     session.begin(asked, chosen, grades)
     if documents and not as_json and (note := _unread(around, chosen)):
         say(note)
-    summary, _ = session.run(
-        lambda asker, advance: elicit(
-            asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, prompt=around,
-            workers=session.workers,
-            progress=lambda s: advance(s.recorded + s.skipped + s.unfinished),
-        ),
-        total=len(asked), calls=calls_beside(log), keep="--out",
-    )  # fmt: skip
+    if ray:
+        summary = session.spread(
+            asked, at_once=ray, sink=sink, calls=f"{calls_beside(log)}-ray",
+            signals=chosen, grader=grades, judge=grader, prompt=around,
+        )  # fmt: skip
+    else:
+        summary, _ = session.run(
+            lambda asker, advance: elicit(
+                asked, asker=asker, signals=chosen, sink=sink, grader=grades, judge=grader, prompt=around,
+                workers=session.workers,
+                progress=lambda s: advance(s.recorded + s.skipped + s.unfinished),
+            ),
+            total=len(asked), calls=calls_beside(log), keep="--out",
+        )  # fmt: skip
     left = len(asked) - summary.recorded - summary.skipped
     closed = [name for name in ("calls", "tokens", "dollars") if getattr(given, f"max_{name}") == 0]
     print_summary(

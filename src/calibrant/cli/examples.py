@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "elicit": (
         "calibrant elicit questions.jsonl -o records.jsonl --estimate",
         "calibrant elicit world_facts -o records.jsonl --limit 50 --signals mean_logprob,verbalized",
+        "calibrant elicit questions.jsonl -o records.jsonl --url http://models:8000/v1 --model m --ray 16",
     ),
     "ask": ("calibrant ask 'What is the capital of Peru?'",),
     "demo": ("calibrant demo --limit 40 -o demo",),

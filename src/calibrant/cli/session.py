@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 
 from calibrant.asking.asker import Asker, Budget, Spending
+from calibrant.asking.batches import Elicitor
 from calibrant.asking.documents import read_documents, with_passages
+from calibrant.asking.elicit import ElicitSummary
 from calibrant.asking.estimates import estimate
 from calibrant.asking.questions import read_questions
-from calibrant.asking.sinks import JsonlLog, StoreSink
+from calibrant.asking.sinks import JsonlLog, Sink, StoreSink
 from calibrant.assembly.config import secret
 from calibrant.assembly.named import gives_several_named, model_named, price_named, served
 from calibrant.dialogue.asks import ANSWER_TOKENS, limited
@@ -22,7 +25,7 @@ from calibrant.dialogue.forms import BY_KIND, FREE, formed
 from calibrant.errors import BudgetSpent, Misuse, ModelUnavailable, UnusableInput
 from calibrant.files.writing import check_writable
 from calibrant.http.throttle import Throttle
-from calibrant.plugins import find, names
+from calibrant.plugins import find, names, require
 from calibrant.protocols import Grader, Model, Signal
 from calibrant.records.opening import open_store
 from calibrant.types import Price, Question, digest
@@ -119,6 +122,33 @@ class Session:
             print_stopped(found, done, total, spent, calls, keep=keep, as_json=self.as_json)
             raise typer.Exit(1)
         return found, spent
+
+    def check_spread(self) -> None:
+        """Refuse limits that no one machine of several can keep, and say how Ray is installed where it is not."""
+        for name in ("max_calls", "max_tokens", "max_dollars", "requests_per_minute", "tokens_per_minute"):
+            if getattr(self.given, name) is not None:
+                raise Misuse(
+                    f"--{name.replace('_', '-')} cannot be kept by batches that run apart: leave it out, or --ray."
+                )
+        require("ray.data", "--ray", "ray")
+
+    def spread(
+        self, questions: Sequence[Question], *, at_once: int, sink: Sink, calls: str, **settings: Any
+    ) -> ElicitSummary:
+        """What comes of the questions in batches on Ray; answered calls are kept in the folder `calls`."""
+        from calibrant.asking.spread import spread
+
+        _make_folder(Path(calls))
+        elicitor = Elicitor(
+            model=partial(model_of, self.given), concurrency=self.given.concurrency, calls=Path(calls).resolve(),
+            others={role: partial(model_of, one, role) for role, one in self._further.items()}, **settings,
+        )  # fmt: skip
+        with progress(self.as_json) as bar:
+            task = bar.add_task("asking", total=len(questions))
+            return spread(
+                elicitor, questions, sink=sink, at_once=at_once,
+                progress=lambda s: bar.update(task, completed=s.recorded + s.skipped + s.unfinished),
+            )  # fmt: skip
 
     @asynccontextmanager
     async def _asker(self, calls: str | Path | None) -> AsyncIterator[Asker]:

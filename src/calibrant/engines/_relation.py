@@ -79,6 +79,10 @@ class Relation(Protocol):
         """The sums of each combination of the keys, of the first `most` where that is given, as a table of Arrow."""
         ...
 
+    def summed(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> Relation:
+        """The sums of each combination of the keys, as a table of the engine's own: nothing travels."""
+        ...
+
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations of each list of expressions there are; None where it cannot tell."""
         ...

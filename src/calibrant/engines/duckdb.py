@@ -260,17 +260,25 @@ class Table:
             known=None,
         )
 
-    def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
-        """The sums of each combination of the keys, within 400 MB of memory, which is the engine's for no more."""
+    def _grouping(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> str:
         made = ", ".join(f"{_sql(value)} AS {quoted(name)}" for name, value in {**keys, **sums}.items())
         by = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
+        return f"SELECT {made} FROM {self.sql}{by}"
+
+    def summed(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> Table:
+        """The sums of each combination of the keys, as a table."""
+        columns = {name: quoted(name) for name in (*keys, *sums)}
+        return replace(self, sql=f"({self._grouping(keys, sums)})", columns=columns, known=None)
+
+    def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
+        """The sums of each combination of the keys, within 400 MB of memory, which is the engine's for no more."""
         limit = "" if most is None else f" LIMIT {most}"
         with readable(self.name):
             cursor = self._cursor()
             cursor.execute("SET memory_limit = '400MB'")
             cursor.execute("SET preserve_insertion_order = false")
             with watched(f"DuckDB counts {self.name}", _progress(cursor)):
-                return cursor.sql(f"SELECT {made} FROM {self.sql}{by}{limit}").to_arrow_table()
+                return cursor.sql(self._grouping(keys, sums) + limit).to_arrow_table()
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations there are, good to a few of 100."""

@@ -126,6 +126,10 @@ class IbisTable:
         with _asked(self.name), watched(f"{backend} counts {self.name}", lambda: None):
             return self.query(keys, sums, most).to_pyarrow()
 
+    def summed(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> IbisTable:
+        """The sums of each combination of the keys, as a table."""
+        return IbisTable(self.query(keys, sums), self.name)
+
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """How many different combinations there are."""
         asked = [

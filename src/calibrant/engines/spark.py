@@ -122,10 +122,15 @@ class SparkTable:
 
     def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
         """The sums of each combination of the keys."""
-        by = [value.alias(name) for name, value in keys.items()]
-        found = self.frame.groupBy(*by).agg(*(value.alias(name) for name, value in sums.items()))
+        found = self.summed(keys, sums).frame
         with _asked(self.name), watched(f"Spark counts {self.name}", _progress(self.frame)):
             return (found if most is None else found.limit(most)).toArrow()
+
+    def summed(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> SparkTable:
+        """The sums of each combination of the keys, as a data frame."""
+        by = [value.alias(name) for name, value in keys.items()]
+        added = [value.alias(name) for name, value in sums.items()]
+        return SparkTable(self.frame.groupBy(*by).agg(*added), self.name)
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations there are."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from .roles import Roles
 from .scales import Units
 from .sources import Source
 from .tables import block_of
+from .tied import MOST_GROUPS, effects
 from .verdicts import Verdicts
 
 __all__ = ["Counts", "count", "countable", "repeating"]
@@ -65,17 +66,18 @@ class Counts:
     seen: Seen = field(default_factory=Seen)
 
 
-def count(source: Source, roles: Roles, unit: Unit) -> Counts:
+def count(source: Source, roles: Roles, unit: Unit) -> Counts | None:
     """Tallies of the groups of a table that an engine counts; memory does not grow with its rows.
 
-    Scores are of one unit for all groups (see `countable`).
+    Scores are of one unit for all groups (see `countable`). None where rows are to be tied together, and there are too
+    many groups or scores in words.
     """
     assert source.table is not None
     table, verdicts = source.table, Verdicts(roles.words)
     kinds = table.kinds
     counts = Counts()
     asked = Asked(table, roles, unit, kinds[roles.confidence], graded(table, roles.correct, kinds, verdicts))
-    items = item_columns(source, roles)[:1]
+    items = () if roles.tied else item_columns(source, roles)[:1]
     counts.repeated += [said for columns in items if (said := repeating(table, roles, columns))]
     grid = asked.grid()
     if grid < GRID:
@@ -86,8 +88,37 @@ def count(source: Source, roles: Roles, unit: Unit) -> Counts:
     got = block_of(made := asked.sums(grid), made.column_names)
     del made  # which may be as large
     counts.notes += verdicts.settled(roles.correct, source.name)
-    _collect(counts, {name: _plain(name, values) for name, values in got.items()}, roles, unit, kinds, grid)
-    return counts
+    sums = {name: _plain(name, values) for name, values in got.items()}
+    score, why = _collect(counts, sums, roles, unit, kinds, grid)
+    return counts if not roles.tied or _tie(counts, asked, sums, score, why) else None
+
+
+def _tie(
+    counts: Counts, asked: Asked, got: dict[str, NDArray[Any]], score: NDArray[np.float64], why: NDArray[Any]
+) -> bool:
+    """Have the tallies know of the clusters; False where the engine is not to be asked for that."""
+    roles, good = asked.roles, why == ""
+    texts = got.get("t")
+    if texts is not None and any(isinstance(one, str) and one != "" for one in texts[good]):
+        return False
+    if len(counts.groups) > MOST_GROUPS:
+        return False
+    by = [got[f"by{i}"] for i in range(len(roles.by))]
+    keys, codes = group_codes(by, len(score))
+    groups, cells, order = [], [], list(counts.groups)
+    for key in order:
+        at = np.flatnonzero(good & (codes == keys.index(key)))
+        spelt = dict.fromkeys(tuple(column[i] for column in by) for i in at.tolist())
+        groups.append([{f"by{i}": value for i, value in enumerate(one)} for one in spelt])
+        distinct, where = np.unique(score[at], return_inverse=True)
+        cells.append((distinct, np.bincount(where, got["n"][at]).astype(np.int64)))
+    for key, (overall, local, clusters) in zip(order, effects(asked, roles.tied, groups, cells), strict=True):
+        tally = counts.groups[key]
+        counts.groups[key] = replace(
+            tally, clusters=clusters, design_effect=overall * tally.design_effect,
+            local_effect=local * tally.local_effect,
+        )  # fmt: skip
+    return True
 
 
 def repeating(table: Relation, roles: Roles, items: Sequence[str]) -> str | None:
@@ -98,7 +129,7 @@ def repeating(table: Relation, roles: Roles, items: Sequence[str]) -> str | None
         return None
     return (
         f"{rows:,} rows hold about {found[0]:,} values of {name}, and so many rows are taken as independent: --cluster "
-        f"{name} ties them together, in memory."
+        f"{name} ties them together."
     )
 
 
@@ -114,7 +145,8 @@ def _collect(
     unit: Unit,
     kinds: Mapping[str, str],
     grid: int,
-) -> None:
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """The score of each sum, and why it cannot be used."""
     n = got["n"].astype(np.int64)
     counts.rows = int(n.sum())
     state, got["cell"] = np.divmod(got["code"].astype(np.int64), STATE)
@@ -132,6 +164,7 @@ def _collect(
     counts.read_as = +counts.read_as
     counts.seen = _seen(got["cell"], score, n)
     _into_groups(counts, got, roles, score, why)
+    return score, why
 
 
 def _seen(cell: NDArray[np.int64], score: NDArray[np.float64], n: NDArray[np.int64]) -> Seen:

@@ -53,7 +53,7 @@ class Asked:
         *,
         also: Sequence[str] = (),
     ) -> None:
-        self.roles, self.unit, self.kind = roles, unit, kind
+        self.roles, self.unit, self.kind, self.kinds = roles, unit, kind, table.kinds
         raw, (grade, self.boolean) = table.column(roles.confidence), graded
         self.numeric = kind in ("number", "float")
         number = (
@@ -66,7 +66,7 @@ class Asked:
         made |= {"c": _score(table, number, unit.scale), "g": grade}
         if roles.weight:
             made["w"] = _weight(table, roles)
-        made |= {name: table.column(name) for name in also}
+        made |= {name: table.column(name) for name in (*also, *roles.tied)}
         self.name, self.table = table.name, table.derived(made)
 
     def grid(self) -> int:

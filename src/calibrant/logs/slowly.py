@@ -35,5 +35,5 @@ def slowly(source: Source, *, tied: bool) -> list[str]:
     why = " to tie those of a cluster together" if tied else ""
     return [
         f"{source.rows or 0:,} rows were read one by one{why}, through this process. An engine counts them by itself "
-        "for audit, fit, plan costs and plan thresholds, without --cluster."
+        "for audit, and without --cluster for fit, plan costs and plan thresholds."
     ]

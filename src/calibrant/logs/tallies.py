@@ -120,7 +120,7 @@ def read_log(
     opened = labelled(source, named)
     by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named, apart=apart)
-    counts = _by_engine(opened, roles, scale) or _count_blocks(opened, roles, folds, scale)
+    counts = _by_engine(opened, roles, folds, scale) or _count_blocks(opened, roles, folds, scale)
     require_usable(opened.name, counts.rows, counts.unusable, roles, counts.unread)
     if counts.tied:
         roles = tied_together(roles, counts.tied)
@@ -137,9 +137,9 @@ def read_log(
     )  # fmt: skip
 
 
-def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None:
+def _by_engine(source: Source, roles: Roles, folds: int, scale: str | None) -> Counts | None:
     """A long file counted by the engine that reads it; None where it must be read row by row."""
-    if not source.long or roles.cluster is not None:
+    if not source.long or (roles.tied and folds):  # clusters are to be kept whole, whatever their number
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None
@@ -151,6 +151,8 @@ def _by_engine(source: Source, roles: Roles, scale: str | None) -> Counts | None
         if not countable(units):
             return None
         counts = count(source, roles, units.default)
+        if counts is None:
+            return None
     counts.notes += units.notes
     counts.units = dict.fromkeys([*counts.groups, *counts.empty], units.default)
     return counts
@@ -167,7 +169,7 @@ def _as_fractions(source: Source, roles: Roles) -> tuple[Counts | None, Units | 
     if apart or not ((first >= 0) & (first <= 1) | np.isnan(first)).all():
         return None, None
     counts = count(source, roles, FRACTION)
-    if counts.unusable[BELOW] or counts.unusable[ABOVE]:
+    if counts is None or counts.unusable[BELOW] or counts.unusable[ABOVE]:
         return None, None
     return counts, fractions(roles.confidence, counts.seen)
 
