@@ -22,7 +22,8 @@ from .sources import Given, Source, rows_source
 
 __all__ = [
     "SCORE", "beginning_keys", "cell", "flattened", "graded", "hidden", "json_in", "label_of", "lines_in",
-    "nested_rows", "parts", "paths_of", "records_in", "saying", "text_in", "tool_source", "whole_rows",
+    "listed", "mapping", "mappings", "nested_rows", "parts", "paths_of", "records_in", "saying", "text_in",
+    "tool_source", "whole_rows",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
@@ -134,6 +135,25 @@ def cell(value: Any) -> Any:
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return value
+
+
+def mapping(value: Any) -> Row:
+    """A value that is an object, as it is; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """A value that is a list, as it is; an empty one for anything else."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def mappings(value: Any) -> list[Row]:
+    """The objects in a list.
+
+    >>> mappings([{"a": 1}, None]), mappings("a"), mapping(None), listed({})
+    ([{'a': 1}], [], {}, ())
+    """
+    return [one for one in listed(value) if isinstance(one, Mapping)]
 
 
 def flattened(value: Any, name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from calibrant.logs.annotated import Asked, annotated_source, one_of
@@ -47,10 +48,10 @@ def _of_flat(record: Mapping[str, Any], questions: Sequence[str]) -> Iterator[di
     for name in questions:
         values = _list(record.get(f"{name}{RESPONSES}"))
         users, states = (_list(record.get(f"{name}{RESPONSES}.{part}")) for part in ("users", "status"))
-        for i, value in enumerate(values):
-            user = str(users[i]) if i < len(users) else f"person {i}"
-            counts = _counts(states[i] if i < len(states) else None)
-            people.setdefault(user, {})[name] = value if counts else None
+        for i, (value, user, state) in enumerate(zip_longest(values, users, states)):
+            if i < len(values):
+                who = f"person {i}" if user is None else str(user)
+                people.setdefault(who, {})[name] = value if _counts(state) else None
     suggested = {key: value for key, value in record.items() if f"{SUGGESTION}" in key and key not in about}
     yield from _each(about, people, suggested, questions)
 

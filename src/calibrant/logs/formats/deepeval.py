@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from calibrant.errors import UnusableInput
-from calibrant.logs.foreign import beginning_keys, flattened, graded, json_in, paths_of, saying, tool_source
+from calibrant.logs.foreign import (
+    beginning_keys,
+    flattened,
+    graded,
+    json_in,
+    mapping,
+    mappings,
+    paths_of,
+    saying,
+    tool_source,
+)  # fmt: skip
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.sureness import chosen_way, sure_of
 
@@ -41,12 +51,14 @@ class Deepeval:
         metrics = list(dict.fromkeys(name for row in rows for name in row.pop("\0metrics")))
         sure = saying(metrics)
         named = saying(key for row in rows for key in row if key.startswith("metadata."))
-        verdicts = [one for one in metrics if one not in sure and graded(row.get(one) for row in rows)]
+        graders = [one for one in metrics if one not in sure]
+        verdicts = [one for one in graders if graded(row.get(one) for row in rows)]
         if not named and not sure and said:
             rows = [{**row, "confidence": one} for row, one in zip(rows, derived, strict=True)]
         found = named or tuple(f"{one}.score" for one in sure) or "confidence"
         notes = said if not named and not sure else []
-        if failed := sum(all(row.get(one) is None for one in verdicts) for row in rows):
+        failed = sum(all(row.get(one) is None for one in graders) for row in rows)
+        if graders and failed:
             notes = [*notes, f"{failed} of {len(rows)} cases have no verdict: their metrics met an error."]
         return tool_source(
             log.text, "a test run of DeepEval", rows,
@@ -63,14 +75,12 @@ class Deepeval:
 
 
 def _cases(run: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(run, Mapping):
-        return []
-    listed = [run.get(key) or () for key in ("testCases", "conversationalTestCases", "test_results")]
-    return [case for some in listed for case in some if isinstance(case, Mapping)]
+    keys = ("testCases", "conversationalTestCases", "test_results")
+    return [case for key in keys for case in mappings(mapping(run).get(key))]
 
 
 def _row(number: int, case: Mapping[str, Any]) -> dict[str, Any]:
-    metrics = [one for one in _either(case, "metricsData", "metrics_data") or () if isinstance(one, Mapping)]
+    metrics = mappings(_either(case, "metricsData", "metrics_data"))
     row = {
         "name": case.get("name") or f"case {number}", "input": _text(case.get("input")),
         "actualOutput": _text(_either(case, "actualOutput", "actual_output")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calibrant.logs.foreign import graded, paths_of, records_in, tool_source
+from calibrant.logs.foreign import graded, mapping, mappings, paths_of, records_in, tool_source
 from calibrant.logs.sources import Claim, Given, Source
 
 __all__ = ["Helm"]
@@ -62,8 +62,17 @@ def _row(instance: Mapping[str, Any]) -> dict[str, Any]:
         "instance_id": instance.get("instance_id"),
         "train_trial_index": instance.get("train_trial_index"),
     }
-    for stat in instance.get("stats") or ():
-        name = stat.get("name") if isinstance(stat, Mapping) else None
-        if isinstance(name, Mapping) and stat.get("count"):
-            row[str(name.get("name"))] = stat.get("mean", (stat.get("sum") or 0) / stat["count"])
+    for stat in mappings(instance.get("stats")):
+        name, mean = mapping(stat.get("name")).get("name"), _mean(stat)
+        if name is not None and mean is not None:
+            row[str(name)] = mean
     return row
+
+
+def _mean(stat: Mapping[str, Any]) -> Any:
+    """The mean of a statistic, else its sum over its count; None where it counts nothing."""
+    count, total = stat.get("count"), stat.get("sum")
+    if not count or stat.get("mean") is not None:
+        return stat.get("mean") if count else None
+    numbers = isinstance(count, int | float) and isinstance(total, int | float)
+    return total / count if numbers else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calibrant.errors import UnusableInput
-from calibrant.logs.foreign import json_in, paths_of, tool_source
+from calibrant.logs.foreign import json_in, mapping, paths_of, tool_source
 from calibrant.logs.sources import Claim, Given, Source
 
 __all__ = ["Hle"]
@@ -20,8 +20,8 @@ class Hle:
     def claim(self, log: Given) -> Claim:
         """By the object `judge_response` within the first of its objects."""
         if log.record is not None:
-            first = next(iter(log.record.values()), None)
-            return Claim.CONTENT if isinstance(first, Mapping) and _judged(first) else Claim.NONE
+            first = mapping(next(iter(log.record.values()), None))
+            return Claim.CONTENT if _judged(first) else Claim.NONE
         start = log.beginning[:65_536]
         found = start.lstrip().startswith("{") and '"judge_response"' in start and '"model_answer"' in start
         return Claim.CONTENT if found else Claim.NONE
@@ -46,13 +46,11 @@ class Hle:
 
 
 def _judged(value: Mapping[str, Any]) -> bool:
-    judge = value.get("judge_response")
-    return isinstance(judge, Mapping) and {"correct", "confidence"} <= judge.keys()
+    return {"correct", "confidence"} <= mapping(value.get("judge_response")).keys()
 
 
 def _row(key: str, value: Mapping[str, Any]) -> dict[str, Any]:
     """A response that the judge said nothing of has no verdict."""
-    judge = value.get("judge_response")
-    judge = judge if isinstance(judge, Mapping) else {}
+    judge = mapping(value.get("judge_response"))
     said = {name: judge.get(name) for name in ("model_answer", "correct_answer", "correct", "confidence")}
     return {"id": key, "model": value.get("model")} | said

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from calibrant.errors import UnusableInput
-from calibrant.formats.logprobs import tokens_from
+from calibrant.formats.logprobs import tokens_within
 from calibrant.logs.foreign import (
     beginning_keys,
     flattened,
     graded,
     json_in,
+    listed,
+    mapping,
+    mappings,
     nested_rows,
     paths_of,
     saying,
@@ -26,6 +29,8 @@ from calibrant.logs.zipped import member, member_names
 
 __all__ = ["InspectLog"]
 
+KEPT = "metadata_"
+"""How the columns of a sample's metadata begin in `samples_df`."""
 VALUES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 """How Inspect's metrics count the letters: correct, partially correct, incorrect, no answer."""
 LETTERS = "Inspect's C, P, I and N count as 1, .5, 0 and 0, as in its own metrics."
@@ -78,12 +83,14 @@ class InspectLog:
             for row in nested_rows(source)
         ]
         scorers = [name for name in source.columns if name.startswith("score_")]
+        kept = (name.removeprefix(KEPT) for name in source.columns if name.startswith(KEPT))
+        named = saying(source.columns) or tuple(f"{KEPT}{name}" for name in saying(kept))
         tasks = {row.get("task_name") for row in rows if row.get("task_name")}
         return tool_source(
             source.name, "samples of Inspect (samples_df)", rows,
             {
                 "correct": [n for n in scorers if graded(row[n] for row in rows) and n not in saying(scorers)],
-                "confidence": saying(source.columns), "item": "id", "sample": "epoch", "model": "model",
+                "confidence": named, "item": "id", "sample": "epoch", "model": "model",
                 "reference": "target", "task": "task_name" if len(tasks) else (),
             },
             lacking={
@@ -99,8 +106,8 @@ def _parts(path: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]]:
     """The header of a log, and its samples one by one."""
     names = member_names(path)
     if not names:
-        whole = json_in(path)
-        return whole, iter(whole.get("samples") or ())
+        whole = mapping(json_in(path))
+        return whole, iter(mappings(whole.get("samples")))
     died = "header.json" not in names
     header = _json(path, "_journal/start.json" if died else "header.json")
     if died:
@@ -109,43 +116,44 @@ def _parts(path: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]]:
     return header, samples
 
 
-def _json(path: Path, name: str) -> dict[str, Any]:
+def _json(path: Path, name: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(member(path, name))
+        return mapping(json.loads(member(path, name)))
     except (ValueError, RecursionError) as error:
         raise UnusableInput(f"{path} cannot be read: its member {name} is no JSON ({error}).") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _row(header: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, Any]:
-    about = header.get("eval") or {}
+    about = mapping(header.get("eval"))
     row = {
         "task": about.get("task"), "model": about.get("model"), "id": sample.get("id"), "epoch": sample.get("epoch"),
         "uuid": sample.get("uuid"), "input": _plain(sample.get("input")), "target": _plain(sample.get("target")),
         "time": sample.get("completed_at") or about.get("created"),
     }  # fmt: skip
     answers = list[str]()
-    for scorer, score in (sample.get("scores") or {}).items():
+    for scorer, scored in mapping(sample.get("scores")).items():
+        score = mapping(scored)
         for name, value in flattened(score.get("value"), f"score_{scorer}").items():
             row[name] = _value(value)
         if score.get("answer") is not None:
             answers.append(str(score["answer"]))
         row |= flattened(score.get("metadata") or {}, f"score_{scorer}.metadata")
-    error = sample.get("error") or {}
-    row |= {"answer": answers[0] if answers else None, "error": error.get("message")}
+    error = sample.get("error")
+    row |= {"answer": answers[0] if answers else None}
+    row |= {"error": error.get("message") if isinstance(error, Mapping) else error}
     row |= flattened(sample.get("metadata") or {}, "metadata") | flattened(sample.get("store") or {}, "store")
     return row | {"\0sure": _sure(sample)}
 
 
 def _sure(sample: Mapping[str, Any]) -> Sure:
-    output = sample.get("output") or {}
-    choices = output.get("choices") or [{}]
-    message = choices[0].get("message") or {}
-    content = message.get("content") or output.get("completion") or ""
+    output = mapping(sample.get("output"))
+    choice = next(iter(mappings(output.get("choices"))), {})
+    content = mapping(choice.get("message")).get("content") or output.get("completion") or ""
     if isinstance(content, list):
-        content = "".join(part.get("text") or "" for part in content if part.get("type") == "text")
-    tokens = tokens_from((choices[0].get("logprobs") or {}).get("content"))
-    return sure_of(str(content), tokens, len(sample.get("choices") or ()))
+        content = "".join(
+            str(part.get("text") or "") for part in mappings(content) if part.get("type") == "text"
+        )
+    return sure_of(str(content), tokens_within(choice.get("logprobs")), len(listed(sample.get("choices"))))
 
 
 def _value(value: Any) -> Any:

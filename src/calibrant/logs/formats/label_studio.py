@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from calibrant.logs.annotated import Asked, annotated_source, judged, one_of
-from calibrant.logs.foreign import flattened, nested_rows, paths_of, records_in, saying, tool_source
+from calibrant.logs.foreign import flattened, mappings, nested_rows, paths_of, records_in, saying, tool_source
 from calibrant.logs.sources import Claim, Given, Source
 
 __all__ = ["LabelStudio"]
@@ -72,17 +72,14 @@ def _results(listed: Sequence[Any], predicted: bool) -> bool:
 
 
 def _listed(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = task.get("annotations", task.get("completions")) or ()
-    return [one for one in found if isinstance(one, Mapping)]
+    return mappings(task.get("annotations", task.get("completions")))
 
 
 def _rows(task: Mapping[str, Any], *, predicted: bool) -> Iterator[dict[str, Any]]:
     """A row for each annotation that was not cancelled, and prediction; one without a verdict where there is none."""
     about = {"id": task.get("id"), **flattened(task["data"], "data")}
     kept = [one for one in _listed(task) if not any(one.get(key) for key in SKIPPED)]
-    predictions = (
-        [one for one in task.get("predictions") or () if isinstance(one, Mapping)] if predicted else []
-    )
+    predictions = mappings(task.get("predictions")) if predicted else []
     for annotation in kept or [{}]:
         said = _said(annotation.get("result"))
         by = annotation.get("completed_by")
@@ -101,15 +98,15 @@ def _rows(task: Mapping[str, Any], *, predicted: bool) -> Iterator[dict[str, Any
 def _said(results: Any) -> dict[str, Any]:
     """What each control says of the whole task."""
     found = dict[str, Any]()
-    for one in results or ():
-        if isinstance(one, Mapping) and one.get("type") in WHOLE and isinstance(one.get("value"), Mapping):
+    for one in mappings(results):
+        if one.get("type") in WHOLE and isinstance(one.get("value"), Mapping):
             found[str(one.get("from_name"))] = one_of(dict(one["value"]))
     return found
 
 
 def _score(prediction: Mapping[str, Any]) -> Any:
     """The score of a prediction, else of the first of its results."""
-    results = [one for one in prediction.get("result") or () if isinstance(one, Mapping)]
+    results = mappings(prediction.get("result"))
     return next((one["score"] for one in (prediction, *results) if one.get("score") is not None), None)
 
 

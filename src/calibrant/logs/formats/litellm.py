@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from calibrant.formats.chat.replies import text_from, tokens_in
-from calibrant.logs.foreign import flattened, nested_rows, saying, tool_source
+from calibrant.logs.foreign import flattened, mapping, mappings, nested_rows, saying, tool_source
 from calibrant.logs.sources import Source
 from calibrant.logs.sureness import Sure, chosen_way, sure_of
 
@@ -26,12 +26,11 @@ class Litellm:
         """A row for each request; one that failed has no answer."""
         rows, sures = list[dict[str, Any]](), list[Sure]()
         for row in nested_rows(source):
-            response = row.get("response")
-            choices = response.get("choices") if isinstance(response, Mapping) else None
-            choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
-            text = text_from((choice.get("message") or {}).get("content"))
+            choice = next(iter(mappings(mapping(row.get("response")).get("choices"))), {})
+            content = mapping(choice.get("message")).get("content")
+            text = text_from(content if isinstance(content, str | list) else None)
             sures.append(sure_of(text, tokens_in(choice)))
-            told = flattened(row["metadata"], "metadata") if isinstance(row.get("metadata"), Mapping) else {}
+            told = flattened(mapping(row.get("metadata")), "metadata")
             rows.append({name: row[name] for name in KEPT if name in row} | {"answer": text or None} | told)
         named = saying(name for row in rows for name in row)
         _, derived, said = chosen_way(sures)

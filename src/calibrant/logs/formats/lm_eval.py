@@ -14,6 +14,7 @@ from calibrant.logs.foreign import (
     beginning_keys,
     graded,
     json_in,
+    listed,
     nested_rows,
     paths_of,
     records_in,
@@ -107,7 +108,7 @@ def _row(sample: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
         key: value for key, value in sample.items()
         if key not in NESTED and (value is None or isinstance(value, str | bool | int | float))
     }  # fmt: skip
-    metrics = [str(one) for one in sample.get("metrics") or ()]
+    metrics = [str(one) for one in listed(sample.get("metrics"))]
     answer, shares = _chosen(sample, metrics)
     row = {**about, **flat, "\0metrics": metrics}
     if answer is not None:
@@ -141,8 +142,8 @@ def _share(likely: Sequence[float]) -> float:
 def _likelihoods(sample: Mapping[str, Any]) -> list[float] | None:
     """The options' log-likelihoods, where each response is one, with whether it is the greedy one."""
     found = list[float]()
-    for one in sample.get("filtered_resps") or ():
-        if not isinstance(one, list | tuple) or len(one) != 2 or str(one[1]) not in ("True", "False"):
+    for one in listed(sample.get("filtered_resps")):
+        if len(listed(one)) != 2 or str(one[1]) not in ("True", "False"):
             return None
         try:
             found.append(float(one[0]))
@@ -153,22 +154,25 @@ def _likelihoods(sample: Mapping[str, Any]) -> list[float] | None:
 
 def _options(sample: Mapping[str, Any]) -> list[str]:
     """The texts that were scored, without the space that parts them from the question."""
-    asked = sample.get("arguments") or ()
-    each = [asked[key] for key in asked] if isinstance(asked, Mapping) else list(asked)
-    last = [list(one.values())[-1] if isinstance(one, Mapping) else (list(one) or [""])[-1] for one in each]
-    return [str(text).removeprefix(" ") for text in last]
+    asked = sample.get("arguments")
+    each = asked.values() if isinstance(asked, Mapping) else listed(asked)
+    said = [list(one.values() if isinstance(one, Mapping) else listed(one)) for one in each]
+    return [str(one[-1] if one else "").removeprefix(" ") for one in said]
 
 
 def _generated(sample: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    filtered, responses = sample.get("filtered_resps") or (), sample.get("resps") or ()
-    answer = filtered[0] if filtered else None
-    answer = answer[0] if isinstance(answer, list | tuple) and answer else answer
-    each = responses[0] if responses and isinstance(responses[0], list | tuple) else ()
+    answer = _first(_first(sample.get("filtered_resps")))
+    each = listed(_first(sample.get("resps")))
     if not isinstance(answer, str) or len(each) < 2:
         return answer if isinstance(answer, str) else None, {}
     equal = sameness(Question(id="", messages=(Message("user", ""),)))
     agree = [_plain(one) == _plain(answer) or equal(answer, str(one)) is True for one in each]
     return answer, {"agreed": sum(agree) / len(agree)}
+
+
+def _first(value: Any) -> Any:
+    """The first of a list, None of an empty one; what is no list is itself."""
+    return next(iter(value), None) if isinstance(value, list | tuple) else value
 
 
 def _plain(text: Any) -> str:
@@ -226,9 +230,10 @@ def _confidences(
         made[f"\0{metric}"] = beside[metric] = f"confidence_{metric.removeprefix('acc_')}"
         notes.append(NORMED.format(metric, beside[metric]))
     judged = [
-        row for row in rows if "acc" in metrics and row.get("\0best") and str(row.get("target", "")).isdigit()
-    ]
-    wrong = sum((row["\0best"] == str(row["target"])) != (float(row["acc"] or 0) == 1) for row in judged)
+        row for row in rows
+        if "acc" in metrics and row.get("acc") is not None and row.get("\0best") and str(row.get("target")).isdigit()
+    ]  # fmt: skip
+    wrong = sum((row["\0best"] == str(row["target"])) != (float(row["acc"]) == 1) for row in judged)
     if wrong:
         notes.append(APART.format("acc", wrong, len(judged)))
     return made, beside, notes

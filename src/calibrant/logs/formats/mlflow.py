@@ -10,6 +10,8 @@ from typing import Any
 from calibrant.logs.foreign import (
     beginning_keys,
     graded,
+    mapping,
+    mappings,
     nested_rows,
     paths_of,
     records_in,
@@ -112,8 +114,8 @@ def _metric(column: str) -> str:
 def _assessed(row: dict[str, Any]) -> dict[str, Any]:
     """The row with a column for each assessment that has none, as `genai.evaluate` writes them; the last counts."""
     found = list[tuple[str, str, Any]]()
-    for one in row.get("assessments") or ():
-        if isinstance(one, Mapping) and one.get("valid", True) is not False:
+    for one in mappings(row.get("assessments")):
+        if one.get("valid") is not False:
             told = one.get("feedback") or one.get("expectation")
             if isinstance(told, Mapping) and told.get("value") is not None:
                 at = str(one.get("last_update_time") or one.get("create_time") or "")
@@ -126,14 +128,13 @@ def _whole(trace: Any) -> Mapping[str, Any]:
     """A trace as a mapping, whether it came as one or as MLflow's object; {} for what is none."""
     if not isinstance(trace, Mapping) and type(trace).__module__.startswith(OWN):
         trace = trace.to_dict()
-    return trace if isinstance(trace, Mapping) else {}
+    return mapping(trace)
 
 
 def _headed(trace: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a trace, as `search_traces` names its columns."""
-    info, data = trace.get("info"), trace.get("data")
-    info, data = (one if isinstance(one, Mapping) else {} for one in (info, data))
-    told = info.get("trace_metadata") or info.get("request_metadata") or {}
+    info, data = mapping(trace.get("info")), mapping(trace.get("data"))
+    told = mapping(info.get("trace_metadata") or info.get("request_metadata"))
     return {
         "trace_id": info.get("trace_id") or info.get("request_id"),
         "request_time": info.get("request_time") or info.get("timestamp_ms"),
@@ -150,7 +151,7 @@ def _spanned(row: dict[str, Any]) -> dict[str, Any]:
 
     The first span has no parent. Inputs and outputs of the head of a trace may have been cut off, those of a span not.
     """
-    told = next((a for span in row.get("spans") or () if (a := _attributes(span)) is not None), {})
+    told = next((a for span in mappings(row.get("spans")) if (a := _attributes(span)) is not None), {})
     own = {name: value for name, value in told.items() if not name.startswith(OWN) and not _nested(value)}
     whole = {"request": told.get("mlflow.spanInputs"), "response": told.get("mlflow.spanOutputs")}
     return {
@@ -160,9 +161,9 @@ def _spanned(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _attributes(span: Any) -> dict[str, Any] | None:
+def _attributes(span: Mapping[str, Any]) -> dict[str, Any] | None:
     """The attributes of a span that has no parent, each of them read from the JSON that it is kept as."""
-    if not isinstance(span, Mapping) or span.get("parent_span_id") or span.get("parent_id"):
+    if span.get("parent_span_id") or span.get("parent_id"):
         return None
     kept = span.get("attributes")
     return {str(k): _read(v) for k, v in kept.items()} if isinstance(kept, Mapping) else None
@@ -182,8 +183,8 @@ def _nested(value: Any) -> bool:
 def _expectations(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     found = dict[str, None]()
     for row in rows:
-        for one in row.get("assessments") or ():
-            if isinstance(one, Mapping) and isinstance(one.get("expectation"), Mapping):
+        for one in mappings(row.get("assessments")):
+            if isinstance(one.get("expectation"), Mapping):
                 found[str(one.get("assessment_name"))] = None
     return list(found) or ["expected_response", "expected_facts"]
 

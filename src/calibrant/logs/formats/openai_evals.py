@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calibrant.logs.foreign import flattened, graded, lines_in, paths_of, saying, tool_source
+from calibrant.logs.foreign import (
+    flattened,
+    graded,
+    lines_in,
+    mapping,
+    mappings,
+    paths_of,
+    saying,
+    tool_source,
+)
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.sureness import HOW, stated_in
 
@@ -20,7 +29,7 @@ class OpenaiEvals:
     def claim(self, log: Given) -> Claim:
         """By the spec of the first line, or by an event with its sample."""
         first = log.record or {}
-        spec = isinstance(first.get("spec"), Mapping) and "run_config" in first["spec"]
+        spec = "run_config" in mapping(first.get("spec"))
         event = {"run_id", "event_id", "sample_id", "type", "data"} <= first.keys()
         return Claim.CONTENT if log.on_a_line and (spec or event) else Claim.NONE
 
@@ -28,10 +37,8 @@ class OpenaiEvals:
         """The verdict is the `match` of a sample, else a metric; the confidence is what a metric or the text says."""
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         spec: Mapping[str, Any] = {}
-        for line in (line for path in paths_of(log) for line in lines_in(path)):
-            if not isinstance(line, Mapping):
-                continue
-            spec = line.get("spec") or spec
+        for line in mappings([line for path in paths_of(log) for line in lines_in(path)]):
+            spec = mapping(line.get("spec")) or spec
             if line.get("sample_id") is not None and isinstance(line.get("data"), Mapping):
                 key = (str(line.get("run_id")), str(line["sample_id"]))
                 row = rows.setdefault(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import log
 from typing import Any
 
 from calibrant.formats.chat.replies import text_from, tokens_in
 from calibrant.formats.logprobs import tokens_from
-from calibrant.logs.foreign import paths_of, records_in, tool_source
+from calibrant.logs.foreign import mapping, mappings, paths_of, records_in, tool_source
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.sureness import chosen_way, sure_of
 from calibrant.types import Token
@@ -54,17 +54,16 @@ class OpenaiReplies:
 
 
 def _batch(record: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    response = record.get("response") or {}
-    error, body = record.get("error"), response.get("body") or {}
-    if not error and (response.get("status_code") or 200) >= 400:
-        error = body.get("error") or response.get("status_code")
+    response = mapping(record.get("response"))
+    error, body, status = record.get("error"), mapping(response.get("body")), response.get("status_code")
+    if not error and isinstance(status, int) and status >= 400:
+        error = body.get("error") or status
     about = {"custom_id": record["custom_id"], "id": record.get("id")}
     return (about | {"error": json.dumps(error)}, {}) if error else (about, body)
 
 
 def _is_reply(first: Mapping[str, Any]) -> bool:
-    choices = first.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    choice = next(iter(mappings(first.get("choices"))), {})
     chat = isinstance(choice.get("message"), Mapping) or ("text" in choice and "logprobs" in choice)
     response = first.get("object") == "response" and isinstance(first.get("output"), list)
     return bool(chat or response or isinstance(first.get("completion_probabilities"), list))
@@ -85,53 +84,28 @@ def replies_in(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _answers(body: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Token, ...], Any]]:
     if isinstance(body.get("output"), list):
         pieces = [
-            part for item in body["output"] if isinstance(item, Mapping) and item.get("type", "message") == "message"
-            for part in item.get("content") or () if isinstance(part, Mapping) and "text" in part
+            part for item in mappings(body["output"]) if item.get("type", "message") == "message"
+            for part in mappings(item.get("content")) if "text" in part
         ]  # fmt: skip
         tokens = [token for part in pieces for token in tokens_from(part.get("logprobs"))]
         yield "".join(str(part["text"]) for part in pieces), tuple(tokens), body.get("status")
     elif "completion_probabilities" in body:
         yield (
             str(body.get("content") or ""),
-            _llama(body["completion_probabilities"] or ()),
+            tokens_from(_llama_entry(one) for one in mappings(body["completion_probabilities"])),
             body.get("stop_type"),
         )
-    for choice in body.get("choices") or ():
+    for choice in mappings(body.get("choices")):
         message = choice.get("message")
-        if isinstance(message, Mapping):
-            yield text_from(message.get("content")), tokens_in(choice), choice.get("finish_reason")
-        else:
-            yield (
-                str(choice.get("text") or ""),
-                _legacy(choice.get("logprobs") or {}),
-                choice.get("finish_reason"),
-            )
-
-
-def _legacy(said: Mapping[str, Any]) -> tuple[Token, ...]:
-    """Lists side by side, of tokens, of their log-probabilities, and of the alternatives to each."""
-    if "content" in said:
-        return tokens_from(said["content"])
-    likely = said.get("token_logprobs") or ()
-    tops = said.get("top_logprobs") or [None] * len(likely)
-    return tokens_from(
-        {
-            "token": token,
-            "logprob": logprob,
-            "top_logprobs": [{"token": t, "logprob": p} for t, p in (top or {}).items()],
-        }
-        for token, logprob, top in zip(said.get("tokens") or (), likely, tops, strict=False)
-    )
-
-
-def _llama(entries: Iterable[Mapping[str, Any]]) -> tuple[Token, ...]:
-    """llama.cpp's own: log-probabilities, or probabilities after sampling, or the lists of old builds."""
-    return tokens_from(_llama_entry(one) for one in entries)
+        said = message.get("content") if isinstance(message, Mapping) else choice.get("text")
+        text = text_from(said if isinstance(said, str | list) else None)
+        yield text, tokens_in(choice), choice.get("finish_reason")
 
 
 def _llama_entry(one: Mapping[str, Any]) -> dict[str, Any]:
-    tops = one.get("top_logprobs") or one.get("top_probs") or one.get("probs") or ()
-    others = [_weighed(top) for top in tops]
+    """llama.cpp's own: log-probabilities, or probabilities after sampling, or the lists of old builds."""
+    tops = one.get("top_logprobs") or one.get("top_probs") or one.get("probs")
+    others = [_weighed(top) for top in mappings(tops)]
     own = _weighed(one)
     if own["logprob"] is None:
         own["logprob"] = next((top["logprob"] for top in others if top["token"] == own["token"]), None)
@@ -140,6 +114,6 @@ def _llama_entry(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _weighed(one: Mapping[str, Any]) -> dict[str, Any]:
     share, likely = one.get("prob"), one.get("logprob")
-    if likely is None and share is not None:
+    if likely is None and isinstance(share, int | float):
         likely = log(share) if share > 0 else None
     return {"token": one.get("token", one.get("tok_str", one.get("content", ""))), "logprob": likely}

@@ -16,6 +16,8 @@ from calibrant.logs.foreign import (
     json_in,
     label_of,
     lines_in,
+    mapping,
+    mappings,
     paths_of,
     saying,
     tool_source,
@@ -95,17 +97,19 @@ def _wholes(path: Path, log: Given) -> list[Any]:
 
 def _records(found: list[Any]) -> Iterator[dict[str, Any]]:
     """Spans and log records of either shape, in one."""
-    for one in (inner for outer in found for inner in (outer if isinstance(outer, list) else [outer])):
-        if not isinstance(one, Mapping):
-            continue
+    for one in mappings(
+        [inner for outer in found for inner in (outer if isinstance(outer, list) else [outer])]
+    ):
         groups = [
             (kind, group)
             for kind in ("Spans", "Logs")
-            for group in one.get(f"resource{kind}") or one.get(f"resource_{kind.lower()}") or ()
+            for group in mappings(one.get(f"resource{kind}") or one.get(f"resource_{kind.lower()}"))
         ]
         for kind, group in groups:
-            for scope in group.get(f"scope{kind}") or group.get(f"scope_{kind.lower()}") or ():
-                for span in scope.get("spans") or scope.get("logRecords") or scope.get("log_records") or ():
+            for scope in mappings(group.get(f"scope{kind}") or group.get(f"scope_{kind.lower()}")):
+                for span in mappings(
+                    scope.get("spans") or scope.get("logRecords") or scope.get("log_records")
+                ):
                     yield _otlp(span)
         if not groups and "attributes" in one:
             yield _sdk(one)
@@ -122,13 +126,13 @@ def _otlp(span: Mapping[str, Any]) -> dict[str, Any]:
         "attributes": _attributes(span.get("attributes")),
         "events": [
             {"name": event.get("name"), "attributes": _attributes(event.get("attributes"))}
-            for event in span.get("events") or ()
+            for event in mappings(span.get("events"))
         ],
     }
 
 
 def _sdk(span: Mapping[str, Any]) -> dict[str, Any]:
-    context = span.get("context") or {}
+    context = mapping(span.get("context"))
     number = str(context.get("span_id") or span.get("span_id") or "")
     return {
         "id": number.removeprefix("0x"),
@@ -136,10 +140,10 @@ def _sdk(span: Mapping[str, Any]) -> dict[str, Any]:
         "name": span.get("name"),
         "event": span.get("event_name"),
         "time": span.get("start_time"),
-        "attributes": dict(span.get("attributes") or {}),
+        "attributes": dict(mapping(span.get("attributes"))),
         "events": [
-            {"name": event.get("name"), "attributes": dict(event.get("attributes") or {})}
-            for event in span.get("events") or ()
+            {"name": event.get("name"), "attributes": dict(mapping(event.get("attributes")))}
+            for event in mappings(span.get("events"))
         ],
     }
 
@@ -147,19 +151,19 @@ def _sdk(span: Mapping[str, Any]) -> dict[str, Any]:
 def _attributes(listed: Any) -> dict[str, Any]:
     if isinstance(listed, Mapping):
         return dict(listed)
-    return {one["key"]: _value(one.get("value") or {}) for one in listed or () if "key" in one}
+    return {str(one["key"]): _value(mapping(one.get("value"))) for one in mappings(listed) if "key" in one}
 
 
 def _value(value: Mapping[str, Any]) -> Any:
     """Whole numbers come as text."""
     for kind, held in value.items():
         bare = kind.replace("_value", "").replace("Value", "")
-        if bare == "int":
+        if bare == "int" and str(held).removeprefix("-").isdecimal():
             return int(held)
         if bare == "array":
-            return [_value(one) for one in held.get("values") or ()]
+            return [_value(one) for one in mappings(mapping(held).get("values"))]
         if bare == "kvlist":
-            return {one["key"]: _value(one.get("value") or {}) for one in held.get("values") or ()}
+            return _attributes(mapping(held).get("values"))
         return held
     return None
 
@@ -175,7 +179,7 @@ def _hex(text: str, digits: int = 16) -> str:
 
 
 def _nanoseconds(value: Any) -> float | None:
-    return None if value in (None, "") else int(value) / 1e9
+    return int(value) / 1e9 if str(value).isdecimal() else None
 
 
 def _is_result(event: Mapping[str, Any]) -> bool:
@@ -210,10 +214,8 @@ def _answer(messages: Any) -> str | None:
     found = cell(messages)
     if not isinstance(found, list):
         return found if isinstance(found, str) else None
-    parts = [part for one in found if isinstance(one, Mapping) for part in one.get("parts") or ()]
-    texts = [
-        str(part.get("content")) for part in parts if isinstance(part, Mapping) and part.get("type") == "text"
-    ]
+    parts = [part for one in mappings(found) for part in mappings(one.get("parts"))]
+    texts = [str(part.get("content")) for part in parts if part.get("type") == "text"]
     return "".join(texts) or None
 
 

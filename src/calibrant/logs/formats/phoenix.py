@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calibrant.logs.foreign import SCORE as OURS
-from calibrant.logs.foreign import graded, label_of, nested_rows, saying, tool_source
+from calibrant.logs.foreign import graded, label_of, mapping, nested_rows, saying, tool_source
 from calibrant.logs.sources import Source
 
 __all__ = ["Phoenix"]
@@ -57,8 +57,7 @@ def _annotations(columns: Sequence[str]) -> bool:
 
 
 def _annotation(row: Mapping[str, Any]) -> dict[str, Any]:
-    result = row.get("result")
-    told = dict(result) if isinstance(result, Mapping) else {}
+    told = dict(mapping(row.get("result")))
     told |= {name: row[f"result.{name}"] for name in ("score", "label") if f"result.{name}" in row}
     return {**told, **row, "annotation_name": row.get("annotation_name") or row.get("name")}
 
@@ -93,6 +92,7 @@ def _row(row: Mapping[str, Any], evaluators: Sequence[str]) -> dict[str, Any]:
 
 def _verdict(score: Mapping[str, Any], about: Any) -> Any:
     value = label_of(score.get("score"), score.get("label"))
-    direction = about.get("direction") if isinstance(about, Mapping) else None
-    turned = direction == "minimize" and isinstance(value, int | float) and value == value
+    turned = (
+        mapping(about).get("direction") == "minimize" and isinstance(value, int | float) and value == value
+    )
     return 1 - value if turned else value

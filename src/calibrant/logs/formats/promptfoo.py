@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from calibrant.logs.foreign import (
     cell,
     flattened,
     json_in,
+    listed,
+    mapping,
+    mappings,
     paths_of,
     records_in,
     saying,
@@ -84,14 +87,14 @@ def _results(path: Path, log: Given) -> Iterable[Mapping[str, Any]]:
         return records_in(path, on_lines=True)
     whole = json_in(path)
     if isinstance(whole, list):
-        return [one for one in whole if isinstance(one, Mapping)]
-    inner = whole.get("results")
+        return mappings(whole)
+    inner = mapping(whole).get("results")
     found = inner.get("results") if isinstance(inner, Mapping) else inner
     if not isinstance(found, list):
         raise UnusableInput(
             f"{path} has no results. Expected results.results, as `promptfoo eval -o` writes it."
         )
-    return [one for one in found if isinstance(one, Mapping)]
+    return mappings(found)
 
 
 def _prompt(result: Mapping[str, Any]) -> str | None:
@@ -101,9 +104,9 @@ def _prompt(result: Mapping[str, Any]) -> str | None:
 
 
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
-    response = result.get("response") or {}
-    output = response.get("output") if isinstance(response, Mapping) else response
-    grading, provider = result.get("gradingResult") or {}, result.get("provider")
+    response, provider = result.get("response"), result.get("provider")
+    told, grading = mapping(response), mapping(result.get("gradingResult"))
+    output = told.get("output") if isinstance(response, Mapping) else response
     failed = result.get("failureReason") == ERROR
     row = {
         "testIdx": result.get("testIdx"), "promptIdx": result.get("promptIdx"), "prompt": _prompt(result),
@@ -114,22 +117,17 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     row |= flattened(result.get("namedScores") or {}, "namedScores")
     row |= flattened(result.get("vars") or {}, "vars")
-    kept = response.get("metadata") if isinstance(response, Mapping) else None
-    row |= flattened(kept or {}, "metadata")
-    likely = (response.get("logProbs") or ()) if isinstance(response, Mapping) else ()
-    return row | {"\0sure": _sure(output, likely)}
+    row |= flattened(told.get("metadata") or {}, "metadata")
+    return row | {"\0sure": _sure(output, told.get("logProbs"))}
 
 
 def _sure(output: Any, likely: Any) -> Sure:
     """Log-probabilities come as tokens, or as their plain numbers."""
-    entries = likely.get("content") if isinstance(likely, Mapping) else likely
-    if not isinstance(entries, Sequence):
-        entries = ()
+    if isinstance(output, Mapping):
+        return Sure(stated_in(dict(output)))
+    entries = listed(likely.get("content") if isinstance(likely, Mapping) else likely)
     each = [one if isinstance(one, Mapping) else {"token": "?", "logprob": one} for one in entries]
-    text = output if isinstance(output, Mapping) else str(output or "")
-    if isinstance(text, Mapping):
-        return Sure(stated_in(dict(text)))
-    return sure_of(text, tokens_from(each))
+    return sure_of(str(output or ""), tokens_from(each))
 
 
 def _is_wide(log: Given) -> bool:
