@@ -89,5 +89,7 @@ def _column(series: Any) -> NDArray[Any]:
 
     if isinstance(series.dtype, nw.Categorical | nw.Enum):
         series = series.cast(nw.String)
+    if isinstance(series.dtype, nw.Struct | nw.List | nw.Array):  # whose names arrays have not
+        return np.fromiter(series.to_list(), object, len(series))
     values: NDArray[Any] = series.to_numpy()
     return values if values.dtype.kind in "bfiuO" else values.astype(object)
