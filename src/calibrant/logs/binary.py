@@ -63,10 +63,14 @@ def of_predicted(
     """The source with the probability of what was predicted; what was named, and what is to be said.
 
     Where a threshold parts the two predictions, the column holds the probability of the class above it. Raises
-    `UnusableInput` where a column called a probability lies below a half, and no threshold tells whose it is.
+    `UnusableInput` where a column called a probability lies below a half, and no threshold tells whose it is, and
+    where the class of a named column is never predicted.
     """
     told = dict(named)
-    source = with_predicted(source, named.get("confidence"))
+    made = with_predicted(source, named.get("confidence"))
+    if made is not source:
+        _require_class(source, named["confidence"])
+        return made, told, []
     if "confidence" not in needed or source.roles.get("confidence"):
         return source, told, []
     p = matched(source.columns, {"confidence": CONVENTIONS["confidence"]}, told).get("confidence")
@@ -95,6 +99,17 @@ def of_predicted(
         f"confidence is {p} where {prediction} is {positive}, and 1 - {p} elsewhere."
     )
     return with_predicted(source, meant), {**told, "confidence": meant}, [note]
+
+
+def _require_class(source: Source, name: str) -> None:
+    """Raise `UnusableInput` where no prediction is of the class: all of its probabilities would be those of others."""
+    _, prediction, positive = WHERE.fullmatch(name).groups()  # type: ignore[union-attr]
+    classes = {one for one in map(alike, distinct(source.first(prediction))) if one is not None}
+    if classes and alike(positive) not in classes:
+        raise UnusableInput(
+            f"No {prediction!r} of {source.name} is {positive!r}, but {', '.join(sorted(classes)[:6])}: name one of "
+            "these in its place."
+        )
 
 
 def _prediction(source: Source, told: Mapping[str, Any]) -> str | None:

@@ -99,6 +99,8 @@ def require_sense(source: Source, column: str, words: Named) -> None:
     ):
         return
     held = sorted({spelt(value) for value in distinct(source.first(column)) if value is not None})
+    if not held:
+        return
     if set(held) <= _YES | _NO:
         raise UnusableInput(
             f"The column {column!r} of {source.name} is called after what is wrong, and holds {', '.join(held)}: "

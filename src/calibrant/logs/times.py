@@ -118,17 +118,25 @@ def _iso(texts: Sequence[str]) -> list[float] | str | None:
         read = [datetime.fromisoformat(text) for text in zoned]
     except ValueError:
         return None
-    if len({one.tzinfo is None for one in read}) > 1:
-        bare = texts[next(i for i, one in enumerate(read) if one.tzinfo is None)]
-        return f"some times have a zone and others, such as {bare!r}, have none"
-    return [_seconds(one) for one in read]
+    return _in_one_zone(texts, read)
 
 
 def _mail(texts: Sequence[str]) -> list[float] | str | None:
     """As in HTTP and mail: Sun, 06 Nov 1994 08:49:37 GMT."""
     if not all(_MAIL.fullmatch(text) for text in texts):
         return None
-    return _each(texts, lambda text: _seconds(parsedate_to_datetime(text)))
+    try:
+        read = [parsedate_to_datetime(text) for text in texts]
+    except ValueError:
+        return None
+    return _in_one_zone(texts, read)
+
+
+def _in_one_zone(texts: Sequence[str], read: Sequence[datetime]) -> list[float] | str:
+    if len({one.tzinfo is None for one in read}) > 1:
+        bare = next(text for text, one in zip(texts, read, strict=True) if one.tzinfo is None)
+        return f"some times have a zone and others, such as {bare!r}, have none"
+    return [_seconds(one) for one in read]
 
 
 def _figures(texts: Sequence[str]) -> list[float] | str | None:

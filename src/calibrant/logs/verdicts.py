@@ -93,12 +93,10 @@ class Verdicts:
             grade = None if word is None else self._reading.grade(word)
             self.present += n if word is not None else 0
             self.empty += n if word is None else 0
-            if (
-                word is not None
-                and grade is None
-                and (len(self.unread) < MOST_WORDS or str(value) in self.unread)
-            ):
-                self.unread[str(value).strip()] += n
+            shown = str(value).strip()
+            lost = n and word is not None and grade is None
+            if lost and (len(self.unread) < MOST_WORDS or shown in self.unread):
+                self.unread[shown] += n
             if (
                 grade == 0.5
                 and word is not None

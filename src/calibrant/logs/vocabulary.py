@@ -175,7 +175,9 @@ def spelt(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     number = number_of(text)
     if number is not None:
-        return f"{number:g}" if abs(number) < 1e15 else str(number)
+        if number.is_integer():
+            return str(int(number)) if abs(number) < 1e15 else str(number)
+        return f"{number:g}"  # of float32, too, 0.7 is 0.7
     return plain_word(text)
 
 
