@@ -42,7 +42,8 @@ def fault_in(text: str, path: str) -> str | None:
             f"sed '/^ *\\(\\/\\/\\|#\\)/d' {named} > {kept}"
         )
     if _PYTHON.match(head) and not _decodes(text):
-        of_lines = text.lstrip().startswith("{") and "}\n" in f"{text.rstrip()}\n"
+        line = text.lstrip().partition("\n")[0].rstrip()
+        of_lines = line.startswith("{") and line.endswith("}")
         code = quote(_LINES if of_lines else _WHOLE)
         return (
             f"{path} holds objects as Python prints them ('single quotes', True, None), which is no JSON. Write them "

@@ -67,8 +67,9 @@ def text_in(path: Path) -> str:
 
 def json_in(path: Path, text: str | None = None) -> Any:
     """What a file of JSON holds; raises `UnusableInput` where it is none."""
+    text = text_in(path) if text is None else text
     try:
-        return json.loads(text_in(path) if text is None else text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableInput(
             f"{path} cannot be read: it begins as JSON and breaks off or goes wrong ({error}). Write it again."

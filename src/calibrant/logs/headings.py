@@ -101,7 +101,7 @@ def _place(rows: Sequence[Cells]) -> int | None:
 
 def _commented(row: Cells, rows: Sequence[Cells], at: int) -> bool:
     """Whether a line that begins with # is no header: another follows that does too, or one of another length."""
-    after = rows[at + 1] if at + 1 < len(rows) else row
+    after = next((one for one in rows[at + 1 :] if any(map(_text, one))), row)
     return _text(after[0]).startswith("#") if after and _text(after[0]) else len(after) != len(row)
 
 

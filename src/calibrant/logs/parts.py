@@ -26,11 +26,11 @@ def part_of(
     """
     listed = list(held)
     known = ", ".join(listed[:SHOWN]) + (f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else "")
+    if not listed:
+        raise UnusableInput(f"{name} has no {what} with anything in it.")
     if part:
         if part not in held:
-            raise UnusableInput(
-                f"{name} has no {what} {part!r} with anything in it. It has: {known or 'none'}."
-            )
+            raise UnusableInput(f"{name} has no {what} {part!r} with anything in it. It has: {known}.")
         return part, []
     fitting = listed if len(listed) == 1 else [one for one, columns in held.items() if _fits(columns)]
     if len(fitting) != 1:

@@ -160,7 +160,7 @@ def _as_utf8(found: Unpacked) -> Unpacked:
     if found.head.startswith(BINARY) or found.head[8:12] == b"DUCK":
         return found
     encoding, note = _encoding(found)
-    if encoding == PLAIN:
+    if encoding == PLAIN and not note:
         return found
     plain = _written(found, found.path.name, lambda out: _transcoded(found.path, encoding, out))
     return replace(plain, notes=(note,) if note else ())
@@ -195,7 +195,8 @@ def _not_utf8(path: Path) -> tuple[str, str] | None:
             text = file.read().decode("utf-8", errors="replace")
             broken, whole = text.count("\ufffd"), sum(c > "\x7f" for c in text)
             if whole - broken > broken:
-                return "utf-8", f"{broken} characters are not UTF-8 and were replaced."
+                several = "characters are" if broken > 1 else "character is"
+                return PLAIN, f"{broken} {several} not UTF-8; � stands in place of each."
             return (
                 "cp1252",
                 "The file is not UTF-8; it was read as Windows-1252, in which other letters may differ.",
