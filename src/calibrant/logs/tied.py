@@ -21,6 +21,8 @@ __all__ = ["MOST_GROUPS", "effects"]
 
 MOST_GROUPS = 200
 """Groups that are told apart within one expression; of more, with their parts, no engine would take it."""
+TINY = 1e-30
+"""A residual below it counts as none: some engines end with an error where its square underflows."""
 _SUMS = ("s2", "sw", "w2", "a", "b", "v", "n", "clusters")
 
 
@@ -89,17 +91,16 @@ def _sums(
 ) -> dict[tuple[int, int], dict[str, float]]:
     """Of each group and part: over clusters and over rows, sums of the residuals and their squares."""
     table = asked.table
-    w = table.column("w") if asked.roles.weight else table.constant(1.0)
+    nothing = table.column("c") * 0.0  # which has 64 bits everywhere; a literal is a decimal to some engines
+    w = table.column("w") if asked.roles.weight else nothing + 1.0
+    apart = table.column("g") - table.column("c")
+    seen = asked.usable() & ((apart < -TINY) | (apart > TINY))
     part = table.cases([(table.missing(table.column("c")), 0)], part)
     used = table.cases([(asked.usable(), 1)], 0)
     ids = [f"id{i}" for i in range(len(tied))]
-    made = {
-        "grp": group,
-        "part": part,
-        "used": used,
-        "w": table.cases([(asked.usable(), w)], table.constant(0.0)),
-    }
-    made["r"] = table.cases([(asked.usable(), table.column("g") - table.column("c"))], table.constant(0.0))
+    made = {"grp": group, "part": part, "used": used}
+    made["w"] = table.cases([(asked.usable(), w)], nothing)
+    made["r"] = table.cases([(seen, apart)], nothing)
     rows = table.derived(made | {key: _id(asked, name) for key, name in zip(ids, tied, strict=True)})
     r, w = rows.column("r"), rows.column("w")
     keys = {name: rows.column(name) for name in ("grp", "part", "used", *ids)}
@@ -110,7 +111,7 @@ def _sums(
             "v": rows.sum(w * w), "n": rows.count(),
         },
     )  # fmt: skip
-    column = {name: each.column(name) for name in ("s", "t", "a", "b", "v", "n")}
+    column = {name: each.number(each.column(name), "number") for name in ("s", "t", "a", "b", "v", "n")}
     last = each.column(ids[-1])
     lone = last == "" if asked.kinds[tied[-1]] == "text" else each.missing(last)
 
@@ -122,7 +123,7 @@ def _sums(
         {
             "s2": of(column["a"], column["s"] * column["s"]), "sw": of(column["b"], column["s"] * column["t"]),
             "w2": of(column["v"], column["t"] * column["t"]), "a": each.sum(column["a"]), "b": each.sum(column["b"]),
-            "v": each.sum(column["v"]), "n": each.sum(column["n"]), "clusters": of(column["n"], 1),
+            "v": each.sum(column["v"]), "n": each.sum(column["n"]), "clusters": of(column["n"], each.constant(1.0)),
             "s": each.sum(column["s"]), "t": each.sum(column["t"]),
         },
     ).to_pydict()  # fmt: skip
