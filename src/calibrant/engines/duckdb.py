@@ -301,10 +301,15 @@ class Table:
         return Sql(f"CASE {told} ELSE {_sql(otherwise)} END") if cases else Sql(_sql(otherwise))
 
     def number(self, value: Any, kind: str) -> Sql:
-        """A number of 64 bits; of a text that is none, nothing."""
+        """A number of 64 bits; of a text that is none, nothing.
+
+        A case, since comparisons of the column itself are answered from the statistics of files, which leave NaN out.
+        """
         if kind == "boolean":
             return Sql(f"CAST(CAST({value} AS INTEGER) AS DOUBLE)")
-        return Sql(f"{'CAST' if kind in ('number', 'float') else 'TRY_CAST'}({value} AS DOUBLE)")
+        if kind in ("number", "float"):
+            return Sql(f"CASE WHEN {value} IS NULL THEN NULL ELSE CAST({value} AS DOUBLE) END")
+        return Sql(f"TRY_CAST({value} AS DOUBLE)")
 
     def text(self, value: Any) -> Sql:
         """Its first 60 characters."""

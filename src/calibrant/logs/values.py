@@ -116,7 +116,7 @@ def scores(values: NDArray[Any], unit: Unit = FRACTION) -> Column:
     below, above = {"fraction": (BELOW, ABOVE), "percent": (BELOW, ABOVE_PERCENT)}.get(
         unit.scale, (OUTSIDE, OUTSIDE)
     )
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         _refuse(found, ~np.isfinite(found.values), MISSING)
         _refuse(found, numeric & (bare < unit.of.low), below)
         _refuse(found, numeric & (bare > unit.of.high), above)

@@ -163,9 +163,9 @@ CHANCES = [
     "pp", "probably", "improbable", "confidence", "", "prob where prediction is 0", "p_cat where y is cat", "p2", "p:x",
 ]  # fmt: skip
 HAPPENED = [
-    "outcome", "Outcome", "outcomes", "the_outcome", "label", "labels", "label.x", "target", "event", "events", "y", "Y",
-    "y_true", "x-y", "happened", "occurred", "resolved", "resolution", "realized", "realised", "unresolved", "correct",
-    "yes", "relabel", "", "did it (event)", "key",
+    "outcome", "Outcome", "outcomes", "the_outcome", "label", "labels", "label.x", "target", "event", "events", "y",
+    "Y", "y_true", "x-y", "happened", "occurred", "resolved", "resolution", "realized", "realised", "unresolved",
+    "correct",    "yes", "relabel", "", "did it (event)", "key",
 ]  # fmt: skip
 
 
