@@ -215,8 +215,8 @@ def _answer(messages: Any) -> str | None:
     if not isinstance(found, list):
         return found if isinstance(found, str) else None
     parts = [part for one in mappings(found) for part in mappings(one.get("parts"))]
-    texts = [str(part.get("content")) for part in parts if part.get("type") == "text"]
-    return "".join(texts) or None
+    texts = [part.get("content") for part in parts if part.get("type") == "text"]
+    return "".join(str(text) for text in texts if text is not None) or None
 
 
 def _joined(
