@@ -362,7 +362,7 @@ def test_grids_for_many_groups(
     if isinstance(found, str):
         found = re.sub(r"\d+ sums", "so many sums", found)  # an engine's estimate
     else:
-        found = [found.notes, {str(key): [one.score, one.weight] for key, one in found.groups.items()}]
+        found = [found.notes, ordered({key: [one.score, one.weight] for key, one in found.groups.items()})]
     hold(HELD, f"{most} sums, {too_many} too many", found)
 
 
