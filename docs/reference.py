@@ -151,6 +151,17 @@ def documented(room: str) -> dict[str, Any]:
 
 
 @cache
+def homes() -> dict[str, tuple[str, str]]:
+    """Page and module of each object, by the path where it was written: the first that lists it."""
+    found: dict[str, tuple[str, str]] = {}
+    for page in ROOMS:
+        for room in page.rooms:
+            for public_path, what in documented(room).items():
+                found.setdefault(what.path, (page.name, public_path.rpartition(".")[0]))
+    return found
+
+
+@cache
 def places() -> dict[str, str]:
     """Page and anchor of each object, by the path where it was written: what `calibrant` itself gives stands there."""
     found: dict[str, str] = {}
@@ -202,7 +213,7 @@ def _module(page: Page, module: Any, listed: list[tuple[str, Any]], several: boo
     elsewhere = []
     for name, what in sorted(listed, key=lambda one: (one[1].is_attribute, one[0].lower())):
         place = places()[what.path]
-        if not several or (what.path.startswith(f"{module.path}.") and place.startswith(f"{page.name}.md")):
+        if homes()[what.path] == (page.name, module.path):
             yield from _object(what, name, 3 if several else 2)
         else:
             elsewhere.append(f"[`{name}`]({place})")

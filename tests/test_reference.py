@@ -131,6 +131,9 @@ def test_links_and_blocks_of_a_docstring_are_those_of_a_page(reference: Any, pag
     assert "[`UnusableInput`](extending.md#calibrant.errors.UnusableInput)" in certify
     assert ">>> c.certified, c.threshold, round(c.coverage.value, 2)\n(True, 0.82, 0.5)\n" in certify
     assert all(one.count("```") % 2 == 0 for one in pages.values())
+    anchors = [found for one in pages.values() for found in re.findall(r"{ #(\S+) }", one)]
+    assert len(anchors) == len(set(anchors))
+    assert {place.partition("#")[2] for place in reference.places().values()} <= set(anchors)
 
 
 @pytest.mark.parametrize(
