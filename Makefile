@@ -72,7 +72,7 @@ mutants: setup  ## would the tests notice? one-token changes; make mutants PIECE
 	nice -n 15 $(BIN)/python tests/mutants.py $(PIECES) --jobs $(JOBS) --list
 
 docs: setup  ## the documentation, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet, which lets broken links pass
 	@echo "To read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
 
 newcomer:  ## seconds and megabytes from a clone to the first audited CSV, in an environment of its own
