@@ -6,6 +6,7 @@ What is expected lies in `expected/`, a name for each.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from calibrant.logs.sources import Given, plain_source
@@ -136,9 +137,13 @@ def given(file: str, held: Any) -> Given:
     return Given(file, file, head, file)
 
 
+@lru_cache
+def formats() -> dict[str, Any]:
+    return {name: find("log_formats", name)() for name in names("log_formats")}
+
+
 def claims(one: Given) -> dict[str, str]:
-    known = {name: find("log_formats", name)() for name in names("log_formats")}
-    told = {name: form.claim(one) for name, form in known.items() if hasattr(form, "claim")}
+    told = {name: form.claim(one) for name, form in formats().items() if hasattr(form, "claim")}
     return {name: claim.name for name, claim in told.items() if claim}
 
 
@@ -216,8 +221,7 @@ KNOWN = {
 
 
 def test_whose_columns() -> None:
-    every = {name: find("log_formats", name)() for name in names("log_formats")}
-    tables = {name: one for name, one in every.items() if hasattr(one, "knows")}
+    tables = {name: one for name, one in formats().items() if hasattr(one, "knows")}
     assert tables.keys() == KNOWN.keys()
     listed = dict.fromkeys(columns for several in KNOWN.values() for columns in several)
     hold(
