@@ -6,7 +6,6 @@ What is expected lies in `expected/`, a name for each.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
 from calibrant.logs.sources import Given, plain_source
@@ -16,6 +15,7 @@ from ..holding import hold
 from .test_held_logs import HELD, lines, opened
 
 EXPECTED = HELD / "claims.json"
+FORMATS: dict[str, Any] = {name: find("log_formats", name)() for name in names("log_formats")}
 REPLY = {"choices": [{"message": {"content": "a"}}]}
 SPAN = {"context": {}, "attributes": {}, "resource": {}, "start_time": 1}
 TASK: dict[str, Any] = {"data": {}, "annotations": [{"result": []}]}
@@ -137,13 +137,8 @@ def given(file: str, held: Any) -> Given:
     return Given(file, file, head, file)
 
 
-@lru_cache
-def formats() -> dict[str, Any]:
-    return {name: find("log_formats", name)() for name in names("log_formats")}
-
-
 def claims(one: Given) -> dict[str, str]:
-    told = {name: form.claim(one) for name, form in formats().items() if hasattr(form, "claim")}
+    told = {name: form.claim(one) for name, form in FORMATS.items() if hasattr(form, "claim")}
     return {name: claim.name for name, claim in told.items() if claim}
 
 
@@ -221,7 +216,7 @@ KNOWN = {
 
 
 def test_whose_columns() -> None:
-    tables = {name: one for name, one in formats().items() if hasattr(one, "knows")}
+    tables = {name: one for name, one in FORMATS.items() if hasattr(one, "knows")}
     assert tables.keys() == KNOWN.keys()
     listed = dict.fromkeys(columns for several in KNOWN.values() for columns in several)
     hold(
