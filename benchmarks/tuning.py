@@ -45,10 +45,10 @@ from calibrant.types import Completion, Question, digest
 
 Array = np.ndarray[Any, Any]
 
-LAST = {"top": 1, "layers": "gate_proj,up_proj,down_proj", "batch": 8, "at_once": 8, "looks": 1}
+LAST = {"top": 1, "layers": "gate_proj,up_proj,down_proj", "at_once": 8, "looks": 1}
 """The last layer alone: a linear map of what comes into it already tells right answers from wrong ones."""
-CONFIDING = replace(DEFAULTS["conftuner"], learning_rate=2e-3, epochs=4, **LAST)
-CHOOSING = replace(DEFAULTS["cft"], learning_rate=2e-3, epochs=3, rank=8, alpha=32, **LAST)
+CONFIDING = replace(DEFAULTS["conftuner"], learning_rate=2e-3, epochs=4, batch=10, **LAST)
+CHOOSING = replace(DEFAULTS["cft"], learning_rate=2e-3, epochs=3, rank=8, alpha=32, batch=8, **LAST)
 HELD, HELD_CHOICES = 0.25, 0.35
 DRAWS = 300
 ASKED_AGAIN = 70

@@ -8,6 +8,7 @@ import pytest
 from calibrant.dialogue.scales import SCALES
 from calibrant.errors import UnusableInput
 from calibrant.training.losses.binned import binned, targets
+from calibrant.training.losses.kept import kept
 from calibrant.training.losses.language import language
 from calibrant.training.losses.outside import outside
 from calibrant.training.losses.spread import spread
@@ -216,3 +217,19 @@ def test_the_critical_accuracy_is_the_highest_that_stays_calibrated() -> None:
     assert (found.critical, found.side) == (0.65, "calibratable")
     assert regime([point(0.5, 0.1)]).critical is None
     assert regime([]).side == "not calibratable"
+
+
+def test_what_is_kept_is_the_divergence_from_what_was_said() -> None:
+    was, now = torch.tensor([0.5, 0.25, 0.25]).double(), torch.tensor([0.25, 0.5, 0.25]).double()
+    rows = torch.stack([torch.stack([was, was, now]), torch.stack([now, was, was])]).log() + 2.0
+    before = was.log().expand(2, 3, 3)
+    counted = torch.tensor([[True, False, True], [False, True, False]])
+    # 0 at the first place, .5 ln 2 - .25 ln 2 at the third; the second row counts one place, which is as it was
+    assert kept(rows, before, counted).tolist() == pytest.approx([0.125 * math.log(2), 0.0])
+    assert kept(rows, before, torch.zeros_like(counted)).tolist() == [0.0, 0.0]
+    z = torch.randn(2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda one: kept(one, before, counted), (z,))
+    kept(z, before, counted).sum().backward()
+    assert z.grad is not None  # p - q of each counted place, over the places of its row
+    wanted = (z.softmax(-1) - was) * counted[..., None] / counted.sum(-1)[:, None, None]
+    assert z.grad.allclose(wanted.detach())

@@ -11,9 +11,11 @@ torch = pytest.importorskip("torch", reason="fine-tuning is tried where torch is
 pytest.importorskip("peft")
 
 from calibrant.errors import Misuse, UnusableInput  # noqa: E402
+from calibrant.training.fine_tuning import FineTuning, Tuned  # noqa: E402
 from calibrant.training.merging import merged  # noqa: E402
 from calibrant.training.runs import ADAPTER, SAID, Asked, Run, train  # noqa: E402
 from calibrant.training.settings import DEFAULTS  # noqa: E402
+from calibrant.training.tasks import Confiding  # noqa: E402
 
 from . import tiny  # noqa: E402
 
@@ -111,7 +113,9 @@ def test_the_last_layers_alone_are_tuned_as_if_those_below_were_computed_each_ti
     wanted = asked("conftuner", model, tiny.answers(tmp_path / "log.jsonl"), top=1, at_once=3)
     below: dict[int, object] = {}
     run = train(wanted, tmp_path / "run", below=below)
-    assert len(below) == 160
+    held = run.card["measured"]["held"]["after"]["n"]
+    places = -(-run.card["trained_on"] // 4) - (-held // 4)
+    assert len(below) == 160 + places  # where confidence is asked for, and where one answer in four is held
     with_them = train(wanted, tmp_path / "more", below=below)  # what is there is not computed again
     assert with_them.card["curve"] == run.card["curve"]
     assert all(".layers.1." in name for name in weights(tmp_path / "run"))
@@ -143,6 +147,42 @@ def test_choices_are_learnt_and_the_regime_is_told(model: str, tmp_path: Path) -
     assert cards["rcft"]["regime"]["side"] in cards["rcft"]["notes"][-1]
 
 
+def test_a_model_that_learns_how_sure_it_is_goes_on_answering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny.save(tmp_path / "model", sure=4)
+    wanted = asked("conftuner", model, tiny.answers(tmp_path / "log.jsonl"))
+    looks = iter(range(99, 0, -1))  # each better than the last: the weights it ends with are kept
+    measured = Confiding.measured
+    monkeypatch.setattr(Confiding, "measured", lambda *given: measured(*given) | {"loss": next(looks)})
+    found = train(wanted, tmp_path / "kept")
+    assert 0 <= found.card["answers_kept"] <= 1
+    assert "are what it would say as it came" in " ".join(found.sentences)
+    monkeypatch.setattr(Confiding, "beside", lambda task, which: [])
+    monkeypatch.setattr(FineTuning, "unmoved", lambda loop, which, task: 0.5)
+    lost = train(wanted, tmp_path / "lost")
+    assert any("as the surrogate" in note and "50%" in note for note in lost.card["notes"])
+    assert moved(model, tmp_path / "kept") < 0.8 * moved(model, tmp_path / "lost")
+
+
+def moved(model: str, run: Path) -> float:
+    """How far the tuned model is from what it came as, in nats a token of answers to questions it has not seen."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from calibrant.training.losses.kept import kept
+
+    tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(model), run / ADAPTER).eval()
+    answer = " ".join(["LIMA"] * 8)
+    texts = [f"<|user|>q{i} 0.{i:06d}?<|assistant|>{answer}" for i in range(100, 140)]
+    ids = torch.tensor([tiny.tokenizer().encode(text) for text in texts])
+    with torch.no_grad():
+        now = tuned(input_ids=ids).logits[:, -9:-1]
+        with tuned.disable_adapter():
+            before = tuned(input_ids=ids).logits[:, -9:-1]
+    return float(kept(now, before, torch.ones(len(ids), 8, dtype=torch.bool)).mean())
+
+
 def test_a_folder_of_another_run_is_refused(model: str, tmp_path: Path) -> None:
     log = tiny.answers(tmp_path / "log.jsonl")
     train(asked("conftuner", model, log, epochs=1), tmp_path / "out")
@@ -166,9 +206,7 @@ def test_what_is_asked_of_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_collapse_is_told() -> None:
     from calibrant.dialogue.scales import SCALES
-    from calibrant.training.fine_tuning import Tuned
     from calibrant.training.runs import _notes
-    from calibrant.training.tasks import Confiding
 
     task = Confiding(scale=SCALES["words"], tokens=[0, 1, 2], rows=[[0]] * 4, right=np.array([1.0, 0, 1, 0]))
     same = np.tile([0.01, 0.98, 0.01, 0.4], (4, 1))

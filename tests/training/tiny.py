@@ -40,8 +40,8 @@ def tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=TEMPLATE)
 
 
-def save(folder: Path, seed: int = 0) -> str:
-    """A model of random weights in a folder."""
+def save(folder: Path, seed: int = 0, sure: float = 1.0) -> str:
+    """A model of random weights in a folder, which is so many times as sure of the next token."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -50,7 +50,9 @@ def save(folder: Path, seed: int = 0) -> str:
         vocab_size=512, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=1024, tie_word_embeddings=True,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    made = LlamaForCausalLM(config)
+    made.model.norm.weight.data *= sure
+    made.save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return str(folder)
 

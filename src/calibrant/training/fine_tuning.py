@@ -18,7 +18,7 @@ from ..tally import Floats
 from .below import Below
 from .rendering import batched
 from .settings import Settings
-from .tasks import Task
+from .tasks import Confiding, Task
 from .weights import needed, processes
 
 __all__ = ["FineTuning", "Tuned"]
@@ -145,6 +145,29 @@ class FineTuning:
                 made |= zip(rows, self.task.read(logits), strict=True)
         return np.array([made[i] for i in which])
 
+    def unmoved(self, which: Sequence[int], task: Confiding) -> float:
+        """The share of the tokens of their answers whose likeliest is what it was before any tuning."""
+        self.model.eval()
+        found: list[tuple[int, int]] = []
+        with self._torch.no_grad():
+            for rows in _chunks(task.beside(which), 4 * self.settings.at_once):
+                logits, _ = self._logits(rows, keep := task.keep(rows))
+                before = self._before(rows)["before"]
+                found += task.unmoved(self._torch, logits[:, -keep:], before, rows)
+        same, tokens = map(sum, zip(*found, strict=True))
+        return same / tokens
+
+    def _before(self, rows: Sequence[int]) -> dict[str, Any]:
+        """What the model said, untuned, of the rows whose losses ask for it."""
+        if not (held := [rows[k] for k in self.task.held(rows)]):
+            return {}
+        training = self.model.training
+        self.model.eval()
+        with self._torch.no_grad(), self.plain.disable_adapter():
+            before, _ = self._logits(held, keep := self.task.keep(held))
+        self.model.train(training)
+        return {"before": before[:, -keep:]}
+
     def _logits(self, rows: Sequence[int], keep: int) -> tuple[Any, dict[str, Any]]:
         batch = self._batch(rows)
         more = {"logits_to_keep": keep} if self._keeps and keep else {}
@@ -160,15 +183,16 @@ class FineTuning:
         state, settings, accelerator = self._state, self.settings, self._accelerator
         epoch, at = divmod(state.step, self.per_epoch)
         order = np.random.default_rng([settings.seed, epoch]).permutation(np.array(self.sets["train"]))
-        rows = order[at * settings.batch : (at + 1) * settings.batch].tolist()
+        rows = sorted(order[at * settings.batch : (at + 1) * settings.batch].tolist())  # those alike together
         parts = list(self._parts(rows))
         self.model.train()
         total = 0.0
         for number, (some, share) in enumerate(parts, start=1):
             waits = accelerator.no_sync(self.model) if number < len(parts) else nullcontext()
             with waits:
-                logits, batch = self._logits(some, self.task.keep)
-                losses = self.task.losses(self._torch, logits, batch, some)
+                before = self._before(some)
+                logits, batch = self._logits(some, self.task.keep(some))
+                losses = self.task.losses(self._torch, logits, batch | before, some)
                 accelerator.backward(losses.sum() * (share / len(rows)))
                 total += float(losses.detach().sum()) * share
         accelerator.clip_grad_norm_(self._weights, 1.0)

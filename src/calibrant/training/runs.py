@@ -38,6 +38,8 @@ ADAPTER = "adapter"
 IDENTITY = "run.json"
 SAID = "said.jsonl"
 """The log in a run's folder of how sure the model was of each held-out answer, before and after."""
+UNHARMED = 0.95
+"""Share of the tokens of its answers that a tuned model must leave as they were to be one that answers."""
 FEW = 30
 """Held-out answers below which a run says nothing."""
 
@@ -82,11 +84,20 @@ class Run:
             for stage in ("before", "after"):
                 told += [f"  {stage:<6} {way:<12} {_line(of)}" for way, of in found[stage]["ways"].items()]
             gain = found["gain"]
+            better = f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
+            told.append(f"  Brier score better by {better}, raw; {self._accuracy(found)}.")
+        if (unmoved := self.card.get("answers_kept")) is not None:
             told.append(
-                f"  Brier score better by {gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f}), raw; "
-                f"accuracy {found['before']['accuracy']:.3f} before, {found['after']['accuracy']:.3f} after."
+                f"Of the tokens of its held-out answers {unmoved:.1%} are what it would say as it came."
             )
         return [*told, *self.card["notes"]]
+
+    def _accuracy(self, found: dict[str, Any]) -> str:
+        """Of a choice it is the model's own, and changes; answers were judged beforehand."""
+        before, after = (found[stage]["accuracy"] for stage in ("before", "after"))
+        if self.card.get("answers_kept") is not None:
+            return f"{before:.1%} of them are right"
+        return f"accuracy {before:.3f} before, {after:.3f} after"
 
 
 def _line(of: dict[str, Any]) -> str:
@@ -151,18 +162,20 @@ def train(
         if elsewhere:
             sets["elsewhere"] = range(len(examples), len(examples) + len(elsewhere))
         began = clock()
-        loop = FineTuning(task, sets, model, settings, folder, below)
+        rows = sets | {"train": [*sides.train, *task.beside(sides.train)]}
+        loop = FineTuning(task, rows, model, settings, folder, below)
         tuned = loop.run(told)
+        unmoved = loop.unmoved(sides.held, task) if isinstance(task, Confiding) else None
         if loop.leads:
             loop.plain.save_pretrained(folder / ADAPTER)
             tokenizer.save_pretrained(folder / ADAPTER)
-    card = _card(asked, identity, task, sets, tuned) | {
+    card = _card(asked, identity, task, sets, tuned, unmoved) | {
         "left": dict(left),
         "seconds": round(clock() - began, 1),
     }
     if loop.leads:
-        rows = list(_said(task, sets, tuned, [*examples, *elsewhere]))
-        write(folder / SAID, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+        said = _said(task, sets, tuned, [*examples, *elsewhere])
+        write(folder / SAID, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in said))
         write(folder / CARD, json.dumps(card, ensure_ascii=False, indent=1))
         loop.forget()
     return Run(card)
@@ -236,6 +249,7 @@ def _card(
     task: Confiding | Choosing,
     sets: dict[str, Sequence[int]],
     tuned: Tuned,
+    unmoved: float | None,
 ) -> dict[str, Any]:
     measured = {
         name: _measured(task, sets[name], tuned.before[name], tuned.after[name]) for name in tuned.before
@@ -246,18 +260,29 @@ def _card(
         "log": asked.log, "elsewhere": asked.elsewhere,
         "trained_on": len(sets["train"]), "chosen_by": len(sets["choose"]),
         "scale": task.scale.name if isinstance(task, Confiding) else None,
+        "answers_kept": unmoved,
         "best_step": tuned.best, "steps": tuned.curve[-1]["step"], "curve": tuned.curve, "measured": measured,
         "packages": {name: version(name) for name in packages}, "machine": platform.machine(),
     }  # fmt: skip
     if isinstance(task, Choosing):
         card["regime"] = asdict(_regime(tuned))
-    return card | {"notes": _notes(task, tuned)}
+    return card | {"notes": [*_notes(task, tuned), *_harm(unmoved)]}
 
 
 def _regime(tuned: Tuned) -> Regime:
     return regime([
         Held(accuracy=one["accuracy"], ece=one["ece"], floor=one["floor"]) for one in tuned.curve
     ])  # fmt: skip
+
+
+def _harm(unmoved: float | None) -> list[str]:
+    if unmoved is None or unmoved >= UNHARMED:
+        return []
+    return [
+        f"It would answer otherwise than before: of {1 - unmoved:.0%} of the tokens of its held-out answers another is "
+        "likeliest now. Let the model as it came answer, and ask this one how sure it is, as the surrogate; or tune "
+        "with a lower --learning-rate."
+    ]
 
 
 def _notes(task: Confiding | Choosing, tuned: Tuned) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -12,8 +13,10 @@ from ..calibrators.temperature import Temperature
 from ..dialogue.scales import TokenScale
 from ..metrics import auroc, brier, classwise_ece, ece, noise_floor
 from ..tally import Floats, Tally
+from ..types import Message
 from .examples import Choice, Judged
 from .losses.binned import Targets, binned, targets
+from .losses.kept import kept
 from .losses.language import language
 from .losses.outside import outside
 from .losses.spread import spread
@@ -28,6 +31,8 @@ OUTSIDE = 0.1
 """Weight of the mass outside of the set of tokens, in a loss between 0 and 1."""
 SPREAD = 0.02
 """Weight of the entropy that is taken off: tokens about what is right keep weight, with a standard deviation of .1."""
+ANSWERED, EACH = 64, 4
+"""Tokens of an answer, the first of them, that are held to what the model said before, and one answer in so many."""
 COLLAPSED = 1.5
 """Fewer different confidences than these, by their perplexity, tell nothing of the answers."""
 
@@ -37,15 +42,25 @@ class Task(Protocol):
 
     rows: list[list[int]]
     behind: int
-    keep: int
-    """Last positions whose logits are needed; 0 for all."""
+
+    def keep(self, which: Sequence[int]) -> int:
+        """The last positions of these rows whose logits are needed; 0 for all."""
+
+    def beside(self, which: Sequence[int]) -> list[int]:
+        """The places of rows that are trained on for the sake of some examples, beside their own."""
+
+    def held(self, which: Sequence[int]) -> list[int]:
+        """Of some rows, by their number among them, those whose losses need what the model said untuned."""
 
     @property
     def expects(self) -> bool:
         """Whether it has an E-step."""
 
     def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
-        """The loss of each example, shape (n,), of logits (n, kept positions, vocabulary)."""
+        """The loss of each example, shape (n,), of logits (n, kept positions, vocabulary).
+
+        `batch` has the tokens, and as `before` the logits of the rows that are `held`, from the model untuned.
+        """
 
     def read(self, logits: Tensor) -> Floats:
         """What counts of the logits (n, vocabulary) at the place, as numbers."""
@@ -68,7 +83,10 @@ class Task(Protocol):
 
 @dataclass(kw_only=True)
 class Confiding:
-    """ConfTuner: one confidence token for an answer that was judged."""
+    """ConfTuner: one confidence token for an answer that was judged, and the answer held to what it was.
+
+    Behind the rows in which the confidence is asked for stand as many in which the questions are answered.
+    """
 
     scale: TokenScale
     tokens: list[int]
@@ -76,7 +94,7 @@ class Confiding:
     right: Floats
     soft: bool = False
     behind: int = 0
-    keep: int = 1
+    answered: list[int] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -86,15 +104,48 @@ class Confiding:
         probe = rendered(tokenizer, examples[0].messages(""))
         of, tokens = chosen_scale(tokenizer, probe, scale)
         texts = [rendered(tokenizer, one.messages(of.instruction)) for one in examples]
+        put = [rendered(tokenizer, (Message("user", one.question),)) for one in examples]
+        ends = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+        encode = partial(tokenizer.encode, add_special_tokens=False)
+        answers = [(encode(one.answer) + ends)[:ANSWERED] for one in examples]
         return cls(
-            scale=of, tokens=tokens, rows=[tokenizer.encode(text, add_special_tokens=False) for text in texts],
-            right=np.array([one.right for one in examples]), soft=soft,
+            scale=of, tokens=tokens, right=np.array([one.right for one in examples]), soft=soft,
+            rows=[encode(text) for text in texts] + [encode(q) + a for q, a in zip(put, answers, strict=True)],
+            answered=[len(one) for one in answers],
         )  # fmt: skip
 
+    def keep(self, which: Sequence[int]) -> int:
+        """The longest answer and the place before it."""
+        return 1 + max((self.answered[i - len(self.right)] for i in which if i >= len(self.right)), default=0)
+
+    def beside(self, which: Sequence[int]) -> list[int]:
+        """Where a part of the same questions are answered, each of which counts for those that are left out."""
+        return [i + len(self.right) for i in which[::EACH]] if self.answered else []
+
+    def held(self, which: Sequence[int]) -> list[int]:
+        """Answers."""
+        return [k for k, i in enumerate(which) if i >= len(self.right)]
+
     def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
-        """`tokenized_brier`, with a tenth of the mass outside of the scale and held wide, or `soft_targets`."""
-        del batch  # the verdict is no token
-        last = logits[:, -1].float()
+        """`tokenized_brier`, with a tenth of the mass outside of the scale and held wide, or `soft_targets`.
+
+        Of an answer, `kept`.
+        """
+        answers = self.held(which)
+        before: Tensor = batch.get("before", logits)
+        length = min(self.keep(which), logits.shape[1], before.shape[1])
+        logits, before = logits[:, -length:], before[:, -length:]
+        asked = [k for k in range(len(which)) if k not in answers]
+        made = []
+        if asked:
+            made.append(self._confidence(torch, logits[asked, -1].float(), [which[k] for k in asked]))
+        if answers:
+            counted = self._counted(torch, logits[answers], [which[k] for k in answers])
+            made.append(EACH * kept(logits[answers].float(), before.float(), counted))
+        back = torch.tensor(np.argsort([*asked, *answers]), device=logits.device)
+        return torch.cat(made)[back]
+
+    def _confidence(self, torch: Any, last: Tensor, which: Sequence[int]) -> Tensor:
         tokens = torch.tensor(self.tokens, device=last.device)
         values = torch.tensor(self.scale.values, device=last.device, dtype=last.dtype)
         right = torch.tensor(self.right[list(which)], device=last.device, dtype=last.dtype)
@@ -102,6 +153,22 @@ class Confiding:
             return soft_targets(last, right, tokens, values)
         narrow = OUTSIDE * outside(last, tokens) - SPREAD * spread(last, tokens)
         return tokenized_brier(last, right, tokens, values) + narrow
+
+    def _counted(self, torch: Any, logits: Tensor, which: Sequence[int]) -> Tensor:
+        """The positions that predict a token of the answer, with which each of the rows ends."""
+        back = torch.arange(
+            logits.shape[1], 0, -1, device=logits.device
+        )  # 1 is the last, which predicts none
+        length = [self.answered[i - len(self.right)] for i in which]
+        return (back[None] > 1) & (back[None] <= 1 + torch.tensor(length, device=logits.device)[:, None])
+
+    def unmoved(
+        self, torch: Any, logits: Tensor, before: Tensor, which: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        """Of each answer the tokens whose likeliest is what it was untuned, and all of its tokens."""
+        counted = self._counted(torch, logits, which)
+        same = (logits.argmax(-1) == before.argmax(-1)) & counted
+        return list(zip(same.sum(-1).tolist(), counted.sum(-1).tolist(), strict=True))
 
     def read(self, logits: Tensor) -> Floats:
         """The shares of the tokens, and behind them their mass in the vocabulary; shape (n, tokens + 1)."""
@@ -149,9 +216,23 @@ class Choosing:
     options: np.ndarray[Any, np.dtype[np.intp]]
     weight: float = 0.0
     behind: int = 1
-    keep: int = 2
     goal: dict[int, tuple[Floats, float]] = field(default_factory=dict)
     bins: int = 10
+
+    def keep(self, which: Sequence[int]) -> int:
+        """Letter and the place before it, or the whole question."""
+        del which
+        return 0 if self.weight else 2
+
+    def beside(self, which: Sequence[int]) -> list[int]:
+        """None."""
+        del which
+        return []
+
+    def held(self, which: Sequence[int]) -> list[int]:
+        """None."""
+        del which
+        return []
 
     @classmethod
     def of(
@@ -179,7 +260,6 @@ class Choosing:
             right=right,
             options=options,
             weight=weight * regular,
-            keep=0 if regular else 2,
         )
 
     def losses(self, torch: Any, logits: Tensor, batch: dict[str, Tensor], which: Sequence[int]) -> Tensor:
