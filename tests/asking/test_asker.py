@@ -404,9 +404,10 @@ def test_a_run_ends_with_its_lines_on_the_disk_or_an_error(
     async def work() -> None:
         asker = Asker(Scripted(lambda _: "4"), call_log=tmp_path / "calls")
         await elicit(asked, asker=asker, signals={}, sink=JsonlLog(tmp_path / "rows"))
-        assert order == ["rows"]
+        assert "rows" in order
+        order.clear()  # where a run takes long, its calls are on the disk before
         await asker.close()
-        assert order == ["rows", "calls"]
+        assert order == ["calls"]
 
     monkeypatch.setattr(os, "fsync", noted)
     asyncio.run(work())
