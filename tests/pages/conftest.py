@@ -195,6 +195,7 @@ class Window:
             page.fill("#key", f"{self.key}-key")
             page.keyboard.press("Enter")
             page.wait_for_selector("#verdict, #own, #empty")
+            page.wait_for_load_state()  # keys are heard once the script has run
         return page
 
     def press(self, *keys: str) -> None:
