@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from calibrant.cli import app
+from calibrant.plugins import names
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -67,3 +68,21 @@ def test_what_a_benchmark_takes_from_the_package_is_there(command: Path) -> None
                 assert hasattr(module, name) or import_module(f"{node.module}.{name}"), (
                     f"{node.module}.{name}"
                 )
+
+
+def test_the_index_of_papers_has_every_paper_and_module() -> None:
+    """Each paper that the code names, and each way of asking, calibrating, grading, training or attacking."""
+    page = (ROOT / "docs" / "papers.md").read_text()
+    sources = [path for part in ("src", "recipes") for path in sorted((ROOT / part).rglob("*.py"))]
+    text = "\n".join(path.read_text() for path in sources)
+    named = set(re.findall(r"arXiv:(\d{4}\.\d{4,5})", text))
+    named |= {who for who, _ in re.findall(r"([A-Z][\w-]+) et al\.,? \(?((?:19|20)\d\d)\b", text)}
+    named |= {who for who, _ in re.findall(r"\b([A-Z][\w-]+) and [A-Z][\w-]+,? \(?((?:19|20)\d\d)\b", text)}
+    assert not {name for name in named if name not in page}
+    modules = re.findall(r"`((?:[a-z_]+/)+\w+\.py)`", page)
+    assert len(modules) > 60
+    for module in modules:
+        assert (ROOT / "src" / "calibrant" / module).exists() or (ROOT / module).exists(), module
+    for family in ("signals", "calibrators", "attacks"):
+        for name in names(family):
+            assert re.search(rf"[`/]{name}(?:\.py)?`", page), f"papers.md says nothing of {name}"
