@@ -56,6 +56,12 @@ READ: list[tuple[str, dict[str, str], tuple[int, float, float], str]] = [
     ("label_studio.csv", {}, (12, 0.7667, 0.6667), "annotations of Label Studio"),
     ("argilla.json", {}, (13, 0.7538, 0.6154), "records of Argilla"),
     ("prodigy.jsonl", {}, (11, 0.7818, 0.6364), "annotations of Prodigy"),
+    ("braintrust.jsonl", {}, (12, 0.7625, 0.6667), "an experiment of Braintrust"),
+    ("weave.jsonl", {}, (12, 0.7625, 0.6667), "an evaluation of Weave"),
+    ("garak.jsonl", {}, (12, 0.7625, 0.6667), "a report of garak"),
+    ("garak.jsonl", {"correct": "passed.sums.Long"}, (12, 0.7625, 1.0), "a report of garak"),
+    ("doccano.jsonl", {}, (11, 0.7682, 0.6364), "an export of doccano"),
+    ("doccano.csv", {}, (12, 0.7625, 0.6667), "an export of doccano"),
 ]  # fmt: skip
 
 

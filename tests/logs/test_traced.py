@@ -1,0 +1,115 @@
+"""Traces, calls and attempts of other tools in the further shapes that they are written in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from calibrant.errors import UnusableInput
+from calibrant.logs.foreign import whole_rows
+from calibrant.logs.rows import read_rows
+from calibrant.logs.sources import open_source
+
+FILES = Path(__file__).parent / "files" / "tools"
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (FILES / name).read_text().splitlines()]
+
+
+def kept(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def pairs(log: Any, **options: Any) -> list[tuple[float, float]]:
+    [group] = read_rows(log, **options).groups.values()
+    return list(zip(group.scores.tolist(), group.grades.tolist(), strict=True))
+
+
+class TestBraintrust:
+    def test_answers_of_the_api_and_downloads_are_the_same(self, tmp_path: Path) -> None:
+        events = lines("braintrust.jsonl")
+        right = pairs(FILES / "braintrust.jsonl")
+        assert pairs(kept(tmp_path / "a.json", {"events": events, "cursor": None})) == right
+        traces = [one for one in events if one["is_root"]]
+        table = pd.DataFrame(
+            {k: [json.dumps(one[k]) for one in traces] for k in ("input", "output", "expected", "scores")}
+        )
+        table.to_csv(tmp_path / "a.csv", index=False)
+        assert pairs(tmp_path / "a.csv") == right
+
+    def test_of_several_scores_one_is_chosen_and_text_may_state_a_confidence(self, tmp_path: Path) -> None:
+        results = [
+            {"input": f"q{i}", "output": f"{i} (confidence: {50 + i}%)", "expected": "3",
+             "scores": {"ExactMatch": i % 2, "Factuality": 0.6}}
+            for i in range(4)
+        ]  # fmt: skip
+        path = kept(tmp_path / "a.json", results)
+        with pytest.raises(
+            UnusableInput, match=r"--correct scores\.ExactMatch or --correct scores\.Factuality"
+        ):
+            read_rows(path)
+        assert pairs(path, correct="scores.ExactMatch") == [(0.5, 0.0), (0.51, 1.0), (0.52, 0.0), (0.53, 1.0)]
+
+    def test_trials_of_an_item_belong_together(self, tmp_path: Path) -> None:
+        events = [one for one in lines("braintrust.jsonl") if one["is_root"]]
+        again = [{**one, "id": f"again {i}"} for i, one in enumerate(events)]
+        assert open_source(kept(tmp_path / "a.json", events + again)).roles["cluster"] == "item"
+
+
+class TestWeave:
+    def test_results_of_a_query_and_columns_of_a_table_are_the_same(self, tmp_path: Path) -> None:
+        calls = [one for one in lines("weave.jsonl") if one["id"].startswith("call")]
+        right = pairs(FILES / "weave.jsonl")
+        pd.json_normalize(calls).to_csv(tmp_path / "a.csv", index=False)
+        assert pairs(tmp_path / "a.csv") == right
+        rows = [
+            {"row_digest": one["id"], "raw_data_row": {"question": "?"}, "evaluations": [
+                {"evaluation_call_id": "e", "trials": [
+                    {"model_output": one["output"]["output"], "scores": one["output"]["scores"]}]}]}
+            for one in calls
+        ]  # fmt: skip
+        assert pairs(kept(tmp_path / "a.json", {"rows": rows, "summary": None})) == right
+
+    def test_what_people_said_of_a_call_is_a_verdict(self, tmp_path: Path) -> None:
+        said = {"feedback_type": "wandb.annotation.right", "payload": {"value": True}}
+        calls = [
+            {"id": f"c{i}", "op_name": "weave:///a/b/op/ask:x", "trace_id": "t", "inputs": {"question": f"q{i}"},
+             "output": {"answer": "a", "confidence": 0.7}, "summary": {"weave": {"feedback": [said]}}}
+            for i in range(3)
+        ]  # fmt: skip
+        path = kept(tmp_path / "a.json", calls)
+        assert pairs(path) == [(0.7, 1.0)] * 3
+        assert (open_source(path).kind, whole_rows(open_source(path))[0]["op"]) == ("calls of Weave", "ask")
+
+
+class TestGarak:
+    def test_the_threshold_of_the_run_counts(self, tmp_path: Path) -> None:
+        entries = lines("garak.jsonl")
+        entries[0]["run.eval_threshold"] = 0.3
+        (tmp_path / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in entries))
+        assert {right for _, right in pairs(tmp_path / "a.jsonl", correct="passed.sums.Long")} == {0.0, 1.0}
+
+    def test_a_hit_log_is_refused(self, tmp_path: Path) -> None:
+        hit = {"probe": "p", "detector": "d", "score": 1.0, "attempt_id": "u", "attempt_seq": 0, "output": {}}
+        with pytest.raises(UnusableInput, match=r"failures alone.*report of the same run"):
+            read_rows(kept(tmp_path / "a.jsonl", hit))
+
+
+def test_labels_of_doccano_before_it_had_comments(tmp_path: Path) -> None:
+    texts = [
+        {
+            "id": i,
+            "text": "t",
+            "meta": {"confidence": 0.6},
+            "annotation_approver": None,
+            "labels": [["wrong"], ["right"]][i % 2],
+        }
+        for i in range(4)
+    ]
+    assert pairs(kept(tmp_path / "a.json", texts)) == [(0.6, 0.0), (0.6, 1.0)] * 2
