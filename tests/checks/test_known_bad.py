@@ -499,6 +499,14 @@ class Grasping(DuckDb):
         return self
 
 
+class Losing(Table):
+    """Keeps the rows alone that have a label."""
+
+    def joined(self, other: Any, keys: Mapping[str, str]) -> Table:
+        made = Table.joined(self, other, keys)
+        return replace(made, sql=made.sql.replace("LEFT JOIN", "JOIN"))
+
+
 def of_table(kind: type[Table]) -> type[DuckDb]:
     """An engine with such tables."""
 
@@ -621,6 +629,7 @@ BAD: dict[str, dict[str, Sequence[Callable[..., Any]]]] = {
         "is_known_by_its_package": [Grasping],
         "gives_its_rows_as_they_are": [of_table(Short)],
         "counts_what_reading_its_rows_counts": [of_table(Rounding), of_table(Blind)],
+        "joins_the_labels_of_a_second_table": [of_table(Losing)],
     },
 }
 

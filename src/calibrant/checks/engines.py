@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engines._relation import KINDS
 from ..errors import UnusableInput
+from ..logs.joined import joined
 from ..logs.tables import relation_source
 from ..logs.tallies import read_log
 from ..plugins import require
@@ -114,3 +115,22 @@ def counts_what_reading_its_rows_counts(make: Make, holds: Holds) -> Iterator[st
                         f"asked for {asked}, the {name} of {key} is {getattr(mine, name)}; read row by row "
                         f"{getattr(other, name)}"
                     )
+
+
+def joins_the_labels_of_a_second_table(make: Make, holds: Holds) -> Iterator[str]:
+    """Each row the label with its key, whatever kinds the keys are of; a row without a label stays, and is counted."""
+    arrow = require("pyarrow", "Checking an engine", "files")
+    labels = arrow.table(
+        {"place": ["0", " 1 ", "2"], "part": ["law", 'd"e', None], "judged": [True, False, True]}
+    )
+    source = relation_source(make().open(*holds(_table())))
+    for on in ("shard=place", "task=part"):
+        ours, theirs = (
+            read_log(joined(one, labels, on), confidence="sure", correct="judged", cluster=None)
+            for one in (replace(source, rows=10**9), replace(source, table=None))
+        )
+        for name in ("rows", "used", "unusable"):
+            if (mine := getattr(ours, name)) != (other := getattr(theirs, name)):
+                yield f"joined on {on}, its {name} is {mine}; read row by row it is {other}"
+        if not np.isclose(mine := ours.groups[()].accuracy, other := theirs.groups[()].accuracy):
+            yield f"joined on {on}, the accuracy is {mine}; read row by row {other}"

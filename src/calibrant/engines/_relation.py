@@ -13,6 +13,7 @@ from ..errors import UnusableInput
 from ..plugins import names
 
 __all__ = [
+    "BLANKS",
     "KINDS",
     "PLAIN",
     "PROGRESS",
@@ -42,6 +43,10 @@ NUMBER = r"^[+-]?([0-9]{1,200}([.][0-9]{0,200})?|[.][0-9]{1,200})([eE][+-]?[0-9]
 """Texts that every engine casts alike; any other, such as 85% or 0.5f, is read as the text that it is."""
 LARGEST = 1.7976931348623157e308
 
+BLANKS = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2002\u2003\u2009\u202f\u3000"
+"""What is left out around a text that tells rows apart."""
+WHOLE = 9e15
+"""Up to it whole numbers of 64 bits are written without a point."""
 PLAIN = 100
 """Parts of a structure that are columns; one of more is a mapping from ids."""
 
@@ -83,6 +88,21 @@ class Relation(Protocol):
         """The sums of each combination of the keys, as a table of the engine's own: nothing travels."""
         ...
 
+    def beside(self, other: Any) -> Relation | None:
+        """A relation, or a table of Arrow that is sent there for as long as this one is in use, as one that it joins.
+
+        None of what lies elsewhere, and where it takes nothing.
+        """
+        ...
+
+    def joined(self, other: Relation, keys: Mapping[str, str]) -> Relation:
+        """Every row, with the columns of that of `other`, from `beside`, which has the same keys, or with nothing.
+
+        `keys` are columns here, each with that of the other; the names of all others differ, and keys of the other are
+        each there once.
+        """
+        ...
+
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations of each list of expressions there are; None where it cannot tell."""
         ...
@@ -105,6 +125,13 @@ class Relation(Protocol):
 
     def text(self, value: Any) -> Any:
         """Its first 60 characters."""
+        ...
+
+    def spelt(self, name: str) -> Any | None:
+        """A column as the text that tells rows apart: without blanks around it, whole numbers without a point.
+
+        Nothing where nothing is there or the text is blank; None of a column of structures.
+        """
         ...
 
     def whole(self, value: Any) -> Any:

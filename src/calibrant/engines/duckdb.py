@@ -7,94 +7,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
+from zlib import crc32
 
-from calibrant.engines._relation import PLAIN, PROGRESS, chosen, kind_of, shown, watched
+from calibrant.engines._relation import BLANKS, PLAIN, PROGRESS, WHOLE, chosen, kind_of, shown, watched
+from calibrant.engines._sql import Sql, literal, quoted, sql_of
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
-__all__ = ["DuckDb", "Table", "connected", "ending", "literal", "quoted", "readable"]
+__all__ = [
+    "DuckDb",
+    "Table",
+    "attached",
+    "connected",
+    "ending",
+    "extensions",
+    "literal",
+    "quoted",
+    "readable",
+]
 
 BATCH = 131_072
 EXTENSION = "duckdb_extension_"
 """What the packages begin with that hold one each, such as `duckdb_extension_httpfs`."""
 PARQUET = "read_parquet({}, union_by_name = true)"
+SENT = count()
+"""Numbers the tables that were sent."""
 TEXT = "read_csv({}, all_varchar = true, union_by_name = true)"
-
-
-class Sql:
-    """An expression as text."""
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _with(self, sign: str, other: Any) -> Sql:
-        return Sql(f"({self} {sign} {_sql(other)})")
-
-    def __add__(self, other: Any) -> Sql:
-        return self._with("+", other)
-
-    def __sub__(self, other: Any) -> Sql:
-        return self._with("-", other)
-
-    def __rsub__(self, other: Any) -> Sql:
-        return Sql(f"({_sql(other)} - {self})")
-
-    def __mul__(self, other: Any) -> Sql:
-        return self._with("*", other)
-
-    def __truediv__(self, other: Any) -> Sql:
-        return self._with("/", other)
-
-    def __rtruediv__(self, other: Any) -> Sql:
-        return Sql(f"({_sql(other)} / {self})")
-
-    def __lt__(self, other: Any) -> Sql:
-        return self._with("<", other)
-
-    def __le__(self, other: Any) -> Sql:
-        return self._with("<=", other)
-
-    def __gt__(self, other: Any) -> Sql:
-        return self._with(">", other)
-
-    def __ge__(self, other: Any) -> Sql:
-        return self._with(">=", other)
-
-    def __eq__(self, other: object) -> Sql:  # type: ignore[override]
-        return self._with("=", other)
-
-    def __and__(self, other: Any) -> Sql:
-        return self._with("AND", other)
-
-    def __or__(self, other: Any) -> Sql:
-        return self._with("OR", other)
-
-
-def literal(value: str) -> str:
-    """A text as SQL."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A column name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _sql(value: Any) -> str:
-    if isinstance(value, Sql):
-        return value.text
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value!r}::DOUBLE"
-    return str(value) if isinstance(value, int) else literal(str(value))
 
 
 @contextmanager
@@ -131,12 +72,15 @@ def _lacking(path: str, told: str) -> str | None:
     )
 
 
-def _load(connection: Any, name: str) -> None:
-    """Load an extension of the engine from its package, where that is installed; else the engine fetches it."""
+def extensions(address: str) -> tuple[str, ...]:
+    """SQL that loads what an address needs from its package, where that is installed; else the engine fetches it."""
+    if "://" not in address:
+        return ()
+    name = "postgres_scanner" if _postgres(address) else "httpfs"
     package = find_spec(f"{EXTENSION}{name}")
-    for folder in (package and package.submodule_search_locations) or ():
-        for path in Path(folder).rglob(f"{name}.duckdb_extension"):
-            connection.execute(f"LOAD {literal(str(path))}")
+    folders = (package and package.submodule_search_locations) or ()
+    paths = [path for folder in folders for path in Path(folder).rglob(f"{name}.duckdb_extension")]
+    return tuple(f"LOAD {literal(str(path))}" for path in paths)
 
 
 def connected(what: str) -> Any:
@@ -144,10 +88,19 @@ def connected(what: str) -> Any:
     connection = require("duckdb", f"Reading {what}", "files").connect()
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")  # it would be written into our output
-    if "://" in what:
-        with readable(what):
-            _load(connection, "postgres_scanner" if _postgres(what) else "httpfs")
+    with readable(what):
+        for statement in extensions(what):
+            connection.execute(statement)
     return connection
+
+
+def attached(connection: Any, address: str) -> tuple[str, tuple[str, ...]]:
+    """The name under which a database is attached for reading, and the SQL that attaches it elsewhere, too."""
+    name, kind = f"log_{crc32(address.encode()):x}", "TYPE postgres, " if _postgres(address) else ""
+    attaching = f"ATTACH IF NOT EXISTS {literal(address)} AS {name} ({kind}READ_ONLY)"
+    with readable(address):
+        connection.execute(attaching)
+    return name, (*extensions(address), attaching)
 
 
 def _postgres(address: str) -> bool:
@@ -163,6 +116,14 @@ def ending(address: str) -> str:
     return Path(re.sub(r"\?\w+=.*$", "", address).rstrip("*")).suffix.lower()
 
 
+def _cursor(connection: Any, arrow: Any) -> Any:
+    """Something that asks beside whatever of the connection's own results is not read to its end."""
+    cursor = connection.cursor()
+    if arrow is not None:
+        cursor.register("log", arrow)
+    return cursor
+
+
 class DuckDb:
     """Parquet and CSV wherever they lie, tables of DuckDB's databases, and those of PostgreSQL, which it attaches."""
 
@@ -175,23 +136,24 @@ class DuckDb:
         with readable(name):
             if not table and not postgres:
                 reader = TEXT if ending(address) in (".csv", ".tsv", ".txt") else PARQUET
-                return Table.of(connection, reader.format(literal(address)), name)
-            kind = "TYPE postgres, " if postgres else ""
-            connection.execute(f"ATTACH {literal(address)} AS log ({kind}READ_ONLY)")
-            table = table or chosen(name, _tables(connection))
+                made = Table.of(connection, reader.format(literal(address)), name)
+                return replace(made, needs=extensions(address))
+            log, needs = attached(connection, address)
+            table = table or chosen(name, _tables(connection, log))
         schema, _, bare = table.rpartition(".")
         schema = schema or ("public" if postgres else "main")
-        return Table.of(connection, f"log.{quoted(schema)}.{quoted(bare)}", f"{shown(address)}#{table}")
+        made = Table.of(connection, f"{log}.{quoted(schema)}.{quoted(bare)}", f"{shown(address)}#{table}")
+        return replace(made, needs=needs)
 
     def native(self, _relation: Any, /) -> None:
         """Its relations are read as frames: of what they are made, only the connection that made them knows."""
 
 
-def _tables(connection: Any) -> list[str]:
+def _tables(connection: Any, database: str) -> list[str]:
     """The tables and views of the attached database, as `schema.table`."""
     found = connection.execute(
         "SELECT DISTINCT schema_name || '.' || table_name FROM duckdb_columns() "
-        "WHERE database_name = 'log' AND NOT internal ORDER BY 1"
+        f"WHERE database_name = {literal(database)} AND NOT internal ORDER BY 1"
     ).fetchall()
     return [one for (one,) in found]
 
@@ -200,7 +162,8 @@ def _tables(connection: Any) -> list[str]:
 class Table:
     """A table of the engine (`calibrant.engines._relation.Relation`): a connection, and the SQL of it and its columns.
 
-    `arrow` is the table itself where it is not in a file that the engine reads.
+    `arrow` is the table itself where it is not in a file that the engine reads, `needs` is SQL that another connection
+    executes before it reads the same.
     """
 
     connection: Any
@@ -209,12 +172,13 @@ class Table:
     arrow: Any = None
     name: str = "the table"
     known: Mapping[str, str] | None = field(default=None, compare=False)
+    needs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, connection: Any, sql: str, name: str, arrow: Any = None) -> Table:
         """With all of its columns, and what lies in structures by dotted paths."""
         with readable(name):
-            described = connection.sql(f"SELECT * FROM {sql} LIMIT 0").to_arrow_table().schema
+            described = _cursor(connection, arrow).sql(f"SELECT * FROM {sql} LIMIT 0").to_arrow_table().schema
         columns = {one.name: quoted(one.name) for one in described}
         for one in described:
             for path, inner in _within(one, one.name, quoted(one.name)):
@@ -234,10 +198,7 @@ class Table:
         return f"SELECT {', '.join(f'{self.columns[n]} AS {quoted(n)}' for n in names)} FROM {self.sql}"
 
     def _cursor(self) -> Any:
-        cursor = self.connection.cursor()
-        if self.arrow is not None:
-            cursor.register("log", self.arrow)
-        return cursor
+        return _cursor(self.connection, self.arrow)
 
     def rows(self) -> int:
         """How many rows it has."""
@@ -252,7 +213,7 @@ class Table:
 
     def derived(self, columns: Mapping[str, Any]) -> Table:
         """The table with these columns alone."""
-        made = ", ".join(f"{_sql(value)} AS {quoted(name)}" for name, value in columns.items())
+        made = ", ".join(f"{sql_of(value)} AS {quoted(name)}" for name, value in columns.items())
         return replace(
             self,
             sql=f"(SELECT {made} FROM {self.sql})",
@@ -260,8 +221,36 @@ class Table:
             known=None,
         )
 
+    def beside(self, other: Any) -> Table | None:
+        """A table of this engine, or one of Arrow, which is copied into it."""
+        with readable(self.name):
+            if isinstance(other, Table):
+                if other.arrow is not None and other.connection is not self.connection:
+                    return None
+                for statement in other.needs:
+                    self.connection.cursor().execute(statement)
+                return replace(other, connection=self.connection)
+            if not hasattr(other, "to_batches"):
+                return None
+            name = f"sent_{next(SENT)}"
+            cursor = self.connection.cursor()
+            cursor.register("sent", other)
+            cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM sent")
+        return Table.of(self.connection, name, self.name)
+
+    def joined(self, other: Any, keys: Mapping[str, str]) -> Table:
+        """Every row, with the columns of that of the other which has the same keys."""
+        mine = [f"l.{quoted(name)}" for name in self.columns]
+        theirs = [f"r.{quoted(name)}" for name in other.columns if name not in keys.values()]
+        on = " AND ".join(f"l.{quoted(one)} = r.{quoted(two)}" for one, two in keys.items())
+        sql = (
+            f"(SELECT {', '.join((*mine, *theirs))} FROM ({self._selected(self.columns)}) l "
+            f"LEFT JOIN ({other._selected(other.columns)}) r ON {on})"
+        )
+        return Table.of(self.connection, sql, self.name, self.arrow)
+
     def _grouping(self, keys: Mapping[str, Any], sums: Mapping[str, Any]) -> str:
-        made = ", ".join(f"{_sql(value)} AS {quoted(name)}" for name, value in {**keys, **sums}.items())
+        made = ", ".join(f"{sql_of(value)} AS {quoted(name)}" for name, value in {**keys, **sums}.items())
         by = f" GROUP BY {', '.join(str(i + 1) for i in range(len(keys)))}" if keys else ""
         return f"SELECT {made} FROM {self.sql}{by}"
 
@@ -282,7 +271,7 @@ class Table:
 
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations there are, good to a few of 100."""
-        asked = [f"approx_count_distinct(hash({', '.join(map(_sql, each))}))" for each in several]
+        asked = [f"approx_count_distinct(hash({', '.join(map(sql_of, each))}))" for each in several]
         with readable(self.name):
             found = self._cursor().execute(f"SELECT {', '.join(asked)} FROM {self.sql}").fetchone()
         return [int(one) for one in found]
@@ -293,12 +282,12 @@ class Table:
 
     def constant(self, value: float | str | None) -> Sql:
         """A number of 64 bits, a text, or a number that is not there."""
-        return Sql("NULL::DOUBLE" if value is None else _sql(value))
+        return Sql("NULL::DOUBLE" if value is None else sql_of(value))
 
     def cases(self, cases: Sequence[tuple[Any, Any]], otherwise: Any) -> Sql:
         """The second of the first pair whose condition is true."""
-        told = " ".join(f"WHEN {_sql(condition)} THEN {_sql(value)}" for condition, value in cases)
-        return Sql(f"CASE {told} ELSE {_sql(otherwise)} END") if cases else Sql(_sql(otherwise))
+        told = " ".join(f"WHEN {sql_of(condition)} THEN {sql_of(value)}" for condition, value in cases)
+        return Sql(f"CASE {told} ELSE {sql_of(otherwise)} END") if cases else Sql(sql_of(otherwise))
 
     def number(self, value: Any, kind: str) -> Sql:
         """A number of 64 bits; of a text that is none, nothing.
@@ -314,6 +303,22 @@ class Table:
     def text(self, value: Any) -> Sql:
         """Its first 60 characters."""
         return Sql(f"left(CAST({value} AS VARCHAR), 60)")
+
+    def spelt(self, name: str) -> Sql | None:
+        """A column as the text that tells rows apart."""
+        value, kind = self.columns[name], self.kinds[name]
+        text = f"CAST({value} AS VARCHAR)"
+        if kind == "other" and any(mark in self._type(name) for mark in "[("):
+            return None
+        if kind in ("number", "float"):
+            whole = f"typeof({value}) IN ('DOUBLE', 'FLOAT') AND abs({value}) < {WHOLE} AND trunc({value}) = {value}"
+            there = f"WHEN {text} <> 'nan' THEN {text}"
+            text = f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) {there} END"
+        return Sql(f"nullif(trim({text}, {literal(BLANKS)}), '')")
+
+    def _type(self, name: str) -> str:
+        with readable(self.name):
+            return str(self._cursor().sql(f"{self._selected([name])} LIMIT 0").types[0])
 
     def whole(self, value: Any) -> Sql:
         """The largest integer that is not above a number."""
@@ -333,7 +338,7 @@ class Table:
 
     def among(self, value: Any, values: Sequence[Any]) -> Sql:
         """Whether it is one of these."""
-        return Sql(f"({value} IN ({', '.join(map(_sql, values))}))")
+        return Sql(f"({value} IN ({', '.join(map(sql_of, values))}))")
 
     def count(self) -> Sql:
         """The number of rows of a group."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, shown, watched
+from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, WHOLE, chosen, shown, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
@@ -35,7 +35,7 @@ class Ibis:
                 weakref.finalize(connection, close)  # which Ibis leaves to whoever connects
             where, _, name = (table or chosen(shown(address), connection.list_tables())).rpartition(".")
             found = connection.table(name, database=where) if where else connection.table(name)
-        return IbisTable(found, f"{shown(address)}#{table or name}")
+        return IbisTable(found, f"{shown(address)}#{table or name}", (address, name, where))
 
     def native(self, value: Any) -> IbisTable | None:
         """Of a table of Ibis; None of any other object."""
@@ -75,6 +75,8 @@ class IbisTable:
 
     table: Any
     name: str
+    place: tuple[str, str, str] = ("", "", "")
+    """Address, name and schema of a table that was opened by them."""
 
     @cached_property
     def _columns(self) -> dict[str, Any]:
@@ -130,6 +132,27 @@ class IbisTable:
         """The sums of each combination of the keys, as a table."""
         return IbisTable(self.query(keys, sums), self.name)
 
+    def beside(self, other: Any) -> IbisTable | None:
+        """A table of the same connection or address, or one of Arrow, which the backend takes as a temporary one."""
+        ibis = _ibis(self.name)
+        if isinstance(other, IbisTable):
+            backends, theirs = self.table._find_backends()[0], other.table._find_backends()[0]
+            if not theirs or theirs == backends:
+                return other
+            address, name, where = other.place
+            if not address or address != self.place[0]:
+                return None
+            with _asked(other.name):
+                found = backends[0].table(name, database=where) if where else backends[0].table(name)
+            return IbisTable(found, other.name, other.place)
+        return IbisTable(ibis.memtable(other), self.name) if hasattr(other, "to_batches") else None
+
+    def joined(self, other: Any, keys: Mapping[str, str]) -> IbisTable:
+        """Every row, with the columns of that of the other which has the same keys."""
+        both = self.table.left_join(other.table, list(keys.items()))
+        theirs = [name for name in other.table.columns if name not in keys.values()]
+        return IbisTable(both.select([*self.table.columns, *theirs]), self.name)
+
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """How many different combinations there are."""
         asked = [
@@ -175,6 +198,23 @@ class IbisTable:
     def text(self, value: Any) -> Any:
         """Its first 60 characters."""
         return value.cast("string").left(60)
+
+    def spelt(self, name: str) -> Any | None:
+        """A column as the text that tells rows apart."""
+        value = self._columns[name]
+        kind = value.type()
+        if kind.is_nested() or kind.is_binary():
+            return None
+        text = value.cast("string")
+        if kind.is_floating():
+            wide = value.cast("float64")
+            whole = (wide < WHOLE) & (wide > -WHOLE) & (wide.floor() == wide)
+            cases = [
+                (self.odd(wide), _ibis(self.name).null("string")),
+                (whole, wide.cast("int64").cast("string")),
+            ]
+            text = self.cases(cases, text)
+        return text.strip().nullif("")
 
     def whole(self, value: Any) -> Any:
         """The largest integer that is not above a number."""

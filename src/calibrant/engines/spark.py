@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, chosen, watched
+from calibrant.engines._relation import BLANKS, LARGEST, NUMBER, PLAIN, WHOLE, chosen, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
@@ -132,6 +132,21 @@ class SparkTable:
         added = [value.alias(name) for name, value in sums.items()]
         return SparkTable(self.frame.groupBy(*by).agg(*added), self.name)
 
+    def beside(self, other: Any) -> SparkTable | None:
+        """A data frame of the same session, or a table of Arrow."""
+        session = self.frame.sparkSession
+        if isinstance(other, SparkTable):
+            return other if other.frame.sparkSession is session else None
+        if not hasattr(other, "to_batches"):
+            return None
+        with _asked(self.name):
+            return SparkTable(session.createDataFrame(other), self.name)
+
+    def joined(self, other: Any, keys: Mapping[str, str]) -> SparkTable:
+        """Every row, with the columns of that of the other which has the same keys."""
+        on = [self.frame[one] == other.frame[two] for one, two in keys.items()]
+        return SparkTable(self.frame.join(other.frame, on, "left").drop(*keys.values()), self.name)
+
     def about(self, several: Sequence[Sequence[Any]]) -> list[int] | None:
         """About how many different combinations there are."""
         f = self._f
@@ -168,6 +183,22 @@ class SparkTable:
     def text(self, value: Any) -> Any:
         """Its first 60 characters."""
         return value.cast("string").substr(1, 60)
+
+    def spelt(self, name: str) -> Any | None:
+        """A column as the text that tells rows apart."""
+        value, kind = self._columns[name]
+        if kind.typeName() in ("struct", "array", "map", "binary", "variant"):
+            return None
+        f, text = self._f, value.cast("string")
+        if kind.typeName() in ("float", "double"):
+            wide = value.cast("double")
+            whole = (f.abs(wide) < WHOLE) & (f.floor(wide) == wide)
+            text = (
+                f.when(f.isnan(wide), f.lit(None))
+                .when(whole, wide.cast("bigint").cast("string"))
+                .otherwise(text)
+            )
+        return f.nullif(f.btrim(text, f.lit(BLANKS)), f.lit(""))
 
     def whole(self, value: Any) -> Any:
         """The largest integer that is not above a number."""

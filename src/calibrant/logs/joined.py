@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import NoSuchColumn, UnusableInput
 from .keys import Key, key_text
+from .linked import MOST_SENT, Labels, Met, here, linked, sent
 from .roles import CONVENTIONS, matched
 from .sources import Block, Source, open_source
 
@@ -37,14 +38,16 @@ def joined(source: Source, labels: Any, on: str | None) -> Source:
     key = open_source(labels)
     left, right = _pairs(source, key, on)
     taken = [name for name in key.columns if name not in right]
+    names = left, right, taken
+    if source.long and (made := _there(source, key, names, here(source, key, right, taken))):
+        return made
     rows = _by_key(key, right, taken)
+    if source.long and (made := _there(source, key, names, sent(source, taken, rows, len(right)))):
+        return made
     found = Counter(k for block in source.blocks(left) for k in _keys(block, left))
-    met = [k for k in found if k in rows]
-    if not met:
-        raise UnusableInput(
-            f"No row of {key.name} joins one of {source.name}: {', '.join(left)} is {_some(found)} there, and "
-            f"{', '.join(right)} is {_some(rows)} in the labels. Name the columns that match: --on LOG=LABELS."
-        )
+    unmet = sum(k not in found for k in rows)
+    if unmet == len(rows):
+        raise _unjoined(source, key, (left, list(found)), (right, list(rows)))
 
     def blocks(names: Sequence[str]) -> Iterator[Block]:
         asked = [name for name in names if name in taken]
@@ -59,37 +62,69 @@ def joined(source: Source, labels: Any, on: str | None) -> Source:
             yield {name: made[name] for name in names}
 
     columns = [*(name for name in source.columns if name not in taken), *taken]
+    made = replace(source, columns=columns, blocks=blocks, table=None, whole=None, objects=None)
+    met = Met(
+        total=sum(found.values()), lacking=sum(n for k, n in found.items() if k not in rows), unmet=unmet,
+        several=sum(n > 1 for k, n in found.items() if k in rows),
+    )  # fmt: skip
+    return _with_parts(source, key, made, taken, _told(source, left, met, len(rows), by_row=True))
+
+
+def _there(
+    source: Source, key: Source, names: tuple[list[str], list[str], list[str]], labels: Labels | None
+) -> Source | None:
+    """Joined by the engine in which the log lies; None where it cannot."""
+    left, right, taken = names
+    if labels is None:
+        return None
+    _require_once(key, right, labels.repeated, labels.some)
+    if (found := linked(source, labels, left, taken)) is None:
+        return None
+    made, met, some = found
+    if met.unmet == labels.rows:
+        raise _unjoined(source, key, (left, some), (right, labels.some))
+    return _with_parts(source, key, made, taken, _told(source, left, met, labels.rows, by_row=False))
+
+
+def _unjoined(
+    source: Source, key: Source, of_log: tuple[list[str], Any], of_labels: tuple[list[str], Any]
+) -> UnusableInput:
+    return UnusableInput(
+        f"No row of {key.name} joins one of {source.name}: {', '.join(of_log[0])} is {_some(of_log[1])} there, and "
+        f"{', '.join(of_labels[0])} is {_some(of_labels[1])} in the labels. Name the columns that match: "
+        "--on LOG=LABELS."
+    )
+
+
+def _with_parts(source: Source, key: Source, made: Source, taken: list[str], told: list[str]) -> Source:
+    """What the columns of both mean; what labels say, they say in place of the log's own."""
     brought = {part: name for part, name in key.roles.items() if name in taken and part != "item"}
     graded = "correct" in key.choices or "correct" in matched(taken, CONVENTIONS, {})
-    over = {*brought, *(["correct"] if graded else [])}  # what labels say, they say in place of the log's own
+    over = {*brought, *(["correct"] if graded else [])}
     lacking = {part: why for part, why in source.lacking.items() if part not in over | {"correct"}}
     roles = {part: name for part, name in source.roles.items() if part not in over}
     choices = {part: names for part, names in source.choices.items() if part not in over}
     return replace(
-        source, columns=columns, blocks=blocks, table=None, whole=None, objects=None, roles={**roles, **brought},
-        choices={**choices, **key.choices}, lacking=lacking,
-        notes=(*source.notes, *key.notes, *_told(source, left, found, rows)),
+        made, roles={**roles, **brought}, choices={**choices, **key.choices}, lacking=lacking,
+        notes=(*source.notes, *key.notes, *told),
     )  # fmt: skip
 
 
-def _told(source: Source, on: Sequence[str], found: Counter[Key], rows: dict[Key, list[Any]]) -> list[str]:
-    lacking, total = sum(n for k, n in found.items() if k not in rows), sum(found.values())
-    unmet = sum(k not in found for k in rows)
-    several = sum(n > 1 for k, n in found.items() if k in rows)
+def _told(source: Source, on: Sequence[str], met: Met, labels: int, *, by_row: bool) -> list[str]:
     notes = []
-    if lacking or unmet:
+    if met.lacking or met.unmet:
         notes.append(
-            f"{lacking:,} of {total:,} rows of {source.name} have no row of the same {', '.join(on)} in the labels; "
-            f"{unmet:,} of {len(rows):,} labels have no row."
+            f"{met.lacking:,} of {met.total:,} rows of {source.name} have no row of the same {', '.join(on)} in the "
+            f"labels; {met.unmet:,} of {labels:,} labels have no row."
         )
-    if source.long:
+    if source.long and by_row:
         notes.append(
-            f"{total:,} rows were read one by one, twice, to join the labels. Where both lie in one engine, a view "
-            "that joins them is counted there."
+            f"{met.total:,} rows were read one by one, twice, to join the labels. An engine joins them where they lie "
+            f"in it too, or are {MOST_SENT:,} at most, with values of one kind in each column."
         )
-    if several:
+    if met.several:
         notes.append(
-            f"{several:,} labels stand for several rows of the log each, which all get the same verdict."
+            f"{met.several:,} labels stand for several rows of the log each, which all get the same verdict."
         )
     return notes
 
@@ -124,13 +159,16 @@ def _by_key(labels: Source, on: list[str], taken: list[str]) -> dict[Key, list[A
             if k in rows:
                 repeated[k] += 1
             rows[k] = row
+    _require_once(labels, on, len(repeated), list(repeated))
+    return rows
+
+
+def _require_once(labels: Source, on: Sequence[str], repeated: int, some: Sequence[Key]) -> None:
     if repeated:
-        shown = ", ".join("/".join(map(str, k)) for k in list(repeated)[:3])
         raise UnusableInput(
-            f"{len(repeated):,} keys stand more than once in {labels.name}, such as {', '.join(on)} {shown}: which "
+            f"{repeated:,} keys stand more than once in {labels.name}, such as {', '.join(on)} {_some(some)}: which "
             "label counts? Leave one row of each, or join on more columns: --on task,id."
         )
-    return rows
 
 
 def _keys(block: Block, on: Sequence[str]) -> list[Key]:

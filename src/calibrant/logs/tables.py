@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engines._relation import Relation
-from ..engines.duckdb import Table, connected, literal, quoted, readable
+from ..engines.duckdb import Table, attached, connected, extensions, literal, quoted, readable
 from ..errors import MissingExtra, UnusableInput
 from ..plugins import require
 from .nesting import MOST, fields_of
@@ -49,7 +49,7 @@ def table_source(path: str, reader: str, *, classes: Mapping[str, Sequence[str]]
     `classes` are the names of the classes 0, 1 ... of columns that hold their numbers.
     """
     connection, sql = _connected(path, reader)
-    return _typed(path, Table(connection, sql, {}, name=path), classes or {})
+    return _typed(path, Table(connection, sql, {}, name=path, needs=extensions(path)), classes or {})
 
 
 def arrow_source(name: str, table: Any) -> Source:
@@ -61,12 +61,14 @@ def arrow_source(name: str, table: Any) -> Source:
 
 def tables_of(path: str) -> dict[str, list[str]]:
     """The tables and views of a database of the engine, each with its columns; those of a schema as `schema.table`."""
-    connection = _attached(path)
+    connection = connected(path)
+    name, _ = attached(connection, path)
     found: dict[str, list[str]] = {}
     with readable(path):
         told = connection.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
-            "WHERE database_name = 'log' AND NOT internal ORDER BY schema_name, table_name, column_index"
+            f"WHERE database_name = {literal(name)} AND NOT internal "
+            "ORDER BY schema_name, table_name, column_index"
         ).fetchall()
     for schema, table, column in told:
         found.setdefault(table if schema == "main" else f"{schema}.{table}", []).append(column)
@@ -75,17 +77,11 @@ def tables_of(path: str) -> dict[str, list[str]]:
 
 def database_source(path: str, table: str) -> Source:
     """The rows of a table, called as `tables_of` does, of a database of the engine, which is not changed."""
-    schema, _, name = table.rpartition(".")
-    return _typed(
-        path, Table(_attached(path), f"log.{quoted(schema or 'main')}.{quoted(name)}", {}, name=path), {}
-    )
-
-
-def _attached(path: str) -> Any:
-    connection, _ = _connected(path, "")
-    with readable(path):
-        connection.execute(f"ATTACH {literal(path)} AS log (READ_ONLY)")
-    return connection
+    schema, _, bare = table.rpartition(".")
+    connection = connected(path)
+    name, needs = attached(connection, path)
+    sql = f"{name}.{quoted(schema or 'main')}.{quoted(bare)}"
+    return _typed(path, Table(connection, sql, {}, name=path, needs=needs), {})
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
@@ -109,7 +105,7 @@ def _typed(name: str, table: Table, classes: Mapping[str, Sequence[str]]) -> Sou
         listed = ", ".join(literal(str(name)) for name in names)
         at = f"TRY_CAST({quoted(one)} AS INTEGER)"
         columns[one] = f"CASE WHEN {at} >= 0 THEN list_extract([{listed}], {at} + 1) END"
-    found = replace(whole, columns=columns)
+    found = replace(whole, columns=columns, needs=table.needs)
     return Source(
         name=name, columns=list(found.columns), blocks=Blocks(found), rows=rows, table=found,
         inside=_inside(columns),
@@ -175,7 +171,7 @@ def objects_source(path: str, reader: str, *, skip_broken: bool = False) -> Sour
     names = [name for name in names if name != NO_OBJECT]
     columns = {name: f"json ->> {literal(_steps(inside.get(name, (name,))))}" for name in names}
     whole = "CASE WHEN json_type(json) = 'OBJECT' THEN CAST(json AS VARCHAR) ELSE '{}' END"
-    table = Table(connection, sql, {**columns, WHOLE: whole}, name=path)
+    table = Table(connection, sql, {**columns, WHOLE: whole}, name=path, needs=extensions(path))
     large = sum(Path(one).stat().st_size for one in glob(path)) > LARGE
     return Source(
         name=path, columns=names, blocks=Blocks(table), rows=table.rows() if large else None,
