@@ -18,7 +18,7 @@ from calibrant.answers.letters import unaccented
 
 MONTHS = (
     "en", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "nb", "fi", "hu", "ro", "tr", "ru", "uk",
-    "el", "id", "ca",
+    "el", "id", "ca", "ar", "he", "bg", "sk",
 )  # fmt: skip
 NUMBERS = ("en", "de", "fr", "es", "it", "pt", "nl")
 COUNTED = [*range(101), *range(200, 1001, 100), *range(2000, 10_001, 1000)]

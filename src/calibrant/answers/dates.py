@@ -74,6 +74,9 @@ MONTH_BESIDE = re.compile(
 """A word beside a figure, which may be a month."""
 
 
+NEXT_MONTH = re.compile(r"[\s,]+(?:the\s+)?\d{1,2}(?:st|nd|rd|th|\.)?\s+([^\W\d_]{3,})")
+
+
 def _english(text: str) -> str:
     """The text with the months of other languages in English where a figure stands beside them."""
     text = plain_figures(text)
@@ -84,6 +87,12 @@ def _english(text: str) -> str:
         value = known.get(unaccented(word))
         if value is None or (unaccented(word)[:3] == MONTHS[value - 1] and word.isascii() and len(word) < 4):
             return found[0]
+        if (
+            found["first"]
+            and (other := NEXT_MONTH.match(text, found.end()))
+            and unaccented(other[1]) in known
+        ):
+            return found[0]  # "des 9. November"
         before = (found["before"] or "").rstrip("ºª. ").removesuffix("er")
         return f"{before} {ENGLISH_MONTHS[value - 1]}" if found["month"] else ENGLISH_MONTHS[value - 1]
 

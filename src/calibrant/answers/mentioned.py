@@ -34,21 +34,24 @@ __all__ = [
 ]
 
 SAID_LETTER = re.compile(
-    r"(?:\b(?:option|choice|letter|answer|alternative|opción|réponse|antwort|resposta|risposta)s?\s*(?:number\s+)?"
-    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence|es|ist|est|è|é|er|är)\s+(?:option\s+|letter\s+|choice\s+)?|[:：是为選选]\s*)"
-    r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:。，]|\s+[-–—]\s|\s*$|\s+(?:is|because|since|as|and|or|but|would)\b|\s*\n)"
+    r"(?:\b(?i:option|choice|letter|answer|alternative|opción|réponse|respuesta|antwort|lösung|resposta|risposta|opzione|ответ)s?"
+    r"\s*(?:number\s+|[—–-]\s*)?"
+    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence|it['’]s|that['’]s|es|ist|est|è|é|er|är|هي|هو|الإجابة|الجواب)\s+(?:option\s+|letter\s+|choice\s+)?|[:：是为選选は은는]\s*)"
+    r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:。，]|\s+[-–—]\s|\s*$|\s+(?:is|ist|est|es|because|since|as|and|or|but|would)\b|\s*(?:です|だ|である|입니다|이다)|\s*\n)"
 )
 """A letter behind a word that announces one, and what tells it from an article."""
 LETTER_IS = re.compile(
     r"(?:^|[\s(\[\"“])(?P<letter>[A-Z])[)\]\"”]*\s+(?:is|would\s+be|seems?|looks?|must\s+be|appears?)\s+(?:to\s+be\s+)?(?:the\s+)?"
     r"(?:most\s+)?(?:correct|right|best|likely|answer|accurate|appropriate|one|option|choice)\b"
+    r"|(?:^|[\s(\[\"“])(?P<elsewhere>[A-Z])[)\]\"”]*(?:\s+(?:ist\s+(?:richtig|korrekt)|est\s+(?:correcte?|la\s+bonne)"
+    r"|es\s+(?:la\s+)?correct[ao]|è\s+(?:quella\s+)?(?:corrett|giust)[ao])\b|\s*(?:が正解|が答え|是正确|正确|이\s*정답))"
 )
 ORDER = (
     "1", "one", "first", "2", "two", "second", "3", "three", "third", "4", "four", "fourth", "5", "five", "fifth",
 )  # fmt: skip
 OPTION_NUMBER = re.compile(
     r"\b(?:(?:option|choice)\s+(?:number\s+)?(?=[\w])(?P<word>[1-5](?![\w.])|one|two|three|four|five)\b"
-    r"|the\s+(?P<nth>first|second|third|fourth|fifth)\s+(?:option|choice|answer|alternative)\b)",
+    r"|(?:^|\bthe\s+)(?P<nth>first|second|third|fourth|fifth)\s+(?:option|choice|answer|alternative)\b)",
     re.I,
 )
 """An option by its number: "option two", "the second choice"."""
@@ -147,10 +150,11 @@ def letters_in(said: str, count: int) -> Iterator[tuple[int, int]]:
             yield nth, found.end() - 1
     for form in (SAID_LETTER, LETTER_IS, IN_BRACKETS, AT_HEAD):
         for found in form.finditer(said):
-            place = position(found["letter"], count)
+            group = "letter" if found["letter"] else "elsewhere"
+            place = position(found[group], count)
             if place is not None:
-                yield place, found.start("letter")
-                for more in AND_LETTER.finditer(said, found.end("letter"), found.end("letter") + 24):
+                yield place, found.start(group)
+                for more in AND_LETTER.finditer(said, found.end(group), found.end(group) + 24):
                     if (other := position(more["letter"], count)) is not None:
                         yield other, more.start("letter")
 

@@ -19,14 +19,17 @@ from .mentioned import (
 )
 from .plain import LEAD, normalise
 from .reply import cleaned, end_of, polarity
-from .values import KEPT, concluded
+from .values import KEPT, SENTENCE, concluded
 from .words import words_in
 
 __all__ = ["chosen", "letters_of", "named"]
 
 WRAP = r"[\s\"'“”‘’*_`$]*+"
 LETTER = rf"{WRAP}(?:\\text\{{)?[(\[]?{WRAP}(?P<letter>[A-Za-z]){WRAP}"
-ALONE = re.compile(rf"^(?:(?:option|choice|letter|answer)\s+)?{LETTER}[)\].:]*\}}?{WRAP}[.!]?{WRAP}$", re.I)
+ALONE = re.compile(
+    rf"^(?:(?:option|choice|letter|answer)\s+)?{LETTER}[)\].:]*\}}?{WRAP}(?:です|だ|입니다|이다)?[.!。]?{WRAP}$",
+    re.I,
+)
 LETTERED = re.compile(
     rf"^(?:(?:option|choice)\s+)?{LETTER}(?:[)\]]+[.:]?|[.:](?=\s)|\s+[-–—](?=\s)){WRAP}(?P<rest>.+)$",
     re.I | re.S,
@@ -88,7 +91,20 @@ def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None
         found, why = mentioned(end, options, asked)
         if found is not None or why == SEVERAL:
             return found, why
-    return mentioned(said, options, asked)
+    found, why = mentioned(said, options, asked)
+    none = [i for i, option in enumerate(options) if NONE_OF.search(option)]
+    if found is None and why != SEVERAL and len(none) == 1 and NONE_OF.search(said):
+        return none[0], None
+    return found, why
+
+
+NONE_OF = re.compile(
+    r"^\s*none\W*$|\b(?:none|neither)\s+of\s+(?:them|these|those|the\s+(?:above|others?|options|choices|answers))\b"
+    r"|\bkeine?[rs]?\s+(?:davon|der\s+(?:genannten|obigen|antworten))\b|\baucune?\s+(?:de\s+ces|des|d['’]entre)\b"
+    r"|\bninguna?\s+de\s+(?:las|los|estas|estos|ellas|ellos)\b|以上都不是|どれでもない",
+    re.I,
+)
+"""That no other option is right."""
 
 
 def _plainly(
@@ -102,14 +118,16 @@ def _plainly(
         if found is not None or why not in (None, NOTHING):
             return found, why
     found = _choice(said, names, len(options))
-    if found is None and "\n" in said:
-        found = _exactly(said.rpartition("\n")[2], names, len(options))
+    if found is None and (last := SENTENCE.split(said)[-1]) != said:
+        by_line = "\n" in said
+        found = _exactly(last, names, len(options)) if by_line or LETTER_ALONE.fullmatch(last) else None
     alone = ALONE.match(said) if found is None else None
     if alone is not None and position(alone["letter"], len(options)) is not None:
         return None, "it is a letter and the words of another option"
     return found, None if found is not None or alone is None else NOTHING
 
 
+LETTER_ALONE = re.compile(r"[(\[*]*[A-Z][)\]*]*[.!]?")
 NEITHER = "it says neither yes nor no"
 
 

@@ -9,7 +9,7 @@ from itertools import filterfalse
 
 from .values import KEPT, concluded
 
-__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "without_lead", "words_of"]
+__all__ = ["LEAD", "THOUSANDS", "normalise", "plain", "polar_of", "without_lead", "words_of"]
 
 ARTICLES = re.compile(r"\b(?:a|an|the)\b(?![-+#])")
 PLAIN_ARTICLES = frozenset({"a", "an", "the"})
@@ -84,3 +84,37 @@ def plain(text: str) -> str:
     if "," in said:
         said = THOUSANDS.sub("", said)
     return normalise(said.replace("&", " and "))
+
+
+def polar_of(reference: str) -> str:
+    """A reference as yes or no where it is such a word of any language, else as a plain text.
+
+    >>> polar_of("Nein"), polar_of("いいえ"), polar_of("True"), polar_of("right")
+    ('no', 'no', 'true', 'right')
+    """
+    word = plain(reference)
+    return "yes" if word in FOREIGN_YES else "no" if word in FOREIGN_NO else word
+
+
+FOREIGN_YES = frozenset(
+    ["ja", "oui", "si", "sí", "sim", "да", "tak", "evet", "はい", "是", "是的", "对", "네", "예", "نعم"]
+)
+FOREIGN_NO = frozenset(
+    [
+        "nein",
+        "non",
+        "não",
+        "нет",
+        "nie",
+        "hayır",
+        "いいえ",
+        "不是",
+        "否",
+        "不",
+        "아니요",
+        "아니오",
+        "لا",
+        "كلا",
+    ]
+)
+"""What other languages say for yes and no."""

@@ -57,7 +57,7 @@ SO_YES = re.compile(
 )
 CJK_YES, CJK_NO = (
     re.compile(r"\W*(?:はい|ええ|是的?[。，,\s]|是的?$|对|對|네|예)"),
-    re.compile(r"\W*(?:いいえ|不是|不对|否|아니)"),
+    re.compile(r"\W*(?:いいえ|違い?ます|不是|不对|否|아니)"),
 )
 BRIEF = re.compile(
     r"\W*(?:(?:(?:absolutely|definitely|certainly|probably|of\s+course|most\s+likely|likely|surely)\s+)?(?P<no>not(?:\s+at\s+all|\s+really)?"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .reply import asks, denies
+from .transliterated import spelt_otherwise
 from .words import EMPTY, Word, content, words_in
 
 __all__ = ["RIGHT", "SHARES", "WRONG", "Found", "unnamed"]
@@ -24,6 +25,7 @@ class Found(NamedTuple):
 
 
 RIGHT, WRONG = Found(1.0), Found(0.0)
+SPELT = "it has a name that may be the reference's in another spelling"
 SHARES = "it shares words with the reference, and may say the same"
 
 
@@ -61,7 +63,7 @@ def unnamed(said: str, names: Sequence[str], asked: str) -> Found:
         return Found(None, "the reference is a statement, which takes a judge to compare")
     if best >= 0.5:
         return Found(None, SHARES)
-    return WRONG
+    return Found(None, SPELT) if spelt_otherwise(words, names, known) else WRONG
 
 
 def _names_another(words: Sequence[Word], references: Sequence[str], known: frozenset[str]) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "concluded",
     "number",
     "numbers",
+    "numbers_at",
     "numbers_equal",
     "numbers_same",
     "only",
@@ -55,6 +56,8 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 POWER = re.compile(r"(\d)\s*(?:[x×*·]|\\times)\s*10\s*\^?\s*\{?([-+−]?\d+)\}?")
+SIGNED = re.compile(r"(?<![\d)]\s)(?<![\d)])\b(?:minus|negative|moins|menos|meno)\s+(?=\d)", re.I)
+"""A sign in words, unless it takes away from a number."""
 RAISED = re.compile(r"(?<=\d)[⁺⁻]?[⁰¹²³⁴-⁹]+")
 VULGAR = re.compile(r"[¼½¾⅐-⅞↉]")
 NEXT = re.compile(r"(?P<gap>[\s-]{0,3})(?P<word>[^\W\d_]+)(?P<more>\w*)")
@@ -129,11 +132,14 @@ def in_words(text: str) -> float | None:
 
     >>> in_words("forty-two"), in_words("There are one hundred and five."), in_words("zwei oder drei")
     (42.0, 105.0, None)
+    >>> in_words("minus eight"), in_words("Four fifths."), in_words("two and a half")
+    (-8.0, 0.8, None)
     """
     if any(char.isdigit() for char in text):
         return None
     words, known = WORDS.findall(unaccented(text).replace("-", " ")), number_words()
-    found, at = [], 0
+    found, at = list[float](), 0
+    broken = 0
     while at < len(words):
         size = next((n for n in (4, 3, 2, 1) if " ".join(words[at : at + n]) in known), 0)
         if (
@@ -144,21 +150,47 @@ def in_words(text: str) -> float | None:
         ):
             size = 0  # a pronoun
         if size:
+            minus = at > 0 and words[at - 1] in MINUS
             value, at = _composed(words, at, size, known)
-            found.append(value)
+            under = _under(words, at, value)
+            found.append((-value if minus else value) / (under or 1))
+            at += under is not None
         elif at and words[at - 1] in ("a", "an") and words[at] in SCALES:
             found.append(int(SCALES[words[at]]))
             at += 1
-        else:
+        elif at and words[at - 1] in ("a", "an") and words[at] in UNDER and len(words) <= SHORT and not found:
+            found.append(1 / UNDER[words[at]])
             at += 1
-    broken = any(
-        word in ("half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens")
-        for word in words
+        else:
+            broken += words[at] in UNDER or words[at] in DOZENS
+            at += 1
+    return found[0] if len(set(found)) == 1 and not broken else None
+
+
+UNDER = {
+    word: int(part.split()[0])
+    for part in (
+        "2 half halves", "3 third thirds drittel tiers tercio tercios", "4 quarter quarters fourth fourths viertel",
+        "4 quarts cuarto cuartos", "5 fifth fifths funftel cinquiemes quinto quintos", "6 sixth sixths sechstel",
+        "7 seventh sevenths", "8 eighth eighths achtel", "9 ninth ninths", "10 tenth tenths zehntel dixiemes",
+        "100 hundredth hundredths",
     )
-    return float(found[0]) if len(set(found)) == 1 and not broken else None
+    for word in part.split()[1:]
+}  # fmt: skip
+"""What a word divides by behind a number: "two thirds"."""
+MINUS = frozenset({"minus", "negative", "moins", "menos", "meno"})
+DOZENS = frozenset({"dozen", "dozens"})
+SHORT = 4
+"""Words of a text in which "a quarter" is a number."""
 
 
-PARTS = frozenset({"half", "halves", "third", "thirds", "quarter", "quarters", "dozen", "dozens"})
+def _under(words: Sequence[str], at: int, over: float) -> int | None:
+    """What the word behind a number divides it by; "twenty fifth" is a place in a row, and "one fifth" a number."""
+    word = words[at] if at < len(words) else ""
+    several = word.endswith("s") or word in ("drittel", "viertel", "funftel", "sechstel", "achtel", "zehntel")
+    return UNDER.get(word) if several or over == 1 else None
+
+
 WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -285,6 +317,21 @@ def numbers(text: str) -> list[float]:
     return [value for size, scale in read if math.isfinite(value := size * (scale or 1.0))]
 
 
+def numbers_at(text: str) -> list[tuple[str, float, int, int]]:
+    """Every number in a text: the text in plain figures, the number, and where it begins and ends there.
+
+    >>> numbers_at("3 km")
+    [('3 km', 3.0, 0, 1)]
+    """
+    plain = _spelled(text)
+    found = ((one, _size(one), _scale(one)) for one in NUMBER.finditer(plain))
+    return [
+        (plain, size * scale, one.start(), one.end())
+        for one, size, scale in found
+        if scale is not None and math.isfinite(size * scale)
+    ]
+
+
 def _numbers(text: str) -> list[float | None]:
     """Every number in a text, None for one that nobody can tell."""
     read = ((_size(found), _scale(found)) for found in NUMBER.finditer(_spelled(text)))
@@ -299,6 +346,7 @@ def _spelled(text: str) -> str:
     if not text.isascii():
         text = RAISED.sub(lambda run: "^" + unicodedata.normalize("NFKC", run[0]), text)
         text = VULGAR.sub(lambda one: " " + unicodedata.normalize("NFKC", one[0]), text).replace("⁄", "/")
+    text = SIGNED.sub("-", text)
     return POWER.sub(r"\1e\2", text.replace("\\$", "$").replace("{,}", ",")).replace("e−", "e-")
 
 

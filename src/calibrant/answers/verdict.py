@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
 from ..types import Question
+from .clock import graded_time
+from .corrected import settled
 from .dates import date, parts_of
-from .kinds import alias_groups, asked_of, kind_of, options_of
+from .kinds import alias_groups, asked_of, kind_of
 from .letters import months, vocabulary
-from .mentioned import DENIED, NOTHING, PARTLY, aside, denied_options, may_mean
+from .listings import graded_list
+from .mentioned import aside
 from .names import GENERIC, Mention, Naming, mentions, naming
-from .options import chosen, letters_of, named
-from .plain import plain
+from .options import letters_of
+from .picked import graded_choice
+from .plain import plain, polar_of
+from .quantities import graded_number
 from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
-from .values import concluded, number, other_readings, result_of
+from .values import concluded
 from .whereabouts import regraded
 from .words import ARTICLES, COMPASS, EMPTY, NEGATORS, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
 
 BARE = re.compile(r"[-+−]?\s?[$€£]?[\d.,]*\d\s?%?")
+FILLED = re.compile(
+    r"^(?:actually|well|hm+|um+|so|honestly|in\s+fact|eigentlich|also|en\s+fait|bueno)\b[\s,.…:]+", re.I
+)
+"""What a reply says before it begins."""
+DENIED_AT_END = re.compile(
+    r"では?(?:な|ありません)|じゃな|(?:ません|ない)[。\s]*$|不是|没有|沒有|并非|아닙니다|아니다|않"
+)
+"""How a sentence of Japanese, Chinese or Korean denies."""
 YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
 
 
@@ -40,57 +52,18 @@ def verdict(question: Question, text: str) -> Found:
     references = [one for one in question.references if one.strip()]
     if not references:
         return Found(None, "there is no reference")
-    kind, said, asked = kind_of(question), cleaned(text), asked_of(question)
+    kind, said, asked = kind_of(question), settled(cleaned(text)), asked_of(question)
     if kind == "choice":
-        return _choice(question, said, asked, references)
+        return graded_choice(question, said, asked, references)
     if kind == "number":
-        return _number(said, references, asked, text)
+        return graded_number(said, references, asked, text)
     if kind == "date":
         return _date(said, references)
     if kind == "text" and all(BARE.fullmatch(one.strip()) for one in references):
-        found = _number(said, references, asked, text)
+        found = graded_number(said, references, asked, text)
         if found.grade is not None:
             return found
     return _text(said, references, alias_groups(question), asked)
-
-
-def _choice(question: Question, said: str, asked: str, references: Sequence[str]) -> Found:
-    options = options_of(question)
-    right = {chosen(one, options) for one in references} - {None}
-    if not right:
-        return Found(None, "the reference is none of the options")
-    found, why = named(said, options, asked)
-    if found is not None:
-        return Found(float(found in right))
-    if why == PARTLY and right.isdisjoint(may_mean(said, options, asked)):
-        return WRONG
-    if refuses(said) or why == NOTHING or (why == DENIED and denied_options(said, options, asked) >= right):
-        return WRONG
-    return Found(None, why)
-
-
-def _number(said: str, references: Sequence[str], asked: str, raw: str) -> Found:
-    wanted = [value for one in references if (value := number(one)) is not None]
-    if not wanted:
-        return Found(None, "the reference is no number")
-    value = result_of(said, asked, raw)
-    if value is None:
-        none = Found(None, "it states no number, or several of which none is the result")
-        return WRONG if refuses(said) else none
-    readings = {value}
-    if "%" in said and not any("%" in one for one in references):
-        readings.add(value / 100)
-    if "%" not in said and any("%" in one for one in references):
-        readings.add(value * 100)
-    if any(_close(one, other) for one in readings for other in wanted):
-        return RIGHT
-    if any(_close(one, other) for one in other_readings(said) for other in wanted):
-        return Found(None, "its number may be read in two ways, or is beside another in brackets")
-    return WRONG
-
-
-def _close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _date(said: str, references: Sequence[str]) -> Found:
@@ -124,17 +97,37 @@ def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> 
         return WRONG  # marks alone are said as they are
     if asks_back(said):
         return Found(None, "it asks back")
-    polar = {plain(one) for one in references}
+    polar = {polar_of(one) for one in references}
     if polar <= YES_NO:
         return _polar(said, polar, asked)
+    if (sure := graded_time(said, references, asked) or graded_list(said, references, asked)) is not None:
+        return sure
     if all(LETTER.fullmatch(one.strip()) for one in references) and (found := _lettered(said, references)):
         return found
-    names = [*references, *_aliases(references, groups)]
+    bare = (ARTICLE.sub("", one) for one in references)
+    names = [*dict.fromkeys([*references, *bare]), *_aliases(references, groups)]
     if (found := _concluded(said, references, names, groups, asked)) is not None:
         return found
     if (found := _named(said, names, asked)) is not None:
         return found
-    return WRONG if refuses(said) else unnamed(said, names, asked)
+    return WRONG if refuses(said) else _unnamed(said, references, names, asked)
+
+
+def _unnamed(said: str, references: Sequence[str], names: Sequence[str], asked: str) -> Found:
+    found = unnamed(said, names, asked)
+    return Found(None, UNOFFERED) if found == WRONG and _unoffered(said, references, asked) else found
+
+
+UNOFFERED = "it has none of the words that the question offers, and may mean one"
+
+
+def _unoffered(said: str, references: Sequence[str], asked: str) -> bool:
+    """Whether a question puts words to the choice, no names, and a reply has none of them: "lowers" for "decrease"."""
+    offered = asks(asked).candidates
+    wanted = [words_in(one) for one in references]
+    names = any(word.name or word.plain[:1].isdigit() for words in wanted for word in words)
+    ours = any(word.stem in offered for words in wanted for word in words)
+    return ours and not names and offered.isdisjoint(word.stem for word in words_in(said))
 
 
 def _concluded(
@@ -154,6 +147,10 @@ def _concluded(
     return unnamed(end, names, asked) if _core(words_in(end), asked) else None
 
 
+ARTICLE = re.compile(
+    r"^(?:(?:[Ll](?:e|a|es|os|as|o)|[Uu]n[ae]?|[Ee]l|[Ii]l|gli)\s+(?=[^\W\d_A-Z])|l['’]|(?:der|die|das|den|dem|ein|eine)\s+(?=[A-ZÄÖÜ]))"
+)
+"""An article of another language before a reference that is no name such as "La Paz"."""
 LETTER = re.compile(r"[(\[]?[A-Z][)\].]?")
 
 
@@ -174,7 +171,9 @@ def _aliases(references: Sequence[str], groups: Groups) -> Iterable[str]:
 
 
 def _polar(said: str, wanted: set[str], asked: str) -> Found:
-    value = polarity(said, asked)
+    value = polarity(FILLED.sub("", said), asked)
+    if value == "yes" and DENIED_AT_END.search(said) and not DENIED_AT_END.search(asked):
+        value = "no"
     if value is None:
         return WRONG if refuses(said) else Found(None, "it says neither yes nor no")
     same = {"yes": {"yes", "true"}, "no": {"no", "false"}, "maybe": {"maybe"}}[value]

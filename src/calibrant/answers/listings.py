@@ -1,0 +1,60 @@
+"""Whether a reply lists the same things as a reference, in whatever order and form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .plain import normalise
+from .statements import RIGHT, WRONG, Found
+
+__all__ = ["graded_list", "items_of"]
+
+BULLET = re.compile(r"^\s*(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+", re.M)
+PARTED = re.compile(r"\s*(?:[,;、，\n]|\s(?:and|&|und|et|y|e|en|och)\s)+\s*", re.I)
+LEAD = re.compile(r"^.*?(?:\b(?:are|is|were|sind|sont|son|sono|são)\b|:)\s*", re.I | re.S)
+IN_ORDER = re.compile(
+    r"\b(?:order(?:ed)?|sequence|rank\w*|sort\w*|chronolog\w*|steps?|from\s+\w+\s+to|first\s+to\s+last|reihenfolge)\b",
+    re.I,
+)
+"""A question to which the order matters."""
+WORDS = 4
+"""Words that an item of a list has at most."""
+
+
+def items_of(text: str) -> list[str]:
+    """The items that a text lists and says nothing beside, normalised; none where it lists nothing.
+
+    >>> items_of("1. Red\\n2. Green"), items_of("They are red, green and blue."), items_of("Paris")
+    (['red', 'green'], ['red', 'green', 'blue'], [])
+    """
+    bare = re.sub(r"\s*\([^()]*\)", "", text)
+    if len(BULLET.findall(bare)) > 1:
+        parts = [part.strip() for part in BULLET.split(bare)[1:]]
+        parts = [part.partition("\n")[0] for part in parts]
+    else:
+        parts = PARTED.split(bare.strip().rstrip("."))
+        if len(parts) > 1:
+            parts[0] = LEAD.sub("", parts[0])
+    items = [normalise(part) for part in parts if part.strip()]
+    fine = len(items) > 1 and all(items) and all(len(item.split()) <= WORDS for item in items)
+    return items if fine and len(set(items)) == len(items) else []
+
+
+def graded_list(said: str, references: Sequence[str], asked: str) -> Found | None:
+    """The grade of a reply whose reference is a list; None where this does not tell.
+
+    Right are the same items, in another order too unless the question asks for one; wrong are some of three or more.
+
+    >>> [graded_list(said, ["red, green, blue"], "").grade for said in ("- blue\\n- green\\n- red", "red and green")]
+    [1.0, 0.0]
+    """
+    given = items_of(said)
+    for one in references:
+        wanted = items_of(one)
+        if given and set(given) == set(wanted):
+            ordered = IN_ORDER.search(asked) is not None and given != wanted
+            return Found(None, "it lists the same in another order") if ordered else RIGHT
+        if len(references) == 1 and len(wanted) > 2 and given and set(given) < set(wanted):
+            return WRONG
+    return None

@@ -1,0 +1,97 @@
+"""Whether a reply states the number of a reference, in its unit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from .reply import refuses
+from .statements import RIGHT, WRONG, Found
+from .units import measured, unit_of
+from .values import number, other_readings, result_of
+
+__all__ = ["graded_number"]
+
+CURRENCIES = frozenset({"dollars", "euros", "pounds sterling", "yen", "francs", "rupees", "yuan"})
+DEGREES = frozenset({"celsius", "fahrenheit"})
+IN_UNIT = re.compile(
+    r"\b(?:in|how\s+many|how\s+much\s+in)\s+(?:degrees?\s+)?(°?[a-z]+)|(?:多少|几|何)(公里|千米|米|キロメートル|メートル|公斤|元|円)",
+    re.I,
+)
+"""The unit that a question asks for."""
+BOTH_WAYS = "its number may be read in two ways, or is beside another in brackets"
+OTHER_UNIT = "its unit is another than that of the reference"
+
+Unit = tuple[str, float] | None
+
+
+def graded_number(said: str, references: Sequence[str], asked: str, raw: str) -> Found:
+    """The grade of a reply whose reference is a number; `raw` is the reply with its marks.
+
+    The same amount in another unit is right, and the same number in another is wrong.
+
+    >>> [graded_number(said, ["5 km"], "", "").grade for said in ("5,000 m", "5 miles", "5")]
+    [1.0, 0.0, 1.0]
+    >>> graded_number("$49.90", ["49.90 EUR"], "", "").grade
+    0.0
+    """
+    wanted = [(value, measured(one)) for one in references if (value := number(one)) is not None]
+    if not wanted:
+        return Found(None, "the reference is no number")
+    value = result_of(said, asked, raw)
+    if value is None:
+        none = Found(None, "it states no number, or several of which none is the result")
+        return WRONG if refuses(said) else none
+    unit = unit_of(said, value)
+    percent = "%" in said
+    if "basis point" in said.casefold() and not any("basis point" in one.casefold() for one in references):
+        value, percent = value / 100, True
+    readings = {value}
+    if percent and not any("%" in one for one in references):
+        readings.add(value / 100)
+    if not percent and any("%" in one for one in references):
+        readings.add(value * 100)
+    found = [
+        _in_unit(one, unit, other, own or _asked_for(asked)) for one in readings for other, own in wanted
+    ]
+    if RIGHT in found:
+        return RIGHT
+    if any(one.grade is None for one in found):
+        return Found(None, OTHER_UNIT)
+    if any(_close(one, other) for one in other_readings(said) for other, _ in wanted):
+        return Found(None, BOTH_WAYS)
+    return WRONG
+
+
+def _in_unit(said: float, unit: Unit, wanted: float, own: Unit) -> Found:
+    """Whether two amounts are the same; where one has no unit, it is that of the other."""
+    same = _close(said, wanted)
+    if unit is None or own is None or unit == own:
+        return RIGHT if same else WRONG
+    if unit[0] == own[0]:
+        return RIGHT if math.isclose(said * unit[1], wanted * own[1], rel_tol=1e-6) else WRONG
+    if {unit[0], own[0]} == DEGREES:
+        return RIGHT if math.isclose(_celsius(said, unit), _celsius(wanted, own), abs_tol=0.01) else WRONG
+    if {unit[0], own[0]} <= CURRENCIES:
+        return WRONG
+    return (
+        Found(None, OTHER_UNIT)
+        if same and {unit[0], own[0]} != {"mass", "pounds sterling"}
+        else Found(float(same))
+    )
+
+
+def _celsius(value: float, unit: tuple[str, float]) -> float:
+    return value if unit[0] == "celsius" else (value - 32) / 1.8
+
+
+def _asked_for(asked: str) -> Unit:
+    """The unit that a question asks for, None where it asks for none or for several."""
+    words = ("".join(one) for one in IN_UNIT.findall(asked))
+    found = {unit for one in words if (len(one) > 1 or not one.isascii()) and (unit := measured(f"1 {one}"))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
