@@ -115,6 +115,8 @@ def chart(lines: dict[str, Array], target: Path) -> None:
     import altair as alt
     import pandas as pd
 
+    from calibrant.report.drawing import dressed, save
+
     rows = [
         {"day": month * MONTH + MONTH / 2, "what": what, "value": value, "by": name}
         for name, months in lines.items()
@@ -129,7 +131,7 @@ def chart(lines: dict[str, Array], target: Path) -> None:
             "day:Q", title="day of the year", scale=alt.Scale(domain=[0, 365], nice=False),
             axis=alt.Axis(values=[0, *HAPPENINGS, 365]),
         ), y=alt.Y("value:Q", title=None),
-        color=alt.Color("by:N", title=None, sort=list(METHODS)),
+        color=alt.Color("by:N", title=None, sort=list(METHODS), legend=alt.Legend(orient="top")),
         strokeDash=alt.StrokeDash("by:N", legend=None, sort=list(METHODS)),
     )  # fmt: skip
     panels = [
@@ -139,7 +141,11 @@ def chart(lines: dict[str, Array], target: Path) -> None:
         ).properties(width=620, height=150, title=what)
         for what in ("calibration error", "automatic share", "errors in 1,000 sent")
     ]
-    alt.vconcat(*panels).save(str(target))
+    save(
+        dressed(alt.vconcat(*panels), "The year of a desk, by four ways, in 28 days each"),
+        target,
+        title="A desk's year",
+    )
 
 
 def table(kept: dict[str, dict[str, dict[str, list[float]]]]) -> None:

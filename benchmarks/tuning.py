@@ -381,6 +381,8 @@ def chart(runs: Sequence[Rows], path: Path) -> None:
     import altair as alt
     import pandas as pd
 
+    from calibrant.report.drawing import dressed, save
+
     rows = []
     for way in ("base", "tuned", "tuned + Platt", "mean_logprob"):
         if way not in runs[0].scores:
@@ -411,7 +413,12 @@ def chart(runs: Sequence[Rows], path: Path) -> None:
         drawn.mark_line(),
         drawn.mark_point(filled=True).encode(size=alt.Size("answers:Q")),
     )
-    alt.layer(*layers).properties(width=420, height=420).save(str(path))
+    made = alt.layer(*layers).properties(width=420, height=420)
+    save(
+        dressed(made, "How often right by how sure, before and after"),
+        path,
+        title="How sure and how often right",
+    )
 
 
 def tiny(folder: Path) -> Iterator[list[str]]:

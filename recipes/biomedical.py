@@ -232,13 +232,20 @@ def chart(points: list[dict[str, Any]], path: Path) -> None:
     """The learning curve: mean Flex-ECE against labels, one line for each calibrator, and the raw one."""
     import altair as alt
 
+    from calibrant.report.drawing import dressed, save
+
     rows = [{"labels": one["labels"], "Flex-ECE": one["after"], "map": one["calibrator"]} for one in points]
     rows += [{"labels": one["labels"], "Flex-ECE": one["raw"], "map": "raw"} for one in points]
     drawn = alt.Chart(alt.Data(values=rows)).mark_line(point=True).encode(
         alt.X("labels:Q", scale=alt.Scale(type="log"), title="labelled answers"),
         alt.Y("Flex-ECE:Q", title="mean Flex-ECE on other answers"), alt.Color("map:N", title=None),
     )  # fmt: skip
-    drawn.properties(width=420, height=260).save(str(path))
+    made = drawn.properties(width=420, height=260)
+    save(
+        dressed(made, "Mean Flex-ECE by labelled answers, a line for each map"),
+        path,
+        title="The learning curve",
+    )
 
 
 def made_up(seed: int = 0) -> list[dict[str, Any]]:

@@ -526,6 +526,8 @@ def chart(found: list[dict[str, Any]], path: Path) -> None:
     """By set: the ECE raw and scaled beside the noise floor, and the share that scaling takes away."""
     import altair as alt
 
+    from calibrant.report.drawing import INK, dressed, save
+
     names = [one["set"] for one in found]
     errors = [
         {"set": one["set"], "ECE": value, "of": way}
@@ -544,7 +546,7 @@ def chart(found: list[dict[str, Any]], path: Path) -> None:
         alt.Color("of:N", title=None), alt.Shape("of:N", title=None),
     )  # fmt: skip
     base = alt.Chart(alt.Data(values=shares)).encode(alt.Y("set:N", sort=names, title=None, axis=None))
-    interval = base.mark_rule(clip=True).encode(
+    interval = base.mark_rule(clip=True, color=INK).encode(
         alt.X("low:Q", title="share taken away by temperature scaling", axis=alt.Axis(format="%"),
               scale=alt.Scale(domain=[-1, 1])),
         alt.X2("high:Q"),
@@ -554,7 +556,7 @@ def chart(found: list[dict[str, Any]], path: Path) -> None:
     )
     right = zero + interval + base.mark_point(filled=True, size=70).encode(alt.X("share:Q"))
     drawn = left.properties(width=300, height=200) | right.properties(width=300, height=200)
-    drawn.save(str(path))
+    save(dressed(drawn, "ECE of each set, and what a temperature takes away"), path, title="Entity matching")
 
 
 def packaged() -> str:

@@ -86,3 +86,11 @@ def test_the_index_of_papers_has_every_paper_and_module() -> None:
     for family in ("signals", "calibrators", "attacks"):
         for name in names(family):
             assert re.search(rf"[`/]{name}(?:\.py)?`", page), f"papers.md says nothing of {name}"
+
+
+def test_pictures_are_of_the_tables_as_they_are() -> None:
+    """A chart whose table was measured anew is drawn anew: python docs/charts.py."""
+    charts = runpy.run_path(str(ROOT / "docs" / "charts.py"))
+    for name, (rows, _) in charts["CHARTS"].items():
+        picture = (ROOT / "docs" / "pictures" / f"measured-{name}.svg").read_text()
+        assert f"<!-- rows {charts['digest'](rows())} -->" in picture, name

@@ -92,7 +92,7 @@ def headed(title: str, *lines: str) -> Any:
     )  # fmt: skip
 
 
-PADDING = {"left": 24, "top": 8, "right": 12, "bottom": 8}
+PADDING = {"left": 24, "top": 8, "right": 24, "bottom": 8}
 """Room for labels in a reader's font, which may be wider than the one that the drawing was measured in."""
 
 
@@ -106,6 +106,7 @@ def dressed(chart: Any, description: str) -> Any:
                  "titleFontWeight": "normal", "titlePadding": 10, **text},
         "legend": {"labelColor": INK, "labelFontSize": 14, "labelLimit": 320, "offset": 6,
                    "titleColor": INK, "titleFontSize": 13, "titleFontWeight": "normal"},
+        "title": {"color": INK},
         "view": {"stroke": MUTED},
     }  # fmt: skip
     return chart.properties(description=description, background="white", padding=PADDING, config=config)
