@@ -292,13 +292,13 @@ class Table:
     def number(self, value: Any, kind: str) -> Sql:
         """A number of 64 bits; of a text that is none, nothing.
 
-        A case, since comparisons of the column itself are answered from the statistics of files, which leave NaN out.
+        A case, since comparisons of the column itself are answered from the statistics of files, which leave NaN out,
+        and since the reader of CSV takes over a bare TRY_CAST and ends with an error at a text that is no number.
         """
         if kind == "boolean":
             return Sql(f"CAST(CAST({value} AS INTEGER) AS DOUBLE)")
-        if kind in ("number", "float"):
-            return Sql(f"CASE WHEN {value} IS NULL THEN NULL ELSE CAST({value} AS DOUBLE) END")
-        return Sql(f"TRY_CAST({value} AS DOUBLE)")
+        cast = "CAST" if kind in ("number", "float") else "TRY_CAST"
+        return Sql(f"CASE WHEN {value} IS NULL THEN NULL ELSE {cast}({value} AS DOUBLE) END")
 
     def text(self, value: Any) -> Sql:
         """Its first 60 characters."""

@@ -145,10 +145,9 @@ def _collect(
 ) -> None:
     n = got["n"]
     grade = np.array([np.nan if one is None else float(one) for one in got["g"].tolist()])
-    with np.errstate(invalid="ignore"):
-        bad = ~np.isnan(grade) & ~((grade >= 0) & (grade <= 1))
-    why = np.where((why == "") & np.isnan(grade), rules.NO_VERDICT, why)
-    why = np.where((why == "") & bad, rules.BAD_VERDICT, why)
+    there = np.isfinite(grade)
+    why = np.where((why == "") & ~there, rules.NO_VERDICT, why)
+    why = np.where((why == "") & there & ((grade < 0) | (grade > 1)), rules.BAD_VERDICT, why)
     made.rows, made.used = int(n.sum()), int(n[why == ""].sum())
     keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(n))
     order = np.argsort(codes, kind="stable")
