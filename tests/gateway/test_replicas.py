@@ -142,7 +142,10 @@ def test_three_replicas_switch_within_two_seconds_in_the_middle_of_load(
             status, said = run("releases", "promote", tmp_path / "release.json", "--store", url)
             at = time.monotonic()
             assert (status, second.release_id in said) == (0, True)
-            time.sleep(3)
+            while not all(any(a[3] == second.release_id for a in answers) for answers in told):
+                assert time.monotonic() < at + 3
+                time.sleep(0.05)
+            time.sleep(0.7)
             found[1].stop()  # one that comes back answers by what was promoted, whatever its file says
         finally:
             stop.set()
