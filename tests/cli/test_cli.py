@@ -1,8 +1,9 @@
-"""The command line as its users call it: a real process, its output, its exit status."""
+"""The command line as its users call it: its output, its exit status, and where it matters a real process."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,29 @@ def calibrant(*arguments: object, status: int = 0) -> subprocess.CompletedProces
     command = [sys.executable, "-W", "error", "-m", "calibrant", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == status, done.stderr + done.stdout
+    return done
+
+
+Said = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    """The same without the start of a process, which takes most of the time of a command."""
+
+    def done(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+        from calibrant import cli
+
+        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
+        left = 0
+        try:
+            cli.run()
+        except SystemExit as ended:
+            left = int(ended.code or 0)
+        said = capsys.readouterr()
+        assert left == status, said.err + said.out
+        return subprocess.CompletedProcess(arguments, left, said.out, said.err)
+
     return done
 
 
@@ -50,8 +74,8 @@ def test_audit_says_a_sentence_before_any_table(log: Path) -> None:
     assert "1 not usable: confidence above 1" in out
 
 
-def test_audit_json_has_the_fixed_fields(log: Path) -> None:
-    got = strict(calibrant("audit", log, "--by", "task", "--bins", 10, "--json").stdout)
+def test_audit_json_has_the_fixed_fields(inside: Said, log: Path) -> None:
+    got = strict(inside("audit", log, "--by", "task", "--bins", 10, "--json").stdout)
     assert (got["rows"], got["used"]) == (900, 899)
     assert got["unusable"] == {"confidence above 1": 1}
     assert {g["by"]["task"] for g in got["groups"]} == {"law", "art"}
@@ -64,17 +88,17 @@ def test_audit_json_has_the_fixed_fields(log: Path) -> None:
         assert group["brier"] == pytest.approx(group["mcb"] - group["dsc"] + group["unc"])
 
 
-def test_one_class_and_one_row_are_strict_json(tmp_path: Path) -> None:
+def test_one_class_and_one_row_are_strict_json(inside: Said, tmp_path: Path) -> None:
     for rows in (1, 40):
         path = tmp_path / f"log{rows}.csv"
         pd.DataFrame({"confidence": [0.9] * rows, "correct": [1] * rows}).to_csv(path, index=False)
-        group = strict(calibrant("audit", path, "--json").stdout)["groups"][0]
+        group = strict(inside("audit", path, "--json").stdout)["groups"][0]
         assert group["auroc"] is None
 
 
-def test_reports_are_written(log: Path, tmp_path: Path) -> None:
+def test_reports_are_written(inside: Said, log: Path, tmp_path: Path) -> None:
     page, text = tmp_path / "audit.html", tmp_path / "audit.md"
-    calibrant("audit", log, "--report", page, "--markdown", text)
+    inside("audit", log, "--report", page, "--markdown", text)
     assert page.read_text().lstrip().lower().startswith("<!doctype html>")
     assert "claims" in text.read_text()
 
@@ -109,10 +133,18 @@ def test_fit_apply_and_audit_again(log: Path, tmp_path: Path) -> None:
         (["audit", "LOG", "--bins", "0"], 2, "--bins"),
     ],
 )
-def test_errors_are_a_sentence_with_advice(log: Path, arguments: list[str], status: int, says: str) -> None:
-    done = calibrant(*(str(log) if a == "LOG" else a for a in arguments), status=status)
+def test_errors_are_a_sentence_with_advice(
+    inside: Said, log: Path, arguments: list[str], status: int, says: str
+) -> None:
+    done = inside(*(str(log) if a == "LOG" else a for a in arguments), status=status)
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_errors_of_a_process_are_a_sentence_too(log: Path) -> None:
+    done = calibrant("audit", log, "--by", "country", status=2)
+    assert "--by COLUMN" in " ".join(done.stderr.split())
+    assert (done.stdout, "Traceback" in done.stderr) == ("", False)
 
 
 def test_version_and_help() -> None:
@@ -143,30 +175,32 @@ def test_lines_in_a_pipe_are_not_broken(log: Path) -> None:
     )
 
 
-def test_what_a_fit_says_afterwards_does_not_depend_on_the_order_of_rows(log: Path, tmp_path: Path) -> None:
+def test_what_a_fit_says_afterwards_does_not_depend_on_the_order_of_rows(
+    inside: Said, log: Path, tmp_path: Path
+) -> None:
     pd.read_csv(log).sample(frac=1, random_state=1).to_csv(tmp_path / "other.csv", index=False)
-    one, other = (strict(calibrant("fit", path, "--json").stdout) for path in (log, tmp_path / "other.csv"))
+    one, other = (strict(inside("fit", path, "--json").stdout) for path in (log, tmp_path / "other.csv"))
     assert one["groups"] == other["groups"]
 
 
 SAYS = 'scripted:script={"2 + 2?" = "4", "2 + 2?\\n\\nStep by step." = "four"}'
 
 
-def test_ask_takes_any_model_route_and_policy_by_name(tmp_path: Path) -> None:
+def test_ask_takes_any_model_route_and_policy_by_name(inside: Said, tmp_path: Path) -> None:
     asked = ("ask", "2 + 2?", "--model", SAYS, "--free-form", "--store", tmp_path / "a.db", "--json")
-    plain = strict(calibrant(*asked).stdout)
+    plain = strict(inside(*asked).stdout)
     assert (plain["completion"]["text"], plain["policy"]) == (
         "4",
         "Bands(answer=0.85, disclaim=0.6, review=0.4, use='auto')",
     )
     other = ("--policy", "expected_cost:wrong=10:review=1", "--route", 'chain:plan=["Step by step."]')
-    told = strict(calibrant(*asked, *other).stdout)
+    told = strict(inside(*asked, *other).stdout)
     assert (told["completion"]["text"], [step["outcome"] for step in told["steps"]]) == ("four", ["four"])
     assert told["policy"].startswith("ExpectedCost(wrong=10.0, review=1.0")
     assert told["release"] not in (None, plain["release"])
-    done = calibrant(*asked, "--policy", "bands:anser=1", status=2)
+    done = inside(*asked, "--policy", "bands:anser=1", status=2)
     assert "the policy bands has an unknown key 'anser'. Did you mean 'answer'" in " ".join(
         done.stderr.split()
     )
-    done = calibrant(*asked[:2], "--model", "m", "--url", "http://127.0.0.1:9/v1", "--api", "chatt", status=2)
+    done = inside(*asked[:2], "--model", "m", "--url", "http://127.0.0.1:9/v1", "--api", "chatt", status=2)
     assert "Expected --api to be one of" in " ".join(done.stderr.split())
