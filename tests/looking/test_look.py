@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import calibrant
 from calibrant.cli import app
+from calibrant.errors import CalibrantError
 from calibrant.looking.asked import PRICED, TAKES, Asked
 from calibrant.looking.uses import labels_for_width
 from calibrant.metrics.gap import gap
@@ -151,7 +152,7 @@ def test_nothing_that_is_looked_at_fails(content: bytes, tmp_path: Path) -> None
 
 
 def test_a_missing_file_a_folder_and_a_frame(tmp_path: Path) -> None:
-    assert "no such file" in calibrant.look(tmp_path / "none.csv").kind
+    assert calibrant.look(tmp_path / "none.csv").kind == "no file"
     world(50).to_csv(tmp_path / "a.csv")
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     several = calibrant.look(tmp_path)
@@ -200,3 +201,29 @@ def test_a_column_found_by_what_it_holds_is_not_the_graders_score() -> None:
 def test_commands_quote_what_a_shell_would_take_apart() -> None:
     asked = Asked(log="a b.csv", by=("x,y", "z"), named={"correct": "said == key"})
     assert shlex.split(asked.line("audit"))[2:] == ["a b.csv", "--by", '"x,y",z', "--correct", "said == key"]
+
+
+def test_nothing_is_added_to_a_refusal_that_says_all(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    questions = tmp_path / "questions.csv"
+    questions.write_text("text\n2 + 2?\n")
+    asked = [
+        "elicit",
+        questions,
+        "--model",
+        "m",
+        "--url",
+        "http://localhost:1/v1",
+        "-o",
+        tmp_path / "new.jsonl",
+    ]
+    for command in (
+        ["audit", tmp_path / "none.csv"],
+        ["fit", tmp_path / "empty.csv"],
+        asked,
+    ):
+        refused = CliRunner().invoke(app, list(map(str, command))).exception
+        assert isinstance(refused, CalibrantError) and not getattr(refused, "__notes__", []), command
+    (tmp_path / "a.bin").write_bytes(b"%PDF-1.7\n\0\1")
+    refused = CliRunner().invoke(app, ["audit", str(tmp_path / "a.bin")]).exception
+    assert getattr(refused, "__notes__", []) == [f"{tmp_path / 'a.bin'} is 11 bytes, a PDF document."]

@@ -25,7 +25,7 @@ def note_what_works(error: UnusableInput, command: str, given: Mapping[str, Any]
 
     from .options import columns
 
-    if command not in TAKES or command == "look":
+    if command not in TAKES or command in ("look", "elicit"):  # the log of which is what it writes
         return
     named: dict[str, Any] = {name: given.get(name) for name in READ if isinstance(given.get(name), str)}
     if command in PRICED:

@@ -60,6 +60,13 @@ def demo_command(
     """Ask the embedded model a few hundred facts, calibrate on half and show the other; then a made-up desk's year."""
     import time
 
+    for module in (
+        "sqlalchemy",
+        "xllamacpp",
+        "altair",
+        "starlette",
+    ):  # one error that names all that it needs
+        require(module, "The demonstration", "cli,embedded,report,gateway")
     from calibrant.demo import demo
     from calibrant.demo.year import year
     from calibrant.looking.following import after_demo

@@ -28,7 +28,7 @@ from .sampled import (
 )
 from .seen import Seen, Use
 from .settling import Settled, Way, likely, settled
-from .unreadable import bytes_told
+from .unreadable import PLAIN, bytes_told
 from .uses import uses_of
 
 __all__ = ["Look", "look"]
@@ -95,7 +95,9 @@ class Look:
         }  # fmt: skip
 
     def short(self) -> list[str]:
-        """What it is, its columns, and what would read it, in a few lines."""
+        """What it is, its columns, and what would read it, in a few lines; none of a file that has nothing in it."""
+        if self.kind in PLAIN:
+            return []
         told = [f"{self.source} is {self.kind}" + (f", {self.rows:,} rows." if self.rows else ".")]
         if self.columns:
             shown = [f"{one.name} ({', '.join(one.examples) or one.kind})" for one in self.columns[:12]]
@@ -206,8 +208,8 @@ def _unread(log: Any, asked: Asked, why: str) -> Look:
     if parted(asked.log):
         kind = "no table that can be read"
     else:
-        kind = bytes_told(asked.log) if isinstance(log, str | Path) and "://" not in asked.log else "no log."
-    return Look(source=shown(asked.log), kind=kind.rstrip("."), readable=False, refusal=why)
+        kind = bytes_told(asked.log) if isinstance(log, str | Path) and "://" not in asked.log else "no log"
+    return Look(source=shown(asked.log), kind=kind, readable=False, refusal=why)
 
 
 def _kind(log: Any, source: Source) -> str:

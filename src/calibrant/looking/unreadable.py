@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["bytes_told"]
+__all__ = ["PLAIN", "bytes_told"]
 
 HEAD = 4096
 SIGNS = (
@@ -24,26 +24,31 @@ SIGNS = (
 """How files begin, and what they then are."""
 
 
+ABSENT, FOLDER, EMPTY = "no file", "a folder", "an empty file"
+PLAIN = (ABSENT, FOLDER, EMPTY)
+"""What a refusal has said already."""
+
+
 def bytes_told(path: str) -> str:
     """What a path leads to, and if that is a file how large it is and what it seems to hold.
 
-    >>> bytes_told("/no/such/file.csv")
-    'There is no such file.'
+    >>> bytes_told("/no/such/file.csv"), bytes_told("/")
+    ('no file', 'a folder')
     """
     try:
         where = Path(path)
         if not where.exists():
-            return "There is no such file."
+            return ABSENT
         if not where.is_file():
-            return "It is a folder." if where.is_dir() else "It is no ordinary file."
+            return FOLDER if where.is_dir() else "no ordinary file"
         size, head = where.stat().st_size, b""
         with where.open("rb") as file:
             head = file.read(HEAD)
     except (OSError, ValueError) as error:
-        return f"It cannot be read: {getattr(error, 'strerror', None) or error}."
+        return f"a file that cannot be read: {getattr(error, 'strerror', None) or error}"
     if not size:
-        return "It is empty."
-    return f"{size:,} bytes, {_sort(head)}."
+        return EMPTY
+    return f"{size:,} bytes, {_sort(head)}"
 
 
 def _sort(head: bytes) -> str:
