@@ -94,3 +94,10 @@ def test_pictures_are_of_the_tables_as_they_are() -> None:
     for name, (rows, _) in charts["CHARTS"].items():
         picture = (ROOT / "docs" / "pictures" / f"measured-{name}.svg").read_text()
         assert f"<!-- rows {charts['digest'](rows())} -->" in picture, name
+
+
+def test_pages_count_the_signals_that_there_are() -> None:
+    for page in ("README.md", "docs/index.md"):
+        counted = re.findall(r"(\d+) (?:ways|signals)\b", (ROOT / page).read_text())
+        assert counted
+        assert {int(n) for n in counted} == {len(names("signals"))}, page
