@@ -18,6 +18,7 @@ from calibrant.auditing import audit
 from calibrant.engines._relation import PROGRESS
 from calibrant.engines.duckdb import readable
 from calibrant.errors import UnusableInput
+from calibrant.fitting import fit
 from calibrant.logs import queries
 from calibrant.logs.gauged import beyond, gauged
 from calibrant.logs.scales import _beyond, _seen
@@ -180,11 +181,16 @@ def tied(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
         monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
         with monkeypatch.context() as patched:
             patched.setattr("calibrant.logs.tallies.Reader", None)  # no row is read
-            ours = read_log(log, **asked)
+            ours = read_log(log, **asked, folds=3)
         same(ours, theirs)
         for key, mine in ours.groups.items():
-            other = theirs.groups[key]
+            other, parts = theirs.groups[key], list(ours.folds[key].values())
             assert mine.clusters == other.clusters
+            for name in ("rows", "clusters", "total"):
+                assert sum(getattr(one, name) for one in parts) == pytest.approx(
+                    getattr(mine, name), abs=2
+                ), name
+            assert sum(one.hits.sum() for one in parts) == pytest.approx(mine.hits.sum())
             assert mine.design_effect == pytest.approx(other.design_effect, rel=1e-6)
             assert mine.local_effect == pytest.approx(other.local_effect, rel=1e-6)
 
@@ -218,6 +224,27 @@ def test_duckdb_counts_as_the_file_is_read(
     file: Path, of_file: list[Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted(monkeypatch, f"duckdb:{file}", of_file)
+
+
+def test_clusters_are_kept_whole_and_the_folds_say_what_those_of_rows_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    items = rng.integers(0, 2_000, 20_000)
+    claimed = (items + 1) / 2_001  # tells the item
+    right = rng.random(20_000) < claimed**2
+    ids = pa.array([f" {i}" if i else None for i in items.tolist()])
+    pq.write_table(pa.table({"confidence": claimed, "correct": right, "id": ids}), tmp_path / "log.parquet")
+    told = []
+    for rows in (0, 10**9):
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", rows)
+        log = read_log(tmp_path / "log.parquet", cluster="id", folds=5)
+        scores = np.concatenate([part.score[part.score > 0.001] for part in log.folds[()].values()])
+        assert len(np.unique(np.round(scores * 2_001))) == len(scores)
+        assert min(part.rows for part in log.folds[()].values()) > 3_000
+        (group,) = fit(tmp_path / "log.parquet", calibrator="platt", cluster="id").to_dict()["groups"]
+        told.append([group["after"][name] for name in ("brier", "log_loss", "ece")])
+    np.testing.assert_allclose(told[0], told[1], atol=0.005)
 
 
 def test_so_many_groups_are_counted_coarsely_or_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +369,7 @@ def test_what_is_read_row_by_row_is_said(file: Path, monkeypatch: pytest.MonkeyP
     told: list[tuple[str, float | None, int | None]] = []
     token = PROGRESS.set(lambda *given: told.append(given))
     asked: dict[str, Any] = {"confidence": "double", "correct": "flag"}
-    read = read_log(f"duckdb:{file}", **asked, cluster="shard", folds=5)
+    read = read_log(f"duckdb:{file}", confidence="texts", correct="flag", cluster="shard")
     PROGRESS.reset(token)
     assert any(n.startswith("4,000 rows were read one by one to tie those of a cluster") for n in read.notes)
     assert told[0] == (str(file), 0.0, N) and told[-1] == (f"{file} is read row by row", 1.0, None)

@@ -134,6 +134,10 @@ class Relation(Protocol):
         """
         ...
 
+    def drawn(self, texts: Sequence[Any], salt: str) -> Any | None:
+        """A number from 0 to below 1 that hangs on the texts and the salt alone, as if drawn; None if it cannot."""
+        ...
+
     def whole(self, value: Any) -> Any:
         """The largest integer that is not above a number."""
         ...

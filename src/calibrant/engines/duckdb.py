@@ -316,6 +316,11 @@ class Table:
             text = f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) {there} END"
         return Sql(f"nullif(trim({text}, {literal(BLANKS)}), '')")
 
+    def drawn(self, texts: Sequence[Any], salt: str) -> Sql:
+        """A number from 0 to below 1 that hangs on the texts and the salt alone."""
+        told = ", ".join(f"coalesce({sql_of(one)}, '')" for one in texts)
+        return Sql(f"((md5_number_lower(concat_ws('|', {told}, {literal(salt)})) >> 11)::DOUBLE / {1 << 53})")
+
     def _type(self, name: str) -> str:
         with readable(self.name):
             return str(self._cursor().sql(f"{self._selected([name])} LIMIT 0").types[0])

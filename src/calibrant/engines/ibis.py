@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any, ClassVar
 
 from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, WHOLE, chosen, shown, watched
@@ -17,6 +18,8 @@ __all__ = ["Ibis", "IbisTable"]
 
 BATCH = 131_072
 NAMES = {"postgres": "PostgreSQL", "duckdb": "DuckDB", "bigquery": "BigQuery", "clickhouse": "ClickHouse"}
+HASHED = 1 << 52
+"""Of a hash, as many lower values as numbers of 64 bits tell apart."""
 SMALLEST = 1e-200
 """A positive number below it counts as it: some engines end with an error where a product underflows."""
 
@@ -215,6 +218,15 @@ class IbisTable:
             ]
             text = self.cases(cases, text)
         return text.strip().nullif("")
+
+    def drawn(self, texts: Sequence[Any], salt: str) -> Any | None:
+        """A number from 0 to below 1 that hangs on the texts and the salt alone; None where the backend has no hash."""
+        ibis = _ibis(self.name)
+        backends = self.table._find_backends()[0]
+        if not backends or not backends[0].has_operation(ibis.expr.operations.Hash):
+            return None
+        told = reduce(add, (one.coalesce("") + "|" for one in texts)) + salt
+        return (told.hash() & (HASHED - 1)).cast("float64") / float(HASHED)
 
     def whole(self, value: Any) -> Any:
         """The largest integer that is not above a number."""

@@ -200,6 +200,12 @@ class SparkTable:
             )
         return f.nullif(f.btrim(text, f.lit(BLANKS)), f.lit(""))
 
+    def drawn(self, texts: Sequence[Any], salt: str) -> Any:
+        """A number from 0 to below 1 that hangs on the texts and the salt alone."""
+        f = self._f
+        told = f.concat_ws("|", *(f.coalesce(one, f.lit("")) for one in texts), f.lit(salt))
+        return f.shiftrightunsigned(f.xxhash64(told), 12).cast("double") / float(1 << 52)
+
     def whole(self, value: Any) -> Any:
         """The largest integer that is not above a number."""
         return self._f.floor(value).cast("int")

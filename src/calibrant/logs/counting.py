@@ -18,18 +18,19 @@ from numpy.typing import NDArray
 from ..clusters import weight_effects
 from ..columns import GRID, cell_mean
 from ..engines._relation import Relation
+from ..fits.crossfit import folds as dealt
 from ..maps.units import Unit
 from ..tally import Tally
 from . import values as rules
 from .keys import Key, group_codes
 from .numerals import Seen
-from .queries import STATE, WHY, ZERO, Asked, above, graded
+from .queries import STATE, WHY, ZERO, Asked, Unpartable, above, graded
 from .repeats import item_columns
 from .roles import Roles
 from .scales import Units
 from .sources import Source
 from .tables import block_of
-from .tied import MOST_GROUPS, effects
+from .tied import MOST_GROUPS, Effects, effects
 from .verdicts import Verdicts
 
 __all__ = ["Counts", "count", "countable", "repeating"]
@@ -44,9 +45,10 @@ def countable(units: Units) -> bool:
 class Counts:
     """Rows counted, whichever way, and the tallies and units of their groups.
 
-    The engine gives no `folds`, since so many rows are parted on their tallies, and no `constants`, which would cost
-    another look at every row: name them with `by`. `repeated` says which ids repeat, `tied` are the columns by which
-    such rows are to be tied together, `seen` what the numbers of a column counted as fractions are like.
+    The engine gives `folds` of clusters alone, since so many rows are parted on their tallies, and no `constants`,
+    which would cost another look at every row: name them with `by`. `repeated` says which ids repeat, `tied` are the
+    columns by which such rows are to be tied together, `seen` what the numbers of a column counted as fractions are
+    like.
     """
 
     rows: int = 0
@@ -66,17 +68,22 @@ class Counts:
     seen: Seen = field(default_factory=Seen)
 
 
-def count(source: Source, roles: Roles, unit: Unit) -> Counts | None:
+def count(source: Source, roles: Roles, unit: Unit, folds: int = 0) -> Counts | None:
     """Tallies of the groups of a table that an engine counts; memory does not grow with its rows.
 
-    Scores are of one unit for all groups (see `countable`). None where rows are to be tied together, and there are too
-    many groups or scores in words.
+    Scores are of one unit for all groups (see `countable`). Clusters are kept whole in as many `folds`; rows without
+    clusters are parted on their tallies. None where rows are to be tied together, and there are too many groups or
+    scores in words, or clusters that the engine cannot put into folds.
     """
     assert source.table is not None
     table, verdicts = source.table, Verdicts(roles.words)
     kinds = table.kinds
     counts = Counts()
-    asked = Asked(table, roles, unit, kinds[roles.confidence], graded(table, roles.correct, kinds, verdicts))
+    try:
+        grades = graded(table, roles.correct, kinds, verdicts)
+        asked = Asked(table, roles, unit, kinds[roles.confidence], grades, folds=folds)
+    except Unpartable:
+        return None
     items = () if roles.tied else item_columns(source, roles)[:1]
     counts.repeated += [said for columns in items if (said := repeating(table, roles, columns))]
     grid = asked.grid()
@@ -88,21 +95,46 @@ def count(source: Source, roles: Roles, unit: Unit) -> Counts | None:
     got = block_of(made := asked.sums(grid), made.column_names)
     del made  # which may be as large
     counts.notes += verdicts.settled(roles.correct, source.name)
-    sums = {name: _plain(name, values) for name, values in got.items()}
+    parted = {name: _plain(name, values) for name, values in got.items()}
+    sums = _together(parted) if asked.parted else parted
     score, why = _collect(counts, sums, roles, unit, kinds, grid)
-    return counts if not roles.tied or _tie(counts, asked, sums, score, why) else None
+    found = _tie(counts, asked, sums, score, why) if roles.tied else {}
+    if found is None:
+        return None
+    if asked.parted:
+        parted["cell"] = parted["code"].astype(np.int64) % STATE
+        counts.folds = _folds(
+            parted, _scores(parted, unit, kinds[roles.confidence], grid)[0], roles, found, folds
+        )
+    return counts
+
+
+def _together(parted: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The sums of all folds; of keys each spelling apart, as they came."""
+    names = [name for name in parted if name.startswith("by") or name in ("t", "code")]
+    codes = np.zeros(len(parted["n"]), np.intp)
+    for name in names:
+        seen: dict[Any, int] = {}
+        where = [seen.setdefault(value, len(seen)) for value in parted[name].tolist()]
+        codes = codes * len(seen) + np.array(where, np.intp)
+    _, first, where_to = np.unique(codes, return_index=True, return_inverse=True)
+    return {
+        name: values[first] if name in names else np.bincount(where_to, values, len(first))
+        for name, values in parted.items()
+        if name != "fold"
+    }
 
 
 def _tie(
     counts: Counts, asked: Asked, got: dict[str, NDArray[Any]], score: NDArray[np.float64], why: NDArray[Any]
-) -> bool:
-    """Have the tallies know of the clusters; False where the engine is not to be asked for that."""
+) -> dict[Key, Effects] | None:
+    """Have the tallies know of the clusters; None where the engine is not to be asked for that."""
     roles, good = asked.roles, why == ""
     texts = got.get("t")
     if texts is not None and any(isinstance(one, str) and one != "" for one in texts[good]):
-        return False
+        return None
     if len(counts.groups) > MOST_GROUPS:
-        return False
+        return None
     by = [got[f"by{i}"] for i in range(len(roles.by))]
     keys, codes = group_codes(by, len(score))
     groups, cells, order = [], [], list(counts.groups)
@@ -112,13 +144,49 @@ def _tie(
         groups.append([{f"by{i}": value for i, value in enumerate(one)} for one in spelt])
         distinct, where = np.unique(score[at], return_inverse=True)
         cells.append((distinct, np.bincount(where, got["n"][at]).astype(np.int64)))
-    for key, (overall, local, clusters) in zip(order, effects(asked, roles.tied, groups, cells), strict=True):
-        tally = counts.groups[key]
-        counts.groups[key] = replace(
-            tally, clusters=clusters, design_effect=overall * tally.design_effect,
-            local_effect=local * tally.local_effect,
-        )  # fmt: skip
-    return True
+    found = dict(zip(order, effects(asked, roles.tied, groups, cells), strict=True))
+    for key, one in found.items():
+        counts.groups[key] = _tied_by(counts.groups[key], one, one.clusters)
+    return found
+
+
+def _tied_by(tally: Tally, found: Effects, clusters: int) -> Tally:
+    return replace(
+        tally, clusters=clusters, design_effect=found.overall * tally.design_effect,
+        local_effect=found.local * tally.local_effect,
+    )  # fmt: skip
+
+
+def _folds(
+    got: dict[str, NDArray[Any]],
+    score: NDArray[np.float64],
+    roles: Roles,
+    effects: Mapping[Key, Effects],
+    folds: int,
+) -> dict[Key, dict[int, Tally]]:
+    """Each group's clusters by fold, with what the whole group tells of clusters; rows in none are dealt out."""
+    good = (got["code"] % STATE <= ZERO) & (got["code"] < STATE)
+    keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(score))
+    made: dict[Key, dict[int, Tally]] = {}
+    for key, found in effects.items():
+        held = made.setdefault(key, {})
+        at = np.flatnonzero(good & (codes == keys.index(key)))
+        for fold in np.unique(got["fold"][at]).astype(int).tolist():
+            rows = at[got["fold"][at] == fold]
+            tally = _tied_by(_tally(got, rows, score[rows]), found, found.clusters_of.get(fold, 0))
+            lone = [replace(one, clusters=one.rows) for one in dealt(tally, folds)] if fold < 0 else []
+            for i, one in enumerate(lone) if lone else [(fold, tally)]:
+                held[i] = held[i] + one if i in held else one
+    return {key: dict(sorted(held.items())) for key, held in made.items()}
+
+
+def _tally(got: dict[str, NDArray[Any]], rows: NDArray[np.intp], score: NDArray[np.float64]) -> Tally:
+    """The tally of some of the sums."""
+    w = got.get("w", got["n"])
+    w2, wg2 = got.get("w2", w), got.get("wg2", got["wg"])  # of right and wrong, the square is the grade
+    first = w[rows], got["wg"][rows], wg2[rows]
+    rest: dict[str, Any] = _of_weights(score, first, got, rows) if "w4" in got else {}
+    return Tally.from_sums(score, *first, w2[rows], int(got["n"][rows].sum()), gridded=True, **rest)
 
 
 def repeating(table: Relation, roles: Roles, items: Sequence[str]) -> str | None:
@@ -184,20 +252,13 @@ def _into_groups(
     """The tally of each group, and its rows that cannot be used."""
     n = got["n"].astype(np.int64)
     keys, codes = group_codes([got[f"by{i}"] for i in range(len(roles.by))], len(n))
-    w = got.get("w", got["n"])
-    w2 = got.get("w2", w)
-    wg2 = got.get("wg2", got["wg"])  # of right and wrong, the square is the grade
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(keys) + 1))
     for key, start, end in zip(keys, ends[:-1], ends[1:], strict=True):
         at = order[start:end]
         rows, bad = at[why[at] == ""], at[why[at] != ""]
         if len(rows):
-            first = w[rows], got["wg"][rows], wg2[rows]
-            rest: dict[str, Any] = _of_weights(score[rows], first, got, rows) if roles.weight else {}
-            counts.groups[key] = Tally.from_sums(
-                score[rows], *first, w2[rows], int(n[rows].sum()), gridded=True, **rest
-            )
+            counts.groups[key] = _tally(got, rows, score[rows])
         lacking = counts.lost.setdefault(key, {})
         for i in bad:
             lacking[str(why[i])] = lacking.get(str(why[i]), 0) + int(n[i])

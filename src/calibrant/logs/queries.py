@@ -17,7 +17,7 @@ from . import values as rules
 from .roles import Roles
 from .verdicts import MOST_WORDS, Verdicts
 
-__all__ = ["MOST_SUMS", "STATE", "WHY", "ZERO", "Asked", "above", "graded"]
+__all__ = ["MOST_SUMS", "STATE", "WHY", "ZERO", "Asked", "Unpartable", "above", "graded"]
 
 ROUNDING = 1e-6
 """How far a grade may be from the number that it is spelt as: words are told apart by six digits."""
@@ -38,9 +38,13 @@ def above(unit: Unit) -> dict[int, str]:
     return {_ABOVE: rules.ABOVE_PERCENT if unit.scale == "percent" else rules.ABOVE}
 
 
+class Unpartable(Exception):
+    """The engine has nothing that puts clusters into folds."""
+
+
 class Asked:
     """What an engine is asked about the rows of a table: one expression, whatever the engine; `also` are columns as
-    they are.
+    they are. With `folds` the rows of a cluster are in the fold of its id, those that are in none in fold -1.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Asked:
         graded: tuple[Any, Any],
         *,
         also: Sequence[str] = (),
+        folds: int = 0,
     ) -> None:
         self.roles, self.unit, self.kind, self.kinds = roles, unit, kind, table.kinds
         raw, (grade, self.boolean) = table.column(roles.confidence), graded
@@ -67,7 +72,14 @@ class Asked:
         if roles.weight:
             made["w"] = _weight(table, roles)
         made |= {name: table.column(name) for name in (*also, *roles.tied)}
+        if folds and roles.tied:
+            made["fold"] = _fold(table, roles.tied, folds)
         self.name, self.table = table.name, table.derived(made)
+
+    @property
+    def parted(self) -> bool:
+        """Whether rows are in folds."""
+        return "fold" in self.table.kinds
 
     def grid(self) -> int:
         """Cells of [0, 1], as many as keep the number of sums within bounds."""
@@ -128,6 +140,7 @@ class Asked:
         c, g = table.column("c"), table.column("g")
         keys = {f"by{i}": table.column(f"by{i}") for i in range(len(self.roles.by))}
         keys |= {} if self.numeric else {"t": table.column("t")}
+        keys |= {"fold": table.column("fold")} if self.parted else {}
         sums = {"wc": c, "wg": g} | ({} if self.boolean else {"wg2": g * g})
         if self.roles.weight:
             w = table.column("w")
@@ -159,6 +172,14 @@ def _score(table: Relation, x: Any, scale: str) -> Any:
         "levels": lambda: x,
     }
     return made[scale]()
+
+
+def _fold(table: Relation, tied: Sequence[str], folds: int) -> Any:
+    texts = [table.spelt(name) for name in tied]
+    at = None if any(text is None for text in texts) else table.drawn(texts, "fold")
+    if at is None:
+        raise Unpartable
+    return table.cases([(table.missing(texts[-1]), -1)], table.whole(at * float(folds)))
 
 
 def _weight(table: Relation, roles: Roles) -> Any:

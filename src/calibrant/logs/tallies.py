@@ -139,18 +139,18 @@ def read_log(
 
 def _by_engine(source: Source, roles: Roles, folds: int, scale: str | None) -> Counts | None:
     """A long file counted by the engine that reads it; None where it must be read row by row."""
-    if not source.long or (roles.tied and folds):  # clusters are to be kept whole, whatever their number
+    if not source.long:
         return None
     if EMPTY.lower() in roles.words.meaning or answer_column(source, roles):
         return None
     if tell := PROGRESS.get():
         tell(source.name, 0.0, source.rows)
-    counts, units = _as_fractions(source, roles) if scale is None else (None, None)
+    counts, units = _as_fractions(source, roles, folds) if scale is None else (None, None)
     if counts is None or units is None:
         units = units_of(source, roles.confidence, roles.by, scale, counted=True)
         if not countable(units):
             return None
-        counts = count(source, roles, units.default)
+        counts = count(source, roles, units.default, folds)
         if counts is None:
             return None
     counts.notes += units.notes
@@ -158,7 +158,7 @@ def _by_engine(source: Source, roles: Roles, folds: int, scale: str | None) -> C
     return counts
 
 
-def _as_fractions(source: Source, roles: Roles) -> tuple[Counts | None, Units | None]:
+def _as_fractions(source: Source, roles: Roles, folds: int) -> tuple[Counts | None, Units | None]:
     """What is counted where the numbers are fractions, as most are, so that one look at them tells that they are.
 
     None where some are none, and where the first rows already say so.
@@ -168,7 +168,7 @@ def _as_fractions(source: Source, roles: Roles) -> tuple[Counts | None, Units | 
     apart = roles.confidence in source.scales or first.dtype.kind != "f"
     if apart or not ((first >= 0) & (first <= 1) | np.isnan(first)).all():
         return None, None
-    counts = count(source, roles, FRACTION)
+    counts = count(source, roles, FRACTION, folds)
     if counts is None or counts.unusable[BELOW] or counts.unusable[ABOVE]:
         return None, None
     return counts, fractions(roles.confidence, counts.seen)

@@ -7,6 +7,7 @@ than a few numbers for each group travel, however many clusters there are (`cali
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ..engines._relation import Relation
 from .queries import Asked
 
-__all__ = ["MOST_GROUPS", "effects"]
+__all__ = ["MOST_GROUPS", "Effects", "effects"]
 
 MOST_GROUPS = 200
 """Groups that are told apart within one expression; of more, with their parts, no engine would take it."""
@@ -26,44 +27,69 @@ TINY = 1e-30
 _SUMS = ("s2", "sw", "w2", "a", "b", "v", "n", "clusters")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """The design effect of a group, that within bins of about equal score, and its clusters, in all and by fold."""
+
+    overall: float
+    local: float
+    clusters: int
+    clusters_of: Mapping[int, int]
+
+
 def effects(
     asked: Asked,
     tied: Sequence[str],
     groups: Sequence[Sequence[Mapping[str, Any]]],
     cells: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]],
-) -> list[tuple[float, float, int]]:
-    """For each group the design effect, that within bins of about equal score, and the number of clusters.
+) -> list[Effects]:
+    """For each group what its clusters do.
 
     `groups` hold for each the values of its columns `by0`, `by1` ..., in all the ways in which they are spelt, `cells`
     its scores in their order and the rows of each. A row without a value in the last column of `tied` is a cluster
     of its own. Bins are cut between cells.
     """
-    table = asked.table
-    known = [(_alike(table, values), i) for i, several in enumerate(groups) for values in several if values]
-    group = table.cases(known, len(groups) if known else 0)
-    whole = _sums(asked, tied, group, 0)
+    table = _numbered(asked, groups)
+    whole = _sums(
+        asked, table, tied, table.column("fold") if asked.parted else table.whole(table.column("c") * 0.0)
+    )
     found = []
     edges: list[NDArray[np.float64]] = []
     for i, (score, rows) in enumerate(cells):
-        clusters = int(whole[i, 0]["clusters"])
+        several = {fold: sums for (one, fold), sums in whole.items() if one == i}  # no cluster is in two
+        of_all = {name: sum(sums[name] for sums in several.values()) for name in (*_SUMS, "s", "t")}
+        clusters = int(of_all["clusters"])
         bins = max(2, min(15, round(clusters**0.4)))
         below = np.cumsum(rows) - rows
         at = (below / rows.sum() * bins).astype(np.intp)
         first = np.r_[True, at[1:] != at[:-1]]
         edges.append(_between(score)[first])
-        found.append((_effect({0: whole[i, 0]}, 1), clusters, bins))
-    parts = [
-        ((group == i) & (table.column("c") < float(edge)), before)
-        for i, several in enumerate(edges)
-        for before, edge in enumerate(several[1:])
+        by_fold = {fold: int(sums["clusters"]) for fold, sums in several.items()}
+        found.append((_effect({0: of_all}, 1), clusters, bins, by_fold))
+    group, c = table.column("grp"), table.column("c")
+    parts = [  # within its group alone, since a row is held against each of these
+        (group == i, table.cases([(c < float(edge), at) for at, edge in enumerate(one[1:])], len(one) - 1))
+        for i, one in enumerate(edges)
     ]
-    last = table.cases([(group == i, len(several) - 1) for i, several in enumerate(edges)], 0)
-    apart = _sums(asked, tied, group, table.cases(parts, last))
+    apart = _sums(asked, table, tied, table.cases(parts, 0))
     made = []
-    for i, (overall, clusters, bins) in enumerate(found):
+    for i, (overall, clusters, bins, by_fold) in enumerate(found):
         held = {part: sums for (one, part), sums in apart.items() if one == i}
-        made.append((overall, _effect(held, bins), clusters))
+        local = _effect(held, bins)
+        made.append(Effects(overall=overall, local=local, clusters=clusters, clusters_of=by_fold))
     return made
+
+
+def _numbered(asked: Asked, groups: Sequence[Sequence[Mapping[str, Any]]]) -> Relation:
+    """The rows with the number of their group, and 1 where they can be used: worked out once, and not in each sum."""
+    table = asked.table
+    known = [(_alike(table, values), i) for i, several in enumerate(groups) for values in several if values]
+    group = table.cases(known, len(groups)) if known else table.whole(table.column("c") * 0.0)
+    needed = ["c", "g", *(name for name in ("w", "fold") if name in table.kinds), *asked.roles.tied]
+    return table.derived(
+        {name: table.column(name) for name in needed}
+        | {"grp": group, "used": table.cases([(asked.usable(), 1)], 0)}
+    )
 
 
 def _between(score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,29 +105,27 @@ def _alike(table: Relation, values: Mapping[str, Any]) -> Any:
     return reduce(and_, conditions)
 
 
-def _id(asked: Asked, name: str) -> Any:
+def _id(asked: Asked, table: Relation, name: str) -> Any:
     """A column of ids, of texts with one spelling for what is missing."""
-    table, value = asked.table, asked.table.column(name)
+    value = table.column(name)
     text = asked.kinds[name] == "text"
     return table.cases([(table.missing(value), table.constant(""))], value) if text else value
 
 
 def _sums(
-    asked: Asked, tied: Sequence[str], group: Any, part: Any
+    asked: Asked, table: Relation, tied: Sequence[str], part: Any
 ) -> dict[tuple[int, int], dict[str, float]]:
     """Of each group and part: over clusters and over rows, sums of the residuals and their squares."""
-    table = asked.table
     nothing = table.column("c") * 0.0  # which has 64 bits everywhere; a literal is a decimal to some engines
     w = table.column("w") if asked.roles.weight else nothing + 1.0
     apart = table.column("g") - table.column("c")
-    seen = asked.usable() & ((apart < -TINY) | (apart > TINY))
-    part = table.cases([(table.missing(table.column("c")), 0)], part)
-    used = table.cases([(asked.usable(), 1)], 0)
+    used = table.column("used")
+    seen = (used == 1) & ((apart < -TINY) | (apart > TINY))
     ids = [f"id{i}" for i in range(len(tied))]
-    made = {"grp": group, "part": part, "used": used}
-    made["w"] = table.cases([(asked.usable(), w)], nothing)
+    made = {"grp": table.column("grp"), "part": table.cases([(used == 1, part)], 0), "used": used}
+    made["w"] = table.cases([(used == 1, w)], nothing)
     made["r"] = table.cases([(seen, apart)], nothing)
-    rows = table.derived(made | {key: _id(asked, name) for key, name in zip(ids, tied, strict=True)})
+    rows = table.derived(made | {key: _id(asked, table, name) for key, name in zip(ids, tied, strict=True)})
     r, w = rows.column("r"), rows.column("w")
     keys = {name: rows.column(name) for name in ("grp", "part", "used", *ids)}
     each = rows.summed(
