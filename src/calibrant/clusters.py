@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,29 @@ from numpy.typing import NDArray
 
 from .errors import UnusableInput
 
-__all__ = ["design_effects", "weight_effects"]
+__all__ = ["Picked", "counted_weights", "design_effects", "of_weights", "weight_effects"]
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picked:
+    """One answer of each cluster, drawn by its weight there, as an engine drew it: arrays of shape (different ones,).
+
+    `count` clusters gave an answer of this `score` and `grade` and have this `mass`, the total weight of their answers;
+    the largest cluster has `largest` answers.
+    """
+
+    score: Floats
+    grade: Floats
+    mass: Floats
+    count: NDArray[np.int64]
+    largest: int
+
+    @property
+    def clusters(self) -> int:
+        """How many there are."""
+        return int(self.count.sum())
 
 
 def design_effects(
@@ -51,6 +72,27 @@ def weight_effects(
         alike = float((v / w * (wg2 - 2 * middle * wg + middle**2 * w)).sum())
         found.append(max(exact / alike, 1.0) if alike > 1e-9 * float(v.sum()) else 1.0)
     return found[0], found[1]
+
+
+def of_weights(
+    score: Floats, first: tuple[Floats, ...], second: tuple[Floats, ...], fourth: float
+) -> dict[str, float]:
+    """What a tally says of weights beyond their sums, which are those of `weight_effects`; `fourth` is that of w^4."""
+    overall, local = weight_effects(score, first, second)
+    return {"design_effect": overall, "local_effect": local, "weight4": fourth}
+
+
+def counted_weights(
+    score: Floats, grade: Floats, count: NDArray[np.int64], weight: Floats
+) -> dict[str, float]:
+    """The same of rows that stand for `count` equal ones each."""
+    distinct, where = np.unique(score, return_inverse=True)
+
+    def sums(n: Floats) -> tuple[Floats, ...]:
+        return tuple(np.bincount(where, n * grade**power, len(distinct)).astype(float) for power in range(3))
+
+    fourth = float((count * weight**4).sum())
+    return of_weights(distinct, sums(count * weight), sums(count * weight**2), fourth)
 
 
 def _effect(r: Floats, w: Floats, code: NDArray[np.intp], where: NDArray[np.intp], bins: int) -> float:

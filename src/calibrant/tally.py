@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .clusters import design_effects, weight_effects
+from .clusters import counted_weights, design_effects, of_weights, weight_effects
 from .columns import EXACT_ROWS, GRID, SNAP, cell_mean, cell_of, check, column
 from .shown import Shown
 
@@ -149,10 +149,15 @@ class Tally(Shown):
         )  # fmt: skip
 
     @classmethod
-    def counted(cls, score: Floats, grade: Floats, count: NDArray[np.int64]) -> Tally:
-        """Of rows that stand for `count` equal ones each, shape (n,): the tally of all of those."""
-        n, gridded = count.astype(np.float64), count.sum() > EXACT_ROWS
-        made = cls.from_sums(score, n, n * grade, n * grade**2, n, int(count.sum()), gridded=bool(gridded))
+    def counted(
+        cls, score: Floats, grade: Floats, count: NDArray[np.int64], weight: Floats | None = None
+    ) -> Tally:
+        """Of rows that stand for `count` equal ones each, of this weight, shape (n,): the tally of all of those."""
+        gridded, w = bool(count.sum() > EXACT_ROWS), np.ones(len(score)) if weight is None else weight
+        n, rest = count * w, {} if weight is None else counted_weights(score, grade, count, weight)
+        made = cls.from_sums(
+            score, n, n * grade, n * grade**2, n * w, int(count.sum()), gridded=gridded, **rest
+        )
         return made + cls.of([], []) if gridded else made  # which puts it on the grid
 
     def __add__(self, other: Tally) -> Tally:
@@ -298,18 +303,13 @@ def _exact(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] |
     weight2 = weight if w is None else _sum(where, np.square(w, dtype=np.float64), m)
     if w is not None:
         v = np.square(w, dtype=np.float64)
-        rest = _of_weights(
-            score, (weight, hits, hits2), (weight2, _sum(where, g * v, m), _sum(where, g * g * v, m)), v
+        rest = of_weights(
+            score,
+            (weight, hits, hits2),
+            (weight2, _sum(where, g * v, m), _sum(where, g * g * v, m)),
+            float(v @ v),
         )
     return cls.from_sums(score, weight, hits, hits2, weight2, len(c), **rest)
-
-
-def _of_weights(
-    score: Floats, first: tuple[Floats, ...], second: tuple[Floats, ...], v: Floats
-) -> dict[str, float]:
-    """What a tally says of weights beyond their sums; `v` are the squares of the rows' weights."""
-    overall, local = weight_effects(score, first, second)
-    return {"design_effect": overall, "local_effect": local, "weight4": float(v @ v)}
 
 
 def _on_grid(cls: type[Tally], c: NDArray[Any], g: NDArray[Any], w: NDArray[Any] | None) -> Tally:

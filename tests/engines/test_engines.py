@@ -162,6 +162,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, log: Any, of_file: list[Log]) -> No
     ours, theirs = (measures(one) for one in (log, f"duckdb:{file}"))
     assert ours == theirs
     certified(monkeypatch, log, file)
+    drawn(monkeypatch, log, file)
     tied(monkeypatch, log, file)
 
 
@@ -218,6 +219,48 @@ def certified(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
         assert [mine[n] for n in ("rows", "used", "unusable")] == [
             other[n] for n in ("rows", "used", "unusable")
         ]
+
+
+DRAWN: list[dict[str, Any]] = [
+    {"confidence": "double", "correct": "holes", "weight": "heft", "by": "task"},
+    {"confidence": "percents", "correct": "grades", "cluster": "asked", "scale": "percent", "by": "task"},
+    {
+        "confidence": "decimal",
+        "correct": "flag",
+        "cluster": "asked,shard",
+        "weight": "heft",
+        "over": "answers",
+    },
+    {"confidence": "single", "correct": "flag", "cluster": "asked", "over": "clusters"},
+]
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, log: Any, file: Path) -> None:
+    """Where answers are drawn for a test, what they are drawn from, and how many, is what it is of rows."""
+    same = ("evidence", "labels_used", "by", "over")
+    for asked in DRAWN:
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 10**9)
+        theirs = plan_thresholds(file, max_error=0.6, delta=0.2, **asked)
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", 0)
+        with monkeypatch.context() as patched:
+            patched.setattr("calibrant.logs.rows.Reader", None)  # no row is read
+            ours = plan_thresholds(log, max_error=0.6, delta=0.2, **asked)
+        assert (ours.rows.rows, ours.rows.used, ours.rows.unusable) == (
+            theirs.rows.rows, theirs.rows.used, theirs.rows.unusable,
+        )  # fmt: skip
+        for mine, other in zip(ours.certificates.certificates, theirs.certificates.certificates, strict=True):
+            assert [getattr(mine, name) for name in same] == [getattr(other, name) for name in same]
+            assert mine.max_weight == pytest.approx(other.max_weight)
+            assert mine.method.partition(", from")[0] == other.method.partition(", from")[0]
+            assert abs(mine.tested - other.tested) <= 5 * np.sqrt(other.tested + 1)
+        for key, rows in theirs.rows.groups.items():
+            if rows.clusters is not None:
+                picked = ours.rows.groups[key].picked
+                sizes = np.unique(rows.clusters, return_counts=True)[1]
+                assert picked is not None
+                assert (picked.clusters, picked.largest) == (len(sizes), sizes.max())
+                total = len(rows.clusters) if rows.weights is None else rows.weights.sum()
+                assert (picked.mass * picked.count).sum() == pytest.approx(total)
 
 
 def test_duckdb_counts_as_the_file_is_read(

@@ -341,12 +341,12 @@ def test_answers_that_were_counted_are_certified_as_one_by_one(rows: int, risk: 
         assert certify(*pairs, count=count, **asked).to_dict() == certify(scores, right, **asked).to_dict()
 
 
-def test_grades_that_were_counted_are_coins_and_weights_are_refused() -> None:
+def test_grades_that_were_counted_are_coins_and_ids_of_clusters_are_refused() -> None:
     made = [
         certify([0.9, 0.4], [0.97, 0.0], count=[2_000, 10], max_error=0.05, delta=0.1, seed=seed)
         for seed in range(200)
     ]
     wrong = np.array([one.wrong for one in made if one.certified])
     assert len(wrong) == 200 and abs(wrong.mean() - 70) < 3 and 5 < wrong.std() < 10
-    with pytest.raises(Misuse, match="no weights and clusters"):
-        certify([0.9], [1.0], count=[50], weight=[2.0], max_error=0.1, delta=0.1)
+    with pytest.raises(Misuse, match="no ids of clusters"):
+        certify([0.9], [1.0], count=[50], cluster=["a"], max_error=0.1, delta=0.1)

@@ -147,10 +147,10 @@ def test_steps_of_other_scales(scale: str, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "others",
     [
-        {"weight": cycled([1.0, 2.0], 60)}, {"cluster": [i // 3 for i in range(60)]},
-        {"item_id": [i % 40 for i in range(60)]}, {"answer": cycled(["x", "", "y"], 60)},
+        {"answer": cycled(["x", "", "y"], 60)},
+        {"cluster": [i // 3 for i in range(60)], "confidence": cycled(["likely", "0.9"], 60)},
     ],
-)  # fmt: skip
+)
 def test_rows_that_say_more_are_read_one_by_one(
     others: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,14 @@ class Relation(Protocol):
         """e to its power."""
         ...
 
+    def log(self, value: Any) -> Any:
+        """The natural logarithm of a positive number."""
+        ...
+
+    def where_least(self, value: Any, by: Any) -> Any:
+        """Of the row of a group of which `by` is least, the value."""
+        ...
+
     def missing(self, value: Any) -> Any:
         """Whether nothing is there."""
         ...

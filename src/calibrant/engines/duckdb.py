@@ -333,6 +333,14 @@ class Table:
         """e to its power."""
         return Sql(f"exp({value})")
 
+    def log(self, value: Any) -> Sql:
+        """The natural logarithm of a positive number."""
+        return Sql(f"ln({value})")
+
+    def where_least(self, value: Any, by: Any) -> Sql:
+        """Of the row of a group of which `by` is least, the value."""
+        return Sql(f"arg_min({value}, {by})")
+
     def missing(self, value: Any) -> Sql:
         """Whether nothing is there."""
         return Sql(f"({value} IS NULL)")

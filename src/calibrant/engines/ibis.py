@@ -236,6 +236,14 @@ class IbisTable:
         """e to its power."""
         return value.exp()
 
+    def log(self, value: Any) -> Any:
+        """The natural logarithm of a positive number."""
+        return value.ln()
+
+    def where_least(self, value: Any, by: Any) -> Any:
+        """Of the row of a group of which `by` is least, the value."""
+        return value.argmin(by)
+
     def missing(self, value: Any) -> Any:
         """Whether nothing is there."""
         return value.isnull()

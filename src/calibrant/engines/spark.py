@@ -214,6 +214,14 @@ class SparkTable:
         """e to its power."""
         return self._f.exp(value)
 
+    def log(self, value: Any) -> Any:
+        """The natural logarithm of a positive number."""
+        return self._f.log(value)
+
+    def where_least(self, value: Any, by: Any) -> Any:
+        """Of the row of a group of which `by` is least, the value."""
+        return self._f.min_by(value, by)
+
     def missing(self, value: Any) -> Any:
         """Whether nothing is there."""
         return value.isNull()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, ndtri
 
+from ..clusters import Picked
 from ..errors import Misuse, UnusableInput
 from ..fits.logistic import fit_logistic
 from ..maps.calibration import CalibrationMap
@@ -41,6 +42,7 @@ def certify(
     delta: float,
     weight: ArrayLike | None = None,
     count: ArrayLike | None = None,
+    picked: Picked | None = None,
     largest: float | None = None,
     cluster: ArrayLike | None = None,
     prior_map: CalibrationMap | None = None,
@@ -71,8 +73,10 @@ def certify(
         1 / the probability with which the answer came to be labelled. An answer is kept with probability
         weight / largest weight, so that those kept are drawn as answers come.
     count : shape (n,), whole numbers, optional
-        How many equal answers each row stands for, without weights and clusters, and with `ordered`: what an engine
-        counts of a long log. What is certified is what those answers would give one by one.
+        How many equal answers each row stands for, of its weight, and with `ordered`: what an engine counts of a long
+        log. What is certified is what those answers would give one by one; where some are drawn, in law.
+    picked : calibrant.clusters.Picked, optional
+        With `count`, in place of `cluster`: one answer of each cluster, as an engine drew it.
     largest : float, optional
         The largest weight that can come; None for that of the labelled answers: of a kind of which none was labelled
         the promise says nothing.
@@ -125,9 +129,14 @@ def certify(
             drawn(scores, correct, weight, cluster, over, seed, largest or 0.0),
         )
     else:
-        tally, sample = _of_counts(
-            scores, correct, count, seed, plain=weight is None and cluster is None and ordered
-        )
+        if cluster is not None or not ordered:
+            raise Misuse(
+                "Answers that were counted are walked through in order, and have no ids of clusters."
+            )
+        c, g, n = (np.asarray(one, dtype=np.float64) for one in (scores, correct, count))
+        w = None if weight is None else np.asarray(weight, dtype=np.float64)
+        tally = Tally.counted(c, g, n.astype(np.int64), w)
+        sample = counted(c, g, n, seed, weight=w, picked=picked, over=over, largest=largest or 0.0)
     prior_map = getattr(prior_map, "map", prior_map)
     if prior_map is not None:
         _check_map(prior_map, tally, fingerprint)
@@ -201,18 +210,6 @@ def _check_map(prior_map: Any, tally: Tally, fingerprint: Fingerprint | None) ->
         )
 
 
-def _of_counts(
-    scores: ArrayLike, correct: ArrayLike, count: ArrayLike, seed: int, *, plain: bool
-) -> tuple[Tally, Sample]:
-    """The tally and the sample of answers that were counted."""
-    if not plain:
-        raise Misuse(
-            "Answers that were counted have no weights and clusters, and are walked through in order."
-        )
-    c, g = (np.asarray(one, dtype=np.float64) for one in (scores, correct))
-    return Tally.counted(c, g, np.asarray(count, dtype=np.int64)), counted(c, g, count, seed)
-
-
 def _coverage(reached: NDArray[np.bool_], sample: Sample) -> Estimate:
     """Share of answers, with the band of Dvoretzky, Kiefer, Wolfowitz and Massart, which holds at every threshold.
 
@@ -220,12 +217,7 @@ def _coverage(reached: NDArray[np.bool_], sample: Sample) -> Estimate:
     """
     weight = sample.weight
     value = float(weight[reached].sum() / weight.sum())
-    one_by_one = sample.rows == len(weight)
-    n_eff = (
-        float(weight.sum() ** 2 / (np.bincount(sample.code, weight) ** 2).sum())
-        if one_by_one
-        else sample.rows
-    )
+    n_eff = float(weight.sum() ** 2 / sample.squares)
     half = math.sqrt(math.log(2 / 0.05) / (2 * n_eff))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
@@ -247,7 +239,7 @@ def _lowest(prior_map: CalibrationMap | None, scores: Floats, threshold: float) 
 
 def _method(sample: Sample, risk: Risk, found: Walked) -> str:
     parts = ["exact binomial, joint risk" if risk == "joint" else "fixed sequence, exact binomial"]
-    uneven = sample.clustered and bool((sample.mass < sample.mass.max(initial=0.0)).any())
+    uneven = sample.clustered and sample.uneven
     parts += ["one answer per cluster"] if sample.clustered else []
     parts += ["clusters thinned by size"] if uneven and not sample.weighted else []
     parts += ["thinned by weight"] if sample.weighted else []

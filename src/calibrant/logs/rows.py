@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..clusters import Picked
 from ..errors import NoSuchColumn, UnusableInput
 from ..tally import Floats, Tally
 from .alike import Alike, alike
@@ -46,7 +48,7 @@ class GroupRows:
     can be put in order, NaN where a row has none, `judged` those of their verdicts, NaN where it is not known.
     `constants` are the columns of a fingerprint, and `map_id`, that hold one value only, be it none; `mixed` those that
     hold several. `largest` is the largest weight of all rows, where the log states it of those without a verdict, too.
-    Where an engine counted rows, each stands for `count` that are alike.
+    Where an engine counted rows, each stands for `count` that are alike, and `picked` are one of each cluster.
     """
 
     scores: Floats
@@ -60,12 +62,13 @@ class GroupRows:
     judged: Floats | None = None
     largest: float | None = None
     count: NDArray[np.int64] | None = None
+    picked: Picked | None = None
 
     @property
     def tally(self) -> Tally:
         """The rows as a tally."""
         if self.count is not None:
-            return Tally.counted(self.scores, self.grades, self.count)
+            return Tally.counted(self.scores, self.grades, self.count, self.weights)
         return Tally.of(self.scores, self.grades, self.weights)
 
     @property
@@ -99,13 +102,15 @@ def read_rows(
     by: str | Sequence[str] = (),
     scale: str | None = None,
     counted: bool = False,
+    seed: int = 0,
     **named: str | None,
 ) -> Rows:
     """Read the rows of a log; the parameters are those of `read_log`, and `time`, the column that puts rows in order.
 
     Without it one of usual names is taken; "none" takes rows as they stand. A log of records is parted by its signals;
     any other log of several signals must be parted with `by`. With `counted` rows need no order, and those that are
-    alike may come once with their `count`, where an engine can count them (`calibrant.logs.alike`).
+    alike may come once with their `count`, where an engine can count them (`calibrant.logs.alike`); of clusters it
+    draws one answer each, by `seed`.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def read_rows(
     by, parted = parted_by_signal(opened, listed(by))
     opened, roles, guessed = open_log(opened, by, named)
     stated = [name for name in (*STATED, "map_id") if name in opened.columns and name not in by]
-    if counted and (found := alike(opened, roles, stated, scale)) is not None:
+    if counted and (found := alike(opened, roles, stated, scale, seed)) is not None:
         return _of_alike(opened, roles, found, (*parted, *guessed))
     items = () if roles.cluster else item_columns(opened, roles)
     time = time_column(opened, wanted)
@@ -221,12 +226,15 @@ def _constants(held: Mapping[str, set[str | None]]) -> tuple[dict[str, str | Non
 def _of_alike(opened: Source, roles: Roles, found: Alike, said: Sequence[str]) -> Rows:
     """What an engine counted, as rows that stand for several each."""
     require_usable(opened.name, found.rows, found.unusable, roles)
+    if found.tied:
+        roles, said = tied_together(roles, found.tied), [_repeated(found), *said]
     pooled, groups = _pooled(found.held), {}
     for key, atoms in found.groups.items():
         constants, mixed = _constants(found.held.get(key, {}))
         groups[key] = GroupRows(
-            scores=atoms.score, grades=atoms.grade, weights=None, clusters=None, time=None, constants=constants,
-            mixed=mixed, count=atoms.count,
+            scores=atoms.score, grades=atoms.grade, weights=atoms.weight if roles.weight else None, clusters=None,
+            time=None, constants=constants, mixed=mixed, count=atoms.count, picked=found.picked.get(key),
+            largest=found.unseen.largest(key),
         )  # fmt: skip
     lost = {key: dict(why) for key, why in found.lost.items()}
     tallies = {key: group.tally for key, group in groups.items()}
@@ -235,3 +243,12 @@ def _of_alike(opened: Source, roles: Roles, found: Alike, said: Sequence[str]) -
         notes=(*doubts(tallies, roles, lost), *said, *found.notes, *pooled), groups=groups,
         empty={key: why for key, why in lost.items() if key not in groups},
     )  # fmt: skip
+
+
+def _repeated(found: Alike) -> str:
+    """What is said of items that repeat, as where rows are at hand."""
+    items, name = sum(one.clusters for one in found.picked.values()), ",".join(found.tied)
+    return (
+        f"{found.used - items:,} of {found.used:,} rows repeat the {name} of another row ({items:,} items), so rows of "
+        f"one item are tied together (--cluster {quote(name)}); --cluster none takes them apart."
+    )

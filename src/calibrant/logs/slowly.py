@@ -35,5 +35,6 @@ def slowly(source: Source, *, tied: bool) -> list[str]:
     why = " to tie those of a cluster together" if tied else ""
     return [
         f"{source.rows or 0:,} rows were read one by one{why}, through this process. An engine counts them by itself "
-        "for audit, and without --cluster for fit, plan costs and plan thresholds."
+        "for audit, fit, plan costs and plan thresholds, where confidences are numbers of one unit and nothing is set "
+        "apart."
     ]

@@ -95,25 +95,32 @@ intervals hold whatever they may be, all right or all wrong. Have some of them j
         weight: Floats,
         known: NDArray[np.bool_],
         judged: NDArray[np.bool_],
+        rows: NDArray[np.int64] | None = None,
     ) -> None:
-        """Take rows with a confidence: their group and weight, where that is `known`, and whether they are judged."""
+        """Take rows with a confidence: their group and weight, where that is `known`, and whether they are judged.
+
+        With `rows` each stands for so many that are alike, but for their score, which is the mean of theirs.
+        """
+        n = np.ones(len(group), np.int64) if rows is None else rows
         for k in np.unique(group).tolist():
             at = group == k
             held = self._groups.setdefault(keys[k], _Group())
             used, others = at & judged & known, at & ~judged & known
-            held.rows += int(at.sum())
-            held.judged += int((at & judged).sum())
-            held.stated += int(others.sum())
+            held.rows += int(n[at].sum())
+            held.judged += int(n[at & judged].sum())
+            held.stated += int(n[others].sum())
             if used.any():
                 w = weight[used]
-                held.total += float(w.sum())
-                held.noise += float((w * np.maximum(w - 1, 0.0)).sum())
+                held.total += float((n[used] * w).sum())
+                held.noise += float((n[used] * w * np.maximum(w - 1, 0.0)).sum())
                 held.least, held.most = min(held.least, float(w.min())), max(held.most, float(w.max()))
             cells, where = np.unique(_cell(weight[others]), return_inverse=True)
-            count, sums = np.bincount(where, minlength=len(cells)), np.bincount(where, score[others])
-            for cell, n, sure in zip(cells.tolist(), count.tolist(), sums.tolist(), strict=False):
-                rows, before = held.others.get(cell, (0, 0.0))
-                held.others[cell] = rows + n, before + sure
+            count, sums = (
+                np.bincount(where, one, len(cells)) for one in (n[others], n[others] * score[others])
+            )
+            for cell, many, sure in zip(cells.tolist(), count.tolist(), sums.tolist(), strict=True):
+                before, sum_before = held.others.get(cell, (0, 0.0))
+                held.others[cell] = before + int(many), sum_before + sure
 
     def of(self, key: Key, tally: Tally) -> Tally:
         """A group's tally with the answers of which none was judged."""

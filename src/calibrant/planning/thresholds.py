@@ -103,7 +103,7 @@ def plan_thresholds(
         As `read_rows`; previous certificates of other columns, or of another `max_error`, `delta` or risk; a map that
         was fitted on these labels.
     """
-    read = read_rows(source, by=by, counted=ordered, **named)
+    read = read_rows(source, by=by, counted=ordered, seed=seed, **named)
     maps = getattr(maps, "maps", maps)
     by = read.roles.by
     _refuse_given_away(read)
@@ -217,15 +217,21 @@ def _issued(
 
 def _thinned(key: Key, group: GroupRows, made: Certificate) -> str | None:
     """That most clusters could not be tested, where they are of uneven size and the promise is over answers."""
-    if group.clusters is None or made.over == "clusters":
+    if made.over == "clusters":
         return None
-    sizes = np.unique(group.clusters.astype(str), return_counts=True)[1]
-    if 2 * made.tested >= len(sizes):
+    if group.clusters is not None:
+        sizes = np.unique(group.clusters.astype(str), return_counts=True)[1]
+        clusters, largest = len(sizes), int(sizes.max())
+    elif group.picked is not None:
+        clusters, largest = group.picked.clusters, group.picked.largest
+    else:
+        return None
+    if 2 * made.tested >= clusters:
         return None
     return (
-        f"{', '.join(map(str, key)) or 'All answers'}: {made.tested:,} of {len(sizes):,} clusters were tested. The "
-        f"promise is over answers, so each is drawn by its size, and the largest holds {sizes.max():,} of "
-        f"{sizes.sum():,} answers. --over clusters tests all, and promises one answer of each cluster only."
+        f"{', '.join(map(str, key)) or 'All answers'}: {made.tested:,} of {clusters:,} clusters were tested. The "
+        f"promise is over answers, so each is drawn by its size, and the largest holds {largest:,} of "
+        f"{made.labels_used:,} answers. --over clusters tests all, and promises one answer of each cluster only."
     )
 
 
@@ -235,8 +241,8 @@ def _certified(
     group_by = dict(zip(read.roles.by, key, strict=True))
     mark = Fingerprint.of({**group.constants, **group_by})
     made = certify(
-        group.scores, group.grades, weight=group.weights, cluster=group.clusters, count=group.count, prior_map=found,
-        by=group_by, fingerprint=None, largest=group.largest, **settings,
+        group.scores, group.grades, weight=group.weights, cluster=group.clusters, count=group.count,
+        picked=group.picked, prior_map=found, by=group_by, fingerprint=None, largest=group.largest, **settings,
     )  # fmt: skip
     made = made.bound_to(group_by, mark)
     map_id = group.constants.get("map_id")
