@@ -141,3 +141,31 @@ def test_a_log_of_single_answers_is_refused_with_the_columns_it_lacks() -> None:
         read_attempts([{"confidence": 0.5, "correct": 1}])
     with pytest.raises(ColumnNotFound, match="first_p"):
         read_attempts([{"second_correct": 1, "first_correct": 1}])
+
+
+def test_rows_without_an_id_are_called_by_their_number() -> None:
+    rows = [{"first_p": 0.3, "first_correct": 0, "second_p": 0.8, "second_correct": 1}] * 2
+    assert [one.item for one in read_attempts(rows).attempts] == ["row 1", "row 2"]
+
+
+def test_answers_are_judged_by_the_gold_answers_of_their_own_rows() -> None:
+    rows = [
+        {
+            "question": q,
+            "gold": q.upper(),
+            "first_p": 0.3,
+            "first_answer": one,
+            "second_p": 0.8,
+            "second_answer": two,
+        }
+        for q, one, two in (("a", "A", "B"), ("b", "A", "B"))
+    ]
+    asked: list[tuple[str, str, str]] = []
+
+    def regrade(question: str, gold: str, answer: str) -> float:
+        asked.append((question, gold, answer))
+        return float(gold == answer)
+
+    found = read_attempts(rows, regrade)
+    assert sorted(asked) == [("a", "A", "A"), ("a", "A", "B"), ("b", "B", "A"), ("b", "B", "B")]
+    assert [(one.grade, one.revised_grade) for one in found.attempts] == [(1.0, 0.0), (0.0, 1.0)]

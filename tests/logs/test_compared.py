@@ -11,6 +11,7 @@ import pytest
 
 import calibrant
 from calibrant.errors import UnusableInput
+from calibrant.logs.compared import alike
 from calibrant.logs.panels import read_panel
 from calibrant.logs.rows import read_rows
 from calibrant.logs.tallies import read_log
@@ -124,3 +125,14 @@ def test_a_letter_is_the_same_in_any_form() -> None:
     log = frame(prediction=forms, label=["B", "B", "B", "B", "B", "C"] * 10, other=["C"] * 60)
     assert right(log, correct="prediction == label") == 1.0
     assert right(log, correct="prediction == other") == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (True, "1"), (False, "0"), ("True", "1"), ("FALSE.", "0"), ("1.0", "1"), (" 007", "7"), (0.1 + 0.2, "0.3"),
+        ("nan", "nan"), (None, None), ("1e16", "1e16"), ("Paris", "paris"),
+    ],
+)  # fmt: skip
+def test_one_spelling_of_what_is_compared(value: Any, told: str | None) -> None:
+    assert alike(value) == told

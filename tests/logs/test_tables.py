@@ -294,3 +294,20 @@ def test_reading_a_log_loads_neither_pandas_nor_distributions(tmp_path: Path) ->
     code += "assert not {'pandas', 'scipy.stats'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_bytes_are_texts(kind: Any) -> None:
+    assert column_of(pa.array([b"yes", None, "é".encode(), b"\xff"], kind)).tolist() == [
+        "yes",
+        None,
+        "é",
+        "�",
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int64(), pa.uint16(), pa.bool_()])
+def test_whole_numbers_stay_whole_beside_gaps(kind: Any) -> None:
+    held = [True, None, False] if kind == pa.bool_() else [1, None, 0]
+    found = column_of(pa.array(held, kind))
+    assert (found.dtype, list(map(repr, found))) == (object, list(map(repr, held)))
