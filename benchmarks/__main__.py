@@ -140,13 +140,13 @@ def main() -> None:
     """Run them, print the table, and say by the status whether all is well."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("names", nargs="*", metavar="NAME", help="only these")
-    options.add_argument("--jobs", type=int, default=2, help="how many at a time")
+    options.add_argument("--jobs", type=int, default=2, help="how many cores to keep busy")
     given = options.parse_args()
     known = {one.name: one for one in benchmarks()}
     if unknown := [name for name in given.names if name not in known]:
         options.error(f"no benchmark is called {', '.join(unknown)}. Known: {', '.join(known)}.")
     began = time.perf_counter()
-    with ThreadPoolExecutor(given.jobs) as pool:
+    with ThreadPoolExecutor(given.jobs + 1) as pool:  # one more, since they wait for servers and browsers
         took = list(pool.map(_told, [known[name] for name in given.names] or known.values()))
     cpu, most = sum(one.cpu for one in took), 60.0 * MINUTES * given.jobs
     print(f"{len(took)} benchmarks: {cpu:.0f} CPU seconds, {time.perf_counter() - began:.0f} s on the clock")

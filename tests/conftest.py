@@ -99,6 +99,28 @@ def run(
 
 
 @pytest.fixture
+def inside(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """What a process of a command would say and how it would end, without its start, which takes most of its time."""
+
+    def done(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+        from calibrant import cli
+
+        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
+        left = 0
+        try:
+            cli.run()
+        except SystemExit as ended:
+            left = int(ended.code or 0)
+        said = capsys.readouterr()
+        assert left == status, said.err + said.out
+        return subprocess.CompletedProcess(arguments, left, said.out, said.err)
+
+    return done
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts a disk of so many bytes, such as "16k"; skips where nobody may."""
     mounted: list[Path] = []

@@ -26,26 +26,6 @@ def calibrant(*arguments: object, status: int = 0) -> subprocess.CompletedProces
 Said = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def inside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
-    """The same without the start of a process, which takes most of the time of a command."""
-
-    def done(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-        from calibrant import cli
-
-        monkeypatch.setattr(sys, "argv", ["calibrant", *map(str, arguments)])
-        left = 0
-        try:
-            cli.run()
-        except SystemExit as ended:
-            left = int(ended.code or 0)
-        said = capsys.readouterr()
-        assert left == status, said.err + said.out
-        return subprocess.CompletedProcess(arguments, left, said.out, said.err)
-
-    return done
-
-
 def strict(text: str) -> dict:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")

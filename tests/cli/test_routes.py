@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,7 @@ from calibrant.assembly.config import load
 from calibrant.records.opening import open_store
 from calibrant.types import Ask, Message, Question, Record
 
-
-def calibrant(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "calibrant", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert done.returncode == status, done.stderr + done.stdout
-    return done
+Said = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def replied(body: dict[str, Any]) -> str:
@@ -71,28 +65,28 @@ def url() -> Iterator[str]:
     loop.close()
 
 
-def test_ask_answers_from_documents(url: str, tmp_path: Path) -> None:
+def test_ask_answers_from_documents(inside: Said, url: str, tmp_path: Path) -> None:
     (tmp_path / "shelf").mkdir()
     (tmp_path / "shelf" / "a.txt").write_text("Koalas sleep.")
     (tmp_path / "shelf" / "b.txt").write_text("Canberra is the capital.")
     store = tmp_path / "log.db"
     asked = ("ask", "The capital of Australia?", "--model", "m", "--url", url, "--store", store, "--json")
     documents = ("--documents", tmp_path / "shelf")
-    got = json.loads(calibrant(*asked, *documents, "--route", "retrieval:batch=2:batches=1").stdout)
+    got = json.loads(inside(*asked, *documents, "--route", "retrieval:batch=2:batches=1").stdout)
     told = got["steps"][-1]["detail"]
     assert got["completion"]["text"] == "Canberra" and told["documents"] == 2 and told["answering"] == 0.5
     assert told["sure"] == pytest.approx(0.905, abs=0.001)  # of a server of which nothing was known
-    first = json.loads(calibrant(*asked, *documents, "--route", "retrieval:batch=1:batches=1").stdout)
+    first = json.loads(inside(*asked, *documents, "--route", "retrieval:batch=1:batches=1").stdout)
     assert first["steps"][0]["outcome"] == "says: Canberra"  # the best document is read first
     kept = open_store(str(store), readonly=True)
     assert {row["answering"] for row in kept.rows()} == {0.5, 1.0}
     kept.close()
 
 
-def test_ask_follows_a_chain(url: str, tmp_path: Path) -> None:
+def test_ask_follows_a_chain(inside: Said, url: str, tmp_path: Path) -> None:
     route = 'chain:plan=["Look for a factor.", "Answer yes or no."]'
     asked = ("ask", "Is 91 prime?", "--model", "m", "--url", url, "--store", tmp_path / "log.db", "--json")
-    got = json.loads(calibrant(*asked, "--route", route).stdout)
+    got = json.loads(inside(*asked, "--route", route).stdout)
     assert got["completion"]["text"] == "yes" and [step["name"] for step in got["steps"]] == [
         "step 1",
         "step 2",
@@ -126,7 +120,7 @@ url = "log.db"
 """
 
 
-def test_retrieval_chain_and_a_plan_stand_in_a_configuration(url: str, tmp_path: Path) -> None:
+def test_retrieval_chain_and_a_plan_stand_in_a_configuration(inside: Said, url: str, tmp_path: Path) -> None:
     messages = (Message("user", "The capital of Australia?"),)
     shelf = Question(
         id="q", messages=messages, metadata={"documents": ["Canberra is the capital.", "Koalas sleep."]}
@@ -136,7 +130,7 @@ def test_retrieval_chain_and_a_plan_stand_in_a_configuration(url: str, tmp_path:
         for i in range(40)
     ]
     (tmp_path / "documents.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    calibrant("plan", "retrieval", tmp_path / "documents.jsonl", "-o", tmp_path / "documents.json")
+    inside("plan", "retrieval", tmp_path / "documents.jsonl", "-o", tmp_path / "documents.json")
     head = TOML.format(url=url)
     record = configured(f'{head}kind = "retrieval"\nfitted = "documents.json"\nbatches = 1', tmp_path, shelf)
     assert record.completion is not None and record.completion.text == "Canberra"
@@ -148,7 +142,7 @@ def test_retrieval_chain_and_a_plan_stand_in_a_configuration(url: str, tmp_path:
     assert [step.name for step in chained.steps] == ["step 1", "step 2"]
 
 
-def test_plan_correction_says_what_another_try_is_worth(url: str, tmp_path: Path) -> None:
+def test_plan_correction_says_what_another_try_is_worth(inside: Said, url: str, tmp_path: Path) -> None:
     rows = [
         {
             "item_id": f"q{i}",
@@ -161,11 +155,11 @@ def test_plan_correction_says_what_another_try_is_worth(url: str, tmp_path: Path
     ]
     log, plan = tmp_path / "looks.jsonl", tmp_path / "plan.json"
     log.write_text("\n".join(map(json.dumps, rows)))
-    out = calibrant("plan", "correction", log, "-o", plan).stdout
+    out = inside("plan", "correction", log, "-o", plan).stdout
     assert (
         "Another try pays" in out and "try again below" in out and "100 questions used, of 100 rows." in out
     )
-    got = json.loads(calibrant("plan", "correction", log, "--json").stdout)
+    got = json.loads(inside("plan", "correction", log, "--json").stdout)
     assert got["verdict"] == "pays" and got["found"]["mended"] == 50 and got["out"] is None
     text = f'{TOML.format(url=url)}kind = "self_correction"\nplan = "plan.json"'
     (tmp_path / "calibrant.toml").write_text(text)
@@ -173,19 +167,19 @@ def test_plan_correction_says_what_another_try_is_worth(url: str, tmp_path: Path
     assert route.threshold == got["threshold"] > 0.2  # type: ignore[attr-defined]
     bare = tmp_path / "bare.jsonl"
     bare.write_text("\n".join(json.dumps({k: v for k, v in row.items() if k != "second_p"}) for row in rows))
-    assert "--second-p" in calibrant("plan", "correction", bare, "-o", plan, status=1).stderr
+    assert "--second-p" in inside("plan", "correction", bare, "-o", plan, status=1).stderr
 
 
-def test_plan_retrieval_says_what_tells_the_causes_apart(tmp_path: Path) -> None:
+def test_plan_retrieval_says_what_tells_the_causes_apart(inside: Said, tmp_path: Path) -> None:
     rows = [
         {"item_id": i, "sure": 0.3 + 0.004 * i * (i % 2), "correct": int(i % 4 > 1), "held": i % 2}
         for i in range(120)
     ]
     log = tmp_path / "documents.jsonl"
     log.write_text("\n".join(map(json.dumps, rows)))
-    out = calibrant("plan", "retrieval", log).stdout
+    out = inside("plan", "retrieval", log).stdout
     assert "tells bad retrieval from bad generation" in out and "retrieve more" in out
-    got = json.loads(calibrant("plan", "retrieval", log, "--json").stdout)
+    got = json.loads(inside("plan", "retrieval", log, "--json").stdout)
     assert (got["right"], got["bad_retrieval"], got["bad_generation"]) == (60, 30, 30)
     assert [one["name"] for one in got["features"]] == ["sure"] and got["map_id"]
-    assert "held" in calibrant("plan", "retrieval", log, "--held", "nothing", status=2).stderr
+    assert "held" in inside("plan", "retrieval", log, "--held", "nothing", status=2).stderr
