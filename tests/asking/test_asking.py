@@ -22,7 +22,7 @@ from calibrant.posturing import Postures, postures
 from calibrant.signals.verbalized import Verbalized
 from calibrant.types import Ask, Message, Question
 
-from ..cli.test_cli import calibrant, strict
+from ..cli.test_cli import Said, strict
 
 STATED = {
     "be very cautious": 40,
@@ -121,18 +121,18 @@ def questions(tmp_path: Path) -> Path:
 
 
 def test_samples_are_paid_once_and_a_later_signal_costs_only_itself(
-    server: Server, questions: Path, tmp_path: Path
+    inside: Said, server: Server, questions: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.jsonl"
     run = ("elicit", questions, "--model", "m", "--url", server.url, "-o", log, "--json")
     wants = "self_consistency,semantic_entropy:samples=5,likelihood_semantic_entropy:samples=7"
-    first = strict(calibrant(*run, "--signals", wants).stdout)
+    first = strict(inside(*run, "--signals", wants).stdout)
     assert first["recorded"] == 40 and first["unfinished"] == 0
     assert server.samples == {"answer": 40, "sample": 400}, "ten a question, for all three signals"
     calls = server.calls
-    again = strict(calibrant(*run, "--signals", wants).stdout)
+    again = strict(inside(*run, "--signals", wants).stdout)
     assert (again["skipped"], again["calls"], server.calls) == (40, 0, calls)
-    calibrant(*run, "--signals", f"{wants},verbalized")
+    inside(*run, "--signals", f"{wants},verbalized")
     assert server.samples == {"answer": 40, "sample": 400, "judged": 40}
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     assert Counter(row["signal"] for row in rows) == dict.fromkeys(
@@ -141,13 +141,15 @@ def test_samples_are_paid_once_and_a_later_signal_costs_only_itself(
     assert all(row["calls"] == 1 for row in rows), "what each would have cost alone"
 
 
-def test_several_signals_become_one_probability(server: Server, questions: Path, tmp_path: Path) -> None:
+def test_several_signals_become_one_probability(
+    inside: Said, server: Server, questions: Path, tmp_path: Path
+) -> None:
     log, maps, out = tmp_path / "log.jsonl", tmp_path / "maps.json", tmp_path / "out.jsonl"
     signals = "self_consistency,verbalized,mean_logprob"
-    calibrant("elicit", questions, "--model", "m", "--url", server.url, "-o", log, "--signals", signals)
-    shown = calibrant("fit", log, "--calibrator", "blend", "-o", maps).stdout
+    inside("elicit", questions, "--model", "m", "--url", server.url, "-o", log, "--signals", signals)
+    shown = inside("fit", log, "--calibrator", "blend", "-o", maps).stdout
     assert "self_consistency" in shown and "blend" in shown
-    calibrant("apply", maps, log, "-o", out)
+    inside("apply", maps, log, "-o", out)
     by_record: dict[str, set[float]] = {}
     for line in out.read_text().splitlines():
         row = json.loads(line)
@@ -155,14 +157,14 @@ def test_several_signals_become_one_probability(server: Server, questions: Path,
     assert len(by_record) == 40 and all(len(ps) == 1 for ps in by_record.values())
 
 
-def test_postures_are_measured_on_the_same_answers(server: Server, questions: Path) -> None:
-    found = strict(calibrant("posture", questions, "--model", "m", "--url", server.url, "--json").stdout)
+def test_postures_are_measured_on_the_same_answers(inside: Said, server: Server, questions: Path) -> None:
+    found = strict(inside("posture", questions, "--model", "m", "--url", server.url, "--json").stdout)
     shift = {one["level"]: one["shift"] for one in found["levels"]}
     assert shift == pytest.approx(
         {"very_cautious": -0.4, "cautious": -0.2, "neutral": 0.0, "bold": 0.1, "very_bold": 0.17}
     )
     assert server.samples["answer"] == 40
-    shown = calibrant("posture", questions, "--model", "m", "--url", server.url).stdout
+    shown = inside("posture", questions, "--model", "m", "--url", server.url).stdout
     assert "steers verbalized of m: from very_cautious to very_bold it moves by +57.0 points" in shown
     ends = (
         found["verdict"],
@@ -177,11 +179,11 @@ def test_postures_are_measured_on_the_same_answers(server: Server, questions: Pa
 
 
 def test_a_verdict_in_a_file_is_what_a_configuration_is_checked_by(
-    server: Server, questions: Path, tmp_path: Path
+    inside: Said, server: Server, questions: Path, tmp_path: Path
 ) -> None:
     """From the command to the gateway's file: this server steers, the same file of another signal says nothing."""
     at, out = ("--model", "m", "--url", server.url, "--limit", "12"), tmp_path / "posture.json"
-    calibrant("posture", questions, *at, "--signal", "verbalized", "--out", out)
+    inside("posture", questions, *at, "--signal", "verbalized", "--out", out)
     made = MeasuredPostures.load(out)
     assert (made.model, made.signal, made.verdict, made.answers) == ("m", "verbalized", "steers", 12)
     file = tmp_path / "calibrant.toml"
@@ -196,7 +198,7 @@ def test_a_verdict_in_a_file_is_what_a_configuration_is_checked_by(
             'posture = { default = "cautious" }',
         ]
         file.write_text("\n".join([*lines, *own]))
-        shown = calibrant("serve", file, "--check").stdout
+        shown = inside("serve", file, "--check").stdout
         assert "can be served" in shown and ((told or "was not measured") in shown) == bool(told)
     assert not (tmp_path / "calibrant.db").exists()
 
@@ -265,30 +267,30 @@ def test_postures_say_why_answers_and_scores_are_missing() -> None:
 
 
 def test_answers_may_be_as_long_as_is_said_and_cut_ones_are_counted(
-    server: Server, questions: Path, tmp_path: Path
+    inside: Said, server: Server, questions: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.jsonl"
     at = ("--model", "m", "--url", server.url, "--signals", "self_consistency:samples=2")
     run = ("elicit", questions, *at, "-o", log, "--limit", "10")
-    told = calibrant(*run, "--answer-tokens", "7").stdout
+    told = inside(*run, "--answer-tokens", "7").stdout
     assert "limit of tokens, and graded as they stand: 10." in told and server.lengths == {7: 20}
     assert {json.loads(line)["finish_reason"] for line in log.read_text().splitlines()} == {"length"}
-    whole = strict(calibrant(*run, "-o", tmp_path / "other.jsonl", "--answer-tokens", "500", "--json").stdout)
+    whole = strict(inside(*run, "-o", tmp_path / "other.jsonl", "--answer-tokens", "500", "--json").stdout)
     assert whole["cut"] == 0 and server.lengths == {7: 20, 500: 20}
-    shown = calibrant(
+    shown = inside(
         "ask", "Is it so, number 3?", *at[:4], "--answer-tokens", "7", "--store", tmp_path / "a.db"
     )
     assert "cut off at 7 tokens" in shown.stdout
     found = strict(
-        calibrant("posture", questions, *at[:4], "--limit", "5", "--answer-tokens", "7", "--json").stdout
+        inside("posture", questions, *at[:4], "--limit", "5", "--answer-tokens", "7", "--json").stdout
     )
     assert found["cut"] == 5
 
 
-def test_a_question_that_states_its_own_limit_keeps_it(server: Server, tmp_path: Path) -> None:
+def test_a_question_that_states_its_own_limit_keeps_it(inside: Said, server: Server, tmp_path: Path) -> None:
     questions = tmp_path / "questions.jsonl"
     questions.write_text('{"question": "Is it so, number 1?", "metadata": {"ask": {"max_tokens": 30}}}\n')
-    calibrant(
+    inside(
         "elicit", questions, "--model", "m", "--url", server.url, "-o", tmp_path / "log.jsonl",
         "--signals", "mean_logprob", "--answer-tokens", "500",
     )  # fmt: skip
@@ -296,7 +298,7 @@ def test_a_question_that_states_its_own_limit_keeps_it(server: Server, tmp_path:
 
 
 def test_peer_and_judge_have_keys_and_prices_of_their_own(
-    server: Server, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Said, server: Server, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PEER_KEY", "p-key")
     monkeypatch.setenv("JUDGE_KEY", "j-key")
@@ -306,9 +308,9 @@ def test_peer_and_judge_have_keys_and_prices_of_their_own(
         "--peer-price", "10,10", "--grader", "judge", "--judge", f"j@{server.url}", "--judge-api-key",
         "env:JUDGE_KEY", "--judge-price", "100,100", "--max-dollars", "1", "-o", tmp_path / "log.jsonl", "--json",
     )  # fmt: skip
-    most = strict(calibrant(*run, "--estimate").stdout)
+    most = strict(inside(*run, "--estimate").stdout)
     assert most["calls"] == 5 * (1 + 1 + 2)
-    done = strict(calibrant(*run).stdout)
+    done = strict(inside(*run).stdout)
     assert (done["graded"], done["accuracy"], done["calls"], done["reasons"]) == (5, 1.0, 20, {})
     assert server.keys == {("m", None): 5, ("p", "Bearer p-key"): 5, ("j", "Bearer j-key"): 10}
     assert done["dollars"] == pytest.approx(5 * 11 * (1 + 10) / 1e6)  # the judge's server states no tokens
@@ -342,23 +344,23 @@ AT = ("--model", "m", "--url", "http://127.0.0.1:1/v1")
     ],
 )
 def test_what_a_run_cannot_keep_is_said_before_anything_is_asked(
-    questions: Path, tmp_path: Path, arguments: tuple[str, ...], says: str
+    inside: Said, questions: Path, tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     log = tmp_path / "log.jsonl"
-    done = calibrant("elicit", questions, *AT, "-o", log, *arguments, status=2)
+    done = inside("elicit", questions, *AT, "-o", log, *arguments, status=2)
     assert says in " ".join(done.stderr.replace("│", " ").split()) and "Traceback" not in done.stderr
     assert not log.exists()
 
 
-def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path) -> None:
+def test_signals_are_listed_with_their_cost_and_runs_with_theirs(inside: Said, questions: Path) -> None:
     listed: dict[str, Any] = {
-        row["name"]: row for row in strict(calibrant("signals", "--json").stdout)["signals"]
+        row["name"]: row for row in strict(inside("signals", "--json").stdout)["signals"]
     }
     assert listed["vpd"]["calls"] == 5 and listed["mean_logprob"]["needs"] == ["logprobs"]
     assert listed["self_consistency"]["samples"] == 10
     asked = ("elicit", questions, "-o", "unused.jsonl", "--estimate", "--json", "--price", "1,4")
-    cheap = strict(calibrant(*asked, "--signals", "mean_logprob").stdout)
-    dear = strict(calibrant(*asked, "--signals", "self_consistency,semantic_entropy,vpd").stdout)
+    cheap = strict(inside(*asked, "--signals", "mean_logprob").stdout)
+    dear = strict(inside(*asked, "--signals", "self_consistency,semantic_entropy,vpd").stdout)
     assert (cheap["calls"], cheap["together"], cheap["samples"]) == (40, 40, 0)
     assert (dear["calls"], dear["samples"]) == (40 + 40 + 200, 400)
     assert 0 < cheap["dollars"] < dear["dollars"]
@@ -367,13 +369,13 @@ def test_signals_are_listed_with_their_cost_and_runs_with_theirs(questions: Path
 
 @pytest.mark.parametrize(("api", "together"), [("chat", 80), ("responses", 440), ("anthropic", 440)])
 def test_an_estimate_counts_the_calls_that_a_server_may_need(
-    questions: Path, api: str, together: int
+    inside: Said, questions: Path, api: str, together: int
 ) -> None:
     asked = ("elicit", questions, "-o", "unused.jsonl", "--estimate", "--signals", "self_consistency")
     server = ("--model", "m", "--url", "http://localhost:1/v1", "--api", api)
-    told = strict(calibrant(*asked, *server, "--json").stdout)
+    told = strict(inside(*asked, *server, "--json").stdout)
     assert (told["calls"], told["together"]) == (440, together)
-    said = calibrant(*asked, *server).stdout
+    said = inside(*asked, *server).stdout
     assert said.startswith("At the most: 440 calls")
     assert ("(80 where the server gives several" in said) is (together == 80)
 
@@ -388,7 +390,7 @@ def test_an_estimate_counts_the_calls_that_a_server_may_need(
         ("vpd:samples=3,mean_logprob,vpd:samples=4", "vpd is named twice with different settings"),
     ],
 )
-def test_a_wrong_signal_is_a_sentence(questions: Path, signals: str, says: str) -> None:
+def test_a_wrong_signal_is_a_sentence(inside: Said, questions: Path, signals: str, says: str) -> None:
     status = 1 if "samples=" in signals else 2  # a value that the signal refuses, or a name that there is not
-    done = calibrant("elicit", questions, "-o", "unused.jsonl", "--signals", signals, status=status)
+    done = inside("elicit", questions, "-o", "unused.jsonl", "--signals", signals, status=status)
     assert says in done.stderr.replace("\n", " ")
