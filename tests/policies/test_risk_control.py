@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,13 +48,7 @@ def frame(n: int, seed: int, power: float = 1.0) -> pd.DataFrame:
     )
 
 
-def calibrant_command(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "calibrant", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr + done.stdout
-    return done
+Said = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def strict(text: str) -> dict:
@@ -238,7 +232,7 @@ def test_the_configuration_finds_the_file_beside_itself(issued: CertificateSet, 
         parse({**table, "policy": {**table["policy"], "below": "answer"}}, {}, tmp_path)
 
 
-def test_the_command_gives_each_group_the_fixed_fields(tmp_path: Path) -> None:
+def test_the_command_gives_each_group_the_fixed_fields(inside: Said, tmp_path: Path) -> None:
     log = frame(1200, 4)
     log.loc[0, "confidence"], log.loc[1, "correct"] = 1.7, np.nan
     log.to_csv(tmp_path / "log.csv", index=False)
@@ -254,7 +248,7 @@ def test_the_command_gives_each_group_the_fixed_fields(tmp_path: Path) -> None:
         "--by",
         "task",
     )
-    got = strict(calibrant_command(*command, "--json", "--out", out, "--chart", tmp_path / "c.svg").stdout)
+    got = strict(inside(*command, "--json", "--out", out, "--chart", tmp_path / "c.svg").stdout)
     assert (got["rows"], got["used"]) == (1200, 1198)
     assert got["unusable"] == {"confidence above 1": 1, "verdict missing": 1}
     for group in got["groups"]:
@@ -266,9 +260,9 @@ def test_the_command_gives_each_group_the_fixed_fields(tmp_path: Path) -> None:
         assert group["coverage"]["value"] == pytest.approx(sent.mean())
         assert group["certified"] and 1 - mine.correct[sent].mean() < 0.15
     assert {c.by["task"] for c in CertificateSet.load(out).certificates} == {"law", "art"}
-    assert "cannot certify" not in calibrant_command(*command).stdout
+    assert "cannot certify" not in inside(*command).stdout
     assert (tmp_path / "c.svg").read_text().startswith("<svg")
-    everything = calibrant_command(*command[:-2], "--joint", "--previous", out, status=1)
+    everything = inside(*command[:-2], "--joint", "--previous", out, status=1)
     assert "previous certificates are by task" in everything.stderr
 
 
@@ -409,24 +403,23 @@ def test_a_new_group_has_no_part_of_a_delta_that_is_parted() -> None:
         plan_thresholds(more, max_error=0.15, delta=0.1, by=["task"], simultaneous=True, previous=first)
 
 
-def test_a_group_without_a_usable_row_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_a_group_without_a_usable_row_is_named_with_the_reason(inside: Said, tmp_path: Path) -> None:
     log = frame(1200, 26).astype({"confidence": object})
     log.loc[log.task == "art", "confidence"] = "about 80%"
     log.to_csv(tmp_path / "log.csv", index=False)
     command = ("plan", "thresholds", tmp_path / "log.csv", "--max-error", 0.2, "--by", "task")
     art, law = strict(
-        calibrant_command(*command, "--json", "--chart", tmp_path / "c.svg").stdout
+        inside(*command, "--json", "--chart", tmp_path / "c.svg").stdout
     )["groups"]  # fmt: skip
     assert (art["by"], art["certified"], art["threshold"]) == ({"task": "art"}, False, None)
     assert (art["labels_used"], art["labels_needed"], art["carried"]) == (0, 11, False)
     assert f"{(log.task == 'art').sum()} x confidence" in art["reason"] and law["labels_used"] > 500
-    assert (
-        "task art: cannot certify at most 0.2 wrong; no labelled answers"
-        in calibrant_command(*command).stdout
-    )
+    assert "task art: cannot certify at most 0.2 wrong; no labelled answers" in inside(*command).stdout
 
 
-def test_later_verdicts_revoke_what_does_not_hold(issued: CertificateSet, tmp_path: Path) -> None:
+def test_later_verdicts_revoke_what_does_not_hold(
+    inside: Said, issued: CertificateSet, tmp_path: Path
+) -> None:
     kept = check_certificates(issued, frame(2000, 6))
     broken = check_certificates(issued, frame(2000, 6, power=4))
     assert not any(c.revoked for c in kept.certificates.certificates)
@@ -438,7 +431,7 @@ def test_later_verdicts_revoke_what_does_not_hold(issued: CertificateSet, tmp_pa
     assert all("mixes several" in str(g.reason) and g.watch is None for g in mixed.groups)
     issued.save(tmp_path / "certs.json")
     frame(2000, 6, power=4).to_csv(tmp_path / "later.csv", index=False)
-    said = calibrant_command(
+    said = inside(
         "plan", "check", tmp_path / "certs.json", tmp_path / "later.csv", "--out", tmp_path / "r.json",
         status=3,
     )  # fmt: skip
