@@ -68,6 +68,7 @@ REFUSED = {
     "decimal_comma_last.csv": "decimal comma.*semicolons",
     "percent_one.csv": "No column for 'correct'",
     "chat_completions.jsonl": "not graded.*--labels FILE --on id",
+    "llm_logs.json": "not graded there.*--labels FILE --on id",
     "litellm_spend.jsonl": "not graded.*--labels FILE --on request_id",
     "lm_eval_results.json": "means.*--log_samples",
     "openai_batch.jsonl": "not graded.*--labels FILE --on custom_id",

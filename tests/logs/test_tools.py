@@ -93,6 +93,7 @@ REFUSED = [
     ("otlp.json", "no column for confidence.*gen_ai.confidence"),
     ("openai_batch.jsonl", "no column for correct.*--labels FILE --on custom_id"),
     ("chat_completions.jsonl", "no column for correct.*--labels FILE --on id"),
+    ("llm_logs.json", "no column for correct.*--labels FILE --on id"),
     ("litellm_spend.jsonl", "no column for correct.*--labels FILE --on request_id"),
 ]
 
