@@ -80,6 +80,10 @@ class Relation(Protocol):
         """The table with these columns alone, each an expression over those of this one."""
         ...
 
+    def where(self, condition: Any) -> Relation:
+        """The rows of which a condition is true."""
+        ...
+
     def grouped(self, keys: Mapping[str, Any], sums: Mapping[str, Any], most: int | None = None) -> Any:
         """The sums of each combination of the keys, of the first `most` where that is given, as a table of Arrow."""
         ...

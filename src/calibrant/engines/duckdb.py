@@ -221,6 +221,10 @@ class Table:
             known=None,
         )
 
+    def where(self, condition: Any) -> Table:
+        """The rows of which a condition is true."""
+        return replace(self, sql=f"(SELECT * FROM {self.sql} WHERE {condition})")
+
     def beside(self, other: Any) -> Table | None:
         """A table of this engine, or one of Arrow, which is copied into it."""
         with readable(self.name):

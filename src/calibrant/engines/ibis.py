@@ -135,6 +135,10 @@ class IbisTable:
         """The sums of each combination of the keys, as a table."""
         return IbisTable(self.query(keys, sums), self.name)
 
+    def where(self, condition: Any) -> IbisTable:
+        """The rows of which a condition is true."""
+        return IbisTable(self.table.filter(condition), self.name)
+
     def beside(self, other: Any) -> IbisTable | None:
         """A table of the same connection or address, or one of Arrow, which the backend takes as a temporary one."""
         ibis = _ibis(self.name)

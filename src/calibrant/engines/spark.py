@@ -132,6 +132,10 @@ class SparkTable:
         added = [value.alias(name) for name, value in sums.items()]
         return SparkTable(self.frame.groupBy(*by).agg(*added), self.name)
 
+    def where(self, condition: Any) -> SparkTable:
+        """The rows of which a condition is true."""
+        return SparkTable(self.frame.where(condition), self.name)
+
     def beside(self, other: Any) -> SparkTable | None:
         """A data frame of the same session, or a table of Arrow."""
         session = self.frame.sparkSession

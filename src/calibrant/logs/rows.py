@@ -18,6 +18,7 @@ from ..clusters import Picked
 from ..errors import NoSuchColumn, UnusableInput
 from ..tally import Floats, Tally
 from .alike import Alike, alike
+from .awaited import awaited
 from .doubts import doubts
 from .keys import Key, cluster_ids, listed
 from .opening import labelled, open_log
@@ -128,13 +129,20 @@ def read_rows(
     time = time_column(opened, wanted)
     late = _called(JUDGED, [name for name in opened.columns if name != time])
     also = [*(name for names in items for name in names), *(name for name in (time, late) if name)]
+    others = awaited(opened, roles, scale)
+    unit = None if others is None else others.unit
     reader = Reader(
-        opened, roles, items=items, summing=summing_columns(opened, roles), also=dict.fromkeys(also, as_is),
-        stated=stated, scale=scale, answers=answer_column(opened, roles),
+        opened if others is None else others.judged, roles, items=items, summing=summing_columns(opened, roles),
+        also=dict.fromkeys(also, as_is), stated=stated, scale=scale, answers=answer_column(opened, roles),
+        units=None if unit is None else lambda _: unit,
     )  # fmt: skip
     rows = reader.whole()
     pooled = _pooled(reader.held)
-    reader.require_usable()
+    lost, unusable, parting = reader.lost, reader.unusable, list(parted)
+    if others is not None:
+        lost, unusable = others.with_those(reader.lost), reader.unusable + others.unusable
+        parting += others.notes
+    require_usable(opened.name, reader.used + unusable.total(), unusable, roles, reader.unread)
     groups = {key: at for key, at in rows.parts() if len(at)}
     repeated, tied = repeats_told(reader.repeats, roles)
     if tied:
@@ -147,10 +155,10 @@ def read_rows(
     judged = None if late is None or isinstance(told_at, str) else told_at
     return Rows(
         disordered=f"The column {time!r} of {opened.name}: {when}" if isinstance(when, str) else None,
-        source=opened.name, rows=reader.rows, used=reader.used, unusable=dict(reader.unusable), roles=roles,
-        notes=(*doubts(tallies, roles, reader.lost), *repeated, *parted, *guessed, *reader.notes, *pooled),
+        source=opened.name, rows=reader.used + unusable.total(), used=reader.used, unusable=dict(unusable), roles=roles,
+        notes=(*doubts(tallies, roles, lost), *repeated, *parting, *guessed, *reader.notes, *pooled),
         groups={key: _group(rows, at, roles, order, judged, reader, key) for key, at in groups.items()},
-        empty=reader.empty,
+        empty={key: why for key, why in lost.items() if key not in groups},
     )  # fmt: skip
 
 
