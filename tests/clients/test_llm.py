@@ -115,6 +115,17 @@ def test_gateways_have_names_and_are_forgotten(run: Run, house: House) -> None:
     assert "llm calibrant list" in run("calibrant", "remove", "desk", status=1)
 
 
+@pytest.mark.parametrize("broken", ["", "[]", "{", '{"a": 1}', '{"a": {"url": "http://a/v1"}}'])
+def test_a_broken_file_of_gateways_leaves_llm_alone(
+    run: Run, house: House, tmp_path: Path, broken: str
+) -> None:
+    (tmp_path / "calibrant.json").write_text(broken)
+    assert run("models", "default")
+    assert "llm calibrant add URL writes it anew" in run("calibrant", "list")
+    run("calibrant", "add", f"{house.url}/v1")
+    assert run("-m", "calibrant", "2 + 2?") == "The answer is 4."
+
+
 @pytest.mark.parametrize(
     "url", ["localhost:8080/v1", "http://localhost:8080", "http://localhost:8080/v1/models"]
 )

@@ -76,13 +76,19 @@ def register_commands(cli: Any) -> None:
 
 
 def _gateways() -> dict[str, dict[str, str]]:
+    """Those that were added; none, and a warning, where the file is broken: `llm` goes on without them."""
+    import click
     import llm
 
     file = llm.user_dir() / FILE
     if not file.exists():
         return {}
-    found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return {name: {"url": str(one["url"]), "model": str(one["model"])} for name, one in told.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        click.echo(f"{file} cannot be read ({error!r}). llm calibrant add URL writes it anew.", err=True)
+        return {}
 
 
 def _keep(gateways: Mapping[str, Mapping[str, str]]) -> None:
