@@ -16,6 +16,8 @@ Groups = Collection[Collection[str]]
 """Groups of names; the names of a group mean the same."""
 
 BRACKETS = re.compile(r"^(?P<name>[^()]*[^()\s])\s*\((?P<other>[^()]+)\)\s*[.!]?$")
+CALL = re.compile(r"^[A-Za-z]\w{0,5}\([^()]*\)")
+"""A function of something, as O(n), whose brackets are no aside."""
 ALSO = re.compile(r"^(?:also(?:\s+(?:known\s+as|called))?|aka|a\.k\.a\.|formerly|or|abbreviated)\b\s*", re.I)
 PLACE = re.compile(r"^(?P<name>[^\W\d_][^,\d]*),\s(?P<within>[^\W\d_][^,\d]*)$")
 YES_NO = frozenset({"yes", "no"})
@@ -84,6 +86,8 @@ def shorter(text: str) -> frozenset[str]:
     if "(" not in text and "," not in text:
         return frozenset()
     said = without_lead(text).rstrip(".! ")
+    if CALL.match(said):
+        return frozenset()
     if found := BRACKETS.match(said):
         name, other = found["name"], found["other"]
         if ALSO.match(other) or _begins_like(name, other) or _abbreviates(name, other):

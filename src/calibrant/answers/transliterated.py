@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from .letters import unaccented
+from .places import is_place
 from .values import KEPT
 from .words import Word, words_in
 
@@ -45,7 +46,8 @@ def spelt_otherwise(words: Sequence[Word], names: Iterable[str], known: frozense
 
     What the question names, `known`, tells nothing.
     """
-    last = ([word for word in words_in(one) if word.name and word.stem not in known][-1:] for one in names)
+    told = [one for one in names if not is_place(one)]
+    last = ([word for word in words_in(one) if word.name and word.stem not in known][-1:] for one in told)
     wanted = {sound for one in last for word in one if len(sound := consonants(word.plain)) >= LEAST}
     named = (word for word in words if word.name and word.stem not in known)
     return bool(wanted) and any(consonants(word.plain) in wanted for word in named)

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..types import Question
-from .clock import graded_time
+from .by_itself import by_itself
 from .corrected import settled
 from .dates import date, parts_of
 from .kinds import alias_groups, asked_of, kind_of
 from .letters import months, vocabulary
-from .listings import graded_list
 from .mentioned import aside
 from .names import GENERIC, Mention, Naming, mentions, naming
 from .options import letters_of
@@ -23,6 +22,7 @@ from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
 from .values import concluded
 from .whereabouts import regraded
+from .wording import worded
 from .words import ARTICLES, COMPASS, EMPTY, NEGATORS, Word, another, content, negated, words_in
 
 __all__ = ["Found", "verdict"]
@@ -100,12 +100,15 @@ def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> 
     polar = {polar_of(one) for one in references}
     if polar <= YES_NO:
         return _polar(said, polar, asked)
-    if (sure := graded_time(said, references, asked) or graded_list(said, references, asked)) is not None:
+    if (sure := by_itself(said, references, asked)) is not None:
         return sure
     if all(LETTER.fullmatch(one.strip()) for one in references) and (found := _lettered(said, references)):
         return found
-    bare = (ARTICLE.sub("", one) for one in references)
-    names = [*dict.fromkeys([*references, *bare]), *_aliases(references, groups)]
+    names = [
+        *references,
+        *(more for one in references for more in worded(one)),
+        *_aliases(references, groups),
+    ]
     if (found := _concluded(said, references, names, groups, asked)) is not None:
         return found
     if (found := _named(said, names, asked)) is not None:
@@ -147,10 +150,6 @@ def _concluded(
     return unnamed(end, names, asked) if _core(words_in(end), asked) else None
 
 
-ARTICLE = re.compile(
-    r"^(?:(?:[Ll](?:e|a|es|os|as|o)|[Uu]n[ae]?|[Ee]l|[Ii]l|gli)\s+(?=[^\W\d_A-Z])|l['’]|(?:der|die|das|den|dem|ein|eine)\s+(?=[A-ZÄÖÜ]))"
-)
-"""An article of another language before a reference that is no name such as "La Paz"."""
 LETTER = re.compile(r"[(\[]?[A-Z][)\].]?")
 
 
