@@ -22,6 +22,7 @@ from ..plugins import find, names
 from .broken import fault_in
 from .given import Claim, Given
 from .nesting import fields_of, value_at
+from .no_log import no_log, several_in
 
 if TYPE_CHECKING:
     from ..engines._relation import Relation
@@ -118,7 +119,8 @@ def open_source(log: Any) -> Source:
 def plain_source(log: Any) -> Source:
     """The log as the files or the frame say it, before anybody looks at whose table it is."""
     given = Given.of(log)
-    if given.text and "://" not in given.text and (fault := fault_in(given.beginning, given.name)):
+    plain = given.text and "://" not in given.text
+    if plain and (fault := no_log(given.head, given.name) or fault_in(given.beginning, given.name)):
         raise UnusableInput(fault)
     one = _claimed(given)
     files = _files(given)
@@ -151,6 +153,8 @@ def _claimed(given: Given) -> LogFormat:
         raise UnusableInput(
             f"Expected a data frame, a path or a store URL, got {type(given.value).__name__}."
         )
+    if several := several_in(given.head, given.text):
+        raise UnusableInput(several)
     raise UnusableInput(
         f"Cannot tell what {given.name} holds, neither from how it begins nor from its ending {given.ending!r}. "
         f"Known: {', '.join(known)}."

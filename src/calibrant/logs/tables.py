@@ -55,8 +55,20 @@ def table_source(path: str, reader: str, *, classes: Mapping[str, Sequence[str]]
 def arrow_source(name: str, table: Any) -> Source:
     """The rows of an Arrow table; the engine may count them by itself."""
     connection, sql = _connected(name, "log")
-    connection.register("log", table)
+    table = _without_halves(table)
+    with readable(name):
+        connection.register("log", table)
     return _typed(name, Table(connection, sql, {}, table, name), class_names(table.schema))
+
+
+def _without_halves(table: Any) -> Any:
+    """The table with numbers of 16 bits as such of 32, which the engine reads."""
+    schema = table.schema
+    for i, field in enumerate(schema):
+        if str(field.type) == "halffloat":
+            arrow = require("pyarrow", "Reading numbers of 16 bits", "files")
+            schema = schema.set(i, field.with_type(arrow.float32()))
+    return table if schema is table.schema else table.cast(schema)
 
 
 def tables_of(path: str) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from ..errors import UnusableInput
 from ..plugins import require
+from .encodings import CALLED, encoding_of
 
 __all__ = ["HEAD", "Unpacked", "unpacked"]
 
@@ -183,7 +184,7 @@ def _encoding(found: Unpacked) -> tuple[str, str]:
 
 
 def _not_utf8(path: Path) -> tuple[str, str] | None:
-    """None for UTF-8. Else Windows-1252, or UTF-8 with replacements where most of what is not ASCII is UTF-8."""
+    """None for UTF-8. Else the encoding of its letters, or UTF-8 with replacements where most of them are UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         try:
@@ -192,14 +193,16 @@ def _not_utf8(path: Path) -> tuple[str, str] | None:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             file.seek(0)
-            text = file.read().decode("utf-8", errors="replace")
+            data = file.read()
+            text = data.decode("utf-8", errors="replace")
             broken, whole = text.count("\ufffd"), sum(c > "\x7f" for c in text)
             if whole - broken > broken:
                 several = "characters are" if broken > 1 else "character is"
                 return PLAIN, f"{broken} {several} not UTF-8; � stands in place of each."
+            found = encoding_of(data[:HEAD])
             return (
-                "cp1252",
-                "The file is not UTF-8; it was read as Windows-1252, in which other letters may differ.",
+                found,
+                f"The file is not UTF-8; it was read as {CALLED[found]}, in which other letters may differ.",
             )
     return None
 
