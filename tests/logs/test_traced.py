@@ -101,6 +101,29 @@ class TestGarak:
             read_rows(kept(tmp_path / "a.jsonl", hit))
 
 
+def test_runs_of_langsmith_have_the_means_of_their_feedback(tmp_path: Path) -> None:
+    def run(i: int, parent: str | None) -> dict[str, Any]:
+        return {"id": f"r{i} {parent}", "run_type": "chain", "parent_run_id": parent, "inputs": {"question": "?"},
+                "outputs": {"answer": "a", "confidence": 0.5 + i / 10}, "extra": {"metadata": {"ls_model_name": "m"}},
+                "feedback_stats": {"correctness": {"n": 1, "avg": i % 2}} if parent is None else None}  # fmt: skip
+
+    path = kept(tmp_path / "a.json", [run(i, parent) for i in range(4) for parent in (None, f"r{i}")])
+    assert pairs(path) == [(0.5, 0.0), (0.6, 1.0), (0.7, 0.0), (0.8, 1.0)]
+    assert "4 of 8 runs lie within others" in " ".join(open_source(path).notes)
+
+
+def test_traces_of_langfuse_have_their_scores_with_them(tmp_path: Path) -> None:
+    def trace(i: int, scores: list[Any]) -> dict[str, Any]:
+        said = f"It is {i}. Confidence: 80%"
+        return {"id": f"t{i}", "timestamp": "2026-11-29T10:00:00Z", "input": "?", "output": said,
+                "scores": scores}  # fmt: skip
+
+    judged = [trace(i, [{"name": "ok", "value": i % 2, "dataType": "BOOLEAN"}]) for i in range(4)]
+    assert pairs(kept(tmp_path / "a.json", judged)) == [(0.8, 0.0), (0.8, 1.0)] * 2
+    with pytest.raises(UnusableInput, match=r"--labels SCORES --on id=trace_id"):
+        read_rows(kept(tmp_path / "b.json", [trace(i, [f"score {i}"]) for i in range(4)]))
+
+
 def test_labels_of_doccano_before_it_had_comments(tmp_path: Path) -> None:
     texts = [
         {
