@@ -42,11 +42,15 @@ def no_log(head: bytes, path: str) -> str | None:
         return f"{path} is an array of NumPy, whose columns have no names. Make a table of it: {made}"
     if head.startswith(b"\x89HDF"):
         return f"{path} is HDF5. Make a table of it: {_made(_HDF, path, 'parquet')}"
-    if PAGE.match(head[:1024].decode("utf-8", errors="replace").lstrip("\ufeff")):
-        return (
-            f"{path} is a web page, as some programs write it and call it a workbook. Save its table as CSV, or: "
-            f"{_made(_PAGE, path, 'csv')} (pip install pandas lxml)"
+    if (
+        PAGE.match(head[:1024].decode("utf-8", errors="replace").lstrip("\ufeff"))
+        and b"<table" in head.lower()
+    ):
+        called = (
+            ", as some programs write it and call it a workbook" if path.endswith(("xls", "xlsx")) else ""
         )
+        made = _made(_PAGE, path, "csv")
+        return f"{path} is a web page{called}. Save its table as CSV, or: {made} (pip install pandas lxml)"
     return None
 
 
