@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..answers.plain import normalise
 from ..errors import UnusableInput
 from .keys import absent, distinct, key_text
+from .replied import SAYS, graded
 from .roles import CONVENTIONS
 from .sources import Block, Source
 from .spellings import by_spelling
@@ -62,6 +63,8 @@ CHOSEN = re.compile(
     r"\W*(?:(?:the |my )?(?:correct |final |right )?(?:answer|option|choice)(?: is)?)?\W*([a-z])\W*", re.I
 )
 """An answer that says no more than the letter of an option."""
+LOOKED_AT, SHORT, MANY = 100, 1000, 0.05
+"""Rows by which it is told whether answers are sentences, characters of the longest, and the share that says more."""
 FEW = 20
 """Different values that a column of classes may have, and a column of free answers exceeds."""
 
@@ -77,11 +80,16 @@ def settled(
     if "correct" not in needed:
         return source, told, []
     if (name := named.get("correct")) is not None:
-        both = None if name in source.columns else NAMED.fullmatch(name)
+        both = None if name in source.columns else NAMED.fullmatch(name) or SAYS.fullmatch(name)
         if both is None or not {both[1], both[2]} <= set(source.columns):
             return source, told, []
+        if both.re is SAYS:
+            columns, of_texts, note = graded(source, both[1], both[2])
+            name = f"{both[1]} says {both[2]}"
+            return with_columns(source, {name: (columns, of_texts)}), {**told, "correct": name}, [note]
         made, name = compared(source, both[1], both[2])
-        return made, {**told, "correct": name}, [f"Right is where {both[1]!r} equals {both[2]!r}."]
+        note = f"Right is where {both[1]!r} equals {both[2]!r}."
+        return made, {**told, "correct": name}, [note, *_in_sentences(source, both[1], both[2])]
     if "correct" in source.roles or source.choices.get("correct"):
         return source, told, []
     return _guessed(source, told)
@@ -107,7 +115,10 @@ def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, An
     gold = (golds + references)[0]
     strong, weak = held(PREDICTIONS), held(ANSWERS)
     beside = strong or weak
-    options = [*(quote(f"{one} == {gold}") for one in beside[:2]), *(quote(one) for one in golds[:2])]
+    options = [
+        *(quote(f"{one} {'says' if _says(source, one, gold) else '=='} {gold}") for one in beside[:2]),
+        *(quote(one) for one in golds[:2]),
+    ]
     if len(golds) + len(references) > 1 or len(strong) > 1:
         raise _torn(source, [*golds, *references, *beside], options)
     if not beside:
@@ -126,8 +137,32 @@ def _guessed(source: Source, told: dict[str, Any]) -> tuple[Source, dict[str, An
     made, name = compared(source, kind, gold)
     return made, {**told, "correct": name}, [
         f"Right is where {kind!r} equals {gold!r}, found by their names; --correct {quote(gold)} would read that as "
-        "the verdict."
+        "the verdict.",
+        *_in_sentences(source, kind, gold),
     ]  # fmt: skip
+
+
+def _says(source: Source, answer: str, gold: str) -> int:
+    """How many of the first answers say the right one and do not equal it; 0 where they are few, or no short texts."""
+    first = [source.first(name)[:LOOKED_AT].tolist() for name in (answer, gold)]
+    texts = [[one for one in values if isinstance(one, str)] for values in first]
+    if not all(texts) or max(map(len, texts[0])) > SHORT:
+        return 0
+    both, name = compared(source, answer, gold)
+    columns, of_texts, _ = graded(source, answer, gold)
+    block = {key: values[:LOOKED_AT] for key, values in next(both.blocks([*columns, name])).items()}
+    said = sum(right == 1.0 and not same for right, same in zip(of_texts(block), block[name], strict=True))
+    return said if said >= MANY * len(block[name]) else 0
+
+
+def _in_sentences(source: Source, answer: str, gold: str) -> list[str]:
+    """A note where answers that are not equal to the right ones say them."""
+    if not (several := _says(source, answer, gold)):
+        return []
+    return [
+        f"At least {several} answers are counted as wrong that say the right one in other words: --correct "
+        f"{quote(f'{answer} says {gold}')} reads what they say."
+    ]
 
 
 def _answers_too(source: Source, name: str, beside: Sequence[str]) -> list[str]:
@@ -172,9 +207,10 @@ def _read_as(name: str) -> str:
 
 def _torn(source: Source, columns: Sequence[str], options: Sequence[str]) -> UnusableInput:
     shown = " or ".join(f"--correct {one}" for one in dict.fromkeys(options))
+    more = ", and says reads what the first one says" if " says " in shown else ""
     return UnusableInput(
         f"Of {', '.join(columns)} in {source.name}, several may hold the verdict, or the right answers it is made "
-        f"from. Say which: {shown}; == compares two columns."
+        f"from. Say which: {shown}; == compares two columns{more}."
     )
 
 

@@ -18,7 +18,7 @@ from .keys import distinct
 from .numerals import Doubt, Seen, settled
 from .roles import CONVENTIONS, VAGUE
 from .sources import Source
-from .spellings import FURTHER, says_wrong, spelling
+from .spellings import FURTHER, pair_in, says_wrong, spelling
 from .values import numbers
 from .verdicts import Verdicts
 from .vocabulary import Named, spelt
@@ -93,7 +93,7 @@ def require_sense(source: Source, column: str, words: Named) -> None:
     if (
         not column
         or words
-        or " == " in column
+        or pair_in(column)
         or source.roles.get("correct") == column
         or not says_wrong(column)
     ):
@@ -138,7 +138,7 @@ def candidates(source: Source, role: str, taken: Collection[str | None]) -> list
     >>> candidates(log, "confidence", []), candidates(log, "correct", [])
     (['--confidence sure'], ['--correct wrong --right 0 --wrong 1'])
     """
-    free = [name for name in source.columns if name not in taken and " == " not in name]
+    free = [name for name in source.columns if name not in taken and not pair_in(name)]
     if role == "confidence":
         fitting = [name for name in free if _sure(source, name)]
         fitting.sort(key=lambda name: not re.search(r"conf|prob|cert|sure|score|log", name.lower()))

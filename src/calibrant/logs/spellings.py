@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-__all__ = ["FURTHER", "by_spelling", "says_wrong", "spelling"]
+__all__ = ["FURTHER", "by_spelling", "pair_in", "says_wrong", "spelling"]
 
 FURTHER: Mapping[str, tuple[str, ...]] = {
     "confidence": (
@@ -68,3 +68,16 @@ def says_wrong(name: str) -> bool:
     """
     bare = spelling(name)
     return bool(WRONG.search(bare)) and not NOT_WRONG.search(bare) and bare not in FURTHER["correct"]
+
+
+def pair_in(name: str) -> tuple[str, str] | None:
+    """The two columns that a verdict is made of, where it is named so: "a == b", or "a says b"; None for a column.
+
+    >>> pair_in("answer == gold"), pair_in("answer says gold"), pair_in("correct")
+    (('answer', 'gold'), ('answer', 'gold'), None)
+    """
+    for sign in (" == ", " says "):
+        first, found, second = name.partition(sign)
+        if found:
+            return first.strip(), second.strip()
+    return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import UnusableInput
 from ..tally import Floats
 from .keys import absent
+from .spellings import pair_in
 from .values import BAD_VERDICT, CODE, NO_VERDICT, Column, coded, no_faults
 from .vocabulary import (
     EMPTY,
@@ -124,7 +125,7 @@ class Verdicts:
         """
         unread, words = sum(self.unread.values()), [word for word, _ in self.unread.most_common()]
         ways = self._further(words) if self.named else either(self.unread, self.empty)
-        if judged and " == " not in name:  # what is compared says itself which answers were wrong
+        if judged and not pair_in(name):  # what is compared says itself which answers were wrong
             self._require_both(name, where)
         if 2 * unread <= self.present:
             advice = self._other_side(name, where, words, unread)

@@ -14,6 +14,7 @@ from ..logs.given import Given
 from ..logs.opening import labelled
 from ..logs.roles import CONVENTIONS
 from ..logs.sources import Source
+from ..logs.spellings import pair_in
 from ..logs.tallies import Log
 from ..metrics.findings import Finding
 from ..phrasing.numbers import of_100
@@ -262,7 +263,7 @@ def _with_parts(
         for part in PARTS:
             name = getattr(found.log.roles, part)
             for one in _of(name):
-                played[one] = (part, _why(part, one, source, asked, compared=" == " in (name or "")))
+                played[one] = (part, _why(part, one, source, asked, compared=bool(pair_in(name or ""))))
     return {
         name: replace(one, part=played[name][0], why=played[name][1]) if name in played else one
         for name, one in columns.items()
@@ -271,7 +272,7 @@ def _with_parts(
 
 def _of(name: str | None) -> list[str]:
     """A column, or the two that are compared."""
-    return [] if not name else [one.strip() for one in name.split(" == ")]
+    return [] if not name else list(pair_in(name) or (name,))
 
 
 def _why(part: str, name: str, source: Source, asked: Asked, *, compared: bool) -> str:

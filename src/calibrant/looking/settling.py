@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import CalibrantError, ColumnNotFound
 from ..logs.doubts import tells_the_verdict
 from ..logs.sources import Source
+from ..logs.spellings import pair_in
 from ..logs.tallies import Log, read_log
 from ..logs.verdicts import Verdicts
 from ..plugins import names
@@ -165,10 +166,10 @@ def unquoted(text: str) -> str:
 
 def _possible(name: str, value: str, head: Source) -> bool:
     if name in ("confidence", "correct", "by", "cluster"):
-        both = value.split(" == ")
+        both = pair_in(value)
         if " where " in value and value not in head.columns:  # a probability where a prediction is a class
             return value.partition(" where ")[0] in head.columns
-        return all(one in head.columns for one in both) if len(both) == 2 else value in head.columns
+        return value in head.columns or (both is not None and all(one in head.columns for one in both))
     return True
 
 
