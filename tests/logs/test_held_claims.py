@@ -204,6 +204,12 @@ KNOWN = {
     + ["annotator_kind,score,label", "name,score,label", "a_score,a_execution_details", "a_execution_details",
     "a_score",
        "a_score,b_execution_details"],
+    "braintrust": ["input,output,expected,scores", "scores,_xact_id", "scores,span_id", "scores.a,input", "scores.a,a",
+                   "scores.a,experiment_id", "input,output,expected", "scores,input,output"],
+    "doccano": ["id,text,label,Comments", "id,text,Comments", "id,filename,label,Comments", "id,text,labels",
+                "id,text,annotation_approver,labels", "id,text,annotation_approver"],
+    "weave": ["op_name,trace_id,output", "op_name,trace_id,output.a", "op_name,trace_id", "row_digest,evaluations",
+              "evaluations"],
     "prodigy": ["_input_hash,_task_hash,answer", "_input_hash,_task_hash", "_input_hash,answer", "_task_hash,answer"],
     "ragas": [f"user_input,response,{a}" for a in (
         "retrieved_contexts", "reference", "reference_contexts", "rubrics", "rubric")]

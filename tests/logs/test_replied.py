@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_equality_of_sentences_is_no_verdict_without_a_word(tmp_path: Path) -> N
 
 
 def test_options_and_several_references_are_heeded() -> None:
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, Any]] = [
         {"question": "Which?", "options": ["Lyon", "Paris"], "answer": said, "gold": "B", "confidence": 0.7}
         for said in ("I think it is Paris.", "(A)")
     ] + [
