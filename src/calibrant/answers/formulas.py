@@ -23,7 +23,8 @@ TEX = (
     (re.compile("²"), "^2"), (re.compile("³"), "^3"), (re.compile(r"\*\*"), "^"), (re.compile(r"\\(?=[a-z])"), ""),
     (re.compile(r"(?<=\d)\s*\*\s*(?=[a-zA-Z√(])"), ""), (re.compile(r"\s*([=+*/^<>≤≥√-])\s*"), r"\1"), 
     (re.compile(r"(?<=\()\s+|\s+(?=\))"), ""),
-    (re.compile(r"\blg\b"), "log"), (re.compile(r"(?<=\d)\s+(?=√)"), ""),
+    (re.compile(r"\blg\b"), "log"),
+    (re.compile(r"(?<=\b[A-Za-z])(?:\*|\s+)(?=[A-Za-z]\b)"), ""), (re.compile(r"(?<=\d)\s+(?=√)"), ""),
 )  # fmt: skip
 """How a formula is brought into one writing, in this order."""
 ON = r"[\w+*/^=√<>(-]"
@@ -43,6 +44,8 @@ def graded_formula(said: str, references: Sequence[str]) -> Found | None:
     text = _written(said)
     for one in references:
         wanted = _written(one)
+        if "=" not in wanted and text.rpartition("=")[2].strip() == wanted:
+            return RIGHT
         whole = rf"(?<!{ON})(?<!\w\.){re.escape(wanted)}(?!{ON}|\.\d)"
         if re.search(whole, text):
             beside = re.sub(whole, " ", text)

@@ -55,6 +55,15 @@ def graded_list(said: str, references: Sequence[str], asked: str) -> Found | Non
         if given and set(given) == set(wanted):
             ordered = IN_ORDER.search(asked) is not None and given != wanted
             return Found(None, "it lists the same in another order") if ordered else RIGHT
-        if len(references) == 1 and len(wanted) > 2 and given and set(given) < set(wanted):
-            return WRONG
+        if len(references) == 1 and len(wanted) > 2:
+            return _some(said, given, wanted)
     return None
+
+
+def _some(said: str, given: Sequence[str], wanted: Sequence[str]) -> Found | None:
+    """The grade of a reply that does not list the same as a list of three or more; None where it names all or none."""
+    if given and set(given) < set(wanted):
+        return WRONG
+    named = f" {normalise(said)} "
+    there = sum(f" {one} " in named for one in wanted)
+    return Found(None, "it names some of what the reference lists") if 0 < there < len(wanted) else None

@@ -19,7 +19,8 @@ OF_A_WORD = re.compile(
     re.I,
 )
 ARTICLE = re.compile(
-    r"^(?:(?:[Ll](?:e|a|es|os|as|o)|[Uu]n[ae]?|[Ee]l|[Ii]l|gli)\s+(?=[^\W\d_A-Z])|l['’]|(?:der|die|das|den|dem|ein|eine)\s+(?=[A-ZÄÖÜ]))"
+    r"^(?:(?:l(?:e|a|es|os|as|o)|un[ae]?|el|il|gli)\s+|(?:L(?:e|a|es|os|as|o)|Un[ae]?|El|Il)\s+(?=[^\W\d_A-Z])|[Ll]['’]"
+    r"|(?:der|die|das|den|dem|ein|eine)\s+(?=[A-ZÄÖÜ]))"
 )
 """An article of another language before a reference that is no name such as "La Paz"."""
 LONG = 4
