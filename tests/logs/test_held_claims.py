@@ -190,6 +190,8 @@ KNOWN = {
                 "request_id,messages,spend,startTime", "request_id,response,spend,startTime",
                 "request_id,response,messages,startTime", "request_id,response,messages,spend"],
     "lm_eval": ["doc_id,resps,filtered_resps", "doc_id,resps", "doc_id,filtered_resps", "resps,filtered_resps"],
+    "llm": ["conversation_id,datetime_utc,duration_ms,id,model,prompt,response,response_json",
+            "datetime_utc,duration_ms,id,model,prompt,response,response_json"],
     "mlflow": ["trace_id,a/value", "trace_id,assessments", "trace_id,a", "a/value", "a/v1/score", "a/v12/score",
     "a/v/score",
                "a/v1/scores", "a/v1/score/b", "a/v1/score/v2/score", "assessments", "v1/score"],
