@@ -53,6 +53,42 @@ def test_a_request_carries_every_field_of_the_ask() -> None:
     assert made["stream"] and made["stream_options"] == {"include_usage": True}
 
 
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [("MAX_TOKENS", "length"), ("model_length", "length"), ("SAFETY", "content_filter"), ("eos", "stop"),
+     ("tool_use", "tool_calls"), ("pause_turn", "pause_turn"), ("stop", "stop")],
+)  # fmt: skip
+def test_other_words_for_why_an_answer_ended_are_read_and_kept(stated: str, read: str) -> None:
+    streamed = Assembler("m")
+    streamed.feed({"choices": [{"index": 0, "delta": {"content": "4"}, "finish_reason": stated}]})
+    for made in (one(body(finish_reason=stated)), *streamed.finish(0.1)):
+        assert made.finish_reason == read
+        assert made.choice == (None if stated == read else canonical({"native_finish_reason": stated}))
+
+
+@pytest.mark.parametrize("stated", ["error", "abort", "insufficient_system_resource", "network_error"])
+def test_an_answer_whose_server_failed_before_its_end_is_none(stated: str) -> None:
+    with pytest.raises(ModelUnavailable, match="failed before the end"):
+        one(body(finish_reason=stated))
+    with pytest.raises(ModelUnavailable, match="failed before the end"):
+        Assembler("m").feed({"choices": [{"delta": {"content": "4"}, "finish_reason": stated}]})
+
+
+def test_what_the_server_calls_its_model_is_kept() -> None:
+    streamed = Assembler("m")
+    streamed.feed({"model": "m-2025", **body()})
+    for made in (one({"model": "m-2025", **body()}), *streamed.finish(0.1)):
+        assert (made.model, made.served_model, made.text) == ("m", "m-2025", "4")
+    assert one({"model": "m", **body()}).served_model is None
+
+
+def test_a_message_that_says_all_once_more_is_not_said_twice() -> None:
+    streamed = Assembler("m")
+    streamed.feed({"choices": [{"index": 0, "delta": {"content": "4"}}]})
+    streamed.feed(body())
+    assert [made.text for made in streamed.finish(0.1)] == ["4"]
+
+
 def test_log_probabilities_become_tokens() -> None:
     top = [{"token": "4", "logprob": -0.1}, {"token": "5", "logprob": None}]
     made = one(body(logprobs={"content": [{"token": "4", "logprob": 1e-9, "top_logprobs": top}]}))

@@ -18,9 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from calibrant.assembly.building import build
 from calibrant.assembly.config import parse
+from calibrant.gateway import answering
 from calibrant.gateway.app import create_app
 from calibrant.maps.calibration import CalibrationMap, Evidence, MapSet
 from calibrant.maps.curves import Steps
@@ -35,8 +37,8 @@ BEGIN, END = "<!-- python -m tests.gateway.faults -->", "<!-- end -->"
 SECRET = "sk-live-4f9d8c7b6a5e"
 """What the server knows and no client may."""
 
-SECONDS = 0.6
-"""For which the gateway waits for its model."""
+SECONDS, LONG = 0.6, 30.0
+"""For which the gateway waits for its model: where that does not answer, and where it does, on a busy machine too."""
 
 Writer = asyncio.StreamWriter
 Fault = Callable[[Writer, bool], Coroutine[Any, Any, None]]
@@ -189,6 +191,10 @@ FAULTS: dict[str, Fault] = {
     "an error within the stream": either(
         reply(b'{"error": {"message": "overloaded"}}'), event(b'{"error": {"message": "overloaded"}}')
     ),
+    "an answer that it ends with `error`": either(
+        reply(choice(finish_reason="error")), HEAD + b"".join(PIECES) + LAST.replace(b"stop", b"error")
+    ),
+    "an error in a list": saying(reply(b'[{"error": {"code": 503, "message": "overloaded"}}]', "503 Unavailable")),
     "another address (302)": saying(reply(b"", "302 Found", Location="http://127.0.0.1:9/v1/chat/completions")),
     "another address (307)": saying(reply(b"", "307 Temporary Redirect", Location="http://127.0.0.1:9/v1")),
     "gzip that is none": saying(reply(b"not gzip", Content_Encoding="gzip")),
@@ -201,11 +207,31 @@ FAULTS: dict[str, Fault] = {
 }  # fmt: skip
 """What goes wrong, in the order of the table."""
 
+HANGING = frozenset((
+    "no byte", "a head, then nothing, and does not hang up", "half a reply, then hangs",
+    "a few bytes at a time, too slowly",
+))  # fmt: skip
+"""What is over only when the gateway gives up."""
+
 HARMLESS: dict[str, Fault] = {
     "a few bytes at a time, within the time": dripping(100, 0.01),
     "gzip": either(reply(gzip.compress(body()), Content_Encoding="gzip"), HEAD + ALL),
     "JSON called text": either(reply(body(), kind="text/plain"), HEAD + ALL),
     "a whole reply where a stream was asked for": saying(reply(body())),
+    "a whole reply where a stream was asked for, of another kind of JSON": saying(
+        reply(body(), kind="text/json")
+    ),
+    "a whole reply as the one event of a stream": either(reply(body()), HEAD + b"data: " + body() + b"\n\n"),
+    "a mark of the order of bytes": either(reply(b"\xef\xbb\xbf" + body()), HEAD + b"\xef\xbb\xbf" + ALL),
+    "lines that end with CR": either(reply(body()), HEAD + ALL.replace(b"\n", b"\r")),
+    "lines that end with CR and LF": either(reply(body()), HEAD + ALL.replace(b"\n", b"\r\n")),
+    "events over several lines": either(
+        reply(json.dumps(GOOD, indent=1).encode()), HEAD + ALL.replace(b'"choices": ', b'"choices":\ndata: ')
+    ),
+    "a last line without an end": either(reply(body()), HEAD + b"".join([*PIECES, LAST.rstrip()])),
+    "why it ended in words of its own": either(
+        reply(choice(finish_reason="STOP")), HEAD + b"".join(PIECES) + LAST.replace(b"stop", b"eos_token")
+    ),
     "a stream without [DONE]": either(reply(body()), HEAD + b"".join([*PIECES, LAST])),
 }
 """What servers do that keeps no answer from the client."""
@@ -288,10 +314,10 @@ def identity() -> MapSet:
 
 
 @contextmanager
-def house(folder: Path, upstream: str) -> Iterator[str]:
-    """The URL of a gateway before that server, which tries once."""
+def house(folder: Path, upstream: str, seconds: float = SECONDS) -> Iterator[str]:
+    """The URL of a gateway before that server, which tries once and waits so long."""
     identity().save(folder / "maps.json")
-    model = {"kind": "openai_compatible", "url": upstream, "model": "tiny", "timeout": SECONDS, "retries": 0}
+    model = {"kind": "openai_compatible", "url": upstream, "model": "tiny", "timeout": seconds, "retries": 0}
     table = {
         "model": model | {"api_key": SECRET},
         "confidence": {"signals": ["mean_logprob"], "maps": "maps.json"},
@@ -337,10 +363,14 @@ def table(rows: dict[str, tuple[Seen, Seen]]) -> str:
 
 
 def run() -> dict[str, tuple[Seen, Seen]]:
-    """All of them, one after the other."""
+    """All of them, one after the other. Headers of a stream wait for its first piece however busy the machine is."""
     seen = {}
-    with Faulty() as faulty, tempfile.TemporaryDirectory() as folder, house(Path(folder), faulty.url) as url:
+    with (
+        patch.object(answering, "GRACE", LONG), Faulty() as faulty, tempfile.TemporaryDirectory() as folder,
+        house(Path(folder), faulty.url) as hasty, house(Path(folder), faulty.url, LONG) as patient,
+    ):  # fmt: skip
         for name, faulty.fault in itertools.chain(FAULTS.items(), HARMLESS.items()):
+            url = hasty if name in HANGING else patient
             seen[name] = ask(url, stream=False), ask(url, stream=True)
             print(name, "|", seen[name][0].told, "|", seen[name][1].told, file=sys.stderr)
     return seen

@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..errors import ModelUnavailable
 from ..types import Completion, Price, Token, Usage, canonical
 
-__all__ = ["beyond", "charged", "counted", "cut", "ended_by", "further", "members_of", "unstopped"]
+__all__ = [
+    "beyond", "charged", "counted", "cut", "ended_by", "further", "members_of", "native_end", "served_as", "unstopped",
+]  # fmt: skip
 
 MOST_BEYOND = 65536
 """Bytes of further members that a completion keeps."""
@@ -103,20 +106,74 @@ def counted(value: Any) -> int:
     return int(value)
 
 
+def served_as(body: Mapping[str, Any], model: str) -> str | None:
+    """What the server calls the model that answered, where that is not the name by which it is known here.
+
+    >>> served_as({"model": "gpt-4o-2024-08-06"}, "gpt-4o"), served_as({"model": "gpt-4o"}, "gpt-4o")
+    ('gpt-4o-2024-08-06', None)
+    """
+    name = body.get("model")
+    return name if isinstance(name, str) and name and name != model else None
+
+
 def members_of(value: Any) -> Mapping[str, Any]:
     """The members of what should be an object; none of what is no object."""
     return value if isinstance(value, Mapping) else {}
 
 
-def ended_by(reason: Any) -> str | None:
-    """Why an answer ended, as a server states it; None where it does not, "unknown" for what is no text.
+ENDS = {
+    "stop": ("end_turn", "eos", "eos_token", "stop_sequence", "complete"),
+    "length": (
+        "max_tokens", "max_output_tokens", "max_length", "model_length", "model_context_window_exceeded",
+        "context_window_exceeded",
+    ),
+    "content_filter": (
+        "safety", "image_safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive", "refusal",
+        "content_filtered", "guardrail_intervened",
+    ),
+    "tool_calls": ("tool_use", "tool_call"),
+}  # fmt: skip
+"""Why an answer ended, in the words of the chat format, and in those that servers of it have besides."""
 
-    >>> ended_by("length"), ended_by(None), ended_by(["stop"])
-    ('length', None, 'unknown')
+MEANT = {other: word for word, others in ENDS.items() for other in (word, *others)}
+
+FAILED = frozenset((
+    "error", "failed", "abort", "aborted", "cancelled", "canceled", "timeout", "network_error",
+    "insufficient_system_resource",
+))  # fmt: skip
+"""With these servers say that they have not come to an answer's end."""
+
+
+def ended_by(reason: Any) -> str | None:
+    """Why an answer ended, in the chat format's words where a server has others; None where it does not say.
+
+    What none of them means stays, and "unknown" is what is no text. Raises `ModelUnavailable` where the server says
+    that it failed before the end.
+
+    >>> ended_by("length"), ended_by("MAX_TOKENS"), ended_by("RECITATION"), ended_by(None), ended_by(["stop"])
+    ('length', 'length', 'content_filter', None, 'unknown')
+    >>> ended_by("error")
+    Traceback (most recent call last):
+    calibrant.errors.ModelUnavailable: The server failed before the end of its answer ('error').
     """
-    if isinstance(reason, str) or not reason:
+    if not isinstance(reason, str):
+        return "unknown" if reason else None
+    if reason in ENDS or not reason:
         return reason or None
-    return "unknown"
+    if (word := reason.lower()) in FAILED:
+        raise ModelUnavailable(f"The server failed before the end of its answer ({reason!r}).")
+    return MEANT.get(word, reason)
+
+
+def native_end(reason: Any) -> dict[str, str]:
+    """The server's own word for why an answer ended, as a member of its choice where it is another.
+
+    >>> native_end("stop"), native_end("MAX_TOKENS")
+    ({}, {'native_finish_reason': 'MAX_TOKENS'})
+    """
+    if not isinstance(reason, str) or reason in ENDS or MEANT.get(reason.lower(), reason) == reason:
+        return {}
+    return {"native_finish_reason": reason}
 
 
 def further(body: Mapping[str, Any], format: Collection[str]) -> dict[str, Any]:

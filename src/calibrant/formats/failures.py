@@ -60,7 +60,7 @@ def failure(status: int, body: Any, retry_after: float | None = None) -> ModelEr
 
 def _stated(body: Any) -> dict[str, str | None]:
     """What an error body says of its error: its words, and code, type and field where they are texts or numbers."""
-    error = body.get("error", body) if isinstance(body, Mapping) else None
+    error = _error_in(body)
     if not isinstance(error, Mapping):
         return {"said": message_in(body)}
     named = {"code": error.get("code"), "kind": error.get("type"), "param": error.get("param")}
@@ -99,9 +99,19 @@ def cut_off(text: str) -> ModelUnavailable:
     return ModelUnavailable(f"The stream was cut off after {len(text)} characters, before the answer ended.")
 
 
+def _error_in(body: Any) -> Any:
+    """The error of a body: its member, or all of it. Some servers put it into a list.
+
+    >>> _error_in([{"error": {"code": 400, "message": "too long"}}])
+    {'code': 400, 'message': 'too long'}
+    """
+    one = body[0] if isinstance(body, list) and len(body) == 1 else body
+    return one.get("error", one) if isinstance(one, Mapping) else one
+
+
 def message_in(body: Any) -> str:
     """What an error says, wherever in its body."""
-    error = body.get("error", body) if isinstance(body, Mapping) else body
+    error = _error_in(body)
     message = error.get("message", error) if isinstance(error, Mapping) else error
     return message[:500] if isinstance(message, str) else excerpt(message)
 

@@ -16,6 +16,7 @@ from ..files.jsontext import decoded, encoded, whole_text
 from ..formats.failures import failure, message_in, status_in
 from ..plugins import require
 from ..types import Ask, Completion
+from .events import Lines, data_in
 from .passed_on import PASSED_ON
 from .taught import INFERRED, LOGPROBS, SAID, Dispensable, Lessons, Like, Taught
 
@@ -40,21 +41,29 @@ class Reply:
     like: Like
 
     async def events(self) -> AsyncGenerator[Body, None]:
-        """The data of each server-sent event, up to [DONE]; a line may be as long as a whole reply."""
-        held, size = list[bytes](), 0
+        """The data of each server-sent event, up to [DONE]; a line may be as long as a whole reply.
+
+        Each line of data is an event, unless it is no object and goes on in those below it. What is cut off at the end
+        is left out.
+        """
+        lines, said = Lines(), b""
         async for block in self.response.content.iter_any():
-            *lines, rest = block.split(b"\n")
-            if lines:
-                lines[0] = b"".join([*held, lines[0]])
-                held, size = [], 0
-            held.append(rest)
-            size = _bounded(size + len(rest))
-            for line in lines:
-                if line.startswith(b"data:"):
-                    data = line[5:].strip()
-                    if data == b"[DONE]":
-                        return
-                    yield _decoded(data)
+            for line in lines.feed(block):
+                data = data_in(line)
+                if data is None:
+                    if said and not line:
+                        _decoded(said)  # raises: it went on to the end of its event, and is no object
+                    continue
+                if data == b"[DONE]":
+                    return
+                body = _object(said := b"\n".join([said, data]) if said else data)
+                if body is not None:
+                    said = b""
+                    yield body
+            _bounded(lines.size + len(said))
+        body = _object(data_in(lines.rest()) or b"")
+        if body is not None:
+            yield body
 
 
 NOTHING = frozenset[str]()
@@ -272,7 +281,7 @@ async def _examined(
     if response.status >= 300:
         address = response.headers.get("Location", "another address")
         return None, (response.status, f"it sends requests on to {address}. Put where it is into the URL")
-    if stream and response.content_type != "application/json":
+    if stream and not response.content_type.endswith(("/json", "+json")):
         return None, None
     body = _decoded(await _read(response))
     return body, (status_in(body), body) if body.get("error") else None
@@ -297,12 +306,20 @@ def _bounded(size: int) -> int:
 
 
 def _decoded(data: bytes) -> Body:
+    body = _object(data)
+    if body is None:
+        raise ModelUnavailable(f"Expected a JSON object from the server, got {data[:200]!r}.")
+    return body
+
+
+def _object(data: bytes) -> Body | None:
+    """The JSON object that the bytes are; None where they are none."""
     try:
         value = decoded(data)
     except (ValueError, RecursionError):
-        value = None
+        return None
     if not isinstance(value, dict):
-        raise ModelUnavailable(f"Expected a JSON object from the server, got {data[:200]!r}.")
+        return None
     return whole_text(value) if _may_hold_halves(data) else value
 
 
@@ -340,10 +357,13 @@ def _words(said: Any) -> str:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, from a number or from a date (read against the server's own clock where it tells it).
 
-    None for what is neither, and for longer than `LONGEST`: such a number is no time.
+    Milliseconds, where a server states them beside it, go before it, as for OpenAI's clients. None for what is none of
+    these, and for longer than `LONGEST`: such a number is no time.
 
     >>> retry_after({"Retry-After": "2.5"}), retry_after({"Retry-After": "inf"}), retry_after({"Retry-After": "-1"})
     (2.5, None, 0.0)
+    >>> retry_after({"Retry-After": "2", "Retry-After-Ms": "1500"})
+    1.5
     """
     seconds = _wish(headers)
     return None if seconds is None or not seconds <= LONGEST else max(0.0, seconds)
@@ -354,6 +374,10 @@ LONGEST = 30 * 86400.0
 
 
 def _wish(headers: Mapping[str, str]) -> float | None:
+    try:
+        return float(headers.get("Retry-After-Ms", "")) / 1000
+    except ValueError:
+        pass
     wish = headers.get("Retry-After")
     if wish is None:
         return None

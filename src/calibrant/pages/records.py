@@ -247,8 +247,7 @@ def _answered(record: Record) -> Sequence[str]:
     if made is None:
         return ()
     told = [f"{made.model} asked"]
-    if made.system_fingerprint:
-        told.append(f"{made.system_fingerprint} served")
+    told += [f"{one} served" for one in (made.served_model, made.system_fingerprint) if one]
     if made.latency:
         told.append(f"{made.latency:.1f} s")
     if made.cost is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from sys import intern
 
-from ..types import SECOND, Action, Confidence, Message, Reading, Record, Verdict, digest
+from ..types import SECOND, Action, Completion, Confidence, Message, Reading, Record, Verdict, digest
 
 __all__ = ["Answer", "counting", "item_of"]
 
@@ -20,7 +20,7 @@ class Answer:
     record_id, time, task, domain, asked_by, release : as of the record and its question
     item : the same for answers to the same question, whoever asked it and when (`item_of`)
     model : the model's name as its answers carry it; None where none answered
-    served : what the server says stands behind that name (`system_fingerprint`), where it says so
+    served : what the server says stands behind that name (its own name for it, `system_fingerprint`), where it says so
     signal, score : the reading that the probability was made of, else the first with a score
     prompt : digest of what that signal asks
     asked_with : how the answer was asked for, as digests (`calibrant.types.asked`), where that is known
@@ -87,7 +87,7 @@ class Answer:
             record_id=record.id, time=record.time, item=item_of(record), task=_shared(question.task),
             domain=_shared(question.domain), asked_by=_shared(question.asked_by), release=_shared(record.release),
             model=_shared(completion.model) if completion else None,
-            served=_shared(completion.system_fingerprint) if completion else None,
+            served=_shared(_served(completion)) if completion else None,
             signal=_shared(reading.signal) if reading else None, score=reading.score if reading else None,
             prompt=_shared(detail.get("prompt")), asked_with=_shared(detail.get("asked_with")),
             map_id=_shared(told.map_id), p=told.p, low=told.low, high=told.high, why_none=told.reason,
@@ -102,6 +102,16 @@ class Answer:
     def group(self) -> tuple[str | None, str | None, str | None, str | None]:
         """Task, domain, model and map: within one of these a probability means one thing."""
         return self.task, self.domain, self.model, self.map_id
+
+
+def _served(completion: Completion) -> str | None:
+    """What stands behind the model's name, in the server's words.
+
+    >>> _served(Completion(text="4", model="m", served_model="m-2025-06", system_fingerprint="fp_1"))
+    'm-2025-06 fp_1'
+    """
+    told = [one for one in (completion.served_model, completion.system_fingerprint) if one]
+    return " ".join(told) or None
 
 
 def _shared(name: str | None) -> str | None:

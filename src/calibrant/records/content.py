@@ -147,7 +147,7 @@ RULES: Mapping[str, Rule] = {
     },
     "completion": {
         "text": _no_text, "model": None, "finish_reason": None, "usage": None, "cost": None, "latency": None,
-        "system_fingerprint": None, "service_tier": None,
+        "system_fingerprint": None, "service_tier": None, "served_model": None,
     },
     "readings": {"signal": None, "score": None, "reason": _unquoted, "detail": _numbers},
     "confidence": {

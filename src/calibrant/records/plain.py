@@ -77,7 +77,9 @@ COLUMNS = (
 
 
 LATER_COUNTS = ("cached_tokens", "reasoning_tokens", "details")
-LATER_MEMBERS = ("reasoning", "refusal", "message", "choice", "system_fingerprint", "service_tier")
+LATER_MEMBERS = (
+    "reasoning", "refusal", "message", "choice", "system_fingerprint", "service_tier", "served_model",
+)  # fmt: skip
 """What a usage and a completion have said since records were first kept."""
 
 

@@ -227,7 +227,8 @@ class Completion:
     `reasoning` is what the model thought aloud before its answer. With `refusal` the text says why there is no answer.
     `extra` is canonical JSON of what the server sent beyond the chat format, such as a probability of its own;
     `message` and `choice` are canonical JSON of further members of the message and of the choice around it
-    (annotations, sound ...), to be given back as they came.
+    (annotations, sound ...), to be given back as they came. `served_model` is what the server calls the model, where it
+    is another name than `model`: a version of it, or another that stands in.
     """
 
     text: str
@@ -245,6 +246,7 @@ class Completion:
     choice: str | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
+    served_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import ModelUnavailable
 from ...types import Ask, Completion, Json, Price, Token, Usage, canonical
 from ..calls import call_bodies, call_from, is_plain
-from ..completions import beyond, counted, ended_by, further
+from ..completions import beyond, counted, ended_by, further, native_end, served_as
 from ..dialects import others_left_out
 from ..failures import excerpt, expecting
 from ..logprobs import entries_of, tokens_within
@@ -60,7 +60,7 @@ def completions(
         usage = _used(body, choices)
         whole = {
             "model": model, "latency": latency, "usage": usage, "cost": None if price is None else price.of(usage),
-            **body_members(body),
+            "served_model": served_as(body, model), **body_members(body),
         }  # fmt: skip
         said = further(body, FORMAT)
         made = [_completion(choice, said, whole) for choice in choices]
@@ -106,7 +106,7 @@ def _completion(choice: Mapping[str, Any], said: Mapping[str, Any], whole: Mappi
         reasoning=reasoning,
         refusal=refused,
         message=kept(own | names),
-        choice=kept(further(choice, CHOICE)),
+        choice=kept(native_end(choice.get("finish_reason")) | further(choice, CHOICE)),
         **whole,
     )
 
@@ -251,7 +251,7 @@ def beside(done: Completion) -> dict[str, Any]:
 
 def named_members(done: Completion) -> dict[str, str]:
     """What the server said of itself, where it did."""
-    named = {"system_fingerprint": done.system_fingerprint, "service_tier": done.service_tier}
+    named = {name: getattr(done, name) for name in (*NAMED, "served_model")}
     return {name: value for name, value in named.items() if value is not None}
 
 

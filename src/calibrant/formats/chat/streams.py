@@ -8,7 +8,7 @@ from typing import Any
 
 from ...types import Completion, Delta, Json, Price, Token, Usage
 from ..calls import Gathering, piece_body
-from ..completions import beyond, charged, ended_by, further
+from ..completions import beyond, charged, ended_by, further, native_end, served_as
 from ..dialects import others_left_out
 from ..failures import cut_off, expecting
 from .replies import (
@@ -55,13 +55,13 @@ class _Choice:
         self.sure: dict[str, Any] = {}  # the latest of what was said of the answer's sureness
 
     def take(self, choice: Mapping[str, Any], index: int) -> Delta:
-        piece = choice.get("delta") or {}
+        piece = choice.get("delta") or self._whole_in(choice)
         content = piece.get("content")
         if type(content) is str and piece.keys() <= PLAIN and choice.keys() <= CHOICE and not self.own:
             tokens = tokens_in(choice)
             self.text.append(content)
             self.tokens += tokens
-            self.finish_reason = ended_by(choice.get("finish_reason")) or self.finish_reason
+            self._end(choice)
             return Delta(content, tokens=tokens, index=index)
         own = further(piece, READ) | ({"content": content} if isinstance(content, list) else {})
         self._take_parts(content)
@@ -83,8 +83,18 @@ class _Choice:
         _grow(self.own, {name: value for name, value in own.items() if name != "content"} | names)
         self.around |= further(choice, CHOICE)
         self.sure |= sureness(choice, piece)
-        self.finish_reason = ended_by(choice.get("finish_reason")) or self.finish_reason
+        self._end(choice)
         return delta
+
+    def _end(self, choice: Mapping[str, Any]) -> None:
+        if reason := choice.get("finish_reason"):
+            self.finish_reason = ended_by(reason)
+            self.around = native_end(reason) | self.around
+
+    def _whole_in(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The message that some servers stream in one piece, as in a whole reply; not one that says all once more."""
+        said = self.text or self.refusal or self.calls.whole
+        return {} if said or "delta" in choice else choice.get("message") or {}
 
     def _take_parts(self, content: Any) -> None:
         """Content may come as parts, and as text before and behind them; then it is parts."""
@@ -95,7 +105,9 @@ class _Choice:
             parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
             self.own["content"] += parts
 
-    def whole(self, model: str, latency: float, said: Json, named: dict[str, str]) -> Completion:
+    def whole(
+        self, model: str, latency: float, said: Json, named: dict[str, str], served: str | None
+    ) -> Completion:
         text, refusal = "".join(self.text), "".join(self.refusal)
         if self.finish_reason is None:
             raise cut_off(text)
@@ -116,6 +128,7 @@ class _Choice:
             choice=kept(self.around),
             system_fingerprint=named.get("system_fingerprint"),
             service_tier=named.get("service_tier"),
+            served_model=served,
         )
 
 
@@ -140,6 +153,7 @@ class Assembler:
         self._usage = Usage()
         self._further: dict[str, Any] = {}
         self._named: dict[str, str] = {}
+        self._served: str | None = None
 
     def feed(self, chunk: Mapping[str, Any]) -> tuple[Delta, ...]:
         """Take one chunk, give its pieces.
@@ -147,6 +161,7 @@ class Assembler:
         Raises what `failure` says when the chunk carries an error, `ModelUnavailable` when it is no chunk.
         """
         with expecting("a piece of a chat completion", chunk, ADVICE):
+            self._served = served_as(chunk, self._model) or self._served
             if not chunk.keys() <= BARE:
                 self._further |= further(chunk, FORMAT)
                 self._named |= body_members(chunk)
@@ -167,7 +182,7 @@ class Assembler:
         if not self._choices:
             raise cut_off("")
         choices = [choice for _, choice in sorted(self._choices.items())]
-        made = [one.whole(self._model, latency, self._further, self._named) for one in choices]
+        made = [one.whole(self._model, latency, self._further, self._named, self._served) for one in choices]
         return charged(made[0], self._usage, self._price), *made[1:]
 
 

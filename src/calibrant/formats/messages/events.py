@@ -64,8 +64,8 @@ class Events:
         for index, _ in self._calls.values():
             made.append({"type": "content_block_stop", "index": index})
         ended = ending_of(done)
-        usage = ended.pop("usage")
-        last = {"type": "message_delta", "delta": ended, "usage": usage} | dict(further or {})
+        beside = {name: ended.pop(name) for name in ("usage", "served_model") if name in ended}
+        last = {"type": "message_delta", "delta": ended} | beside | dict(further or {})
         return [*made, last, {"type": "message_stop"}]
 
     def _begun(self) -> list[Json]:

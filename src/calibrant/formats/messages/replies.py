@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import ModelRefused
 from ...types import Ask, Completion, Price, ToolCall, Usage, canonical
-from ..completions import beyond, charged, counted, cut, further, members_of
+from ..completions import beyond, charged, counted, cut, further, members_of, served_as
 from ..dialects import MESSAGES
 from ..failures import expecting
 from .turns import object_of
@@ -75,6 +75,7 @@ def completion_from(
             extra=beyond(body, FORMAT),
             reasoning="\n\n".join([one for one in thought if one]),
             message=canonical({MESSAGES: own}) if own else None,
+            served_model=served_as(body, model),
         )
         used = _usage(members_of(body.get("usage")))
     ended = cut(done, ask.stop)
@@ -137,7 +138,8 @@ def ending_of(done: Completion) -> dict[str, Any]:
     reason = "refusal" if done.refusal else ENDED.get(done.finish_reason, "end_turn")
     ended = {"stop_reason": own.get("stop_reason", reason), "stop_sequence": own.get("stop_sequence")}
     further = {name: own[name] for name in KEPT if name in own}
-    return ended | further | {"usage": usage_body(done.usage) | own.get("usage", {})}
+    served = {} if done.served_model is None else {"served_model": done.served_model}
+    return ended | further | served | {"usage": usage_body(done.usage) | own.get("usage", {})}
 
 
 def _content(done: Completion) -> list[dict[str, Any]]:

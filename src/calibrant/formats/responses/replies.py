@@ -9,7 +9,7 @@ from typing import Any
 
 from ...types import Ask, Completion, Json, Price, Token, ToolCall, Usage, canonical
 from ..chat.replies import usage_from
-from ..completions import beyond, charged, cut, further, members_of
+from ..completions import beyond, charged, cut, further, members_of, served_as
 from ..dialects import RESPONSES
 from ..failures import expecting
 from ..logprobs import entries_of, tokens_from
@@ -88,6 +88,7 @@ def completion_from(
         refusal=bool(withheld) and not text,
         message=None if kept is None else canonical({RESPONSES: kept} | _custom(items)),
         service_tier=tier if isinstance(tier, str) else None,
+        served_model=served_as(body, model),
     )
     return charged(_ended(done, ask), used, price)
 
@@ -192,8 +193,10 @@ def ending_of(done: Completion) -> dict[str, Any]:
     """What is known of a response at its end, beside its output."""
     why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(done.finish_reason)
     why = None if done.refusal else why
-    tier = {} if done.service_tier is None else {"service_tier": done.service_tier}
-    return tier | {
+    named = {
+        name: value for name in ("service_tier", "served_model") if (value := getattr(done, name)) is not None
+    }
+    return named | {
         "status": "incomplete" if why else "completed",
         "incomplete_details": {"reason": why} if why else None,
         "usage": usage_body(done.usage),
