@@ -77,7 +77,8 @@ def address_of(text: str) -> str:
             f"Expected the base URL of a model's server, such as http://localhost:8000/v1, or embedded; got {text!r}."
         )
     path = re.sub(r"/(chat/completions|completions|responses|messages|models)$", "", parts.path.rstrip("/"))
-    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+    asked = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}{asked}"
 
 
 def usual_key(url: str) -> str | None:

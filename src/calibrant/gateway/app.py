@@ -24,6 +24,7 @@ from . import openapi
 from .admission import Admission
 from .answering import Answering
 from .answers import Answers
+from .azure import Azure
 from .bodies import answered
 from .earlier import Earlier
 from .entrance import Entrance, first_part
@@ -128,6 +129,7 @@ def create_app(
             *routes,
         ],
         middleware=[
+            Middleware(Azure),
             Middleware(
                 Entrance,
                 admission=admission,

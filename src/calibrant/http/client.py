@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..formats.completions import unstopped
 from ..types import Ask, Completion, Delta, Price, Usage
+from .addresses import below, key_headers
 from .endpoint import Endpoint, Reply
 from .hello import Hello, hello
 from .loop import gathered
@@ -41,7 +42,7 @@ class Client(ABC):
 
     Parameters
     ----------
-    url : base URL of the server, ending in ``/v1``
+    url : base URL of the server, ending in ``/v1``, or with the query that goes behind each path
     model : the model's name on that server
     api_key : the key that the server expects
     price : US dollars per million tokens, for the cost of each completion
@@ -65,13 +66,13 @@ class Client(ABC):
         name: str | None = None,
     ) -> None:
         self._endpoint = Endpoint(
-            f"{url.rstrip('/')}/{self.path}",
-            headers=self._headers(api_key), timeout=timeout, dispensable=self.dispensable,
+            below(url, self.path),
+            headers=self._headers(url, api_key), timeout=timeout, dispensable=self.dispensable,
         )  # fmt: skip
         self._model, self._price = model, price
         self._greeted = partial(hello, url, api_key)
         self.name, self.served = name or model, model
-        self.passage = Passage(url, headers=self._headers(api_key), timeout=timeout)
+        self.passage = Passage(url, headers=self._headers(url, api_key), timeout=timeout)
 
     @property
     def gives_logprobs(self) -> bool | None:
@@ -180,8 +181,8 @@ class Client(ABC):
     def _ended(self, ask: Ask, made: tuple[Completion, ...]) -> tuple[Completion, ...]:
         return tuple([unstopped(one, ask.stop) for one in made]) if ask.stop else made
 
-    def _headers(self, api_key: str | None) -> dict[str, str]:
-        return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    def _headers(self, url: str, api_key: str | None) -> Mapping[str, str]:
+        return key_headers(url, api_key)
 
     def _streams(self, _ask: Ask) -> bool:
         """Whether the answer to this can be passed on piece by piece."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ModelUnavailable
 from ..plugins import require
+from .addresses import below, key_headers
 
 __all__ = ["Hello", "hello"]
 
@@ -35,11 +36,11 @@ async def hello(
 ) -> Hello:
     """Ask the server at a base URL for its models. Raises `ModelUnavailable` where it is not reached."""
     http = require("aiohttp", "A model behind a URL", "models")
-    headers = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
+    headers = {**key_headers(url, api_key), "x-api-key": api_key} if api_key else {}
     try:
         async with (
             http.ClientSession(timeout=http.ClientTimeout(total=timeout), headers=headers) as session,
-            session.get(f"{url.rstrip('/')}/models", allow_redirects=False) as response,
+            session.get(below(url, "models"), allow_redirects=False) as response,
         ):
             there = _time_in(response.headers.get("Date"))
             ahead = None if there is None else there - clock()

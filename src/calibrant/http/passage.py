@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ModelRefused, ModelUnavailable
 from ..formats.failures import failure
 from ..plugins import require
+from .addresses import below
 from .endpoint import error_body, retry_after
 from .passed_on import PASSED_ON
 
@@ -36,7 +37,7 @@ class Passage:
     """
 
     def __init__(self, url: str, *, headers: Mapping[str, str], timeout: float) -> None:
-        self._url, self._headers, self._timeout = url.rstrip("/"), dict(headers), timeout
+        self._url, self._headers, self._timeout = url, dict(headers), timeout
         self._session: aiohttp.ClientSession | None = None
         self.requests, self.failures = 0, Counter[str]()
 
@@ -55,7 +56,7 @@ class Passage:
             )
         http = require("aiohttp", "A model behind a URL", "models")
         url = require("yarl", "A model behind a URL", "models").URL(
-            f"{self._url}/{path}{'?' + query if query else ''}", encoded=True
+            below(self._url, path, query), encoded=True
         )
         self.requests += 1
         try:

@@ -39,7 +39,7 @@ class Anthropic(Client):
         """The format has no log-probabilities."""
         return False
 
-    def _headers(self, api_key: str | None) -> dict[str, str]:
+    def _headers(self, _url: str, api_key: str | None) -> dict[str, str]:
         return {"anthropic-version": VERSION} | ({"x-api-key": api_key} if api_key else {})
 
     def _streams(self, ask: Ask) -> bool:

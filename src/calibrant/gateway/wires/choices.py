@@ -31,7 +31,8 @@ class Choices(ABC):
         """Understand a request; raises `BadRequest`."""
         chat = self._read(body)
         question, ask = asked_of(chat.ask, chat.metadata, headers)
-        return Asked(question=question, ask=ask, model=chat.model, stream=chat.stream, form=chat)
+        model = chat.model or headers.get("x-calibrant-model", "")
+        return Asked(question=question, ask=ask, model=model, stream=chat.stream, form=chat)
 
     def reply(self, asked: Asked, given: Sequence[Given]) -> Json:
         """The body of a reply."""
