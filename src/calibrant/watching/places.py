@@ -79,10 +79,14 @@ class Place:
 
     def _count(self, answer: Answer, such: list[bool]) -> None:
         day = int(answer.time // DAY)
-        if not self.days or self.days[-1][0] < day:
-            self.days.append([day] + [0] * (1 + len(such)))
-            del self.days[:-DAYS]
-        row = next((row for row in reversed(self.days) if row[0] <= day), self.days[0])
+        place = len(self.days)
+        while place and self.days[place - 1][0] > day:  # a day to come is that of a clock which was ahead
+            place -= 1
+        if not place or self.days[place - 1][0] < day:
+            self.days.insert(place, [day] + [0] * (1 + len(such)))
+            place += 1
+        row = self.days[place - 1]
+        del self.days[:-DAYS]
         for at, one in enumerate([True, *such], 1):
             row[at] += one
 

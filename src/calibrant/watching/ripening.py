@@ -24,6 +24,9 @@ FEW = 10
 _SELDOM = 20
 """Verdicts after which the delays are looked at again, where many are known."""
 
+IN_A_ROW = 20
+"""Verdicts one after the other that were given before what was taken for the past: a clock had been ahead."""
+
 CAREFUL = 10.0
 """Times the longest delay so far that is waited while a kind has few."""
 
@@ -53,7 +56,9 @@ class Ripening:
     The first ones wait until twice that time has been seen, since long delays cannot show before. One that comes
     after later ones have counted is `late`, and does not count.
 
-    What time it is, the verdicts say: where a store was filled in bulk, its answers first, theirs are far ahead.
+    What time it is, the verdicts say: where a store was filled in bulk, its answers first, theirs are far ahead. Once
+    20 in a row were given before that time, or before an answer that has counted, it came of a clock that was ahead,
+    and is forgotten, so that nothing waits for the year that it told.
     """
 
     def __init__(self) -> None:
@@ -69,6 +74,7 @@ class Ripening:
         self._waiting: list[Label] = []
         self._of: dict[str, Label] = {}
         self._passed: dict[str, float] = {}
+        self._recent: list[float] = []  # when the latest verdicts were given
 
     @property
     def waiting(self) -> int:
@@ -82,6 +88,11 @@ class Ripening:
     def add(self, label: Label, told: float, now: float) -> bool:
         """Take a verdict that was given at a time; False where it is late. `now` is the latest time of anything."""
         self.told = max(self.told, told)
+        self._recent = [*self._recent[1 - IN_A_ROW :], told]
+        if len(self._recent) == IN_A_ROW and (latest := max(self._recent)) < self.told:
+            self.told = latest
+            if latest < self._passed.get(label.place, latest):
+                del self._passed[label.place]
         self._lags = [*self._lags[1 - KEPT :], max(now - told, 0.0)]
         self.first = label.begins if self.first is None else min(self.first, label.begins)
         delays = self._delays[label.grade >= 0.5]
@@ -127,7 +138,7 @@ class Ripening:
         """The state as plain values."""
         return {
             "first": self.first, "late": self.late, "many": self.many, "wait": self.wait, "told": self.told,
-            "lags": list(self._lags),
+            "lags": list(self._lags), "recent": list(self._recent),
             "delays": [list(one) for one in self._delays],
             "waiting": [astuple(one) for one in self._waiting], "passed": dict(self._passed),
         }  # fmt: skip
@@ -139,6 +150,7 @@ class Ripening:
         made.first, made.late = state["first"], state["late"]
         made.many, made.wait = state["many"], state["wait"]
         made.told, made._lags = state["told"], list(state["lags"])
+        made._recent = list(state.get("recent", ()))
         made._delays = tuple(list(one) for one in state["delays"])  # type: ignore[assignment]
         made._passed = dict(state["passed"])
         for begins, record_id, rank, *rest in state["waiting"]:
