@@ -14,6 +14,7 @@ import pytest
 from calibrant.clusters import Picked
 from calibrant.guarantees.certifying import certify
 from calibrant.logs.rows import read_rows
+from calibrant.logs.tallies import read_log
 from calibrant.planning.thresholds import plan_thresholds
 
 
@@ -94,3 +95,27 @@ def test_items_that_repeat_are_tied_together_in_the_engine(
     ]
     assert lead[0] == lead[1] != []
     assert {plan.certificates.certificates[0].tested for plan in plans} == {200}
+
+
+def test_answers_that_no_judged_row_stands_for_are_known_where_an_engine_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(6)
+    n = 3_000
+    p, rare = rng.random(n), np.arange(n) % 6 == 0
+    chance = np.where(rare, 0.01, rng.choice([0.3, 0.6], n))
+    judged = (rng.random(n) < chance) & ~rare
+    right = [bool(one) if seen else None for one, seen in zip(rng.random(n) < p, judged, strict=True)]
+    table = {"confidence": p, "correct": right, "propensity": chance, "task": ["a", "b", "b"] * (n // 3)}
+    pq.write_table(pa.table(table), tmp_path / "log.parquet")
+    told = []
+    for rows in (10**9, 0):
+        monkeypatch.setattr("calibrant.logs.sources.COUNT_IN_ENGINE", rows)
+        log = read_log(tmp_path / "log.parquet", by="task")
+        notes = [note for note in log.notes if "smaller chance of being judged" in note]
+        told.append((notes, {key: (one.unseen, one.unseen_score) for key, one in log.groups.items()}))
+    assert told[0][0] == told[1][0] != []
+    assert set(told[0][1]) == set(told[1][1])
+    for key, theirs in told[0][1].items():
+        assert told[1][1][key] == pytest.approx(theirs)
+    assert told[1][1]["a",][0] == 500

@@ -24,13 +24,14 @@ from ..tally import Tally
 from . import values as rules
 from .keys import Key, group_codes
 from .numerals import Seen
-from .queries import STATE, WHY, ZERO, Asked, Unpartable, above, graded
+from .queries import MOST_SUMS, STATE, WHY, ZERO, Asked, Unpartable, above, graded
 from .repeats import item_columns
 from .roles import Roles
 from .scales import Units
 from .sources import Source
 from .tables import block_of
 from .tied import MOST_GROUPS, Effects, effects
+from .unseen import Unseen
 from .verdicts import Verdicts
 
 __all__ = ["Counts", "count", "countable", "repeating"]
@@ -98,6 +99,8 @@ def count(source: Source, roles: Roles, unit: Unit, folds: int = 0) -> Counts | 
     parted = {name: _plain(name, values) for name, values in got.items()}
     sums = _together(parted) if asked.parted else parted
     score, why = _collect(counts, sums, roles, unit, kinds, grid)
+    if roles.weight and asked.numeric:
+        _note_unseen(counts, asked, roles.weight)
     found = _tie(counts, asked, sums, score, why) if roles.tied else {}
     if found is None:
         return None
@@ -107,6 +110,30 @@ def count(source: Source, roles: Roles, unit: Unit, folds: int = 0) -> Counts | 
             parted, _scores(parted, unit, kinds[roles.confidence], grid)[0], roles, found, folds
         )
     return counts
+
+
+def _note_unseen(counts: Counts, asked: Asked, weight: str) -> None:
+    """Have the tallies know of answers that no judged row stands for; of weights that all differ nothing is told."""
+    table, code = asked.table, asked.code(GRID)
+    bare = code - table.cases([(code >= 4 * STATE, 4 * STATE)], 0)
+    judged = table.cases([(bare <= ZERO, 1), ((bare >= STATE) & (bare <= STATE + ZERO), 0)], 2)
+    by = {f"by{i}": table.column(f"by{i}") for i in range(len(asked.roles.by))}
+    keys = {**by, "w": table.column("w"), "judged": judged}
+    many = table.about([list(keys.values())])
+    if many is None or many[0] > MOST_SUMS:
+        return
+    made = table.grouped(keys, {"n": table.count(), "sure": table.sum(table.column("c"))})
+    got = dict(block_of(made, made.column_names))
+    read = {name: got[name].astype(np.float64) for name in ("w", "judged", "n", "sure")}
+    at = read["judged"] < 2
+    names, codes = group_codes([got[name] for name in by], len(at))
+    n, known, unseen = read["n"].astype(np.int64), ~np.isnan(read["w"]), Unseen()
+    unseen.see(
+        names, codes[at], (read["sure"] / read["n"])[at], np.where(known, read["w"], 1.0)[at], known[at],
+        read["judged"][at] == 1, n[at],
+    )  # fmt: skip
+    counts.groups = {key: unseen.of(key, tally) for key, tally in counts.groups.items()}
+    counts.notes += unseen.notes(weight)
 
 
 def _together(parted: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
