@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .doubted import doubts, leans
 from .statements import RIGHT, WRONG, Found
 
 __all__ = ["clock", "graded_time"]
@@ -25,6 +26,8 @@ NAMED = {
     "midi": HALF_DAY,
     "minuit": 0,
 }
+BY_NAME = re.compile(rf"\b(?:{'|'.join(NAMED)})\b", re.I)
+SAID = re.compile(f"{TIME.pattern}|{BY_NAME.pattern}", re.I)
 Time = tuple[int, bool, str]
 """Minutes since midnight, whether the half of the day is known, and the zone, "" where none is said."""
 
@@ -35,7 +38,7 @@ def clock(text: str) -> list[Time]:
     >>> clock("At 2 p.m. London time."), clock("14:00 GMT"), clock("um 14 Uhr 30"), clock("5 apples")
     ([(840, True, '')], [(840, True, 'GMT')], [(870, True, '')], [])
     """
-    found = [(minutes, True, "") for word, minutes in NAMED.items() if re.search(rf"\b{word}\b", text, re.I)]
+    found = [(NAMED[one[0].casefold()], True, "") for one in BY_NAME.finditer(text)]
     for one in TIME.finditer(text):
         hour, minute = int(one["hour"]), int(one["minute"] or one["behind"] or 0)
         told = one["half"] or one["word"] or (one["minute"] and re.search("[:h]", one[0], re.I))
@@ -62,6 +65,10 @@ def graded_time(said: str, references: Sequence[str], asked: str) -> Found | Non
     if len({minutes for minutes, *_ in new}) != 1:
         return None
     grades = {_same(new[0], one).grade for one in wanted}
+    if 1.0 in grades and any(leans(said[: one.start()], "") for one in SAID.finditer(said)):
+        return Found(None, WEIGHED)
+    if 1.0 in grades and doubts(said):
+        return None if any(one in said for one in references) else Found(None, WEIGHED)
     return (
         RIGHT
         if 1.0 in grades
@@ -69,6 +76,9 @@ def graded_time(said: str, references: Sequence[str], asked: str) -> Found | Non
         if None in grades
         else WRONG
     )
+
+
+WEIGHED = "it denies a time, or says what is before or after it"
 
 
 def _same(one: Time, other: Time) -> Found:

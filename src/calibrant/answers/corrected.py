@@ -11,11 +11,11 @@ __all__ = ["settled"]
 
 MARK = r"\s*[,.:;!…、。，—–-]"
 TAKES_BACK = re.compile(
-    rf"(?:^|[.,;:!?…、。，—–-]\s*)(?:(?:oh|hm+|no|sorry|oops)[\s,.…]+)*(?:wait(?={MARK}|\s+(?:no|actually)\b)|scratch\s+that"
-    rf"|correction(?={MARK})|on\s+second\s+thoughts?|my\s+mistake|i\s+take\s+that\s+back|let\s+me\s+correct\s+(?:myself|that|this)"
+    rf"(?:^|[.,;:!?…、。，—–-]\s*)(?:(?:oh|hm+|no|sorry|oops)[\s,.…]{{1,8}}){{0,4}}(?:wait(?={MARK}|\s+(?:no|actually)\b)|scratch\s+that(?={MARK}|\s+(?:no|actually|it['’]?s)\b)"
+    rf"|correction(?={MARK})|on\s+second\s+thoughts?|my\s+mistake(?={MARK})|i\s+take\s+that\s+back|let\s+me\s+correct\s+(?:myself|that|this)"
     rf"|(?:no|sorry|oops),\s+(?:actually|i\s+meant)|moment,\s+nein|nein,\s+moment|korrektur(?={MARK})|quatsch(?={MARK})"
     r"|(?:non|attends|attendez),\s+(?:attends|en\s+fait|non)|espera,\s+no|no,\s+espera|perdón(?=,)|不对|不對|いや(?=[、,])|違う)"
-    r"(?![\w'])(?:[\s,.:;!…—–-]+(?:no|actually|sorry|doch|eigentlich|en\s+fait|it['’]?s\s+not\s+that)(?=[\s,.:;!…—–-]))*[\s,.:;!…、。，—–-]+",
+    r"(?![\w'])(?:[\s,.:;!…—–-]{1,8}(?:no|actually|sorry|doch|eigentlich|en\s+fait|it['’]?s\s+not\s+that)(?=[\s,.:;!…—–-])){0,4}[\s,.:;!…、。，—–-]+",
     re.I,
 )
 """Words by which somebody takes back what was said so far."""

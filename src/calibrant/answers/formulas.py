@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .reply import denies
+from .doubted import doubts, leans
 from .statements import RIGHT, WRONG, Found
-from .words import words_in
 
 __all__ = ["graded_formula"]
 
@@ -27,6 +26,9 @@ TEX = (
     (re.compile(r"(?<=\b[A-Za-z])(?:\*|\s+)(?=[A-Za-z]\b)"), ""), (re.compile(r"(?<=\d)\s+(?=√)"), ""),
 )  # fmt: skip
 """How a formula is brought into one writing, in this order."""
+UNEQUAL = ("!", "<", ">", "/", "~")
+UNEQUALS = re.compile("[≠≢]|!=|/=")
+COMPARED = "it compares the formula with another, or goes on from it"
 ON = r"[\w+*/^=√<>(-]"
 """What a formula goes on with."""
 
@@ -42,14 +44,19 @@ def graded_formula(said: str, references: Sequence[str]) -> Found | None:
     if not all(_is_formula(one) for one in references):
         return None
     text = _written(said)
+    if UNEQUALS.search(text) and not any(UNEQUALS.search(one) for one in references):
+        return Found(None, COMPARED)
     for one in references:
         wanted = _written(one)
-        if "=" not in wanted and text.rpartition("=")[2].strip() == wanted:
+        ahead, _, last = text.rpartition("=")
+        if "=" not in wanted and ahead[-1:] not in UNEQUAL and last.strip() == wanted and "=" not in ahead:
             return RIGHT
         whole = rf"(?<!{ON})(?<!\w\.){re.escape(wanted)}(?!{ON}|\.\d)"
-        if re.search(whole, text):
+        if found := re.search(whole, text):
+            if leans(text[: found.start()], text[found.end() :]):
+                return Found(None, COMPARED)
             beside = re.sub(whole, " ", text)
-            return None if FORMULA.search(beside) or denies(words_in(said)) else RIGHT
+            return None if FORMULA.search(beside) or doubts(said) else RIGHT
         if any(_signs(token) == _signs(wanted) for token in text.split()):
             return None  # turned round, as 2x = y
     return WRONG if FORMULA.search(text) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .doubted import doubts
 from .plain import normalise
 from .statements import RIGHT, WRONG, Found
 
@@ -18,6 +19,7 @@ IN_ORDER = re.compile(
     re.I,
 )
 """A question to which the order matters."""
+OTHERS = re.compile(r"\b(?:\w+n['’]t|not|no|other|others|never|none)\b", re.I)
 WORDS = 4
 """Words that an item of a list has at most."""
 
@@ -52,9 +54,13 @@ def graded_list(said: str, references: Sequence[str], asked: str) -> Found | Non
     given = items_of(said)
     for one in references:
         wanted = items_of(one)
+        if given and set(given) == set(wanted) and (doubts(said) or OTHERS.search(said)) and said != one:
+            return None if one in said else Found(None, "it may list what is not asked for")
         if given and set(given) == set(wanted):
             ordered = IN_ORDER.search(asked) is not None and given != wanted
             return Found(None, "it lists the same in another order") if ordered else RIGHT
+        if wanted and set(given) > set(wanted):
+            return Found(None, "it lists more than the reference")
         if len(references) == 1 and len(wanted) > 2:
             return _some(said, given, wanted)
     return None

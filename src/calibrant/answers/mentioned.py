@@ -51,7 +51,7 @@ ORDER = (
 )  # fmt: skip
 OPTION_NUMBER = re.compile(
     r"\b(?:(?:option|choice)\s+(?:number\s+)?(?=[\w])(?P<word>[1-5](?![\w.])|one|two|three|four|five)\b"
-    r"|(?:^|\bthe\s+)(?P<nth>first|second|third|fourth|fifth)\s+(?:option|choice|answer|alternative)\b)",
+    r"|(?:^(?=\w+\s+\w+\W*$)|\bthe\s+)(?P<nth>first|second|third|fourth|fifth)\s+(?:option|choice|answer|alternative)\b)",
     re.I,
 )
 """An option by its number: "option two", "the second choice"."""

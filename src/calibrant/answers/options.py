@@ -94,7 +94,9 @@ def _chosen(text: str, options: tuple[str, ...], asked: str) -> tuple[int | None
     found, why = mentioned(said, options, asked)
     none = [i for i, option in enumerate(options) if NONE_OF.search(option)]
     if found is None and why != SEVERAL and len(none) == 1 and NONE_OF.search(said):
-        return none[0], None
+        others = (option for i, option in enumerate(options) if i not in none)
+        other = any(normalise(option) in normalise(said) for option in others)
+        return (None, why) if other else (none[0], None)
     return found, why
 
 

@@ -41,6 +41,8 @@ BEHIND = re.compile(
 )
 BEFORE = re.compile(r"([$€£¥₹])\s*\d")
 CODE = re.compile(r"(?:^|[^a-z])([a-z]{3})\s*$", re.I)
+NEAR = 40
+"""Signs around a number in which its unit stands."""
 AFTER = re.compile(
     r"\s*-?(?:(?:hundred|thousand|million|billion|trillion)s?\s+)?(?:degrees?\s+)?(°?\s?[a-zµ.]+|[$€£¥₹]|公里|千米|米|キロメートル|メートル|公斤|元|円)",
     re.I,
@@ -68,7 +70,10 @@ def unit_of(text: str, value: float) -> tuple[str, float] | None:
     found = set()
     for at, number, before, after in numbers_at(text):
         if number == value:
-            code, behind = CODE.search(at[:before]), AFTER.match(at[after:])
+            code, behind = (
+                CODE.search(at[max(0, before - NEAR) : before]),
+                AFTER.match(at[after : after + NEAR]),
+            )
             signs = [sign for sign in at[max(0, before - 1) : after] if sign in "$€£¥₹"]
             names = [
                 *signs,

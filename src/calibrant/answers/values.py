@@ -158,7 +158,7 @@ def in_words(text: str) -> float | None:
         elif at and words[at - 1] in ("a", "an") and words[at] in SCALES:
             found.append(int(SCALES[words[at]]))
             at += 1
-        elif at and words[at - 1] in ("a", "an") and words[at] in UNDER and len(words) <= SHORT and not found:
+        elif at and words[at - 1] in ("a", "an") and _is_part(words, at) and not found:
             found.append(1 / UNDER[words[at]])
             at += 1
         else:
@@ -189,6 +189,11 @@ def _under(words: Sequence[str], at: int, over: float) -> int | None:
     word = words[at] if at < len(words) else ""
     several = word.endswith("s") or word in ("drittel", "viertel", "funftel", "sechstel", "achtel", "zehntel")
     return UNDER.get(word) if several or over == 1 else None
+
+
+def _is_part(words: Sequence[str], at: int) -> bool:
+    """Whether "a quarter" is a number there, and neither a time, "a quarter past", nor a place, "a third person"."""
+    return words[at] in UNDER and len(words) <= SHORT and (at + 1 == len(words) or words[at + 1] == "of")
 
 
 WORDS = re.compile(r"[^\W\d_]+")

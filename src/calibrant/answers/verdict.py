@@ -36,6 +36,8 @@ DENIED_AT_END = re.compile(
     r"では?(?:な|ありません)|じゃな|(?:ません|ない)[。\s]*$|不是|没有|沒有|并非|아닙니다|아니다|않"
 )
 """How a sentence of Japanese, Chinese or Korean denies."""
+ASKS_WHAT = re.compile(r"\b(?:what|which|whose|whom|who|where|when|how|name)\b", re.I)
+"""A question to which a word such as Si or Tak is a name and no yes."""
 YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
 
 
@@ -97,7 +99,7 @@ def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> 
         return WRONG  # marks alone are said as they are
     if asks_back(said):
         return Found(None, "it asks back")
-    polar = {polar_of(one) for one in references}
+    polar = {plain(one) if ASKS_WHAT.search(asked) else polar_of(one) for one in references}
     if polar <= YES_NO:
         return _polar(said, polar, asked)
     if (sure := by_itself(said, references, asked)) is not None:
