@@ -136,3 +136,25 @@ def test_labels_of_doccano_before_it_had_comments(tmp_path: Path) -> None:
         for i in range(4)
     ]
     assert pairs(kept(tmp_path / "a.json", texts)) == [(0.6, 0.0), (0.6, 1.0)] * 2
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"timestamp": "2026-01-01T00:00:00Z", "input": "q", "output": "a", "scores": 0.3},
+        {"input": "q", "output": "a", "scores.a": 0.2, "scores.b": 0.8},
+        {"input": "q", "output": "a", "expected": "a", "scores": {"a": 0.4}},
+        {"op_name": "ask", "trace_id": "t", "output": "a"},
+        {"text": "t", "Comments": "", "label": "positive"},
+        {"text": "t", "annotation_approver": "ann", "label": "positive"},
+        {"run_type": "llm", "feedback_stats": None, "outputs": "a"},
+        {"model": "m", "prompt": "p", "response": "r", "response_json": "{}", "conversation_id": "c",
+         "datetime_utc": "2026-01-01T00:00:00", "duration_ms": 3},
+    ],
+    ids=lambda beside: ",".join(beside)[:40],
+)  # fmt: skip
+def test_a_table_with_a_confidence_and_a_verdict_of_its_own_is_no_tools(
+    tmp_path: Path, beside: dict[str, Any]
+) -> None:
+    rows = [{"id": i, **beside, "confidence": 0.5 + i / 10, "correct": i % 2} for i in range(4)]
+    assert pairs(kept(tmp_path / "a.json", rows)) == [(0.5, 0.0), (0.6, 1.0), (0.7, 0.0), (0.8, 1.0)]

@@ -22,8 +22,8 @@ from .sources import Given, Source, rows_source
 
 __all__ = [
     "SCORE", "beginning_keys", "cell", "flattened", "graded", "hidden", "json_in", "label_of", "lines_in",
-    "listed", "mapping", "mappings", "nested_rows", "parts", "paths_of", "records_in", "saying", "text_in",
-    "tool_source", "whole_rows",
+    "listed", "mapping", "mappings", "nested_rows", "parts", "paths_of", "records_in", "saying", "tells_itself",
+    "text_in", "tool_source", "whole_rows",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
@@ -273,6 +273,16 @@ def tool_source(
         lacking={p: why for p, why in (lacking or {}).items() if p not in roles and p not in choices},
         beside=dict(beside or {}), apart=tuple(apart),
     )  # fmt: skip
+
+
+def tells_itself(columns: Iterable[str]) -> bool:
+    """Whether a table has a confidence and a verdict by their own names, and so is no tool's that has none of them.
+
+    >>> tells_itself(["id", "scores.a", "Confidence", "correct"]), tells_itself(["scores.a", "output.confidence"])
+    (True, False)
+    """
+    there = {name.lower() for name in columns}
+    return "confidence" in there and not there.isdisjoint({"correct", "is_correct"})
 
 
 def whole_rows(source: Source) -> list[dict[str, Any]]:

@@ -6,7 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calibrant.logs.foreign import flattened, graded, listed, mapping, nested_rows, saying, tool_source
+from calibrant.logs.foreign import (
+    flattened,
+    graded,
+    listed,
+    mapping,
+    nested_rows,
+    saying,
+    tells_itself,
+    tool_source,
+)
 from calibrant.logs.sources import Source
 from calibrant.logs.sureness import Sure, chosen_way, stated_in
 
@@ -31,7 +40,7 @@ class Braintrust:
         scored = "scores" in there or any(name.startswith(SCORES) for name in columns)
         asked = any(name == "input" or name.startswith("input.") for name in columns)
         flat = asked and any(name.startswith(SCORES) for name in columns)
-        return scored and (bool(there & EVENT) or there >= RESULT or flat)
+        return scored and not tells_itself(columns) and (bool(there & EVENT) or there >= RESULT or flat)
 
     def read(self, source: Source) -> Source:
         """Spans within a trace, as of a task or a scorer, are no rows; an item that is tried again is one item."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calibrant.logs.annotated import Asked, annotated_source, one_of
-from calibrant.logs.foreign import flattened, nested_rows
+from calibrant.logs.foreign import flattened, nested_rows, tells_itself
 from calibrant.logs.sources import Source
 
 __all__ = ["Doccano"]
@@ -24,7 +24,7 @@ class Doccano:
         there = set(columns)
         now = {"id", "Comments"} <= there and bool(there & {"text", "filename", "data"})
         before = {"id", "text", "annotation_approver"} <= there
-        return (now or before) and bool(there & set(SAID))
+        return (now or before) and bool(there & set(SAID)) and not tells_itself(columns)
 
     def read(self, source: Source) -> Source:
         """What was imported with a text, its meta, is a column; several labels of a text are one."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calibrant.logs.foreign import flattened, graded, mappings, nested_rows, saying, tool_source, whole_rows
+from calibrant.logs.foreign import (
+    flattened,
+    graded,
+    mappings,
+    nested_rows,
+    saying,
+    tells_itself,
+    tool_source,
+    whole_rows,
+)
 from calibrant.logs.sources import Source
 from calibrant.logs.sureness import HOW, stated_in
 
@@ -33,7 +42,7 @@ class Langfuse:
         """By the columns of a score, or of a trace with its scores."""
         there = set(columns)
         if there >= TRACE:
-            return True
+            return not tells_itself(columns)
         typed = there & {"data_type", "dataType"} and there & {"string_value", "stringValue"}
         return bool({"name", "value"} <= there and typed and there & set(IDS))
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from calibrant.logs.foreign import flattened, graded, mapping, nested_rows, parts, saying, tool_source
+from calibrant.logs.foreign import (
+    flattened,
+    graded,
+    mapping,
+    nested_rows,
+    parts,
+    saying,
+    tells_itself,
+    tool_source,
+)
 from calibrant.logs.keys import distinct
 from calibrant.logs.sources import Source
 
@@ -29,7 +38,7 @@ class Langsmith:
 
     def knows(self, columns: Sequence[str]) -> bool:
         """By feedback on a run of an example, or by a run with the statistics of its feedback."""
-        return set(columns) >= RUNS or (
+        return (set(columns) >= RUNS and not tells_itself(columns)) or (
             "example_id" in columns and any(name.startswith((FEEDBACK, "inputs.")) for name in columns)
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from calibrant.errors import UnusableInput
 from calibrant.formats.chat.replies import tokens_in
-from calibrant.logs.foreign import cell, mapping, mappings, nested_rows, tool_source
+from calibrant.logs.foreign import cell, mapping, mappings, nested_rows, tells_itself, tool_source
 from calibrant.logs.sources import Claim, Given, Source
 from calibrant.logs.sureness import Sure, chosen_way, sure_of
 
@@ -67,7 +67,7 @@ class Llm:
 
     def knows(self, columns: Sequence[str]) -> bool:
         """By what `llm logs --json` says of each answer."""
-        return set(columns) >= COLUMNS
+        return set(columns) >= COLUMNS and not tells_itself(columns)
 
     def read(self, source: Source) -> Source:
         """What was printed, the latest last."""

@@ -14,6 +14,7 @@ from calibrant.logs.foreign import (
     mappings,
     nested_rows,
     saying,
+    tells_itself,
     tool_source,
 )
 from calibrant.logs.sources import Source
@@ -36,6 +37,8 @@ class Weave:
 
     def knows(self, columns: Sequence[str]) -> bool:
         """By a call with its op and its trace, or by rows of results with their evaluations."""
+        if tells_itself(columns):
+            return False
         there = set(columns)
         gave = any(name == "output" or name.startswith("output.") for name in columns)
         return ({"op_name", "trace_id"} <= there and gave) or {"row_digest", "evaluations"} <= there
