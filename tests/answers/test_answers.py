@@ -287,6 +287,14 @@ def test_a_doubtful_multiplier_still_tells_numbers_apart() -> None:
     assert numbers("5M of 0x10, or $2k") == [5.0, 0.0, 2000.0]
 
 
+@pytest.mark.parametrize("piece", [", no", "oh, ", "1:", "(1 ", ", wait", "i first thought "])
+@pytest.mark.parametrize("reference", ["Canberra", "14:00", "42"])
+def test_a_long_reply_is_graded_in_a_moment(piece: str, reference: str) -> None:
+    started = time.process_time()
+    calibrant.grade("Which?", piece * (12_000 // len(piece)), reference)
+    assert time.process_time() - started < 0.5
+
+
 @pytest.mark.parametrize(
     "text",
     [

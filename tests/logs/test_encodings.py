@@ -65,6 +65,14 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     ):
         read_log(tmp_path / "a.pkl")
     assert not (tmp_path / "ran").exists()
+    (tmp_path / "b.pkl").write_bytes(pickle.dumps([1], protocol=0))
+    with pytest.raises(UnusableInput, match="is a pickle"):
+        read_log(tmp_path / "b.pkl")
+
+
+def test_a_header_that_begins_as_some_pickles_do_is_a_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("(dpo score),confidence,correct\n1,.5,1\n2,.6,0\n")
+    assert read_log(tmp_path / "a.csv").groups[()].rows == 2
 
 
 def test_what_holds_data_and_is_no_log_says_how_to_make_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from shlex import quote
 __all__ = ["no_log", "several_in"]
 
 PAGE = re.compile(r"\s*(?:<!doctype\s+html|<html|<table|<meta|<head)\b", re.I)
-PICKLED = re.compile(rb"\x80[\x02-\x05]|\(lp|\(dp|ccopy_reg|c__main__")
+PICKLED = re.compile(rb"\x80[\x02-\x05]|\([ld]p\d+\r?\n|c(?:copy_reg|__main__)\r?\n")
 _PICKLE = "import pandas, sys; pandas.DataFrame(pandas.read_pickle(sys.argv[1])).to_parquet(sys.argv[2])"
 _NUMPY = (
     "import numpy, pandas, sys; pandas.DataFrame(numpy.load(sys.argv[1])).to_csv(sys.argv[2], index=False)"
