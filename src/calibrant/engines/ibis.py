@@ -10,7 +10,7 @@ from functools import cached_property, reduce
 from operator import add
 from typing import Any, ClassVar
 
-from calibrant.engines._relation import LARGEST, NUMBER, PLAIN, WHOLE, chosen, shown, watched
+from calibrant.engines._relation import DIGITS, LARGEST, NUMBER, PLAIN, WHOLE, chosen, shown, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
@@ -200,7 +200,7 @@ class IbisTable:
             return self.constant(None)
         tried = _backend(self.table) not in _CASTS
         read = value.try_cast("float64") if tried else value.cast("float64")
-        return self.cases([(value.re_search(NUMBER), read)], self.constant(None))
+        return self.cases([((value.length() <= DIGITS) & value.re_search(NUMBER), read)], self.constant(None))
 
     def text(self, value: Any) -> Any:
         """Its first 60 characters."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from calibrant.engines._relation import BLANKS, LARGEST, NUMBER, PLAIN, WHOLE, chosen, watched
+from calibrant.engines._relation import BLANKS, DIGITS, LARGEST, NUMBER, PLAIN, WHOLE, chosen, watched
 from calibrant.errors import UnusableInput
 from calibrant.plugins import require
 
@@ -182,7 +182,7 @@ class SparkTable:
             return value.cast("double")
         if kind != "text":
             return self.constant(None)
-        return self._f.when(value.rlike(NUMBER), value.try_cast("double"))
+        return self._f.when((self._f.length(value) <= DIGITS) & value.rlike(NUMBER), value.try_cast("double"))
 
     def text(self, value: Any) -> Any:
         """Its first 60 characters."""
