@@ -25,6 +25,11 @@ AT_FIRST = re.compile(
     re.I,
 )
 """What somebody thought before, up to what is said now."""
+CHECKS = re.compile(
+    r"^(?:i\s+(?:should|need|must|want|will|have\s+to)|i['’]?(?:ll|d\s+better)|let\s+(?:me|us)|let['’]s)\b[^.!?\n]*(?:[.!?\n]+\s*|$)",
+    re.I,
+)
+"""What somebody says who looks once more, and has taken nothing back yet."""
 
 
 @lru_cache(KEPT)
@@ -33,8 +38,10 @@ def settled(text: str) -> str:
 
     >>> settled("Hmm, B... wait, actually A."), settled("I first thought B, but it's A."), settled("Wait for Godot")
     ('A.', "it's A.", 'Wait for Godot')
+    >>> settled("It's A. Wait, I should check."), settled("It's A. Wait, let me check. It's B.")
+    ("It's A. Wait, I should check.", "It's B.")
     """
     found = [*TAKES_BACK.finditer(text), *AT_FIRST.finditer(text)]
     ends = [one.end() for one in found if re.search(r"\w", text[: one.start()]) or one.re is AT_FIRST]
-    rest = text[max(ends, default=0) :]
+    rest = CHECKS.sub("", text[max(ends, default=0) :])
     return rest if re.search(r"\w", rest) else text

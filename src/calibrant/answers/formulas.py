@@ -57,8 +57,8 @@ def graded_formula(said: str, references: Sequence[str]) -> Found | None:
                 return Found(None, COMPARED)
             beside = re.sub(whole, " ", text)
             return None if FORMULA.search(beside) or doubts(said) else RIGHT
-        if any(_signs(token) == _signs(wanted) for token in text.split()):
-            return None  # turned round, as 2x = y
+        if any(_signs(token) == _signs(wanted) for token in (text, *text.split())):
+            return None  # turned round, as 2x = y, or x = 3 or x = 2
     return WRONG if FORMULA.search(text) else None
 
 

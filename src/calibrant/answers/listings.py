@@ -19,6 +19,13 @@ IN_ORDER = re.compile(
     re.I,
 )
 """A question to which the order matters."""
+SEVERAL = re.compile(
+    r"\b(?:are|were|both|name|list|give|enumerate|who|whom|whose|two|three|four|five|six|seven|eight|nine|ten|\d+|all|these"
+    r"|(?:which|what)\s+(?:\w+\s+)?(?!(?:is|was|does|has|this)\b)\w+s|welche|nenne\w*|quel(?:le)?s|cit\w+|nomme\w*|cuáles|nombr\w+"
+    r"|quali|sind|sont|son|sono)\b|[^\W\d_]*[\u3040-\u30ff\u3400-\u9fff]",
+    re.I,
+)
+"""A question to which there are several answers; else the order may be part of a name, as of War and Peace."""
 OTHERS = re.compile(r"\b(?:\w+n['’]t|not|no|other|others|never|none)\b", re.I)
 WORDS = 4
 """Words that an item of a list has at most."""
@@ -46,7 +53,8 @@ def items_of(text: str) -> list[str]:
 def graded_list(said: str, references: Sequence[str], asked: str) -> Found | None:
     """The grade of a reply whose reference is a list; None where this does not tell.
 
-    Right are the same items, in another order too unless the question asks for one; wrong are some of three or more.
+    Right are the same items, in another order too if the question asks for several and for no order; wrong are some of
+    three or more.
 
     >>> [graded_list(said, ["red, green, blue"], "").grade for said in ("- blue\\n- green\\n- red", "red and green")]
     [1.0, 0.0]
@@ -57,7 +65,8 @@ def graded_list(said: str, references: Sequence[str], asked: str) -> Found | Non
         if given and set(given) == set(wanted) and (doubts(said) or OTHERS.search(said)) and said != one:
             return None if one in said else Found(None, "it may list what is not asked for")
         if given and set(given) == set(wanted):
-            ordered = IN_ORDER.search(asked) is not None and given != wanted
+            free = not asked.strip() or SEVERAL.search(asked) is not None
+            ordered = given != wanted and (IN_ORDER.search(asked) is not None or not free)
             return Found(None, "it lists the same in another order") if ordered else RIGHT
         if wanted and set(given) > set(wanted):
             return Found(None, "it lists more than the reference")

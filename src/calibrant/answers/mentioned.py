@@ -36,7 +36,7 @@ __all__ = [
 SAID_LETTER = re.compile(
     r"(?:\b(?i:option|choice|letter|answer|alternative|opción|réponse|respuesta|antwort|lösung|resposta|risposta|opzione|ответ)s?"
     r"\s*(?:number\s+|[—–-]\s*)?"
-    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence|it['’]s|that['’]s|es|ist|est|è|é|er|är|هي|هو|الإجابة|الجواب)\s+(?:option\s+|letter\s+|choice\s+)?|[:：是为選选は은는]\s*)"
+    r"|\b(?:is|be|with|pick|choose|chose|select|say|guess|think|as|was|so|thus|therefore|hence|[Ii]t['’]s|[Tt]hat['’]s|es|ist|est|è|é|er|är|هي|هو|الإجابة|الجواب)\s+(?:option\s+|letter\s+|choice\s+)?|[:：是为選选は은는]\s*)"
     r"[\"'“(\[]*(?P<letter>[A-Z])(?P<close>[)\]\"'”.,;:。，]|\s+[-–—]\s|\s*$|\s+(?:is|ist|est|es|because|since|as|and|or|but|would)\b|\s*(?:です|だ|である|입니다|이다)|\s*\n)"
 )
 """A letter behind a word that announces one, and what tells it from an article."""

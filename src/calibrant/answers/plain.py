@@ -86,13 +86,21 @@ def plain(text: str) -> str:
     return normalise(said.replace("&", " and "))
 
 
-def polar_of(reference: str) -> str:
+ASKS_WHAT = re.compile(r"\b(?:what|which|whose|whom|who|where|when|how|name)\b", re.I)
+"""A question to which a word such as Si or Tak is a name and no yes."""
+
+
+def polar_of(reference: str, asked: str) -> str:
     """A reference as yes or no where it is such a word of any language, else as a plain text.
 
-    >>> polar_of("Nein"), polar_of("いいえ"), polar_of("True"), polar_of("right")
-    ('no', 'no', 'true', 'right')
+    >>> [polar_of(one, "") for one in ("Nein", "いいえ", "True", "right")]
+    ['no', 'no', 'true', 'right']
+    >>> polar_of("Si", "What is the symbol of silicon?")
+    'si'
     """
     word = plain(reference)
+    if ASKS_WHAT.search(asked):
+        return word
     return "yes" if word in FOREIGN_YES else "no" if word in FOREIGN_NO else word
 
 

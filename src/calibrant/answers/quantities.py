@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Sequence
 
+from .doubted import doubts
 from .reply import refuses
 from .statements import RIGHT, WRONG, Found
 from .units import measured, unit_of
 from .values import number, other_readings, result_of
 
-__all__ = ["graded_number"]
+__all__ = ["graded_number", "same_amount"]
 
 CURRENCIES = frozenset({"dollars", "euros", "pounds sterling", "yen", "francs", "rupees", "yuan"})
 DEGREES = frozenset({"celsius", "fahrenheit"})
@@ -22,6 +23,12 @@ IN_UNIT = re.compile(
 """The unit that a question asks for."""
 BOTH_WAYS = "its number may be read in two ways, or is beside another in brackets"
 OTHER_UNIT = "its unit is another than that of the reference"
+
+AMOUNT = re.compile(
+    r"[-+−]?\d+/\d+|[-+−]?[$€£¥₹]?\s?[\d.,]*\d\s?(?:°\s?[CF]|[^\W\d_]+)|[$€£¥₹]\s?[\d.,]*\d", re.I
+)
+"""A fraction, or a number in a unit, which a reply may give in another."""
+SCALED = re.compile(r"\d\s?(?:hundred|thousand|million|billion|trillion)$", re.I)
 
 Unit = tuple[str, float] | None
 
@@ -62,6 +69,22 @@ def graded_number(said: str, references: Sequence[str], asked: str, raw: str) ->
     if any(_close(one, other) for one in other_readings(said) for other, _ in wanted):
         return Found(None, BOTH_WAYS)
     return WRONG
+
+
+def same_amount(said: str, references: Sequence[str], asked: str, raw: str) -> bool:
+    """Whether the references are fractions, or numbers in a unit or scale, and a reply comes to the same in another.
+
+    >>> same_amount("0.5 g", ["500 mg"], "", ""), same_amount("2 parts", ["2x"], "", "")
+    (True, False)
+    """
+    amounts = all(_is_amount(one.strip()) for one in references)
+    return amounts and not doubts(said) and graded_number(said, references, asked, raw) == RIGHT
+
+
+def _is_amount(text: str) -> bool:
+    unit = measured(text)
+    told = "/" in text or SCALED.search(text) is not None or (unit is not None and "in the " not in unit[0])
+    return told and AMOUNT.fullmatch(text) is not None
 
 
 def _in_unit(said: float, unit: Unit, wanted: float, own: Unit) -> Found:

@@ -16,7 +16,7 @@ from .names import GENERIC, Mention, Naming, mentions, naming
 from .options import letters_of
 from .picked import graded_choice
 from .plain import plain, polar_of
-from .quantities import graded_number
+from .quantities import graded_number, same_amount
 from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
@@ -36,8 +36,6 @@ DENIED_AT_END = re.compile(
     r"では?(?:な|ありません)|じゃな|(?:ません|ない)[。\s]*$|不是|没有|沒有|并非|아닙니다|아니다|않"
 )
 """How a sentence of Japanese, Chinese or Korean denies."""
-ASKS_WHAT = re.compile(r"\b(?:what|which|whose|whom|who|where|when|how|name)\b", re.I)
-"""A question to which a word such as Si or Tak is a name and no yes."""
 YES_NO = frozenset({"yes", "no", "true", "false", "maybe"})
 
 
@@ -65,7 +63,8 @@ def verdict(question: Question, text: str) -> Found:
         found = graded_number(said, references, asked, text)
         if found.grade is not None:
             return found
-    return _text(said, references, alias_groups(question), asked)
+    found = _text(said, references, alias_groups(question), asked)
+    return RIGHT if found == WRONG and same_amount(said, references, asked, text) else found
 
 
 def _date(said: str, references: Sequence[str]) -> Found:
@@ -99,7 +98,7 @@ def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> 
         return WRONG  # marks alone are said as they are
     if asks_back(said):
         return Found(None, "it asks back")
-    polar = {plain(one) if ASKS_WHAT.search(asked) else polar_of(one) for one in references}
+    polar = {polar_of(one, asked) for one in references}
     if polar <= YES_NO:
         return _polar(said, polar, asked)
     if (sure := by_itself(said, references, asked)) is not None:
