@@ -77,3 +77,25 @@ def test_classes_that_are_equal_or_not_get_no_such_note() -> None:
         for i in range(12)
     ]
     assert not any(" says " in note for note in read_log(rows).notes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "options", "grade"),
+    [
+        ("It is Paris.", '["Paris", "Lutetia"]', None, 1.0),
+        ("The list is [1, 2, 3].", "[1, 2, 3]", None, 1.0),
+        ("1", "[1, 2, 3]", None, None),
+        ("Paris", "A", '{"text": ["Paris", "Lyon"], "label": ["A", "B"]}', 1.0),
+        ("Lyon", "A", '{"text": ["Paris", "Lyon"], "label": ["A", "B"]}', 0.0),
+    ],
+)
+def test_lists_are_several_right_answers_or_one_and_options_may_have_letters(
+    tmp_path: Path, answer: str, reference: str, options: str | None, grade: float | None
+) -> None:
+    rows = [
+        {"question": "?", "answer": answer, "reference": reference, "choices": options, "confidence": 0.5},
+        {"question": "?", "answer": "Rome", "reference": "Rome", "choices": None, "confidence": 0.6},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    [group] = read_rows(tmp_path / "a.json", correct="answer says reference").groups.values()
+    assert group.grades.tolist() == ([1.0] if grade is None else [grade, 1.0])

@@ -56,11 +56,25 @@ def graded(
 def _graded(said: Any, right: Any, question: Any, options: Any) -> float | None:
     if absent(said) or absent(right):
         return None
-    listed, offered = cell(right), cell(options)
-    references = tuple(map(str, listed)) if isinstance(listed, list) else (key_text(right) or "",)
-    several = tuple(map(str, offered)) if isinstance(offered, list) and len(offered) > 1 else ()
     asked = question if isinstance(question, str) else ""
-    return _of_texts(key_text(said) or "", references, asked, several)
+    return _of_texts(key_text(said) or "", _references(right), asked, _offered(options))
+
+
+def _references(right: Any) -> tuple[str, ...]:
+    """The texts of which each is right; a list of numbers is one answer, `[1, 2, 3]`, where it is written as text."""
+    listed = cell(right)
+    texts = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+    if isinstance(listed, list) and (len(texts) == len(listed) or not isinstance(right, str)):
+        return tuple(str(one) for one in listed if not absent(one))
+    return (key_text(right) or "",)
+
+
+def _offered(options: Any) -> tuple[str, ...]:
+    """The options, also where their texts stand beside their letters: {"text": [...], "label": [...]}."""
+    held = cell(options)
+    listed = held.get("text") if isinstance(held, dict) else held
+    listed = listed.tolist() if isinstance(listed, np.ndarray) else listed
+    return tuple(map(str, listed)) if isinstance(listed, list) and len(listed) > 1 else ()
 
 
 @lru_cache(4096)
