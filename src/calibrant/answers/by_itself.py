@@ -8,7 +8,7 @@ from .clock import graded_time
 from .formulas import graded_formula
 from .listings import graded_list
 from .statements import WRONG, Found
-from .wording import asks_for_a_word
+from .wording import asks_for_a_word, other_place
 
 __all__ = ["by_itself"]
 
@@ -19,7 +19,7 @@ def by_itself(said: str, references: Sequence[str], asked: str) -> Found | None:
     >>> by_itself("6:30 pm", ["18:30"], "").grade, by_itself("Paris", ["Paris"], "")
     (1.0, None)
     """
-    if all(asks_for_a_word(asked, one, said) for one in references):
+    if all(asks_for_a_word(asked, one, said) or other_place(one, said) for one in references):
         return WRONG
     for read in (graded_time, graded_list):
         if (found := read(said, references, asked)) is not None:

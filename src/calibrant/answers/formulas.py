@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .doubted import doubts, leans
 from .statements import RIGHT, WRONG, Found
+from .values import KEPT
 
-__all__ = ["graded_formula"]
+__all__ = ["graded_formula", "other_signs"]
 
 FORMULA = re.compile(r"[=^√²³]|\\[a-z]+|[A-Za-z]\([^()\s]*(?:\s[^()\s]+){0,2}\)|\w\s*[*/+]\s*\w|\d[a-z]\b")
 """What is in a formula and in no other text: signs, a function of something, a number times a letter."""
@@ -58,14 +60,27 @@ def graded_formula(said: str, references: Sequence[str]) -> Found | None:
             beside = re.sub(whole, " ", text)
             return None if FORMULA.search(beside) or doubts(said) else RIGHT
         if any(_signs(token) == _signs(wanted) for token in (text, *text.split())):
-            return None  # turned round, as 2x = y, or x = 3 or x = 2
+            return Found(None, COMPARED)  # turned round, as 2x = y, or of another sign
     return WRONG if FORMULA.search(text) else None
+
+
+def other_signs(said: str, reference: str) -> bool:
+    """Whether a formula has other signs than that of a reference, which are no marks of a sentence.
+
+    >>> other_signs("-sin(x)", "sin(x)"), other_signs("2 * x", "2x"), other_signs("-5", "5")
+    (True, False, False)
+    """
+    if not _is_formula(reference):
+        return False
+    one, other = (re.findall(r"[-+*/^√]", _written(text)) for text in (said, reference))
+    return one != other
 
 
 def _signs(text: str) -> list[str]:
     return sorted(char for char in text if char.isalnum())
 
 
+@lru_cache(KEPT)
 def _is_formula(text: str) -> bool:
     plain = WORDY.findall(text)
     return (

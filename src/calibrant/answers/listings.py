@@ -59,9 +59,11 @@ def graded_list(said: str, references: Sequence[str], asked: str) -> Found | Non
     >>> [graded_list(said, ["red, green, blue"], "").grade for said in ("- blue\\n- green\\n- red", "red and green")]
     [1.0, 0.0]
     """
+    lists = [items_of(one) for one in references]
+    if not any(lists):
+        return None
     given = items_of(said)
-    for one in references:
-        wanted = items_of(one)
+    for one, wanted in zip(references, lists, strict=True):
         if given and set(given) == set(wanted) and (doubts(said) or OTHERS.search(said)) and said != one:
             return None if one in said else Found(None, "it may list what is not asked for")
         if given and set(given) == set(wanted):

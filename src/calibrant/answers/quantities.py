@@ -10,7 +10,7 @@ from .doubted import doubts
 from .reply import refuses
 from .statements import RIGHT, WRONG, Found
 from .units import measured, unit_of
-from .values import number, other_readings, result_of
+from .values import number, numbers_at, other_readings, result_of
 
 __all__ = ["graded_number", "same_amount"]
 
@@ -63,7 +63,7 @@ def graded_number(said: str, references: Sequence[str], asked: str, raw: str) ->
         _in_unit(one, unit, other, own or _asked_for(asked)) for one in readings for other, own in wanted
     ]
     if RIGHT in found:
-        return RIGHT
+        return WRONG if _denied(said, value) and not any(THAN.search(one) for one in references) else RIGHT
     if any(one.grade is None for one in found):
         return Found(None, OTHER_UNIT)
     if any(_close(one, other) for one in other_readings(said) for other, _ in wanted):
@@ -82,9 +82,23 @@ def same_amount(said: str, references: Sequence[str], asked: str, raw: str) -> b
 
 
 def _is_amount(text: str) -> bool:
+    if not AMOUNT.fullmatch(text):
+        return False
     unit = measured(text)
-    told = "/" in text or SCALED.search(text) is not None or (unit is not None and "in the " not in unit[0])
-    return told and AMOUNT.fullmatch(text) is not None
+    return "/" in text or SCALED.search(text) is not None or (unit is not None and "in the " not in unit[0])
+
+
+THAN = re.compile(r"\b(?:than|not)\b", re.I)
+APART = re.compile(
+    r"(?:(?<!\bno )\b(?:more|less|fewer|greater)\s+than|\bnot|\bnever|n['’]t)\s+[$€£¥₹]?$", re.I
+)
+"""What a number is behind that is denied, or of which another is told apart."""
+
+
+def _denied(said: str, value: float) -> bool:
+    """Whether a reply has a number nowhere but where it denies it, or says what is more or less than it."""
+    there = [text[:before] for text, number, before, _ in numbers_at(said) if number == value]
+    return bool(there) and all(APART.search(ahead) for ahead in there)
 
 
 def _in_unit(said: float, unit: Unit, wanted: float, own: Unit) -> Found:

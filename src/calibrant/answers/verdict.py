@@ -9,6 +9,7 @@ from ..types import Question
 from .by_itself import by_itself
 from .corrected import settled
 from .dates import date, parts_of
+from .formulas import other_signs
 from .kinds import alias_groups, asked_of, kind_of
 from .letters import months, vocabulary
 from .mentioned import aside
@@ -92,7 +93,7 @@ def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> F
 
 
 def _words(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:
-    if any(equal(said, one, groups) for one in references):
+    if any(equal(said, one, groups) and not other_signs(said, one) for one in references):
         return RIGHT
     if not said or not any(re.search(r"[^\W_]", one) for one in references):
         return WRONG  # marks alone are said as they are

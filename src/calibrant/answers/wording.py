@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from .letters import months
 from .plain import plain, words_of
+from .values import KEPT
 
-__all__ = ["asks_for_a_word", "worded"]
+__all__ = ["asks_for_a_word", "other_place", "worded"]
 
 ONES = "first second third fourth fifth sixth seventh eighth ninth"
 TEENS = "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
@@ -62,6 +64,27 @@ def worded(name: str) -> Iterator[str]:
 
 def _ending(number: int) -> str:
     return "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+
+
+@lru_cache(KEPT)
+def _places(text: str) -> frozenset[int]:
+    return frozenset(
+        {int(one) for one in FIGURE.findall(text)}
+        | {ORDINALS[one.casefold().replace("-", " ")] for one in IN_WORDS.findall(text)}
+    )
+
+
+def other_place(reference: str, said: str) -> bool:
+    """Whether a reply has the name of a reference with another place in a row, and that place not.
+
+    >>> other_place("2nd Amendment", "the twenty-second amendment"), other_place("2nd Amendment", "the second one")
+    (True, False)
+    """
+    wanted = _places(reference)
+    if not wanted or not (given := _places(said)) or not wanted.isdisjoint(given):
+        return False
+    rest = plain(IN_WORDS.sub(" ", FIGURE.sub(" ", reference)))
+    return f" {rest} " in f" {plain(said)} "
 
 
 def asks_for_a_word(asked: str, reference: str, said: str) -> bool:
