@@ -156,5 +156,6 @@ def test_labels_of_doccano_before_it_had_comments(tmp_path: Path) -> None:
 def test_a_table_with_a_confidence_and_a_verdict_of_its_own_is_no_tools(
     tmp_path: Path, beside: dict[str, Any]
 ) -> None:
-    rows = [{"id": i, **beside, "confidence": 0.5 + i / 10, "correct": i % 2} for i in range(4)]
-    assert pairs(kept(tmp_path / "a.json", rows)) == [(0.5, 0.0), (0.6, 1.0), (0.7, 0.0), (0.8, 1.0)]
+    for sure, right in (("confidence", "correct"), ("conf", "is_correct"), ("p_true", "verdict")):
+        rows = [{"id": i, **beside, sure: 0.5 + i / 10, right: i % 2} for i in range(4)]
+        assert pairs(kept(tmp_path / "a.json", rows)) == [(0.5, 0.0), (0.6, 1.0), (0.7, 0.0), (0.8, 1.0)]

@@ -142,18 +142,6 @@ def refuses(text: str) -> bool:
     return found is not None and not ANSWERS_YET.search(text[found.end() :])
 
 
-def _name_at(words: tuple[Word, ...], at: int, step: int) -> Iterator[Word]:
-    """A word, and those of a name that go on from it in one direction."""
-    first = words[at] if 0 <= at < len(words) else None
-    while (
-        first is not None and 0 <= at < len(words) and (words[at] is first or (words[at].name and first.name))
-    ):
-        if words[at].clause != first.clause or words[at].opens:
-            break
-        yield words[at]
-        at += step
-
-
 def asks_back(text: str) -> bool:
     """Whether a cleaned reply is nothing but questions.
 

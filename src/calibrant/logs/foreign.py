@@ -47,6 +47,9 @@ NOT_IT = re.compile(
 )
 """What is said beside a confidence, or of somebody else's."""
 
+VERDICTS = frozenset({"correct", "is_correct", "correctness", "verdict", "is_right", "passed"})
+"""Columns that say whether an answer is right, in a table that is no tool's."""
+
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
 RIGHT, WRONG = {"true", "yes", "correct", "pass", "passed"}, {"false", "no", "incorrect", "fail", "failed"}
 
@@ -281,8 +284,8 @@ def tells_itself(columns: Iterable[str]) -> bool:
     >>> tells_itself(["id", "scores.a", "Confidence", "correct"]), tells_itself(["scores.a", "output.confidence"])
     (True, False)
     """
-    there = {name.lower() for name in columns}
-    return "confidence" in there and not there.isdisjoint({"correct", "is_correct"})
+    there = {name.lower() for name in columns if "." not in name}
+    return bool(saying(there)) and not there.isdisjoint(VERDICTS)
 
 
 def whole_rows(source: Source) -> list[dict[str, Any]]:
