@@ -191,12 +191,13 @@ async def test_another_process_goes_on_where_one_ended(receiver: Receiver, tmp_p
         await until(lambda: again.store.state("webhooks")[1] is not None)
     assert {told["record_id"] for told in receiver.taken} == set(ids)
     await again.close()
+    before = len(receiver.taken)  # one that was on its way when the first ended may have come twice
     third = pipeline(path)
     with watched(Deliveries(third, ByTask(receiver.hook()), lambda: True).watch):
         late = await ask(third)
         await until(lambda: len(delivered(third.store)) == 4)
     assert [told["record_id"] for told in receiver.taken].count(late.id) == 1
-    assert len(receiver.taken) == 4, "what was delivered is not told again"
+    assert len(receiver.taken) == before + 1, "what was delivered is not told again"
     assert third.store.verify().broken is None
     await third.close()
 

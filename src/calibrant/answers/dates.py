@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from .letters import months, plain_figures, unaccented
+from .reply import refuses
+from .statements import WRONG, Found
 from .values import KEPT, concluded, only
 
-__all__ = ["Day", "date", "parts_of"]
+__all__ = ["Day", "date", "graded_date", "parts_of"]
 
 Day = datetime.date | tuple[int, int] | tuple[int]
 """A day, or what is known of it: (year, month) or (year,)."""
@@ -128,3 +130,25 @@ def _day(year: int, month: int, day: int) -> list[datetime.date]:
         return [datetime.date(year, month, day)]
     except ValueError:
         return []
+
+
+def graded_date(said: str, references: Sequence[str]) -> Found:
+    """The grade of a reply whose reference is a date, or a year, or a month of one.
+
+    >>> graded_date("on 4 July 1776", ["1776"]).grade, graded_date("in 1777", ["1776"]).grade
+    (1.0, 0.0)
+    """
+    wanted = {date(one) for one in references} - {None}
+    if not wanted:
+        return Found(None, "the reference is no date that can be read")
+    day = date(said)
+    if day is None:
+        return (
+            WRONG
+            if refuses(said)
+            else Found(None, "it states no date, or several, or one that cannot be read")
+        )
+    parts = parts_of(day)
+    return Found(
+        float(any(parts[: len(parts_of(one))] == parts_of(one) for one in wanted if one is not None))
+    )

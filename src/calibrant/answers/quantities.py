@@ -10,9 +10,9 @@ from .doubted import doubts
 from .reply import refuses
 from .statements import RIGHT, WRONG, Found
 from .units import measured, unit_of
-from .values import number, numbers_at, other_readings, result_of
+from .values import in_words, number, numbers_at, other_readings, result_of
 
-__all__ = ["graded_number", "same_amount"]
+__all__ = ["BOUNDED", "bounded", "graded_number", "same_amount"]
 
 CURRENCIES = frozenset({"dollars", "euros", "pounds sterling", "yen", "francs", "rupees", "yuan"})
 DEGREES = frozenset({"celsius", "fahrenheit"})
@@ -22,6 +22,7 @@ IN_UNIT = re.compile(
 )
 """The unit that a question asks for."""
 BOTH_WAYS = "its number may be read in two ways, or is beside another in brackets"
+BOUNDED = "it gives the number as a bound, or as a part of another"
 OTHER_UNIT = "its unit is another than that of the reference"
 
 AMOUNT = re.compile(
@@ -63,6 +64,8 @@ def graded_number(said: str, references: Sequence[str], asked: str, raw: str) ->
         _in_unit(one, unit, other, own or _asked_for(asked)) for one in readings for other, own in wanted
     ]
     if RIGHT in found:
+        if bounded(said, references):
+            return Found(None, BOUNDED)
         return WRONG if _denied(said, value) and not any(THAN.search(one) for one in references) else RIGHT
     if any(one.grade is None for one in found):
         return Found(None, OTHER_UNIT)
@@ -101,6 +104,40 @@ def _denied(said: str, value: float) -> bool:
     return bool(there) and all(APART.search(ahead) for ahead in there)
 
 
+BOUND = re.compile(
+    r"\b(?:(?:more|less|fewer|greater|higher|lower)\s+than|over|under|above|below|exceed(?:s|ing)?)\s+$", re.I
+)
+MULTIPLE = re.compile(
+    r"\s+(?:dozens?\b|(?:and\s+)?an?\s+(?:half|third|quarter|fifth|sixth|eighth|tenth)\b"
+    r"|and\s+(?:one|two|three)\s+(?:half|thirds?|quarters?|fifths?)\b)",
+    re.I,
+)
+NEAR = 30
+"""Signs before a number in which its bound stands."""
+AMOUNTS = re.compile(r"(?:\d[\d.,]*)?\d|[^\W\d_]+(?:-[^\W\d_]+)*")
+
+
+def bounded(said: str, references: Sequence[str]) -> bool:
+    """Whether a reply has the plain number of a reference nowhere but as a bound, or as a part of another number.
+
+    >>> [bounded(said, ["5"]) for said in ("over five", "5 dozen", "Over 5, namely five.", "five", "5 of over 20")]
+    [True, True, False, False, False]
+    """
+    wanted = {number(one) for one in references}
+    if not (re.search(BOUND.pattern[:-1], said, re.I) or MULTIPLE.search(said)):
+        return False
+    there = [one for one in AMOUNTS.finditer(said) if _value(one[0]) in wanted]
+    return bool(there) and all(_in_other(said, *one.span()) for one in there)
+
+
+def _in_other(said: str, begin: int, end: int) -> bool:
+    return bool(BOUND.search(said[max(0, begin - NEAR) : begin]) or MULTIPLE.match(said, end))
+
+
+def _value(text: str) -> float | None:
+    return number(text) if text[0].isdigit() else in_words(text)
+
+
 def _in_unit(said: float, unit: Unit, wanted: float, own: Unit) -> Found:
     """Whether two amounts are the same; where one has no unit, it is that of the other."""
     same = _close(said, wanted)
@@ -110,13 +147,18 @@ def _in_unit(said: float, unit: Unit, wanted: float, own: Unit) -> Found:
         return RIGHT if math.isclose(said * unit[1], wanted * own[1], rel_tol=1e-6) else WRONG
     if {unit[0], own[0]} == DEGREES:
         return RIGHT if math.isclose(_celsius(said, unit), _celsius(wanted, own), abs_tol=0.01) else WRONG
-    if {unit[0], own[0]} <= CURRENCIES:
-        return WRONG
+    if {unit[0], own[0]} <= CURRENCIES | {"cents"}:
+        return RIGHT if "cents" in (unit[0], own[0]) and _close(*_whole(said, unit, wanted, own)) else WRONG
     return (
         Found(None, OTHER_UNIT)
         if same and {unit[0], own[0]} != {"mass", "pounds sterling"}
         else Found(float(same))
     )
+
+
+def _whole(said: float, unit: tuple[str, float], wanted: float, own: tuple[str, float]) -> tuple[float, ...]:
+    """Two amounts of money, of which one is in cents, in the other's currency."""
+    return tuple(one / 100 if of[0] == "cents" else one for one, of in ((said, unit), (wanted, own)))
 
 
 def _celsius(value: float, unit: tuple[str, float]) -> float:

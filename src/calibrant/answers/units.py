@@ -29,6 +29,7 @@ UNITS: dict[str, tuple[str, float]] = {
         "yen": "¥ 1, jpy 1, yen 1, 円 1",
         "francs": "chf 1, franc 1, franken 1",
         "rupees": "₹ 1, inr 1, rupee 1",
+        "cents": "cent 1, ¢ 1",
         "yuan": "cny 1, rmb 1, yuan 1, 元 1",
         "in the morning": "am 1, a.m. 1",
         "in the afternoon": "pm 1, p.m. 1",
@@ -37,14 +38,14 @@ UNITS: dict[str, tuple[str, float]] = {
 }
 """Units by name: what they measure, and how much of its first unit they are."""
 BEHIND = re.compile(
-    r"\d\s*(?:degrees?\s+)?(°?[a-zµ.]+|[$€£¥]|公里|千米|米|キロメートル|メートル|公斤|元|円)", re.I
+    r"\d\s*(?:degrees?\s+)?(°?[a-zµ.]+|[$€£¥¢]|公里|千米|米|キロメートル|メートル|公斤|元|円)", re.I
 )
 BEFORE = re.compile(r"([$€£¥₹])\s*\d")
 CODE = re.compile(r"(?:^|[^a-z])([a-z]{3})\s*$", re.I)
 NEAR = 40
 """Signs around a number in which its unit stands."""
 AFTER = re.compile(
-    r"\s*-?(?:(?:hundred|thousand|million|billion|trillion)s?\s+)?(?:degrees?\s+)?(°?\s?[a-zµ.]+|[$€£¥₹]|公里|千米|米|キロメートル|メートル|公斤|元|円)",
+    r"\s*-?(?:(?:hundred|thousand|million|billion|trillion)s?\s+)?(?:degrees?\s+)?(°?\s?[a-zµ.]+|[$€£¥₹¢]|公里|千米|米|キロメートル|メートル|公斤|元|円)",
     re.I,
 )
 

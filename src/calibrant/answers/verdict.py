@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..types import Question
 from .by_itself import by_itself
 from .corrected import settled
-from .dates import date, parts_of
+from .dates import graded_date
 from .formulas import other_signs
 from .kinds import alias_groups, asked_of, kind_of
 from .letters import months, vocabulary
@@ -17,7 +17,7 @@ from .names import GENERIC, Mention, Naming, mentions, naming
 from .options import letters_of
 from .picked import graded_choice
 from .plain import plain, polar_of
-from .quantities import graded_number, same_amount
+from .quantities import BOUNDED, bounded, graded_number, same_amount
 from .reply import Asked, asks, asks_back, cleaned, end_of, polarity, refuses, turned
 from .short import Groups, equal, shorter
 from .statements import RIGHT, WRONG, Found, unnamed
@@ -59,30 +59,16 @@ def verdict(question: Question, text: str) -> Found:
     if kind == "number":
         return graded_number(said, references, asked, text)
     if kind == "date":
-        return _date(said, references)
-    if kind == "text" and all(BARE.fullmatch(one.strip()) for one in references):
+        return graded_date(said, references)
+    bare = kind == "text" and all(BARE.fullmatch(one.strip()) for one in references)
+    if bare:
         found = graded_number(said, references, asked, text)
-        if found.grade is not None:
+        if found.grade is not None or found.reason == BOUNDED:
             return found
     found = _text(said, references, alias_groups(question), asked)
+    if bare and found == RIGHT and bounded(said, references):
+        return Found(None, BOUNDED)
     return RIGHT if found == WRONG and same_amount(said, references, asked, text) else found
-
-
-def _date(said: str, references: Sequence[str]) -> Found:
-    wanted = {date(one) for one in references} - {None}
-    if not wanted:
-        return Found(None, "the reference is no date that can be read")
-    day = date(said)
-    if day is None:
-        return (
-            WRONG
-            if refuses(said)
-            else Found(None, "it states no date, or several, or one that cannot be read")
-        )
-    parts = parts_of(day)
-    return Found(
-        float(any(parts[: len(parts_of(one))] == parts_of(one) for one in wanted if one is not None))
-    )
 
 
 def _text(said: str, references: Sequence[str], groups: Groups, asked: str) -> Found:

@@ -159,8 +159,13 @@ def _in_sentences(source: Source, answer: str, gold: str) -> list[str]:
     """A note where answers that are not equal to the right ones say them."""
     if not (several := _says(source, answer, gold)):
         return []
+    those = (
+        "1 answer is counted as wrong that says"
+        if several == 1
+        else f"{several} answers are counted as wrong that say"
+    )
     return [
-        f"At least {several} answers are counted as wrong that say the right one in other words: --correct "
+        f"At least {those} the right one in other words: --correct "
         f"{quote(f'{answer} says {gold}')} reads what they say."
     ]
 
