@@ -64,9 +64,7 @@ def graded_number(said: str, references: Sequence[str], asked: str, raw: str) ->
         _in_unit(one, unit, other, own or _asked_for(asked)) for one in readings for other, own in wanted
     ]
     if RIGHT in found:
-        if bounded(said, references):
-            return Found(None, BOUNDED)
-        return WRONG if _denied(said, value) and not any(THAN.search(one) for one in references) else RIGHT
+        return _stated(said, value, references)
     if any(one.grade is None for one in found):
         return Found(None, OTHER_UNIT)
     if any(_close(one, other) for one in other_readings(said) for other, _ in wanted):
@@ -92,28 +90,37 @@ def _is_amount(text: str) -> bool:
 
 
 THAN = re.compile(r"\b(?:than|not)\b", re.I)
-APART = re.compile(
-    r"(?:(?<!\bno )\b(?:more|less|fewer|greater)\s+than|\bnot|\bnever|n['’]t)\s+[$€£¥₹]?$", re.I
-)
-"""What a number is behind that is denied, or of which another is told apart."""
+DENIED = re.compile(r"(?:\bnot|\bnever|n['’]t)\s+[$€£¥₹]?$", re.I)
+"""What a number is behind that is denied."""
+
+
+def _stated(said: str, value: float, references: Sequence[str]) -> Found:
+    """What a reply with the number of a reference is worth by the words around it."""
+    if any(THAN.search(one) for one in references):
+        return RIGHT
+    if bounded(said, references):
+        return Found(None, BOUNDED)
+    return WRONG if _denied(said, value) else RIGHT
 
 
 def _denied(said: str, value: float) -> bool:
-    """Whether a reply has a number nowhere but where it denies it, or says what is more or less than it."""
+    """Whether a reply has a number nowhere but where it denies it."""
     there = [text[:before] for text, number, before, _ in numbers_at(said) if number == value]
-    return bool(there) and all(APART.search(ahead) for ahead in there)
+    return bool(there) and all(DENIED.search(ahead) for ahead in there)
 
 
 BOUND = re.compile(
-    r"\b(?:(?:more|less|fewer|greater|higher|lower)\s+than|over|under|above|below|exceed(?:s|ing)?)\s+$", re.I
+    r"(?<!\bno )\b(?:(?:more|less|fewer|greater|higher|lower)\s+than|over|under|above|below|exceed(?:s|ing)?)"
+    r"\s+[$€£¥₹]?",
+    re.I,
 )
+"""What a number is behind of which another is told apart."""
 MULTIPLE = re.compile(
     r"\s+(?:dozens?\b|(?:and\s+)?an?\s+(?:half|third|quarter|fifth|sixth|eighth|tenth)\b"
     r"|and\s+(?:one|two|three)\s+(?:half|thirds?|quarters?|fifths?)\b)",
     re.I,
 )
-NEAR = 30
-"""Signs before a number in which its bound stands."""
+"""What makes another number of one that it is behind."""
 AMOUNTS = re.compile(r"(?:\d[\d.,]*)?\d|[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
@@ -123,15 +130,14 @@ def bounded(said: str, references: Sequence[str]) -> bool:
     >>> [bounded(said, ["5"]) for said in ("over five", "5 dozen", "Over 5, namely five.", "five", "5 of over 20")]
     [True, True, False, False, False]
     """
-    wanted = {number(one) for one in references}
-    if not (re.search(BOUND.pattern[:-1], said, re.I) or MULTIPLE.search(said)):
+    behind = {one.end() for one in BOUND.finditer(said)}
+    ahead = {one.start() for one in MULTIPLE.finditer(said)}
+    if not (behind or ahead):
         return False
-    there = [one for one in AMOUNTS.finditer(said) if _value(one[0]) in wanted]
-    return bool(there) and all(_in_other(said, *one.span()) for one in there)
-
-
-def _in_other(said: str, begin: int, end: int) -> bool:
-    return bool(BOUND.search(said[max(0, begin - NEAR) : begin]) or MULTIPLE.match(said, end))
+    wanted = {number(one) for one in references}
+    amounts = [(one.start() in behind or one.end() in ahead, one[0]) for one in AMOUNTS.finditer(said)]
+    apart = any(other and _value(text) in wanted for other, text in amounts)
+    return apart and not any(_value(text) in wanted for other, text in amounts if not other)
 
 
 def _value(text: str) -> float | None:
